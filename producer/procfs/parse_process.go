@@ -1,0 +1,119 @@
+package procfs
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// statm is what we use of /proc/PID/statm, man proc_pid_statm(5), in pages.
+type statm struct{ size, resident uint64 }
+
+// parseStatm parses /proc/PID/statm.
+func parseStatm(data []byte) (statm, error) {
+	first, rest := nextField(data)
+	second, _ := nextField(rest)
+	var s statm
+	var ok bool
+	if s.size, ok = parseUint(first); !ok {
+		return statm{}, fieldError("1 (size)", first)
+	}
+	if s.resident, ok = parseUint(second); !ok {
+		return statm{}, fieldError("2 (resident)", second)
+	}
+	return s, nil
+}
+
+// storageIO is what we use of /proc/PID/io, man proc_pid_io(5), in bytes.
+type storageIO struct{ read, written uint64 }
+
+// parseIO parses /proc/PID/io.
+func parseIO(data []byte) (storageIO, error) {
+	var s storageIO
+	var err error
+	if s.read, err = labelled(data, "read_bytes:"); err != nil {
+		return storageIO{}, err
+	}
+	if s.written, err = labelled(data, "write_bytes:"); err != nil {
+		return storageIO{}, err
+	}
+	return s, nil
+}
+
+// labelled returns the number that follows label at the start of a line.
+func labelled(data []byte, label string) (uint64, error) {
+	for len(data) > 0 {
+		var line []byte
+		line, data, _ = bytes.Cut(data, []byte{'\n'})
+		if len(line) < len(label) || string(line[:len(label)]) != label {
+			continue
+		}
+		value, _ := nextField(line[len(label):])
+		n, ok := parseUint(value)
+		if !ok {
+			return 0, fieldError(strings.TrimSuffix(label, ":"), value)
+		}
+		return n, nil
+	}
+	return 0, fieldError(strings.TrimSuffix(label, ":"), nil)
+}
+
+// parseCgroup parses /proc/PID/cgroup, man cgroups(7), and returns the path in the version 2 hierarchy, else in
+// systemd's, else in the first that is listed.
+func parseCgroup(data []byte) (string, error) {
+	const none, other, systemd, unified = 0, 1, 2, 3
+	var path []byte
+	best := none
+	for line := range bytes.Lines(data) {
+		hierarchy, rest, _ := bytes.Cut(bytes.TrimSuffix(line, []byte{'\n'}), []byte{':'})
+		controllers, value, ok := bytes.Cut(rest, []byte{':'})
+		if !ok || len(value) == 0 {
+			continue
+		}
+		rank := other
+		switch {
+		case string(hierarchy) == "0" && len(controllers) == 0:
+			rank = unified
+		case string(controllers) == "name=systemd":
+			rank = systemd
+		}
+		if rank > best {
+			best, path = rank, value
+		}
+	}
+	if best == none {
+		return "", errors.New("no line of the form hierarchy:controllers:path")
+	}
+	return string(path), nil
+}
+
+// parseArgs splits a command line at its NULs. Empty arguments at the end are dropped: they cannot be told from the
+// padding that a process leaves when it writes its own title.
+func parseArgs(data []byte) []string {
+	text := strings.TrimRight(string(data), "\x00")
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\x00")
+}
+
+// parseEnv returns those of the variables in data, which NULs end, that keys names. An unfinished one at the end is left
+// out, and of two of the same name the first counts, as for getenv(3).
+func parseEnv(data []byte, keys []string) map[string]string {
+	env := make(map[string]string)
+	for {
+		variable, rest, ok := bytes.Cut(data, []byte{0})
+		if !ok {
+			return env
+		}
+		data = rest
+		name, value, ok := bytes.Cut(variable, []byte{'='})
+		if !ok || !slices.Contains(keys, string(name)) {
+			continue
+		}
+		if _, seen := env[string(name)]; !seen {
+			env[string(name)] = string(value)
+		}
+	}
+}

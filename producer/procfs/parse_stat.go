@@ -1,0 +1,111 @@
+package procfs
+
+import (
+	"bytes"
+	"strconv"
+)
+
+const kernelThreadFlag = 0x00200000 // PF_KTHREAD, Linux include/linux/sched.h
+
+// stat is what we use of one line of /proc/PID/stat, man proc_pid_stat(5).
+type stat struct {
+	pid, ppid      int
+	comm           []byte // part of the data that was parsed
+	state          byte
+	flags          uint64
+	minflt, majflt uint64
+	utime, stime   uint64 // clock ticks
+	threads        int
+	start          uint64 // clock ticks since boot
+	startCode      uint64 // address of the program; with startStack it tells one execve from the next
+	startStack     uint64
+}
+
+// parseStat parses /proc/PID/stat. The name of the process stands in parentheses and may itself hold blanks, newlines
+// and parentheses, so it ends at the last closing one.
+func parseStat(data []byte) (stat, error) {
+	var s stat
+	open, end := bytes.IndexByte(data, '('), bytes.LastIndexByte(data, ')')
+	if open < 0 || end < open {
+		return stat{}, fieldError("2 (comm)", nil)
+	}
+	first, _ := nextField(data[:open])
+	pid, ok := parseInt(first)
+	if !ok {
+		return stat{}, fieldError("1 (pid)", first)
+	}
+	s.pid, s.comm = pid, data[open+1:end]
+
+	rest := data[end+1:]
+	for n := 3; n <= 28; n++ {
+		var field []byte
+		field, rest = nextField(rest)
+		if len(field) == 0 || !s.setField(n, field) {
+			return stat{}, fieldError(statFieldName(n), field)
+		}
+	}
+	return s, nil
+}
+
+// setField takes over field number n, counted from 1 as the manual does, and reports whether it is well formed.
+func (s *stat) setField(n int, field []byte) (ok bool) {
+	switch n {
+	case 3:
+		s.state, ok = field[0], len(field) == 1
+	case 4:
+		s.ppid, ok = parseInt(field)
+	case 9:
+		s.flags, ok = parseUint(field)
+	case 10:
+		s.minflt, ok = parseUint(field)
+	case 12:
+		s.majflt, ok = parseUint(field)
+	case 14:
+		s.utime, ok = parseUint(field)
+	case 15:
+		s.stime, ok = parseUint(field)
+	case 20:
+		s.threads, ok = parseInt(field)
+	case 22:
+		s.start, ok = parseUint(field)
+	case 26:
+		s.startCode, ok = parseUint(field)
+	case 28:
+		s.startStack, ok = parseUint(field)
+	default:
+		ok = true
+	}
+	return ok
+}
+
+// statFieldName names field number n in an error message.
+func statFieldName(n int) string {
+	names := map[int]string{
+		3: "state", 4: "ppid", 9: "flags", 10: "minflt", 12: "majflt", 14: "utime", 15: "stime",
+		20: "num_threads", 22: "starttime", 26: "startcode", 28: "startstack",
+	}
+	if name, ok := names[n]; ok {
+		return strconv.Itoa(n) + " (" + name + ")"
+	}
+	return strconv.Itoa(n)
+}
+
+// kernel reports whether this is a kernel thread.
+func (s stat) kernel() bool { return s.flags&kernelThreadFlag != 0 }
+
+// ended reports whether the process has ended and given up its memory, command line and environment.
+func (s stat) ended() bool { return s.state == 'Z' || s.state == 'X' || s.state == 'x' }
+
+// idleSince reports whether the process has done nothing measurable since before was read.
+func (s stat) idleSince(before stat) bool {
+	return s.utime == before.utime && s.stime == before.stime &&
+		s.minflt == before.minflt && s.majflt == before.majflt &&
+		s.threads == before.threads && s.state == before.state
+}
+
+// executedSince reports whether the process has executed another program since before was read: its code or stack lie
+// elsewhere. Stacks are placed at random, so this holds for the same program too. The kernel hides both addresses of
+// other users' processes from the unprivileged, and an ended process has none.
+func (s stat) executedSince(before stat) bool {
+	return !s.ended() && (s.startCode != before.startCode || s.startStack != before.startStack)
+}

@@ -1,0 +1,107 @@
+package procfs
+
+import "time"
+
+// Process is one process as it was when its stat file was read.
+//
+// CPU, fault and thread figures and the state are exact at ReadAt. Memory, I/O and descriptor figures are read again
+// when one of those changed, and otherwise at every tenth scan: they may be that old for a process that sleeps.
+// Args and Env are shared with later scans; callers must not change them.
+type Process struct {
+	// PID is the process's id in the pid namespace of the proc mount. Source: stat field 1, man proc_pid_stat(5).
+	PID int
+	// PPID is the parent's id, 0 for a process without one in this namespace. Source: stat field 4.
+	PPID int
+	// StartTicks is when the process started, in clock ticks (1/100 s) since boot, on CLOCK_BOOTTIME. A pid together with
+	// its start is one process. Source: stat field 22.
+	StartTicks uint64
+	// State is the scheduler's letter: R running, S sleeping, D waiting in the kernel, Z zombie, T stopped, t traced,
+	// I idle kernel thread, X dead. For a process of many threads it is that of the first. Source: stat field 3.
+	State byte
+	// Comm is the name of the first thread: 15 bytes at most (more for kernel threads), any byte but NUL. A zombie keeps
+	// its own. Source: stat field 2.
+	Comm string
+
+	// Args is the command line, without empty arguments at its end. The process may have rewritten it. It is empty for
+	// kernel threads. A zombie keeps what was read while it lived. Source: cmdline, man proc_pid_cmdline(5).
+	Args []string
+	// ArgsTruncated says that the command line was longer than 4096 bytes and Args holds its beginning.
+	ArgsTruncated bool
+	// ArgsKnown is false when the command line could not be read: not permitted, too late, or stuck in the kernel.
+	ArgsKnown bool
+
+	// Kernel says that this is a kernel thread. Source: stat field 9, flag PF_KTHREAD of Linux include/linux/sched.h.
+	Kernel bool
+	// Threads is the number of threads. Source: stat field 20.
+	Threads int
+	// CPUTicks is the user and system time of all threads since the start, ended ones included and child processes not,
+	// in clock ticks (1/100 s). Source: stat fields 14 and 15.
+	CPUTicks uint64
+	// MinorFaults and MajorFaults count page faults since the start, without and with a read from disk. Source: stat
+	// fields 10 and 12.
+	MinorFaults, MajorFaults uint64
+
+	// RSSKiB is resident and VMSKiB virtual memory, in KiB. Both are 0 for a zombie. Source: statm, man
+	// proc_pid_statm(5), which is exact where stat's rss is not.
+	RSSKiB, VMSKiB uint64
+	// MemoryKnown is false when statm was not read: always for kernel threads.
+	MemoryKnown bool
+
+	// OpenFDs is the number of open file descriptors. Source: the size of the directory fd on Linux 6.2 and later (Linux
+	// fs/proc/fd.c), else its entries.
+	OpenFDs int
+	// FDsKnown is false when the directory could not be read: not permitted, too late, or a kernel thread.
+	FDsKnown bool
+
+	// ReadBytes and WriteBytes are what the process caused to be read from and written to storage since its start, in
+	// bytes. Both jump when the process reaps a child, by the child's figures. Source: io fields read_bytes and
+	// write_bytes, man proc_pid_io(5).
+	ReadBytes, WriteBytes uint64
+	// IOKnown is false when io could not be read: not permitted, too late, or a kernel thread.
+	IOKnown bool
+
+	// UID is the owner of the process's directory: the effective user, or root for a process that may not be dumped.
+	// Source: man proc_pid(5).
+	UID int
+	// UIDKnown is false when the owner could not be read.
+	UIDKnown bool
+
+	// Cgroup is the path of the process's control group in the version 2 hierarchy, else in systemd's, else in the
+	// first; empty when not known. It may be a minute old. Source: cgroup, man cgroups(7).
+	Cgroup string
+
+	// Env holds those of the variables named in Options.EnvKeys that the process was started with. It is nil when the
+	// environment could not be read or none was asked for. Source: environ, man proc_pid_environ(5).
+	Env map[string]string
+
+	// ReadAt is when stat was read, as time since boot on CLOCK_BOOTTIME.
+	ReadAt time.Duration
+}
+
+// Options say what a scan reads. The zero value is ready to use. They should stay the same from scan to scan: Env, for
+// one, is read only when a process is first seen and when it executes another program.
+type Options struct {
+	// KernelThreads includes kernel threads, of which stat and the owner alone are read.
+	KernelThreads bool
+	// EnvKeys names the environment variables to keep. All others are discarded as soon as they are read.
+	EnvKeys []string
+}
+
+// Scan is the process table as one pass over /proc found it.
+type Scan struct {
+	// Processes is sorted by pid, ascending.
+	Processes []Process
+	// Hidden counts the processes that are listed but that we may not read (mount option hidepid=1, man proc(5)).
+	Hidden int
+	// Partial says that other users' processes are invisible, so that Processes is not the whole table: some are Hidden,
+	// or process 1, which every pid namespace has, is not to be seen (hidepid=2).
+	Partial bool
+	// Vanished counts the processes that ended between being listed and being read.
+	Vanished int
+	// Stuck counts the reads of a command line or environment that have not returned from the kernel.
+	Stuck int
+	// Failed counts the processes of which something could not be read for another reason than their end or a lack of
+	// permission, and FailedErr is the first such reason.
+	Failed    int
+	FailedErr error
+}

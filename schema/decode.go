@@ -1,0 +1,305 @@
+package schema
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/proctape/proctape/schema/wire"
+)
+
+// maxFields bounds the fields of one record, so that later versions have room to append.
+const maxFields = 64
+
+func (msgpackCodec) Decode(b []byte) (*Message, error) {
+	if len(b) > MaxMessage {
+		return nil, fmt.Errorf("message of %d bytes, the limit is %d", len(b), MaxMessage)
+	}
+	r := wire.NewReader(b)
+	m, err := readMessage(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.Err() != nil:
+		return nil, fmt.Errorf("decode msgpack: %w", r.Err())
+	case r.Rest() != 0:
+		return nil, fmt.Errorf("decode msgpack: %d bytes follow the message", r.Rest())
+	}
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// readMessage reads in the order in which Append writes. A version it does not know ends it early: what follows
+// may mean anything.
+func readMessage(r *wire.Reader) (*Message, error) {
+	m := new(Message)
+	_, outer := r.Open(maxFields)
+	m.Version = readInt(r)
+	if r.Err() == nil && m.Version != Version {
+		return nil, fmt.Errorf("%w %d, this build reads %d", ErrVersion, m.Version, Version)
+	}
+	m.Kind = Kind(r.String(MaxName))
+	m.Host = r.String(MaxName)
+	m.BootID = r.String(MaxName)
+	r.Bytes(m.Instance[:])
+	m.Seq = r.Uint()
+	m.Wall = r.Int()
+	m.Boot = r.Int()
+	m.Produced = r.Uint()
+	m.Dropped = readList(r, maxList, readDrop)
+	readBody(r, m)
+	r.Close(outer)
+	return m, nil
+}
+
+func readBody(r *wire.Reader, m *Message) {
+	switch {
+	case m.Kind == KindSnapshot:
+		m.Snapshot = readSnapshot(r)
+	case m.Kind.EventType() != "":
+		m.Events = readList(r, MaxEvents, readEvent)
+	case m.Kind == KindGap:
+		m.Gaps = readList(r, MaxEvents, readGap)
+	case m.Kind == KindJob:
+		m.Jobs = readList(r, MaxEvents, readJobEvent)
+	case m.Kind == KindRollup:
+		m.Rollup = readRollup(r)
+	}
+}
+
+// readList reads an array of records. A record takes at least one byte, and its Go value some two hundred, so what
+// a short hostile message can make it allocate is bounded by the message's own length times that.
+func readList[T any](r *wire.Reader, limit int, one func(*wire.Reader, *T)) []T {
+	n, outer := r.Open(limit)
+	if n == 0 {
+		r.Close(outer)
+		return nil
+	}
+	// Grow with what is really there: a head may promise more records than its bytes can hold.
+	list := make([]T, 0, min(n, r.Rest()/8+1))
+	for range n {
+		var v T
+		one(r, &v)
+		if r.Err() != nil {
+			break
+		}
+		list = append(list, v)
+	}
+	r.Close(outer)
+	return list
+}
+
+func readInt(r *wire.Reader) int {
+	v := r.Int()
+	if v > math.MaxInt32 || v < math.MinInt32 {
+		r.Fail("%d is out of range", v)
+		return 0
+	}
+	return int(v)
+}
+
+func readOpt(r *wire.Reader) Opt[int64] {
+	if r.Nil() {
+		return Opt[int64]{}
+	}
+	return Some(r.Int())
+}
+
+func readText(limit int) func(*wire.Reader, *string) {
+	return func(r *wire.Reader, s *string) { *s = r.String(limit) }
+}
+
+func readDrop(r *wire.Reader, d *Drop) {
+	_, outer := r.Open(maxFields)
+	d.Reason = r.String(MaxName)
+	d.Count = r.Uint()
+	r.Close(outer)
+}
+
+func readSnapshot(r *wire.Reader) *Snapshot {
+	s := new(Snapshot)
+	_, outer := r.Open(maxFields)
+	s.Interval = r.Int()
+	s.Tick = r.Uint()
+	s.DaemonPID = readInt(r)
+	s.DaemonRSS = r.Uint()
+	s.Uptime = r.Int()
+	s.CPUs = readInt(r)
+	s.MemoryTotal = r.Uint()
+	s.MemoryAvail = r.Uint()
+	_, list := r.Open(maxFields)
+	for i := range s.Load {
+		s.Load[i] = r.Int()
+	}
+	r.Close(list)
+	s.Pressure = readPressure(r)
+	s.PressureLevel = r.String(MaxName)
+	s.Partial = r.Bool()
+	s.Hidden = readInt(r)
+	s.Capabilities = readList(r, maxList, readText(MaxName))
+	s.RunningJobs = readInt(r)
+	s.ActiveSheets = readInt(r)
+	s.JobProgress = readList(r, maxList, readJobProgress)
+	s.GPUs = readList(r, maxList, readGPU)
+	s.Processes = readList(r, MaxProcesses, readProcess)
+	r.Close(outer)
+	return s
+}
+
+func readPressure(r *wire.Reader) *Pressure {
+	if r.Nil() {
+		return nil
+	}
+	p := new(Pressure)
+	_, outer := r.Open(maxFields)
+	for _, v := range [...]*int64{&p.CPUSome, &p.MemorySome, &p.MemoryFull, &p.IOSome, &p.IOFull} {
+		*v = r.Int()
+	}
+	r.Close(outer)
+	return p
+}
+
+func readJobProgress(r *wire.Reader, j *JobProgress) {
+	_, outer := r.Open(maxFields)
+	j.JobID = r.String(MaxName)
+	j.TotalSheets = readOpt(r)
+	j.LastCompleted = readOpt(r)
+	j.CurrentSheet = readOpt(r)
+	j.Status = r.String(MaxName)
+	r.Close(outer)
+}
+
+func readGPU(r *wire.Reader, g *GPU) {
+	_, outer := r.Open(maxFields)
+	g.Index = readInt(r)
+	g.Utilization = readOpt(r)
+	g.MemoryUsed = readOpt(r)
+	g.MemoryTotal = readOpt(r)
+	g.Temperature = readOpt(r)
+	r.Close(outer)
+}
+
+func readProcess(r *wire.Reader, p *Process) {
+	_, outer := r.Open(maxFields)
+	p.PID = readInt(r)
+	p.PPID = readInt(r)
+	p.StartTicks = r.Uint()
+	p.State = r.String(MaxName)
+	p.CPUPermille = readOpt(r)
+	p.CPUMillis = r.Uint()
+	p.RSS = readOpt(r)
+	p.VMS = readOpt(r)
+	p.Threads = readInt(r)
+	p.OpenFDs = readOpt(r)
+	p.UID = readOpt(r)
+	p.Command = r.String(MaxCommand)
+	p.JobID = r.String(MaxName)
+	p.Sheet = readOpt(r)
+	p.ReadKiB = readOpt(r)
+	p.WriteKiB = readOpt(r)
+	if !r.Nil() {
+		p.Syscalls = readList(r, maxList, readSyscall)
+	}
+	p.Cgroup = r.String(MaxCommand)
+	r.Close(outer)
+}
+
+func readSyscall(r *wire.Reader, s *Syscall) {
+	_, outer := r.Open(maxFields)
+	s.Name = r.String(MaxName)
+	s.Calls = r.Uint()
+	s.TimeX100 = r.Uint()
+	r.Close(outer)
+}
+
+func readEvent(r *wire.Reader, e *Event) {
+	_, outer := r.Open(maxFields)
+	e.Wall = r.Int()
+	e.Boot = r.Int()
+	e.PID = readInt(r)
+	e.PPID = readOpt(r)
+	e.StartTicks = r.Uint()
+	e.UID = readOpt(r)
+	e.Command = r.String(MaxCommand)
+	e.JobID = r.String(MaxName)
+	e.Sheet = readOpt(r)
+	e.ExitCode = readOpt(r)
+	e.Signal = readOpt(r)
+	e.Core = r.Bool()
+	e.CPUMillis = readOpt(r)
+	e.PeakRSS = readOpt(r)
+	e.ReadKiB = readOpt(r)
+	e.WriteKiB = readOpt(r)
+	e.Lifetime = readOpt(r)
+	e.Source = r.String(MaxName)
+	e.Details = r.String(MaxText)
+	r.Close(outer)
+}
+
+func readGap(r *wire.Reader, g *Gap) {
+	_, outer := r.Open(maxFields)
+	g.Reason = r.String(MaxName)
+	g.Count = readOpt(r)
+	g.FromWall = r.Int()
+	g.ToWall = r.Int()
+	g.Details = r.String(MaxText)
+	r.Close(outer)
+}
+
+func readJobEvent(r *wire.Reader, j *JobEvent) {
+	_, outer := r.Open(maxFields)
+	j.Type = JobEventType(r.String(MaxName))
+	j.Wall = r.Int()
+	j.JobID = r.String(MaxName)
+	j.Sheet = readOpt(r)
+	j.TotalSheets = readOpt(r)
+	j.LastCompleted = readOpt(r)
+	j.Status = r.String(MaxName)
+	j.PID = readOpt(r)
+	j.StartTicks = r.Uint()
+	j.ExitCode = readOpt(r)
+	j.Command = r.String(MaxCommand)
+	j.Details = r.String(MaxText)
+	r.Close(outer)
+}
+
+func readRollup(r *wire.Reader) *Rollup {
+	u := new(Rollup)
+	_, outer := r.Open(maxFields)
+	u.Minute = r.Int()
+	u.Samples = r.Int()
+	u.MemoryAvail = readSpread(r)
+	u.MemoryTotal = r.Uint()
+	u.Load1 = readSpread(r)
+	u.Processes = readList(r, MaxProcesses, readProcessRollup)
+	r.Close(outer)
+	return u
+}
+
+func readSpread(r *wire.Reader) (s Spread) {
+	_, outer := r.Open(maxFields)
+	s.Mean = r.Int()
+	s.Max = r.Int()
+	s.P95 = r.Int()
+	r.Close(outer)
+	return s
+}
+
+func readProcessRollup(r *wire.Reader, p *ProcessRollup) {
+	_, outer := r.Open(maxFields)
+	p.PID = readInt(r)
+	p.PPID = readInt(r)
+	p.StartTicks = r.Uint()
+	p.BootID = r.String(MaxName)
+	p.Command = r.String(MaxCommand)
+	p.JobID = r.String(MaxName)
+	p.Sheet = readOpt(r)
+	p.Samples = r.Int()
+	p.CPU = readSpread(r)
+	p.RSS = readSpread(r)
+	p.CPUMillis = r.Uint()
+	p.Threads = r.Int()
+	p.OpenFDs = readOpt(r)
+	r.Close(outer)
+}

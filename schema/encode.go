@@ -1,0 +1,233 @@
+package schema
+
+import "github.com/proctape/proctape/schema/wire"
+
+type msgpackCodec struct{}
+
+// Append writes the envelope's fields and, last, the body.
+func (msgpackCodec) Append(b []byte, m *Message) ([]byte, error) {
+	if err := m.Validate(); err != nil {
+		return b, err
+	}
+	b = wire.AppendArray(b, 11)
+	b = wire.AppendUint(b, uint64(m.Version))
+	b = wire.AppendString(b, string(m.Kind))
+	b = wire.AppendString(b, m.Host)
+	b = wire.AppendString(b, m.BootID)
+	b = wire.AppendBytes(b, m.Instance[:])
+	b = wire.AppendUint(b, m.Seq)
+	b = wire.AppendInt(b, m.Wall)
+	b = wire.AppendInt(b, m.Boot)
+	b = wire.AppendUint(b, m.Produced)
+	b = wire.AppendArray(b, len(m.Dropped))
+	for _, d := range m.Dropped {
+		b = wire.AppendArray(b, 2)
+		b = wire.AppendString(b, d.Reason)
+		b = wire.AppendUint(b, d.Count)
+	}
+	return appendBody(b, m), nil
+}
+
+func appendBody(b []byte, m *Message) []byte {
+	switch {
+	case m.Kind == KindSnapshot:
+		return appendSnapshot(b, m.Snapshot)
+	case m.Kind.EventType() != "":
+		return appendList(b, m.Events, appendEvent)
+	case m.Kind == KindGap:
+		return appendList(b, m.Gaps, appendGap)
+	case m.Kind == KindJob:
+		return appendList(b, m.Jobs, appendJobEvent)
+	case m.Kind == KindRollup:
+		return appendRollup(b, m.Rollup)
+	}
+	return wire.AppendNil(b) // no such kind passes Validate
+}
+
+// appendList appends an array of records. Records are passed by pointer, so that none is copied.
+func appendList[T any](b []byte, list []T, one func([]byte, *T) []byte) []byte {
+	b = wire.AppendArray(b, len(list))
+	for i := range list {
+		b = one(b, &list[i])
+	}
+	return b
+}
+
+func appendOpt(b []byte, o Opt[int64]) []byte {
+	if !o.Known {
+		return wire.AppendNil(b)
+	}
+	return wire.AppendInt(b, o.V)
+}
+
+func appendStringValue(b []byte, s *string) []byte { return wire.AppendString(b, *s) }
+
+func appendSnapshot(b []byte, s *Snapshot) []byte {
+	b = wire.AppendArray(b, 19)
+	b = wire.AppendInt(b, s.Interval)
+	b = wire.AppendUint(b, s.Tick)
+	b = wire.AppendInt(b, int64(s.DaemonPID))
+	b = wire.AppendUint(b, s.DaemonRSS)
+	b = wire.AppendInt(b, s.Uptime)
+	b = wire.AppendInt(b, int64(s.CPUs))
+	b = wire.AppendUint(b, s.MemoryTotal)
+	b = wire.AppendUint(b, s.MemoryAvail)
+	b = wire.AppendArray(b, len(s.Load))
+	for _, l := range s.Load {
+		b = wire.AppendInt(b, l)
+	}
+	b = appendPressure(b, s.Pressure)
+	b = wire.AppendString(b, s.PressureLevel)
+	b = wire.AppendBool(b, s.Partial)
+	b = wire.AppendInt(b, int64(s.Hidden))
+	b = appendList(b, s.Capabilities, appendStringValue)
+	b = wire.AppendInt(b, int64(s.RunningJobs))
+	b = wire.AppendInt(b, int64(s.ActiveSheets))
+	b = appendList(b, s.JobProgress, appendJobProgress)
+	b = appendList(b, s.GPUs, appendGPU)
+	return appendList(b, s.Processes, appendProcess)
+}
+
+func appendPressure(b []byte, p *Pressure) []byte {
+	if p == nil {
+		return wire.AppendNil(b)
+	}
+	b = wire.AppendArray(b, 5)
+	for _, v := range [...]int64{p.CPUSome, p.MemorySome, p.MemoryFull, p.IOSome, p.IOFull} {
+		b = wire.AppendInt(b, v)
+	}
+	return b
+}
+
+func appendJobProgress(b []byte, j *JobProgress) []byte {
+	b = wire.AppendArray(b, 5)
+	b = wire.AppendString(b, j.JobID)
+	b = appendOpt(b, j.TotalSheets)
+	b = appendOpt(b, j.LastCompleted)
+	b = appendOpt(b, j.CurrentSheet)
+	return wire.AppendString(b, j.Status)
+}
+
+func appendGPU(b []byte, g *GPU) []byte {
+	b = wire.AppendArray(b, 5)
+	b = wire.AppendInt(b, int64(g.Index))
+	b = appendOpt(b, g.Utilization)
+	b = appendOpt(b, g.MemoryUsed)
+	b = appendOpt(b, g.MemoryTotal)
+	return appendOpt(b, g.Temperature)
+}
+
+func appendProcess(b []byte, p *Process) []byte {
+	b = wire.AppendArray(b, 18)
+	b = wire.AppendInt(b, int64(p.PID))
+	b = wire.AppendInt(b, int64(p.PPID))
+	b = wire.AppendUint(b, p.StartTicks)
+	b = wire.AppendString(b, p.State)
+	b = appendOpt(b, p.CPUPermille)
+	b = wire.AppendUint(b, p.CPUMillis)
+	b = appendOpt(b, p.RSS)
+	b = appendOpt(b, p.VMS)
+	b = wire.AppendInt(b, int64(p.Threads))
+	b = appendOpt(b, p.OpenFDs)
+	b = appendOpt(b, p.UID)
+	b = wire.AppendString(b, p.Command)
+	b = wire.AppendString(b, p.JobID)
+	b = appendOpt(b, p.Sheet)
+	b = appendOpt(b, p.ReadKiB)
+	b = appendOpt(b, p.WriteKiB)
+	if len(p.Syscalls) == 0 {
+		b = wire.AppendNil(b)
+	} else {
+		b = appendList(b, p.Syscalls, appendSyscall)
+	}
+	return wire.AppendString(b, p.Cgroup)
+}
+
+func appendSyscall(b []byte, s *Syscall) []byte {
+	b = wire.AppendArray(b, 3)
+	b = wire.AppendString(b, s.Name)
+	b = wire.AppendUint(b, s.Calls)
+	return wire.AppendUint(b, s.TimeX100)
+}
+
+func appendEvent(b []byte, e *Event) []byte {
+	b = wire.AppendArray(b, 19)
+	b = wire.AppendInt(b, e.Wall)
+	b = wire.AppendInt(b, e.Boot)
+	b = wire.AppendInt(b, int64(e.PID))
+	b = appendOpt(b, e.PPID)
+	b = wire.AppendUint(b, e.StartTicks)
+	b = appendOpt(b, e.UID)
+	b = wire.AppendString(b, e.Command)
+	b = wire.AppendString(b, e.JobID)
+	b = appendOpt(b, e.Sheet)
+	b = appendOpt(b, e.ExitCode)
+	b = appendOpt(b, e.Signal)
+	b = wire.AppendBool(b, e.Core)
+	b = appendOpt(b, e.CPUMillis)
+	b = appendOpt(b, e.PeakRSS)
+	b = appendOpt(b, e.ReadKiB)
+	b = appendOpt(b, e.WriteKiB)
+	b = appendOpt(b, e.Lifetime)
+	b = wire.AppendString(b, e.Source)
+	return wire.AppendString(b, e.Details)
+}
+
+func appendGap(b []byte, g *Gap) []byte {
+	b = wire.AppendArray(b, 5)
+	b = wire.AppendString(b, g.Reason)
+	b = appendOpt(b, g.Count)
+	b = wire.AppendInt(b, g.FromWall)
+	b = wire.AppendInt(b, g.ToWall)
+	return wire.AppendString(b, g.Details)
+}
+
+func appendJobEvent(b []byte, j *JobEvent) []byte {
+	b = wire.AppendArray(b, 12)
+	b = wire.AppendString(b, string(j.Type))
+	b = wire.AppendInt(b, j.Wall)
+	b = wire.AppendString(b, j.JobID)
+	b = appendOpt(b, j.Sheet)
+	b = appendOpt(b, j.TotalSheets)
+	b = appendOpt(b, j.LastCompleted)
+	b = wire.AppendString(b, j.Status)
+	b = appendOpt(b, j.PID)
+	b = wire.AppendUint(b, j.StartTicks)
+	b = appendOpt(b, j.ExitCode)
+	b = wire.AppendString(b, j.Command)
+	return wire.AppendString(b, j.Details)
+}
+
+func appendRollup(b []byte, r *Rollup) []byte {
+	b = wire.AppendArray(b, 6)
+	b = wire.AppendInt(b, r.Minute)
+	b = wire.AppendInt(b, r.Samples)
+	b = appendSpread(b, r.MemoryAvail)
+	b = wire.AppendUint(b, r.MemoryTotal)
+	b = appendSpread(b, r.Load1)
+	return appendList(b, r.Processes, appendProcessRollup)
+}
+
+func appendSpread(b []byte, s Spread) []byte {
+	b = wire.AppendArray(b, 3)
+	b = wire.AppendInt(b, s.Mean)
+	b = wire.AppendInt(b, s.Max)
+	return wire.AppendInt(b, s.P95)
+}
+
+func appendProcessRollup(b []byte, p *ProcessRollup) []byte {
+	b = wire.AppendArray(b, 13)
+	b = wire.AppendInt(b, int64(p.PID))
+	b = wire.AppendInt(b, int64(p.PPID))
+	b = wire.AppendUint(b, p.StartTicks)
+	b = wire.AppendString(b, p.BootID)
+	b = wire.AppendString(b, p.Command)
+	b = wire.AppendString(b, p.JobID)
+	b = appendOpt(b, p.Sheet)
+	b = wire.AppendInt(b, p.Samples)
+	b = appendSpread(b, p.CPU)
+	b = appendSpread(b, p.RSS)
+	b = wire.AppendUint(b, p.CPUMillis)
+	b = wire.AppendInt(b, p.Threads)
+	return appendOpt(b, p.OpenFDs)
+}

@@ -1,0 +1,99 @@
+package schema
+
+// MaxEvents is the most items one event message may hold: events travel in batches because every
+// acknowledged message costs the log an fsync.
+const MaxEvents = 512
+
+// Event is one step in a process's life. The kind of the message says which: spawn, exit, signal, kill or oom.
+type Event struct {
+	Wall       int64      `json:"wall_ns"`
+	Boot       int64      `json:"boot_ns"`
+	PID        int        `json:"pid"`
+	PPID       Opt[int64] `json:"ppid"`
+	StartTicks uint64     `json:"start_ticks"` // 0 when unknown
+	UID        Opt[int64] `json:"uid"`
+	Command    string     `json:"command"`
+	JobID      string     `json:"job_id"`
+	Sheet      Opt[int64] `json:"sheet_num"`
+	ExitCode   Opt[int64] `json:"exit_code"`  // 0 to 255; unknown when a signal ended the process or the source cannot see it
+	Signal     Opt[int64] `json:"signal_num"` // the signal that ended the process
+	Core       bool       `json:"core"`       // the signal was one that dumps core
+	CPUMillis  Opt[int64] `json:"cpu_ms"`     // user and system time of the whole life
+	PeakRSS    Opt[int64] `json:"peak_rss_kib"`
+	ReadKiB    Opt[int64] `json:"read_kib"`
+	WriteKiB   Opt[int64] `json:"write_kib"`
+	Lifetime   Opt[int64] `json:"lifetime_ms"`
+	Source     string     `json:"source"` // who saw it: proc-diff, connector, taskstats, pidfd, run
+	Details    string     `json:"details"`
+}
+
+// Gap is a hole that the producer itself knows of: what happened on its host in this span is not all recorded.
+type Gap struct {
+	Reason   string     `json:"reason"`
+	Count    Opt[int64] `json:"count"` // items lost; unknown when the source cannot tell
+	FromWall int64      `json:"from_wall_ns"`
+	ToWall   int64      `json:"to_wall_ns"`
+	Details  string     `json:"details"`
+}
+
+// JobEventType says what happened to a job.
+type JobEventType string
+
+// The types of job events.
+const (
+	JobDeclared     JobEventType = "declared"
+	JobSheetStarted JobEventType = "sheet_started"
+	JobSheetEnded   JobEventType = "sheet_ended"
+	JobProgressed   JobEventType = "progress"
+	JobEnded        JobEventType = "ended"
+)
+
+// JobEvent is what a conductor, or proctape run, says of a job.
+type JobEvent struct {
+	Type          JobEventType `json:"type"`
+	Wall          int64        `json:"wall_ns"`
+	JobID         string       `json:"job_id"`
+	Sheet         Opt[int64]   `json:"sheet_num"`
+	TotalSheets   Opt[int64]   `json:"total_sheets"`
+	LastCompleted Opt[int64]   `json:"last_completed_sheet"`
+	Status        string       `json:"status"`
+	PID           Opt[int64]   `json:"pid"` // root of the job's process tree on the envelope's host
+	StartTicks    uint64       `json:"start_ticks"`
+	ExitCode      Opt[int64]   `json:"exit_code"`
+	Command       string       `json:"command"`
+	Details       string       `json:"details"`
+}
+
+// Rollup is one minute of a host, made of the snapshots that leave full resolution.
+type Rollup struct {
+	Minute      int64           `json:"minute_ns"` // start of the minute, Unix nanoseconds
+	Samples     int64           `json:"samples"`   // snapshots that went in
+	MemoryAvail Spread          `json:"memory_available_kib"`
+	MemoryTotal uint64          `json:"memory_total_kib"`
+	Load1       Spread          `json:"load1_x100"`
+	Processes   []ProcessRollup `json:"processes"`
+}
+
+// Spread is the shape of a value over a minute.
+type Spread struct {
+	Mean int64 `json:"mean"`
+	Max  int64 `json:"max"`
+	P95  int64 `json:"p95"`
+}
+
+// ProcessRollup is one process in one minute.
+type ProcessRollup struct {
+	PID        int        `json:"pid"`
+	PPID       int        `json:"ppid"`
+	StartTicks uint64     `json:"start_ticks"`
+	BootID     string     `json:"boot_id"`
+	Command    string     `json:"command"`
+	JobID      string     `json:"job_id"`
+	Sheet      Opt[int64] `json:"sheet_num"`
+	Samples    int64      `json:"samples"`
+	CPU        Spread     `json:"cpu_permille"`
+	RSS        Spread     `json:"rss_kib"`
+	CPUMillis  uint64     `json:"cpu_ms"` // last of the minute
+	Threads    int64      `json:"threads"`
+	OpenFDs    Opt[int64] `json:"open_fds"`
+}

@@ -1,0 +1,41 @@
+package schema
+
+import "encoding/json"
+
+// Opt is a value that may be unknown. The zero Opt is unknown; in JSON it is null or absent.
+type Opt[T any] struct {
+	V     T
+	Known bool
+}
+
+// Some is a known value.
+func Some[T any](v T) Opt[T] { return Opt[T]{V: v, Known: true} }
+
+// Or is the value, or def when it is unknown.
+func (o Opt[T]) Or(def T) T {
+	if o.Known {
+		return o.V
+	}
+	return def
+}
+
+// MarshalJSON writes the value, or null when it is unknown.
+func (o Opt[T]) MarshalJSON() ([]byte, error) {
+	if !o.Known {
+		return []byte("null"), nil
+	}
+	return json.Marshal(o.V)
+}
+
+// UnmarshalJSON reads a value; null is unknown.
+func (o *Opt[T]) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*o = Opt[T]{}
+		return nil
+	}
+	if err := json.Unmarshal(b, &o.V); err != nil {
+		return err
+	}
+	o.Known = true
+	return nil
+}

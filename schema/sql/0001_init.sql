@@ -1,0 +1,262 @@
+-- The tables that the log is folded into. Every table is fed by one stream, or its columns are, group by group;
+-- so the rows are the same however the streams interleave (docs/adr/0003-one-table-one-stream.md).
+
+CREATE TABLE meta (
+  key   TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Where each stream has been folded to. Written in the transaction that holds the rows.
+CREATE TABLE checkpoints (
+  stream       TEXT PRIMARY KEY,
+  epoch        INTEGER NOT NULL,          -- rises when the stream is another one than before
+  created      INTEGER NOT NULL,          -- the stream's creation, Unix ns
+  id_base      INTEGER NOT NULL,          -- row id = id_base + stream sequence
+  seq          INTEGER NOT NULL,          -- last sequence folded
+  message_time INTEGER NOT NULL,          -- when the server stored that message, Unix ns
+  process_id   INTEGER NOT NULL DEFAULT 0 -- last id given to a process
+) WITHOUT ROWID;
+
+-- How far each NDJSON file has been written when the rows were committed.
+CREATE TABLE files (
+  name       TEXT PRIMARY KEY,
+  generation INTEGER NOT NULL,            -- rotations so far
+  size       INTEGER NOT NULL             -- bytes of the current file
+) WITHOUT ROWID;
+
+CREATE TABLE hosts (
+  id   INTEGER PRIMARY KEY,               -- from the name, so that every database gives a host the same id
+  name TEXT NOT NULL UNIQUE
+);
+
+-- One row for each kind that each life of a producer has sent: what came, and the next number expected.
+CREATE TABLE producers (
+  host_id     INTEGER NOT NULL,
+  instance    TEXT NOT NULL,
+  kind        TEXT NOT NULL,
+  boot_id     TEXT NOT NULL,
+  next_seq    INTEGER NOT NULL,
+  stored      INTEGER NOT NULL DEFAULT 0,
+  duplicates  INTEGER NOT NULL DEFAULT 0,
+  quarantined INTEGER NOT NULL DEFAULT 0,
+  missing     INTEGER NOT NULL DEFAULT 0,
+  dropped     TEXT NOT NULL DEFAULT '{}', -- JSON object reason -> count, as the producer last said
+  first_time  REAL NOT NULL,
+  last_time   REAL NOT NULL,
+  last_boot_ns INTEGER NOT NULL,
+  last_tick   INTEGER NOT NULL DEFAULT 0,
+  interval_ns INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (host_id, instance, kind)
+) WITHOUT ROWID;
+
+CREATE TABLE snapshots (
+  id INTEGER PRIMARY KEY,
+  timestamp REAL NOT NULL,
+  daemon_pid INTEGER,
+  system_memory_total_mb REAL,
+  system_memory_available_mb REAL,
+  system_memory_used_mb REAL,
+  daemon_rss_mb REAL,
+  child_count INTEGER,
+  zombie_count INTEGER,
+  load_avg_1 REAL,
+  load_avg_5 REAL,
+  load_avg_15 REAL,
+  gpu_count INTEGER,
+  gpu_utilization_pct TEXT,
+  gpu_memory_used_mb TEXT,
+  gpu_temperature TEXT,
+  pressure_level TEXT,
+  running_jobs INTEGER,
+  active_sheets INTEGER,
+  host_id INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,
+  boot_ns INTEGER NOT NULL,               -- CLOCK_BOOTTIME of the look
+  instance TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  interval_ns INTEGER NOT NULL,
+  cpus INTEGER,
+  partial INTEGER NOT NULL DEFAULT 0,
+  hidden_count INTEGER NOT NULL DEFAULT 0,
+  conductor_uptime_seconds REAL,
+  zombie_pids TEXT NOT NULL DEFAULT '[]',
+  gpus TEXT NOT NULL DEFAULT '[]',        -- JSON, with what the contract's columns have no room for
+  job_progress TEXT NOT NULL DEFAULT '[]',
+  pressure TEXT,                          -- JSON object of stall percentages; NULL where the kernel has none
+  capabilities TEXT NOT NULL DEFAULT '[]'
+);
+CREATE INDEX snapshots_by_time ON snapshots(timestamp);
+CREATE INDEX snapshots_by_host ON snapshots(host_id, id);
+
+-- A process as it was described for a span of snapshots. When its command, parent or job changes, a new row of the
+-- same identity (host, boot, pid, start) follows.
+CREATE TABLE processes (
+  id INTEGER PRIMARY KEY,
+  host_id INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  start_ticks INTEGER NOT NULL,           -- hundredths of a second after boot
+  ppid INTEGER,
+  command TEXT,
+  job_id TEXT,
+  sheet_num INTEGER,
+  uid INTEGER,
+  cgroup TEXT,
+  first_snapshot INTEGER NOT NULL,
+  last_snapshot INTEGER NOT NULL,         -- 4611686018427387904 while the process is there
+  samples INTEGER NOT NULL,
+  cpu_ms INTEGER NOT NULL,                -- cumulative CPU of the process at the last sample
+  max_cpu_permille INTEGER,
+  peak_rss_kib INTEGER,
+  read_kib INTEGER,
+  write_kib INTEGER
+);
+CREATE INDEX processes_by_pid ON processes(pid);
+CREATE INDEX processes_by_job ON processes(job_id) WHERE job_id IS NOT NULL;
+CREATE INDEX processes_open ON processes(host_id) WHERE last_snapshot = 4611686018427387904;
+
+CREATE TABLE samples (
+  snapshot_id INTEGER NOT NULL,
+  process_id INTEGER NOT NULL,
+  state TEXT,                             -- NULL is S
+  cpu_permille INTEGER,                   -- of one core, in thousandths
+  rss_kib INTEGER,
+  vms_kib INTEGER,
+  threads INTEGER,
+  open_fds INTEGER,
+  cpu_ms INTEGER,
+  syscall_counts TEXT,
+  syscall_time_pct TEXT,
+  PRIMARY KEY (snapshot_id, process_id)
+) WITHOUT ROWID;
+
+-- The span of snapshots in a process's row turns a look-up by pid or by job into look-ups by primary key.
+CREATE VIEW process_metrics AS
+SELECT (m.snapshot_id << 22) | p.pid AS id, -- a pid stands once in a snapshot and is below 2^22
+  m.snapshot_id AS snapshot_id, p.pid AS pid, p.ppid AS ppid, p.command AS command,
+  coalesce(m.state, 'S') AS state,
+  m.cpu_permille / 10.0 AS cpu_percent,
+  m.rss_kib / 1024.0 AS rss_mb,
+  m.vms_kib / 1024.0 AS vms_mb,
+  m.threads AS threads, m.open_fds AS open_fds,
+  (sn.boot_ns - p.start_ticks * 10000000) / 1e9 AS age_seconds,
+  p.job_id AS job_id, p.sheet_num AS sheet_num,
+  coalesce(m.syscall_counts, '{}') AS syscall_counts,
+  coalesce(m.syscall_time_pct, '{}') AS syscall_time_pct,
+  p.host_id AS host_id, p.id AS process_id, p.start_ticks AS start_ticks, m.cpu_ms AS cpu_ms, p.uid AS uid
+FROM processes p
+JOIN snapshots sn ON sn.host_id = p.host_id AND sn.id BETWEEN p.first_snapshot AND p.last_snapshot
+JOIN samples m ON m.snapshot_id = sn.id AND m.process_id = p.id;
+
+CREATE TABLE process_events (
+  id INTEGER PRIMARY KEY,
+  timestamp REAL NOT NULL,
+  pid INTEGER NOT NULL,
+  event_type TEXT NOT NULL,
+  exit_code INTEGER,
+  signal_num INTEGER,
+  job_id TEXT,
+  sheet_num INTEGER,
+  details TEXT,
+  host_id INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,
+  boot_ns INTEGER NOT NULL,
+  start_ticks INTEGER NOT NULL,
+  ppid INTEGER,
+  uid INTEGER,
+  command TEXT,
+  core INTEGER NOT NULL DEFAULT 0,
+  cpu_ms INTEGER,
+  peak_rss_kib INTEGER,
+  read_kib INTEGER,
+  write_kib INTEGER,
+  lifetime_ms INTEGER,
+  source TEXT NOT NULL,
+  instance TEXT NOT NULL,
+  seq INTEGER NOT NULL
+);
+CREATE INDEX process_events_by_time ON process_events(timestamp);
+CREATE INDEX process_events_by_job ON process_events(job_id, event_type, timestamp) WHERE job_id IS NOT NULL;
+CREATE INDEX process_events_by_pid ON process_events(pid);
+
+-- A job's figures, kept up as messages come, so that a profile costs the same however long the record is.
+CREATE TABLE jobs (
+  job_id TEXT PRIMARY KEY,
+  -- from snapshots
+  first_seen REAL, last_seen REAL,
+  samples INTEGER NOT NULL DEFAULT 0,
+  peak_rss_kib INTEGER,
+  max_cpu_permille INTEGER,
+  cpu_ms INTEGER NOT NULL DEFAULT 0,
+  unique_pids INTEGER NOT NULL DEFAULT 0,
+  -- from events
+  spawns INTEGER NOT NULL DEFAULT 0,
+  exits INTEGER NOT NULL DEFAULT 0,
+  signals INTEGER NOT NULL DEFAULT 0,     -- signal and kill events
+  ooms INTEGER NOT NULL DEFAULT 0,
+  first_event REAL, last_event REAL,
+  status TEXT, total_sheets INTEGER, last_completed_sheet INTEGER, current_sheet INTEGER,
+  started REAL, ended REAL, exit_code INTEGER, command TEXT
+) WITHOUT ROWID;
+
+CREATE TABLE job_sheets (
+  job_id TEXT NOT NULL,
+  sheet_num INTEGER NOT NULL,
+  peak_rss_kib INTEGER,
+  max_cpu_permille INTEGER,
+  cpu_ms INTEGER NOT NULL DEFAULT 0,
+  started REAL, ended REAL, exit_code INTEGER, status TEXT,
+  PRIMARY KEY (job_id, sheet_num)
+) WITHOUT ROWID;
+
+CREATE TABLE job_pids (
+  job_id TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  PRIMARY KEY (job_id, pid)
+) WITHOUT ROWID;
+
+CREATE TABLE job_syscalls (
+  job_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  time_pct_x100 INTEGER NOT NULL,         -- sum over all samples
+  rank INTEGER NOT NULL,                  -- order of first appearance
+  PRIMARY KEY (job_id, name)
+) WITHOUT ROWID;
+
+-- Holes in the story. A hole in a producer's numbers shrinks, and goes, when what was missing comes after all.
+CREATE TABLE gaps (
+  stream TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  at_seq INTEGER NOT NULL,                -- the message at which the hole was noticed
+  n INTEGER NOT NULL,
+  timestamp REAL NOT NULL,                -- of that message
+  reason TEXT NOT NULL,
+  host_id INTEGER,
+  instance TEXT,
+  kind TEXT,
+  first_seq INTEGER, last_seq INTEGER,    -- the numbers that are missing
+  count INTEGER,                          -- items missing; NULL when nobody can tell
+  from_time REAL, to_time REAL,
+  details TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (stream, epoch, at_seq, n)
+) WITHOUT ROWID;
+CREATE INDEX gaps_by_time ON gaps(timestamp);
+CREATE INDEX gaps_by_producer ON gaps(instance, kind, first_seq) WHERE first_seq IS NOT NULL;
+
+-- Messages that could not be folded, with their bytes, so that a later version can.
+CREATE TABLE quarantine (
+  stream TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  timestamp REAL NOT NULL,                -- when the server stored the message
+  subject TEXT NOT NULL,
+  host TEXT,                              -- the subject's host
+  message_id TEXT,
+  reason TEXT NOT NULL,                   -- one of a few words
+  error TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  headers TEXT NOT NULL DEFAULT '{}',
+  payload BLOB,                           -- NULL when it was too large to keep, or one too many
+  PRIMARY KEY (stream, epoch, seq)
+) WITHOUT ROWID;

@@ -1,0 +1,99 @@
+package schema
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path"
+	"strconv"
+	"time"
+)
+
+//go:embed sql/*.sql
+var migrations embed.FS
+
+// OpenEnded is the last_snapshot of a process that is still there: beyond every snapshot's id, so that a range
+// [first, last] needs no special case.
+const OpenEnded = 1 << 62
+
+// Pragmas go into the DSN, so that every connection of a pool has them.
+
+// WriterDSN is how the projector opens the database at file. Commits are synchronous=FULL: trimming the log
+// trusts them. journal_size_limit gives the WAL's space back when it is reset.
+func WriterDSN(file string) string {
+	return dsn(file, url.Values{
+		"_pragma": {"busy_timeout(5000)", "auto_vacuum(2)", "journal_mode(WAL)", "synchronous(FULL)",
+			"journal_size_limit(67108864)", "cache_size(-16384)"},
+		"_txlock": {"immediate"},
+	})
+}
+
+// ReaderDSN is how readers open the database at file: nothing they run can write, and they wait for a lock as long
+// as a checkpoint may hold it.
+func ReaderDSN(file string) string {
+	return dsn(file, url.Values{
+		"mode":    {"ro"},
+		"_pragma": {"busy_timeout(5000)", "query_only(1)", "cache_size(-8192)"},
+	})
+}
+
+// dsn is a file: URI. A plain path would lose its query, and a '?' in it would start one.
+func dsn(file string, query url.Values) string {
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath(), RawQuery: query.Encode()}
+	return u.String()
+}
+
+// Migrate brings the database up to this build's tables, one transaction a step. PRAGMA user_version holds the
+// number of steps done. A database of a later build is refused.
+func Migrate(ctx context.Context, db *sql.Conn) error {
+	steps, err := fs.Glob(migrations, "sql/*.sql") // sorted by name
+	if err != nil {
+		return err
+	}
+	var done int
+	if err := db.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&done); err != nil {
+		return fmt.Errorf("read schema version: %w", err)
+	}
+	if done > len(steps) {
+		return fmt.Errorf("the database has schema version %d, this build knows up to %d", done, len(steps))
+	}
+	for i, step := range steps[done:] {
+		if err := migrate(ctx, db, step, done+i+1); err != nil {
+			return fmt.Errorf("migrate to %s: %w", path.Base(step), err)
+		}
+	}
+	return nil
+}
+
+func migrate(ctx context.Context, db *sql.Conn, step string, version int) error {
+	ddl, err := migrations.ReadFile(step)
+	if err != nil {
+		return err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(ctx, string(ddl)); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `PRAGMA user_version = `+strconv.Itoa(version)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Timestamp is a wall time as the tables hold it: Unix seconds, UTC.
+func Timestamp(wallNS int64) float64 { return float64(wallNS) / 1e9 }
+
+// Time is a table's timestamp as a time.
+func Time(timestamp float64) time.Time {
+	return time.Unix(0, int64(timestamp*1e9)).UTC()
+}
+
+// MiB is a size in KiB as the tables show it.
+func MiB(kib int64) float64 { return float64(kib) / 1024 }

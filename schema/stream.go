@@ -1,0 +1,105 @@
+package schema
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// The streams of the log.
+const (
+	StreamSnapshots = "PROCTAPE_SNAPSHOTS"
+	StreamEvents    = "PROCTAPE_EVENTS"
+	StreamRollups   = "PROCTAPE_ROLLUPS"
+	StreamOps       = "PROCTAPE_OPS"
+)
+
+// DataStreams are the streams that are folded into tables, in the order in which they are declared. Each table is
+// fed by one of them alone, so that the rows do not depend on how the streams interleave (docs/adr/0003).
+var DataStreams = []string{StreamSnapshots, StreamEvents, StreamRollups}
+
+// StreamFor is the stream that keeps a kind.
+func StreamFor(k Kind) string {
+	switch k {
+	case KindSnapshot:
+		return StreamSnapshots
+	case KindRollup:
+		return StreamRollups
+	}
+	return StreamEvents
+}
+
+// Policy is how long the log and the database keep what they hold. The zero Policy is the default one.
+type Policy struct {
+	FullResolution time.Duration // snapshots and their processes; default 24 hours
+	Downsampled    time.Duration // one-minute aggregates; default 7 days
+	Events         time.Duration // lifecycle events, gaps and jobs; default 30 days
+	MaxLogBytes    int64         // all streams together; default 10 GiB
+}
+
+// WithDefaults is p with the defaults in place of zeros.
+func (p Policy) WithDefaults() Policy {
+	def := Policy{FullResolution: 24 * time.Hour, Downsampled: 7 * 24 * time.Hour, Events: 30 * 24 * time.Hour, MaxLogBytes: 10 << 30}
+	if p.FullResolution == 0 {
+		p.FullResolution = def.FullResolution
+	}
+	if p.Downsampled == 0 {
+		p.Downsampled = def.Downsampled
+	}
+	if p.Events == 0 {
+		p.Events = def.Events
+	}
+	if p.MaxLogBytes == 0 {
+		p.MaxLogBytes = def.MaxLogBytes
+	}
+	return p
+}
+
+// DuplicateWindow is how long a server remembers message ids. It only saves work: the projector drops duplicates
+// for ever.
+const DuplicateWindow = 5 * time.Minute
+
+// Streams are the settings of the log's streams. MaxAge is a backstop a little beyond the policy: retention trims
+// first, by what every database has committed. MaxBytes stands on every stream, because a store that is full
+// without it refuses every publish (and together they stay within the store).
+func Streams(p Policy, replicas int) []jetstream.StreamConfig {
+	p = p.WithDefaults()
+	stream := func(name string, age time.Duration, share int64, subjects ...string) jetstream.StreamConfig {
+		return jetstream.StreamConfig{
+			Name: name, Subjects: subjects, Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy,
+			Discard: jetstream.DiscardOld, MaxAge: backstop(age), MaxBytes: p.MaxLogBytes * share / 100,
+			Duplicates: DuplicateWindow, AllowDirect: true, Replicas: max(replicas, 1),
+		}
+	}
+	snapshots := stream(StreamSnapshots, p.FullResolution, 60, SubjectPrefix+"*.snapshot")
+	snapshots.Compression = jetstream.S2Compression
+	ops := stream(StreamOps, 0, 1, "proctape.ops.>")
+	ops.AllowMsgSchedules, ops.AllowMsgTTL, ops.AllowRollup = true, true, true
+	return []jetstream.StreamConfig{
+		snapshots,
+		stream(StreamEvents, p.Events, 29, SubjectPrefix+"*.event.>", SubjectPrefix+"*.anomaly.>", SubjectPrefix+"*.job"),
+		stream(StreamRollups, p.Downsampled, 10, SubjectPrefix+"*.rollup"),
+		ops,
+	}
+}
+
+// backstop is a twelfth longer than the policy, and at least two hours; no age stays no age.
+func backstop(age time.Duration) time.Duration {
+	if age == 0 {
+		return 0
+	}
+	return age + max(age/12, 2*time.Hour)
+}
+
+// ConsumerName is the durable of one database on each stream. One durable per database tells the server how far
+// every database is, which is what trimming the log waits for.
+func ConsumerName(databaseID string) string { return "projector-" + databaseID }
+
+// Consumer is the settings of a database's durable. Everything before the acknowledged sequence is acknowledged
+// with it; the position that counts is the checkpoint in the database.
+func Consumer(databaseID string) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable: ConsumerName(databaseID), AckPolicy: jetstream.AckAllPolicy, DeliverPolicy: jetstream.DeliverAllPolicy,
+		AckWait: time.Minute, MaxAckPending: -1, MaxDeliver: -1,
+	}
+}

@@ -1,0 +1,57 @@
+package schema
+
+import (
+	"fmt"
+	"strings"
+)
+
+// SubjectPrefix begins every subject; the host and the kind follow: proctape.v1.<host>.<kind>. The host comes
+// first so that one permission covers all a host may publish. Pids and jobs never go into a subject: a subject is
+// an index entry on the server.
+const SubjectPrefix = "proctape.v1."
+
+// Subject is where a message of a host and kind is published.
+func Subject(host string, kind Kind) string { return SubjectPrefix + host + "." + string(kind) }
+
+// ParseSubject takes a subject apart. It does not check that the kind exists.
+func ParseSubject(subject string) (host string, kind Kind, err error) {
+	rest, ok := strings.CutPrefix(subject, SubjectPrefix)
+	if ok {
+		var k string
+		if host, k, ok = strings.Cut(rest, "."); ok && ValidHost(host) && k != "" {
+			return host, Kind(k), nil
+		}
+	}
+	return "", "", fmt.Errorf("subject %.200q is not %s<host>.<kind>", subject, SubjectPrefix)
+}
+
+// ValidHost reports whether s can be a host's token in a subject: 1 to 64 of A-Z a-z 0-9 _ -.
+func ValidHost(s string) bool {
+	if len(s) == 0 || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		if !tokenByte(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// HostToken makes a host token of a machine's name: the bytes that may not be in one become '-'.
+func HostToken(name string) string {
+	b := []byte(name[:min(len(name), 64)])
+	for i, c := range b {
+		if !tokenByte(c) {
+			b[i] = '-'
+		}
+	}
+	if len(b) == 0 {
+		return "localhost"
+	}
+	return string(b)
+}
+
+func tokenByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
+}

@@ -1,0 +1,223 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"unicode/utf8"
+)
+
+// Validate checks what no encoding can: that the body is the kind's and every value is one that the tables can
+// hold. Both codecs call it on both ways, so that what was written can be read.
+func (m *Message) Validate() error {
+	if m.Version != Version {
+		return fmt.Errorf("%w %d, this build knows %d", ErrVersion, m.Version, Version)
+	}
+	if err := m.validateEnvelope(); err != nil {
+		return err
+	}
+	if err := m.validateBody(); err != nil {
+		return fmt.Errorf("%s: %w", m.Kind, err)
+	}
+	return nil
+}
+
+func (m *Message) validateEnvelope() error {
+	switch {
+	case !ValidHost(m.Host):
+		return fmt.Errorf("host %.80q is no host token: want 1 to 64 of A-Z a-z 0-9 _ -", m.Host)
+	case m.Instance == Instance{}:
+		return errors.New("no instance")
+	case m.Seq == 0 || m.Seq > math.MaxInt64-MaxEvents:
+		return fmt.Errorf("number %d is out of range: the first is 1", m.Seq)
+	case m.Produced > math.MaxInt64:
+		return fmt.Errorf("produced %d is out of range", m.Produced)
+	case m.Wall <= 0 || m.Boot < 0:
+		return fmt.Errorf("time out of range: wall %d, boot %d", m.Wall, m.Boot)
+	case len(m.Dropped) > maxList:
+		return fmt.Errorf("%d drop counts, the limit is %d", len(m.Dropped), maxList)
+	}
+	for _, d := range m.Dropped {
+		if err := errors.Join(text("drop reason", d.Reason, MaxName), unsigned("drop count", d.Count)); err != nil {
+			return err
+		}
+	}
+	return text("boot id", m.BootID, 64)
+}
+
+func (m *Message) validateBody() error {
+	bodies := 0
+	for _, present := range []bool{m.Snapshot != nil, m.Events != nil, m.Gaps != nil, m.Jobs != nil, m.Rollup != nil} {
+		if present {
+			bodies++
+		}
+	}
+	if bodies != 1 {
+		return fmt.Errorf("%d bodies, want one", bodies)
+	}
+	switch {
+	case m.Kind == KindSnapshot && m.Snapshot != nil:
+		return m.Snapshot.validate()
+	case m.Kind.EventType() != "" && m.Events != nil:
+		if _, ok := EventKinds[m.Kind.EventType()]; !ok {
+			return errors.New("no such kind")
+		}
+		return each("event", m.Events, MaxEvents, (*Event).validate)
+	case m.Kind == KindGap && m.Gaps != nil:
+		return each("gap", m.Gaps, MaxEvents, (*Gap).validate)
+	case m.Kind == KindJob && m.Jobs != nil:
+		return each("job event", m.Jobs, MaxEvents, (*JobEvent).validate)
+	case m.Kind == KindRollup && m.Rollup != nil:
+		return m.Rollup.validate()
+	}
+	return errors.New("the body is not the kind's, or there is no such kind")
+}
+
+// each validates the elements of a list that must hold 1 to limit of them.
+func each[T any](name string, list []T, limit int, validate func(*T) error) error {
+	if len(list) == 0 {
+		return fmt.Errorf("no %s", name)
+	}
+	return eachOf(name, list, limit, validate)
+}
+
+// eachOf is each for a list that may be empty.
+func eachOf[T any](name string, list []T, limit int, validate func(*T) error) error {
+	if len(list) > limit {
+		return fmt.Errorf("%d times %s, the limit is %d", len(list), name, limit)
+	}
+	for i := range list {
+		if err := validate(&list[i]); err != nil {
+			return fmt.Errorf("%s %d: %w", name, i, err)
+		}
+	}
+	return nil
+}
+
+// text checks a string that goes into a table: bounded, UTF-8, no NUL.
+func text(name, s string, limit int) error {
+	switch {
+	case len(s) > limit:
+		return fmt.Errorf("%s of %d bytes, the limit is %d", name, len(s), limit)
+	case !utf8.ValidString(s):
+		return fmt.Errorf("%s %.80q is not UTF-8", name, s)
+	case strings.IndexByte(s, 0) >= 0:
+		return fmt.Errorf("%s %.80q holds a NUL", name, s)
+	}
+	return nil
+}
+
+// unsigned checks that a number fits SQLite's signed 64 bits.
+func unsigned(name string, v uint64) error {
+	if v > math.MaxInt64 {
+		return fmt.Errorf("%s %d is out of range", name, v)
+	}
+	return nil
+}
+
+func pid(p int) error {
+	// PID_MAX_LIMIT, include/linux/threads.h
+	if p < 0 || p > 1<<22 {
+		return fmt.Errorf("pid %d is out of range", p)
+	}
+	return nil
+}
+
+func (s *Snapshot) validate() error {
+	err := errors.Join(
+		unsigned("memory total", s.MemoryTotal), unsigned("memory available", s.MemoryAvail),
+		unsigned("daemon rss", s.DaemonRSS), unsigned("tick", s.Tick),
+		text("pressure level", s.PressureLevel, MaxName),
+		eachOf("capability", s.Capabilities, maxList, func(c *string) error { return text("name", *c, MaxName) }),
+		eachOf("job progress", s.JobProgress, maxList, func(j *JobProgress) error {
+			return errors.Join(text("job id", j.JobID, MaxName), text("status", j.Status, MaxName))
+		}),
+		eachOf("gpu", s.GPUs, maxList, func(*GPU) error { return nil }),
+	)
+	if err != nil {
+		return err
+	}
+	if s.Interval < 0 {
+		return fmt.Errorf("interval %d is negative", s.Interval)
+	}
+	return s.validateProcesses()
+}
+
+// validateProcesses checks each process, and that pids rise: a pid lives once in a snapshot, and the tables are
+// written in this order.
+func (s *Snapshot) validateProcesses() error {
+	last := 0
+	return eachOf("process", s.Processes, MaxProcesses, func(p *Process) error {
+		if p.PID <= last {
+			return fmt.Errorf("pid %d after pid %d: want them rising", p.PID, last)
+		}
+		last = p.PID
+		return p.validate()
+	})
+}
+
+func (p *Process) validate() error {
+	if err := pid(p.PID); err != nil {
+		return err
+	}
+	if p.PPID < 0 || p.StartTicks > math.MaxInt64/TicksPerSecond || p.CPUMillis > math.MaxInt64 || len(p.State) != 1 {
+		return fmt.Errorf("pid %d: parent %d, start %d, cpu %d or state %.8q is out of range",
+			p.PID, p.PPID, p.StartTicks, p.CPUMillis, p.State)
+	}
+	if err := text("command", p.Command, MaxCommand); err != nil {
+		return err
+	}
+	if err := text("job id", p.JobID, MaxName); err != nil {
+		return err
+	}
+	if err := text("cgroup", p.Cgroup, MaxCommand); err != nil {
+		return err
+	}
+	return eachOf("system call", p.Syscalls, maxList, func(c *Syscall) error {
+		return errors.Join(text("name", c.Name, MaxName), unsigned("count", c.Calls), unsigned("time", c.TimeX100))
+	})
+}
+
+func (e *Event) validate() error {
+	return errors.Join(pid(e.PID), wall(e.Wall), unsigned("start ticks", e.StartTicks),
+		text("command", e.Command, MaxCommand), text("job id", e.JobID, MaxName),
+		text("source", e.Source, MaxName), text("details", e.Details, MaxText))
+}
+
+func (g *Gap) validate() error {
+	return errors.Join(wall(g.ToWall), text("reason", g.Reason, MaxName), text("details", g.Details, MaxText))
+}
+
+func (j *JobEvent) validate() error {
+	switch j.Type {
+	case JobDeclared, JobSheetStarted, JobSheetEnded, JobProgressed, JobEnded:
+	default:
+		return fmt.Errorf("type %.80q is none of declared, sheet_started, sheet_ended, progress, ended", j.Type)
+	}
+	if j.JobID == "" {
+		return errors.New("no job id")
+	}
+	return errors.Join(wall(j.Wall), unsigned("start ticks", j.StartTicks), text("job id", j.JobID, MaxName),
+		text("status", j.Status, MaxName), text("command", j.Command, MaxCommand), text("details", j.Details, MaxText))
+}
+
+func (r *Rollup) validate() error {
+	if r.Minute <= 0 || r.Samples <= 0 {
+		return fmt.Errorf("minute %d with %d samples", r.Minute, r.Samples)
+	}
+	if err := unsigned("memory total", r.MemoryTotal); err != nil {
+		return err
+	}
+	return eachOf("process", r.Processes, MaxProcesses, func(p *ProcessRollup) error {
+		return errors.Join(pid(p.PID), unsigned("start ticks", p.StartTicks), unsigned("cpu", p.CPUMillis),
+			text("boot id", p.BootID, 64), text("command", p.Command, MaxCommand), text("job id", p.JobID, MaxName))
+	})
+}
+
+func wall(ns int64) error {
+	if ns <= 0 {
+		return fmt.Errorf("wall time %d is out of range", ns)
+	}
+	return nil
+}
