@@ -1,0 +1,107 @@
+package embeddednats
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// Key is one nkey: an Ed25519 key of which the server knows only the public half. Its seed is a file of mode 0600.
+type Key struct {
+	Path   string
+	Public string
+	seed   []byte
+}
+
+// Keys are the keys of a data folder, one for each role.
+type Keys struct {
+	Admin   Key // may do everything; the recorder and the commands on this machine use it
+	Sampler Key // may publish as any host, and hear which jobs are declared
+}
+
+// LoadKeys reads the keys in dir and makes those that are missing.
+func LoadKeys(dir string) (*Keys, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of keys: %w", err)
+	}
+	var k Keys
+	for name, key := range map[string]*Key{"admin.nk": &k.Admin, "sampler.nk": &k.Sampler} {
+		var err error
+		if *key, err = loadOrMakeKey(filepath.Join(dir, name)); err != nil {
+			return nil, err
+		}
+	}
+	return &k, nil
+}
+
+func loadOrMakeKey(path string) (Key, error) {
+	k, err := LoadKey(path)
+	if !errors.Is(err, os.ErrNotExist) {
+		return k, err
+	}
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		return Key{}, fmt.Errorf("make a key: %w", err)
+	}
+	seed, err := pair.Seed()
+	if err != nil {
+		return Key{}, fmt.Errorf("make a key: %w", err)
+	}
+	if err := os.WriteFile(path, append(seed, '\n'), 0o600); err != nil {
+		return Key{}, fmt.Errorf("keep a key: %w", err)
+	}
+	return LoadKey(path)
+}
+
+// LoadKey reads a seed file, as nsc and nk write them.
+func LoadKey(path string) (Key, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Key{}, fmt.Errorf("read a key: %w", err)
+	}
+	seed := bytes.TrimSpace(b)
+	pair, err := nkeys.FromSeed(seed)
+	if err != nil {
+		return Key{}, fmt.Errorf("read a key: %s holds no nkey seed: %w", path, err)
+	}
+	public, err := pair.PublicKey()
+	if err != nil {
+		return Key{}, fmt.Errorf("read a key: %s: %w", path, err)
+	}
+	return Key{Path: path, Public: public, seed: seed}, nil
+}
+
+// inbox is the prefix of the subjects on which a key's owner gets answers. It holds the public key, so that no
+// owner of another key may listen there.
+func (k Key) inbox() string { return "_INBOX_" + k.Public }
+
+// Options make a connection sign in with the key.
+func (k Key) Options() []nats.Option {
+	sign := func(nonce []byte) ([]byte, error) {
+		pair, err := nkeys.FromSeed(k.seed)
+		if err != nil {
+			return nil, err
+		}
+		return pair.Sign(nonce)
+	}
+	return []nats.Option{nats.Nkey(k.Public, sign), nats.CustomInboxPrefix(k.inbox())}
+}
+
+// users are the server's side of the keys.
+func (k *Keys) users() []*server.NkeyUser {
+	return []*server.NkeyUser{
+		{Nkey: k.Admin.Public},
+		{Nkey: k.Sampler.Public, Permissions: &server.Permissions{
+			Publish:   &server.SubjectPermission{Allow: []string{schema.SubjectPrefix + "*.>"}},
+			Subscribe: &server.SubjectPermission{Allow: []string{k.Sampler.inbox() + ".>", schema.SubjectPrefix + "*.job"}},
+		}},
+	}
+}

@@ -1,0 +1,31 @@
+package embeddednats
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// logger passes the server's log lines on. The server reports "can't start" by Fatalf alone and then returns as if
+// all were well, so a fatal line is also a signal.
+type logger struct {
+	log   *slog.Logger
+	fatal chan string
+}
+
+func newLogger(log *slog.Logger) *logger {
+	return &logger{log: log.With("component", "nats-server"), fatal: make(chan string, 1)}
+}
+
+// The server's notices are of interest to those who run servers, not to those who run a recorder.
+func (l *logger) Noticef(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
+func (l *logger) Warnf(format string, v ...any)   { l.log.Warn(fmt.Sprintf(format, v...)) }
+func (l *logger) Errorf(format string, v ...any)  { l.log.Error(fmt.Sprintf(format, v...)) }
+func (l *logger) Debugf(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }
+func (l *logger) Tracef(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }
+
+func (l *logger) Fatalf(format string, v ...any) {
+	select {
+	case l.fatal <- fmt.Sprintf(format, v...):
+	default: // the first reason is the one that matters
+	}
+}

@@ -1,0 +1,220 @@
+// Package embeddednats runs a JetStream server inside the process: a store folder goes in, connections come out.
+//
+// It owns what the server leaves to its host: a lock on the store, because two servers on one store lose messages
+// without an error; a unix socket, because the server has none and a TCP port is more than one machine needs; and
+// start errors, which the server only logs.
+package embeddednats
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/proctape/proctape/schema/lockfile"
+)
+
+// Config says where the store is and who may connect. The zero value of each field but Dir works.
+type Config struct {
+	Dir      string       // data folder; the store is its folder "jetstream", the socket its file "nats.sock"
+	MaxStore int64        // bytes the store may take; default 10 GiB
+	Listen   string       // host:port of a TCP listener; empty for none. A listener asks for a key
+	TLS      *tls.Config  // for the listener; needed when Listen is not a loopback address
+	Log      *slog.Logger // default slog.Default()
+}
+
+// The files of a data folder.
+const (
+	lockName   = "jetstream.lock"
+	socketName = "nats.sock"
+)
+
+// SocketPath is where a recorder on this data folder listens for other processes of the same user.
+func SocketPath(dir string) string { return filepath.Join(dir, socketName) }
+
+// KeysDir is where the keys of a data folder are.
+func KeysDir(dir string) string { return filepath.Join(dir, "creds") }
+
+// Owner is the pid of the process that runs a server on this data folder.
+func Owner(dir string) (pid int, ok bool) { return lockfile.Owner(filepath.Join(dir, lockName)) }
+
+// MaxPayload is the largest message the server takes. It is above the server's default of 1 MiB so that a
+// snapshot of a host with tens of thousands of processes passes.
+const MaxPayload = 8 << 20
+
+// startTimeout bounds the start, which scans the whole store after a crash: about 5 s for each GB.
+const startTimeout = 10 * time.Minute
+
+// Server is a running server. Close it.
+type Server struct {
+	cfg    Config
+	keys   *Keys
+	lock   *lockfile.Lock
+	ns     atomic.Pointer[server.Server]
+	socket *socket
+}
+
+// Start locks the store, starts the server, and returns when it takes connections. A store that another process
+// holds is a *[lockfile.HeldError].
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	cfg.MaxStore = cmp.Or(cfg.MaxStore, 10<<30)
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
+	if err := checkListen(cfg); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	lock, err := lockfile.Acquire(filepath.Join(cfg.Dir, lockName))
+	if err != nil {
+		return nil, fmt.Errorf("lock the store: %w", err)
+	}
+	s := &Server{cfg: cfg, lock: lock}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context) (err error) {
+	if s.keys, err = LoadKeys(KeysDir(s.cfg.Dir)); err != nil {
+		return err
+	}
+	if err := s.startServer(ctx); err != nil {
+		return err
+	}
+	s.socket, err = listen(SocketPath(s.cfg.Dir), s)
+	return err
+}
+
+// startServer starts one server and waits until it is ready, it fails, or ctx ends.
+func (s *Server) startServer(ctx context.Context) error {
+	opts, err := s.options()
+	if err != nil {
+		return err
+	}
+	ns, err := server.NewServer(opts)
+	if err != nil {
+		return fmt.Errorf("make the server: %w", err)
+	}
+	log := newLogger(s.cfg.Log)
+	ns.SetLoggerV2(log, false, false, false)
+	s.ns.Store(ns)
+	go ns.Start() // Shutdown and WaitForShutdown, in Close, end what it started
+
+	deadline := time.Now().Add(startTimeout)
+	for !ns.ReadyForConnections(50 * time.Millisecond) {
+		select {
+		case reason := <-log.fatal:
+			return fmt.Errorf("start the server: %s", reason)
+		case <-ctx.Done():
+			return fmt.Errorf("start the server: %w", context.Cause(ctx))
+		default:
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("start the server: not ready after %s", startTimeout)
+		}
+	}
+	return nil
+}
+
+func (s *Server) options() (*server.Options, error) {
+	o := &server.Options{
+		ServerName: "proctape", NoSigs: true, MaxPayload: MaxPayload,
+		JetStream: true, StoreDir: s.cfg.Dir, SyncAlways: true, DisableJetStreamBanner: true,
+		JetStreamMaxStore:  s.cfg.MaxStore + 64<<20, // the streams' own limits are reached first
+		JetStreamMaxMemory: 64 << 20,
+		DontListen:         true,
+		Nkeys:              s.keys.users(),
+	}
+	if s.cfg.Listen == "" {
+		return o, nil
+	}
+	host, port, err := splitListen(s.cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	o.DontListen, o.Host, o.Port = false, host, port
+	if s.cfg.TLS != nil {
+		o.TLS, o.TLSConfig, o.TLSTimeout = true, s.cfg.TLS, 5
+	}
+	return o, nil
+}
+
+// InProcessConn is a connection to the server that now runs; with it a Server is what nats.InProcessServer asks
+// for, and a client that reconnects finds the server that a restart put in the old one's place.
+func (s *Server) InProcessConn() (net.Conn, error) { return s.ns.Load().InProcessConn() }
+
+// Connect opens a client connection inside the process. Close it before the server.
+func (s *Server) Connect(opts ...nats.Option) (*nats.Conn, error) {
+	base := append(s.keys.Admin.Options(),
+		nats.InProcessServer(s), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
+	return nats.Connect("", append(base, opts...)...)
+}
+
+// URL is where the TCP listener can be reached; empty without one.
+func (s *Server) URL() string {
+	if s.cfg.Listen == "" {
+		return ""
+	}
+	u := url.URL{Scheme: "nats", Host: s.ns.Load().Addr().String()}
+	if s.cfg.TLS != nil {
+		u.Scheme = "tls"
+	}
+	return u.String()
+}
+
+// Close stops taking connections, shuts the server down, waits for it, and releases the store.
+func (s *Server) Close() error {
+	var errs []error
+	if s.socket != nil {
+		errs = append(errs, s.socket.Close())
+	}
+	if ns := s.ns.Load(); ns != nil {
+		ns.Shutdown()
+		ns.WaitForShutdown()
+	}
+	return errors.Join(append(errs, s.lock.Release())...)
+}
+
+// checkListen refuses an address that would carry messages in the clear to other machines.
+func checkListen(cfg Config) error {
+	if cfg.Listen == "" {
+		return nil
+	}
+	host, _, err := splitListen(cfg.Listen)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); cfg.TLS == nil && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("listen on %s: other machines could read what is sent; give a TLS certificate, or a loopback address", cfg.Listen)
+	}
+	return nil
+}
+
+func splitListen(addr string) (host string, port int, err error) {
+	host, p, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, fmt.Errorf("listen address %q: want host:port", addr)
+	}
+	port, err = strconv.Atoi(p)
+	if err != nil || port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("listen address %q: %q is no port", addr, p)
+	}
+	if port == 0 {
+		port = server.RANDOM_PORT
+	}
+	return host, port, nil
+}

@@ -1,0 +1,114 @@
+package embeddednats
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// socket carries connections from a unix socket to the server, which has no listener of that kind itself. The
+// file's mode, 0600 in a folder of mode 0700, says who may connect.
+type socket struct {
+	l      *net.UnixListener
+	server nats.InProcessConnProvider
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	closed bool
+}
+
+func listen(path string, server nats.InProcessConnProvider) (*socket, error) {
+	// What is left of a recorder that was killed; nobody else can be on it while we hold the store's lock.
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove the old socket: %w", err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen on %s: %w", path, err), l.Close())
+	}
+	s := &socket{l: l, server: server, conns: map[net.Conn]struct{}{}}
+	s.wg.Go(s.accept)
+	return s, nil
+}
+
+func (s *socket) accept() {
+	for {
+		c, err := s.l.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil: // out of descriptors, say: the next may be luckier
+			time.Sleep(50 * time.Millisecond)
+			continue
+		}
+		s.wg.Go(func() { s.serve(c) })
+	}
+}
+
+// serve copies both ways until either side ends.
+func (s *socket) serve(client net.Conn) {
+	defer client.Close()
+	inner, err := s.server.InProcessConn()
+	if err != nil {
+		return // the client sees its connection end and tries again
+	}
+	defer inner.Close()
+	if !s.track(client) {
+		return
+	}
+	defer s.untrack(client)
+	var both sync.WaitGroup
+	both.Go(func() {
+		io.Copy(inner, client)
+		inner.Close()
+	})
+	io.Copy(client, inner)
+	client.Close()
+	both.Wait()
+}
+
+func (s *socket) track(c net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.conns[c] = struct{}{}
+	}
+	return !s.closed
+}
+
+func (s *socket) untrack(c net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
+
+// Close ends the listener and all connections, and waits for them. The socket's file goes with the listener.
+func (s *socket) Close() error {
+	err := s.l.Close()
+	s.mu.Lock()
+	s.closed = true
+	for c := range s.conns {
+		c.Close()
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+	return err
+}
+
+// Socket is a recorder's unix socket as a client sees it, for nats.InProcessServer.
+type Socket string
+
+// InProcessConn dials the socket.
+func (path Socket) InProcessConn() (net.Conn, error) {
+	return net.DialTimeout("unix", string(path), 2*time.Second)
+}

@@ -1,0 +1,45 @@
+package embeddednats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Declare makes the streams exist. It may be called any number of times and by many at once. update says that the
+// settings of a stream that exists are ours to change, as on the embedded server; on a server of somebody else's
+// an existing stream stays as its keeper set it, and only its subjects are checked.
+func Declare(ctx context.Context, js jetstream.JetStream, streams []jetstream.StreamConfig, update bool) error {
+	for _, cfg := range streams {
+		if err := declare(ctx, js, cfg, update); err != nil {
+			return fmt.Errorf("declare stream %s: %w", cfg.Name, err)
+		}
+	}
+	return nil
+}
+
+func declare(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamConfig, update bool) error {
+	if update {
+		_, err := js.CreateOrUpdateStream(ctx, cfg)
+		return err
+	}
+	stream, err := js.Stream(ctx, cfg.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if _, err = js.CreateStream(ctx, cfg); !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return err
+		}
+		stream, err = js.Stream(ctx, cfg.Name) // somebody else was faster
+	}
+	if err != nil {
+		return err
+	}
+	for _, subject := range cfg.Subjects {
+		if have := stream.CachedInfo().Config.Subjects; !slices.Contains(have, subject) {
+			return fmt.Errorf("it exists but does not take subject %s: it takes %v", subject, have)
+		}
+	}
+	return nil
+}

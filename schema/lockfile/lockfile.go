@@ -1,0 +1,85 @@
+// Package lockfile lets one process at a time own a store or a database: it takes a path in and gives a held lock,
+// or the pid of who holds it.
+package lockfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// HeldError says that another process holds the lock.
+type HeldError struct {
+	Path string
+	PID  int // 0 when the file does not tell
+}
+
+func (e *HeldError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("%s is held by another process", e.Path)
+	}
+	return fmt.Sprintf("%s is held by process %d", e.Path, e.PID)
+}
+
+// Lock is a held lock. The kernel releases it when the process ends, however it ends (flock(2)), so a stale file
+// never keeps anyone out.
+type Lock struct{ f *os.File }
+
+// Acquire takes the lock at path without waiting, creating the file with mode 0600, and writes this process's pid
+// into it. It returns a *[HeldError] when another process has it.
+func Acquire(path string) (*Lock, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		defer f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, &HeldError{Path: path, PID: readPID(f)}
+		}
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	if err := writePID(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return &Lock{f}, nil
+}
+
+// Release gives the lock up. The file stays: removing it would let two processes lock two files of one name.
+func (l *Lock) Release() error { return l.f.Close() }
+
+// Owner is the pid of the process that holds the lock at path; ok is false when nobody does.
+func Owner(path string) (pid int, ok bool) {
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+		return 0, false
+	}
+	return readPID(f), true
+}
+
+func writePID(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+func readPID(f *os.File) int {
+	b, err := io.ReadAll(io.LimitReader(f, 32))
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+	return pid
+}
