@@ -28,6 +28,10 @@ const (
 	TypeMsgpack = "application/msgpack"
 	TypeJSON    = "application/json"
 	EncodingS2  = "s2"
+
+	// HeaderItems is how many items a message holds when they are more than one: all that is left to count a message by
+	// that cannot be read.
+	HeaderItems = "Proctape-Items"
 )
 
 // compressAbove is the size from which a message is worth compressing: below it the stream's own block

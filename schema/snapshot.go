@@ -85,3 +85,19 @@ type Syscall struct {
 	Calls    uint64 `json:"count"`
 	TimeX100 uint64 `json:"time_pct_x100"` // share of the traced time, in hundredths of a percent
 }
+
+// Age is how long the process had run when the boot clock said boot, in seconds.
+func (p *Process) Age(boot int64) float64 {
+	return float64(boot-int64(p.StartTicks)*(1e9/TicksPerSecond)) / 1e9
+}
+
+// Zombies are the pids in state Z: ended, and not yet waited for by their parents.
+func (s *Snapshot) Zombies() []int64 {
+	var pids []int64
+	for i := range s.Processes {
+		if s.Processes[i].State == "Z" {
+			pids = append(pids, int64(s.Processes[i].PID))
+		}
+	}
+	return pids
+}

@@ -1,35 +1,42 @@
 package procfs
 
 // readCommand reads e's command line, and its environment if that is asked for, and closes the request's directory.
-// When the read is stuck, the command line is unknown until it returns. When too many others are, it is due.
+// When that takes too long the answer is adopted by the scan that finds it. When too many reads are stuck, it is due.
 func (fs *FS) readCommand(e *entry, request slowRequest) {
 	answer, late, ok := fs.slow.read(request)
-	e.late, e.argsDue = late, late == nil && !ok
-	if !ok {
-		e.process.Args, e.process.ArgsTruncated, e.process.ArgsKnown = nil, false, false
-		return
+	e.late, e.argsDue = late, !ok && late == nil
+	if ok {
+		e.adopt(answer)
 	}
-	e.adopt(answer, len(request.envKeys) > 0)
 }
 
-// adoptLate takes over the answer of a read that was stuck, if it has come.
+// adoptLate takes over the answer of a read that took too long, if it has come.
 func (e *entry) adoptLate() {
-	if e.late == nil {
-		return
-	}
 	select {
 	case answer := <-e.late:
 		e.late = nil
-		e.adopt(answer, answer.env != nil)
+		e.adopt(answer)
 	default:
 	}
 }
 
-// adopt takes over what was read of the command line and, if it was asked for, of the environment.
-func (e *entry) adopt(answer slowAnswer, env bool) {
+// adopt takes over what was read of the command line and environment. A command line reads empty while the process
+// executes another program, and once it has ended; what was known before then stays.
+func (e *entry) adopt(answer slowAnswer) {
 	p := &e.process
-	p.Args, p.ArgsTruncated, p.ArgsKnown = answer.args, answer.truncated, answer.argsErr == nil
-	if env {
+	if len(answer.args) > 0 {
+		p.Args, p.ArgsTruncated, p.ArgsKnown = answer.args, answer.truncated, true
+	}
+	e.argsDue = answer.argsErr == nil && len(answer.args) == 0
+	if answer.env != nil {
 		p.Env = answer.env
 	}
+}
+
+// forgetCommand drops the command line and environment of the program that the process ran before.
+func (e *entry) forgetCommand() {
+	p := &e.process
+	p.Args, p.ArgsTruncated, p.ArgsKnown = nil, false, p.Kernel
+	p.Env = nil
+	e.late, e.argsDue = nil, false
 }

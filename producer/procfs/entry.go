@@ -11,70 +11,84 @@ import (
 type entry struct {
 	name  string // of the process's directory: its pid
 	inode uint64 // of that directory when it was last listed
-	fd    int    // kept descriptor of stat, or -1
 	scan  uint64 // the scan that last listed it
+
+	statFD int // kept descriptor of stat, or -1
+	runsFD int // kept descriptor of schedstat, or -1
 
 	known    bool // it has been read: the fields below hold
 	stat     stat // without comm, which process holds
+	runs     runs // read before stat was; zero when not read
 	process  Process
+	stale    bool              // it may have run since its I/O and descriptors were read
 	cgroupAt time.Duration     // when the cgroup was read, on CLOCK_BOOTTIME
 	late     <-chan slowAnswer // brings the answer of a read that took too long; nil when there is none
-	argsDue  bool              // the command line is still to be read, because too many reads were stuck
+	argsDue  bool              // the command line is to be read again: it was empty, or too many reads were stuck
 }
 
 func newEntry(pid int) *entry {
-	return &entry{name: strconv.Itoa(pid), fd: -1}
+	return &entry{name: strconv.Itoa(pid), statFD: -1, runsFD: -1}
 }
 
 // forget makes e the entry of a process that has not been read yet, at the same pid.
 func (e *entry) forget() {
-	*e = entry{name: e.name, inode: e.inode, fd: e.fd, scan: e.scan}
+	*e = entry{name: e.name, inode: e.inode, scan: e.scan, statFD: e.statFD, runsFD: e.runsFD}
 }
 
-// dropStat closes the kept descriptor of e's stat, if any.
-func (fs *FS) dropStat(e *entry) {
-	if e.fd < 0 {
+// keepFD makes fd a kept descriptor in slot, and reports false when no more may be kept.
+func (fs *FS) keepFD(slot *int, fd int) bool {
+	if fs.kept >= fs.keepMax {
+		return false
+	}
+	*slot = fd
+	fs.kept++
+	return true
+}
+
+// dropFD closes the kept descriptor in slot, if any.
+func (fs *FS) dropFD(slot *int) {
+	if *slot < 0 {
 		return
 	}
-	unix.Close(e.fd) // opened for reading: there is nothing left to fail
-	e.fd = -1
+	unix.Close(*slot) // opened for reading: there is nothing left to fail
+	*slot = -1
 	fs.kept--
 }
 
-// readStat reads and parses e's stat, and says when. It reads through the kept descriptor, which is bound to one
+// release closes all that is kept open for e.
+func (fs *FS) release(e *entry) {
+	fs.dropFD(&e.statFD)
+	fs.dropFD(&e.runsFD)
+}
+
+// readStat reads and parses e's stat. It reads through the kept descriptor, which is bound to one
 // process: once that is reaped it gives ESRCH for good, even when its pid is in use again. Then e is forgotten and
 // whatever has the pid now is read. The comm of the result is valid until the next read.
-func (fs *FS) readStat(e *entry, keep bool) (stat, time.Duration, error) {
-	at := bootTime()
-	if e.fd >= 0 {
-		data, err := readOnce(e.fd, fs.buffer)
+func (fs *FS) readStat(e *entry, keep bool) (stat, error) {
+	if e.statFD >= 0 {
+		data, err := readOnce(e.statFD, fs.buffer)
 		if err == nil {
-			s, err := parseStat(data)
-			return s, at, err
+			return parseStat(data)
 		}
-		fs.dropStat(e)
+		fs.release(e)
 		if !isGone(err) {
-			return stat{}, 0, err
+			return stat{}, err
 		}
 		e.forget()
 	}
 
 	fd, err := openAt(fs.rootFD, e.name+"/stat", 0)
 	if err != nil {
-		return stat{}, 0, err
+		return stat{}, err
 	}
 	data, err := readOnce(fd, fs.buffer)
-	if err != nil || !keep || fs.kept >= fs.keepMax {
+	if err != nil || !keep || !fs.keepFD(&e.statFD, fd) {
 		unix.Close(fd)
-	} else {
-		e.fd = fd
-		fs.kept++
 	}
 	if err != nil {
-		return stat{}, 0, err
+		return stat{}, err
 	}
-	s, err := parseStat(data)
-	return s, at, err
+	return parseStat(data)
 }
 
 // store takes over what stat said.
@@ -91,9 +105,7 @@ func (e *entry) store(s stat, at time.Duration) {
 	p.CPUTicks = s.utime + s.stime
 	p.MinorFaults, p.MajorFaults = s.minflt, s.majflt
 	p.ReadAt = at
-	if p.Kernel || (!e.known && !s.ended()) {
-		p.ArgsKnown = p.Kernel
-	}
+	p.ArgsKnown = p.ArgsKnown || p.Kernel
 	s.comm = nil
 	e.stat, e.known = s, true
 }

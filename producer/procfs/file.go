@@ -3,7 +3,6 @@ package procfs
 import (
 	"errors"
 	"io"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -98,14 +97,4 @@ func isGone(err error) bool {
 // isDenied reports whether err says that we may not look.
 func isDenied(err error) bool {
 	return errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM)
-}
-
-// bootTime returns the time since boot, suspend included (CLOCK_BOOTTIME): the clock in which the kernel states when a
-// process started.
-func bootTime() time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return 0 // not on Linux 2.6.39 or later
-	}
-	return time.Duration(ts.Nano())
 }

@@ -59,6 +59,26 @@ func labelled(data []byte, label string) (uint64, error) {
 	return 0, fieldError(strings.TrimSuffix(label, ":"), nil)
 }
 
+// runs is what we use of /proc/PID/schedstat, Linux Documentation/scheduler/sched-stats.rst: how long, in nanoseconds,
+// and how often the first thread of a process ran.
+type runs struct{ time, count uint64 }
+
+// parseSchedstat parses /proc/PID/schedstat.
+func parseSchedstat(data []byte) (runs, error) {
+	first, rest := nextField(data)
+	_, rest = nextField(rest)
+	third, _ := nextField(rest)
+	var r runs
+	var ok bool
+	if r.time, ok = parseUint(first); !ok {
+		return runs{}, fieldError("1 (time on the cpu)", first)
+	}
+	if r.count, ok = parseUint(third); !ok {
+		return runs{}, fieldError("3 (timeslices)", third)
+	}
+	return r, nil
+}
+
 // parseCgroup parses /proc/PID/cgroup, man cgroups(7), and returns the path in the version 2 hierarchy, else in
 // systemd's, else in the first that is listed.
 func parseCgroup(data []byte) (string, error) {

@@ -4,13 +4,14 @@ import "time"
 
 // Process is one process as it was when its stat file was read.
 //
-// CPU, fault and thread figures and the state are exact at ReadAt. Memory, I/O and descriptor figures are read again
-// when one of those changed, and otherwise at every tenth scan: they may be that old for a process that sleeps.
+// CPU, fault and thread figures and the state are exact at ReadAt. Memory, I/O and descriptor figures and the owner are
+// read again when one of those changed, and otherwise at every tenth scan: they may be that old for a process that sleeps.
 // Args and Env are shared with later scans; callers must not change them.
 type Process struct {
 	// PID is the process's id in the pid namespace of the proc mount. Source: stat field 1, man proc_pid_stat(5).
 	PID int
-	// PPID is the parent's id, 0 for a process without one in this namespace. Source: stat field 4.
+	// PPID is the parent's id, 0 for a process without one in this namespace. That a sleeping process has a new parent may
+	// take ten scans to show. Source: stat field 4.
 	PPID int
 	// StartTicks is when the process started, in clock ticks (1/100 s) since boot, on CLOCK_BOOTTIME. A pid together with
 	// its start is one process. Source: stat field 22.
@@ -27,7 +28,8 @@ type Process struct {
 	Args []string
 	// ArgsTruncated says that the command line was longer than 4096 bytes and Args holds its beginning.
 	ArgsTruncated bool
-	// ArgsKnown is false when the command line could not be read: not permitted, too late, or stuck in the kernel.
+	// ArgsKnown is false when the command line could not be read, or was empty: not permitted, too late, stuck in the
+	// kernel, or erased by the process.
 	ArgsKnown bool
 
 	// Kernel says that this is a kernel thread. Source: stat field 9, flag PF_KTHREAD of Linux include/linux/sched.h.
@@ -74,7 +76,7 @@ type Process struct {
 	// environment could not be read or none was asked for. Source: environ, man proc_pid_environ(5).
 	Env map[string]string
 
-	// ReadAt is when stat was read, as time since boot on CLOCK_BOOTTIME.
+	// ReadAt is when stat was read, or known not to have changed, as time since boot on CLOCK_BOOTTIME.
 	ReadAt time.Duration
 }
 

@@ -20,7 +20,7 @@ import (
 var ErrGone = errors.New("process is gone")
 
 const (
-	maxKeptDescriptors = 8192                   // stat descriptors kept open between scans, at most
+	maxKeptDescriptors = 8192                   // descriptors of processes' files kept open between scans, at most
 	slowTimeout        = 200 * time.Millisecond // how long a scan waits for one process's cmdline and environ
 	statBufferSize     = 4096                   // one stat, statm, io or small host file
 	listBufferSize     = 256 << 10              // one getdents call: about 8000 processes
@@ -31,13 +31,16 @@ type FS struct {
 	root    string // path of the mount
 	rootFD  int    // descriptor of root, -1 until first use
 	fdSizes bool   // the size of PID/fd is the count of open descriptors (Linux 6.2)
+	counts  bool   // PID/schedstat counts how often a thread ran
+	pageKiB uint64 // size of a memory page
 
 	host map[string]int // kept descriptors of host files, by path under root
 
 	entries map[int]*entry // what is known of each process, by pid
 	scan    uint64         // number of the current scan
-	kept    int            // stat descriptors now kept
-	keepMax int            // stat descriptors that may be kept
+	clock   clock          // set by the current scan
+	kept    int            // descriptors now kept for entries
+	keepMax int            // descriptors that may be
 
 	slow *slowReader
 
@@ -55,6 +58,7 @@ func New(root string) *FS {
 	return &FS{
 		root:    filepath.Clean(root),
 		rootFD:  -1,
+		pageKiB: uint64(os.Getpagesize() / 1024),
 		host:    make(map[string]int),
 		entries: make(map[int]*entry),
 		keepMax: keepLimit(),
@@ -67,7 +71,7 @@ func New(root string) *FS {
 // is stuck in the kernel; such a read closes its own descriptors when it returns. A closed FS may be used again.
 func (fs *FS) Close() error {
 	for pid, e := range fs.entries {
-		fs.dropStat(e)
+		fs.release(e)
 		delete(fs.entries, pid)
 	}
 	var errs []error
@@ -108,6 +112,7 @@ func (fs *FS) open() error {
 	}
 	fs.rootFD = fd
 	fs.fdSizes = sizesCountDescriptors(fd)
+	fs.counts = countsRuns(fd, fs.buffer)
 	return nil
 }
 
@@ -129,7 +134,7 @@ func sizesCountDescriptors(root int) bool {
 	return err == nil && st.Size > 0
 }
 
-// keepLimit returns how many stat descriptors may be kept: never more than half of what this process may open.
+// keepLimit returns how many descriptors may be kept: never more than half of what this process may open.
 func keepLimit() int {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {

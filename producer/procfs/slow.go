@@ -38,8 +38,7 @@ type slowAnswer struct {
 	truncated bool
 	argsErr   error
 
-	env    map[string]string // nil when not read
-	envErr error
+	env map[string]string // nil when not read
 
 	buffer []byte // given back
 }
@@ -97,12 +96,10 @@ func readSlowly(req slowRequest, buffer []byte) slowAnswer {
 		return answer
 	}
 	data, _, err = readHead(req.dir, "environ", buffer[:maxEnvSize])
-	if err != nil {
-		answer.envErr = err
-	} else {
+	if err == nil {
 		answer.env = parseEnv(data, req.envKeys)
 	}
-	clear(buffer)
+	clear(data)
 	return answer
 }
 

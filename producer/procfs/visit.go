@@ -15,35 +15,83 @@ const (
 	cgroupSpread = 30
 )
 
+// activity is what a process did since the last scan.
+type activity int
+
+const (
+	asleep activity = iota // it did not run
+	idle                   // it may have run, but did nothing that stat measures
+	busy                   // it ran
+	fresh                  // it runs a program that we have not seen it run
+)
+
 // visit brings e up to date, reading no more than needed. The error says that the process could not be read at all;
 // partly says why something of it could not.
 func (fs *FS) visit(e *entry, keep bool, opt Options) (partly, err error) {
-	s, at, err := fs.readStat(e, keep)
+	at := fs.clock.now()
+	slept := fs.slept(e)
+	if slept && !fs.turn(e.process.PID, fullEvery) {
+		e.process.ReadAt = at
+		e.adoptLate()
+		return fs.fulfil(e, fs.needsOf(e, asleep), opt), nil
+	}
+
+	s, err := fs.readStat(e, keep)
 	if err != nil {
 		return nil, err
 	}
 	if e.known && s.start != e.stat.start {
 		e.forget() // the pid is in use again
 	}
-	first := !e.known
-	executed := !first && (s.executedSince(e.stat) || (!s.ended() && string(s.comm) != e.process.Comm))
-	idle := !first && s.idleSince(e.stat)
+	did := e.activity(s, slept)
+	renewed := e.known && did == fresh
 	e.store(s, at)
 	e.adoptLate()
+	if renewed {
+		e.forgetCommand()
+	}
+	if did == idle {
+		e.stale = true
+		fs.watchRuns(e)
+	}
+	return fs.fulfil(e, fs.needsOf(e, did), opt), nil
+}
 
-	need := needs{
-		usage:  first || executed || !idle || fs.turn(s.pid, fullEvery),
-		args:   first || executed || (!idle && fs.turn(s.pid, argsEvery)) || (e.argsDue && fs.turn(s.pid, fullEvery)),
-		env:    first || executed || e.argsDue,
-		cgroup: first || executed || at-e.cgroupAt > cgroupEvery+time.Duration(s.pid%cgroupSpread)*time.Second,
-	}
+// activity says what the process did between e's stat and s, which was read next.
+func (e *entry) activity(s stat, slept bool) activity {
 	switch {
-	case s.kernel():
-		need = needs{owner: first}
-	case s.ended():
-		need.args, need.env = false, false
+	case !e.known, s.executedSince(e.stat), !s.ended() && string(s.comm) != e.process.Comm:
+		return fresh
+	case !s.idleSince(e.stat):
+		return busy
+	case slept:
+		return asleep
+	default:
+		return idle
 	}
-	return fs.fulfil(e, need, opt), nil
+}
+
+// needsOf decides what to read of e besides its stat. Only the kernel changes the memory of a process that sleeps, by
+// taking some away.
+func (fs *FS) needsOf(e *entry, did activity) needs {
+	s := e.stat
+	if s.kernel() {
+		return needs{owner: !e.process.UIDKnown}
+	}
+	cgroupAge := cgroupEvery + time.Duration(s.pid%cgroupSpread)*time.Second
+	turn := fs.turn(s.pid, fullEvery)
+	need := needs{
+		memory: did >= busy || turn,
+		owner:  did >= busy || turn,
+		usage:  did >= busy || (e.stale && turn),
+		cgroup: did == fresh || e.process.ReadAt-e.cgroupAt > cgroupAge,
+	}
+	if !s.ended() && e.late == nil {
+		due := did == fresh || (e.argsDue && turn)
+		need.args = due || (did == busy && fs.turn(s.pid, argsEvery))
+		need.env = due
+	}
+	return need
 }
 
 // turn reports whether it is pid's turn for what happens once in so many scans. Pids take turns, so that the work is
@@ -54,10 +102,11 @@ func (fs *FS) turn(pid, every int) bool {
 
 // needs says what is to be read of a process besides its stat.
 type needs struct {
-	usage  bool // memory, I/O, descriptors and owner
-	owner  bool // the owner alone
+	memory bool
+	owner  bool
+	usage  bool // I/O and descriptors
 	args   bool // the command line
-	env    bool // the environment too, if any of it is asked for
+	env    bool // with the command line, the environment, if any of it is asked for
 	cgroup bool
 }
 
@@ -65,21 +114,23 @@ type needs struct {
 // one process. What cannot be read because the process ended or we may not look is marked unknown; other reasons are
 // returned.
 func (fs *FS) fulfil(e *entry, need needs, opt Options) error {
-	if need == (needs{}) || need == (needs{env: true}) {
+	if need == (needs{}) {
 		return nil
 	}
 	dir, err := openAt(fs.rootFD, e.name, unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
-		if need.usage {
-			e.forgetUsage()
-		}
+		e.forgetValues(need)
 		return unexpected(err)
 	}
 	var errs []error
-	if need.usage {
-		errs = append(errs, fs.readMemory(dir, &e.process), fs.readIO(dir, &e.process), fs.countFDs(dir, &e.process))
+	if need.memory {
+		errs = append(errs, fs.readMemory(dir, &e.process))
 	}
-	if need.usage || need.owner {
+	if need.usage {
+		e.stale = false
+		errs = append(errs, fs.readIO(dir, &e.process), fs.countFDs(dir, &e.process))
+	}
+	if need.owner {
 		errs = append(errs, fs.readOwner(dir, &e.process))
 	}
 	if need.cgroup {
@@ -95,94 +146,6 @@ func (fs *FS) fulfil(e *entry, need needs, opt Options) error {
 		unix.Close(dir)
 	}
 	return errors.Join(errs...)
-}
-
-// forgetUsage marks unknown what reading e's usage would have found.
-func (e *entry) forgetUsage() {
-	p := &e.process
-	p.RSSKiB, p.VMSKiB, p.MemoryKnown = 0, 0, false
-	p.ReadBytes, p.WriteBytes, p.IOKnown = 0, 0, false
-	p.OpenFDs, p.FDsKnown = 0, false
-	p.UID, p.UIDKnown = 0, false
-}
-
-func (fs *FS) readMemory(dir int, p *Process) error {
-	p.RSSKiB, p.VMSKiB, p.MemoryKnown = 0, 0, false
-	data, err := readSmall(dir, "statm", fs.buffer)
-	if err != nil {
-		return unexpected(err)
-	}
-	m, err := parseStatm(data)
-	if err != nil {
-		return readError("statm", err)
-	}
-	p.RSSKiB, p.VMSKiB, p.MemoryKnown = m.resident*fs.pageKiB, m.size*fs.pageKiB, true
-	return nil
-}
-
-func (fs *FS) readIO(dir int, p *Process) error {
-	p.ReadBytes, p.WriteBytes, p.IOKnown = 0, 0, false
-	data, err := readSmall(dir, "io", fs.buffer)
-	if err != nil {
-		return unexpected(err)
-	}
-	io, err := parseIO(data)
-	if err != nil {
-		return readError("io", err)
-	}
-	p.ReadBytes, p.WriteBytes, p.IOKnown = io.read, io.written, true
-	return nil
-}
-
-func (fs *FS) countFDs(dir int, p *Process) error {
-	p.OpenFDs, p.FDsKnown = 0, false
-	if fs.fdSizes {
-		var st unix.Stat_t
-		if err := unix.Fstatat(dir, "fd", &st, 0); err != nil {
-			return unexpected(err)
-		}
-		p.OpenFDs, p.FDsKnown = int(st.Size), true
-		return nil
-	}
-	count, err := countDir(dir, "fd", fs.buffer)
-	if err != nil {
-		return unexpected(err)
-	}
-	p.OpenFDs, p.FDsKnown = count, true
-	return nil
-}
-
-func (fs *FS) readOwner(dir int, p *Process) error {
-	p.UID, p.UIDKnown = 0, false
-	var st unix.Stat_t
-	if err := unix.Fstat(dir, &st); err != nil {
-		return unexpected(err)
-	}
-	p.UID, p.UIDKnown = int(st.Uid), true
-	return nil
-}
-
-// readCgroup keeps the cgroup that is known when it cannot be read again, as of a process that has just ended.
-func (fs *FS) readCgroup(dir int, e *entry) error {
-	e.cgroupAt = e.process.ReadAt
-	fd, err := openAt(dir, "cgroup", 0)
-	if err != nil {
-		return unexpected(err)
-	}
-	defer unix.Close(fd)
-	var data []byte
-	data, fs.buffer, err = readAll(fd, fs.buffer)
-	if err != nil {
-		return unexpected(err)
-	}
-	path, err := parseCgroup(data)
-	if err != nil {
-		return readError("cgroup", err)
-	}
-	if e.process.Cgroup != path {
-		e.process.Cgroup = path
-	}
-	return nil
 }
 
 // unexpected returns err unless it says that the process ended or that we may not look, which leave a value unknown.

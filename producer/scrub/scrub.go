@@ -13,15 +13,21 @@ type Mode string
 // The modes, from least to most private.
 const (
 	Full     Mode = "full"     // every argument as it is
-	Scrubbed Mode = "scrubbed" // every argument, with secret values masked
+	Scrubbed Mode = "scrubbed" // every argument, with secret values replaced by "***"
 	None     Mode = "none"     // the program alone
 )
 
 // MaxBytes is the most a command holds before the "…" that marks a cut.
 const MaxBytes = 4096
 
-// ellipsis ends a command that was cut.
-const ellipsis = "…"
+const (
+	mask     = "***"
+	ellipsis = "…"
+
+	// maxInput bounds the work on one command. What lies beyond it is dropped: it could be shown
+	// only if almost all that precedes it were masked.
+	maxInput = 16 * MaxBytes
+)
 
 // ParseMode reads a mode as a user writes it.
 func ParseMode(s string) (Mode, error) {
@@ -29,42 +35,113 @@ func ParseMode(s string) (Mode, error) {
 	case Full, Scrubbed, None:
 		return m, nil
 	}
-	return "", fmt.Errorf("command mode %q: want %q, %q or %q", s, Full, Scrubbed, None)
+	return "", fmt.Errorf("unknown command mode %q: use %q, %q or %q", s, Full, Scrubbed, None)
 }
 
 // A Scrubber renders commands. It never changes after New, so goroutines may share it.
 type Scrubber struct {
-	mode Mode
+	mode   Mode
+	extra  []string
+	shapes shapeIndex
 }
 
-// New returns a Scrubber for mode.
+// New returns a Scrubber for mode. A mode that is neither Full nor None means Scrubbed.
+// A key that contains one of extraWords (case, '-', '_' and '.' do not matter) has a secret value.
 func New(mode Mode, extraWords ...string) *Scrubber {
-	return &Scrubber{mode: mode}
+	s := &Scrubber{mode: mode, shapes: indexShapes(knownShapes[:])}
+	for _, w := range extraWords {
+		if w = squash(w); w != "" {
+			s.extra = append(s.extra, w)
+		}
+	}
+	return s
 }
 
-// Command renders args as the one-line command that is published.
+// Command renders args as the one-line command that is published: the arguments joined by one space.
 // A process without arguments, such as a kernel thread, is shown as comm in brackets.
+// With None, a program that wrote a whole title over args[0] is cut at its first space.
 func (s *Scrubber) Command(comm string, args []string) string {
 	if len(args) == 0 {
-		return limit("[" + comm + "]")
+		return limit("["+comm+"]", false)
 	}
 	switch s.mode {
 	case Full:
-		return limit(strings.Join(args, " "))
+		text, _, cut := join(nil, args, MaxBytes)
+		return limit(text, cut)
+	case None:
+		program, _, _ := strings.Cut(args[0], " ")
+		return limit(program, false)
 	default:
-		return limit(args[0])
+		return s.scrub(args)
 	}
 }
 
-// limit returns s as valid UTF-8 of at most MaxBytes bytes, ending in "…" when something was cut.
-func limit(s string) string {
+// scrub joins args and masks what is secret in them.
+func (s *Scrubber) scrub(args []string) string {
+	var words [64]word
+	text, argv, cut := join(words[:0], args, maxInput)
+	l := line{text: text, scrubber: s}
+	l.markShapes()
+	l.markURLs()
+	for i, w := range argv {
+		l.markAssignments(w, isScript(l.text, argv, i))
+	}
+	l.markCommand(argv, 0)
+	return limit(l.render(), cut)
+}
+
+// join joins args by one space, appends where each one lies to words, and stops after about limit bytes.
+// It reports whether it left something out.
+func join(words []word, args []string, limit int) (text string, _ []word, cut bool) {
+	var b strings.Builder
+	b.Grow(min(joinedLen(args), 2*limit))
+	for i, arg := range args {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		if b.Len() > limit {
+			cut = true
+			break
+		}
+		if len(arg) > limit {
+			arg, cut = arg[:limit], true
+		}
+		start := b.Len()
+		b.WriteString(arg)
+		words = append(words, word{span: span{start, b.Len()}, first: i == 0})
+	}
+	return b.String(), words, cut
+}
+
+func joinedLen(args []string) int {
+	n := len(args)
+	for _, arg := range args {
+		n += len(arg)
+	}
+	return n
+}
+
+// limit returns s as valid UTF-8 of at most MaxBytes bytes, with "…" behind it when something was or is cut.
+func limit(s string, cut bool) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= MaxBytes {
+	end := len(s)
+	if end > MaxBytes {
+		for end = MaxBytes; !utf8.RuneStart(s[end]); {
+			end--
+		}
+		cut = true
+	}
+	if !cut {
 		return s
 	}
-	cut := MaxBytes
-	for !utf8.RuneStart(s[cut]) {
-		cut--
+	return s[:end] + ellipsis
+}
+
+// isScript reports whether argument i is for a shell, or is the title a program wrote over its arguments.
+func isScript(text string, argv []word, i int) bool {
+	if i == 0 {
+		return true
 	}
-	return s[:cut] + ellipsis
+	before := text[argv[i-1].start:argv[i-1].end]
+	return len(before) > 1 && before[0] == '-' && before[1] != '-' && before[len(before)-1] == 'c'
 }

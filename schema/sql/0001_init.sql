@@ -41,8 +41,8 @@ CREATE TABLE producers (
   quarantined INTEGER NOT NULL DEFAULT 0,
   missing     INTEGER NOT NULL DEFAULT 0,
   dropped     TEXT NOT NULL DEFAULT '{}', -- JSON object reason -> count, as the producer last said
-  first_time  REAL NOT NULL,
-  last_time   REAL NOT NULL,
+  first_ns    INTEGER NOT NULL,
+  last_ns     INTEGER NOT NULL,       -- wall time of the newest message
   last_boot_ns INTEGER NOT NULL,
   last_tick   INTEGER NOT NULL DEFAULT 0,
   interval_ns INTEGER NOT NULL DEFAULT 0,
@@ -104,7 +104,6 @@ CREATE TABLE processes (
   cgroup TEXT,
   first_snapshot INTEGER NOT NULL,
   last_snapshot INTEGER NOT NULL,         -- 4611686018427387904 while the process is there
-  samples INTEGER NOT NULL,
   cpu_ms INTEGER NOT NULL,                -- cumulative CPU of the process at the last sample
   max_cpu_permille INTEGER,
   peak_rss_kib INTEGER,

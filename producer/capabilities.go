@@ -1,0 +1,72 @@
+package producer
+
+import (
+	"os"
+	"strings"
+
+	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/producer/scrub"
+)
+
+// Capability is something the sampler can or cannot see on this machine.
+type Capability struct {
+	Name   string // in a few words, as it is published
+	Have   bool
+	Detail string // what is seen, or what is missing
+	Grant  string // what to grant to get what is missing; empty when nothing would help
+}
+
+// Probe finds out what this process can see.
+func Probe(fs *procfs.FS, argv scrub.Mode) []Capability {
+	root := os.Geteuid() == 0
+	host, hostErr := fs.Host()
+	scan, scanErr := fs.Processes(nil, procfs.Options{})
+
+	all := Capability{Name: "processes", Have: scanErr == nil && !scan.Partial, Detail: "every process of this machine"}
+	if !all.Have {
+		all.Detail = "only this user's processes: /proc is mounted with hidepid"
+		all.Grant = "run as root, or mount /proc with hidepid=0 or a gid= of this user"
+	}
+	io := Capability{Name: "io", Have: root, Detail: "bytes read and written by every process"}
+	if !io.Have {
+		io.Detail = "bytes read and written by this user's processes only"
+		io.Grant = "run as root, or with the capability CAP_SYS_PTRACE"
+	}
+	psi := Capability{Name: "psi", Have: hostErr == nil && host.Pressure != nil, Detail: "pressure stall information"}
+	if !psi.Have {
+		psi.Detail = "no pressure stall information: the kernel does not measure it"
+		psi.Grant = "boot with psi=1"
+	}
+	return []Capability{
+		all, io, psi,
+		{Name: "argv-" + string(argv), Have: true, Detail: argvDetail(argv)},
+		{Name: "events-proc-diff", Have: false,
+			Detail: "starts and ends by comparing samples: no exit codes, and nothing of what lives between two samples"},
+	}
+}
+
+func argvDetail(mode scrub.Mode) string {
+	switch mode {
+	case scrub.Full:
+		return "command lines as they are, secrets in them included"
+	case scrub.None:
+		return "program names, no arguments"
+	}
+	return "command lines, with what looks like a secret masked"
+}
+
+// capabilityNames is what a snapshot says of its sampler.
+func capabilityNames(caps []Capability) []string {
+	var names []string
+	for _, c := range caps {
+		if c.Have || strings.HasPrefix(c.Name, "events-") {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// validText is s as far as it can be stored.
+func validText(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD")
+}

@@ -1,0 +1,91 @@
+// Package lifecycle says when processes start and end: looks at the process table go in, spawn and exit events
+// come out.
+package lifecycle
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// Occurrence is an event and its kind.
+type Occurrence struct {
+	Kind  schema.Kind
+	Event schema.Event
+}
+
+// Look is the process table at one moment. Processes is sorted by pid.
+type Look struct {
+	Wall      int64 // Unix nanoseconds
+	Boot      int64 // CLOCK_BOOTTIME nanoseconds
+	Processes []schema.Process
+}
+
+// SourceDiff is the source that the events of a [Diff] name.
+const SourceDiff = "proc-diff"
+
+// Diff finds starts and ends by comparing each look with the one before. It works for every user and in every
+// container; it cannot see a process that lives between two looks, nor how a process ended.
+type Diff struct {
+	seen map[int]schema.Process
+	last int64 // boot time of the look before
+}
+
+// NewDiff returns a Diff that has seen nothing: its first look only learns who is there.
+func NewDiff() *Diff { return &Diff{} }
+
+// Observe returns a spawn for each process that is new since the look before and an exit for each that is gone. A
+// pid that now belongs to another process is both.
+func (d *Diff) Observe(look Look) []Occurrence {
+	first := d.seen == nil
+	now := make(map[int]schema.Process, len(look.Processes))
+	var out []Occurrence
+	for _, p := range look.Processes {
+		now[p.PID] = p
+		old, known := d.seen[p.PID]
+		if known && old.StartTicks == p.StartTicks {
+			delete(d.seen, p.PID) // what stays in seen has ended
+			continue
+		}
+		if !first {
+			out = append(out, spawn(p, look))
+		}
+	}
+	// In the order of pids, as the looks are, so that the same looks give the same events.
+	var ended []Occurrence
+	for _, pid := range slices.Sorted(maps.Keys(d.seen)) {
+		ended = append(ended, exit(d.seen[pid], look, time.Duration(look.Boot-d.last)))
+	}
+	d.seen, d.last = now, look.Boot
+	return append(ended, out...) // an end comes before the start of who has the pid now
+}
+
+// spawn is placed at the process's own start, which is known to a hundredth of a second.
+func spawn(p schema.Process, look Look) Occurrence {
+	boot := int64(p.StartTicks) * int64(time.Second/schema.TicksPerSecond)
+	e := describe(p)
+	e.Boot, e.Wall = boot, look.Wall-(look.Boot-boot)
+	e.Details = "seen by comparing two looks at /proc"
+	return Occurrence{schema.KindSpawn, e}
+}
+
+// exit is placed at the look that missed the process: when in the interval it ended is not known.
+func exit(p schema.Process, look Look, since time.Duration) Occurrence {
+	e := describe(p)
+	e.Boot, e.Wall = look.Boot, look.Wall
+	e.CPUMillis = schema.Some(int64(p.CPUMillis))
+	e.ReadKiB, e.WriteKiB = p.ReadKiB, p.WriteKiB
+	e.Details = fmt.Sprintf("ended in the last %s, seen by comparing two looks at /proc; exit code unknown",
+		since.Round(10*time.Millisecond))
+	return Occurrence{schema.KindExit, e}
+}
+
+func describe(p schema.Process) schema.Event {
+	return schema.Event{
+		PID: p.PID, PPID: schema.Some(int64(p.PPID)), StartTicks: p.StartTicks, UID: p.UID, Command: p.Command,
+		JobID: p.JobID, Sheet: p.Sheet, Source: SourceDiff,
+	}
+}

@@ -1,0 +1,299 @@
+package procfs
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestHost_Fixture(t *testing.T) {
+	fs := newFS(t, "testdata/proc")
+	got, err := fs.Host()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Pressure == nil {
+		t.Fatal("got no pressure")
+	}
+	some := PressureLine{Known: true, Avg10: 1.53, Total: 2 * time.Second}
+	if got.Pressure.CPU.Some != some {
+		t.Errorf("cpu pressure: got %+v, want %+v", got.Pressure.CPU.Some, some)
+	}
+	got.Pressure = nil
+	want := Host{
+		Memory: Memory{TotalKiB: 16318480, AvailableKiB: 9876544},
+		Load1:  0.52, Load5: 1.2, Load15: 3.04,
+		Uptime: 350735*time.Second + 470*time.Millisecond,
+		CPUs:   2,
+		CPU: CPUTimes{User: 4705, Nice: 150, System: 1120, Idle: 1644067, IOWait: 520, IRQ: 7, SoftIRQ: 31,
+			Steal: 4},
+	}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestHost_NoPressure(t *testing.T) {
+	root := copyFixture(t)
+	if err := os.RemoveAll(filepath.Join(root, "pressure")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := newFS(t, root).Host()
+	if err != nil || got.Pressure != nil {
+		t.Errorf("got pressure %+v, %v, want none", got.Pressure, err)
+	}
+}
+
+func TestHost_ErrorNamesPath(t *testing.T) {
+	root := copyFixture(t)
+	writeFile(t, root, "meminfo", "MemTotal: 1 kB\n")
+	_, err := newFS(t, root).Host()
+	if want := "read " + filepath.Join(root, "meminfo") + ": field MemAvailable is missing"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestBootID_Fixture(t *testing.T) {
+	got, err := New("testdata/proc").BootID()
+	if want := "3f0c1c1e-6a0e-4d0a-9a3c-2d7b9f2f1a55"; err != nil || got != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	if _, err := New(t.TempDir()).BootID(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v, want that the file does not exist", err)
+	}
+}
+
+func TestProcesses_Fixture(t *testing.T) {
+	fs := newFS(t, "testdata/proc")
+	got, err := fs.Processes(nil, Options{EnvKeys: []string{"JOB_ID", "UNFINISHED"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pids := pidsOf(got); !slices.Equal(pids, []int{1, 42, 77}) {
+		t.Errorf("pids: got %v, want 1, 42 and 77", pids)
+	}
+	if got.Vanished != 1 || got.Partial || got.Hidden != 0 || got.Failed != 0 {
+		t.Errorf("got vanished %d, partial %v, hidden %d, failed %d (%v), want 1, false, 0, 0",
+			got.Vanished, got.Partial, got.Hidden, got.Failed, got.FailedErr)
+	}
+
+	odd := processOf(t, got, 42)
+	if odd.Comm != "a) S 1 (\nb" || odd.State != 'R' || odd.StartTicks != 700 || odd.Threads != 3 {
+		t.Errorf("got comm %q, state %c, start %d, threads %d", odd.Comm, odd.State, odd.StartTicks, odd.Threads)
+	}
+	if odd.CPUTicks != 12 || odd.MinorFaults != 150 || odd.MajorFaults != 2 {
+		t.Errorf("got cpu %d, faults %d and %d", odd.CPUTicks, odd.MinorFaults, odd.MajorFaults)
+	}
+	page := uint64(os.Getpagesize() / 1024)
+	if !odd.MemoryKnown || odd.RSSKiB != 700*page || odd.VMSKiB != 2000*page {
+		t.Errorf("got memory %v, %d, %d", odd.MemoryKnown, odd.RSSKiB, odd.VMSKiB)
+	}
+	if !odd.IOKnown || odd.ReadBytes != 4096 || odd.WriteBytes != 8192 || !odd.FDsKnown || odd.OpenFDs != 3 {
+		t.Errorf("got io %v, %d, %d, descriptors %v, %d", odd.IOKnown, odd.ReadBytes, odd.WriteBytes, odd.FDsKnown, odd.OpenFDs)
+	}
+	if want := []string{"/usr/bin/odd", "--flag", "", "two words"}; !odd.ArgsKnown || !slices.Equal(odd.Args, want) {
+		t.Errorf("args: got %q, known %v, want %q", odd.Args, odd.ArgsKnown, want)
+	}
+	if want := map[string]string{"JOB_ID": "j-17"}; !maps.Equal(odd.Env, want) {
+		t.Errorf("env: got %q, want %q", odd.Env, want)
+	}
+	if odd.Cgroup != "/user.slice/a:b" || !odd.UIDKnown || odd.UID != os.Getuid() {
+		t.Errorf("got cgroup %q, uid %v %d", odd.Cgroup, odd.UIDKnown, odd.UID)
+	}
+
+	zombie := processOf(t, got, 77)
+	if zombie.State != 'Z' || zombie.ArgsKnown || zombie.RSSKiB != 0 || zombie.FDsKnown || zombie.IOKnown || zombie.Env != nil {
+		t.Errorf("zombie: got %+v", zombie)
+	}
+}
+
+func TestProcesses_KernelThreads(t *testing.T) {
+	fs := newFS(t, "testdata/proc")
+	for range 2 * fullEvery {
+		got := scan(t, fs, Options{KernelThreads: true})
+		k := processOf(t, got, 2)
+		if !k.Kernel || k.Comm != "kthreadd" || !k.ArgsKnown || k.Args != nil || k.MemoryKnown || !k.UIDKnown {
+			t.Fatalf("got %+v", k)
+		}
+		if got := scan(t, fs, Options{}); slices.Contains(pidsOf(got), 2) {
+			t.Fatalf("got the kernel thread unasked")
+		}
+	}
+}
+
+func TestProcesses_ReusedPID(t *testing.T) {
+	root := copyFixture(t)
+	fs := newFS(t, root)
+	opt := Options{EnvKeys: []string{"JOB_ID"}}
+	scan(t, fs, opt)
+	// All but the start stays as it was, so that nothing else tells.
+	stat := readFixture(t, root, "42/stat")
+	writeFile(t, root, "42/stat", strings.Replace(stat, " 700 8192000", " 900 8192000", 1))
+	writeFile(t, root, "42/cmdline", "successor\x00")
+	writeFile(t, root, "42/environ", "OTHER=1\x00")
+	writeFile(t, root, "42/cgroup", "0::/new\n")
+
+	got := processOf(t, scan(t, fs, opt), 42)
+	if got.StartTicks != 900 || !slices.Equal(got.Args, []string{"successor"}) || len(got.Env) != 0 || got.Cgroup != "/new" {
+		t.Errorf("got start %d, args %q, env %q, cgroup %q", got.StartTicks, got.Args, got.Env, got.Cgroup)
+	}
+}
+
+func TestProcesses_IdleValuesAreReusedThenRefreshed(t *testing.T) {
+	root := copyFixture(t)
+	fs := newFS(t, root)
+	page := uint64(os.Getpagesize() / 1024)
+	scan(t, fs, Options{})
+	writeFile(t, root, "42/statm", "2000 701 300 10 0 400 0\n")
+	refreshed := 0
+	for range fullEvery {
+		if processOf(t, scan(t, fs, Options{}), 42).RSSKiB == 701*page {
+			break
+		}
+		refreshed++
+	}
+	if refreshed == 0 || refreshed == fullEvery {
+		t.Errorf("got the new memory after %d scans, want after some, but at most %d", refreshed, fullEvery)
+	}
+
+	stat := readFixture(t, root, "42/stat")
+	writeFile(t, root, "42/statm", "2000 702 300 10 0 400 0\n")
+	writeFile(t, root, "42/stat", strings.Replace(stat, " 7 5 0 0 20", " 8 5 0 0 20", 1))
+	if got := processOf(t, scan(t, fs, Options{}), 42).RSSKiB; got != 702*page {
+		t.Errorf("busy process: got %d KiB, want %d", got, 702*page)
+	}
+}
+
+func TestProcesses_ZombieKeepsCommand(t *testing.T) {
+	root := copyFixture(t)
+	fs := newFS(t, root)
+	before := processOf(t, scan(t, fs, Options{}), 42)
+	writeFile(t, root, "42/stat", "42 (a) S 1 (\nb) Z 1 42 42 0 -1 4194560 150 0 2 0 7 5 0 0 20 0 1 0 700 0 0 0 0 0 0 0\n")
+	writeFile(t, root, "42/cmdline", "")
+	writeFile(t, root, "42/statm", "0 0 0 0 0 0 0\n")
+	for range 2 * argsEvery {
+		got := processOf(t, scan(t, fs, Options{}), 42)
+		if got.State != 'Z' || !slices.Equal(got.Args, before.Args) || got.Comm != before.Comm || got.RSSKiB != 0 {
+			t.Fatalf("got %+v", got)
+		}
+	}
+}
+
+func TestProcesses_FailureOfOneIsCounted(t *testing.T) {
+	root := copyFixture(t)
+	writeFile(t, root, "42/stat", "42 (x) S garbled\n")
+	writeFile(t, root, "1/statm", "many\n")
+	got := scan(t, newFS(t, root), Options{})
+	if got.Failed != 2 || !strings.Contains(fmt.Sprint(got.FailedErr), "statm: field 1 (size)") {
+		t.Errorf("got %d failed, %v", got.Failed, got.FailedErr)
+	}
+	if pids := pidsOf(got); !slices.Equal(pids, []int{1, 77}) || got.Processes[0].MemoryKnown {
+		t.Errorf("got %v, memory known %v, want 1 and 77, false", pids, got.Processes[0].MemoryKnown)
+	}
+}
+
+func TestProcesses_ArgsAreCapped(t *testing.T) {
+	root := copyFixture(t)
+	for size, truncated := range map[int]bool{maxArgsSize: false, maxArgsSize + 1: true} {
+		writeFile(t, root, "1/cmdline", strings.Repeat("x", size))
+		fs := newFS(t, root)
+		got := processOf(t, scan(t, fs, Options{}), 1)
+		if got.ArgsTruncated != truncated || len(got.Args) != 1 || len(got.Args[0]) != maxArgsSize {
+			t.Errorf("%d bytes: got truncated %v, args %.10q", size, got.ArgsTruncated, got.Args)
+		}
+	}
+}
+
+func TestProcesses_NoProc(t *testing.T) {
+	fs := newFS(t, filepath.Join(t.TempDir(), "none"))
+	if _, err := fs.Processes(nil, Options{}); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("got %v, want ENOENT", err)
+	}
+}
+
+func TestProcess_Gone(t *testing.T) {
+	if _, err := newFS(t, "testdata/proc").Process(99, Options{}); !errors.Is(err, ErrGone) {
+		t.Errorf("got %v, want ErrGone", err)
+	}
+}
+
+// newFS returns an FS that is closed when the test ends.
+func newFS(t *testing.T, root string) *FS {
+	t.Helper()
+	fs := New(root)
+	t.Cleanup(func() {
+		if err := fs.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return fs
+}
+
+func scan(t *testing.T, fs *FS, opt Options) Scan {
+	t.Helper()
+	got, err := fs.Processes(nil, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func pidsOf(s Scan) []int {
+	var pids []int
+	for _, p := range s.Processes {
+		pids = append(pids, p.PID)
+	}
+	return pids
+}
+
+func find(s Scan, pid int) (Process, bool) {
+	i := slices.IndexFunc(s.Processes, func(p Process) bool { return p.PID == pid })
+	if i < 0 {
+		return Process{}, false
+	}
+	return s.Processes[i], true
+}
+
+func processOf(t *testing.T, s Scan, pid int) Process {
+	t.Helper()
+	p, ok := find(s, pid)
+	if !ok {
+		t.Fatalf("process %s is not in the scan: %v", strconv.Itoa(pid), pidsOf(s))
+	}
+	return p
+}
+
+// copyFixture returns a copy of testdata/proc that the test may change.
+func copyFixture(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.CopyFS(root, os.DirFS("testdata/proc")); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func readFixture(t *testing.T, root, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func writeFile(t *testing.T, root, name, data string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(root, name), []byte(data), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

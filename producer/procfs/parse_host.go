@@ -1,0 +1,158 @@
+package procfs
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"strconv"
+	"time"
+)
+
+// parseMeminfo parses /proc/meminfo, whose lines read like "MemTotal: 16318480 kB".
+func parseMeminfo(data []byte) (Memory, error) {
+	var m Memory
+	var err error
+	if m.TotalKiB, err = labelled(data, "MemTotal:"); err != nil {
+		return Memory{}, err
+	}
+	if m.AvailableKiB, err = labelled(data, "MemAvailable:"); err != nil {
+		return Memory{}, err
+	}
+	return m, nil
+}
+
+// parseLoadavg parses /proc/loadavg.
+func parseLoadavg(data []byte) (load1, load5, load15 float64, err error) {
+	var loads [3]float64
+	for i, name := range []string{"1 (load1)", "2 (load5)", "3 (load15)"} {
+		var field []byte
+		field, data = nextField(data)
+		var ok bool
+		if loads[i], ok = parseDecimal(field); !ok {
+			return 0, 0, 0, fieldError(name, field)
+		}
+	}
+	return loads[0], loads[1], loads[2], nil
+}
+
+// parseUptime parses /proc/uptime, which holds seconds with two decimals.
+func parseUptime(data []byte) (time.Duration, error) {
+	field, _ := nextField(data)
+	seconds, ok := parseDecimal(field)
+	if !ok || seconds > math.MaxInt64/float64(time.Second)/2 {
+		return 0, fieldError("1 (uptime)", field)
+	}
+	return time.Duration(math.Round(seconds*100)) * (time.Second / 100), nil
+}
+
+// parseDecimal reads a number such as 12.34, which is not negative.
+func parseDecimal(b []byte) (float64, bool) {
+	f, err := strconv.ParseFloat(string(b), 64)
+	return f, err == nil && f >= 0 && !math.IsInf(f, 0)
+}
+
+// parseHostStat parses /proc/stat: the cpu line for all CPUs, and how many cpuN lines follow it, one for each online.
+func parseHostStat(data []byte) (times CPUTimes, cpus int, err error) {
+	first := true
+	for line := range bytes.Lines(data) {
+		label, rest := nextField(line)
+		if !bytes.HasPrefix(label, []byte("cpu")) {
+			break
+		}
+		if first {
+			if string(label) != "cpu" {
+				break
+			}
+			if times, err = parseCPUTimes(rest); err != nil {
+				return CPUTimes{}, 0, err
+			}
+			first = false
+			continue
+		}
+		if _, ok := parseInt(label[len("cpu"):]); !ok {
+			return CPUTimes{}, 0, fieldError("cpuN", label)
+		}
+		cpus++
+	}
+	if first {
+		return CPUTimes{}, 0, fieldError("cpu", nil)
+	}
+	return times, cpus, nil
+}
+
+// parseCPUTimes parses what follows the label of a cpu line.
+func parseCPUTimes(data []byte) (CPUTimes, error) {
+	var t CPUTimes
+	for _, column := range []struct {
+		name  string
+		value *uint64
+	}{
+		{"user", &t.User}, {"nice", &t.Nice}, {"system", &t.System}, {"idle", &t.Idle},
+		{"iowait", &t.IOWait}, {"irq", &t.IRQ}, {"softirq", &t.SoftIRQ}, {"steal", &t.Steal},
+	} {
+		var field []byte
+		field, data = nextField(data)
+		var ok bool
+		if *column.value, ok = parseUint(field); !ok {
+			return CPUTimes{}, fieldError(column.name, field)
+		}
+	}
+	return t, nil
+}
+
+// parsePressure parses one file of /proc/pressure, whose lines read like
+// "some avg10=0.12 avg60=0.05 avg300=0.00 total=1234".
+func parsePressure(data []byte) (PressureStall, error) {
+	var stall PressureStall
+	for line := range bytes.Lines(data) {
+		label, rest := nextField(line)
+		var target *PressureLine
+		switch string(label) {
+		case "some":
+			target = &stall.Some
+		case "full":
+			target = &stall.Full
+		default:
+			continue
+		}
+		var err error
+		if *target, err = parsePressureLine(string(label), rest); err != nil {
+			return PressureStall{}, err
+		}
+	}
+	if !stall.Some.Known {
+		return PressureStall{}, errors.New("field some is missing")
+	}
+	return stall, nil
+}
+
+// parsePressureLine parses what follows the label of a pressure line.
+func parsePressureLine(label string, data []byte) (PressureLine, error) {
+	var line PressureLine
+	var hasAvg, hasTotal bool
+	for {
+		var field []byte
+		if field, data = nextField(data); len(field) == 0 {
+			break
+		}
+		key, value, _ := bytes.Cut(field, []byte{'='})
+		switch string(key) {
+		case "avg10":
+			if line.Avg10, hasAvg = parseDecimal(value); !hasAvg {
+				return PressureLine{}, fieldError(label+" avg10", value)
+			}
+		case "total":
+			var us uint64
+			us, hasTotal = parseUint(value)
+			if !hasTotal || us > math.MaxInt64/uint64(time.Microsecond) {
+				return PressureLine{}, fieldError(label+" total", value)
+			}
+			line.Total = time.Duration(us) * time.Microsecond
+		}
+	}
+	if !hasAvg || !hasTotal {
+		return PressureLine{}, fieldError(label+" avg10 or total", nil)
+	}
+	line.Known = true
+	return line, nil
+}

@@ -1,0 +1,113 @@
+package procfs
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestParseStatm(t *testing.T) {
+	got, err := parseStatm([]byte("2000 700 300 10 0 400 0\n"))
+	if want := (statm{size: 2000, resident: 700}); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	wantErrors(t, parseStatm, map[string]string{
+		"":           "1 (size) is missing",
+		"x 700":      `1 (size) is "x"`,
+		"2000\n":     "2 (resident) is missing",
+		"2000 -1 30": `2 (resident) is "-1"`,
+	})
+}
+
+func TestParseIO(t *testing.T) {
+	data := "rchar: 9\nwchar: 8\nsyscr: 7\nsyscw: 6\nread_bytes: 4096\nwrite_bytes: 8192\ncancelled_write_bytes: 512\n"
+	got, err := parseIO([]byte(data))
+	if want := (storageIO{read: 4096, written: 8192}); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	wantErrors(t, parseIO, map[string]string{
+		"":                                "read_bytes is missing",
+		"read_bytes: x\nwrite_bytes: 1\n": `read_bytes is "x"`,
+		"read_bytes: 1\ncancelled_write_bytes: 1": "write_bytes is missing",
+	})
+}
+
+func TestParseSchedstat(t *testing.T) {
+	got, err := parseSchedstat([]byte("178617574 10136853 365\n"))
+	if want := (runs{time: 178617574, count: 365}); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	wantErrors(t, parseSchedstat, map[string]string{
+		"":    "1 (time on the cpu) is missing",
+		"1 2": "3 (timeslices) is missing",
+	})
+}
+
+func TestParseCgroup(t *testing.T) {
+	tests := map[string]struct{ data, want string }{
+		"version 2":        {"0::/user.slice/a.scope\n", "/user.slice/a.scope"},
+		"root":             {"0::/\n", "/"},
+		"version 2 last":   {"1:name=systemd:/one\n0::/two\n", "/two"},
+		"systemd":          {"4:cpu,cpuacct:/first\n1:name=systemd:/three:4\n", "/three:4"},
+		"neither":          {"4:cpu,cpuacct:/first\n3:memory:/second\n", "/first"},
+		"named 0":          {"0:cpu:/a\n1:name=systemd:/b\n", "/b"},
+		"no final newline": {"0::/x", "/x"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := parseCgroup([]byte(test.data))
+			if err != nil || got != test.want {
+				t.Errorf("got %q, %v, want %q", got, err, test.want)
+			}
+		})
+	}
+	wantErrors(t, parseCgroup, map[string]string{"": "no line", "0:\n": "no line", "0::\n": "no line"})
+}
+
+func TestParseArgs(t *testing.T) {
+	tests := map[string]struct {
+		data string
+		want []string
+	}{
+		"none":         {"", nil},
+		"one":          {"init\x00", []string{"init"}},
+		"empty inside": {"a\x00\x00b\x00", []string{"a", "", "b"}},
+		"padded title": {"nginx: worker\x00\x00\x00\x00", []string{"nginx: worker"}},
+		"cut short":    {"a\x00unfinish", []string{"a", "unfinish"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := parseArgs([]byte(test.data)); !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestParseEnv(t *testing.T) {
+	data := "A=1\x00SECRET=x\x00B=\x00noequals\x00A=2\x00C=a=b\x00D=unfinished"
+	got := parseEnv([]byte(data), []string{"A", "B", "C", "D", "noequals"})
+	if want := map[string]string{"A": "1", "B": "", "C": "a=b"}; !maps.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestParsePID(t *testing.T) {
+	for name, want := range map[string]int{"1": 1, "4194304": 4194304, "": 0, "0": 0, "01": 0, "self": 0, "-1": 0,
+		"99999999999": 0} {
+		if got, ok := parsePID([]byte(name)); ok != (want != 0) || ok && got != want {
+			t.Errorf("%q: got %d, %v, want %d", name, got, ok, want)
+		}
+	}
+}
+
+// wantErrors checks that parse refuses each key of tests with an error that contains its value.
+func wantErrors[T any](t *testing.T, parse func([]byte) (T, error), tests map[string]string) {
+	t.Helper()
+	for data, want := range tests {
+		if got, err := parse([]byte(data)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, %v, want an error with %q", data, got, err, want)
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package procfs
+
+// Processes reads the process table. It appends to dst[:0], so that a caller may hand back the slice of the last scan,
+// and returns what it appended to. A process that ends meanwhile, or that cannot be read, is left out and counted; the
+// error is for the table as a whole.
+func (fs *FS) Processes(dst []Process, opt Options) (Scan, error) {
+	if err := fs.open(); err != nil {
+		return Scan{}, err
+	}
+	listed, err := fs.listPIDs()
+	if err != nil {
+		return Scan{}, err
+	}
+	fs.scan++
+	fs.clock = newClock()
+	scan := Scan{Processes: dst[:0]}
+	firstSeen := false // process 1 was read
+	kept := 0
+	for _, l := range listed {
+		e, ok := fs.entries[l.pid]
+		if !ok {
+			e = newEntry(l.pid)
+			fs.entries[l.pid] = e
+		}
+		if !fs.scanOne(e, l, opt, &scan) {
+			fs.release(e)
+			delete(fs.entries, l.pid)
+			continue
+		}
+		kept++
+		firstSeen = firstSeen || l.pid == 1
+	}
+	if kept < len(fs.entries) {
+		fs.evict()
+	}
+	scan.Partial = scan.Hidden > 0 || !firstSeen
+	scan.Stuck = fs.slow.stuck()
+	return scan, nil
+}
+
+// scanOne brings one listed process up to date and adds it to scan. It reports whether the process is still there and to
+// be remembered.
+func (fs *FS) scanOne(e *entry, l listedPID, opt Options, scan *Scan) bool {
+	same := e.inode == l.inode
+	e.inode, e.scan = l.inode, fs.scan
+	hidden := e.process.Kernel && !opt.KernelThreads
+	if hidden && same && !fs.turn(l.pid, fullEvery) {
+		return true // a kernel thread nobody asked for: as long as its directory is the same, so is the thread
+	}
+
+	partly, err := fs.visit(e, true, opt)
+	switch {
+	case err == nil:
+	case isGone(err):
+		scan.Vanished++
+		return false
+	case isDenied(err):
+		scan.Hidden++
+		return false
+	default:
+		scan.fail(readError(fs.path(e.name, "stat"), err))
+		return false
+	}
+	if partly != nil {
+		scan.fail(readError(fs.path(e.name), partly))
+	}
+	if e.process.Kernel && !opt.KernelThreads {
+		fs.release(e) // it is read too seldom for that
+		return true
+	}
+	scan.Processes = append(scan.Processes, e.process)
+	return true
+}
+
+// fail counts a process of which something could not be read.
+func (s *Scan) fail(err error) {
+	s.Failed++
+	if s.FailedErr == nil {
+		s.FailedErr = err
+	}
+}
+
+// evict forgets the processes that the current scan has not listed.
+func (fs *FS) evict() {
+	for pid, e := range fs.entries {
+		if e.scan != fs.scan {
+			fs.release(e)
+			delete(fs.entries, pid)
+		}
+	}
+}
+
+// Process reads all there is to know of one process now, whatever scans know of it, and leaves that as it is. The error
+// is ErrGone, wrapped, when there is no such process.
+func (fs *FS) Process(pid int, opt Options) (Process, error) {
+	if err := fs.open(); err != nil {
+		return Process{}, err
+	}
+	fs.clock = newClock()
+	e := newEntry(pid)
+	partly, err := fs.visit(e, false, opt)
+	if err == nil {
+		err = partly
+	}
+	switch {
+	case err == nil:
+		return e.process, nil
+	case isGone(err):
+		return Process{}, readError(fs.path(e.name), ErrGone)
+	default:
+		return Process{}, readError(fs.path(e.name), err)
+	}
+}

@@ -1,0 +1,97 @@
+package procfs
+
+import "golang.org/x/sys/unix"
+
+// forgetValues marks unknown what reading what e needs would have found.
+func (e *entry) forgetValues(need needs) {
+	p := &e.process
+	if need.memory {
+		p.RSSKiB, p.VMSKiB, p.MemoryKnown = 0, 0, false
+	}
+	if need.usage {
+		p.ReadBytes, p.WriteBytes, p.IOKnown = 0, 0, false
+		p.OpenFDs, p.FDsKnown = 0, false
+	}
+	if need.owner {
+		p.UID, p.UIDKnown = 0, false
+	}
+}
+
+func (fs *FS) readMemory(dir int, p *Process) error {
+	p.RSSKiB, p.VMSKiB, p.MemoryKnown = 0, 0, false
+	data, err := readSmall(dir, "statm", fs.buffer)
+	if err != nil {
+		return unexpected(err)
+	}
+	m, err := parseStatm(data)
+	if err != nil {
+		return readError("statm", err)
+	}
+	p.RSSKiB, p.VMSKiB, p.MemoryKnown = m.resident*fs.pageKiB, m.size*fs.pageKiB, true
+	return nil
+}
+
+func (fs *FS) readIO(dir int, p *Process) error {
+	p.ReadBytes, p.WriteBytes, p.IOKnown = 0, 0, false
+	data, err := readSmall(dir, "io", fs.buffer)
+	if err != nil {
+		return unexpected(err)
+	}
+	io, err := parseIO(data)
+	if err != nil {
+		return readError("io", err)
+	}
+	p.ReadBytes, p.WriteBytes, p.IOKnown = io.read, io.written, true
+	return nil
+}
+
+func (fs *FS) countFDs(dir int, p *Process) error {
+	p.OpenFDs, p.FDsKnown = 0, false
+	if fs.fdSizes {
+		var st unix.Stat_t
+		if err := unix.Fstatat(dir, "fd", &st, 0); err != nil {
+			return unexpected(err)
+		}
+		p.OpenFDs, p.FDsKnown = int(st.Size), true
+		return nil
+	}
+	count, err := countDir(dir, "fd", fs.buffer)
+	if err != nil {
+		return unexpected(err)
+	}
+	p.OpenFDs, p.FDsKnown = count, true
+	return nil
+}
+
+func (fs *FS) readOwner(dir int, p *Process) error {
+	p.UID, p.UIDKnown = 0, false
+	var st unix.Stat_t
+	if err := unix.Fstat(dir, &st); err != nil {
+		return unexpected(err)
+	}
+	p.UID, p.UIDKnown = int(st.Uid), true
+	return nil
+}
+
+// readCgroup keeps the cgroup that is known when it cannot be read again, as of a process that has just ended.
+func (fs *FS) readCgroup(dir int, e *entry) error {
+	e.cgroupAt = e.process.ReadAt
+	fd, err := openAt(dir, "cgroup", 0)
+	if err != nil {
+		return unexpected(err)
+	}
+	defer unix.Close(fd)
+	var data []byte
+	data, fs.buffer, err = readAll(fd, fs.buffer)
+	if err != nil {
+		return unexpected(err)
+	}
+	path, err := parseCgroup(data)
+	if err != nil {
+		return readError("cgroup", err)
+	}
+	if e.process.Cgroup != path {
+		e.process.Cgroup = path
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package producer
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/producer/scrub"
+	"github.com/proctape/proctape/schema"
+)
+
+// nsPerTick is the unit of CPU time in /proc: 1/100 s.
+const nsPerTick = int64(time.Second / schema.TicksPerSecond)
+
+// sampler turns readings of /proc into snapshots. It remembers, for each process, what a rate needs.
+type sampler struct {
+	fs       *procfs.FS
+	opt      procfs.Options
+	scrubber *scrub.Scrubber
+	jobs     attribution
+	started  time.Time
+	interval time.Duration
+	caps     []string
+
+	scan []procfs.Process
+	past map[int]past
+}
+
+// past is what the sample before knew of a process.
+type past struct {
+	start   uint64
+	ticks   uint64
+	readAt  time.Duration
+	args    []string
+	comm    string
+	command string
+}
+
+// look is one sample: the snapshot and when it was taken.
+type look struct {
+	wall, boot int64
+	snapshot   *schema.Snapshot
+}
+
+// sample reads the host and its processes. tick is the number of the period it belongs to.
+func (s *sampler) sample(tick uint64) (look, error) {
+	host, err := s.fs.Host()
+	if err != nil {
+		return look{}, fmt.Errorf("read the host: %w", err)
+	}
+	scan, err := s.fs.Processes(s.scan, s.opt)
+	if err != nil {
+		return look{}, fmt.Errorf("read the processes: %w", err)
+	}
+	s.scan = scan.Processes
+	wall, boot := now()
+
+	snap := &schema.Snapshot{
+		Interval: int64(s.interval), Tick: tick,
+		DaemonPID: os.Getpid(), Uptime: int64(time.Since(s.started)), CPUs: host.CPUs,
+		MemoryTotal: host.Memory.TotalKiB, MemoryAvail: host.Memory.AvailableKiB,
+		Load:     [3]int64{x100(host.Load1), x100(host.Load5), x100(host.Load15)},
+		Pressure: pressure(host.Pressure), Partial: scan.Partial, Hidden: scan.Hidden, Capabilities: s.caps,
+		Processes: s.processes(scan.Processes),
+	}
+	snap.PressureLevel = pressureLevel(host.Memory, snap.Pressure)
+	snap.RunningJobs, snap.ActiveSheets = countJobs(snap.Processes)
+	for i := range snap.Processes {
+		if p := &snap.Processes[i]; p.PID == snap.DaemonPID {
+			snap.DaemonRSS = uint64(p.RSS.Or(0))
+		}
+	}
+	return look{wall, boot, snap}, nil
+}
+
+// processes converts a scan, and replaces what is remembered of the one before.
+func (s *sampler) processes(scan []procfs.Process) []schema.Process {
+	owners := s.jobs.assign(scan)
+	out := make([]schema.Process, 0, len(scan))
+	remembered := make(map[int]past, len(scan))
+	for i := range scan {
+		p := &scan[i]
+		before, known := s.past[p.PID]
+		if known && before.start != p.StartTicks { // the pid is another process's now
+			before, known = past{}, false
+		}
+		command := s.command(p, before)
+		remembered[p.PID] = past{p.StartTicks, p.CPUTicks, p.ReadAt, p.Args, p.Comm, command}
+		out = append(out, schema.Process{
+			PID: p.PID, PPID: p.PPID, StartTicks: p.StartTicks, State: string(rune(p.State)),
+			CPUPermille: cpuPermille(p, before, known), CPUMillis: p.CPUTicks * 1000 / schema.TicksPerSecond,
+			RSS: known64(p.MemoryKnown, p.RSSKiB), VMS: known64(p.MemoryKnown, p.VMSKiB),
+			Threads: p.Threads, OpenFDs: known64(p.FDsKnown, uint64(p.OpenFDs)), UID: known64(p.UIDKnown, uint64(p.UID)),
+			Command: command, JobID: owners[p.PID].owner.job, Sheet: owners[p.PID].owner.sheet,
+			ReadKiB: known64(p.IOKnown, p.ReadBytes/1024), WriteKiB: known64(p.IOKnown, p.WriteBytes/1024),
+			Cgroup: validText(p.Cgroup),
+		})
+	}
+	s.past = remembered
+	return out
+}
+
+// command renders the command line, unless it is the one that was rendered before: scans share the slices of
+// what has not changed.
+func (s *sampler) command(p *procfs.Process, before past) string {
+	if before.command != "" && before.comm == p.Comm && len(before.args) == len(p.Args) &&
+		unsafe.SliceData(before.args) == unsafe.SliceData(p.Args) {
+		return before.command
+	}
+	return s.scrubber.Command(p.Comm, p.Args)
+}
+
+// cpuPermille is the CPU used between two readings of a process, in thousandths of one core. A process seen for
+// the first time has its mean since it started.
+func cpuPermille(p *procfs.Process, before past, known bool) schema.Opt[int64] {
+	ticks, elapsed := p.CPUTicks, p.ReadAt-time.Duration(int64(p.StartTicks)*nsPerTick)
+	if known {
+		if ticks < before.ticks { // a counter does not fall; whatever this is, it is no rate
+			return schema.Opt[int64]{}
+		}
+		ticks, elapsed = ticks-before.ticks, p.ReadAt-before.readAt
+	}
+	if elapsed <= 0 {
+		return schema.Opt[int64]{}
+	}
+	rate := float64(ticks) * float64(nsPerTick) * 1000 / float64(elapsed)
+	return schema.Some(int64(math.Round(rate)))
+}
+
+// countJobs counts the jobs, and the steps of jobs, that have a process.
+func countJobs(procs []schema.Process) (jobs, sheets int) {
+	type step struct {
+		job   string
+		sheet schema.Opt[int64]
+	}
+	seenJobs, seenSteps := map[string]bool{}, map[step]bool{}
+	for i := range procs {
+		p := &procs[i]
+		if p.JobID == "" {
+			continue
+		}
+		seenJobs[p.JobID] = true
+		if p.Sheet.Known {
+			seenSteps[step{p.JobID, p.Sheet}] = true
+		}
+	}
+	return len(seenJobs), len(seenSteps)
+}
+
+func x100(v float64) int64 { return int64(math.Round(v * 100)) }
+
+func known64(known bool, v uint64) schema.Opt[int64] {
+	if !known || v > math.MaxInt64 {
+		return schema.Opt[int64]{}
+	}
+	return schema.Some(int64(v))
+}
+
+// now reads both clocks one after the other: Unix nanoseconds and CLOCK_BOOTTIME.
+func now() (wall, boot int64) {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		panic(fmt.Sprintf("clock_gettime(CLOCK_BOOTTIME): %v", err)) // every kernel since 2.6.39 has it
+	}
+	return time.Now().UnixNano(), ts.Nano()
+}

@@ -1,0 +1,217 @@
+package scrub
+
+import "strings"
+
+// maxDepth is how many scripts within scripts are read.
+const maxDepth = 4
+
+// markCommand masks secrets in the options and arguments of the commands that words make up, and in the
+// scripts and statements among those words.
+func (l *line) markCommand(words []word, depth int) {
+	c := command{line: l, words: words, depth: depth}
+	for i, w := range words {
+		if depth < maxDepth && hasSpace(l.at(w)) {
+			var inner [32]word
+			l.markCommand(split(inner[:0], l.text, w.start, w.end), depth+1)
+		}
+		c.step(i)
+	}
+}
+
+// A command is where markCommand stands: in which program's arguments, or on the way to it.
+type command struct {
+	*line
+	words   []word
+	depth   int
+	start   int   // the program's place in words
+	tool    *tool // what is known of the program, nil for nothing
+	seeking bool  // a program may come: at the start, and behind programs that run others
+	skip    int   // how many plain words come before it
+	pass    int   // a word that is the value of an option of such a program
+	output  []word
+}
+
+// step looks at word i.
+func (c *command) step(i int) {
+	w := c.words[i]
+	text := c.at(w)
+	if w.first {
+		c.begin(i)
+	}
+	if text == "" {
+		return
+	}
+	if c.seeking {
+		c.seek(i, text)
+	}
+	c.markPositions(i, text)
+	if c.markToolOption(i, text) {
+		return
+	}
+	switch {
+	case text[0] == '-':
+		c.markOption(i, text)
+	case w.quote != 0 && c.depth > 0:
+		c.markStatement(i)
+	case c.tool != nil && c.tool.bare:
+		c.markBare(i, text)
+	}
+	if text == "--" || text == "-exec" {
+		c.seeking, c.skip = true, 0
+	}
+}
+
+// begin starts a command at word i. If it reads the output of an echo, that is kept for markEcho.
+func (c *command) begin(i int) {
+	c.output = nil
+	if c.words[i].piped && i > 0 {
+		switch programName(c.at(c.words[c.start])) {
+		case "echo", "printf":
+			c.output = c.words[c.start+1 : i]
+		}
+	}
+	c.start, c.tool, c.seeking, c.skip, c.pass = i, nil, true, 0, -1
+}
+
+// seek decides whether word i is the program.
+func (c *command) seek(i int, text string) {
+	via := c.tool
+	switch {
+	case i == c.pass, isEnvironment(text), text == "--":
+		return
+	case text[0] == '-' && i > c.start:
+		if via != nil && strings.IndexByte(via.takes, text[len(text)-1]) >= 0 && len(text) > 1 && text[1] != '-' {
+			c.pass = i + 1
+		}
+		return
+	case c.skip > 0:
+		c.skip--
+		return
+	}
+	found := toolNamed(programName(text))
+	if found == nil && via != nil && via.search {
+		return
+	}
+	c.start, c.tool, c.seeking = i, found, false
+	if found != nil {
+		c.seeking, c.skip = found.runs, found.skip
+	}
+	if programName(text) == "chpasswd" {
+		c.markEcho(afterColon)
+	}
+}
+
+// isEnvironment reports whether text reads NAME=value, as in front of a command.
+func isEnvironment(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c == '=' {
+			return i > 0
+		} else if !isAlnum(c) && c != '_' {
+			return false
+		}
+	}
+	return false
+}
+
+// programName returns the base name of a program, without the dash of a login shell.
+func programName(text string) string {
+	name := text[strings.LastIndexByte(text, '/')+1:]
+	return strings.TrimSuffix(strings.TrimPrefix(name, "-"), ".exe")
+}
+
+// next returns the place of the value of the option at word i, or -1 when another option or command follows.
+func (c *command) next(i int) int {
+	i++
+	if i >= len(c.words) || c.words[i].first {
+		return -1
+	}
+	v := c.at(c.words[i])
+	if len(v) > 1 && v[0] == '-' && (len(v) < 12 || v[1] == '-' || !isRandom(v)) {
+		return -1
+	}
+	return i
+}
+
+// markOption masks the value behind an option whose name says that it is secret.
+func (c *command) markOption(i int, text string) {
+	if strings.HasSuffix(text, "stdin") || text == "--with-token" || text == "-S" && c.depth > 0 {
+		c.markEcho(whole)
+	}
+	name := strings.TrimLeft(text, "-")
+	if len(name) < 2 || len(name) > maxKey || strings.ContainsAny(name, "=: /") {
+		return
+	}
+	got := c.scrubber.strength(name)
+	if got == public {
+		return
+	}
+	if i = c.next(i); i >= 0 && !c.isVariable(i) {
+		c.markValue(got, c.words[i].start, c.words[i].end)
+	}
+}
+
+// isVariable reports whether word i of a script is a shell variable.
+func (c *command) isVariable(i int) bool {
+	v := c.at(c.words[i])
+	return c.depth > 0 && c.words[i].quote != '\'' && len(v) > 1 && v[0] == '$' && isShellName(v[1:])
+}
+
+func isShellName(v string) bool {
+	for i := range len(v) {
+		if !isAlnum(v[i]) && v[i] != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// markBare masks the value behind a setting that is named without dashes, like user.password.
+func (c *command) markBare(i int, text string) {
+	got := c.scrubber.strength(text)
+	if got == public || len(text) > maxKey || strings.ContainsAny(text, "=: ") {
+		return
+	}
+	if i = c.next(i); i < 0 {
+		return
+	}
+	v := c.at(c.words[i])
+	if isRandom(v) || got == certain && strings.ContainsAny(text, "._") {
+		c.markValue(got, c.words[i].start, c.words[i].end)
+	}
+}
+
+// markStatement masks the quoted word i if it is the password of an SQL statement.
+func (c *command) markStatement(i int) {
+	if i == 0 || c.words[i].first {
+		return
+	}
+	switch strings.ToLower(c.at(c.words[i-1])) {
+	case "by", "as":
+		if !c.mentions(i-1, "identified") {
+			return
+		}
+	case "password", "secret":
+	default:
+		return
+	}
+	c.markValue(certain, c.words[i].start, c.words[i].end)
+}
+
+// mentions reports whether one of the four words before i is word.
+func (c *command) mentions(i int, word string) bool {
+	for j := max(0, i-4); j < i; j++ {
+		if strings.EqualFold(c.at(c.words[j]), word) {
+			return true
+		}
+	}
+	return false
+}
+
+// markEcho masks what the command before printed into this one.
+func (c *command) markEcho(p part) {
+	for _, w := range c.output {
+		if v := c.at(w); v != "" && v[0] != '-' && v[0] != '%' && v[0] != '$' {
+			c.markPart(p, w.start, w.end)
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package scrub
+
+import (
+	"bytes"
+	"strings"
+)
+
+// A strength says how surely the value of a key is a secret.
+type strength int
+
+const (
+	public  strength = iota // not a secret
+	vague                   // a secret if the value looks random
+	likely                  // a secret unless the value is a number, a path, a switch or a reference
+	certain                 // a secret unless the value is a switch or a reference
+)
+
+// maxKey is how much of a key is looked at, counted from its end.
+const maxKey = 64
+
+// strength judges a key: an option without its dashes, a variable, a property, a header, a parameter.
+func (s *Scrubber) strength(key string) strength {
+	if len(key) > maxKey {
+		key = key[len(key)-maxKey:]
+	}
+	var buf [2 * maxKey]byte
+	name := normalize(buf[:0], key)
+	if s.isExtra(name) {
+		return certain
+	}
+	head, last := cutLast(name)
+	for len(last) == 0 || isNeutral(last) {
+		if len(head) == 0 {
+			return public
+		}
+		head, last = cutLast(head)
+	}
+	if string(last) == "id" || string(last) == "ids" {
+		return idStrength(head)
+	}
+	if isQualifier(last) {
+		return public
+	}
+	if got, ok := nounStrength(head, last); ok {
+		return got
+	}
+	return innerStrength(head)
+}
+
+// isExtra reports whether name contains one of the user's words.
+func (s *Scrubber) isExtra(name []byte) bool {
+	if len(s.extra) == 0 {
+		return false
+	}
+	plain := squash(string(name))
+	for _, w := range s.extra {
+		if strings.Contains(plain, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// squash lower-cases s and leaves out what separates words.
+func squash(s string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-_. ", r) {
+			return -1
+		}
+		return r
+	}, strings.ToLower(s))
+}
+
+// normalize appends key to dst in lower case, with "_" between its words: apiKey, API-KEY and api.key are api_key.
+func normalize(dst []byte, key string) []byte {
+	for i := range len(key) {
+		switch c := key[i]; {
+		case isUpper(c):
+			if i > 0 && startsCamelWord(key, i) {
+				dst = append(dst, '_')
+			}
+			dst = append(dst, toLower(c))
+		case isAlnum(c):
+			dst = append(dst, c)
+		default:
+			dst = append(dst, '_')
+		}
+	}
+	return dst
+}
+
+func startsCamelWord(key string, i int) bool {
+	prev := key[i-1]
+	return isLower(prev) || isDigit(prev) || isUpper(prev) && i+1 < len(key) && isLower(key[i+1])
+}
+
+// cutLast splits the last word off a normalized name and drops the digits at its end.
+func cutLast(name []byte) (head, last []byte) {
+	i := bytes.LastIndexByte(name, '_')
+	if i < 0 {
+		return nil, bytes.TrimRight(name, "0123456789")
+	}
+	return name[:i], bytes.TrimRight(name[i+1:], "0123456789")
+}
+
+// isNeutral reports whether a last word says nothing about what the key holds: password_old is a password.
+func isNeutral(word []byte) bool {
+	switch string(word) {
+	case "prod", "production", "dev", "development", "staging", "stage", "test", "live", "old", "new", "current", "previous", "value", "val",
+		"raw", "plain", "plaintext", "base", "b", "hex", "hash", "string", "str", "main", "primary", "secondary", "backup", "literal", "v":
+		return true
+	}
+	return false
+}
+
+// isQualifier reports whether a last word turns a secret's name into that of something about it: password_file is a path.
+func isQualifier(word []byte) bool {
+	switch string(word) {
+	case "file", "files", "filename", "path", "paths", "dir", "directory", "folder", "count", "counts", "counter", "type", "types", "name",
+		"names", "namespace", "length", "len", "size", "sizes", "min", "max", "limit", "limits", "budget", "policy", "url", "uri", "endpoint",
+		"host", "hostname", "port", "method", "methods", "mode", "modes", "timeout", "ttl", "expiry", "expires", "expire", "expiration",
+		"age", "duration", "interval", "period", "header", "headers", "prompt", "stdin", "env", "envvar", "fd", "cmd", "command", "commands",
+		"script", "provider", "providers", "plugin", "plugins", "store", "helper", "manager", "backend", "driver", "class", "algorithm",
+		"algorithms", "alg", "algo", "format", "version", "enabled", "enable", "disabled", "disable", "required", "require", "allowed",
+		"optional", "check", "checks", "validation", "validate", "verify", "verification", "strategy", "region", "scope", "scopes",
+		"audience", "issuer", "user", "users", "username", "domain", "realm", "rotation", "rotate", "service", "server", "servers", "group",
+		"groups", "role", "roles", "config", "conf", "configuration", "options", "opts", "lifetime", "cache", "log", "logs", "level",
+		"debug", "support", "info", "metadata", "ref", "refs", "reference", "selector", "label", "labels", "template", "pattern", "regex",
+		"sock", "socket", "address", "bus", "authentication", "authenticator", "complexity", "entropy", "history", "retries", "attempts",
+		"index", "order", "position", "offset", "column", "field", "separator", "delimiter", "bits", "usage", "source", "target",
+		"title", "description", "jar", "affinity", "samesite", "cert", "certs", "certificate", "chain", "bundle", "rate", "model", "loss",
+		"vocab", "dropout", "embedding", "embeddings", "reset", "only", "encoding", "spec", "style", "engine", "library", "module", "storage":
+		return true
+	}
+	for _, suffix := range [...]string{"file", "path"} {
+		if bytes.HasSuffix(word, []byte(suffix)) {
+			return true
+		}
+	}
+	return false
+}
+
+// idStrength judges a key that ends in "id": a session's is a secret, most others are names.
+func idStrength(head []byte) strength {
+	switch _, last := cutLast(head); string(last) {
+	case "session", "sess", "secret":
+		return vague
+	}
+	return public
+}
+
+// nounStrength judges a key by its last word and the words before it. It reports false when it knows no such word.
+func nounStrength(head, last []byte) (strength, bool) {
+	switch string(last) {
+	case "password", "passwd", "passphrase", "passcode", "passwort", "pass", "pwd", "pw", "psk", "passin", "passout", "masterauth", "setcookie":
+		return certain, true
+	case "secret", "apikey", "accesskey", "secretkey", "privatekey", "privkey", "authkey", "masterkey", "accountkey", "sharedkey",
+		"encryptionkey", "credential", "credentials", "cred", "creds", "bearer", "cookie", "jwt", "authorization":
+		return likely, true
+	case "auth", "oauth", "session", "sess", "sessionid", "phpsessid", "jsessionid", "sid", "signature", "sig", "hmac", "sas", "tokens",
+		"secrets", "passwords", "cookies", "dsn", "signingkey", "licensekey", "nkey", "seed":
+		return vague, true
+	case "token":
+		return tokenStrength(head), true
+	case "key":
+		return keyStrength(head), true
+	}
+	return gluedStrength(last)
+}
+
+// tokenStrength judges "…token": language models, pagers and clusters have tokens that are no secrets.
+func tokenStrength(head []byte) strength {
+	switch _, last := cutLast(head); string(last) {
+	case "pad", "eos", "bos", "unk", "mask", "cls", "sep", "stop", "start", "end", "special", "image", "audio", "video", "num", "max", "min",
+		"per", "next", "page", "continuation", "first", "last", "prefix", "suffix", "sync", "resume", "placeholder", "by":
+		return public
+	case "cluster":
+		return vague
+	}
+	return likely
+}
+
+// keyStrength judges "…key", which is a secret, a column, or an index.
+func keyStrength(head []byte) strength {
+	switch _, last := cutLast(head); string(last) {
+	case "api", "secret", "private", "access", "account", "auth", "master", "shared", "encryption", "storage", "subscription", "admin":
+		return likely
+	case "public", "pub", "ssh", "host", "cache", "partition", "sort", "primary", "foreign", "group", "routing", "hot", "gpg", "pgp", "index",
+		"shard", "join", "map", "hash", "range", "object", "row", "color", "state", "kms", "label", "field", "dist", "node", "registry":
+		return public
+	}
+	return vague
+}
+
+// gluedStrength judges a last word that has a secret's name at its end, like PGPASSWORD or authtoken.
+func gluedStrength(last []byte) (strength, bool) {
+	switch string(last) {
+	case "bypass", "compass", "encompass", "trespass", "askpass", "lowpass", "highpass", "bandpass", "allpass", "keepass", "multipass",
+		"renderpass", "singlepass", "onepass", "twopass":
+		return public, true
+	case "signingkey":
+		return vague, true
+	}
+	for _, noun := range [...]string{"password", "passwd", "passphrase", "pwd", "pass"} {
+		if bytes.HasSuffix(last, []byte(noun)) {
+			return certain, true
+		}
+	}
+	for _, noun := range [...]string{"token", "secret", "apikey", "secretkey", "accesskey", "privatekey", "credentials"} {
+		if bytes.HasSuffix(last, []byte(noun)) {
+			return likely, true
+		}
+	}
+	return public, false
+}
+
+// innerStrength judges a key whose last word is unknown by the words before it, like PASSWORD_ADMIN.
+func innerStrength(head []byte) strength {
+	for len(head) > 0 {
+		var last []byte
+		head, last = cutLast(head)
+		switch string(last) {
+		case "password", "passwd", "passphrase":
+			return likely
+		case "token", "secret", "apikey", "credentials":
+			return vague
+		case "key":
+			if keyStrength(head) == likely {
+				return vague
+			}
+		}
+	}
+	return public
+}
+
+// isSecret reports whether v, the value of a key of this strength, has to be masked.
+func (got strength) isSecret(v string) bool {
+	if got == public || isHarmless(v) || got != certain && strings.Contains(v, "://") {
+		return false
+	}
+	switch got {
+	case certain:
+		return !isPath(v) && !(len(v) < 2 && isSmallNumber(v))
+	case likely:
+		return !isSmallNumber(v) && !isPath(v)
+	default:
+		return (isRandom(v) || isUserAndPassword(v)) && !isPath(v)
+	}
+}
+
+// isUserAndPassword reports whether v reads user:password.
+func isUserAndPassword(v string) bool {
+	user, password, ok := strings.Cut(v, ":")
+	return ok && user != "" && password != "" && !isNumbers(password) && password[0] != '/' && !strings.ContainsAny(user, "/=") && !strings.Contains(password, "=")
+}

@@ -1,0 +1,188 @@
+package scrub
+
+import "strings"
+
+// markToolOption masks the value of an option that only the current program has. It reports whether the
+// word is such an option.
+func (c *command) markToolOption(i int, text string) bool {
+	if c.tool == nil || i == c.start || len(text) < 2 || text[0] != '-' && text[0] != '/' || !c.optionsCount(i) {
+		return false
+	}
+	if o, ok := c.tool.option(text); ok {
+		c.markNext(i, o)
+		return true
+	}
+	if name, _, ok := strings.Cut(text, "="); ok && strings.HasPrefix(text, "--") {
+		o, found := c.tool.option(name)
+		if found {
+			c.markPart(o.part, c.words[i].start+len(name)+1, c.words[i].end)
+		}
+		return found
+	}
+	if strings.HasPrefix(text, "--") {
+		return false
+	}
+	if c.tool.takes != "" {
+		return c.markCluster(i, text)
+	}
+	return c.markAttached(i, text)
+}
+
+// optionsCount reports whether the word that the program's options need stands before word i.
+func (c *command) optionsCount(i int) bool {
+	if c.tool.only == "" {
+		return true
+	}
+	for _, w := range c.words[c.start:i] {
+		if c.at(w) == c.tool.only {
+			return true
+		}
+	}
+	return false
+}
+
+// markNext masks the value behind the option o at word i.
+func (c *command) markNext(i int, o option) {
+	switch o.form {
+	case attached:
+		return
+	case last:
+		c.markLast(i, o.part)
+		return
+	}
+	if j := c.next(i); j >= 0 && !c.isVariable(j) {
+		c.markPart(o.part, c.words[j].start, c.words[j].end)
+	}
+}
+
+// markAttached masks the value that is glued to a short option.
+func (c *command) markAttached(i int, text string) bool {
+	for _, o := range c.tool.options {
+		if o.form == separate || o.form == last || strings.HasPrefix(o.name, "--") || !strings.HasPrefix(text, o.name) {
+			continue
+		}
+		start := c.words[i].start + len(o.name)
+		if text[len(o.name)] == ':' || text[len(o.name)] == '=' {
+			start++
+		}
+		c.markPart(o.part, start, c.words[i].end)
+		return true
+	}
+	return false
+}
+
+// markCluster reads short options that are glued together, up to the first that takes an argument.
+func (c *command) markCluster(i int, text string) bool {
+	for k := 1; k < len(text); k++ {
+		o, ok := c.tool.option("-" + text[k:k+1])
+		switch {
+		case ok && o.form == last:
+			c.markLast(i, o.part)
+			return true
+		case ok && k+1 == len(text):
+			c.markNext(i, o)
+			return true
+		case ok:
+			c.markPart(o.part, c.words[i].start+k+1, c.words[i].end)
+			return true
+		case strings.IndexByte(c.tool.takes, text[k]) >= 0:
+			return false
+		}
+	}
+	return false
+}
+
+// markLast masks the last word of the command, if it is no option.
+func (c *command) markLast(i int, p part) {
+	end := i + 1
+	for end < len(c.words) && !c.words[end].first {
+		end++
+	}
+	if w := c.words[end-1]; end-1 > i && !strings.HasPrefix(c.at(w), "-") {
+		c.markPart(p, w.start, w.end)
+	}
+}
+
+// markPositions masks the arguments that are secret by their place behind word i.
+func (c *command) markPositions(i int, text string) {
+	if c.tool == nil {
+		return
+	}
+	for _, p := range c.tool.positions {
+		if p.after == "" && i != c.start || p.after != "" && (i == c.start || text != p.after) {
+			continue
+		}
+		if p.nth < 0 {
+			c.markLast(i, p.part)
+		} else {
+			c.markNth(i, p)
+		}
+	}
+}
+
+// markNth masks the nth plain word behind word i.
+func (c *command) markNth(i int, p position) {
+	left := p.nth
+	for j := i + 1; j < len(c.words) && !c.words[j].first; j++ {
+		if strings.HasPrefix(c.at(c.words[j]), "-") {
+			continue
+		}
+		if left--; left == 0 {
+			c.markPart(p.part, c.words[j].start, c.words[j].end)
+			return
+		}
+	}
+}
+
+// markPart masks the secret part of the value text[start:end].
+func (l *line) markPart(p part, start, end int) {
+	if start >= end {
+		return
+	}
+	v := l.text[start:end]
+	switch p {
+	case nothing:
+		return
+	case random:
+		l.markValue(vague, start, end)
+		return
+	case cookie:
+		if !isPath(v) && !isHarmless(v) && (strings.Contains(v, "=") || isRandom(v)) {
+			l.mark(start, end)
+		}
+		return
+	}
+	from, to, ok := p.secretIn(v)
+	if ok && !isNumberPair(v) {
+		l.markValue(certain, start+from, start+to)
+	}
+}
+
+// secretIn returns where in v the secret part is. It reports false when v has none.
+func (p part) secretIn(v string) (from, to int, ok bool) {
+	separator := byte(0)
+	switch p {
+	case whole:
+		return 0, len(v), true
+	case afterColon, beforeAt:
+		separator = ':'
+	case afterPercent:
+		separator = '%'
+	case afterComma:
+		separator = ','
+	case afterSlash:
+		separator = '/'
+	}
+	i := strings.IndexByte(v, separator)
+	if i <= 0 || strings.Contains(v, "://") {
+		return 0, 0, false
+	}
+	to = len(v)
+	if p == afterSlash || p == beforeAt {
+		to = endOr(strings.LastIndexByte(v, '@'), to)
+	}
+	return i + 1, to, i+1 < to && (p != beforeAt || to < len(v))
+}
+
+// isNumberPair reports whether v is a port mapping or a user and group id.
+func isNumberPair(v string) bool { return isNumbers(v) && strings.Contains(v, ":") }

@@ -1,0 +1,219 @@
+package scrub
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// An alphabet says which characters a secret is made of.
+type alphabet int
+
+const (
+	alnum    alphabet = iota // letters and digits
+	urlsafe                  // letters, digits, "_" and "-"
+	dotted                   // letters, digits, "_", "-" and "."
+	hexLower                 // 0-9 and a-f
+	base32                   // A-Z and 0-9
+	segments                 // letters, digits, "_", "-", ":" and "/"
+)
+
+// has reports whether c belongs to the alphabet.
+func (a alphabet) has(c byte) bool {
+	switch a {
+	case alnum:
+		return isAlnum(c)
+	case urlsafe:
+		return isAlnum(c) || c == '_' || c == '-'
+	case dotted:
+		return isAlnum(c) || c == '_' || c == '-' || c == '.'
+	case hexLower:
+		return isDigit(c) || 'a' <= c && c <= 'f'
+	case base32:
+		return isDigit(c) || isUpper(c)
+	default:
+		return isAlnum(c) || c == '_' || c == '-' || c == ':' || c == '/'
+	}
+}
+
+// A shape is a kind of secret that is known by its beginning.
+type shape struct {
+	prefix string
+	chars  alphabet
+	min    int  // least number of characters behind the prefix
+	exact  bool // and not one more
+	random bool // the prefix alone is too common: the rest has to look random
+	keep   bool // the prefix is no part of the secret
+}
+
+// A shapeIndex holds shapes by their first byte.
+type shapeIndex [128][]shape
+
+func indexShapes(shapes []shape) shapeIndex {
+	var index shapeIndex
+	for _, s := range shapes {
+		index[s.prefix[0]] = append(index[s.prefix[0]], s)
+	}
+	return index
+}
+
+// matchLen returns how many bytes at the start of text have this shape, or 0.
+func (s shape) matchLen(text string) int {
+	if !strings.HasPrefix(text, s.prefix) {
+		return 0
+	}
+	end := len(s.prefix)
+	for end < len(text) && s.chars.has(text[end]) {
+		end++
+	}
+	body := text[len(s.prefix):end]
+	switch {
+	case len(body) < s.min, s.exact && (len(body) > s.min || end < len(text) && isAlnum(text[end])):
+		return 0
+	case s.random && !(isRandom(body) && hasMixedCase(body)):
+		return 0
+	}
+	return end
+}
+
+// markShapes masks secrets that are known by how they look, wherever they stand.
+func (l *line) markShapes() {
+	text := l.text
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if c >= 128 || i > 0 && (isAlnum(text[i-1]) || text[i-1] == '_') {
+			continue
+		}
+		switch {
+		case c == 'e' && strings.HasPrefix(text[i:], "eyJ"):
+			i = max(i, l.markJWT(i)-1)
+		case c == '-' && strings.HasPrefix(text[i:], "-----BEGIN "):
+			i = max(i, l.markPEM(i)-1)
+		case c == '$':
+			i = max(i, l.markHash(i)-1)
+		case c == 'b' || c == 'B':
+			l.markScheme(i)
+		default:
+			i = max(i, l.markKnown(i)-1)
+		}
+	}
+}
+
+// markKnown masks a known shape at i and returns where it ends, or 0.
+func (l *line) markKnown(i int) int {
+	for _, s := range l.scrubber.shapes[l.text[i]] {
+		n := s.matchLen(l.text[i:])
+		if n == 0 {
+			continue
+		}
+		start := i
+		if s.keep {
+			start += len(s.prefix)
+		}
+		l.mark(start, i+n)
+		if s.prefix == "AKIA" || s.prefix == "ASIA" {
+			return l.markPartner(i + n)
+		}
+		return i + n
+	}
+	return 0
+}
+
+// markPartner masks the 40 characters of the secret that stands next to an AWS key id ending at i.
+func (l *line) markPartner(i int) int {
+	rest := strings.TrimLeft(l.text[i:], " :,;/\"'")
+	end := 0
+	for end < len(rest) && isBase64(rest[end]) {
+		end++
+	}
+	if end != 40 {
+		return i
+	}
+	start := len(l.text) - len(rest)
+	l.mark(start, start+end)
+	return start + end
+}
+
+// markJWT masks a JSON Web Token at i, also one that was cut, and returns where it ends, or 0.
+func (l *line) markJWT(i int) int {
+	end := i
+	for end < len(l.text) && dotted.has(l.text[end]) {
+		end++
+	}
+	head, rest, ok := strings.Cut(l.text[i:end], ".")
+	if !ok || len(head) < 12 || len(rest) < 4 {
+		return 0
+	}
+	l.mark(i, end)
+	return end
+}
+
+// markPEM masks a private key from its first line at i to its last, or to the end of the line.
+func (l *line) markPEM(i int) int {
+	const begin, last = "-----BEGIN ", "-----END "
+	label, body, ok := strings.Cut(l.text[i+len(begin):], "-----")
+	if !ok || !strings.Contains(label, "PRIVATE KEY") && !strings.Contains(label, "SEED") {
+		return 0
+	}
+	end := len(l.text)
+	if j := strings.Index(body, last); j >= 0 {
+		end = len(l.text) - len(body) + j + len(last)
+		if k := strings.Index(l.text[end:], "-----"); k >= 0 {
+			end += k + len("-----")
+		}
+	}
+	l.mark(i, end)
+	return end
+}
+
+// markHash masks a hashed password like $6$salt$hash at i and returns where it ends, or 0.
+func (l *line) markHash(i int) int {
+	id, _, ok := strings.Cut(l.text[i+1:min(i+12, len(l.text))], "$")
+	if !ok {
+		return 0
+	}
+	switch id {
+	case "1", "5", "6", "y", "2a", "2b", "2y", "7", "argon2i", "argon2id", "argon2d", "apr1", "scrypt":
+	default:
+		return 0
+	}
+	end := i + len(id) + 2
+	for end < len(l.text) && (isBase64(l.text[end]) || strings.IndexByte("$.,", l.text[end]) >= 0) {
+		end++
+	}
+	if end-i < 24 {
+		return 0
+	}
+	l.mark(i, end)
+	return end
+}
+
+// markScheme masks the credentials behind "Bearer " and "Basic " at i.
+func (l *line) markScheme(i int) {
+	scheme, rest, ok := strings.Cut(l.text[i:min(i+len("bearer ")+1, len(l.text))], " ")
+	if !ok || rest == "" {
+		return
+	}
+	start := i + len(scheme) + 1
+	end := start
+	for end < len(l.text) && (isBase64(l.text[end]) || dotted.has(l.text[end]) || l.text[end] == '~') {
+		end++
+	}
+	value := l.text[start:end]
+	switch {
+	case strings.EqualFold(scheme, "bearer") && isRandom(value) && !isPath(value),
+		strings.EqualFold(scheme, "basic") && isBasic(value):
+		l.mark(start, end)
+	}
+}
+
+// isBasic reports whether v is user:password in base64.
+func isBasic(v string) bool {
+	if len(v) < 8 {
+		return false
+	}
+	plain, err := base64.StdEncoding.DecodeString(v)
+	if err != nil {
+		plain, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(v, "="))
+	}
+	return err == nil && strings.Contains(string(plain), ":")
+}

@@ -1,0 +1,88 @@
+package scrub
+
+// A form says where the value of an option stands.
+type form int
+
+const (
+	either   form = iota // -pVALUE, -p VALUE, --user=VALUE, --user VALUE
+	attached             // -pVALUE only: a word behind -p is something else
+	separate             // -w VALUE only
+	last                 // the last word of the command
+)
+
+// A part says what of an option's value is secret.
+type part int
+
+const (
+	whole        part = iota
+	afterColon        // user:SECRET
+	afterPercent      // user%SECRET
+	afterComma        // user,SECRET
+	afterSlash        // user/SECRET@host, also user/SECRET
+	beforeAt          // user:SECRET@host
+	random            // all of it, if it looks random
+	cookie            // name=SECRET, not the name of a file
+	nothing           // the option is known to be harmless, whatever its name
+)
+
+// An option is one way in which a program takes a secret.
+type option struct {
+	name string // with its dashes
+	form form
+	part part
+}
+
+// A position is a secret without an option: the nth word behind the word after, which may be "" for the program.
+// An nth of -1 means the last word of the command.
+type position struct {
+	after string
+	nth   int
+	part  part
+}
+
+// A tool is what is known of a program that takes secrets in ways only it does, or that runs other programs.
+type tool struct {
+	options   []option
+	positions []position
+	takes     string // short options that take an argument, for options glued together as in -sSu
+	only      string // options count only when this word stands before them
+	bare      bool   // "user.password VALUE" without dashes assigns, too
+	runs      bool   // the command of another program follows among its arguments
+	skip      int    // how many plain words stand before that command
+	search    bool   // nobody knows how many: the command starts at the first program that is known
+}
+
+// hasOption returns what is known of an option.
+func (t *tool) option(name string) (option, bool) {
+	for _, o := range t.options {
+		if o.name == name {
+			return o, true
+		}
+	}
+	return option{}, false
+}
+
+// toolNamed returns what is known of the program with this base name, or nil.
+func toolNamed(base string) *tool {
+	if t, ok := toolByName[base]; ok {
+		return t
+	}
+	return nil
+}
+
+// toolByName is built once and only read.
+var toolByName = func() map[string]*tool {
+	byName := make(map[string]*tool)
+	for _, family := range toolFamilies {
+		for _, name := range family.names {
+			byName[name] = &family.tool
+		}
+	}
+	return byName
+}()
+
+// A family is a tool and all the programs that behave like it.
+type family struct {
+	names []string
+	tool  tool
+}

@@ -1,0 +1,106 @@
+package projector
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// delivery is one message of the log, decoded as far as it could be.
+type delivery struct {
+	stream  string
+	seq     uint64
+	stored  time.Time // when the server took it
+	subject string
+	header  nats.Header
+	payload []byte
+
+	host   string          // of the subject; empty when it is none of ours
+	msg    *schema.Message // nil when poison says why not
+	poison *poison
+	ack    func() error // acknowledges this message and all before it; nil when nobody waits for that
+}
+
+// poison says why a message cannot be folded, however often it is tried.
+type poison struct {
+	reason string
+	err    error
+}
+
+// The reasons for which messages go into quarantine.
+const (
+	reasonSubject     = "bad subject"
+	reasonUndecodable = "undecodable"
+	reasonVersion     = "unknown version"
+	reasonForged      = "forged"  // it says it is another's
+	reasonOverlap     = "overlap" // its numbers were partly taken
+	reasonPanic       = "panic"   // we failed, not the message
+)
+
+// decode reads the message and checks that it is what its subject says. Whoever may publish under a host's subject
+// speaks for that host alone.
+func (d *delivery) decode() {
+	host, kind, err := schema.ParseSubject(d.subject)
+	if err != nil {
+		d.poison = &poison{reasonSubject, err}
+		return
+	}
+	d.host = host
+	msg, err := d.safeDecode()
+	switch {
+	case errors.Is(err, schema.ErrVersion):
+		d.poison = &poison{reasonVersion, err}
+	case err != nil:
+		d.poison = &poison{reasonUndecodable, err}
+	case msg.Host != host || msg.Kind != kind:
+		d.poison = &poison{reasonForged, fmt.Errorf("subject of host %s and kind %s, message of host %s and kind %s",
+			host, kind, msg.Host, msg.Kind)}
+	default:
+		d.msg = msg
+	}
+}
+
+// safeDecode is Decode, with a panic of ours turned into an error: what comes from outside must not stop the line.
+func (d *delivery) safeDecode() (m *schema.Message, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("decoder panicked: %v", r)
+		}
+	}()
+	return schema.Decode(d.header.Get(schema.HeaderType), d.header.Get(schema.HeaderEncoding), d.payload)
+}
+
+// claim is what a message's id says of it when nothing else can be read: whose it is and which numbers it holds.
+type claim struct {
+	instance string
+	kind     string
+	span     span
+}
+
+// parseClaim reads the id and count from the headers.
+func (d *delivery) parseClaim() (claim, bool) {
+	parts := strings.SplitN(d.header.Get(nats.MsgIdHdr), ".", 2)
+	if len(parts) != 2 {
+		return claim{}, false
+	}
+	var instance schema.Instance
+	i := strings.LastIndexByte(parts[1], '.')
+	if i < 0 || instance.UnmarshalText([]byte(parts[0])) != nil {
+		return claim{}, false
+	}
+	first, err := strconv.ParseUint(parts[1][i+1:], 10, 62)
+	if err != nil || first == 0 || len(parts[1][:i]) > schema.MaxName {
+		return claim{}, false
+	}
+	count, err := strconv.ParseUint(d.header.Get(schema.HeaderItems), 10, 62)
+	if err != nil || count == 0 || count > schema.MaxEvents {
+		count = 1
+	}
+	return claim{instance.String(), parts[1][:i], span{first, first + count - 1}}, true
+}

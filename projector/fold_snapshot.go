@@ -1,0 +1,180 @@
+package projector
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/proctape/proctape/projector/ndjson"
+	"github.com/proctape/proctape/schema"
+)
+
+// applySnapshot stores a snapshot, its processes, and what it adds to jobs.
+func (f *fold) applySnapshot(pos *position, d *delivery) error {
+	m := d.msg
+	hostID, err := f.host(m.Host)
+	if err != nil {
+		return err
+	}
+	r, err := f.roster(hostID)
+	if err != nil {
+		return err
+	}
+	id := pos.id(d.seq)
+	r.observe(m, id, func() int64 {
+		pos.process++
+		return int64(pos.process)
+	}, &f.observed)
+	if err := f.insertSnapshot(id, hostID, m); err != nil {
+		return fmt.Errorf("store snapshot %d: %w", id, err)
+	}
+	f.addSamples(id, m.Snapshot.Processes)
+	f.touched = append(f.touched, f.observed.touched...)
+	if err := f.addToJobs(m); err != nil {
+		return err
+	}
+	if f.snapshots != nil {
+		f.snapshots.Append(func(b []byte) []byte { return ndjson.AppendSnapshot(b, m) })
+	}
+	f.stats.Snapshots++
+	f.stats.Processes += uint64(len(m.Snapshot.Processes))
+	return nil
+}
+
+func (f *fold) insertSnapshot(id, hostID int64, m *schema.Message) error {
+	s := m.Snapshot
+	zombies := s.Zombies()
+	var pressure any
+	if s.Pressure != nil {
+		pressure = string(ndjson.AppendPressure(nil, s.Pressure))
+	}
+	_, err := f.db.exec(`INSERT OR ROLLBACK INTO snapshots(id, timestamp, daemon_pid, system_memory_total_mb,
+		system_memory_available_mb, system_memory_used_mb, daemon_rss_mb, child_count, zombie_count, load_avg_1,
+		load_avg_5, load_avg_15, gpu_count, gpu_utilization_pct, gpu_memory_used_mb, gpu_temperature, pressure_level,
+		running_jobs, active_sheets, host_id, boot_id, boot_ns, instance, seq, interval_ns, cpus, partial, hidden_count,
+		conductor_uptime_seconds, zombie_pids, gpus, job_progress, pressure, capabilities)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		id, schema.Timestamp(m.Wall), s.DaemonPID, schema.MiB(int64(s.MemoryTotal)), schema.MiB(int64(s.MemoryAvail)),
+		schema.MiB(int64(s.MemoryTotal)-int64(s.MemoryAvail)), schema.MiB(int64(s.DaemonRSS)), len(s.Processes), len(zombies),
+		float64(s.Load[0])/100, float64(s.Load[1])/100, float64(s.Load[2])/100, len(s.GPUs),
+		gpuColumn(s.GPUs, func(g *schema.GPU) float64 { return float64(g.Utilization.Or(0)) / 10 }),
+		gpuColumn(s.GPUs, func(g *schema.GPU) float64 { return schema.MiB(g.MemoryUsed.Or(0)) }),
+		gpuColumn(s.GPUs, func(g *schema.GPU) float64 { return float64(g.Temperature.Or(0)) / 10 }),
+		s.PressureLevel, s.RunningJobs, s.ActiveSheets, hostID, m.BootID, m.Boot, m.Instance.String(), int64(m.Seq), s.Interval,
+		s.CPUs, s.Partial, s.Hidden, float64(s.Uptime)/1e9, string(ndjson.AppendInts(nil, zombies)),
+		string(ndjson.AppendGPUs(nil, s.GPUs)), string(ndjson.AppendJobProgress(nil, s.JobProgress)), pressure,
+		string(ndjson.AppendStrings(nil, s.Capabilities)))
+	return err
+}
+
+// gpuColumn is the contract's JSON array with one number per GPU. What is not known is 0 there, and null in the
+// column gpus.
+func gpuColumn(gpus []schema.GPU, value func(*schema.GPU) float64) string {
+	return string(ndjson.AppendFloats(nil, gpus, value))
+}
+
+// addSamples gathers a snapshot's rows, in the order of their primary key: what is appended to a b-tree in order
+// fills its pages.
+func (f *fold) addSamples(id int64, procs []schema.Process) {
+	from := len(f.samples)
+	for i := range procs {
+		p := &procs[i]
+		s := sample{snapshotID: id, processID: f.observed.rows[i].id, state: p.State, cpu: p.CPUPermille, rss: p.RSS, vms: p.VMS,
+			fds: p.OpenFDs, threads: int64(p.Threads), cpuMillis: int64(p.CPUMillis)}
+		if len(p.Syscalls) > 0 {
+			s.calls = string(ndjson.AppendSyscallCounts(nil, p.Syscalls))
+			s.times = string(ndjson.AppendSyscallTimes(nil, p.Syscalls))
+		}
+		f.samples = append(f.samples, s)
+	}
+	slices.SortFunc(f.samples[from:], func(a, b sample) int { return int(a.processID - b.processID) })
+}
+
+// flushProcesses writes the rows of processes that were opened, changed or closed.
+func (f *fold) flushProcesses() error {
+	for _, p := range f.touched {
+		if !p.touched {
+			continue // twice in the list
+		}
+		p.touched = false
+		if err := f.storeProcess(p); err != nil {
+			return fmt.Errorf("store process %d: %w", p.pid, err)
+		}
+	}
+	clear(f.touched)
+	f.touched = f.touched[:0]
+	return nil
+}
+
+func (f *fold) storeProcess(p *process) error {
+	if p.stored {
+		_, err := f.db.exec(`UPDATE processes SET last_snapshot=?, cpu_ms=?, max_cpu_permille=?, peak_rss_kib=?,
+			read_kib=?, write_kib=? WHERE id=?`,
+			p.last, p.cpuMillis, nullable(p.maxCPU), nullable(p.peakRSS), nullable(p.readKiB), nullable(p.writeKiB), p.id)
+		return err
+	}
+	p.stored = true
+	_, err := f.db.exec(`INSERT OR ROLLBACK INTO processes(id, host_id, boot_id, pid, start_ticks, ppid, command, job_id,
+		sheet_num, uid, cgroup, first_snapshot, last_snapshot, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		p.id, p.hostID, p.bootID, p.pid, int64(p.startTicks), p.ppid, p.command, nullText(p.job), nullable(p.sheet),
+		nullable(p.uid), nullText(p.cgroup), p.first, p.last, p.cpuMillis, nullable(p.maxCPU), nullable(p.peakRSS),
+		nullable(p.readKiB), nullable(p.writeKiB))
+	return err
+}
+
+// roster returns who lives on a host, from memory or as the database has it.
+func (f *fold) roster(hostID int64) (*roster, error) {
+	if r, ok := f.rosters[hostID]; ok {
+		return r, nil
+	}
+	r := &roster{hostID: hostID}
+	if err := errors.Join(f.loadNewest(r), f.loadOpen(r)); err != nil {
+		return nil, fmt.Errorf("load the processes of a host: %w", err)
+	}
+	f.rosters[hostID] = r
+	return r, nil
+}
+
+// loadNewest reads which snapshot of a host is the newest. One that came late has a higher id and is older.
+func (f *fold) loadNewest(r *roster) error {
+	return f.db.query(`SELECT id, boot_id, boot_ns FROM snapshots WHERE host_id=? ORDER BY id DESC LIMIT 1000`,
+		func(rows *sql.Rows) error {
+			var id, bootNS int64
+			var bootID string
+			if err := rows.Scan(&id, &bootID, &bootNS); err != nil {
+				return err
+			}
+			if r.bootID == "" || bootID == r.bootID && bootNS > r.bootNS {
+				r.snapshot, r.bootID, r.bootNS = id, bootID, bootNS
+			}
+			return nil
+		}, r.hostID)
+}
+
+func (f *fold) loadOpen(r *roster) error {
+	// The constant, not a parameter, or the partial index could not be used.
+	const open = `SELECT id, boot_id, pid, start_ticks, ppid, command, coalesce(job_id, ''), sheet_num, uid,
+		coalesce(cgroup, ''), first_snapshot, last_snapshot, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib
+		FROM processes WHERE host_id=? AND last_snapshot = 4611686018427387904`
+	r.byPID = map[int]*process{}
+	return f.db.query(open, func(rows *sql.Rows) error {
+		p := &process{hostID: r.hostID, stored: true}
+		var sheet, uid, maxCPU, peak, read, write sql.NullInt64
+		if err := rows.Scan(&p.id, &p.bootID, &p.pid, &p.startTicks, &p.ppid, &p.command, &p.job, &sheet, &uid, &p.cgroup,
+			&p.first, &p.last, &p.cpuMillis, &maxCPU, &peak, &read, &write); err != nil {
+			return err
+		}
+		p.sheet, p.uid, p.maxCPU = known(sheet), known(uid), known(maxCPU)
+		p.peakRSS, p.readKiB, p.writeKiB = known(peak), known(read), known(write)
+		r.byPID[p.pid] = p
+		return nil
+	}, r.hostID)
+}
+
+func known(v sql.NullInt64) schema.Opt[int64] { return schema.Opt[int64]{V: v.Int64, Known: v.Valid} }
+
+// jobKey is a job's name as a key that outlives the message it came in.
+func jobKey(name string) string { return strings.Clone(name) }

@@ -1,0 +1,221 @@
+package ndjson
+
+import (
+	"strconv"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// AppendSnapshot appends a snapshot's line: the contract's keys, all of them, in one order.
+func AppendSnapshot(b []byte, m *schema.Message) []byte {
+	s := m.Snapshot
+	o := object{b: b}
+	o.open()
+	o.float("timestamp", schema.Timestamp(m.Wall))
+	o.int("daemon_pid", int64(s.DaemonPID))
+	o.float("system_memory_total_mb", schema.MiB(int64(s.MemoryTotal)))
+	o.float("system_memory_available_mb", schema.MiB(int64(s.MemoryAvail)))
+	o.float("system_memory_used_mb", schema.MiB(int64(s.MemoryTotal)-int64(s.MemoryAvail)))
+	o.float("daemon_rss_mb", schema.MiB(int64(s.DaemonRSS)))
+	o.float("load_avg_1", float64(s.Load[0])/100)
+	o.float("load_avg_5", float64(s.Load[1])/100)
+	o.float("load_avg_15", float64(s.Load[2])/100)
+	list(&o, "processes", s.Processes, func(o *object, p *schema.Process) { appendProcess(o, p, m.Boot) })
+	list(&o, "gpus", s.GPUs, appendGPU)
+	o.text("pressure_level", s.PressureLevel)
+	o.int("running_jobs", int64(s.RunningJobs))
+	o.int("active_sheets", int64(s.ActiveSheets))
+	zombies := s.Zombies()
+	o.int("zombie_count", int64(len(zombies)))
+	o.key("zombie_pids")
+	o.b = AppendInts(o.b, zombies)
+	list(&o, "job_progress", s.JobProgress, appendJobProgress)
+	o.float("conductor_uptime_seconds", float64(s.Uptime)/1e9)
+	o.close()
+	return append(o.b, '\n')
+}
+
+func appendProcess(o *object, p *schema.Process, boot int64) {
+	o.open()
+	o.int("pid", int64(p.PID))
+	o.int("ppid", int64(p.PPID))
+	o.text("command", p.Command)
+	o.text("state", p.State)
+	o.optFloat("cpu_percent", p.CPUPermille, 10)
+	o.optFloat("rss_mb", p.RSS, 1024)
+	o.optFloat("vms_mb", p.VMS, 1024)
+	o.int("threads", int64(p.Threads))
+	o.optInt("open_fds", p.OpenFDs)
+	o.float("age_seconds", p.Age(boot))
+	o.optText("job_id", p.JobID)
+	o.optInt("sheet_num", p.Sheet)
+	o.key("syscall_counts")
+	o.b = AppendSyscallCounts(o.b, p.Syscalls)
+	o.key("syscall_time_pct")
+	o.b = AppendSyscallTimes(o.b, p.Syscalls)
+	o.close()
+}
+
+func appendGPU(o *object, g *schema.GPU) {
+	o.open()
+	o.int("index", int64(g.Index))
+	o.optFloat("utilization_pct", g.Utilization, 10)
+	o.optFloat("memory_used_mb", g.MemoryUsed, 1024)
+	o.optFloat("memory_total_mb", g.MemoryTotal, 1024)
+	o.optFloat("temperature_c", g.Temperature, 10)
+	o.close()
+}
+
+func appendJobProgress(o *object, j *schema.JobProgress) {
+	o.open()
+	o.text("job_id", j.JobID)
+	o.optInt("total_sheets", j.TotalSheets)
+	o.optInt("last_completed_sheet", j.LastCompleted)
+	o.optInt("current_sheet", j.CurrentSheet)
+	o.text("status", j.Status)
+	o.close()
+}
+
+// AppendGPUs appends a snapshot's GPUs as a JSON array, as lines and tables hold them.
+func AppendGPUs(b []byte, gpus []schema.GPU) []byte { return appendArray(b, gpus, appendGPU) }
+
+// AppendJobProgress appends the progress of jobs as a JSON array, as lines and tables hold it.
+func AppendJobProgress(b []byte, jobs []schema.JobProgress) []byte {
+	return appendArray(b, jobs, appendJobProgress)
+}
+
+func appendArray[T any](b []byte, items []T, one func(*object, *T)) []byte {
+	o := object{b: append(b, '[')}
+	for i := range items {
+		if i > 0 {
+			o.b = append(o.b, ',')
+		}
+		one(&o, &items[i])
+	}
+	return append(o.b, ']')
+}
+
+// AppendInts appends a JSON array of integers.
+func AppendInts(b []byte, v []int64) []byte {
+	b = append(b, '[')
+	for i, n := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, n, 10)
+	}
+	return append(b, ']')
+}
+
+// AppendFloats appends a JSON array with one number for each item.
+func AppendFloats[T any](b []byte, items []T, value func(*T) float64) []byte {
+	b = append(b, '[')
+	for i := range items {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendFloat(b, value(&items[i]))
+	}
+	return append(b, ']')
+}
+
+// AppendStrings appends a JSON array of strings.
+func AppendStrings(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i, s := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, s)
+	}
+	return append(b, ']')
+}
+
+// AppendSyscallCounts appends system calls as a JSON object name → calls, in the tracer's order.
+func AppendSyscallCounts(b []byte, calls []schema.Syscall) []byte {
+	o := object{b: b}
+	o.open()
+	for i := range calls {
+		o.int(calls[i].Name, int64(calls[i].Calls))
+	}
+	o.close()
+	return o.b
+}
+
+// AppendSyscallTimes appends system calls as a JSON object name → percent of the traced time.
+func AppendSyscallTimes(b []byte, calls []schema.Syscall) []byte {
+	o := object{b: b}
+	o.open()
+	for i := range calls {
+		o.float(calls[i].Name, float64(calls[i].TimeX100)/100)
+	}
+	o.close()
+	return o.b
+}
+
+// AppendPressure appends stall percentages as a JSON object.
+func AppendPressure(b []byte, p *schema.Pressure) []byte {
+	o := object{b: b}
+	o.open()
+	o.float("cpu_some", float64(p.CPUSome)/100)
+	o.float("memory_some", float64(p.MemorySome)/100)
+	o.float("memory_full", float64(p.MemoryFull)/100)
+	o.float("io_some", float64(p.IOSome)/100)
+	o.float("io_full", float64(p.IOFull)/100)
+	o.close()
+	return o.b
+}
+
+// AppendEvent appends a lifecycle event's line.
+func AppendEvent(b []byte, m *schema.Message, e *schema.Event) []byte {
+	o := object{b: b}
+	o.open()
+	o.float("timestamp", schema.Timestamp(e.Wall))
+	o.text("host", m.Host)
+	o.text("event_type", m.Kind.EventType())
+	o.int("pid", int64(e.PID))
+	o.optInt("ppid", e.PPID)
+	o.text("command", e.Command)
+	o.optInt("exit_code", e.ExitCode)
+	o.optInt("signal_num", e.Signal)
+	o.bool("core", e.Core)
+	o.optText("job_id", e.JobID)
+	o.optInt("sheet_num", e.Sheet)
+	o.optFloat("cpu_seconds", e.CPUMillis, 1000)
+	o.optFloat("peak_rss_mb", e.PeakRSS, 1024)
+	o.optFloat("read_mb", e.ReadKiB, 1024)
+	o.optFloat("write_mb", e.WriteKiB, 1024)
+	o.optFloat("lifetime_seconds", e.Lifetime, 1000)
+	o.text("source", e.Source)
+	o.text("details", e.Details)
+	o.close()
+	return append(o.b, '\n')
+}
+
+// Gap is a hole in the story, as its line tells it.
+type Gap struct {
+	Timestamp        float64 // of the message at which it was noticed, Unix seconds
+	Host             string  // empty when it is no one host's
+	Stream           string
+	Reason           string
+	Count            schema.Opt[int64]
+	FromTime, ToTime float64 // Unix seconds; 0 when not known
+	Details          string
+}
+
+// AppendGap appends a gap's line.
+func AppendGap(b []byte, g Gap) []byte {
+	o := object{b: b}
+	o.open()
+	o.float("timestamp", g.Timestamp)
+	o.optText("host", g.Host)
+	o.text("event_type", "gap")
+	o.text("reason", g.Reason)
+	o.optInt("count", g.Count)
+	o.optTime("from_time", g.FromTime)
+	o.optTime("to_time", g.ToTime)
+	o.text("stream", g.Stream)
+	o.text("details", g.Details)
+	o.close()
+	return append(o.b, '\n')
+}

@@ -1,0 +1,184 @@
+// Package ndjson keeps rotating files of JSON lines: lines go in, and out come files that hold exactly the lines
+// up to the last commit, whatever happened in between.
+//
+// A writer does not know what is committed; its caller keeps a [State] in the transaction that holds the rows, and
+// gives it back after a restart. What a file holds beyond that state is cut off then, and written again. The order
+// is: Append, Flush (which syncs), commit the State. Rotation is a step of its own between two transactions, so
+// that one transaction never loses what an earlier one relies on.
+package ndjson
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// DefaultLimit is the size from which a file is rotated before the next line: 50 MiB.
+const DefaultLimit = 52428800
+
+// State is how far a file was written: the number of rotations so far, and the bytes of the current file.
+type State struct {
+	Generation int64
+	Size       int64
+}
+
+// Writer writes one file and keeps at most two old ones beside it: path, path.1, path.2. One goroutine uses it.
+type Writer struct {
+	path    string
+	limit   int64
+	f       *os.File
+	state   State  // on disk, synced or not
+	pending []byte // appended since Flush
+}
+
+// Damage says what Open found that it could not put right.
+type Damage struct {
+	Missing int64 // bytes that were committed and are not in the file
+}
+
+// Open brings the file at path to the committed state, and opens it to go on there.
+func Open(path string, limit int64, committed State) (*Writer, Damage, error) {
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
+	w := &Writer{path: path, limit: limit, state: committed}
+	if err := w.finishRotation(); err != nil {
+		return nil, Damage{}, fmt.Errorf("recover %s: %w", path, err)
+	}
+	damage, err := w.recover()
+	if err != nil {
+		return nil, damage, fmt.Errorf("recover %s: %w", path, err)
+	}
+	return w, damage, nil
+}
+
+// recover opens the current file and cuts off what was not committed.
+func (w *Writer) recover() (Damage, error) {
+	f, err := os.OpenFile(w.path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return Damage{}, err
+	}
+	w.f = f
+	info, err := f.Stat()
+	if err != nil {
+		return Damage{}, errors.Join(err, f.Close())
+	}
+	if info.Size() < w.state.Size {
+		damage := Damage{Missing: w.state.Size - info.Size()}
+		w.state.Size = info.Size()
+		return damage, nil
+	}
+	if err := w.truncate(); err != nil {
+		return Damage{}, errors.Join(err, f.Close())
+	}
+	return Damage{}, nil
+}
+
+func (w *Writer) truncate() error {
+	if err := w.f.Truncate(w.state.Size); err != nil {
+		return err
+	}
+	return unix.Fdatasync(int(w.f.Fd()))
+}
+
+// Append adds a line, with its newline, to what the next Flush writes.
+func (w *Writer) Append(line func([]byte) []byte) { w.pending = line(w.pending) }
+
+// Full reports whether the file has reached its limit, so that it must be rotated before another line.
+func (w *Writer) Full() bool { return w.state.Size+int64(len(w.pending)) >= w.limit }
+
+// Flush writes what was appended and syncs it. After an error the writer is of no more use: what a failed sync
+// left on disk nobody knows, and only opening the file again tells.
+func (w *Writer) Flush() (State, error) {
+	if len(w.pending) == 0 {
+		return w.state, nil
+	}
+	n, err := w.f.Write(w.pending)
+	w.state.Size += int64(n)
+	if err != nil {
+		return w.state, err
+	}
+	w.pending = w.pending[:0]
+	if err := unix.Fdatasync(int(w.f.Fd())); err != nil {
+		return w.state, &fs.PathError{Op: "fdatasync", Path: w.path, Err: err}
+	}
+	return w.state, nil
+}
+
+// PrepareRotation makes ready for a new file and returns the state to commit before [Writer.Rotate]. Nothing may
+// be pending.
+func (w *Writer) PrepareRotation() (State, error) {
+	f, err := os.OpenFile(w.next(), os.O_RDWR|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return State{}, err
+	}
+	if err := errors.Join(f.Close(), w.syncFolder()); err != nil {
+		return State{}, err
+	}
+	return State{Generation: w.state.Generation + 1}, nil
+}
+
+// Rotate moves to the new file; the state that PrepareRotation returned has been committed.
+func (w *Writer) Rotate() error {
+	if err := w.f.Close(); err != nil {
+		return err
+	}
+	w.state = State{Generation: w.state.Generation + 1}
+	if err := w.finishRotation(); err != nil {
+		return err
+	}
+	_, err := w.recover()
+	return err
+}
+
+// finishRotation does what is left of a rotation. The file path.new says that one was begun, and a committed size
+// of 0 that it is to be finished: only a full file is rotated, so a size of 0 is the new file's.
+func (w *Writer) finishRotation() error {
+	if _, err := os.Lstat(w.next()); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if w.state.Size > 0 || w.state.Generation == 0 {
+		return os.Remove(w.next()) // prepared, never committed
+	}
+	// The current file is missing when it was moved already, and then so was the older one.
+	if _, err := os.Lstat(w.path); err == nil {
+		if err := rename(w.path+".1", w.path+".2"); err != nil {
+			return err
+		}
+		if err := rename(w.path, w.path+".1"); err != nil {
+			return err
+		}
+	}
+	if err := rename(w.next(), w.path); err != nil {
+		return err
+	}
+	return w.syncFolder()
+}
+
+// rename moves a file that may be missing.
+func rename(from, to string) error {
+	if err := os.Rename(from, to); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (w *Writer) next() string { return w.path + ".new" }
+
+func (w *Writer) syncFolder() error {
+	dir, err := os.Open(filepath.Dir(w.path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
+
+// Close closes the file. What was appended and not flushed is lost, as it is not committed either.
+func (w *Writer) Close() error { return w.f.Close() }

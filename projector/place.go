@@ -1,0 +1,88 @@
+package projector
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// locate compares what the database knows of a stream with the stream itself. A stream that is not what it was, or
+// no longer holds what was folded from it, starts a new epoch: it is read again from its beginning, and what was
+// folded before is known by its producers' numbers.
+func (s *session) locate(ctx context.Context, name string) (*position, uint64, error) {
+	stream, err := s.p.js.Stream(ctx, name)
+	if err != nil {
+		return nil, 0, err
+	}
+	info := stream.CachedInfo()
+	pos, found, err := s.loadPosition(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !found {
+		pos.epoch, pos.created = 1, info.Created.UnixNano()
+		return pos, info.State.LastSeq, nil
+	}
+	change, err := changed(ctx, stream, pos)
+	if err != nil {
+		return nil, 0, err
+	}
+	if change != "" {
+		s.p.cfg.Log.Warn("the stream is not what it was, reading it again", "stream", name, "reason", change)
+		if err := s.newEpoch(pos, change, info.Created.UnixNano()); err != nil {
+			return nil, 0, err
+		}
+	}
+	return pos, info.State.LastSeq, nil
+}
+
+func (s *session) loadPosition(name string) (pos *position, found bool, err error) {
+	pos = &position{stream: name}
+	err = s.fold.db.query(`SELECT epoch, created, id_base, seq, message_time, process_id FROM checkpoints WHERE stream=?`,
+		func(r *sql.Rows) error {
+			found = true
+			return r.Scan(&pos.epoch, &pos.created, &pos.idBase, &pos.seq, &pos.stored, &pos.process)
+		}, name)
+	return pos, found, err
+}
+
+// changed says in which way the stream is another one than the one that was folded, or nothing.
+func changed(ctx context.Context, stream jetstream.Stream, pos *position) (string, error) {
+	info := stream.CachedInfo()
+	switch {
+	case info.Created.UnixNano() != pos.created:
+		return "the stream was made anew", nil
+	case info.State.LastSeq < pos.seq:
+		return "the stream has lost its end", nil
+	case pos.seq == 0 || pos.seq < info.State.FirstSeq:
+		return "", nil
+	}
+	msg, err := stream.GetMsg(ctx, pos.seq)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound): // deleted since; nothing to compare
+		return "", nil
+	case err != nil:
+		return "", err
+	case msg.Time.UnixNano() != pos.stored:
+		return "the stream has lost its end and grown again", nil
+	}
+	return "", nil
+}
+
+// newEpoch starts reading a stream from its beginning. Row ids go on above those that were given.
+func (s *session) newEpoch(pos *position, reason string, created int64) error {
+	lost := *pos
+	pos.epoch++
+	pos.idBase += int64(pos.seq)
+	pos.seq, pos.created = 0, created
+	return s.fold.db.transact(func() error {
+		if _, err := s.fold.newGap(pos, gap{reason: reason, from: lost.stored,
+			details: "read again from its beginning; what was folded before stays"}); err != nil {
+			return err
+		}
+		pos.n = 0
+		return s.fold.savePosition(pos)
+	})
+}

@@ -1,0 +1,193 @@
+// Package projector folds the log into a SQLite database and rotating NDJSON files, and is the only writer of
+// both: messages of the streams go in, rows and lines come out, each message's exactly once.
+package projector
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"modernc.org/sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
+
+	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/lockfile"
+)
+
+// Config sets a projector. The zero value of each field but DB works.
+type Config struct {
+	DB        string // path of the database
+	NDJSON    string // folder of the NDJSON files; empty for none
+	FileLimit int64  // bytes from which a file is rotated; default 50 MiB
+	// Once makes Run end when all is folded that the log held when it began. Nothing is acknowledged and no durable
+	// is made then: the log does not wait for such a database.
+	Once  bool
+	Drain time.Duration // how long Run goes on, after its context ended, to fold what the log holds; default 5 s
+	Log   *slog.Logger
+}
+
+// Projector folds the log into one database.
+type Projector struct {
+	cfg Config
+	js  jetstream.JetStream
+
+	mu        sync.Mutex
+	stats     Stats
+	positions map[string]Position
+	poisoned  map[gapKey]*poison // messages that made us panic
+	first     *session           // opened by Open, for Run to begin with
+}
+
+// Position is how far a stream has been folded, and how far it goes.
+type Position struct {
+	Folded uint64 // sequence
+	Last   uint64 // the stream's last sequence when the session began
+}
+
+// Open locks the database, brings its tables up to date and finds its place in the log. A database that another
+// projector writes is a *[lockfile.HeldError]. Run, or Close when Run is never called, lets go of it.
+func Open(ctx context.Context, js jetstream.JetStream, cfg Config) (*Projector, error) {
+	cfg.Drain = cmp.Or(cfg.Drain, 5*time.Second)
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
+	var err error
+	if cfg.DB, err = filepath.Abs(cfg.DB); err != nil {
+		return nil, err
+	}
+	p := &Projector{cfg: cfg, js: js, positions: map[string]Position{}, poisoned: map[gapKey]*poison{}}
+	p.first, err = p.open(ctx, Stats{})
+	return p, err
+}
+
+// Close lets go of a database that Run was never called for.
+func (p *Projector) Close() error {
+	if p.first == nil {
+		return nil
+	}
+	return p.first.close()
+}
+
+// Stats returns what has been committed so far.
+func (p *Projector) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stats
+}
+
+// Positions returns how far each stream has been folded, by name.
+func (p *Projector) Positions() map[string]Position {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make(map[string]Position, len(p.positions))
+	for name, pos := range p.positions {
+		out[name] = pos
+	}
+	return out
+}
+
+// Run folds until ctx ends, and then until it has folded what the log holds by then, or Drain is over. Trouble
+// that may pass, a full disk or a lost connection, it waits out; it returns what does not pass.
+func (p *Projector) Run(ctx context.Context) error {
+	const first, last = 50 * time.Millisecond, 5 * time.Second
+	wait := first
+	s := p.first
+	p.first = nil
+	for {
+		before := p.Stats().Commits
+		err := p.runSession(ctx, s)
+		if err == nil || isFatal(err) {
+			return err
+		}
+		if p.Stats().Commits > before {
+			wait = first
+		}
+		p.cfg.Log.Error("projection stopped, trying again", "err", err, "in", wait)
+		for s = nil; s == nil; wait = min(2*wait, last) {
+			select {
+			case <-ctx.Done():
+				return err
+			case <-time.After(wait):
+			}
+			var reopen error
+			if s, reopen = p.open(ctx, p.Stats()); isFatal(reopen) {
+				return reopen
+			} else if reopen != nil {
+				p.cfg.Log.Error("projection still stopped", "err", reopen, "in", min(2*wait, last))
+			}
+		}
+	}
+}
+
+func (p *Projector) runSession(ctx context.Context, s *session) error {
+	err := s.run(ctx)
+	return errors.Join(err, s.close())
+}
+
+// isFatal reports whether trying again cannot help.
+func isFatal(err error) bool {
+	var held *lockfile.HeldError
+	var code *sqlite.Error
+	switch {
+	case errors.As(err, &held):
+		return true
+	case errors.As(err, &code):
+		switch code.Code() & 0xff {
+		case sqlitelib.SQLITE_CORRUPT, sqlitelib.SQLITE_NOTADB, sqlitelib.SQLITE_READONLY:
+			return true
+		}
+	}
+	return errors.Is(err, errNewerDatabase)
+}
+
+var errNewerDatabase = errors.New("the database is of a later version")
+
+// committed publishes what a session has committed.
+func (p *Projector) committed(f *fold, last map[string]uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stats = f.stats
+	for name, pos := range f.positions {
+		p.positions[name] = Position{Folded: pos.seq, Last: max(last[name], pos.seq)}
+	}
+}
+
+// open makes a session: one opening of the database, from which on all that is remembered agrees with it.
+func (p *Projector) open(ctx context.Context, stats Stats) (*session, error) {
+	db, err := openStore(p.cfg.DB)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{p: p, fold: newFold(db), last: map[string]uint64{}}
+	s.fold.stats = stats
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// prepare finds the database's place in every stream and brings the files to it.
+func (s *session) prepare(ctx context.Context) error {
+	for _, name := range schema.DataStreams {
+		pos, last, err := s.locate(ctx, name)
+		if err != nil {
+			return fmt.Errorf("find the place in stream %s: %w", name, err)
+		}
+		s.fold.positions[name], s.last[name] = pos, last
+	}
+	if s.p.cfg.NDJSON != "" {
+		damaged, err := s.fold.openFiles(s.p.cfg.NDJSON, s.p.cfg.FileLimit)
+		if err != nil {
+			return err
+		}
+		for _, d := range damaged {
+			s.p.cfg.Log.Warn("lines are missing from a file", "bytes", d.Missing)
+		}
+	}
+	s.p.committed(s.fold, s.last)
+	return nil
+}

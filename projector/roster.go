@@ -1,0 +1,181 @@
+package projector
+
+import (
+	"strings"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// process is one row of processes: a process as it was described for a span of snapshots.
+type process struct {
+	id         int64
+	hostID     int64
+	bootID     string
+	pid        int
+	startTicks uint64
+	ppid       int
+	command    string
+	job        string
+	sheet      schema.Opt[int64]
+	uid        schema.Opt[int64]
+	cgroup     string
+
+	first, last int64 // snapshot ids; last is schema.OpenEnded while the process is there
+	cpuMillis   int64
+	maxCPU      schema.Opt[int64]
+	peakRSS     schema.Opt[int64]
+	readKiB     schema.Opt[int64]
+	writeKiB    schema.Opt[int64]
+
+	stored  bool // the row exists
+	touched bool // the row is to be written
+	counted bool // the job knows its pid
+}
+
+// roster is who lives on a host, as the newest snapshot has it.
+type roster struct {
+	hostID   int64
+	bootID   string
+	bootNS   int64 // of the newest snapshot
+	snapshot int64 // its id
+	byPID    map[int]*process
+}
+
+// observed is what a snapshot changes. Its slices are reused from call to call.
+type observed struct {
+	rows    []*process // one for each process of the snapshot, in its order
+	touched []*process // rows to write: opened, changed or closed
+	jobCPU  []int64    // CPU milliseconds that each process has used since it was last seen, beside rows
+}
+
+// observe takes a snapshot in. nextID gives new rows their ids.
+//
+// A snapshot that is older than the newest, because it waited in a producer's queue, tells who was there then. It
+// cannot tell who is gone now.
+func (r *roster) observe(m *schema.Message, id int64, nextID func() int64, out *observed) {
+	out.rows, out.touched, out.jobCPU = out.rows[:0], out.touched[:0], out.jobCPU[:0]
+	late := m.BootID == r.bootID && m.Boot < r.bootNS
+	if m.BootID != r.bootID { // the machine started anew: nobody of before lives
+		r.closeAll(out)
+		r.bootID = strings.Clone(m.BootID)
+	}
+	if r.byPID == nil {
+		r.byPID = make(map[int]*process, len(m.Snapshot.Processes))
+	}
+	for i := range m.Snapshot.Processes {
+		p := &m.Snapshot.Processes[i]
+		row, used := r.find(p, id, late, nextID, out)
+		row.update(p, out)
+		out.rows = append(out.rows, row)
+		out.jobCPU = append(out.jobCPU, used)
+	}
+	if late {
+		return
+	}
+	r.closeMissing(m.Snapshot.Processes, out)
+	r.bootNS, r.snapshot = m.Boot, id
+}
+
+// find is the row that describes p: the one there is, or a new one. used is the CPU that the process used since
+// it was last seen.
+func (r *roster) find(p *schema.Process, id int64, late bool, nextID func() int64, out *observed) (row *process, used int64) {
+	old := r.byPID[p.PID]
+	same := old != nil && old.startTicks == p.StartTicks
+	cpu := int64(p.CPUMillis)
+	if same {
+		used = max(0, cpu-old.cpuMillis)
+	} else {
+		used = cpu
+	}
+	switch {
+	case same && (late || old.describes(p)):
+		return old, used
+	case late: // it has ended since, or another has its pid: a row for this one look
+		row = r.newRow(p, id, nextID)
+		row.last = id
+	default:
+		if old != nil {
+			old.close(r.snapshot, out)
+		}
+		row = r.newRow(p, id, nextID)
+		r.byPID[p.PID] = row
+	}
+	row.touch(out)
+	return row, used
+}
+
+// describes reports whether the row still says what there is to say of p.
+func (row *process) describes(p *schema.Process) bool {
+	return row.ppid == p.PPID && row.command == p.Command && row.job == p.JobID && row.sheet == p.Sheet &&
+		row.uid == p.UID && row.cgroup == p.Cgroup
+}
+
+// newRow makes a row. It copies the strings: those of a message are parts of one that is much larger.
+func (r *roster) newRow(p *schema.Process, id int64, nextID func() int64) *process {
+	return &process{
+		id: nextID(), hostID: r.hostID, bootID: r.bootID, pid: p.PID, startTicks: p.StartTicks, ppid: p.PPID,
+		command: strings.Clone(p.Command), job: strings.Clone(p.JobID), sheet: p.Sheet, uid: p.UID,
+		cgroup: strings.Clone(p.Cgroup), first: id, last: schema.OpenEnded,
+	}
+}
+
+// update takes in what grows.
+func (row *process) update(p *schema.Process, out *observed) {
+	changed := false
+	if cpu := int64(p.CPUMillis); cpu > row.cpuMillis {
+		row.cpuMillis, changed = cpu, true
+	}
+	changed = raise(&row.maxCPU, p.CPUPermille) || changed
+	changed = raise(&row.peakRSS, p.RSS) || changed
+	changed = raise(&row.readKiB, p.ReadKiB) || changed
+	changed = raise(&row.writeKiB, p.WriteKiB) || changed
+	if changed {
+		row.touch(out)
+	}
+}
+
+// raise sets a maximum, and reports whether it rose.
+func raise(top *schema.Opt[int64], v schema.Opt[int64]) bool {
+	if !v.Known || top.Known && v.V <= top.V {
+		return false
+	}
+	*top = v
+	return true
+}
+
+func (row *process) touch(out *observed) {
+	if !row.touched {
+		row.touched = true
+		out.touched = append(out.touched, row)
+	}
+}
+
+// close ends the row's span at the last snapshot that had it.
+func (row *process) close(last int64, out *observed) {
+	row.last = max(row.first, last)
+	row.touch(out)
+}
+
+func (r *roster) closeAll(out *observed) {
+	for _, row := range r.byPID {
+		row.close(r.snapshot, out)
+	}
+	r.byPID = nil
+}
+
+// closeMissing closes the rows of processes that the snapshot does not hold. Its processes rise by pid.
+func (r *roster) closeMissing(procs []schema.Process, out *observed) {
+	if len(r.byPID) == len(procs) { // every process of the snapshot is in the map, so nobody else is
+		return
+	}
+	here := make(map[int]struct{}, len(procs))
+	for i := range procs {
+		here[procs[i].PID] = struct{}{}
+	}
+	for pid, row := range r.byPID {
+		if _, ok := here[pid]; !ok {
+			row.close(r.snapshot, out)
+			delete(r.byPID, pid)
+		}
+	}
+}

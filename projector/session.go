@@ -1,0 +1,260 @@
+package projector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// session is the work between one opening of the database and its close.
+type session struct {
+	p    *Projector
+	fold *fold
+	last map[string]uint64 // where each stream ended when the session began
+}
+
+// Limits of a transaction. What waits is taken up to them: a batch is one message when little comes, and many when
+// the log is ahead, with no timer in between.
+const (
+	batchMessages  = 64
+	batchProcesses = 20_000
+	readAhead      = 128 // messages decoded and not yet taken
+)
+
+// pullBytes bounds what the server sends ahead. It is above the largest message, or that one could never come.
+const pullBytes = 16 << 20
+
+func (s *session) run(ctx context.Context) error {
+	reading, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	deliveries := make(chan *delivery, readAhead)
+	var readers sync.WaitGroup
+	for _, name := range schema.DataStreams {
+		from := s.fold.positions[name].seq + 1
+		readers.Go(func() {
+			if err := s.read(reading, name, from, deliveries); err != nil {
+				stop(fmt.Errorf("read stream %s: %w", name, err))
+			}
+		})
+	}
+	err := s.work(ctx, reading, deliveries)
+	stop(nil)
+	readers.Wait()
+	return err
+}
+
+// work folds what comes until ctx ends and all is folded that the log then holds.
+func (s *session) work(ctx, reading context.Context, deliveries <-chan *delivery) error {
+	done := ctx.Done()
+	target := s.last
+	var overtime <-chan time.Time
+	if !s.p.cfg.Once {
+		target = nil
+	}
+	for target == nil || !s.reached(target) {
+		select {
+		case d := <-deliveries:
+			if err := s.commit(gather(d, deliveries)); err != nil {
+				return err
+			}
+		case <-reading.Done():
+			return context.Cause(reading)
+		case <-overtime:
+			return fmt.Errorf("not all of the log was folded within %s of the stop", s.p.cfg.Drain)
+		case <-done:
+			if s.p.cfg.Once {
+				return ctx.Err() // an unfinished replay goes on where it was
+			}
+			var err error
+			if target, err = s.ends(context.WithoutCancel(ctx)); err != nil {
+				return err
+			}
+			done, overtime = nil, time.After(s.p.cfg.Drain)
+		}
+	}
+	return nil
+}
+
+// gather takes what waits behind the first delivery, up to the limits of a transaction.
+func gather(first *delivery, deliveries <-chan *delivery) []*delivery {
+	batch := []*delivery{first}
+	processes := first.processes()
+	for len(batch) < batchMessages && processes < batchProcesses {
+		select {
+		case d := <-deliveries:
+			batch = append(batch, d)
+			processes += d.processes()
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (d *delivery) processes() int {
+	if d.msg == nil || d.msg.Snapshot == nil {
+		return 0
+	}
+	return len(d.msg.Snapshot.Processes)
+}
+
+// ends is the last sequence of each stream now.
+func (s *session) ends(ctx context.Context) (map[string]uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.p.cfg.Drain)
+	defer cancel()
+	ends := map[string]uint64{}
+	for _, name := range schema.DataStreams {
+		stream, err := s.p.js.Stream(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("where stream %s ends: %w", name, err)
+		}
+		if state := stream.CachedInfo().State; state.Msgs > 0 {
+			ends[name] = state.LastSeq
+		}
+	}
+	return ends, nil
+}
+
+func (s *session) reached(target map[string]uint64) bool {
+	for name, seq := range target {
+		if s.fold.positions[name].seq < seq {
+			return false
+		}
+	}
+	return true
+}
+
+// commit folds a batch, in one transaction or, where a file is rotated in between, in several, and acknowledges it.
+func (s *session) commit(batch []*delivery) error {
+	for i := 0; i < len(batch); {
+		if s.fold.full() {
+			if err := s.fold.rotate(); err != nil {
+				return err
+			}
+		}
+		err := s.fold.db.transact(func() error {
+			for ; i < len(batch); i++ {
+				if err := s.apply(batch[i]); err != nil {
+					return err
+				}
+				if s.fold.full() {
+					i++
+					break
+				}
+			}
+			return s.fold.flush()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	s.p.committed(s.fold, s.last)
+	return acknowledge(batch)
+}
+
+// apply folds one message. A panic costs that message, not the line: the session ends, and the next one puts the
+// message into quarantine when it comes again.
+func (s *session) apply(d *delivery) (err error) {
+	key := gapKey{stream: d.stream, seq: d.seq, epoch: s.fold.positions[d.stream].epoch}
+	defer func() {
+		if r := recover(); r != nil {
+			s.p.poisoned[key] = &poison{reasonPanic, fmt.Errorf("%v", r)}
+			err = fmt.Errorf("message %d of %s made the projector panic: %v", d.seq, d.stream, r)
+		}
+	}()
+	if p := s.p.poisoned[key]; p != nil {
+		d.poison = p
+	}
+	if err := s.fold.apply(d); err != nil {
+		return fmt.Errorf("message %d of %s: %w", d.seq, d.stream, err)
+	}
+	return nil
+}
+
+// acknowledge tells the server how far each stream is committed. It is advice: the position that counts is in the
+// database.
+func acknowledge(batch []*delivery) error {
+	last := map[string]*delivery{}
+	for _, d := range batch {
+		last[d.stream] = d
+	}
+	var errs []error
+	for _, d := range last {
+		if d.ack != nil {
+			errs = append(errs, d.ack())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// read passes a stream's messages on, decoded, until ctx ends. It decodes beside the one who writes.
+func (s *session) read(ctx context.Context, name string, from uint64, out chan<- *delivery) error {
+	consumer, err := s.consumer(ctx, name, from)
+	if err != nil {
+		return err
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxBytes(pullBytes), jetstream.PullExpiry(5*time.Second),
+		jetstream.PullHeartbeat(time.Second))
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
+	for {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		d, err := newDelivery(name, msg)
+		if err != nil {
+			return err
+		}
+		if !s.p.cfg.Once {
+			d.ack = msg.Ack
+		}
+		d.decode()
+		select {
+		case out <- d:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func newDelivery(stream string, msg jetstream.Msg) (*delivery, error) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	return &delivery{stream: stream, seq: meta.Sequence.Stream, stored: meta.Timestamp, subject: msg.Subject(),
+		header: msg.Headers(), payload: msg.Data()}, nil
+}
+
+// consumer is where the session reads a stream: the database's durable, set to where the database is, or for a
+// replay a consumer that nothing is left of.
+func (s *session) consumer(ctx context.Context, name string, from uint64) (jetstream.Consumer, error) {
+	if s.p.cfg.Once {
+		return s.p.js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{
+			DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from})
+	}
+	cfg := schema.Consumer(s.fold.db.id)
+	consumer, err := s.p.js.CreateOrUpdateConsumer(ctx, name, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.p.js.ResetConsumerToSequence(ctx, name, cfg.Durable, from); err != nil {
+		return nil, fmt.Errorf("set the durable to %d (nats-server 2.14 or later can): %w", from, err)
+	}
+	return consumer, nil
+}
+
+func (s *session) close() error {
+	return errors.Join(s.fold.closeFiles(), s.fold.db.close())
+}

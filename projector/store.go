@@ -1,0 +1,185 @@
+package projector
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+	"modernc.org/sqlite"
+
+	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/lockfile"
+)
+
+// store is the database's one writer: one connection, held for ever, never cancelled.
+type store struct {
+	path    string
+	lock    *lockfile.Lock
+	db      *sql.DB
+	conn    *sql.Conn
+	samples samplesTable
+	stmts   map[string]*sql.Stmt
+	id      string // of the database, random, for ever
+}
+
+// background is the context of every statement of the writer: cancelling one would throw the connection away.
+var background = context.Background()
+
+// LockPath is the file whose lock says who writes the database at path.
+func LockPath(path string) string { return path + ".lock" }
+
+// openStore locks the database at path, opens it, and brings its tables up to date. A database that another
+// process writes is a *[lockfile.HeldError].
+func openStore(path string) (*store, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the database's folder: %w", err)
+	}
+	lock, err := lockfile.Acquire(LockPath(path))
+	if err != nil {
+		return nil, fmt.Errorf("lock the database: %w", err)
+	}
+	s := &store{path: path, lock: lock, stmts: map[string]*sql.Stmt{}}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.close())
+	}
+	return s, nil
+}
+
+func (s *store) open() error {
+	// SQLite gives its other files the mode of this one.
+	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil { // before SQLite opens it: closing later would drop SQLite's locks
+		return err
+	}
+	var d sqlite.Driver
+	if err := d.RegisterModule(samplesModule, &s.samples); err != nil {
+		return err
+	}
+	s.db = sql.OpenDB(connector{&d, schema.WriterDSN(s.path)})
+	s.db.SetMaxOpenConns(1)
+	if s.conn, err = s.db.Conn(background); err != nil {
+		return err
+	}
+	if err := s.check(); err != nil {
+		return err
+	}
+	if err := schema.Migrate(background, s.conn); err != nil {
+		return err
+	}
+	if _, err := s.conn.ExecContext(background, `CREATE VIRTUAL TABLE temp.batch USING `+samplesModule); err != nil {
+		return err
+	}
+	return s.loadID()
+}
+
+// check looks at the head of every b-tree before anything is trusted, and at the journal mode, which a file system
+// without shared memory refuses in silence.
+func (s *store) check() error {
+	var mode string
+	if err := s.conn.QueryRowContext(background, `PRAGMA journal_mode`).Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("journal mode is %s, want wal: is the file system a network one?", mode)
+	}
+	return nil
+}
+
+// loadID reads the database's id, or draws it when the database is new.
+func (s *store) loadID() error {
+	var random [8]byte
+	rand.Read(random[:])
+	if _, err := s.conn.ExecContext(background, `INSERT OR IGNORE INTO meta(key, value) VALUES ('database_id', ?)`,
+		hex.EncodeToString(random[:])); err != nil {
+		return err
+	}
+	return s.conn.QueryRowContext(background, `SELECT value FROM meta WHERE key = 'database_id'`).Scan(&s.id)
+}
+
+// exec runs a statement, prepared at its first use.
+func (s *store) exec(query string, args ...any) (sql.Result, error) {
+	stmt, ok := s.stmts[query]
+	if !ok {
+		var err error
+		if stmt, err = s.conn.PrepareContext(background, query); err != nil {
+			return nil, err
+		}
+		s.stmts[query] = stmt
+	}
+	return stmt.ExecContext(background, args...)
+}
+
+// query runs a query of which each row is passed to scan.
+func (s *store) query(query string, scan func(*sql.Rows) error, args ...any) error {
+	rows, err := s.conn.QueryContext(background, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// transact runs f in a transaction. SQLite waits at BEGIN IMMEDIATE for whoever writes, and never later.
+func (s *store) transact(f func() error) error {
+	if _, err := s.exec(`BEGIN IMMEDIATE`); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := f(); err != nil {
+		_, rollback := s.exec(`ROLLBACK`)
+		if rollback != nil { // a failed INSERT OR ROLLBACK has rolled back itself
+			return err
+		}
+		return err
+	}
+	if _, err := s.exec(`COMMIT`); err != nil {
+		s.exec(`ROLLBACK`)
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// insertSamples inserts the rows, which rise by primary key.
+func (s *store) insertSamples(rows []sample) error {
+	s.samples.rows = rows
+	defer func() { s.samples.rows = nil }()
+	_, err := s.exec(`INSERT OR ROLLBACK INTO samples SELECT * FROM temp.batch`)
+	return err
+}
+
+func (s *store) close() error {
+	var errs []error
+	for _, stmt := range s.stmts {
+		errs = append(errs, stmt.Close())
+	}
+	if s.conn != nil {
+		errs = append(errs, s.conn.Close())
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	return errors.Join(append(errs, s.lock.Release())...)
+}
+
+// connector opens connections with a driver of its own, so that no two stores of a process share a module.
+type connector struct {
+	driver *sqlite.Driver
+	dsn    string
+}
+
+func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
+func (c connector) Driver() driver.Driver                        { return c.driver }
