@@ -15,7 +15,6 @@ type assignment struct {
 // properties, lists, queries, headers, statements and scripts. In a script white space ends every value;
 // otherwise the value of a key at the start of w may hold some.
 func (l *line) markAssignments(w word, script bool) {
-	spaces := hasSpace(l.at(w))
 	for i := w.start; i < w.end; i++ {
 		c := l.text[i]
 		if c != '=' && c != ':' {
@@ -33,7 +32,7 @@ func (l *line) markAssignments(w word, script bool) {
 		if got == public {
 			continue
 		}
-		v := values{line: l, word: w, assignment: a, script: script, spaces: spaces}
+		v := values{line: l, word: w, assignment: a, script: script, spaces: hasSpace(l.at(w))}
 		if end := v.mark(got); end > i {
 			i = end - 1
 		}
@@ -200,11 +199,8 @@ func (v values) end(start int) int {
 
 // plainEnd returns the length of a value in no list: up to white space, or all of rest when that seems meant.
 func (v values) plainEnd(rest string) int {
-	space := wordLen(rest)
-	switch {
-	case !v.spaces || space < 0:
-		return -1
-	case !v.script && v.assignment.before == 0 && !strings.ContainsRune(rest[space:], '='):
+	space := endOr(wordLen(rest), len(rest))
+	if !v.spaces || !v.script && v.assignment.before == 0 && !strings.Contains(rest[space:], "=") {
 		return -1
 	}
 	if quote := strings.IndexAny(rest[:space], "\"'`"); quote > 0 {
@@ -250,7 +246,7 @@ func (v values) isColonSecret(got strength, start, end int) bool {
 		return false
 	case got == certain && start == v.assignment.sep+1:
 		return !isPath(value)
-	case got >= likely && start > v.assignment.sep+1 && end == v.word.end:
+	case got >= likely && start > v.assignment.sep+1 && end == v.word.end && !hasSpace(value):
 		return true
 	}
 	return isRandom(value) || got == certain && strings.ContainsAny(value, "0123456789!@#$%^*")
@@ -258,7 +254,7 @@ func (v values) isColonSecret(got strength, start, end int) bool {
 
 // isTaskVerb reports whether v is the second half of a task's name, as in password:reset.
 func isTaskVerb(v string) bool {
-	switch v {
+	switch v[:endOr(strings.IndexAny(v, "-_:"), len(v))] {
 	case "reset", "change", "generate", "gen", "update", "rotate", "show", "set", "hash", "check", "expire", "create", "list", "delete", "revoke",
 		"latest", "stable", "edge", "refresh", "string", "str":
 		return true
@@ -269,6 +265,10 @@ func isTaskVerb(v string) bool {
 // markValue masks text[start:end] if it is a secret for a key of this strength.
 func (l *line) markValue(got strength, start, end int) bool {
 	if start >= end {
+		return false
+	}
+	if got == located {
+		l.markPart(beforeAt, start, end)
 		return false
 	}
 	if got == certain && strings.HasPrefix(l.text[start:end], "pass:") {

@@ -23,12 +23,12 @@ type command struct {
 	*line
 	words   []word
 	depth   int
-	start   int   // the program's place in words
-	tool    *tool // what is known of the program, nil for nothing
-	seeking bool  // a program may come: at the start, and behind programs that run others
-	skip    int   // how many plain words come before it
-	pass    int   // a word that is the value of an option of such a program
-	output  []word
+	start   int    // the program's place in words
+	tool    *tool  // what is known of the program, nil for nothing
+	seeking bool   // a program may come: at the start, and behind programs that run others
+	skip    int    // how many plain words come before it
+	pass    int    // a word that is the value of an option of such a program
+	output  []word // what the command before printed into this one
 }
 
 // step looks at word i.
@@ -44,9 +44,14 @@ func (c *command) step(i int) {
 	if c.seeking {
 		c.seek(i, text)
 	}
-	c.markPositions(i, text)
+	if c.tool != nil {
+		c.markPositions(i, text)
+	}
 	if c.markToolOption(i, text) {
 		return
+	}
+	if c.depth == 0 {
+		c.markAssignments(w, c.isScript(i))
 	}
 	switch {
 	case text[0] == '-':
@@ -59,6 +64,15 @@ func (c *command) step(i int) {
 	if text == "--" || text == "-exec" {
 		c.seeking, c.skip = true, 0
 	}
+}
+
+// isScript reports whether argument i is for a shell, or is the title a program wrote over its arguments.
+func (c *command) isScript(i int) bool {
+	if i == 0 {
+		return true
+	}
+	before := c.at(c.words[i-1])
+	return len(before) > 1 && before[0] == '-' && before[1] != '-' && before[len(before)-1] == 'c'
 }
 
 // begin starts a command at word i. If it reads the output of an echo, that is kept for markEcho.
@@ -89,7 +103,7 @@ func (c *command) seek(i int, text string) {
 		return
 	}
 	found := toolNamed(programName(text))
-	if found == nil && via != nil && via.search {
+	if via != nil && via.search && (found == nil || text == "exec") {
 		return
 	}
 	c.start, c.tool, c.seeking = i, found, false
@@ -167,11 +181,11 @@ func isShellName(v string) bool {
 
 // markBare masks the value behind a setting that is named without dashes, like user.password.
 func (c *command) markBare(i int, text string) {
-	got := c.scrubber.strength(text)
-	if got == public || len(text) > maxKey || strings.ContainsAny(text, "=: ") {
+	if strings.ContainsAny(text, "=/ ") {
 		return
 	}
-	if i = c.next(i); i < 0 {
+	got := c.scrubber.strength(text)
+	if i = c.next(i); got == public || i < 0 {
 		return
 	}
 	v := c.at(c.words[i])
@@ -214,4 +228,5 @@ func (c *command) markEcho(p part) {
 			c.markPart(p, w.start, w.end)
 		}
 	}
+	c.output = nil
 }

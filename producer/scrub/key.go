@@ -10,6 +10,7 @@ type strength int
 
 const (
 	public  strength = iota // not a secret
+	located                 // an address: a secret only in front of its "@"
 	vague                   // a secret if the value looks random
 	likely                  // a secret unless the value is a number, a path, a switch or a reference
 	certain                 // a secret unless the value is a switch or a reference
@@ -28,6 +29,9 @@ func (s *Scrubber) strength(key string) strength {
 	if s.isExtra(name) {
 		return certain
 	}
+	if isQuestion(name) {
+		return public
+	}
 	head, last := cutLast(name)
 	for len(last) == 0 || isNeutral(last) {
 		if len(head) == 0 {
@@ -35,8 +39,11 @@ func (s *Scrubber) strength(key string) strength {
 		}
 		head, last = cutLast(head)
 	}
-	if string(last) == "id" || string(last) == "ids" {
+	switch string(last) {
+	case "id", "ids":
 		return idStrength(head)
+	case "uri", "url", "dsn", "addr", "address", "broker", "proxy", "connect", "connection":
+		return located
 	}
 	if isQualifier(last) {
 		return public
@@ -96,11 +103,28 @@ func startsCamelWord(key string, i int) bool {
 
 // cutLast splits the last word off a normalized name and drops the digits at its end.
 func cutLast(name []byte) (head, last []byte) {
-	i := bytes.LastIndexByte(name, '_')
-	if i < 0 {
-		return nil, bytes.TrimRight(name, "0123456789")
+	end := len(name)
+	for end > 0 && isDigit(name[end-1]) {
+		end--
 	}
-	return name[:i], bytes.TrimRight(name[i+1:], "0123456789")
+	i := bytes.LastIndexByte(name[:end], '_')
+	if i < 0 {
+		return nil, name[:end]
+	}
+	return name[:i], name[i+1 : end]
+}
+
+// isQuestion reports whether name tells a program what to do about a secret, as --ask-pass and --no-password do.
+func isQuestion(name []byte) bool {
+	first, _, ok := bytes.Cut(name, []byte("_"))
+	if !ok {
+		return false
+	}
+	switch string(first) {
+	case "no", "without", "skip", "ask", "prompt", "disable", "enable", "require", "show", "hide", "allow", "generate", "force", "check", "stdin":
+		return true
+	}
+	return false
 }
 
 // isNeutral reports whether a last word says nothing about what the key holds: password_old is a password.
@@ -117,7 +141,7 @@ func isNeutral(word []byte) bool {
 func isQualifier(word []byte) bool {
 	switch string(word) {
 	case "file", "files", "filename", "path", "paths", "dir", "directory", "folder", "count", "counts", "counter", "type", "types", "name",
-		"names", "namespace", "length", "len", "size", "sizes", "min", "max", "limit", "limits", "budget", "policy", "url", "uri", "endpoint",
+		"names", "namespace", "length", "len", "size", "sizes", "min", "max", "limit", "limits", "budget", "policy", "endpoint",
 		"host", "hostname", "port", "method", "methods", "mode", "modes", "timeout", "ttl", "expiry", "expires", "expire", "expiration",
 		"age", "duration", "interval", "period", "header", "headers", "prompt", "stdin", "env", "envvar", "fd", "cmd", "command", "commands",
 		"script", "provider", "providers", "plugin", "plugins", "store", "helper", "manager", "backend", "driver", "class", "algorithm",
@@ -126,7 +150,7 @@ func isQualifier(word []byte) bool {
 		"audience", "issuer", "user", "users", "username", "domain", "realm", "rotation", "rotate", "service", "server", "servers", "group",
 		"groups", "role", "roles", "config", "conf", "configuration", "options", "opts", "lifetime", "cache", "log", "logs", "level",
 		"debug", "support", "info", "metadata", "ref", "refs", "reference", "selector", "label", "labels", "template", "pattern", "regex",
-		"sock", "socket", "address", "bus", "authentication", "authenticator", "complexity", "entropy", "history", "retries", "attempts",
+		"sock", "socket", "bus", "authentication", "authenticator", "complexity", "entropy", "history", "retries", "attempts",
 		"index", "order", "position", "offset", "column", "field", "separator", "delimiter", "bits", "usage", "source", "target",
 		"title", "description", "jar", "affinity", "samesite", "cert", "certs", "certificate", "chain", "bundle", "rate", "model", "loss",
 		"vocab", "dropout", "embedding", "embeddings", "reset", "only", "encoding", "spec", "style", "engine", "library", "module", "storage":
@@ -140,109 +164,16 @@ func isQualifier(word []byte) bool {
 	return false
 }
 
-// idStrength judges a key that ends in "id": a session's is a secret, most others are names.
-func idStrength(head []byte) strength {
-	switch _, last := cutLast(head); string(last) {
-	case "session", "sess", "secret":
-		return vague
-	}
-	return public
-}
-
-// nounStrength judges a key by its last word and the words before it. It reports false when it knows no such word.
-func nounStrength(head, last []byte) (strength, bool) {
-	switch string(last) {
-	case "password", "passwd", "passphrase", "passcode", "passwort", "pass", "pwd", "pw", "psk", "passin", "passout", "masterauth", "setcookie":
-		return certain, true
-	case "secret", "apikey", "accesskey", "secretkey", "privatekey", "privkey", "authkey", "masterkey", "accountkey", "sharedkey",
-		"encryptionkey", "credential", "credentials", "cred", "creds", "bearer", "cookie", "jwt", "authorization":
-		return likely, true
-	case "auth", "oauth", "session", "sess", "sessionid", "phpsessid", "jsessionid", "sid", "signature", "sig", "hmac", "sas", "tokens",
-		"secrets", "passwords", "cookies", "dsn", "signingkey", "licensekey", "nkey", "seed":
-		return vague, true
-	case "token":
-		return tokenStrength(head), true
-	case "key":
-		return keyStrength(head), true
-	}
-	return gluedStrength(last)
-}
-
-// tokenStrength judges "…token": language models, pagers and clusters have tokens that are no secrets.
-func tokenStrength(head []byte) strength {
-	switch _, last := cutLast(head); string(last) {
-	case "pad", "eos", "bos", "unk", "mask", "cls", "sep", "stop", "start", "end", "special", "image", "audio", "video", "num", "max", "min",
-		"per", "next", "page", "continuation", "first", "last", "prefix", "suffix", "sync", "resume", "placeholder", "by":
-		return public
-	case "cluster":
-		return vague
-	}
-	return likely
-}
-
-// keyStrength judges "…key", which is a secret, a column, or an index.
-func keyStrength(head []byte) strength {
-	switch _, last := cutLast(head); string(last) {
-	case "api", "secret", "private", "access", "account", "auth", "master", "shared", "encryption", "storage", "subscription", "admin":
-		return likely
-	case "public", "pub", "ssh", "host", "cache", "partition", "sort", "primary", "foreign", "group", "routing", "hot", "gpg", "pgp", "index",
-		"shard", "join", "map", "hash", "range", "object", "row", "color", "state", "kms", "label", "field", "dist", "node", "registry":
-		return public
-	}
-	return vague
-}
-
-// gluedStrength judges a last word that has a secret's name at its end, like PGPASSWORD or authtoken.
-func gluedStrength(last []byte) (strength, bool) {
-	switch string(last) {
-	case "bypass", "compass", "encompass", "trespass", "askpass", "lowpass", "highpass", "bandpass", "allpass", "keepass", "multipass",
-		"renderpass", "singlepass", "onepass", "twopass":
-		return public, true
-	case "signingkey":
-		return vague, true
-	}
-	for _, noun := range [...]string{"password", "passwd", "passphrase", "pwd", "pass"} {
-		if bytes.HasSuffix(last, []byte(noun)) {
-			return certain, true
-		}
-	}
-	for _, noun := range [...]string{"token", "secret", "apikey", "secretkey", "accesskey", "privatekey", "credentials"} {
-		if bytes.HasSuffix(last, []byte(noun)) {
-			return likely, true
-		}
-	}
-	return public, false
-}
-
-// innerStrength judges a key whose last word is unknown by the words before it, like PASSWORD_ADMIN.
-func innerStrength(head []byte) strength {
-	for len(head) > 0 {
-		var last []byte
-		head, last = cutLast(head)
-		switch string(last) {
-		case "password", "passwd", "passphrase":
-			return likely
-		case "token", "secret", "apikey", "credentials":
-			return vague
-		case "key":
-			if keyStrength(head) == likely {
-				return vague
-			}
-		}
-	}
-	return public
-}
-
 // isSecret reports whether v, the value of a key of this strength, has to be masked.
-func (got strength) isSecret(v string) bool {
-	if got == public || isHarmless(v) || got != certain && strings.Contains(v, "://") {
+func (s strength) isSecret(v string) bool {
+	if s <= located || isHarmless(v) || s != certain && strings.Contains(v, "://") {
 		return false
 	}
-	switch got {
+	switch s {
 	case certain:
 		return !isPath(v) && !(len(v) < 2 && isSmallNumber(v))
 	case likely:
-		return !isSmallNumber(v) && !isPath(v)
+		return !isSmallNumber(v) && !isPath(v) && !isVariableName(v)
 	default:
 		return (isRandom(v) || isUserAndPassword(v)) && !isPath(v)
 	}

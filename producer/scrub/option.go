@@ -2,39 +2,47 @@ package scrub
 
 import "strings"
 
+// maxSubcommand is how many words hold a program's subcommand.
+const maxSubcommand = 8
+
 // markToolOption masks the value of an option that only the current program has. It reports whether the
 // word is such an option.
 func (c *command) markToolOption(i int, text string) bool {
-	if c.tool == nil || i == c.start || len(text) < 2 || text[0] != '-' && text[0] != '/' || !c.optionsCount(i) {
+	if c.tool == nil || i == c.start || len(text) < 2 || text[0] != '-' && text[0] != '/' {
 		return false
 	}
-	if o, ok := c.tool.option(text); ok {
-		c.markNext(i, o)
+	name, _, hasValue := strings.Cut(text, "=")
+	hasValue = hasValue && strings.HasPrefix(text, "--")
+	if o, ok := c.option(name); ok && (hasValue || name == text) {
+		if hasValue {
+			c.markPart(o.part, c.words[i].start+len(name)+1, c.words[i].end)
+		} else {
+			c.markNext(i, o)
+		}
 		return true
 	}
-	if name, _, ok := strings.Cut(text, "="); ok && strings.HasPrefix(text, "--") {
-		o, found := c.tool.option(name)
-		if found {
-			c.markPart(o.part, c.words[i].start+len(name)+1, c.words[i].end)
-		}
-		return found
-	}
-	if strings.HasPrefix(text, "--") {
+	switch {
+	case strings.HasPrefix(text, "--"):
 		return false
-	}
-	if c.tool.takes != "" {
+	case c.tool.takes != "":
 		return c.markCluster(i, text)
 	}
 	return c.markAttached(i, text)
 }
 
-// optionsCount reports whether the word that the program's options need stands before word i.
-func (c *command) optionsCount(i int) bool {
-	if c.tool.only == "" {
+// option returns what is known of the option called name, if it counts here.
+func (c *command) option(name string) (option, bool) {
+	o, ok := c.tool.option(name)
+	return o, ok && c.counts(o)
+}
+
+// counts reports whether the word that the option needs is among the first ones of the command.
+func (c *command) counts(o option) bool {
+	if o.only == "" {
 		return true
 	}
-	for _, w := range c.words[c.start:i] {
-		if c.at(w) == c.tool.only {
+	for _, w := range c.words[c.start:min(c.start+maxSubcommand, len(c.words))] {
+		if c.at(w) == o.only {
 			return true
 		}
 	}
@@ -58,7 +66,7 @@ func (c *command) markNext(i int, o option) {
 // markAttached masks the value that is glued to a short option.
 func (c *command) markAttached(i int, text string) bool {
 	for _, o := range c.tool.options {
-		if o.form == separate || o.form == last || strings.HasPrefix(o.name, "--") || !strings.HasPrefix(text, o.name) {
+		if o.form == separate || o.form == last || strings.HasPrefix(o.name, "--") || !strings.HasPrefix(text, o.name) || !c.counts(o) {
 			continue
 		}
 		start := c.words[i].start + len(o.name)
@@ -74,7 +82,7 @@ func (c *command) markAttached(i int, text string) bool {
 // markCluster reads short options that are glued together, up to the first that takes an argument.
 func (c *command) markCluster(i int, text string) bool {
 	for k := 1; k < len(text); k++ {
-		o, ok := c.tool.option("-" + text[k:k+1])
+		o, ok := c.option("-" + text[k:k+1])
 		switch {
 		case ok && o.form == last:
 			c.markLast(i, o.part)
@@ -105,9 +113,6 @@ func (c *command) markLast(i int, p part) {
 
 // markPositions masks the arguments that are secret by their place behind word i.
 func (c *command) markPositions(i int, text string) {
-	if c.tool == nil {
-		return
-	}
 	for _, p := range c.tool.positions {
 		if p.after == "" && i != c.start || p.after != "" && (i == c.start || text != p.after) {
 			continue
@@ -174,7 +179,7 @@ func (p part) secretIn(v string) (from, to int, ok bool) {
 		separator = '/'
 	}
 	i := strings.IndexByte(v, separator)
-	if i <= 0 || strings.Contains(v, "://") {
+	if i <= 0 || strings.Contains(v, "://") || strings.HasPrefix(v, "jdbc:") {
 		return 0, 0, false
 	}
 	to = len(v)

@@ -26,7 +26,7 @@ const (
 
 	// maxInput bounds the work on one command. What lies beyond it is dropped: it could be shown
 	// only if almost all that precedes it were masked.
-	maxInput = 16 * MaxBytes
+	maxInput = 4 * MaxBytes
 )
 
 // ParseMode reads a mode as a user writes it.
@@ -83,9 +83,6 @@ func (s *Scrubber) scrub(args []string) string {
 	l := line{text: text, scrubber: s}
 	l.markShapes()
 	l.markURLs()
-	for i, w := range argv {
-		l.markAssignments(w, isScript(l.text, argv, i))
-	}
 	l.markCommand(argv, 0)
 	return limit(l.render(), cut)
 }
@@ -135,13 +132,4 @@ func limit(s string, cut bool) string {
 		return s
 	}
 	return s[:end] + ellipsis
-}
-
-// isScript reports whether argument i is for a shell, or is the title a program wrote over its arguments.
-func isScript(text string, argv []word, i int) bool {
-	if i == 0 {
-		return true
-	}
-	before := text[argv[i-1].start:argv[i-1].end]
-	return len(before) > 1 && before[0] == '-' && before[1] != '-' && before[len(before)-1] == 'c'
 }

@@ -45,6 +45,9 @@ type shape struct {
 	keep   bool // the prefix is no part of the secret
 }
 
+// maxShape is how many bytes decide whether text has a shape.
+const maxShape = 256
+
 // A shapeIndex holds shapes by their first byte.
 type shapeIndex [128][]shape
 
@@ -61,10 +64,7 @@ func (s shape) matchLen(text string) int {
 	if !strings.HasPrefix(text, s.prefix) {
 		return 0
 	}
-	end := len(s.prefix)
-	for end < len(text) && s.chars.has(text[end]) {
-		end++
-	}
+	end := s.run(text, len(s.prefix), min(maxShape, len(text)))
 	body := text[len(s.prefix):end]
 	switch {
 	case len(body) < s.min, s.exact && (len(body) > s.min || end < len(text) && isAlnum(text[end])):
@@ -72,7 +72,15 @@ func (s shape) matchLen(text string) int {
 	case s.random && !(isRandom(body) && hasMixedCase(body)):
 		return 0
 	}
-	return end
+	return s.run(text, end, len(text))
+}
+
+// run returns where the characters of the shape that start at i end, at the latest at limit.
+func (s shape) run(text string, i, limit int) int {
+	for i < limit && s.chars.has(text[i]) {
+		i++
+	}
+	return i
 }
 
 // markShapes masks secrets that are known by how they look, wherever they stand.

@@ -30,6 +30,7 @@ type option struct {
 	name string // with its dashes
 	form form
 	part part
+	only string // if not "", it counts only behind this word
 }
 
 // A position is a secret without an option: the nth word behind the word after, which may be "" for the program.
@@ -45,7 +46,6 @@ type tool struct {
 	options   []option
 	positions []position
 	takes     string // short options that take an argument, for options glued together as in -sSu
-	only      string // options count only when this word stands before them
 	bare      bool   // "user.password VALUE" without dashes assigns, too
 	runs      bool   // the command of another program follows among its arguments
 	skip      int    // how many plain words stand before that command

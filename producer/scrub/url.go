@@ -2,6 +2,9 @@ package scrub
 
 import "strings"
 
+// maxAuthority is the most that is looked at of a URL's user, password and host.
+const maxAuthority = 1024
+
 // markURLs masks passwords and opaque user names in front of the host of a URL or of a database address.
 func (l *line) markURLs() {
 	for from := 0; ; {
@@ -15,6 +18,11 @@ func (l *line) markURLs() {
 		}
 		from = start
 	}
+	if i := strings.Index(l.text, "jdbc:oracle:"); i >= 0 {
+		if at := strings.IndexByte(l.text[i:authorityEnd(l.text, i)], '@'); at > 0 {
+			l.markAddress(i + at)
+		}
+	}
 	for _, network := range [...]string{"@tcp(", "@unix(", "@(", "@//"} {
 		if i := strings.Index(l.text, network); i > 0 {
 			l.markAddress(i)
@@ -25,7 +33,7 @@ func (l *line) markURLs() {
 // authorityEnd returns where the host of the URL whose authority starts at start ends. An "@" behind it counts
 // if what comes before is no host and port: passwords hold slashes, too.
 func authorityEnd(text string, start int) int {
-	rest := text[start:]
+	rest := text[start:min(start+maxAuthority, len(text))]
 	rest = rest[:endOr(strings.IndexAny(rest, " \t\r\n\"'<>`"), len(rest))]
 	host := rest[:endOr(strings.IndexAny(rest, "/?#\\"), len(rest))]
 	if strings.IndexByte(host, '@') >= 0 {

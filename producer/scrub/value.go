@@ -15,7 +15,7 @@ func isMask(v string) bool {
 }
 
 func isSwitch(v string) bool {
-	if len(v) > len("required") {
+	if len(v) > 8 {
 		return false
 	}
 	var lower [8]byte
@@ -24,7 +24,8 @@ func isSwitch(v string) bool {
 	}
 	switch string(lower[:len(v)]) {
 	case "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "auto", "ask", "prompt", "stdin", "-",
-		"always", "never", "required", "optional", "enabled", "disabled", "default", "env":
+		"always", "never", "required", "optional", "enabled", "disabled", "default", "env",
+		"simple", "basic", "bearer", "jwt", "token", "oauth", "oauth2", "ldap":
 		return true
 	}
 	return false
@@ -62,9 +63,9 @@ func isVariable(v string) bool {
 	last := v[len(v)-1]
 	switch v[1] {
 	case '{':
-		return last == '}'
+		return last == '}' || v == "${{"
 	case '(':
-		return last == ')' || hasSpace(v)
+		return true
 	}
 	return isUpperName(v[1:])
 }
@@ -76,6 +77,11 @@ func isUpperName(v string) bool {
 		}
 	}
 	return v != ""
+}
+
+// isVariableName reports whether v is the name of an environment variable, of two words at least.
+func isVariableName(v string) bool {
+	return isUpperName(v) && strings.Contains(strings.Trim(v, "_"), "_") && !strings.ContainsAny(v, "0123456789")
 }
 
 // isSmallNumber reports whether v is a count, a port or a time rather than a secret.
@@ -114,7 +120,7 @@ func isPath(v string) bool {
 
 // hasOpaqueSegment reports whether a part between slashes looks like a long random string.
 func hasOpaqueSegment(path string) bool {
-	for part := range strings.SplitSeq(path, "/") {
+	for part := range strings.FieldsFuncSeq(path, func(r rune) bool { return strings.ContainsRune("/-_.", r) }) {
 		if len(part) >= 16 && isRandom(part) && hasMixedCase(part) {
 			return true
 		}
@@ -133,12 +139,12 @@ func hasMixedCase(v string) bool {
 
 // isRandom reports whether v looks like it was made by a generator: no words, no number, no path, no host.
 func isRandom(v string) bool {
-	if len(v) < 8 || isUUID(v) || isNumbers(v) {
+	if len(v) < 8 || isUUID(v) || isNumbers(v) || isKeyID(v) {
 		return false
 	}
 	chunk := 0
 	for i := 0; i <= len(v); i++ {
-		if i < len(v) && !isSpace(v[i]) && strings.IndexByte("-_./:,@", v[i]) < 0 {
+		if i < len(v) && !isSpace(v[i]) && strings.IndexByte("-_./:,@=()'\"", v[i]) < 0 {
 			continue
 		}
 		if isRandomChunk(v[chunk:i]) {
@@ -151,7 +157,7 @@ func isRandom(v string) bool {
 
 // isRandomChunk reports whether letters, digits and cases change too often for a word or a name like gpt2.
 func isRandomChunk(v string) bool {
-	if len(v) < 4 {
+	if len(v) < 4 || isCamelCase(v) {
 		return false
 	}
 	changes, symbols, vowels := 0, 0, 0
@@ -173,6 +179,22 @@ func isRandomChunk(v string) bool {
 		return true
 	}
 	return changes >= 3 && changes*6 >= len(v)
+}
+
+// isCamelCase reports whether v is made of words of at least three letters, like SetPassword.
+func isCamelCase(v string) bool {
+	letters := 3
+	for i := range len(v) {
+		switch {
+		case isLower(v[i]):
+			letters++
+		case isUpper(v[i]) && (i == 0 || letters >= 3):
+			letters = 1
+		default:
+			return false
+		}
+	}
+	return letters >= 3 && len(v) < 40 && hasMixedCase(v)
 }
 
 // The kinds of characters isRandomChunk tells apart.
@@ -206,6 +228,12 @@ func isUUID(v string) bool {
 		}
 	}
 	return true
+}
+
+// isKeyID reports whether v is an OpenPGP key's id or fingerprint.
+func isKeyID(v string) bool {
+	v = strings.TrimPrefix(v, "0x")
+	return (len(v) == 8 || len(v) == 16 || len(v) == 40) && strings.Trim(v, "0123456789ABCDEF") == ""
 }
 
 func isLower(c byte) bool  { return 'a' <= c && c <= 'z' }
