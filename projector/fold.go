@@ -32,7 +32,6 @@ type fold struct {
 	jobs     map[string]*jobDelta
 	sheets   map[sheetKey]*sheetDelta
 	observed observed
-	scratch  []byte
 
 	stats Stats
 }

@@ -21,9 +21,13 @@ func (s *session) locate(ctx context.Context, name string) (*position, uint64, e
 	if err != nil {
 		return nil, 0, err
 	}
+	last := info.State.LastSeq
+	if info.State.Msgs == 0 { // whatever it once held
+		last = 0
+	}
 	if !found {
 		pos.epoch, pos.created = 1, info.Created.UnixNano()
-		return pos, info.State.LastSeq, nil
+		return pos, last, nil
 	}
 	change, err := changed(ctx, stream, pos)
 	if err != nil {
@@ -35,7 +39,7 @@ func (s *session) locate(ctx context.Context, name string) (*position, uint64, e
 			return nil, 0, err
 		}
 	}
-	return pos, info.State.LastSeq, nil
+	return pos, last, nil
 }
 
 func (s *session) loadPosition(name string) (pos *position, found bool, err error) {

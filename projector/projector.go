@@ -100,7 +100,7 @@ func (p *Projector) Run(ctx context.Context) error {
 	for {
 		before := p.Stats().Commits
 		err := p.runSession(ctx, s)
-		if err == nil || isFatal(err) {
+		if err == nil || isFatal(err) || ctx.Err() != nil {
 			return err
 		}
 		if p.Stats().Commits > before {
@@ -141,10 +141,11 @@ func isFatal(err error) bool {
 			return true
 		}
 	}
-	return errors.Is(err, errNewerDatabase)
+	return errors.Is(err, ErrNotFresh)
 }
 
-var errNewerDatabase = errors.New("the database is of a later version")
+// ErrNotFresh is returned by Open for a replay into a database that holds something else.
+var ErrNotFresh = errors.New("the database is not new, and not an unfinished replay")
 
 // committed publishes what a session has committed.
 func (p *Projector) committed(f *fold, last map[string]uint64) {
@@ -172,6 +173,11 @@ func (p *Projector) open(ctx context.Context, stats Stats) (*session, error) {
 
 // prepare finds the database's place in every stream and brings the files to it.
 func (s *session) prepare(ctx context.Context) error {
+	if s.p.cfg.Once {
+		if err := s.fold.db.beginReplay(); err != nil {
+			return err
+		}
+	}
 	for _, name := range schema.DataStreams {
 		pos, last, err := s.locate(ctx, name)
 		if err != nil {

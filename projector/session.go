@@ -77,6 +77,9 @@ func (s *session) work(ctx, reading context.Context, deliveries <-chan *delivery
 			done, overtime = nil, time.After(s.p.cfg.Drain)
 		}
 	}
+	if s.p.cfg.Once {
+		return s.fold.db.endReplay()
+	}
 	return nil
 }
 

@@ -106,6 +106,28 @@ func (s *store) loadID() error {
 	return s.conn.QueryRowContext(background, `SELECT value FROM meta WHERE key = 'database_id'`).Scan(&s.id)
 }
 
+// beginReplay marks the database as a replay that is not finished, or finds that it is one. Any other database
+// that holds something is [ErrNotFresh].
+func (s *store) beginReplay() error {
+	var marks, checkpoints int
+	err := s.conn.QueryRowContext(background, `SELECT (SELECT count(*) FROM meta WHERE key='replay' AND value='unfinished'),
+		(SELECT count(*) FROM checkpoints)`).Scan(&marks, &checkpoints)
+	switch {
+	case err != nil:
+		return err
+	case marks == 0 && checkpoints > 0:
+		return fmt.Errorf("replay into %s: %w", s.path, ErrNotFresh)
+	}
+	_, err = s.exec(`INSERT INTO meta(key, value) VALUES ('replay', 'unfinished') ON CONFLICT(key) DO NOTHING`)
+	return err
+}
+
+// endReplay marks the replay as finished.
+func (s *store) endReplay() error {
+	_, err := s.exec(`UPDATE meta SET value='finished' WHERE key='replay'`)
+	return err
+}
+
 // exec runs a statement, prepared at its first use.
 func (s *store) exec(query string, args ...any) (sql.Result, error) {
 	stmt, ok := s.stmts[query]

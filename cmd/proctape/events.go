@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema"
+)
+
+func eventsCommand(s *settings) *cobra.Command {
+	l := new(listing)
+	f := new(query.EventFilter)
+	cmd := &cobra.Command{
+		Use: "events", Short: "List what started, ended and was killed", Args: noArgs,
+		Example: `  proctape events --since -1h --type exit
+  proctape events --job build-7 --json`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := l.span()
+			if err != nil {
+				return err
+			}
+			f.Range = r
+			for _, t := range f.Types {
+				if _, ok := schema.EventKinds[t]; !ok {
+					return hinted(misuse("--type %q is no type of event", t), "the types are %s",
+						strings.Join(slices.Sorted(maps.Keys(schema.EventKinds)), ", "))
+				}
+			}
+			return s.reading(cmd, func(db *query.DB) error {
+				events, err := db.Events(cmd.Context(), *f)
+				if err != nil {
+					return err
+				}
+				events = cut(cmd, l, r, events)
+				if l.json {
+					return printJSON(cmd.OutOrStdout(), events)
+				}
+				return printEvents(cmd, events)
+			})
+		},
+	}
+	l.register(cmd, 100)
+	cmd.Flags().StringSliceVar(&f.Types, "type", nil, "of these `types` only: spawn, exit, signal, kill, oom")
+	cmd.Flags().StringVar(&f.Job, "job", "", "of this `job` only")
+	cmd.Flags().Int64Var(&f.PID, "pid", 0, "of this `pid` only")
+	return cmd
+}
+
+func printEvents(cmd *cobra.Command, events []query.Event) error {
+	if len(events) == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no events in that time")
+		return nil
+	}
+	t := newTable(cmd.OutOrStdout(), "TIME\tHOST\tEVENT\tPID\tOUTCOME\tCOMMAND")
+	for _, e := range events {
+		t.row("%s\t%s\t%s\t%d\t%s\t%s%s", clock(e.Timestamp), e.Host, e.Type, e.PID, outcome(e), command(e.Command), ofJob(e.JobID, e.Sheet))
+	}
+	return t.flush()
+}
+
+// outcome says how a process ended.
+func outcome(e query.Event) string {
+	switch {
+	case e.Signal != nil:
+		return fmt.Sprintf("signal %d", *e.Signal)
+	case e.ExitCode != nil:
+		return fmt.Sprintf("exit code %d", *e.ExitCode)
+	case e.Type == "exit":
+		return "unknown"
+	}
+	return "-"
+}

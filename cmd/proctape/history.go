@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/query"
+)
+
+func historyCommand(s *settings) *cobra.Command {
+	l := new(listing)
+	cmd := &cobra.Command{
+		Use: "history PID", Short: "Follow one process through the recording", Args: oneArg("pid"),
+		Long: `Follow a pid through the recording, oldest first. A pid that was reused is more than one process; a line
+says where the next one begins.`,
+		Example: `  proctape history 4242 --since -1h`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			pid, err := strconv.ParseInt(args[0], 10, 32)
+			if err != nil || pid <= 0 {
+				return hinted(misuse("%q is no pid", args[0]), "a pid is a whole number above 0")
+			}
+			r, err := l.span()
+			if err != nil {
+				return err
+			}
+			return s.reading(cmd, func(db *query.DB) error {
+				moments, err := db.History(cmd.Context(), pid, r)
+				if err != nil {
+					return err
+				}
+				if len(moments) == 0 {
+					return hinted(fmt.Errorf("process %d is not in the recording", pid),
+						`a process that ends between two samples leaves events only: "proctape events --pid %d"`, pid)
+				}
+				moments = cut(cmd, l, r, moments)
+				if l.json {
+					return printJSON(cmd.OutOrStdout(), moments)
+				}
+				return printHistory(cmd, moments)
+			})
+		},
+	}
+	l.register(cmd, 100)
+	return cmd
+}
+
+func printHistory(cmd *cobra.Command, moments []query.Moment) error {
+	var t *table
+	var last query.Moment
+	for _, m := range moments {
+		if t == nil || m.Host != last.Host || m.BootID != last.BootID || m.StartTicks != last.StartTicks {
+			if t != nil {
+				if err := t.flush(); err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout())
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d on %s, started %s: %s%s\n", m.PID, m.Host, clock(m.Timestamp-m.Age), command(m.Command), ofJob(m.JobID, m.Sheet))
+			t = newTable(cmd.OutOrStdout(), "TIME\tSTATE\tCPU%\tRSS MB\tVMS MB\tTHREADS\tFDS\tCPU s")
+		}
+		t.row("%s\t%s\t%.1f\t%.1f\t%.1f\t%d\t%d\t%.2f", clock(m.Timestamp), m.State, m.CPUPercent, m.RSS, m.VMS, m.Threads, m.OpenFDs, m.CPUSeconds)
+		last = m
+	}
+	return t.flush()
+}

@@ -1,0 +1,80 @@
+// Command proctape records what the processes and jobs of Linux hosts use, from birth to death, and answers
+// questions about it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+)
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitMisuse = 2
+)
+
+func main() {
+	unix.Umask(0o077) // nothing we make is anybody else's to read
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	// After the first signal the default is back: a second Ctrl-C ends the program at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is all of the program: results go to stdout, everything else to stderr.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil || errors.Is(err, unix.EPIPE) { // who reads us has seen enough
+		return exitOK
+	}
+	fmt.Fprintf(stderr, "proctape: error: %v\n", err)
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintf(stderr, "proctape: hint: %s\n", hint)
+	}
+	var misuse *misuseError
+	if errors.As(err, &misuse) {
+		return exitMisuse
+	}
+	return exitFailed
+}
+
+// misuseError is a command line that cannot be understood.
+type misuseError struct{ error }
+
+func (e *misuseError) Unwrap() error { return e.error }
+
+// misuse returns an error of the command line, which exits with 2.
+func misuse(format string, args ...any) error { return &misuseError{fmt.Errorf(format, args...)} }
+
+// hintedError carries what to do about an error.
+type hintedError struct {
+	error
+	hint string
+}
+
+func (e *hintedError) Unwrap() error { return e.error }
+
+// hinted adds what to do about it to an error.
+func hinted(err error, format string, args ...any) error {
+	return &hintedError{err, fmt.Sprintf(format, args...)}
+}
+
+func hintOf(err error) string {
+	var h *hintedError
+	if errors.As(err, &h) {
+		return h.hint
+	}
+	return ""
+}

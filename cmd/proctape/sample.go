@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/producer"
+)
+
+func sampleCommand(s *settings) *cobra.Command {
+	f := new(sampling)
+	cmd := &cobra.Command{
+		Use: "sample", Short: "Sample this machine into a log elsewhere", Args: noArgs,
+		Long: `Sample this machine and publish to a log that another process keeps: a recorder with --listen, or a
+NATS server with JetStream. Without --server it is the recorder on this machine.`,
+		Example: `  proctape sample --server nats://127.0.0.1:4222 --creds /var/lib/proctape/creds/sampler.nk --host build-07`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := f.config(s, cmd)
+			if err != nil {
+				return err
+			}
+			nc, err := s.connect()
+			if err != nil {
+				return err
+			}
+			defer nc.Close()
+			p, err := producer.New(nc, cfg)
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			fmt.Fprintf(out, "proctape is sampling %s every %s into %s. Ctrl-C stops it.\n", p.Host(), p.Interval(), nc.ConnectedUrlRedacted())
+			printCapabilities(out, p.Capabilities())
+			began := time.Now()
+			err = p.Run(cmd.Context())
+			made := p.Stats()
+			fmt.Fprintf(out, "\nStopped after %s. %d items were made, %d acknowledged by the log, %d lost.\n",
+				time.Since(began).Round(time.Second), made.Produced, made.Acked, made.Produced-made.Acked)
+			return err
+		},
+	}
+	f.register(cmd)
+	return cmd
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/query"
+)
+
+func snapshotsCommand(s *settings) *cobra.Command {
+	l := new(listing)
+	top := 3
+	cmd := &cobra.Command{
+		Use: "snapshots", Short: "List snapshots and their processes", Args: noArgs,
+		Long: `List snapshots, oldest first, each with the busiest of its processes. Without --since these are the
+newest. --json has every process.`,
+		Example: `  proctape snapshots
+  proctape snapshots --since "03:00" --until "03:10"
+  proctape snapshots --since -1m --json | jq '.processes[] | select(.cpu_percent > 50)'`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := l.span()
+			if err != nil {
+				return err
+			}
+			return s.reading(cmd, func(db *query.DB) error {
+				snaps, err := db.Snapshots(cmd.Context(), r)
+				if err != nil {
+					return err
+				}
+				snaps = cut(cmd, l, r, snaps)
+				if l.json {
+					return printJSON(cmd.OutOrStdout(), snaps)
+				}
+				return printSnapshots(cmd, snaps, top)
+			})
+		},
+	}
+	l.register(cmd, 100)
+	cmd.Flags().IntVar(&top, "top", top, "show this `many` of each snapshot's processes, the busiest first")
+	return cmd
+}
+
+func printSnapshots(cmd *cobra.Command, snaps []query.Snapshot, top int) error {
+	out := cmd.OutOrStdout()
+	for _, s := range snaps {
+		fmt.Fprintf(out, "%s  %s  %d processes, load %.2f, memory %.0f of %.0f MB used", clock(s.Timestamp), s.Host, len(s.Processes),
+			s.Load1, s.MemUsed, s.MemTotal)
+		if s.Zombies > 0 {
+			fmt.Fprintf(out, ", %d zombies", s.Zombies)
+		}
+		if s.Partial {
+			fmt.Fprintf(out, ", partial (%d hidden)", s.Hidden)
+		}
+		if s.Pressure != "none" {
+			fmt.Fprintf(out, ", memory pressure %s", s.Pressure)
+		}
+		fmt.Fprintln(out)
+		busiest := slices.SortedStableFunc(slices.Values(s.Processes), func(a, b query.Process) int {
+			return cmp.Or(cmp.Compare(b.CPUPercent, a.CPUPercent), cmp.Compare(b.RSS, a.RSS))
+		})
+		for _, p := range busiest[:min(max(top, 0), len(busiest))] {
+			fmt.Fprintf(out, "  %7d %s %6.1f%% %9.1f MB  %s%s\n", p.PID, p.State, p.CPUPercent, p.RSS, command(p.Command), ofJob(p.JobID, p.Sheet))
+		}
+	}
+	if len(snaps) == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no snapshots in that time")
+	}
+	return nil
+}
+
+// ofJob names a process's job, if it has one.
+func ofJob(job *string, sheet *int64) string {
+	switch {
+	case job == nil:
+		return ""
+	case sheet == nil:
+		return "  [" + command(*job) + "]"
+	}
+	return fmt.Sprintf("  [%s step %d]", command(*job), *sheet)
+}

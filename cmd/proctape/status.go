@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	embeddednats "github.com/proctape/proctape/embedded-nats"
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema"
+)
+
+// status is what the command shows, and prints as JSON.
+type status struct {
+	Data      string             `json:"data"`
+	Recorder  int                `json:"recorder_pid"` // 0: none runs
+	Database  string             `json:"database"`
+	SizeBytes int64              `json:"database_bytes"`
+	Streams   []streamStatus     `json:"streams"`
+	Hosts     []query.HostStatus `json:"hosts"`
+}
+
+type streamStatus struct {
+	query.Checkpoint
+	Last  *uint64 `json:"last_seq"` // of the stream; absent when the log cannot be reached
+	Bytes *uint64 `json:"bytes"`
+}
+
+func statusCommand(s *settings) *cobra.Command {
+	l := new(listing)
+	cmd := &cobra.Command{
+		Use: "status", Short: "Show what is recorded and how far it has come", Args: noArgs,
+		Long: `Show whether a recorder runs, how far the database is in the log, and for each host the account of what
+its samplers numbered: stored, in quarantine, missing. The three add up to what was numbered.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return s.reading(cmd, func(db *query.DB) error {
+				st, err := s.status(cmd.Context(), db)
+				if err != nil {
+					return err
+				}
+				if l.json {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(st)
+				}
+				return printStatus(cmd, st)
+			})
+		},
+	}
+	l.registerJSON(cmd)
+	return cmd
+}
+
+func (s *settings) status(ctx context.Context, db *query.DB) (*status, error) {
+	st := &status{Data: s.data, Database: s.db}
+	st.Recorder, _ = embeddednats.Owner(s.data)
+	if info, err := os.Stat(s.db); err == nil {
+		st.SizeBytes = info.Size()
+	}
+	checkpoints, err := db.Checkpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range checkpoints {
+		st.Streams = append(st.Streams, streamStatus{Checkpoint: c})
+	}
+	if st.Recorder != 0 || s.server != "" {
+		s.streamEnds(ctx, st)
+	}
+	st.Hosts, err = db.Hosts(ctx)
+	return st, err
+}
+
+// streamEnds adds where the streams end. A log that does not answer leaves that unknown.
+func (s *settings) streamEnds(ctx context.Context, st *status) {
+	nc, err := s.connect()
+	if err != nil {
+		return
+	}
+	defer nc.Close()
+	js, err := jetStream(ctx, nc, schema.Policy{}, false)
+	if err != nil {
+		return
+	}
+	for i := range st.Streams {
+		if stream, err := js.Stream(ctx, st.Streams[i].Stream); err == nil {
+			state := stream.CachedInfo().State
+			st.Streams[i].Last, st.Streams[i].Bytes = &state.LastSeq, &state.Bytes
+		}
+	}
+}
+
+func printStatus(cmd *cobra.Command, st *status) error {
+	out := cmd.OutOrStdout()
+	if st.Recorder != 0 {
+		fmt.Fprintf(out, "A recorder runs on %s, process %d.\n", st.Data, st.Recorder)
+	} else {
+		fmt.Fprintf(out, "No recorder runs on %s.\n", st.Data)
+	}
+	fmt.Fprintf(out, "Database %s, %.1f MiB\n\n", st.Database, float64(st.SizeBytes)/(1<<20))
+	t := newTable(out, "STREAM\tFOLDED\tOF\tLAG\tLAST MESSAGE\tLOG MiB")
+	for _, s := range st.Streams {
+		last, lag, size, when := "?", "?", "?", "-"
+		if s.Last != nil {
+			last, lag = fmt.Sprint(*s.Last), fmt.Sprint(max(0, int64(*s.Last)-s.Seq))
+			size = fmt.Sprintf("%.1f", float64(*s.Bytes)/(1<<20))
+		}
+		if s.Time > 0 {
+			when = clock(s.Time)
+		}
+		t.row("%s\t%d\t%s\t%s\t%s\t%s", s.Stream, s.Seq, last, lag, when, size)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out)
+	t = newTable(out, "HOST\tNUMBERED\tSTORED\tQUARANTINED\tMISSING\tDUPLICATES\tLAST SEEN\tSNAPSHOTS")
+	for _, h := range st.Hosts {
+		t.row("%s\t%d\t%d\t%d\t%d\t%d\t%s ago\t%d", h.Host, h.Numbered, h.Stored, h.Quarantined, h.Missing, h.Duplicates,
+			time.Since(time.Unix(0, int64(h.LastTime*1e9))).Round(time.Second), h.Snapshots)
+	}
+	return t.flush()
+}

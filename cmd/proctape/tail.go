@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
+	"github.com/proctape/proctape/schema"
+)
+
+func tailCommand(s *settings) *cobra.Command {
+	var since, host string
+	cmd := &cobra.Command{
+		Use: "tail [snapshots|events]", Short: "Follow snapshots or events as they happen",
+		Long: `Print snapshots, or events, as JSON, one object a line, as they happen; with --since, first those of that
+time from the log. Any number of readers can follow at once; none delays another.`,
+		Example: `  proctape tail events
+  proctape tail snapshots --since -10m | jq -c '[.timestamp, .load_avg_1]'`,
+		ValidArgs: []string{"snapshots", "events"},
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 || len(args) == 1 && args[0] != "snapshots" && args[0] != "events" {
+				return hinted(misuse("cannot follow %q", args), "follow snapshots or events")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			live := query.Live{Stream: schema.StreamSnapshots, Host: host}
+			if len(args) == 1 && args[0] == "events" {
+				live.Stream = schema.StreamEvents
+			}
+			if since != "" {
+				var err error
+				if live.Since, err = parseTime(since, time.Now()); err != nil {
+					return err
+				}
+			}
+			if host != "" && !schema.ValidHost(host) {
+				return misuse("--host %q cannot be a host's name", host)
+			}
+			return tail(cmd, s, live)
+		},
+	}
+	cmd.Flags().StringVar(&since, "since", "", "begin at this `time`")
+	cmd.Flags().StringVar(&host, "host", "", "of this `host` only")
+	return cmd
+}
+
+func tail(cmd *cobra.Command, s *settings, live query.Live) error {
+	nc, err := s.connect()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetStream(cmd.Context(), nc, schema.Policy{}, false)
+	if err != nil {
+		return err
+	}
+	enc := json.NewEncoder(cmd.OutOrStdout())
+	enc.SetEscapeHTML(false)
+	return query.Follow(cmd.Context(), js, live, func(m *schema.Message) error {
+		if m.Snapshot != nil {
+			return enc.Encode(query.FromMessage(m))
+		}
+		for _, e := range query.EventsFromMessage(m) {
+			if err := enc.Encode(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(subject string, err error) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: a message on %s was passed over: %s\n", term.Safe(subject), term.Safe(err.Error()))
+	})
+}

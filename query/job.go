@@ -1,0 +1,134 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// ErrNoJob is returned for a job of which nothing was ever recorded.
+var ErrNoJob = errors.New("no such job")
+
+// Job is one line of the list of jobs.
+type Job struct {
+	JobID      string   `json:"job_id"`
+	Status     *string  `json:"status"`
+	FirstSeen  *float64 `json:"first_seen"` // Unix seconds
+	LastSeen   *float64 `json:"last_seen"`
+	PeakRSS    *float64 `json:"peak_rss_mb"`
+	MaxCPU     *float64 `json:"max_cpu_pct"` // of the busiest process
+	CPUSeconds float64  `json:"total_cpu_seconds"`
+	PIDs       int64    `json:"unique_pid_count"`
+	Spawns     int64    `json:"process_spawn_count"`
+	Exits      int64    `json:"process_exit_count"`
+	Signals    int64    `json:"signal_count"` // signal and kill events
+	OOMs       int64    `json:"oom_count"`
+	ExitCode   *int64   `json:"exit_code"`
+	Command    *string  `json:"command"`
+}
+
+const jobColumns = `job_id, status, nullif(min(coalesce(first_seen, 9e99), coalesce(first_event, 9e99)), 9e99),
+	nullif(max(coalesce(last_seen, 0), coalesce(last_event, 0)), 0), peak_rss_kib/1024.0, max_cpu_permille/10.0,
+	cpu_ms/1000.0, unique_pids, spawns, exits, signals, ooms, exit_code, command`
+
+func scanJob(r *sql.Rows, j *Job) error {
+	return r.Scan(&j.JobID, &j.Status, &j.FirstSeen, &j.LastSeen, &j.PeakRSS, &j.MaxCPU, &j.CPUSeconds, &j.PIDs, &j.Spawns,
+		&j.Exits, &j.Signals, &j.OOMs, &j.ExitCode, &j.Command)
+}
+
+// Jobs lists the jobs that were seen since a time, the one last seen last.
+func (d *DB) Jobs(ctx context.Context, r Range) ([]Job, error) {
+	query := `SELECT ` + jobColumns + ` FROM jobs WHERE max(coalesce(last_seen, 0), coalesce(last_event, 0)) >= ?
+		ORDER BY max(coalesce(last_seen, 0), coalesce(last_event, 0)) DESC, job_id`
+	args := []any{r.Since}
+	if r.Limit > 0 {
+		query, args = query+` LIMIT ?`, append(args, r.Limit)
+	}
+	jobs, err := collect(ctx, d, query, args, scanJob)
+	if err != nil {
+		return nil, fmt.Errorf("read jobs: %w", err)
+	}
+	for i, j := 0, len(jobs)-1; i < j; i, j = i+1, j-1 {
+		jobs[i], jobs[j] = jobs[j], jobs[i]
+	}
+	return jobs, nil
+}
+
+// Profile is what a job used.
+type Profile struct {
+	JobID        string             `json:"job_id"`
+	PeakRSS      float64            `json:"peak_rss_mb"`         // of the largest process, over all samples
+	CPUSeconds   float64            `json:"total_cpu_seconds"`   // of all its processes
+	Spawns       int64              `json:"process_spawn_count"` // spawn events
+	PIDs         int64              `json:"unique_pid_count"`    // pids seen in samples
+	Hotspots     map[string]float64 `json:"syscall_hotspots"`    // sum of the time percentages over all samples
+	Sheets       map[int64]Sheet    `json:"sheet_metrics"`
+	MaxCPU       float64            `json:"max_cpu_pct"`
+	FirstSeen    *float64           `json:"first_seen"`
+	LastSeen     *float64           `json:"last_seen"`
+	Status       *string            `json:"status"`
+	ExitCode     *int64             `json:"exit_code"`
+	Exits        int64              `json:"process_exit_count"`
+	hotspotOrder []string           // by first appearance
+}
+
+// Sheet is what one step of a job used.
+type Sheet struct {
+	PeakRSS    float64 `json:"peak_rss_mb"`
+	MaxCPU     float64 `json:"max_cpu_pct"`
+	CPUSeconds float64 `json:"total_cpu_seconds"`
+}
+
+// Profile returns what a job used. A job of which nothing was recorded is [ErrNoJob].
+func (d *DB) Profile(ctx context.Context, job string) (*Profile, error) {
+	jobs, err := collect(ctx, d, `SELECT `+jobColumns+` FROM jobs WHERE job_id = ?`, []any{job}, scanJob)
+	if err == nil && len(jobs) == 0 {
+		err = ErrNoJob
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read job %q: %w", job, err)
+	}
+	j := jobs[0]
+	p := &Profile{JobID: job, CPUSeconds: j.CPUSeconds, Spawns: j.Spawns, PIDs: j.PIDs, Exits: j.Exits, FirstSeen: j.FirstSeen,
+		LastSeen: j.LastSeen, Status: j.Status, ExitCode: j.ExitCode, Hotspots: map[string]float64{}, Sheets: map[int64]Sheet{}}
+	if j.PeakRSS != nil {
+		p.PeakRSS = *j.PeakRSS
+	}
+	if j.MaxCPU != nil {
+		p.MaxCPU = *j.MaxCPU
+	}
+	if err := errors.Join(d.hotspots(ctx, p), d.sheets(ctx, p)); err != nil {
+		return nil, fmt.Errorf("read job %q: %w", job, err)
+	}
+	return p, nil
+}
+
+func (d *DB) hotspots(ctx context.Context, p *Profile) error {
+	return d.each(ctx, `SELECT name, time_pct_x100/100.0 FROM job_syscalls WHERE job_id = ? ORDER BY rank`, []any{p.JobID},
+		func(r *sql.Rows) error {
+			var name string
+			var pct float64
+			if err := r.Scan(&name, &pct); err != nil {
+				return err
+			}
+			p.Hotspots[name] = pct
+			p.hotspotOrder = append(p.hotspotOrder, name)
+			return nil
+		})
+}
+
+// sheets reads the steps that have samples: one that was only announced has used nothing.
+func (d *DB) sheets(ctx context.Context, p *Profile) error {
+	return d.each(ctx, `SELECT sheet_num, coalesce(peak_rss_kib,0)/1024.0, coalesce(max_cpu_permille,0)/10.0, cpu_ms/1000.0
+		FROM job_sheets WHERE job_id = ? AND (peak_rss_kib IS NOT NULL OR max_cpu_permille IS NOT NULL)`, []any{p.JobID},
+		func(r *sql.Rows) error {
+			var n int64
+			var s Sheet
+			if err := r.Scan(&n, &s.PeakRSS, &s.MaxCPU, &s.CPUSeconds); err != nil {
+				return err
+			}
+			p.Sheets[n] = s
+			return nil
+		})
+}

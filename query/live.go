@@ -1,0 +1,69 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// Live picks what a subscription delivers.
+type Live struct {
+	Stream string    // schema.StreamSnapshots or schema.StreamEvents
+	Since  time.Time // from when on; zero for only what comes from now on
+	Host   string    // empty for all
+}
+
+// Follow calls handle for every message of a stream, first those since a time and then each as it comes, without a
+// gap or a double in between, until ctx ends or handle fails. Each call has a reader of its own on the server, which
+// waits for it: a slow one delays nobody else, and loses only what the log itself trims. A message that cannot be
+// read is passed to skipped, with the reason.
+func Follow(ctx context.Context, js jetstream.JetStream, live Live, handle func(*schema.Message) error, skipped func(subject string, err error)) error {
+	consumer, err := js.OrderedConsumer(ctx, live.Stream, live.config())
+	if err != nil {
+		return fmt.Errorf("follow %s: %w", live.Stream, err)
+	}
+	// Few bytes ahead: what a reader has not taken yet, the log keeps better than it does.
+	messages, err := consumer.Messages(jetstream.PullMaxBytes(16<<20), jetstream.PullExpiry(5*time.Second))
+	if err != nil {
+		return fmt.Errorf("follow %s: %w", live.Stream, err)
+	}
+	defer messages.Stop()
+	for {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, jetstream.ErrNoHeartbeat): // the server is away; the consumer comes back with it
+			continue
+		case err != nil:
+			return fmt.Errorf("follow %s: %w", live.Stream, err)
+		}
+		m, err := schema.Decode(msg.Headers().Get(schema.HeaderType), msg.Headers().Get(schema.HeaderEncoding), msg.Data())
+		if err != nil {
+			skipped(msg.Subject(), err)
+			continue
+		}
+		if err := handle(m); err != nil {
+			return err
+		}
+	}
+}
+
+func (l Live) config() jetstream.OrderedConsumerConfig {
+	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy}
+	if !l.Since.IsZero() {
+		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &l.Since
+	}
+	if l.Host != "" {
+		cfg.FilterSubjects = []string{schema.SubjectPrefix + l.Host + ".>"}
+		if l.Stream == schema.StreamSnapshots {
+			cfg.FilterSubjects = []string{schema.Subject(l.Host, schema.KindSnapshot)}
+		}
+	}
+	return cfg
+}

@@ -1,0 +1,103 @@
+// Package query answers questions about what was recorded: a database or the log goes in, plain values come out.
+//
+// It only reads. Every read is one statement or a few short ones, so that no reader holds a transaction long enough
+// to keep the writer's log from being reset.
+package query
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// ErrNoDatabase is returned by Open when there is no database at the path.
+var ErrNoDatabase = errors.New("no such database")
+
+// DB is a database opened for reading. Any number of goroutines may use it. Close it.
+type DB struct {
+	db   *sql.DB
+	path string
+}
+
+// Open opens the database at path read-only. A missing file is [ErrNoDatabase]; a file that is no database of
+// ours is an error that says so.
+func Open(ctx context.Context, path string) (*DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s", ErrNoDatabase, path)
+	} else if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	db, err := sql.Open("sqlite", schema.ReaderDSN(path))
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(4)
+	d := &DB{db: db, path: path}
+	if err := d.check(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
+	}
+	return d, nil
+}
+
+// check refuses what is no database, or none of ours.
+func (d *DB) check(ctx context.Context) error {
+	var tables int
+	err := d.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('snapshots', 'process_metrics', 'checkpoints')`).Scan(&tables)
+	if err != nil {
+		return err
+	}
+	if tables != 3 {
+		return errors.New("it holds no recording")
+	}
+	return nil
+}
+
+// Path is the file that is read.
+func (d *DB) Path() string { return d.path }
+
+// Close closes the database.
+func (d *DB) Close() error { return d.db.Close() }
+
+// each runs a query and passes every row to scan.
+func (d *DB) each(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) error {
+	rows, err := d.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// collect runs a query of which every row becomes a value.
+func collect[T any](ctx context.Context, d *DB, query string, args []any, scan func(*sql.Rows, *T) error) ([]T, error) {
+	out := []T{}
+	err := d.each(ctx, query, args, func(r *sql.Rows) error {
+		var v T
+		if err := scan(r, &v); err != nil {
+			return err
+		}
+		out = append(out, v)
+		return nil
+	})
+	return out, err
+}
+
+// opt is a column that may be NULL as a value that may be unknown.
+func opt[T any](v sql.Null[T]) schema.Opt[T] { return schema.Opt[T]{V: v.V, Known: v.Valid} }
