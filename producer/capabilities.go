@@ -3,6 +3,7 @@ package producer
 import (
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/producer/scrub"
@@ -66,7 +67,14 @@ func capabilityNames(caps []Capability) []string {
 	return names
 }
 
-// validText is s as far as it can be stored.
-func validText(s string) string {
-	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD")
+// validText is s as far as it can be stored in limit bytes.
+func validText(s string, limit int) string {
+	s = strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD")
+	if len(s) <= limit {
+		return s
+	}
+	for !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
 }

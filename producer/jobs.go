@@ -64,7 +64,7 @@ func (a *attribution) resolve(p *procfs.Process, byPID map[int]*procfs.Process, 
 // that could not be stored is none.
 func fromEnvironment(env map[string]string) (o owner, named bool) {
 	job := env[EnvJob]
-	if job == "" || len(job) > schema.MaxName {
+	if job == "" || job != validText(job, schema.MaxName) {
 		return owner{}, false
 	}
 	o.job = job

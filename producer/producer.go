@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -48,8 +50,13 @@ func (c Config) validate() error {
 	if c.Interval < 100*time.Millisecond {
 		return fmt.Errorf("interval %s: want at least 100ms", c.Interval)
 	}
-	_, err := scrub.ParseMode(string(c.Argv))
-	return err
+	if c.MaxQueue < 0 {
+		return fmt.Errorf("max queue %d: want at least 0 bytes", c.MaxQueue)
+	}
+	if _, err := scrub.ParseMode(string(c.Argv)); err != nil {
+		return fmt.Errorf("argv: %w", err)
+	}
+	return nil
 }
 
 // Watcher sees processes start and end. Observe is called after each sample with all processes of the host.
@@ -86,6 +93,10 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 		return nil, err
 	}
 	caps := Probe(fs, cfg.Argv)
+	// What the probe knows of a process the sampler would not read again, and the probe read no environments.
+	if err := fs.Close(); err != nil {
+		return nil, fmt.Errorf("forget the probe: %w", err)
+	}
 	return &Producer{
 		cfg: cfg, fs: fs, publisher: pub, capabilities: caps, watcher: lifecycle.NewDiff(),
 		sampler: sampler{
@@ -140,9 +151,7 @@ func (p *Producer) sampleUntil(ctx context.Context) {
 
 // tick takes one sample and offers it, and the events it shows, to the publisher.
 func (p *Producer) tick() error {
-	// The number of the period, not of the sample: one that is missed leaves a hole.
-	number := uint64((time.Since(p.sampler.started)+p.cfg.Interval/2)/p.cfg.Interval) + 1
-	l, err := p.sampler.sample(number)
+	l, err := p.sampler.sample(tickNumber(time.Since(p.sampler.started), p.cfg.Interval))
 	if err != nil {
 		return err
 	}
@@ -153,6 +162,12 @@ func (p *Producer) tick() error {
 		}),
 		p.offerEvents(l.wall, l.boot, occurred),
 	)
+}
+
+// tickNumber is the number of the period, not of the sample: one that is missed leaves a hole. A sample that begins
+// late, because the one before took long, still belongs to the period it begins in: a ticker never fires early.
+func tickNumber(elapsed, interval time.Duration) uint64 {
+	return uint64(elapsed/interval) + 1
 }
 
 // offerEvents publishes the events of each kind together, in messages of at most [schema.MaxEvents].
@@ -173,7 +188,7 @@ func (p *Producer) offerEvents(wall, boot int64, occurred []lifecycle.Occurrence
 			flush(o.Kind)
 		}
 	}
-	for _, kind := range []schema.Kind{schema.KindSpawn, schema.KindExit} {
+	for _, kind := range slices.Sorted(maps.Keys(batches)) {
 		flush(kind)
 	}
 	return errors.Join(errs...)

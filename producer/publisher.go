@@ -45,6 +45,8 @@ type Publisher struct {
 	queue    []queued
 	size     int // bytes in queue
 	inFlight int // the first messages of queue, which are being published
+	window   int // how many may be published before their acknowledgements are awaited
+	failing  bool
 	next     map[schema.Kind]uint64
 	produced uint64
 	dropped  map[string]uint64
@@ -72,10 +74,13 @@ const (
 	dropTooLarge  = "message too large"
 )
 
-// publishWindow is how many messages are published before their acknowledgements are awaited.
+// publishWindow is how many messages are published before their acknowledgements are awaited, as long as all goes
+// well. After a failure one goes ahead alone: were many sent to a stream that is just coming back, it could refuse
+// the first and take the others.
 const publishWindow = 256
 
-// NewPublisher returns a publisher to the server behind nc. Run publishes.
+// NewPublisher returns a publisher to the server behind nc. Run publishes. nc must not buffer while it reconnects
+// (nats.ReconnectBufSize(-1)): what is buffered overtakes what was lost with the old connection.
 func NewPublisher(nc *nats.Conn, cfg PublisherConfig) (*Publisher, error) {
 	cfg.MaxQueue = cmp.Or(cfg.MaxQueue, 64<<20)
 	cfg.Drain = cmp.Or(cfg.Drain, 5*time.Second)
@@ -85,7 +90,7 @@ func NewPublisher(nc *nats.Conn, cfg PublisherConfig) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Publisher{js: js, cfg: cfg, next: map[schema.Kind]uint64{}, dropped: map[string]uint64{},
+	return &Publisher{js: js, cfg: cfg, window: 1, next: map[schema.Kind]uint64{}, dropped: map[string]uint64{},
 		wake: make(chan struct{}, 1)}, nil
 }
 
@@ -174,12 +179,15 @@ func (p *Publisher) drop(i int, reason string) {
 // Run publishes until ctx ends, and then for as long as Drain what still waits. It returns an error if
 // something was left.
 func (p *Publisher) Run(ctx context.Context) error {
-	p.publish(ctx)
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Drain)
+	flushing, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	for p.Stats().Waiting > 0 && drain.Err() == nil {
-		if !p.flush(drain) {
-			pause(drain, 100*time.Millisecond)
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(p.cfg.Drain, cancel) })
+	defer stop()
+
+	p.publish(ctx, flushing)
+	for p.Stats().Waiting > 0 && flushing.Err() == nil {
+		if !p.flush(flushing) {
+			pause(flushing, 100*time.Millisecond)
 		}
 	}
 	if n := p.Stats().Waiting; n > 0 {
@@ -188,8 +196,9 @@ func (p *Publisher) Run(ctx context.Context) error {
 	return nil
 }
 
-// publish flushes the queue whenever it grows. While the log is away it tries again, ever more rarely.
-func (p *Publisher) publish(ctx context.Context) {
+// publish flushes the queue whenever it grows, until ctx ends; a flush under way then goes on until flushing ends.
+// While the log is away it tries again, ever more rarely.
+func (p *Publisher) publish(ctx, flushing context.Context) {
 	const first, last = 100 * time.Millisecond, 5 * time.Second
 	wait := first
 	for {
@@ -200,7 +209,7 @@ func (p *Publisher) publish(ctx context.Context) {
 				return
 			case <-p.wake:
 			}
-		case p.flush(ctx):
+		case p.flush(flushing):
 			wait = first
 		default:
 			pause(ctx, wait/2+rand.N(wait))
@@ -220,7 +229,7 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // flush publishes the head of the queue and waits for every answer. Messages without one stay where they are, and
-// are published again under the same ids. It reports whether all were acknowledged.
+// are published again under the same ids. It reports whether none has to be.
 func (p *Publisher) flush(ctx context.Context) bool {
 	batch := p.take()
 	futures := make([]jetstream.PubAckFuture, len(batch))
@@ -228,7 +237,9 @@ func (p *Publisher) flush(ctx context.Context) bool {
 	for i, q := range batch {
 		// The client stamps what it sends; a copy keeps the queued message as it is for the next try.
 		msg := &nats.Msg{Subject: q.msg.Subject, Header: q.msg.Header, Data: q.msg.Data}
-		if futures[i], errs[i] = p.js.PublishMsgAsync(msg, jetstream.WithStallWait(10*time.Second)); errs[i] != nil {
+		// The client's own second attempts would be overtaken.
+		futures[i], errs[i] = p.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0), jetstream.WithStallWait(10*time.Second))
+		if errs[i] != nil && !tooLarge(errs[i]) {
 			break // no connection, say: what follows must not overtake
 		}
 	}
@@ -249,10 +260,15 @@ func (p *Publisher) flush(ctx context.Context) bool {
 
 var errNotSent = errors.New("not sent")
 
+// tooLarge reports whether the server, or the stream, will never take the message.
+func tooLarge(err error) bool {
+	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum)
+}
+
 func (p *Publisher) take() []queued {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.inFlight = min(len(p.queue), publishWindow)
+	p.inFlight = min(len(p.queue), p.window)
 	return slices.Clone(p.queue[:p.inFlight])
 }
 
@@ -263,14 +279,14 @@ func (p *Publisher) settle(errs []error) (all bool) {
 	p.inFlight = 0
 	all = true
 	kept := p.queue[:0]
-	var tooLarge []queued
+	var refused []queued
 	for i, q := range p.queue {
 		switch {
 		case i < len(errs) && errs[i] == nil:
 			p.stats.Acked += q.count
 			p.size -= len(q.msg.Data)
-		case i < len(errs) && errors.Is(errs[i], nats.ErrMaxPayload):
-			tooLarge = append(tooLarge, q)
+		case i < len(errs) && tooLarge(errs[i]):
+			refused = append(refused, q)
 		default:
 			all = all && i >= len(errs)
 			kept = append(kept, q)
@@ -278,20 +294,30 @@ func (p *Publisher) settle(errs []error) (all bool) {
 	}
 	clear(p.queue[len(kept):])
 	p.queue = kept
-	for _, q := range tooLarge {
+	for _, q := range refused {
 		p.queue = slices.Insert(p.queue, 0, q)
 		p.drop(0, dropTooLarge)
 	}
-	if !all {
-		p.report(errs)
+	p.window = 1
+	if all {
+		p.window = publishWindow
 	}
+	p.report(all, errs)
 	return all
 }
 
-// report logs why publishing fails, once for each spell of failures.
-func (p *Publisher) report(errs []error) {
+// report logs why publishing fails, once for each spell of failures, and its end.
+func (p *Publisher) report(all bool, errs []error) {
+	if all && p.failing {
+		p.failing = false
+		p.cfg.Log.Info("the log takes messages again", "waiting", len(p.queue))
+	}
+	if all || p.failing {
+		return
+	}
 	for _, err := range errs {
-		if err != nil && !errors.Is(err, errNotSent) && !errors.Is(err, context.Canceled) {
+		if err != nil && !tooLarge(err) && !errors.Is(err, errNotSent) && !errors.Is(err, context.Canceled) {
+			p.failing = true
 			p.cfg.Log.Warn("the log does not take messages, they wait", "waiting", len(p.queue), "err", err)
 			return
 		}

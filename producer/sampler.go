@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -98,7 +97,7 @@ func (s *sampler) processes(scan []procfs.Process) []schema.Process {
 			Threads: p.Threads, OpenFDs: known64(p.FDsKnown, uint64(p.OpenFDs)), UID: known64(p.UIDKnown, uint64(p.UID)),
 			Command: command, JobID: owners[p.PID].owner.job, Sheet: owners[p.PID].owner.sheet,
 			ReadKiB: known64(p.IOKnown, p.ReadBytes/1024), WriteKiB: known64(p.IOKnown, p.WriteBytes/1024),
-			Cgroup: validText(p.Cgroup),
+			Cgroup: validText(p.Cgroup, schema.MaxCommand),
 		})
 	}
 	s.past = remembered
@@ -108,11 +107,15 @@ func (s *sampler) processes(scan []procfs.Process) []schema.Process {
 // command renders the command line, unless it is the one that was rendered before: scans share the slices of
 // what has not changed.
 func (s *sampler) command(p *procfs.Process, before past) string {
-	if before.command != "" && before.comm == p.Comm && len(before.args) == len(p.Args) &&
-		unsafe.SliceData(before.args) == unsafe.SliceData(p.Args) {
+	if before.command != "" && before.comm == p.Comm && sameSlice(before.args, p.Args) {
 		return before.command
 	}
 	return s.scrubber.Command(p.Comm, p.Args)
+}
+
+// sameSlice reports whether a and b are the same memory, or both empty.
+func sameSlice(a, b []string) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // cpuPermille is the CPU used between two readings of a process, in thousandths of one core. A process seen for

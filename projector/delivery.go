@@ -3,8 +3,6 @@ package projector
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,7 +22,10 @@ type delivery struct {
 	host   string          // of the subject; empty when it is none of ours
 	msg    *schema.Message // nil when poison says why not
 	poison *poison
-	ack    func() error // acknowledges this message and all before it; nil when nobody waits for that
+	// firstOfInstance is set by admit: nothing of this producer came before.
+	firstOfInstance bool
+
+	ack func() error // acknowledges this message and all before it; nil when nobody waits for that
 }
 
 // poison says why a message cannot be folded, however often it is tried.
@@ -74,33 +75,4 @@ func (d *delivery) safeDecode() (m *schema.Message, err error) {
 		}
 	}()
 	return schema.Decode(d.header.Get(schema.HeaderType), d.header.Get(schema.HeaderEncoding), d.payload)
-}
-
-// claim is what a message's id says of it when nothing else can be read: whose it is and which numbers it holds.
-type claim struct {
-	instance string
-	kind     string
-	span     span
-}
-
-// parseClaim reads the id and count from the headers.
-func (d *delivery) parseClaim() (claim, bool) {
-	parts := strings.SplitN(d.header.Get(nats.MsgIdHdr), ".", 2)
-	if len(parts) != 2 {
-		return claim{}, false
-	}
-	var instance schema.Instance
-	i := strings.LastIndexByte(parts[1], '.')
-	if i < 0 || instance.UnmarshalText([]byte(parts[0])) != nil {
-		return claim{}, false
-	}
-	first, err := strconv.ParseUint(parts[1][i+1:], 10, 62)
-	if err != nil || first == 0 || len(parts[1][:i]) > schema.MaxName {
-		return claim{}, false
-	}
-	count, err := strconv.ParseUint(d.header.Get(schema.HeaderItems), 10, 62)
-	if err != nil || count == 0 || count > schema.MaxEvents {
-		count = 1
-	}
-	return claim{instance.String(), parts[1][:i], span{first, first + count - 1}}, true
 }

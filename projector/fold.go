@@ -2,8 +2,6 @@ package projector
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -48,6 +46,10 @@ type Stats struct {
 	Commits     uint64
 }
 
+// errRewound says that a message came whose sequence was folded before. It may have been delivered again; it may be
+// another one under the same sequence, of a stream that lost its end. Finding the place in the stream anew tells.
+var errRewound = errors.New("the stream went back")
+
 // position is how far a stream has been folded.
 type position struct {
 	stream  string
@@ -72,7 +74,7 @@ func newFold(db *store) *fold {
 func (f *fold) apply(d *delivery) error {
 	pos := f.positions[d.stream]
 	if d.seq <= pos.seq {
-		return nil // delivered again
+		return errRewound
 	}
 	if err := f.advance(pos, d); err != nil {
 		return err
@@ -110,10 +112,11 @@ func (f *fold) advance(pos *position, d *delivery) error {
 	if from == 0 {
 		reason = "trimmed before this database began"
 	}
-	return f.gap(pos, gap{
+	_, err := f.gap(pos, gap{
 		reason: reason, count: schema.Some(int64(jumped)), from: fromTime, to: pos.stored,
 		details: fmt.Sprintf("messages %d to %d of the stream are not there", from+1, d.seq-1),
 	})
+	return err
 }
 
 // admit judges a message by its producer's numbers. It reports whether the message is to be folded.
@@ -137,9 +140,10 @@ func (f *fold) admit(pos *position, d *delivery) (bool, error) {
 		return false, f.quarantine(pos, d, &poison{reasonOverlap,
 			fmt.Errorf("numbers %d to %d were partly taken, the next is %d", s.first, s.last, l.next)})
 	}
-	if err := f.settle(pos, d, l, s, a); err != nil {
+	if err := errors.Join(f.settle(pos, d, l, s, a), f.release(d)); err != nil {
 		return false, err
 	}
+	d.firstOfInstance = l.stored == 0 && l.quarantined == 0
 	l.stored += s.count()
 	l.note(d.msg)
 	return true, nil
@@ -153,56 +157,13 @@ func (f *fold) settle(pos *position, d *delivery, l *ledger, s span, a admission
 		}
 	}
 	if a.filled != nil {
-		if err := f.fillHole(pos, l, s, a); err != nil {
+		if err := f.fillHole(pos, d, l, s, a); err != nil {
 			return err
 		}
 	}
 	l.advance(s.last)
 	return nil
 }
-
-// quarantine puts a message aside with its bytes. What its id says of its numbers is booked, so that it is not
-// counted as missing too.
-func (f *fold) quarantine(pos *position, d *delivery, p *poison) error {
-	f.stats.Quarantined++
-	if c, ok := d.parseClaim(); ok && d.host != "" && p.reason != reasonOverlap {
-		hostID, err := f.host(d.host)
-		if err != nil {
-			return err
-		}
-		l, err := f.ledger(ledgerKey{hostID, c.instance, c.kind})
-		if err != nil {
-			return err
-		}
-		switch a := l.judge(c.span); a.verdict {
-		case duplicate:
-			l.duplicates += c.span.count()
-		case fresh:
-			if err := f.settle(pos, d, l, c.span, a); err != nil {
-				return err
-			}
-			l.quarantined += c.span.count()
-		}
-	}
-	sum := sha256.Sum256(d.payload)
-	headers, err := json.Marshal(d.header)
-	if err != nil {
-		return err
-	}
-	payload := any(d.payload)
-	if len(d.payload) > maxQuarantined {
-		payload = nil
-	}
-	_, err = f.db.exec(`INSERT INTO quarantine(stream, epoch, seq, timestamp, subject, host, message_id, reason, error,
-		size, sha256, headers, payload) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-		pos.stream, pos.epoch, pos.seq, schema.Timestamp(pos.stored), d.subject, nullText(d.host),
-		nullText(d.header.Get("Nats-Msg-Id")), p.reason, p.err.Error(), len(d.payload), hex.EncodeToString(sum[:]),
-		string(headers), payload)
-	return err
-}
-
-// maxQuarantined is the most of a message's bytes that quarantine keeps.
-const maxQuarantined = 64 << 10
 
 // flush writes what the batch has gathered: rows, then lines, then how far both have come. The caller commits.
 func (f *fold) flush() error {

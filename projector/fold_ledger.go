@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/proctape/proctape/projector/ndjson"
 	"github.com/proctape/proctape/schema"
@@ -29,8 +30,6 @@ type ledger struct {
 	firstTime   int64  // Unix ns
 	lastTime    int64
 	lastBoot    int64
-	lastTick    uint64
-	interval    int64
 	dirty       bool
 }
 
@@ -43,9 +42,6 @@ func (l *ledger) note(m *schema.Message) {
 		return
 	}
 	l.lastTime, l.lastBoot = m.Wall, m.Boot
-	if m.Snapshot != nil {
-		l.lastTick, l.interval = m.Snapshot.Tick, m.Snapshot.Interval
-	}
 	if len(m.Dropped) > 0 {
 		drops := make(map[string]uint64, len(m.Dropped))
 		for _, d := range m.Dropped {
@@ -73,19 +69,19 @@ func (f *fold) ledger(key ledgerKey) (*ledger, error) {
 func (f *fold) loadLedger(key ledgerKey) (*ledger, error) {
 	l := &ledger{key: key, numbers: numbers{next: 1}, dropped: "{}"}
 	err := f.db.query(`SELECT boot_id, next_seq, stored, duplicates, quarantined, missing, dropped, first_ns, last_ns,
-		last_boot_ns, last_tick, interval_ns FROM producers WHERE host_id=? AND instance=? AND kind=?`,
+		last_boot_ns FROM producers WHERE host_id=? AND instance=? AND kind=?`,
 		func(r *sql.Rows) error {
 			return r.Scan(&l.bootID, &l.next, &l.stored, &l.duplicates, &l.quarantined, &l.missing, &l.dropped,
-				&l.firstTime, &l.lastTime, &l.lastBoot, &l.lastTick, &l.interval)
+				&l.firstTime, &l.lastTime, &l.lastBoot)
 		}, key.hostID, key.instance, key.kind)
 	if err != nil {
 		return nil, err
 	}
-	err = f.db.query(`SELECT stream, epoch, at_seq, n, first_seq, last_seq FROM gaps
+	err = f.db.query(`SELECT stream, epoch, at_seq, n, first_seq, last_seq, reason FROM gaps
 		WHERE instance=? AND kind=? AND host_id=? AND first_seq IS NOT NULL ORDER BY first_seq`,
 		func(r *sql.Rows) error {
 			var h hole
-			if err := r.Scan(&h.at.stream, &h.at.epoch, &h.at.seq, &h.at.n, &h.first, &h.last); err != nil {
+			if err := r.Scan(&h.at.stream, &h.at.epoch, &h.at.seq, &h.at.n, &h.first, &h.last, &h.reason); err != nil {
 				return err
 			}
 			l.holes = append(l.holes, h)
@@ -101,16 +97,14 @@ func (f *fold) flushLedgers() error {
 		}
 		l.dirty = false
 		if _, err := f.db.exec(`INSERT INTO producers(host_id, instance, kind, boot_id, next_seq, stored, duplicates,
-			quarantined, missing, dropped, first_ns, last_ns, last_boot_ns, last_tick, interval_ns)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+			quarantined, missing, dropped, first_ns, last_ns, last_boot_ns)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
 			ON CONFLICT(host_id, instance, kind) DO UPDATE SET boot_id=excluded.boot_id, next_seq=excluded.next_seq,
 			stored=excluded.stored, duplicates=excluded.duplicates, quarantined=excluded.quarantined,
 			missing=excluded.missing, dropped=excluded.dropped, first_ns=excluded.first_ns,
-			last_ns=excluded.last_ns, last_boot_ns=excluded.last_boot_ns, last_tick=excluded.last_tick,
-			interval_ns=excluded.interval_ns`,
+			last_ns=excluded.last_ns, last_boot_ns=excluded.last_boot_ns`,
 			l.key.hostID, l.key.instance, l.key.kind, l.bootID, int64(l.next), int64(l.stored), int64(l.duplicates),
-			int64(l.quarantined), int64(l.missing), l.dropped, l.firstTime, l.lastTime, l.lastBoot,
-			int64(l.lastTick), l.interval); err != nil {
+			int64(l.quarantined), int64(l.missing), l.dropped, l.firstTime, l.lastTime, l.lastBoot); err != nil {
 			return fmt.Errorf("store producer %s: %w", l.key.instance, err)
 		}
 	}
@@ -136,9 +130,9 @@ type gap struct {
 	details  string
 }
 
-// gap stores a hole in the story at the place where it was noticed.
-func (f *fold) gap(pos *position, g gap) error {
-	_, err := f.newGap(pos, g)
+// gap stores a hole in the story at the place where it was noticed, as a row and a line.
+func (f *fold) gap(pos *position, g gap) (gapKey, error) {
+	key, err := f.newGap(pos, g)
 	if err == nil && f.events != nil {
 		f.events.Append(func(b []byte) []byte {
 			return ndjson.AppendGap(b, ndjson.Gap{Timestamp: schema.Timestamp(pos.stored), Host: g.host, Stream: pos.stream,
@@ -146,7 +140,7 @@ func (f *fold) gap(pos *position, g gap) error {
 		})
 	}
 	f.stats.Gaps++
-	return err
+	return key, err
 }
 
 func (f *fold) newGap(pos *position, g gap) (gapKey, error) {
@@ -172,40 +166,94 @@ func (f *fold) newGap(pos *position, g gap) (gapKey, error) {
 	return key, nil
 }
 
+// The reasons for holes in a producer's numbers.
+const (
+	reasonMissing     = "missing"                 // they did not come
+	reasonBefore      = "before the log"          // the first that came has a higher number
+	reasonDropped     = "dropped by the producer" // which says so itself
+	reasonQuarantined = "quarantined"             // they came, and could not be read
+)
+
+// jumpReason says why numbers before a message were jumped over, as far as the message itself tells.
+func (l *ledger) jumpReason(m *schema.Message, s span) (reason, details string) {
+	if l.stored == 0 && l.quarantined == 0 {
+		return reasonBefore, fmt.Sprintf("the log begins after %s %d of this producer", l.key.kind, s.last)
+	}
+	details = fmt.Sprintf("%s %d to %d did not come", l.key.kind, s.first, s.last)
+	if m == nil {
+		return reasonMissing, details
+	}
+	if had, _ := dropSum(l.dropped); sumDrops(m.Dropped) >= had+s.count() {
+		return reasonDropped, details + ": " + describeDrops(m.Dropped)
+	}
+	return reasonMissing, details
+}
+
+// dropSum is the sum of the counts in a ledger's JSON object.
+func dropSum(dropped string) (sum uint64, err error) {
+	var drops map[string]uint64
+	err = json.Unmarshal([]byte(dropped), &drops)
+	for _, n := range drops {
+		sum += n
+	}
+	return sum, err
+}
+
+func sumDrops(drops []schema.Drop) (sum uint64) {
+	for _, d := range drops {
+		sum += d.Count
+	}
+	return sum
+}
+
+func describeDrops(drops []schema.Drop) string {
+	words := make([]string, len(drops))
+	for i, d := range drops {
+		words[i] = fmt.Sprintf("%s %d so far", d.Reason, d.Count)
+	}
+	return strings.Join(words, ", ")
+}
+
 // openHole books numbers that were jumped over.
 func (f *fold) openHole(pos *position, d *delivery, l *ledger, s span) error {
-	key := gapKey{pos.stream, pos.epoch, pos.seq, pos.n}
-	g := gap{reason: "missing", host: d.host, ledger: l, span: s, count: schema.Some(int64(s.count())),
-		from: l.lastTime, to: pos.stored, details: fmt.Sprintf("%s %d to %d did not come", l.key.kind, s.first, s.last)}
-	if l.stored == 0 && l.quarantined == 0 {
-		g.reason = "before the log"
-		g.details = fmt.Sprintf("the log begins after %s %d of this producer", l.key.kind, s.last)
-	}
-	if err := f.gap(pos, g); err != nil {
-		return err
-	}
+	reason, details := l.jumpReason(d.msg, s)
+	key, err := f.gap(pos, gap{reason: reason, host: d.host, ledger: l, span: s, count: schema.Some(int64(s.count())),
+		from: l.lastTime, to: pos.stored, details: details})
 	l.missing += s.count()
-	l.open(hole{s, key})
-	return nil
+	l.open(hole{s, reason, key})
+	return err
+}
+
+// quarantineHole books numbers that came and could not be read: a hole too, until they can be.
+func (f *fold) quarantineHole(pos *position, d *delivery, l *ledger, s span, p *poison) error {
+	key, err := f.gap(pos, gap{reason: reasonQuarantined, host: d.host, ledger: l, span: s, count: schema.Some(int64(s.count())),
+		from: l.lastTime, to: pos.stored, details: p.reason + ": " + p.err.Error()})
+	l.quarantined += s.count()
+	l.open(hole{s, reasonQuarantined, key})
+	return err
 }
 
 // fillHole takes numbers that came after all out of the hole they left. What remains of it stays a gap.
-func (f *fold) fillHole(pos *position, l *ledger, s span, a admission) error {
+func (f *fold) fillHole(pos *position, d *delivery, l *ledger, s span, a admission) error {
 	h := a.filled
 	if _, err := f.db.exec(`DELETE FROM gaps WHERE stream=? AND epoch=? AND at_seq=? AND n=?`,
 		h.at.stream, h.at.epoch, int64(h.at.seq), h.at.n); err != nil {
 		return fmt.Errorf("fill a gap: %w", err)
 	}
 	l.close(h.first)
-	l.missing -= s.count()
+	if h.reason == reasonQuarantined {
+		l.quarantined -= s.count()
+	} else {
+		l.missing -= s.count()
+	}
 	for _, rest := range a.rest {
-		key, err := f.newGap(pos, gap{reason: "missing", host: f.hostName(l.key.hostID), ledger: l, span: rest,
+		key, err := f.newGap(pos, gap{reason: h.reason, host: d.host, ledger: l, span: rest,
 			count: schema.Some(int64(rest.count())), to: pos.stored,
 			details: fmt.Sprintf("%s %d to %d did not come", l.key.kind, rest.first, rest.last)})
 		if err != nil {
 			return err
 		}
-		l.open(hole{rest, key})
+		l.open(hole{rest, h.reason, key})
 	}
 	return nil
 }
@@ -214,22 +262,12 @@ func (f *fold) fillHole(pos *position, l *ledger, s span, a admission) error {
 func (f *fold) applyGaps(pos *position, d *delivery) error {
 	for i := range d.msg.Gaps {
 		g := &d.msg.Gaps[i]
-		if err := f.gap(pos, gap{reason: g.Reason, host: d.msg.Host, count: g.Count, from: g.FromWall, to: g.ToWall,
+		if _, err := f.gap(pos, gap{reason: g.Reason, host: d.msg.Host, count: g.Count, from: g.FromWall, to: g.ToWall,
 			details: g.Details}); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// hostName is the name of a host that has been seen in this run.
-func (f *fold) hostName(id int64) string {
-	for name, have := range f.hosts {
-		if have == id {
-			return name
-		}
-	}
-	return ""
 }
 
 // nullTime is a time as SQL has it: NULL for none.

@@ -22,6 +22,14 @@ func (f *fold) applySnapshot(pos *position, d *delivery) error {
 	if err != nil {
 		return err
 	}
+	if r.newest.bootID != "" && !r.late(m) {
+		for _, g := range breaks(r.newest, sightOf(m), d.firstOfInstance) {
+			g.host = m.Host
+			if _, err := f.gap(pos, g); err != nil {
+				return err
+			}
+		}
+	}
 	id := pos.id(d.seq)
 	r.observe(m, id, func() int64 {
 		pos.process++
@@ -53,16 +61,16 @@ func (f *fold) insertSnapshot(id, hostID int64, m *schema.Message) error {
 	_, err := f.db.exec(`INSERT OR ROLLBACK INTO snapshots(id, timestamp, daemon_pid, system_memory_total_mb,
 		system_memory_available_mb, system_memory_used_mb, daemon_rss_mb, child_count, zombie_count, load_avg_1,
 		load_avg_5, load_avg_15, gpu_count, gpu_utilization_pct, gpu_memory_used_mb, gpu_temperature, pressure_level,
-		running_jobs, active_sheets, host_id, boot_id, boot_ns, instance, seq, interval_ns, cpus, partial, hidden_count,
+		running_jobs, active_sheets, host_id, boot_id, boot_ns, wall_ns, instance, seq, tick, interval_ns, cpus, partial, hidden_count,
 		conductor_uptime_seconds, zombie_pids, gpus, job_progress, pressure, capabilities)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		id, schema.Timestamp(m.Wall), s.DaemonPID, schema.MiB(int64(s.MemoryTotal)), schema.MiB(int64(s.MemoryAvail)),
 		schema.MiB(int64(s.MemoryTotal)-int64(s.MemoryAvail)), schema.MiB(int64(s.DaemonRSS)), len(s.Processes), len(zombies),
 		float64(s.Load[0])/100, float64(s.Load[1])/100, float64(s.Load[2])/100, len(s.GPUs),
 		gpuColumn(s.GPUs, func(g *schema.GPU) float64 { return float64(g.Utilization.Or(0)) / 10 }),
 		gpuColumn(s.GPUs, func(g *schema.GPU) float64 { return schema.MiB(g.MemoryUsed.Or(0)) }),
 		gpuColumn(s.GPUs, func(g *schema.GPU) float64 { return float64(g.Temperature.Or(0)) / 10 }),
-		s.PressureLevel, s.RunningJobs, s.ActiveSheets, hostID, m.BootID, m.Boot, m.Instance.String(), int64(m.Seq), s.Interval,
+		s.PressureLevel, s.RunningJobs, s.ActiveSheets, hostID, m.BootID, m.Boot, m.Wall, m.Instance.String(), int64(m.Seq), int64(s.Tick), s.Interval,
 		s.CPUs, s.Partial, s.Hidden, float64(s.Uptime)/1e9, string(ndjson.AppendInts(nil, zombies)),
 		string(ndjson.AppendGPUs(nil, s.GPUs)), string(ndjson.AppendJobProgress(nil, s.JobProgress)), pressure,
 		string(ndjson.AppendStrings(nil, s.Capabilities)))
@@ -140,15 +148,16 @@ func (f *fold) roster(hostID int64) (*roster, error) {
 
 // loadNewest reads which snapshot of a host is the newest. One that came late has a higher id and is older.
 func (f *fold) loadNewest(r *roster) error {
-	return f.db.query(`SELECT id, boot_id, boot_ns FROM snapshots WHERE host_id=? ORDER BY id DESC LIMIT 1000`,
+	return f.db.query(`SELECT id, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns FROM snapshots WHERE host_id=?
+		ORDER BY id DESC LIMIT 1000`,
 		func(rows *sql.Rows) error {
-			var id, bootNS int64
-			var bootID string
-			if err := rows.Scan(&id, &bootID, &bootNS); err != nil {
+			var id int64
+			var s sight
+			if err := rows.Scan(&id, &s.bootID, &s.instance, &s.seq, &s.tick, &s.wall, &s.boot, &s.interval); err != nil {
 				return err
 			}
-			if r.bootID == "" || bootID == r.bootID && bootNS > r.bootNS {
-				r.snapshot, r.bootID, r.bootNS = id, bootID, bootNS
+			if r.newest.bootID == "" || s.bootID == r.newest.bootID && s.boot > r.newest.boot {
+				r.snapshot, r.newest = id, s
 			}
 			return nil
 		}, r.hostID)

@@ -16,10 +16,11 @@ type span struct{ first, last uint64 }
 
 func (s span) count() uint64 { return s.last - s.first + 1 }
 
-// hole is a span that was jumped over, and the key of its row in gaps.
+// hole is a span that is not stored: it was jumped over, or is in quarantine. at is the key of its row in gaps.
 type hole struct {
 	span
-	at gapKey
+	reason string
+	at     gapKey
 }
 
 // numbers knows which of a producer's numbers have come: all below next, the holes excepted.

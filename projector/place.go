@@ -4,8 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // locate compares what the database knows of a stream with the stream itself. A stream that is not what it was, or
@@ -27,6 +31,9 @@ func (s *session) locate(ctx context.Context, name string) (*position, uint64, e
 	}
 	if !found {
 		pos.epoch, pos.created = 1, info.Created.UnixNano()
+		if from := s.p.cfg.From[name]; from > 0 {
+			pos.seq = from - 1
+		}
 		return pos, last, nil
 	}
 	change, err := changed(ctx, stream, pos)
@@ -60,7 +67,7 @@ func changed(ctx context.Context, stream jetstream.Stream, pos *position) (strin
 		return "the stream was made anew", nil
 	case info.State.LastSeq < pos.seq:
 		return "the stream has lost its end", nil
-	case pos.seq == 0 || pos.seq < info.State.FirstSeq:
+	case pos.stored == 0 || pos.seq < info.State.FirstSeq: // nothing was folded, or it is trimmed
 		return "", nil
 	}
 	msg, err := stream.GetMsg(ctx, pos.seq)
@@ -89,4 +96,36 @@ func (s *session) newEpoch(pos *position, reason string, created int64) error {
 		pos.n = 0
 		return s.fold.savePosition(pos)
 	})
+}
+
+// SequencesAt returns, for each stream, the sequence of the first message that the log took at or after a time; one
+// beyond the last when there is none.
+func SequencesAt(ctx context.Context, js jetstream.JetStream, at time.Time) (map[string]uint64, error) {
+	seqs := map[string]uint64{}
+	for _, name := range schema.DataStreams {
+		stream, err := js.Stream(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: %w", name, err)
+		}
+		state := stream.CachedInfo().State
+		seqs[name] = state.LastSeq + 1
+		if state.Msgs == 0 || at.After(state.LastTime) {
+			continue
+		}
+		consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{HeadersOnly: true,
+			DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &at})
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: %w", name, err)
+		}
+		msg, err := consumer.Next(jetstream.FetchMaxWait(5 * time.Second))
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: find the first message of %s: %w", name, at.Format(time.RFC3339), err)
+		}
+		meta, err := msg.Metadata()
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: %w", name, err)
+		}
+		seqs[name] = meta.Sequence.Stream
+	}
+	return seqs, nil
 }

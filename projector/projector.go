@@ -28,7 +28,9 @@ type Config struct {
 	// Once makes Run end when all is folded that the log held when it began. Nothing is acknowledged and no durable
 	// is made then: the log does not wait for such a database.
 	Once  bool
-	Drain time.Duration // how long Run goes on, after its context ended, to fold what the log holds; default 5 s
+	From  map[string]uint64 // for Once: the sequence to begin with, by stream; default the first
+	Until map[string]uint64 // for Once: the sequence to end with, by stream; default the last when Run begins
+	Drain time.Duration     // how long Run goes on, after its context ended, to fold what the log holds; default 5 s
 	Log   *slog.Logger
 }
 
@@ -114,13 +116,30 @@ func (p *Projector) Run(ctx context.Context) error {
 			case <-time.After(wait):
 			}
 			var reopen error
-			if s, reopen = p.open(ctx, p.Stats()); isFatal(reopen) {
+			if s, reopen = p.reopen(ctx, err); isFatal(reopen) {
 				return reopen
 			} else if reopen != nil {
 				p.cfg.Log.Error("projection still stopped", "err", reopen, "in", min(2*wait, last))
 			}
 		}
 	}
+}
+
+// reopen makes the next session after one that failed. SQLite calls a page that could not be read corrupt too, so
+// the whole file is looked at before that is believed.
+func (p *Projector) reopen(ctx context.Context, failure error) (*session, error) {
+	s, err := p.open(ctx, p.Stats())
+	if err != nil || !isCode(failure, sqlitelib.SQLITE_CORRUPT) {
+		return s, err
+	}
+	v, err := s.fold.db.verdict()
+	switch {
+	case err != nil:
+		v = err.Error()
+	case v == "ok":
+		return s, nil
+	}
+	return nil, errors.Join(&DamagedError{Path: p.cfg.DB, Verdict: v}, s.close())
 }
 
 func (p *Projector) runSession(ctx context.Context, s *session) error {
@@ -131,17 +150,32 @@ func (p *Projector) runSession(ctx context.Context, s *session) error {
 // isFatal reports whether trying again cannot help.
 func isFatal(err error) bool {
 	var held *lockfile.HeldError
-	var code *sqlite.Error
-	switch {
-	case errors.As(err, &held):
-		return true
-	case errors.As(err, &code):
-		switch code.Code() & 0xff {
-		case sqlitelib.SQLITE_CORRUPT, sqlitelib.SQLITE_NOTADB, sqlitelib.SQLITE_READONLY:
-			return true
-		}
-	}
-	return errors.Is(err, ErrNotFresh)
+	var damaged *DamagedError
+	return errors.As(err, &held) || errors.As(err, &damaged) || errors.Is(err, ErrNotFresh) || isCode(err, sqlitelib.SQLITE_NOTADB) ||
+		isCode(err, sqlitelib.SQLITE_READONLY) || isSync(err)
+}
+
+// isSync reports whether the disk refused to sync the database. What is on it then, nobody knows, and the kernel
+// says that all is well when it is asked again: only a new start, from what can be read, is safe.
+func isSync(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code() == sqlitelib.SQLITE_IOERR_FSYNC
+}
+
+// isCode reports whether SQLite failed with a primary result code.
+func isCode(err error, code int) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == code
+}
+
+// DamagedError says that a database is damaged. Nothing of it was changed.
+type DamagedError struct {
+	Path    string
+	Verdict string // SQLite's
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("database %s is damaged: %s", e.Path, e.Verdict)
 }
 
 // ErrNotFresh is returned by Open for a replay into a database that holds something else.

@@ -35,8 +35,7 @@ type process struct {
 // roster is who lives on a host, as the newest snapshot has it.
 type roster struct {
 	hostID   int64
-	bootID   string
-	bootNS   int64 // of the newest snapshot
+	newest   sight // the newest snapshot; its boot id is empty when there is none
 	snapshot int64 // its id
 	byPID    map[int]*process
 }
@@ -54,17 +53,16 @@ type observed struct {
 // cannot tell who is gone now.
 func (r *roster) observe(m *schema.Message, id int64, nextID func() int64, out *observed) {
 	out.rows, out.touched, out.jobCPU = out.rows[:0], out.touched[:0], out.jobCPU[:0]
-	late := m.BootID == r.bootID && m.Boot < r.bootNS
-	if m.BootID != r.bootID { // the machine started anew: nobody of before lives
+	late := r.late(m)
+	if m.BootID != r.newest.bootID { // the machine started anew: nobody of before lives
 		r.closeAll(out)
-		r.bootID = strings.Clone(m.BootID)
 	}
 	if r.byPID == nil {
 		r.byPID = make(map[int]*process, len(m.Snapshot.Processes))
 	}
 	for i := range m.Snapshot.Processes {
 		p := &m.Snapshot.Processes[i]
-		row, used := r.find(p, id, late, nextID, out)
+		row, used := r.find(p, m.BootID, id, late, nextID, out)
 		row.update(p, out)
 		out.rows = append(out.rows, row)
 		out.jobCPU = append(out.jobCPU, used)
@@ -73,12 +71,18 @@ func (r *roster) observe(m *schema.Message, id int64, nextID func() int64, out *
 		return
 	}
 	r.closeMissing(m.Snapshot.Processes, out)
-	r.bootNS, r.snapshot = m.Boot, id
+	r.newest, r.snapshot = sightOf(m), id
+	r.newest.bootID = strings.Clone(m.BootID)
+}
+
+// late reports whether a newer snapshot of the host has been seen.
+func (r *roster) late(m *schema.Message) bool {
+	return m.BootID == r.newest.bootID && m.Boot < r.newest.boot
 }
 
 // find is the row that describes p: the one there is, or a new one. used is the CPU that the process used since
 // it was last seen.
-func (r *roster) find(p *schema.Process, id int64, late bool, nextID func() int64, out *observed) (row *process, used int64) {
+func (r *roster) find(p *schema.Process, boot string, id int64, late bool, nextID func() int64, out *observed) (row *process, used int64) {
 	old := r.byPID[p.PID]
 	same := old != nil && old.startTicks == p.StartTicks
 	cpu := int64(p.CPUMillis)
@@ -91,13 +95,13 @@ func (r *roster) find(p *schema.Process, id int64, late bool, nextID func() int6
 	case same && (late || old.describes(p)):
 		return old, used
 	case late: // it has ended since, or another has its pid: a row for this one look
-		row = r.newRow(p, id, nextID)
+		row = r.newRow(p, boot, id, nextID)
 		row.last = id
 	default:
 		if old != nil {
 			old.close(r.snapshot, out)
 		}
-		row = r.newRow(p, id, nextID)
+		row = r.newRow(p, boot, id, nextID)
 		r.byPID[p.PID] = row
 	}
 	row.touch(out)
@@ -111,9 +115,9 @@ func (row *process) describes(p *schema.Process) bool {
 }
 
 // newRow makes a row. It copies the strings: those of a message are parts of one that is much larger.
-func (r *roster) newRow(p *schema.Process, id int64, nextID func() int64) *process {
+func (r *roster) newRow(p *schema.Process, boot string, id int64, nextID func() int64) *process {
 	return &process{
-		id: nextID(), hostID: r.hostID, bootID: r.bootID, pid: p.PID, startTicks: p.StartTicks, ppid: p.PPID,
+		id: nextID(), hostID: r.hostID, bootID: strings.Clone(boot), pid: p.PID, startTicks: p.StartTicks, ppid: p.PPID,
 		command: strings.Clone(p.Command), job: strings.Clone(p.JobID), sheet: p.Sheet, uid: p.UID,
 		cgroup: strings.Clone(p.Cgroup), first: id, last: schema.OpenEnded,
 	}

@@ -32,11 +32,13 @@ func (t *samplesTable) Create(c vtab.Context, _ []string) (vtab.Table, error) {
 		threads, open_fds, cpu_ms, syscall_counts, syscall_time_pct)`)
 }
 
-func (t *samplesTable) Connect(c vtab.Context, args []string) (vtab.Table, error) { return t.Create(c, args) }
-func (t *samplesTable) BestIndex(*vtab.IndexInfo) error                           { return nil }
-func (t *samplesTable) Open() (vtab.Cursor, error)                                { return t, nil }
-func (t *samplesTable) Disconnect() error                                         { return nil }
-func (t *samplesTable) Destroy() error                                            { return nil }
+func (t *samplesTable) Connect(c vtab.Context, args []string) (vtab.Table, error) {
+	return t.Create(c, args)
+}
+func (t *samplesTable) BestIndex(*vtab.IndexInfo) error { return nil }
+func (t *samplesTable) Open() (vtab.Cursor, error)      { return t, nil }
+func (t *samplesTable) Disconnect() error               { return nil }
+func (t *samplesTable) Destroy() error                  { return nil }
 
 func (t *samplesTable) Filter(int, string, []vtab.Value) error {
 	t.next = 0

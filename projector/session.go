@@ -17,6 +17,8 @@ type session struct {
 	p    *Projector
 	fold *fold
 	last map[string]uint64 // where each stream ended when the session began
+
+	trimmed time.Time // when the write-ahead log was last asked to be short
 }
 
 // Limits of a transaction. What waits is taken up to them: a batch is one message when little comes, and many when
@@ -26,6 +28,13 @@ const (
 	batchProcesses = 20_000
 	readAhead      = 128 // messages decoded and not yet taken
 )
+
+// trimInterval is how often readers that do not let the write-ahead log be cut are asked again, while it is not yet
+// too long: each time costs a tenth of a second.
+const trimInterval = 2 * time.Second
+
+// placeInterval is how often a session looks whether the streams are still what they were.
+const placeInterval = 5 * time.Second
 
 // pullBytes bounds what the server sends ahead. It is above the largest message, or that one could never come.
 const pullBytes = 16 << 20
@@ -51,15 +60,21 @@ func (s *session) run(ctx context.Context) error {
 // work folds what comes until ctx ends and all is folded that the log then holds.
 func (s *session) work(ctx, reading context.Context, deliveries <-chan *delivery) error {
 	done := ctx.Done()
-	target := s.last
+	target := s.target()
 	var overtime <-chan time.Time
-	if !s.p.cfg.Once {
-		target = nil
-	}
+	look := time.NewTicker(placeInterval)
+	defer look.Stop()
 	for target == nil || !s.reached(target) {
 		select {
 		case d := <-deliveries:
 			if err := s.commit(gather(d, deliveries)); err != nil {
+				return err
+			}
+			if err := s.boundWAL(reading, ctx.Done()); err != nil {
+				return err
+			}
+		case <-look.C:
+			if err := s.recheck(reading); err != nil {
 				return err
 			}
 		case <-reading.Done():
@@ -79,6 +94,62 @@ func (s *session) work(ctx, reading context.Context, deliveries <-chan *delivery
 	}
 	if s.p.cfg.Once {
 		return s.fold.db.endReplay()
+	}
+	return nil
+}
+
+// target is where a replay ends; nil for a projection, which goes on.
+func (s *session) target() map[string]uint64 {
+	switch {
+	case !s.p.cfg.Once:
+		return nil
+	case s.p.cfg.Until != nil:
+		return s.p.cfg.Until
+	}
+	return s.last
+}
+
+// recheck ends the session when a stream is no longer the one that is being folded: the next one finds its place.
+func (s *session) recheck(ctx context.Context) error {
+	for name, pos := range s.fold.positions {
+		stream, err := s.p.js.Stream(ctx, name)
+		if err != nil {
+			return fmt.Errorf("look at stream %s: %w", name, err)
+		}
+		change, err := changed(ctx, stream, pos)
+		if err != nil {
+			return fmt.Errorf("look at stream %s: %w", name, err)
+		}
+		if change != "" {
+			return fmt.Errorf("stream %s: %s", name, change)
+		}
+	}
+	return nil
+}
+
+// boundWAL keeps the database's write-ahead log short. When readers do not let it, it waits for them until stopped:
+// what is not folded yet stays in the log, and nobody's reading is cut off.
+func (s *session) boundWAL(ctx context.Context, stop <-chan struct{}) error {
+	db := s.fold.db
+	for waited := false; db.walSize() > walTrim; waited = true {
+		if db.walSize() < walStop && time.Since(s.trimmed) < trimInterval {
+			return nil
+		}
+		s.trimmed = time.Now()
+		short, err := db.trimWAL()
+		if err != nil || short || db.walSize() < walStop {
+			return err
+		}
+		if !waited {
+			s.p.cfg.Log.Warn("a reader holds a transaction open; folding waits for it, the log keeps what comes", "wal_bytes", db.walSize())
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-stop:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 	return nil
 }
@@ -218,6 +289,9 @@ func (s *session) read(ctx context.Context, name string, from uint64, out chan<-
 		d, err := newDelivery(name, msg)
 		if err != nil {
 			return err
+		}
+		if target := s.target(); target != nil && d.seq > target[name] {
+			return nil // beyond what is wanted
 		}
 		if !s.p.cfg.Once {
 			d.ack = msg.Ack

@@ -82,8 +82,7 @@ func (s *store) open() error {
 	return s.loadID()
 }
 
-// check looks at the head of every b-tree before anything is trusted, and at the journal mode, which a file system
-// without shared memory refuses in silence.
+// check looks at the journal mode, which a file system without shared memory refuses in silence.
 func (s *store) check() error {
 	var mode string
 	if err := s.conn.QueryRowContext(background, `PRAGMA journal_mode`).Scan(&mode); err != nil {
@@ -126,6 +125,36 @@ func (s *store) beginReplay() error {
 func (s *store) endReplay() error {
 	_, err := s.exec(`UPDATE meta SET value='finished' WHERE key='replay'`)
 	return err
+}
+
+// The write-ahead log is reset when no reader is in the way. A reader that lingers lets it grow; from walTrim on
+// the writer asks for the reset at every commit, and from walStop on it waits: the messages are as safe in the log.
+const (
+	walTrim = 32 << 20
+	walStop = 52 << 20 // and one transaction stays below 64 MiB
+)
+
+// walSize is the size of the write-ahead log.
+func (s *store) walSize() int64 {
+	info, err := os.Stat(s.path + "-wal")
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// trimWAL writes the write-ahead log back and cuts it, if the readers let it within a tenth of a second. It reports
+// whether the log is short again.
+func (s *store) trimWAL() (bool, error) {
+	if _, err := s.conn.ExecContext(background, `PRAGMA busy_timeout=100`); err != nil {
+		return false, err
+	}
+	var busy, frames, done int
+	err := s.conn.QueryRowContext(background, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &frames, &done)
+	if _, restore := s.conn.ExecContext(background, `PRAGMA busy_timeout=5000`); restore != nil {
+		return false, restore
+	}
+	return busy == 0, err
 }
 
 // exec runs a statement, prepared at its first use.
@@ -181,6 +210,13 @@ func (s *store) insertSamples(rows []sample) error {
 	defer func() { s.samples.rows = nil }()
 	_, err := s.exec(`INSERT OR ROLLBACK INTO samples SELECT * FROM temp.batch`)
 	return err
+}
+
+// verdict is what SQLite's own check of the whole file finds: "ok", or what is wrong with it. It changes nothing.
+func (s *store) verdict() (string, error) {
+	var v string
+	err := s.conn.QueryRowContext(background, `PRAGMA integrity_check(1)`).Scan(&v)
+	return v, err
 }
 
 func (s *store) close() error {

@@ -3,20 +3,34 @@ package query
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/proctape/proctape/schema"
 )
 
-// HostStatus is the account of a host: what its producers numbered, and what became of it. Numbered is the sum of
-// Stored, Quarantined and Missing; Duplicates came besides.
+// HostStatus is the account of a host, in items: what its producers produced, and what became of it. Produced is the
+// sum of Stored, Quarantined, Missing and, once it is known, InFlight; Duplicates came besides.
 type HostStatus struct {
 	Host        string  `json:"host"`
-	Numbered    int64   `json:"numbered"` // items, up to the newest that came
+	Produced    int64   `json:"produced"` // up to the newest that is known of
 	Stored      int64   `json:"stored"`
 	Quarantined int64   `json:"quarantined"`
 	Missing     int64   `json:"missing"`
+	InFlight    *int64  `json:"in_flight"` // in the log and not in the database; see [InFlight]
 	Duplicates  int64   `json:"duplicates"`
 	LastTime    float64 `json:"last_time"` // wall time of the newest message, Unix seconds
 	Snapshots   int64   `json:"snapshots"` // kept at full resolution
+
+	next map[producerKind]int64 // the next number expected
+}
+
+// producerKind is one kind of message of one life of a producer.
+type producerKind struct {
+	instance string
+	kind     schema.Kind
 }
 
 // Hosts returns the account of every host that was recorded.
@@ -26,12 +40,59 @@ func (d *DB) Hosts(ctx context.Context) ([]HostStatus, error) {
 		coalesce(max(p.last_ns), 0) / 1e9, (SELECT count(*) FROM snapshots s WHERE s.host_id = h.id)
 		FROM hosts h LEFT JOIN producers p ON p.host_id = h.id GROUP BY h.id ORDER BY h.name`, nil,
 		func(r *sql.Rows, h *HostStatus) error {
-			return r.Scan(&h.Host, &h.Numbered, &h.Stored, &h.Quarantined, &h.Missing, &h.Duplicates, &h.LastTime, &h.Snapshots)
+			return r.Scan(&h.Host, &h.Produced, &h.Stored, &h.Quarantined, &h.Missing, &h.Duplicates, &h.LastTime, &h.Snapshots)
 		})
 	if err != nil {
 		return nil, fmt.Errorf("read the hosts: %w", err)
 	}
-	return hosts, nil
+	byName := map[string]*HostStatus{}
+	for i := range hosts {
+		hosts[i].next = map[producerKind]int64{}
+		byName[hosts[i].Host] = &hosts[i]
+	}
+	return hosts, d.each(ctx, `SELECT h.name, p.instance, p.kind, p.next_seq FROM producers p JOIN hosts h ON h.id = p.host_id`, nil,
+		func(r *sql.Rows) error {
+			var host, instance, kind string
+			var next int64
+			if err := r.Scan(&host, &instance, &kind, &next); err != nil {
+				return err
+			}
+			if h := byName[host]; h != nil { // else it came between the two reads
+				h.next[producerKind{instance, schema.Kind(kind)}] = next
+			}
+			return nil
+		})
+}
+
+// InFlight asks the log for the newest message of every kind of a host, and completes the host's account with what is
+// in the log and not in the database yet.
+func InFlight(ctx context.Context, js jetstream.JetStream, h *HostStatus) error {
+	kinds := map[schema.Kind]bool{schema.KindSnapshot: true, schema.KindSpawn: true, schema.KindExit: true}
+	for k := range h.next {
+		kinds[k.kind] = true
+	}
+	var flying int64
+	for kind := range kinds {
+		stream, err := js.Stream(ctx, schema.StreamFor(kind))
+		if err != nil {
+			return err
+		}
+		raw, err := stream.GetLastMsgForSubject(ctx, schema.Subject(h.Host, kind))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		m, err := schema.Decode(raw.Header.Get(schema.HeaderType), raw.Header.Get(schema.HeaderEncoding), raw.Data)
+		if err != nil || m.Host != h.Host {
+			continue // it holds no numbers that could be in flight
+		}
+		next := max(1, h.next[producerKind{m.Instance.String(), kind}])
+		flying += max(0, int64(m.Seq+m.Count())-next)
+	}
+	h.InFlight = &flying
+	h.Produced += flying
+	return nil
 }
 
 // Checkpoint is how far a stream has been folded into the database.

@@ -70,9 +70,14 @@ func (d *DB) Path() string { return d.path }
 // Close closes the database.
 func (d *DB) Close() error { return d.db.Close() }
 
+// queryer is a database or a transaction.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // each runs a query and passes every row to scan.
-func (d *DB) each(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) error {
-	rows, err := d.db.QueryContext(ctx, query, args...)
+func each(ctx context.Context, q queryer, query string, args []any, scan func(*sql.Rows) error) error {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -83,6 +88,20 @@ func (d *DB) each(ctx context.Context, query string, args []any, scan func(*sql.
 		}
 	}
 	return rows.Err()
+}
+
+func (d *DB) each(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) error {
+	return each(ctx, d.db, query, args, scan)
+}
+
+// view runs f, for which the database does not change. f is short: while it runs, the writer's log cannot be reset.
+func (d *DB) view(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := d.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // there is nothing to commit
+	return f(tx)
 }
 
 // collect runs a query of which every row becomes a value.

@@ -36,6 +36,7 @@ type Snapshot struct {
 	CPUs      int64         `json:"cpus"`
 	Partial   bool          `json:"partial"`      // some processes of the host could not be seen
 	Hidden    int64         `json:"hidden_count"` // how many, where known
+	bootNS    int64         // CLOCK_BOOTTIME of the look
 }
 
 // Process is one process in one snapshot. What is unknown has the contract's default, and its key is in Unknown.
@@ -95,7 +96,8 @@ func (r Range) page(query string) (string, []any) {
 		args = append(args, r.Until)
 	}
 	if r.Host != "" {
-		query += ` AND t.host_id = (SELECT id FROM hosts WHERE name = ?)`
+		// The plus keeps to the index by time, whose order is the page's.
+		query += ` AND +t.host_id = (SELECT id FROM hosts WHERE name = ?)`
 		args = append(args, r.Host)
 	}
 	order := ` ORDER BY t.timestamp, t.id`
@@ -116,12 +118,38 @@ func (d *DB) Snapshots(ctx context.Context, r Range) ([]Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range snaps {
-		if snaps[i].Processes, err = d.Processes(ctx, snaps[i].ID); err != nil {
-			return nil, err
+	reader := processReader{known: map[int64]*Process{}}
+	for page := range slices.Chunk(snaps, 100) {
+		if err := d.addProcesses(ctx, &reader, page); err != nil {
+			return nil, fmt.Errorf("read the processes of snapshots: %w", err)
 		}
 	}
-	return snaps, nil
+	return slices.DeleteFunc(snaps, func(s Snapshot) bool { return s.Processes == nil }), nil
+}
+
+// addProcesses reads the processes of some snapshots, all as they are at one moment. A snapshot that was deleted
+// since its head was read has none, not even an empty list.
+func (d *DB) addProcesses(ctx context.Context, reader *processReader, snaps []Snapshot) error {
+	return d.view(ctx, func(tx *sql.Tx) error {
+		for i := range snaps {
+			s := &snaps[i]
+			var err error
+			if s.Processes, err = reader.read(ctx, tx, s.ID, s.bootNS); err != nil {
+				return err
+			}
+			if len(s.Processes) > 0 {
+				continue
+			}
+			var there bool
+			if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM snapshots WHERE id = ?`, s.ID).Scan(&there); err != nil {
+				return err
+			}
+			if !there {
+				s.Processes = nil
+			}
+		}
+		return nil
+	})
 }
 
 // SnapshotHeads is Snapshots without the processes.
@@ -130,14 +158,14 @@ func (d *DB) SnapshotHeads(ctx context.Context, r Range) ([]Snapshot, error) {
 		coalesce(system_memory_available_mb,0), coalesce(system_memory_used_mb,0), coalesce(daemon_rss_mb,0),
 		coalesce(load_avg_1,0), coalesce(load_avg_5,0), coalesce(load_avg_15,0), gpus, coalesce(pressure_level,'none'),
 		coalesce(running_jobs,0), coalesce(active_sheets,0), coalesce(zombie_count,0), zombie_pids, job_progress,
-		coalesce(conductor_uptime_seconds,0), coalesce(cpus,0), partial, hidden_count
+		coalesce(conductor_uptime_seconds,0), coalesce(cpus,0), partial, hidden_count, t.boot_ns
 		FROM snapshots t JOIN hosts h ON h.id = t.host_id`)
 	snaps, err := collect(ctx, d, query, args, func(rows *sql.Rows, s *Snapshot) error {
 		var gpus, zombies, progress []byte
 		s.Processes = []Process{}
 		err := rows.Scan(&s.ID, &s.Timestamp, &s.Host, &s.DaemonPID, &s.MemTotal, &s.MemAvail, &s.MemUsed, &s.DaemonRSS,
 			&s.Load1, &s.Load5, &s.Load15, &gpus, &s.Pressure, &s.Jobs, &s.Sheets, &s.Zombies, &zombies, &progress,
-			&s.Uptime, &s.CPUs, &s.Partial, &s.Hidden)
+			&s.Uptime, &s.CPUs, &s.Partial, &s.Hidden, &s.bootNS)
 		if err != nil {
 			return err
 		}
@@ -151,41 +179,6 @@ func (d *DB) SnapshotHeads(ctx context.Context, r Range) ([]Snapshot, error) {
 		slices.Reverse(snaps)
 	}
 	return snaps, nil
-}
-
-// The columns of a process in a snapshot, over the aliases m of samples, p of processes and sn of snapshots.
-const processColumns = `p.pid, p.ppid, p.command, coalesce(m.state,'S'), m.cpu_permille, m.rss_kib, m.vms_kib, m.threads,
-	m.open_fds, (sn.boot_ns - p.start_ticks * 10000000) / 1e9, p.job_id, p.sheet_num, coalesce(m.syscall_counts,'{}'),
-	coalesce(m.syscall_time_pct,'{}'), p.start_ticks, m.cpu_ms`
-
-// Processes returns the processes of a snapshot, by pid.
-func (d *DB) Processes(ctx context.Context, snapshotID int64) ([]Process, error) {
-	procs, err := collect(ctx, d, `SELECT `+processColumns+` FROM samples m JOIN processes p ON p.id = m.process_id
-		JOIN snapshots sn ON sn.id = m.snapshot_id WHERE m.snapshot_id = ? ORDER BY p.pid`, []any{snapshotID}, scanProcess)
-	if err != nil {
-		return nil, fmt.Errorf("read the processes of snapshot %d: %w", snapshotID, err)
-	}
-	return procs, nil
-}
-
-func scanProcess(rows *sql.Rows, p *Process) error { return scanProcessAnd(rows, p) }
-
-// scanProcessAnd scans processColumns, and what comes after them into more.
-func scanProcessAnd(rows *sql.Rows, p *Process, more ...any) error {
-	var ppid, cpu, rss, vms, threads, fds, cpuMillis sql.Null[int64]
-	var age sql.Null[float64]
-	var command sql.Null[string]
-	var counts, times []byte
-	err := rows.Scan(append([]any{&p.PID, &ppid, &command, &p.State, &cpu, &rss, &vms, &threads, &fds, &age, &p.JobID, &p.Sheet,
-		&counts, &times, &p.StartTicks, &cpuMillis}, more...)...)
-	if err != nil {
-		return err
-	}
-	p.fill(opt(cpu), opt(rss), opt(vms), opt(fds))
-	p.PPID, p.Command, p.Threads = ppid.V, command.V, opt(threads).Or(1)
-	p.Age, p.CPUSeconds = age.V, float64(cpuMillis.V)/1000
-	p.SyscallCounts, p.SyscallTimes = counts, times
-	return nil
 }
 
 // fill sets the values that may be unknown to what they are or to the contract's default.

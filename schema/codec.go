@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/klauspost/compress/s2"
 )
@@ -32,11 +34,36 @@ const (
 	// HeaderItems is how many items a message holds when they are more than one: all that is left to count a message by
 	// that cannot be read.
 	HeaderItems = "Proctape-Items"
+
+	// HeaderReplayed is on a message that was taken out of a quarantine and published again: stream/epoch/sequence of
+	// where it lay. Its id is the old one, ReplayedMark, and something new, so that no server takes it for a repetition.
+	HeaderReplayed = "Proctape-Replayed"
+	ReplayedMark   = "+replayed-"
 )
+
+// Replayed is the value of [HeaderReplayed].
+func Replayed(stream string, epoch, seq int64) string {
+	return fmt.Sprintf("%s/%d/%d", stream, epoch, seq)
+}
+
+// ParseReplayed takes the value of [HeaderReplayed] apart.
+func ParseReplayed(value string) (stream string, epoch, seq int64, ok bool) {
+	parts := strings.Split(value, "/")
+	if len(parts) != 3 {
+		return "", 0, 0, false
+	}
+	epoch, err1 := strconv.ParseInt(parts[1], 10, 64)
+	seq, err2 := strconv.ParseInt(parts[2], 10, 64)
+	return parts[0], epoch, seq, err1 == nil && err2 == nil
+}
 
 // compressAbove is the size from which a message is worth compressing: below it the stream's own block
 // compression does as well, and above it a snapshot of a large host would not pass a server's payload limit.
 const compressAbove = 256 << 10
+
+// maxRatio is the most that a reader lets a message grow by decompression, so that a few bytes do not make it clear
+// MaxMessage of memory. A thousand processes of one long command line come to some hundred.
+const maxRatio = 1024
 
 // ErrVersion is returned for a message of a schema version this build does not know.
 var ErrVersion = errors.New("unknown schema version")
@@ -62,7 +89,11 @@ func Encode(scratch []byte, m *Message) (payload []byte, encoding string, err er
 	if err != nil || len(payload) < compressAbove {
 		return payload, "", err
 	}
-	return s2.Encode(nil, payload), EncodingS2, nil
+	compressed := s2.Encode(nil, payload)
+	if len(payload) > maxRatio*len(compressed) {
+		return payload, "", nil
+	}
+	return compressed, EncodingS2, nil
 }
 
 // Decode reads a message by what its headers say of it. The message does not keep payload.
@@ -90,9 +121,8 @@ func decompress(encoding string, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decompress: %w", err)
 	}
-	// S2 reaches ratios of hundreds only on runs of one byte, which no message is.
-	if n > MaxMessage || n > 64*len(payload)+1024 {
-		return nil, fmt.Errorf("decompress: %d bytes would become %d, the limit is %d", len(payload), n, MaxMessage)
+	if limit := min(MaxMessage, maxRatio*len(payload)); n > limit {
+		return nil, fmt.Errorf("decompress: %d bytes would become %d, the limit is %d", len(payload), n, limit)
 	}
 	b, err := s2.Decode(nil, payload)
 	if err != nil {
@@ -111,6 +141,9 @@ func (jsonCodec) Append(b []byte, m *Message) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
+	if len(j) > MaxJSON {
+		return b, fmt.Errorf("message of %d bytes, the limit for JSON is %d", len(j), MaxJSON)
+	}
 	return append(b, j...), nil
 }
 
@@ -118,12 +151,48 @@ func (jsonCodec) Decode(b []byte) (*Message, error) {
 	if len(b) > MaxJSON {
 		return nil, fmt.Errorf("message of %d bytes, the limit for JSON is %d", len(b), MaxJSON)
 	}
+	if err := checkLists(b); err != nil {
+		return nil, fmt.Errorf("decode JSON: %w", err)
+	}
 	m := new(Message)
-	if err := json.Unmarshal(b, m); err != nil {
+	// A later version may have changed any field: Validate refuses it by its number.
+	if err := json.Unmarshal(b, m); err != nil && m.Version <= Version {
 		return nil, fmt.Errorf("decode JSON: %w", err)
 	}
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// checkLists refuses a list of more elements than their bytes can be records: encoding/json would allocate a record's
+// whole Go value, some 250 bytes, for each 0 of a hostile list, and more while the list grows.
+func checkLists(b []byte) error {
+	const least = 20 // bytes of {"pid":1,"state":"S"}, of which tens of thousands may come
+	type list struct{ start, commas int }
+	var open [32]list
+	depth, quoted := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			if depth == len(open) {
+				return fmt.Errorf("byte %d: nested deeper than %d", i, len(open))
+			}
+			open[depth] = list{start: i}
+			depth++
+		case (c == ']' || c == '}') && depth > 0:
+			depth--
+			if l := open[depth]; l.commas > maxList && l.commas > (i-l.start)/least {
+				return fmt.Errorf("byte %d: %d elements in %d bytes", l.start, l.commas+1, i-l.start)
+			}
+		case c == ',' && depth > 0:
+			open[depth-1].commas++
+		}
+	}
+	return nil
 }

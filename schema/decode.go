@@ -2,7 +2,6 @@ package schema
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/proctape/proctape/schema/wire"
 )
@@ -47,7 +46,7 @@ func readMessage(r *wire.Reader) (*Message, error) {
 	m.Wall = r.Int()
 	m.Boot = r.Int()
 	m.Produced = r.Uint()
-	m.Dropped = readList(r, maxList, readDrop)
+	m.Dropped = readList(r, maxList, 2, readDrop)
 	readBody(r, m)
 	r.Close(outer)
 	return m, nil
@@ -58,33 +57,33 @@ func readBody(r *wire.Reader, m *Message) {
 	case m.Kind == KindSnapshot:
 		m.Snapshot = readSnapshot(r)
 	case m.Kind.EventType() != "":
-		m.Events = readList(r, MaxEvents, readEvent)
+		m.Events = readList(r, MaxEvents, 19, readEvent)
 	case m.Kind == KindGap:
-		m.Gaps = readList(r, MaxEvents, readGap)
+		m.Gaps = readList(r, MaxEvents, 5, readGap)
 	case m.Kind == KindJob:
-		m.Jobs = readList(r, MaxEvents, readJobEvent)
+		m.Jobs = readList(r, MaxEvents, 12, readJobEvent)
 	case m.Kind == KindRollup:
 		m.Rollup = readRollup(r)
 	}
 }
 
-// readList reads an array of records. A record takes at least one byte, and its Go value some two hundred, so what
-// a short hostile message can make it allocate is bounded by the message's own length times that.
-func readList[T any](r *wire.Reader, limit int, one func(*wire.Reader, *T)) []T {
+// readList reads an array of records. fields is how many a record has had since the first version: with its head it
+// takes at least a byte for each, so that no more records are allocated than the bytes that are left can hold, and a
+// hostile message allocates some fifteen times its own length at most.
+func readList[T any](r *wire.Reader, limit, fields int, one func(*wire.Reader, *T)) []T {
 	n, outer := r.Open(limit)
-	if n == 0 {
-		r.Close(outer)
-		return nil
+	if n > r.Rest()/(1+fields) {
+		r.Fail("%d records of %d fields in %d bytes", n, fields, r.Rest())
+		n = 0
 	}
-	// Grow with what is really there: a head may promise more records than its bytes can hold.
-	list := make([]T, 0, min(n, r.Rest()/8+1))
-	for range n {
-		var v T
-		one(r, &v)
-		if r.Err() != nil {
+	var list []T
+	if n > 0 {
+		list = make([]T, n)
+	}
+	for i := range list {
+		if one(r, &list[i]); r.Err() != nil {
 			break
 		}
-		list = append(list, v)
 	}
 	r.Close(outer)
 	return list
@@ -92,7 +91,7 @@ func readList[T any](r *wire.Reader, limit int, one func(*wire.Reader, *T)) []T 
 
 func readInt(r *wire.Reader) int {
 	v := r.Int()
-	if v > math.MaxInt32 || v < math.MinInt32 {
+	if int64(int(v)) != v {
 		r.Fail("%d is out of range", v)
 		return 0
 	}
@@ -137,12 +136,12 @@ func readSnapshot(r *wire.Reader) *Snapshot {
 	s.PressureLevel = r.String(MaxName)
 	s.Partial = r.Bool()
 	s.Hidden = readInt(r)
-	s.Capabilities = readList(r, maxList, readText(MaxName))
+	s.Capabilities = readList(r, maxList, 0, readText(MaxName))
 	s.RunningJobs = readInt(r)
 	s.ActiveSheets = readInt(r)
-	s.JobProgress = readList(r, maxList, readJobProgress)
-	s.GPUs = readList(r, maxList, readGPU)
-	s.Processes = readList(r, MaxProcesses, readProcess)
+	s.JobProgress = readList(r, maxList, 5, readJobProgress)
+	s.GPUs = readList(r, maxList, 5, readGPU)
+	s.Processes = readList(r, MaxProcesses, 18, readProcess)
 	r.Close(outer)
 	return s
 }
@@ -199,7 +198,7 @@ func readProcess(r *wire.Reader, p *Process) {
 	p.ReadKiB = readOpt(r)
 	p.WriteKiB = readOpt(r)
 	if !r.Nil() {
-		p.Syscalls = readList(r, maxList, readSyscall)
+		p.Syscalls = readList(r, maxList, 3, readSyscall)
 	}
 	p.Cgroup = r.String(MaxCommand)
 	r.Close(outer)
@@ -272,7 +271,7 @@ func readRollup(r *wire.Reader) *Rollup {
 	u.MemoryAvail = readSpread(r)
 	u.MemoryTotal = r.Uint()
 	u.Load1 = readSpread(r)
-	u.Processes = readList(r, MaxProcesses, readProcessRollup)
+	u.Processes = readList(r, MaxProcesses, 13, readProcessRollup)
 	r.Close(outer)
 	return u
 }

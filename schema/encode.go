@@ -1,6 +1,10 @@
 package schema
 
-import "github.com/proctape/proctape/schema/wire"
+import (
+	"fmt"
+
+	"github.com/proctape/proctape/schema/wire"
+)
 
 type msgpackCodec struct{}
 
@@ -9,6 +13,7 @@ func (msgpackCodec) Append(b []byte, m *Message) ([]byte, error) {
 	if err := m.Validate(); err != nil {
 		return b, err
 	}
+	start := len(b)
 	b = wire.AppendArray(b, 11)
 	b = wire.AppendUint(b, uint64(m.Version))
 	b = wire.AppendString(b, string(m.Kind))
@@ -25,7 +30,11 @@ func (msgpackCodec) Append(b []byte, m *Message) ([]byte, error) {
 		b = wire.AppendString(b, d.Reason)
 		b = wire.AppendUint(b, d.Count)
 	}
-	return appendBody(b, m), nil
+	b = appendBody(b, m)
+	if n := len(b) - start; n > MaxMessage {
+		return b[:start], fmt.Errorf("message of %d bytes, the limit is %d", n, MaxMessage)
+	}
+	return b, nil
 }
 
 func appendBody(b []byte, m *Message) []byte {

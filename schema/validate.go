@@ -33,6 +33,8 @@ func (m *Message) validateEnvelope() error {
 		return fmt.Errorf("number %d is out of range: the first is 1", m.Seq)
 	case m.Produced > math.MaxInt64:
 		return fmt.Errorf("produced %d is out of range", m.Produced)
+	case m.BootID == "":
+		return errors.New("no boot id")
 	case m.Wall <= 0 || m.Boot < 0:
 		return fmt.Errorf("time out of range: wall %d, boot %d", m.Wall, m.Boot)
 	case len(m.Dropped) > maxList:
@@ -117,8 +119,8 @@ func unsigned(name string, v uint64) error {
 }
 
 func pid(p int) error {
-	// PID_MAX_LIMIT, include/linux/threads.h
-	if p < 0 || p > 1<<22 {
+	// PID_MAX_LIMIT, include/linux/threads.h: pids are below it
+	if p < 0 || p >= 1<<22 {
 		return fmt.Errorf("pid %d is out of range", p)
 	}
 	return nil
@@ -157,11 +159,16 @@ func (s *Snapshot) validateProcesses() error {
 	})
 }
 
+func letter(s string) bool {
+	return len(s) == 1 && (s[0] >= 'A' && s[0] <= 'Z' || s[0] >= 'a' && s[0] <= 'z')
+}
+
 func (p *Process) validate() error {
 	if err := pid(p.PID); err != nil {
 		return err
 	}
-	if p.PPID < 0 || p.StartTicks > math.MaxInt64/TicksPerSecond || p.CPUMillis > math.MaxInt64 || len(p.State) != 1 {
+	// The start in nanoseconds fits 63 bits: ages are taken from it.
+	if p.PPID < 0 || p.StartTicks > math.MaxInt64/(1_000_000_000/TicksPerSecond) || p.CPUMillis > math.MaxInt64 || !letter(p.State) {
 		return fmt.Errorf("pid %d: parent %d, start %d, cpu %d or state %.8q is out of range",
 			p.PID, p.PPID, p.StartTicks, p.CPUMillis, p.State)
 	}

@@ -21,12 +21,13 @@ import (
 )
 
 func replayCommand(s *settings) *cobra.Command {
-	var ndjson string
+	var ndjson, from, until string
 	cmd := &cobra.Command{
 		Use: "replay --db NEW", Short: "Fold the whole log into a new database", Args: noArgs,
 		Long: `Fold the whole log into a new database, beside a running recorder or from a data folder at rest. The same
 log gives the same database. A replay that was interrupted goes on where it was; any other
-database that exists is refused.`,
+database that exists is refused. --from and --until fold a part of the log, by the time at which
+the log took a message.`,
 		Example: `  proctape replay --db fresh.db
   proctape replay --data /mnt/backup/proctape --db fresh.db --ndjson ./files`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -37,9 +38,17 @@ database that exists is refused.`,
 			if ndjson, err = expand(ndjson); err != nil {
 				return err
 			}
-			return s.withLog(cmd, func(js jetstream.JetStream) error { return replay(cmd, s, js, ndjson) })
+			return s.withLog(cmd, func(js jetstream.JetStream) error {
+				cfg := projector.Config{DB: s.db, NDJSON: ndjson, Once: true, Log: s.logger(cmd)}
+				if cfg.From, cfg.Until, err = span(cmd, js, from, until); err != nil {
+					return err
+				}
+				return replay(cmd, s, js, cfg)
+			})
 		},
 	}
+	cmd.Flags().StringVar(&from, "from", "", "begin at this `time`")
+	cmd.Flags().StringVar(&until, "until", "", "end before this `time`")
 	cmd.Flags().StringVar(&ndjson, "ndjson", "", "`folder` for monitor.jsonl and events.jsonl (default: none)")
 	return cmd
 }
@@ -80,8 +89,38 @@ func (s *settings) withLog(cmd *cobra.Command, f func(jetstream.JetStream) error
 	return errors.Join(err, server.Close())
 }
 
-func replay(cmd *cobra.Command, s *settings, js jetstream.JetStream, ndjson string) error {
-	p, err := projector.Open(cmd.Context(), js, projector.Config{DB: s.db, NDJSON: ndjson, Once: true, Log: s.logger(cmd)})
+// span turns the times of a replay into sequences of each stream.
+func span(cmd *cobra.Command, js jetstream.JetStream, from, until string) (first, last map[string]uint64, err error) {
+	if from == "" && until == "" {
+		return nil, nil, nil
+	}
+	now := time.Now()
+	if from != "" {
+		t, err := parseTime(from, now)
+		if err != nil {
+			return nil, nil, hinted(misuse("--from: %w", err), "%s", hintOf(err))
+		}
+		if first, err = projector.SequencesAt(cmd.Context(), js, t); err != nil {
+			return nil, nil, err
+		}
+	}
+	t := now
+	if until != "" {
+		if t, err = parseTime(until, now); err != nil {
+			return nil, nil, hinted(misuse("--until: %w", err), "%s", hintOf(err))
+		}
+	}
+	if last, err = projector.SequencesAt(cmd.Context(), js, t); err != nil {
+		return nil, nil, err
+	}
+	for name := range last {
+		last[name]-- // the one before the first that is not wanted
+	}
+	return first, last, nil
+}
+
+func replay(cmd *cobra.Command, s *settings, js jetstream.JetStream, cfg projector.Config) error {
+	p, err := projector.Open(cmd.Context(), js, cfg)
 	if errors.Is(err, projector.ErrNotFresh) {
 		return hinted(err, "name a file that does not exist")
 	} else if err != nil {

@@ -58,7 +58,7 @@ lines that --config names.`,
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(upCommand(s), sampleCommand(s), projectCommand(s), snapshotsCommand(s), eventsCommand(s),
 		historyCommand(s), jobsCommand(s), profileCommand(s), reportCommand(s), tailCommand(s), replayCommand(s),
-		statusCommand(s), versionCommand())
+		statusCommand(s), gapsCommand(s), quarantineCommand(s), verifyCommand(s), versionCommand())
 	return root
 }
 

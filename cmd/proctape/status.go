@@ -35,7 +35,8 @@ func statusCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show what is recorded and how far it has come", Args: noArgs,
 		Long: `Show whether a recorder runs, how far the database is in the log, and for each host the account of what
-its samplers numbered: stored, in quarantine, missing. The three add up to what was numbered.`,
+its samplers produced: stored, in quarantine, missing, and in flight between the log and the
+database. The four add up to what was produced. Duplicates came besides and changed nothing.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.reading(cmd, func(db *query.DB) error {
 				st, err := s.status(cmd.Context(), db)
@@ -56,8 +57,10 @@ its samplers numbered: stored, in quarantine, missing. The three add up to what 
 func (s *settings) status(ctx context.Context, db *query.DB) (*status, error) {
 	st := &status{Data: s.data, Database: s.db}
 	st.Recorder, _ = embeddednats.Owner(s.data)
-	if info, err := os.Stat(s.db); err == nil {
-		st.SizeBytes = info.Size()
+	for _, file := range []string{s.db, s.db + "-wal"} {
+		if info, err := os.Stat(file); err == nil {
+			st.SizeBytes += info.Size()
+		}
 	}
 	checkpoints, err := db.Checkpoints(ctx)
 	if err != nil {
@@ -66,15 +69,18 @@ func (s *settings) status(ctx context.Context, db *query.DB) (*status, error) {
 	for _, c := range checkpoints {
 		st.Streams = append(st.Streams, streamStatus{Checkpoint: c})
 	}
-	if st.Recorder != 0 || s.server != "" {
-		s.streamEnds(ctx, st)
+	if st.Hosts, err = db.Hosts(ctx); err != nil {
+		return nil, err
 	}
-	st.Hosts, err = db.Hosts(ctx)
+	if st.Recorder != 0 || s.server != "" {
+		s.askLog(ctx, st)
+	}
 	return st, err
 }
 
-// streamEnds adds where the streams end. A log that does not answer leaves that unknown.
-func (s *settings) streamEnds(ctx context.Context, st *status) {
+// askLog adds where the streams end, and what of each host is in them and not in the database yet. A log that does
+// not answer leaves that unknown.
+func (s *settings) askLog(ctx context.Context, st *status) {
 	nc, err := s.connect()
 	if err != nil {
 		return
@@ -88,6 +94,11 @@ func (s *settings) streamEnds(ctx context.Context, st *status) {
 		if stream, err := js.Stream(ctx, st.Streams[i].Stream); err == nil {
 			state := stream.CachedInfo().State
 			st.Streams[i].Last, st.Streams[i].Bytes = &state.LastSeq, &state.Bytes
+		}
+	}
+	for i := range st.Hosts {
+		if err := query.InFlight(ctx, js, &st.Hosts[i]); err != nil {
+			return
 		}
 	}
 }
@@ -116,9 +127,13 @@ func printStatus(cmd *cobra.Command, st *status) error {
 		return err
 	}
 	fmt.Fprintln(out)
-	t = newTable(out, "HOST\tNUMBERED\tSTORED\tQUARANTINED\tMISSING\tDUPLICATES\tLAST SEEN\tSNAPSHOTS")
+	t = newTable(out, "HOST\tPRODUCED\t= STORED\t+ QUARANTINED\t+ MISSING\t+ IN FLIGHT\tDUPLICATES\tLAST SEEN\tSNAPSHOTS")
 	for _, h := range st.Hosts {
-		t.row("%s\t%d\t%d\t%d\t%d\t%d\t%s ago\t%d", h.Host, h.Numbered, h.Stored, h.Quarantined, h.Missing, h.Duplicates,
+		flight := "?"
+		if h.InFlight != nil {
+			flight = fmt.Sprint(*h.InFlight)
+		}
+		t.row("%s\t%d\t%d\t%d\t%d\t%s\t%d\t%s ago\t%d", h.Host, h.Produced, h.Stored, h.Quarantined, h.Missing, flight, h.Duplicates,
 			time.Since(time.Unix(0, int64(h.LastTime*1e9))).Round(time.Second), h.Snapshots)
 	}
 	return t.flush()

@@ -145,7 +145,7 @@ func record(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Config, se
 	}
 	announce(out, s, prod, server)
 	began := time.Now()
-	err = runStages(ctx, stage{"projector", proj.Run}, stage{"producer", prod.Run})
+	err = runStages(ctx, stage{"log", server.Run}, stage{"projector", proj.Run}, stage{"producer", prod.Run})
 	farewell(out, s, prod, proj, time.Since(began))
 	return explainDatabase(err, s.db)
 }

@@ -26,8 +26,9 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("%s is held by process %d", e.Path, e.PID)
 }
 
-// Lock is a held lock. The kernel releases it when the process ends, however it ends (flock(2)), so a stale file
-// never keeps anyone out.
+// Lock is a held lock. The kernel releases it when the process ends, however it ends, so a stale file never keeps
+// anyone out. It is an open file description lock (fcntl_locking(2)): flock(2) cannot say whether a lock is held
+// but by trying to take it, which keeps out whoever tries at the same time.
 type Lock struct{ f *os.File }
 
 // Acquire takes the lock at path without waiting, creating the file with mode 0600, and writes this process's pid
@@ -37,9 +38,9 @@ func Acquire(path string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, wholeFile()); err != nil {
 		defer f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
+		if errors.Is(err, unix.EAGAIN) {
 			return nil, &HeldError{Path: path, PID: readPID(f)}
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
@@ -56,16 +57,20 @@ func (l *Lock) Release() error { return l.f.Close() }
 
 // Owner is the pid of the process that holds the lock at path; ok is false when nobody does.
 func Owner(path string) (pid int, ok bool) {
-	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return 0, false
 	}
 	defer f.Close()
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+	lock := wholeFile()
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, lock); err != nil || lock.Type == unix.F_UNLCK {
 		return 0, false
 	}
 	return readPID(f), true
 }
+
+// wholeFile is a write lock from the file's first byte to its end, wherever that is.
+func wholeFile() *unix.Flock_t { return &unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart} }
 
 func writePID(f *os.File) error {
 	if err := f.Truncate(0); err != nil {
@@ -80,6 +85,9 @@ func readPID(f *os.File) int {
 	if err != nil {
 		return 0
 	}
-	pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return 0
+	}
 	return pid
 }

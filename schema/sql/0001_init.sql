@@ -40,12 +40,10 @@ CREATE TABLE producers (
   duplicates  INTEGER NOT NULL DEFAULT 0,
   quarantined INTEGER NOT NULL DEFAULT 0,
   missing     INTEGER NOT NULL DEFAULT 0,
-  dropped     TEXT NOT NULL DEFAULT '{}', -- JSON object reason -> count, as the producer last said
+  dropped     TEXT NOT NULL DEFAULT '{}', -- JSON object reason -> count, of all kinds, as the producer last said
   first_ns    INTEGER NOT NULL,
   last_ns     INTEGER NOT NULL,       -- wall time of the newest message
   last_boot_ns INTEGER NOT NULL,
-  last_tick   INTEGER NOT NULL DEFAULT 0,
-  interval_ns INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (host_id, instance, kind)
 ) WITHOUT ROWID;
 
@@ -72,8 +70,10 @@ CREATE TABLE snapshots (
   host_id INTEGER NOT NULL,
   boot_id TEXT NOT NULL,
   boot_ns INTEGER NOT NULL,               -- CLOCK_BOOTTIME of the look
+  wall_ns INTEGER NOT NULL,               -- what timestamp is made of, to the nanosecond
   instance TEXT NOT NULL,
   seq INTEGER NOT NULL,
+  tick INTEGER NOT NULL,                  -- number of the sampler's period
   interval_ns INTEGER NOT NULL,
   cpus INTEGER,
   partial INTEGER NOT NULL DEFAULT 0,
@@ -233,7 +233,7 @@ CREATE TABLE gaps (
   host_id INTEGER,
   instance TEXT,
   kind TEXT,
-  first_seq INTEGER, last_seq INTEGER,    -- the numbers that are missing
+  first_seq INTEGER, last_seq INTEGER,    -- the numbers that are missing, or in quarantine
   count INTEGER,                          -- items missing; NULL when nobody can tell
   from_time REAL, to_time REAL,
   details TEXT NOT NULL DEFAULT '',
@@ -241,6 +241,15 @@ CREATE TABLE gaps (
 ) WITHOUT ROWID;
 CREATE INDEX gaps_by_time ON gaps(timestamp);
 CREATE INDEX gaps_by_producer ON gaps(instance, kind, first_seq) WHERE first_seq IS NOT NULL;
+
+-- How many messages of a host could not be folded. The bodies of the first are kept, of the others one in a hundred.
+CREATE TABLE quarantine_counts (
+  stream TEXT NOT NULL,
+  host   TEXT NOT NULL,                   -- '' for subjects that name none
+  reason TEXT NOT NULL,
+  count  INTEGER NOT NULL,
+  PRIMARY KEY (stream, host, reason)
+) WITHOUT ROWID;
 
 -- Messages that could not be folded, with their bytes, so that a later version can.
 CREATE TABLE quarantine (

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
+)
+
+func gapsCommand(s *settings) *cobra.Command {
+	l := new(listing)
+	cmd := &cobra.Command{
+		Use: "gaps", Short: "List the holes in the recording, and how much of it there is", Args: noArgs,
+		Long: `List what is known to be missing, and why: messages that did not come, restarts, reboots, silence, steps of
+the clock. Below it stands, for each host, how much of the time its snapshots cover (of the last
+hour, without --since).`,
+		Example: `  proctape gaps --since "yesterday 00:00" --until "today 00:00"`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := l.span()
+			if err != nil {
+				return err
+			}
+			return s.reading(cmd, func(db *query.DB) error {
+				gaps, err := db.Gaps(cmd.Context(), r)
+				if err != nil {
+					return err
+				}
+				gaps = cut(cmd, l, r, gaps)
+				if l.json {
+					return printJSON(cmd.OutOrStdout(), gaps)
+				}
+				return printGaps(cmd, db, gaps, r)
+			})
+		},
+	}
+	l.register(cmd, 100)
+	return cmd
+}
+
+func printGaps(cmd *cobra.Command, db *query.DB, gaps []query.Gap, r query.Range) error {
+	out := cmd.OutOrStdout()
+	if len(gaps) == 0 {
+		fmt.Fprintln(out, "No gaps.")
+	} else {
+		t := newTable(out, "NOTICED\tHOST\tREASON\tMISSING\tFROM\tTO\tDETAILS")
+		for _, g := range gaps {
+			count := "?"
+			if g.Count != nil {
+				count = strconv.FormatInt(*g.Count, 10)
+			}
+			t.row("%s\t%s\t%s\t%s\t%s\t%s\t%s", clock(g.Timestamp), g.Host, term.Safe(g.Reason), count, known(g.From, clock), known(g.To, clock), command(g.Details))
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+	now := float64(time.Now().UnixNano()) / 1e9
+	if r.Until == 0 {
+		r.Until = now
+	}
+	if r.Since == 0 {
+		r.Since = r.Until - 3600
+	}
+	covers, err := db.Coverage(cmd.Context(), r)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nCoverage from %s to %s\n", clock(r.Since), clock(r.Until))
+	t := newTable(out, "HOST\tCOVERED\tGAPS")
+	for _, c := range covers {
+		t.row("%s\t%.2f%%\t%d", c.Host, c.Percent, c.Gaps)
+	}
+	return t.flush()
+}

@@ -1,0 +1,248 @@
+package producer
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+
+	embeddednats "github.com/proctape/proctape/embedded-nats"
+	"github.com/proctape/proctape/schema"
+)
+
+// roleKey names the environment variable that makes the test binary play a child process.
+const roleKey = "PRODUCER_TEST_ROLE"
+
+// patience is how long a test waits for what must happen, on a machine that may be busy with other work.
+const patience = time.Minute
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv(roleKey); role != "" {
+		if err := play(role); err != nil {
+			fmt.Fprintln(os.Stderr, "child:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m,
+		// The server's own singletons, which live as long as the process.
+		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*ipQueue[...]).unregister"),
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.init.2.func1"),
+	)
+}
+
+// play says that it is ready and does what the role asks until standard input ends.
+func play(role string) error {
+	ended := make(chan struct{})
+	switch role {
+	case "sleep", "burn":
+	case "odd": // a name of bytes that no text is made of
+		if err := os.WriteFile("/proc/self/comm", []byte("\xff\x1b)\x01 (\xc3"), 0); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("unknown role %q", role)
+	}
+	fmt.Println("ready")
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		close(ended)
+	}()
+	for role == "burn" {
+		select {
+		case <-ended:
+			return nil
+		default:
+		}
+	}
+	<-ended
+	return nil
+}
+
+// child is another process that plays a role until it is ended.
+type child struct {
+	*exec.Cmd
+	stdin io.WriteCloser
+}
+
+// startChild starts one and waits until it is ready. Args, when there are any, are its whole command line.
+func startChild(t *testing.T, role string, env []string, args ...string) *child {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe")
+	if len(args) > 0 {
+		cmd.Args = args
+	}
+	cmd.Env = append(append(os.Environ(), env...), roleKey+"="+role)
+	cmd.Stderr = t.Output()
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c := &child{cmd, stdin}
+	t.Cleanup(func() {
+		if c.ProcessState == nil {
+			c.end(t)
+		}
+	})
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("child said %q, %v", line, err)
+	}
+	return c
+}
+
+func (c *child) pid() int { return c.Process.Pid }
+
+func (c *child) end(t *testing.T) {
+	t.Helper()
+	c.stdin.Close()
+	if err := c.Wait(); err != nil {
+		t.Errorf("child: %v", err)
+	}
+}
+
+func logTo(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
+
+// startServer starts a server on dir. The caller closes it.
+func startServer(t *testing.T, dir string) *embeddednats.Server {
+	t.Helper()
+	s, err := embeddednats.Start(t.Context(), embeddednats.Config{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func closeServer(t *testing.T, s *embeddednats.Server) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Errorf("close the server: %v", err)
+	}
+}
+
+// connect opens a connection to whatever server runs on dir, now or later, with the settings a producer asks for.
+func connect(t *testing.T, dir string) *nats.Conn {
+	t.Helper()
+	keys, err := embeddednats.LoadKeys(embeddednats.KeysDir(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := nats.Connect("", append(keys.Admin.Options(),
+		nats.InProcessServer(embeddednats.Socket(embeddednats.SocketPath(dir))), nats.RetryOnFailedConnect(true),
+		nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond), nats.ReconnectBufSize(-1))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+// serve runs a server with the log's streams until the test ends, and returns a connection to it.
+func serve(t *testing.T) *nats.Conn {
+	t.Helper()
+	dir := t.TempDir()
+	s := startServer(t, dir)
+	t.Cleanup(func() { closeServer(t, s) })
+	nc := connect(t, dir)
+	declare(t, nc)
+	return nc
+}
+
+func declare(t *testing.T, nc *nats.Conn) jetstream.JetStream {
+	t.Helper()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := embeddednats.Declare(t.Context(), js, schema.Streams(schema.Policy{}, 1), true); err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+// stored is all that a stream holds, in its order.
+func stored(t *testing.T, nc *nats.Conn, stream string) []*jetstream.RawStreamMsg {
+	t.Helper()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := js.Stream(t.Context(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var msgs []*jetstream.RawStreamMsg
+	state := s.CachedInfo().State
+	for seq := max(state.FirstSeq, 1); seq <= state.LastSeq; seq++ {
+		m, err := s.GetMsg(t.Context(), seq)
+		if err != nil {
+			t.Fatalf("message %d of %s: %v", seq, stream, err)
+		}
+		msgs = append(msgs, m)
+	}
+	return msgs
+}
+
+func decode(t *testing.T, header nats.Header, data []byte) *schema.Message {
+	t.Helper()
+	m, err := schema.Decode(header.Get(schema.HeaderType), header.Get(schema.HeaderEncoding), data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// subscription hands over every message of the log as it is published.
+func subscribe(t *testing.T, nc *nats.Conn) <-chan *nats.Msg {
+	t.Helper()
+	msgs := make(chan *nats.Msg, 1<<16)
+	sub, err := nc.ChanSubscribe(schema.SubjectPrefix+">", msgs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := sub.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+			t.Error(err)
+		}
+	})
+	return msgs
+}
+
+// await returns the first message of a kind that is as wanted.
+func await(t *testing.T, msgs <-chan *nats.Msg, kind schema.Kind, wanted func(*schema.Message) bool) *schema.Message {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		select {
+		case msg := <-msgs:
+			if strings.HasSuffix(msg.Subject, "."+string(kind)) {
+				if m := decode(t, msg.Header, msg.Data); wanted(m) {
+					return m
+				}
+			}
+		case <-ctx.Done():
+			t.Fatalf("no %s as wanted within %s", kind, patience)
+		}
+	}
+}

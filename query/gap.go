@@ -1,0 +1,85 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+)
+
+// Gap is a hole in the story.
+type Gap struct {
+	Timestamp float64  `json:"timestamp"` // of the message at which it was noticed, Unix seconds
+	Host      string   `json:"host"`      // empty when it is no one host's
+	Stream    string   `json:"stream"`
+	Reason    string   `json:"reason"`
+	Kind      *string  `json:"kind"`  // of the items that are missing
+	Count     *int64   `json:"count"` // how many; null when nobody can tell
+	From      *float64 `json:"from_time"`
+	To        *float64 `json:"to_time"`
+	Details   string   `json:"details"`
+}
+
+// Gaps returns the holes that were noticed in a range, oldest first.
+func (d *DB) Gaps(ctx context.Context, r Range) ([]Gap, error) {
+	query := `SELECT g.timestamp, coalesce(h.name, ''), g.stream, g.reason, g.kind, g.count, g.from_time, g.to_time, g.details
+		FROM gaps g LEFT JOIN hosts h ON h.id = g.host_id WHERE g.timestamp >= ?`
+	args := []any{r.Since}
+	if r.Until > 0 {
+		query, args = query+` AND g.timestamp < ?`, append(args, r.Until)
+	}
+	if r.Host != "" {
+		query, args = query+` AND h.name = ?`, append(args, r.Host)
+	}
+	order := ` ORDER BY g.timestamp, g.stream, g.epoch, g.at_seq, g.n`
+	if r.Newest {
+		order = ` ORDER BY g.timestamp DESC, g.stream DESC, g.epoch DESC, g.at_seq DESC, g.n DESC`
+	}
+	query += order
+	if r.Limit > 0 {
+		query, args = query+` LIMIT ?`, append(args, r.Limit)
+	}
+	gaps, err := collect(ctx, d, query, args, func(rows *sql.Rows, g *Gap) error {
+		return rows.Scan(&g.Timestamp, &g.Host, &g.Stream, &g.Reason, &g.Kind, &g.Count, &g.From, &g.To, &g.Details)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read gaps: %w", err)
+	}
+	if r.Newest {
+		slices.Reverse(gaps)
+	}
+	return gaps, nil
+}
+
+// Coverage is how much of a span of time a host's snapshots cover.
+type Coverage struct {
+	Host    string  `json:"host"`
+	Percent float64 `json:"coverage_percent"`
+	Gaps    int64   `json:"gaps"` // noticed in the span
+}
+
+// Coverage says, for every host that was recorded before the range ends, what part of the range its snapshots
+// cover. A snapshot covers the time since the one before it, up to two periods of its sampler: a sample a little late
+// is no hole. The range must have both ends; a host's part of it begins with its first snapshot.
+func (d *DB) Coverage(ctx context.Context, r Range) ([]Coverage, error) {
+	covers, err := collect(ctx, d, `
+		WITH span AS (
+			SELECT host_id, timestamp AS t, interval_ns / 1e9 AS period,
+				lag(timestamp) OVER (PARTITION BY host_id ORDER BY timestamp) AS before
+			FROM snapshots WHERE timestamp >= ?1 - 60 AND timestamp < ?2
+		), covered AS (
+			SELECT host_id, sum(max(0, t - max(?1, coalesce(max(before, t - 2 * period), t - period)))) AS seconds, max(t) AS last, max(period) AS period
+			FROM span WHERE t >= ?1 GROUP BY host_id
+		), began AS (
+			SELECT id AS host_id, name, max(?1, coalesce((SELECT min(first_ns) / 1e9 FROM producers p WHERE p.host_id = hosts.id), ?1)) AS start
+			FROM hosts
+		)
+		SELECT b.name, min(100.0, 100.0 * (coalesce(c.seconds, 0) + coalesce(min(max(0, ?2 - c.last), c.period), 0)) / max(1e-9, ?2 - b.start)),
+			(SELECT count(*) FROM gaps g WHERE g.host_id = b.host_id AND g.timestamp >= ?1 AND g.timestamp < ?2)
+		FROM began b LEFT JOIN covered c ON c.host_id = b.host_id WHERE b.start < ?2 ORDER BY b.name`,
+		[]any{r.Since, r.Until}, func(rows *sql.Rows, c *Coverage) error { return rows.Scan(&c.Host, &c.Percent, &c.Gaps) })
+	if err != nil {
+		return nil, fmt.Errorf("read the coverage: %w", err)
+	}
+	return covers, nil
+}

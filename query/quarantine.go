@@ -1,0 +1,84 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Quarantined is a message that could not be folded.
+type Quarantined struct {
+	Stream    string              `json:"stream"`
+	Epoch     int64               `json:"epoch"`
+	Seq       int64               `json:"seq"`
+	Timestamp float64             `json:"timestamp"` // when the server stored it, Unix seconds
+	Subject   string              `json:"subject"`
+	MessageID *string             `json:"message_id"`
+	Reason    string              `json:"reason"`
+	Error     string              `json:"error"`
+	Size      int64               `json:"size"`
+	SHA256    string              `json:"sha256"`
+	Headers   map[string][]string `json:"headers"`
+	Payload   []byte              `json:"payload,omitempty"` // nil when it was not kept, or not asked for
+	Kept      bool                `json:"kept"`              // the bytes are there
+}
+
+// ID names the message to the commands: stream/epoch/sequence.
+func (q *Quarantined) ID() string { return fmt.Sprintf("%s/%d/%d", q.Stream, q.Epoch, q.Seq) }
+
+// Quarantine lists the messages in quarantine, oldest first. Their bytes come along when payload is set.
+func (d *DB) Quarantine(ctx context.Context, limit int, payload bool) ([]Quarantined, error) {
+	return d.quarantine(ctx, ` ORDER BY timestamp, stream, epoch, seq LIMIT ?`, payload, max(limit, -1))
+}
+
+// ErrNotQuarantined is returned for a message that is not in quarantine.
+var ErrNotQuarantined = errors.New("no such message in quarantine")
+
+// Quarantined returns one message with its bytes.
+func (d *DB) Quarantined(ctx context.Context, stream string, epoch, seq int64) (*Quarantined, error) {
+	list, err := d.quarantine(ctx, ` WHERE stream = ? AND epoch = ? AND seq = ?`, true, stream, epoch, seq)
+	if err == nil && len(list) == 0 {
+		err = ErrNotQuarantined
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &list[0], nil
+}
+
+func (d *DB) quarantine(ctx context.Context, where string, payload bool, args ...any) ([]Quarantined, error) {
+	list, err := collect(ctx, d, `SELECT stream, epoch, seq, timestamp, subject, message_id, reason, error, size, sha256, headers,
+		CASE WHEN ? THEN payload END, payload IS NOT NULL FROM quarantine`+where, append([]any{payload}, args...),
+		func(r *sql.Rows, q *Quarantined) error {
+			var headers []byte
+			if err := r.Scan(&q.Stream, &q.Epoch, &q.Seq, &q.Timestamp, &q.Subject, &q.MessageID, &q.Reason, &q.Error, &q.Size,
+				&q.SHA256, &headers, &q.Payload, &q.Kept); err != nil {
+				return err
+			}
+			return json.Unmarshal(headers, &q.Headers)
+		})
+	if err != nil {
+		return nil, fmt.Errorf("read the quarantine: %w", err)
+	}
+	return list, nil
+}
+
+// QuarantineCount is how many messages of a host were put into quarantine for a reason, those included of which no
+// bytes were kept, and those that were dropped or read since.
+type QuarantineCount struct {
+	Host   string `json:"host"` // empty for subjects that name none
+	Reason string `json:"reason"`
+	Count  int64  `json:"count"`
+}
+
+// QuarantineCounts returns the counts by host and reason.
+func (d *DB) QuarantineCounts(ctx context.Context) ([]QuarantineCount, error) {
+	counts, err := collect(ctx, d, `SELECT host, reason, sum(count) FROM quarantine_counts GROUP BY host, reason ORDER BY host, reason`, nil,
+		func(r *sql.Rows, c *QuarantineCount) error { return r.Scan(&c.Host, &c.Reason, &c.Count) })
+	if err != nil {
+		return nil, fmt.Errorf("count the quarantine: %w", err)
+	}
+	return counts, nil
+}

@@ -1,0 +1,140 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"slices"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// The two halves of a process in a snapshot: what describes it, over the alias p of processes, is the same from
+// snapshot to snapshot and read once; what was measured, over the alias m of samples, is read for each.
+const (
+	processColumns = `p.id, p.pid, p.ppid, p.command, p.job_id, p.sheet_num, p.start_ticks`
+	sampleColumns  = `m.state, m.cpu_permille, m.rss_kib, m.vms_kib, m.threads, m.open_fds, m.cpu_ms, m.syscall_counts, m.syscall_time_pct`
+)
+
+// scanProcess scans processColumns into what all samples of a process have in common, and what comes after them
+// into more.
+func scanProcess(rows *sql.Rows, id *int64, p *Process, more ...any) error {
+	var ppid sql.Null[int64]
+	var command sql.Null[string]
+	err := rows.Scan(append([]any{id, &p.PID, &ppid, &command, &p.JobID, &p.Sheet, &p.StartTicks}, more...)...)
+	p.PPID, p.Command = ppid.V, command.V
+	return err
+}
+
+// sampleScanner scans rows of sampleColumns. Its destinations are made once, and are of the one type that
+// database/sql fills without reflection: a page has a quarter of a million values.
+type sampleScanner struct {
+	values [9]any
+	dst    []any
+}
+
+// newSampleScanner makes a scanner for rows in which lead stands before the sample's columns.
+func newSampleScanner(lead ...any) *sampleScanner {
+	s := &sampleScanner{dst: lead}
+	for i := range s.values {
+		s.dst = append(s.dst, &s.values[i])
+	}
+	return s
+}
+
+// scan reads a row, and fills in p what was measured.
+func (s *sampleScanner) scan(rows *sql.Rows, p *Process) error {
+	if err := rows.Scan(s.dst...); err != nil {
+		return err
+	}
+	v := &s.values
+	p.State = "S"
+	if state, ok := v[0].(string); ok {
+		p.State = state
+	}
+	p.fill(integer(v[1]), integer(v[2]), integer(v[3]), integer(v[5]))
+	p.Threads = integer(v[4]).Or(1)
+	p.CPUSeconds = float64(integer(v[6]).V) / 1000
+	p.SyscallCounts, p.SyscallTimes = object(v[7]), object(v[8])
+	return nil
+}
+
+// integer is a column's value, unknown for NULL.
+func integer(v any) schema.Opt[int64] {
+	n, ok := v.(int64)
+	return schema.Opt[int64]{V: n, Known: ok}
+}
+
+// object is a column's JSON object, an empty one for NULL.
+func object(v any) json.RawMessage {
+	if s, ok := v.(string); ok {
+		return json.RawMessage(s)
+	}
+	return json.RawMessage("{}")
+}
+
+// describe fills in what the samples of a process have in common, and its age when the boot clock said boot.
+func (p *Process) describe(common *Process, boot int64) {
+	p.PID, p.PPID, p.Command, p.StartTicks = common.PID, common.PPID, common.Command, common.StartTicks
+	p.JobID, p.Sheet = common.JobID, common.Sheet
+	p.Age = float64(boot-p.StartTicks*(1e9/schema.TicksPerSecond)) / 1e9
+}
+
+// processReader reads the processes of snapshots. It keeps the rows that describe them.
+type processReader struct {
+	known map[int64]*Process // by the id of the row
+}
+
+// read returns the processes of a snapshot, by pid. boot is the snapshot's boot clock.
+func (r *processReader) read(ctx context.Context, tx *sql.Tx, snapshot, boot int64) ([]Process, error) {
+	procs := []Process{}
+	var id int64
+	var rowIDs, unknown []int64 // of each process
+	scanner := newSampleScanner(&id)
+	err := each(ctx, tx, `SELECT m.process_id, `+sampleColumns+` FROM samples m WHERE m.snapshot_id = ?`, []any{snapshot}, func(rows *sql.Rows) error {
+		procs = append(procs, Process{})
+		err := scanner.scan(rows, &procs[len(procs)-1])
+		rowIDs = append(rowIDs, id)
+		if r.known[id] == nil {
+			unknown = append(unknown, id)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := r.learn(ctx, tx, unknown); err != nil {
+		return nil, err
+	}
+	for i := range procs {
+		if common := r.known[rowIDs[i]]; common != nil {
+			procs[i].describe(common, boot)
+		}
+	}
+	// As in the view process_metrics, a sample that nothing describes is none.
+	procs = slices.DeleteFunc(procs, func(p Process) bool { return p.PID == 0 })
+	slices.SortFunc(procs, func(a, b Process) int { return cmp.Compare(a.PID, b.PID) })
+	return procs, nil
+}
+
+// learn reads the rows that describe processes.
+func (r *processReader) learn(ctx context.Context, tx *sql.Tx, rowIDs []int64) error {
+	for some := range slices.Chunk(rowIDs, 500) {
+		args := make([]any, len(some))
+		for i, id := range some {
+			args[i] = id
+		}
+		err := each(ctx, tx, `SELECT `+processColumns+` FROM processes p WHERE p.id IN (`+marks(len(some))+`)`, args, func(rows *sql.Rows) error {
+			var id int64
+			p := new(Process)
+			err := scanProcess(rows, &id, p)
+			r.known[id] = p
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,219 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// Content is what a database holds, as hashes: by table, host and day. It names rows by their producers' identities
+// and not by row ids, so that two databases with the same story have the same content, also when one of them folded
+// a log that had lost its end and grown again.
+type Content map[Bucket]Hash
+
+// Bucket is a part of a database's content.
+type Bucket struct {
+	Table string `json:"table"`
+	Host  string `json:"host"` // empty for what is no one host's
+	Day   string `json:"day"`  // UTC; empty for what has no day
+}
+
+// Hash is the hash of a set of rows: the sum of the rows' hashes, so that their order does not matter.
+type Hash struct {
+	Rows int64
+	Sum  [4]uint64
+}
+
+// String is the sum in hexadecimal digits.
+func (h Hash) String() string {
+	var b [32]byte
+	for i, v := range h.Sum {
+		binary.BigEndian.PutUint64(b[8*i:], v)
+	}
+	return hex.EncodeToString(b[:8])
+}
+
+func (h *Hash) add(row [sha256.Size]byte) {
+	h.Rows++
+	for i := range h.Sum {
+		h.Sum[i] += binary.BigEndian.Uint64(row[8*i:])
+	}
+}
+
+// identified is one table with the query that names its rows for good. The first column is the host, the second a
+// Unix time or NULL, the rest is hashed.
+type identified struct{ table, query string }
+
+var contents = []identified{
+	{"snapshots", `SELECT h.name, s.timestamp, s.instance, s.seq, s.wall_ns, s.boot_ns, s.boot_id, s.tick, s.interval_ns, s.daemon_pid,
+		s.system_memory_total_mb, s.system_memory_available_mb, s.system_memory_used_mb, s.daemon_rss_mb, s.child_count,
+		s.zombie_count, s.load_avg_1, s.load_avg_5, s.load_avg_15, s.gpu_count, s.gpu_utilization_pct, s.gpu_memory_used_mb,
+		s.gpu_temperature, s.pressure_level, s.running_jobs, s.active_sheets, s.cpus, s.partial, s.hidden_count,
+		s.conductor_uptime_seconds, s.zombie_pids, s.gpus, s.job_progress, s.pressure, s.capabilities
+		FROM snapshots s JOIN hosts h ON h.id = s.host_id`},
+	{"samples", `SELECT h.name, s.timestamp, s.instance, s.seq, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id,
+		p.sheet_num, p.uid, p.cgroup, m.state, m.cpu_permille, m.rss_kib, m.vms_kib, m.threads, m.open_fds, m.cpu_ms,
+		m.syscall_counts, m.syscall_time_pct
+		FROM samples m JOIN snapshots s ON s.id = m.snapshot_id JOIN processes p ON p.id = m.process_id
+		JOIN hosts h ON h.id = s.host_id`},
+	{"processes", `SELECT h.name, f.timestamp, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.sheet_num, p.uid,
+		p.cgroup, f.instance, f.seq, l.instance, l.seq, p.cpu_ms, p.max_cpu_permille, p.peak_rss_kib, p.read_kib, p.write_kib
+		FROM processes p JOIN hosts h ON h.id = p.host_id LEFT JOIN snapshots f ON f.id = p.first_snapshot
+		LEFT JOIN snapshots l ON l.id = p.last_snapshot`},
+	{"process_events", `SELECT h.name, e.timestamp, e.instance, e.event_type, e.seq, e.pid, e.exit_code, e.signal_num, e.job_id,
+		e.sheet_num, e.details, e.boot_id, e.boot_ns, e.start_ticks, e.ppid, e.uid, e.command, e.core, e.cpu_ms, e.peak_rss_kib,
+		e.read_kib, e.write_kib, e.lifetime_ms, e.source FROM process_events e JOIN hosts h ON h.id = e.host_id`},
+	{"jobs", `SELECT '', NULL, job_id, first_seen, last_seen, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids, spawns,
+		exits, signals, ooms, first_event, last_event, status, total_sheets, last_completed_sheet, current_sheet, started, ended,
+		exit_code, command FROM jobs`},
+	{"job_sheets", `SELECT '', NULL, job_id, sheet_num, peak_rss_kib, max_cpu_permille, cpu_ms, started, ended, exit_code, status
+		FROM job_sheets`},
+	{"job_pids", `SELECT '', NULL, job_id, pid FROM job_pids`},
+	{"job_syscalls", `SELECT '', NULL, job_id, name, time_pct_x100, rank FROM job_syscalls`},
+	// Not the gaps of a stream: whether a log lost its end is not part of what it tells.
+	{"gaps", `SELECT h.name, NULL, g.instance, g.kind, g.reason, g.first_seq, g.last_seq, g.count FROM gaps g
+		JOIN hosts h ON h.id = g.host_id WHERE g.first_seq IS NOT NULL`},
+	{"producers", `SELECT h.name, NULL, p.instance, p.kind, p.boot_id, p.next_seq, p.stored, p.quarantined, p.missing, p.dropped
+		FROM producers p JOIN hosts h ON h.id = p.host_id`},
+	{"quarantine", `SELECT coalesce(host, ''), NULL, subject, reason, size, sha256, message_id FROM quarantine`},
+}
+
+// Content hashes all that the database holds. It is read in one transaction for each table; a database that is
+// being written while it is read has no one content.
+func (d *DB) Content(ctx context.Context) (Content, error) {
+	content := Content{}
+	for _, c := range contents {
+		if err := d.hashTable(ctx, c, content); err != nil {
+			return nil, fmt.Errorf("read %s: %w", c.table, err)
+		}
+	}
+	return content, nil
+}
+
+func (d *DB) hashTable(ctx context.Context, c identified, content Content) error {
+	var columns []any
+	var values []any
+	var buf []byte
+	return d.each(ctx, c.query, nil, func(r *sql.Rows) error {
+		if columns == nil {
+			names, err := r.Columns()
+			if err != nil {
+				return err
+			}
+			values = make([]any, len(names))
+			for i := range values {
+				columns = append(columns, &values[i])
+			}
+		}
+		if err := r.Scan(columns...); err != nil {
+			return err
+		}
+		buf = buf[:0]
+		for _, v := range values[2:] {
+			buf = appendValue(buf, v)
+		}
+		host, _ := values[0].(string)
+		b := Bucket{c.table, host, day(values[1])}
+		h := content[b]
+		h.add(sha256.Sum256(buf))
+		content[b] = h
+		return nil
+	})
+}
+
+func day(v any) string {
+	t, ok := v.(float64)
+	if !ok {
+		return ""
+	}
+	return time.Unix(int64(t), 0).UTC().Format(time.DateOnly)
+}
+
+// appendValue appends a value so that no two rows of different values look the same.
+func appendValue(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(b, 'n')
+	case int64:
+		return binary.BigEndian.AppendUint64(append(b, 'i'), uint64(v))
+	case float64:
+		return binary.BigEndian.AppendUint64(append(b, 'f'), math.Float64bits(v))
+	case string:
+		return append(binary.BigEndian.AppendUint64(append(b, 's'), uint64(len(v))), v...)
+	case []byte:
+		return append(binary.BigEndian.AppendUint64(append(b, 'b'), uint64(len(v))), v...)
+	}
+	return fmt.Appendf(append(b, '?'), "%T:%v", v, v)
+}
+
+// Tables is the content by table alone.
+func (c Content) Tables() map[string]Hash {
+	tables := map[string]Hash{}
+	for _, t := range contents {
+		tables[t.table] = Hash{}
+	}
+	for b, h := range c {
+		t := tables[b.Table]
+		t.Rows += h.Rows
+		for i := range t.Sum {
+			t.Sum[i] += h.Sum[i]
+		}
+		tables[b.Table] = t
+	}
+	return tables
+}
+
+// Difference is a part of the content that two databases do not share.
+type Difference struct {
+	Bucket
+	Rows    int64 `json:"rows"`
+	Against int64 `json:"against_rows"`
+}
+
+// Diff lists where two contents differ, by table, host and day. Equal contents differ nowhere.
+func (c Content) Diff(against Content) []Difference {
+	all := maps.Clone(c)
+	maps.Copy(all, against)
+	var diffs []Difference
+	for b := range all {
+		if c[b] != against[b] {
+			diffs = append(diffs, Difference{b, c[b].Rows, against[b].Rows})
+		}
+	}
+	slices.SortFunc(diffs, func(x, y Difference) int {
+		return cmp.Or(cmp.Compare(x.Table, y.Table), cmp.Compare(x.Host, y.Host), cmp.Compare(x.Day, y.Day))
+	})
+	return diffs
+}
+
+// Snapshot writes a copy of the database as it is now to a new file at path, for whatever wants it to stand still.
+func (d *DB) Snapshot(ctx context.Context, path string) error {
+	if _, err := d.db.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
+		return fmt.Errorf("copy database %s: %w", d.path, err)
+	}
+	return nil
+}
+
+// Check has SQLite look over the whole file. It returns what is wrong, in SQLite's words; nothing when all is well.
+func (d *DB) Check(ctx context.Context) ([]string, error) {
+	var found []string
+	err := d.each(ctx, `PRAGMA integrity_check(20)`, nil, func(r *sql.Rows) error {
+		var s string
+		if err := r.Scan(&s); err != nil {
+			return err
+		}
+		if s != "ok" {
+			found = append(found, s)
+		}
+		return nil
+	})
+	return found, err
+}

@@ -1,0 +1,548 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/s2"
+	"github.com/vmihailenco/msgpack/v5"
+	"pgregory.net/rapid"
+
+	"github.com/proctape/proctape/schema/wire"
+)
+
+func TestCodec_RoundTrip(t *testing.T) {
+	for name, codec := range codecs {
+		t.Run(name, rapid.MakeCheck(func(t *rapid.T) {
+			want := genMessage.Draw(t, "message")
+			b, err := codec.Append(nil, want)
+			if err != nil {
+				t.Fatalf("encode: %v", err)
+			}
+			got, err := codec.Decode(b)
+			if err != nil {
+				t.Fatalf("decode: %v", err)
+			}
+			if !equal(got, want) {
+				t.Fatalf("got\n%+v, want\n%+v", got, want)
+			}
+		}))
+	}
+}
+
+// A message is the same whichever of the two encodings brought it.
+func TestCodec_EncodingsAgree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := genMessage.Draw(t, "message")
+		var decoded []*Message
+		for _, codec := range []Codec{Msgpack, JSON} {
+			b, err := codec.Append(nil, m)
+			if err != nil {
+				t.Fatalf("encode: %v", err)
+			}
+			d, err := codec.Decode(b)
+			if err != nil {
+				t.Fatalf("decode: %v", err)
+			}
+			decoded = append(decoded, d)
+		}
+		if !equal(decoded[0], decoded[1]) {
+			t.Fatalf("msgpack gives\n%+v, JSON\n%+v", decoded[0], decoded[1])
+		}
+	})
+}
+
+func TestCodec_AppendsToWhatIsThere(t *testing.T) {
+	for name, codec := range codecs {
+		t.Run(name, func(t *testing.T) {
+			m := exampleOf(t, "snapshot")
+			want := append([]byte("before"), encoded(t, codec, m)...)
+			got, err := codec.Append([]byte("before"), m)
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("got %.40q, %v, want %.40q", got, err, want)
+			}
+			m.Host = ""
+			if got, err := codec.Append([]byte("before"), m); err == nil || string(got) != "before" {
+				t.Errorf("invalid message: got %.40q, %v, want %q and an error", got, err, "before")
+			}
+		})
+	}
+}
+
+func TestMsgpack_MessageDoesNotKeepPayload(t *testing.T) {
+	payload := encoded(t, Msgpack, exampleOf(t, "snapshot"))
+	m, err := Msgpack.Decode(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(payload)
+	if !equal(m, exampleOf(t, "snapshot")) {
+		t.Error("the message changed with the bytes it was decoded from")
+	}
+}
+
+func TestMsgpack_GeneralLibraryReads(t *testing.T) {
+	for _, e := range examples() {
+		t.Run(e.name, func(t *testing.T) {
+			fields := generic(t, encoded(t, Msgpack, e.m)).([]any)
+			if len(fields) != 11 || fields[1] != string(e.m.Kind) || fields[2] != e.m.Host || !bytes.Equal(fields[4].([]byte), e.m.Instance[:]) {
+				t.Errorf("got %v, want the fields of %+v", fields, e.m.Envelope)
+			}
+		})
+	}
+}
+
+// generic decodes a message with the general library, each integer in the Go type of its form.
+func generic(t *testing.T, b []byte) any {
+	t.Helper()
+	v, err := msgpack.NewDecoder(bytes.NewReader(b)).DecodeInterface()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// extend appends fields of a later version to every record of a message that the general library decoded. A list is
+// told from a record by its elements: records, or strings alone.
+func extend(v any) any {
+	fields, ok := v.([]any)
+	if !ok {
+		return v
+	}
+	list := true
+	for i := range fields {
+		fields[i] = extend(fields[i])
+		_, record := fields[i].([]any)
+		list = list && record
+	}
+	if list || !slices.ContainsFunc(fields, func(v any) bool { _, text := v.(string); return !text }) {
+		return fields
+	}
+	return append(fields, nil, "later", -5, uint64(1)<<63, 3.5, []any{1, []any{"x", nil}}, map[string]any{"a": []any{1}}, []byte{1, 2}, true)
+}
+
+func TestMsgpack_ForwardCompatible(t *testing.T) {
+	for _, e := range examples() {
+		t.Run(e.name, func(t *testing.T) {
+			before := encoded(t, Msgpack, e.m)
+			after, err := msgpack.Marshal(extend(generic(t, before)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(after) < len(before)+40 {
+				t.Fatalf("got %d bytes after %d: nothing was appended", len(after), len(before))
+			}
+			got, err := Msgpack.Decode(after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !equal(got, e.m) {
+				t.Errorf("got\n%+v, want\n%+v", got, e.m)
+			}
+		})
+	}
+}
+
+func TestJSON_ForwardCompatible(t *testing.T) {
+	var extend func(v any) any
+	extend = func(v any) any {
+		switch v := v.(type) {
+		case map[string]any:
+			for k := range v {
+				v[k] = extend(v[k])
+			}
+			v["later"] = map[string]any{"a": []any{1, nil, "x"}}
+		case []any:
+			for i := range v {
+				v[i] = extend(v[i])
+			}
+		}
+		return v
+	}
+	for _, e := range examples() {
+		t.Run(e.name, func(t *testing.T) {
+			d := json.NewDecoder(bytes.NewReader(encoded(t, JSON, e.m)))
+			d.UseNumber()
+			var v any
+			if err := d.Decode(&v); err != nil {
+				t.Fatal(err)
+			}
+			b, err := json.Marshal(extend(v))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := JSON.Decode(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !equal(got, e.m) {
+				t.Errorf("got\n%+v, want\n%+v", got, e.m)
+			}
+		})
+	}
+}
+
+// A record whose last fields are missing has them unknown or zero.
+func TestMsgpack_MissingTail(t *testing.T) {
+	m := exampleOf(t, "snapshot")
+	fields := generic(t, encoded(t, Msgpack, m)).([]any)
+	body := fields[10].([]any)
+	processes := body[18].([]any)
+	processes[1] = processes[1].([]any)[:12] // up to the command
+	body[9] = body[9].([]any)[:2]            // the pressure's last three
+	b, err := msgpack.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Msgpack.Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Snapshot.Pressure = &Pressure{CPUSome: 1250, MemorySome: 3}
+	p := &m.Snapshot.Processes[1]
+	p.JobID, p.Sheet, p.ReadKiB, p.WriteKiB, p.Syscalls, p.Cgroup = "", Opt[int64]{}, Opt[int64]{}, Opt[int64]{}, nil, ""
+	if !equal(got, m) {
+		t.Errorf("got\n%+v, want\n%+v", got.Snapshot, m.Snapshot)
+	}
+}
+
+func TestJSON_MissingFieldsAreUnknown(t *testing.T) {
+	const text = `{"v":1,"kind":"snapshot","host":"h","boot_id":"b","instance":"000102030405060708090a0b0c0d0e0f","seq":1,"wall_ns":5,` +
+		`"snapshot":{"processes":[{"pid":1,"state":"S","rss_kib":null,"vms_kib":0}]}}`
+	m, err := JSON.Decode([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := m.Snapshot.Processes[0]
+	if p.RSS.Known || p.OpenFDs.Known || p.VMS != Some[int64](0) || m.Snapshot.Pressure != nil {
+		t.Errorf("got %+v, want rss and fds unknown, vms 0", p)
+	}
+}
+
+func TestDecode_HigherVersion(t *testing.T) {
+	later := "\x96\x02\x93changed\xc0"
+	tests := []struct{ name, contentType, payload string }{
+		{"msgpack with another body", TypeMsgpack, later},
+		{"msgpack without a body", "", "\x91\x02"},
+		{"msgpack, a much later one", "", "\x92\xcd\xff\xff\xc0"},
+		{"msgpack, version 0", "", "\x91\x00"},
+		{"JSON", TypeJSON, `{"v":2,"kind":"snapshot"}`},
+		{"JSON with another body", TypeJSON, `{"v":2,"kind":7,"seq":"x","snapshot":[]}`},
+		{"JSON, version 0", TypeJSON, `{"kind":"snapshot"}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if m, err := Decode(test.contentType, "", []byte(test.payload)); !errors.Is(err, ErrVersion) {
+				t.Errorf("got %+v, error %v, want ErrVersion", m, err)
+			}
+		})
+	}
+	m := exampleOf(t, "job")
+	m.Version = 2
+	for name, codec := range codecs {
+		if _, err := codec.Append(nil, m); !errors.Is(err, ErrVersion) {
+			t.Errorf("encode %s: got error %v, want ErrVersion", name, err)
+		}
+	}
+}
+
+func TestDecode_Refuses(t *testing.T) {
+	valid := encoded(t, Msgpack, exampleOf(t, "job"))
+	noBody := encoded(t, JSON, exampleOf(t, "job"))
+	tests := []struct {
+		name, contentType, encoding string
+		payload                     []byte
+		want                        string
+	}{
+		{"content type", "text/plain", "", valid, `content type "text/plain" is neither application/msgpack nor application/json`},
+		{"content encoding", "", "gzip", valid, `content encoding "gzip" is not s2`},
+		{"not compressed", "", EncodingS2, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, "decompress: "},
+		{"nothing compressed", "", EncodingS2, nil, "decompress: "},
+		{"nothing", "", "", nil, "decode msgpack: byte 0: want 1 bytes, 0 are left"},
+		{"no array", "", "", []byte("{}"), "decode msgpack: byte 1: 0x7b is no array"},
+		{"what follows", "", "", append(slices.Clone(valid), 0xc0), "decode msgpack: 1 bytes follow the message"},
+		{"cut", "", "", valid[:len(valid)-1], "decode msgpack: "},
+		{"JSON as msgpack", TypeMsgpack, "", noBody, "decode msgpack: "},
+		{"msgpack as JSON", TypeJSON, "", valid, "decode JSON: "},
+		{"JSON with what follows", TypeJSON, "", append(slices.Clone(noBody), '1'), "decode JSON: "},
+		{"empty JSON", TypeJSON, "", nil, "decode JSON: "},
+		{"fraction", TypeJSON, "", []byte(`{"v":1,"seq":1.5}`), "decode JSON: "},
+		{"fraction for a value that may be unknown", TypeJSON, "", []byte(`{"v":1,"snapshot":{"gpus":[{"utilization_x10":1.5}]}}`), "decode JSON: "},
+		{"short instance", TypeJSON, "", []byte(`{"v":1,"instance":"00"}`), `instance "00": want 32 hexadecimal digits`},
+		{"instance of other digits", TypeJSON, "", []byte(`{"v":1,"instance":"zz0102030405060708090a0b0c0d0e0f"}`), `instance "zz0102030405060708090a0b0c0d0e0f": `},
+		{"list of nothing", TypeJSON, "", []byte(`{"v":1,"events":[` + strings.Repeat("0,", 2000) + `0]}`), "byte 16: 2001 elements in 4002 bytes"},
+		{"nesting", TypeJSON, "", []byte(`{"v":1,"later":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`), "nested deeper than 32"},
+		{"JSON beyond the limit", TypeJSON, "", append(noBody, bytes.Repeat([]byte(" "), MaxJSON)...), "the limit for JSON is 1048576"},
+		{"msgpack beyond the limit", "", "", make([]byte, MaxMessage+1), "message of 16777217 bytes, the limit is 16777216"},
+		{"bomb", "", EncodingS2, s2.Encode(nil, make([]byte, MaxMessage)), "would become 16777216, the limit is "},
+		{"beyond the limit, compressed", "", EncodingS2, s2.Encode(nil, randomBytes(MaxMessage+1)), "would become 16777217, the limit is 16777216"},
+		{"claims 4 GiB", "", EncodingS2, []byte{0xff, 0xff, 0xff, 0xff, 0x0f}, "decompress: "},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var m *Message
+			var err error
+			got := allocated(func() { m, err = Decode(test.contentType, test.encoding, test.payload) })
+			if m != nil || err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %+v, error %v, want an error that says %q", m, err, test.want)
+			}
+			if got > 64<<10 {
+				t.Errorf("allocated %d bytes for %d, want fewer than 64 KiB", got, len(test.payload))
+			}
+		})
+	}
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{}).Read(b)
+	return b
+}
+
+func TestEncode(t *testing.T) {
+	longCommands := hostSnapshot(1000)
+	for i := range longCommands.Snapshot.Processes {
+		p := &longCommands.Snapshot.Processes[i]
+		p.Command = strings.Repeat("x", MaxCommand)
+	}
+	bare := &Message{Envelope: envelope(KindSnapshot, 1), Snapshot: &Snapshot{}}
+	for i := range 1900 {
+		bare.Snapshot.Processes = append(bare.Snapshot.Processes, Process{PID: i + 1, State: "S",
+			Command: strings.Repeat("x", MaxCommand), Cgroup: strings.Repeat("x", MaxCommand)})
+	}
+	tests := []struct {
+		name     string
+		m        *Message
+		encoding string
+	}{
+		{"200 processes", hostSnapshot(200), ""},
+		{"5000 processes", hostSnapshot(5000), EncodingS2},
+		{"events", exampleOf(t, "exit"), ""},
+		{"one long command line, a thousand times", longCommands, EncodingS2},
+		{"smaller by more than a reader takes", bare, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			payload, encoding, err := Encode(nil, test.m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if encoding != test.encoding {
+				t.Errorf("got encoding %q, want %q", encoding, test.encoding)
+			}
+			if plain := encoded(t, Msgpack, test.m); encoding != "" && len(payload) > len(plain)*3/4 {
+				t.Errorf("got %d bytes of %d, want them compressed", len(payload), len(plain))
+			}
+			got, err := Decode("", encoding, payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !equal(got, test.m) {
+				t.Error("decoded another message")
+			}
+		})
+	}
+}
+
+func TestEncode_ReusesScratch(t *testing.T) {
+	m := hostSnapshot(200)
+	scratch, _, err := Encode(nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allocs := testing.AllocsPerRun(20, func() {
+		payload, _, err := Encode(scratch, m)
+		if err != nil || &payload[0] != &scratch[0] {
+			t.Errorf("got other bytes than the scratch, or error %v", err)
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("got %v allocations, want 0", allocs)
+	}
+}
+
+// What an encoder writes a decoder takes: both know the same limits.
+func TestCodec_Limits(t *testing.T) {
+	large := &Message{Envelope: envelope(KindSnapshot, 1), Snapshot: &Snapshot{}}
+	for i := range 5000 {
+		large.Snapshot.Processes = append(large.Snapshot.Processes, Process{PID: i + 1, State: "S", Command: strings.Repeat("x", 4000)})
+	}
+	for name, want := range map[string]string{"msgpack": "the limit is 16777216", "json": "the limit for JSON is 1048576"} {
+		t.Run(name, func(t *testing.T) {
+			got, err := codecs[name].Append(nil, large)
+			if err == nil || !strings.Contains(err.Error(), want) || len(got) != 0 {
+				t.Errorf("got %d bytes, error %v, want an error that says %q", len(got), err, want)
+			}
+		})
+	}
+}
+
+// The most that decoding may allocate for a message of n bytes. The worst of MessagePack is a list of records whose
+// fields are a byte each; the worst of JSON is a list of processes that tell nothing but a pid and a state, which
+// encoding/json grows step by step.
+var decodeLimit = map[string]func(n int) uint64{
+	"msgpack": func(n int) uint64 { return uint64(20*n + 64<<10) },
+	"json":    func(n int) uint64 { return uint64(80*n + 4<<20) },
+}
+
+func TestDecode_Allocation(t *testing.T) {
+	// list is a message of a kind up to its body, which is n records of nothing but nils, zeros and empty strings.
+	list := func(kind Kind, n, fields int, field string) []byte {
+		m := &Message{Envelope: envelope(kind, 1), Rollup: &Rollup{Minute: 1, Samples: 1}}
+		if kind == KindSnapshot {
+			m.Rollup, m.Snapshot = nil, &Snapshot{}
+		}
+		b := encoded(t, Msgpack, m)
+		b = wire.AppendArray(b[:len(b)-1], n)
+		record := strings.Repeat(field, fields)
+		if fields < 16 {
+			record = string(rune(0x90 | fields))[1:] + record
+			record = string([]byte{byte(0x90 | fields)}) + strings.Repeat(field, fields)
+		} else {
+			record = string([]byte{0xdc, 0, byte(fields)}) + record
+		}
+		return append(b, strings.Repeat(record, n)...)
+	}
+	jsonList := func(record string) []byte {
+		n := (MaxJSON - 100) / (len(record) + 1)
+		return []byte(`{"v":1,"snapshot":{"processes":[` + strings.Repeat(record+",", n) + record + `]}}`)
+	}
+	tests := []struct {
+		name, format string
+		payload      []byte
+	}{
+		{"processes of nothing", "msgpack", list(KindSnapshot, MaxProcesses, 0, "")},
+		{"processes of a few bytes", "msgpack", list(KindSnapshot, MaxProcesses, 10, "\x00")},
+		{"processes of all fields", "msgpack", list(KindSnapshot, MaxProcesses, 18, "\x00")},
+		{"rollups of nothing", "msgpack", list(KindRollup, MaxProcesses, 0, "")},
+		{"rollups of all fields", "msgpack", list(KindRollup, MaxProcesses, 13, "\xc0")},
+		{"processes that are none", "json", jsonList("0")},
+		{"processes of nothing", "json", jsonList("{}")},
+		{"processes of a pid and a state", "json", jsonList(`{"pid":1,"state":"S"}`)},
+		{"processes of one pid", "json", jsonList(`{"pid":100000,"ppid":1,"state":"S"}`)},
+		{"lists of nothing", "json", jsonList(`{"syscalls":[` + strings.Repeat("0,", 1000) + `0]}`)},
+	}
+	for _, e := range examples() {
+		for format, codec := range codecs {
+			tests = append(tests, struct {
+				name, format string
+				payload      []byte
+			}{e.name, format, encoded(t, codec, e.m)})
+		}
+	}
+	for _, test := range tests {
+		t.Run(test.name+" in "+test.format, func(t *testing.T) {
+			got := allocated(func() { codecs[test.format].Decode(test.payload) })
+			if limit := decodeLimit[test.format](len(test.payload)); got > limit {
+				t.Errorf("allocated %d bytes for %d, %.1f times as many, want at most %d",
+					got, len(test.payload), float64(got)/float64(len(test.payload)), limit)
+			}
+		})
+	}
+}
+
+func TestDecode_EveryTruncationIsAnError(t *testing.T) {
+	for _, e := range examples() {
+		for format, codec := range codecs {
+			t.Run(e.name+" in "+format, func(t *testing.T) {
+				whole := encoded(t, codec, e.m)
+				for n := range whole {
+					if m, err := codec.Decode(whole[:n:n]); err == nil {
+						t.Errorf("the first %d of %d bytes: got %+v, want an error", n, len(whole), m)
+					}
+				}
+			})
+		}
+	}
+}
+
+// Messages with a few bytes changed never bring a decoder down, and what decodes is a message as good as any.
+func TestDecode_Mutations(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(20261123, 1))
+	type seed struct {
+		format  string
+		payload []byte
+	}
+	var seeds []seed
+	for _, e := range examples() {
+		for _, format := range []string{"msgpack", "json"} {
+			seeds = append(seeds, seed{format, encoded(t, codecs[format], e.m)})
+		}
+	}
+	decoded := map[string]int{}
+	for range 20_000 {
+		s := seeds[rnd.IntN(len(seeds))]
+		b := mutate(rnd, s.payload)
+		ok, err := checkDecode(s.format, b)
+		if err != nil {
+			t.Fatalf("%s %q: %v", s.format, b, err)
+		}
+		if ok {
+			decoded[s.format]++
+		}
+	}
+	for format := range codecs { // else the test would prove little
+		if decoded[format] < 500 {
+			t.Errorf("%s: %d mutations decoded, want at least 500", format, decoded[format])
+		}
+	}
+}
+
+// mutate returns b with one to three bytes changed, put in or taken out.
+func mutate(rnd *rand.Rand, b []byte) []byte {
+	b = slices.Clone(b)
+	for range 1 + rnd.IntN(3) {
+		at := rnd.IntN(len(b))
+		switch rnd.IntN(4) {
+		case 0:
+			b[at] ^= 1 << rnd.IntN(8)
+		case 1:
+			b[at] = byte(rnd.Uint32())
+		case 2:
+			b = slices.Insert(b, at, byte(rnd.Uint32()))
+		default:
+			b = slices.Delete(b, at, min(at+1+rnd.IntN(3), len(b)))
+		}
+		if len(b) == 0 {
+			return b
+		}
+	}
+	return b
+}
+
+// checkDecode decodes any bytes. What decodes must be valid and encode back to an equal message, in both encodings.
+func checkDecode(format string, b []byte) (ok bool, err error) {
+	m, err := codecs[format].Decode(b)
+	if err != nil {
+		if m != nil {
+			return false, fmt.Errorf("got a message and error %w", err)
+		}
+		return false, nil
+	}
+	if err := m.Validate(); err != nil {
+		return true, fmt.Errorf("decoded an invalid message: %w", err)
+	}
+	for name, codec := range codecs {
+		again, err := codec.Append(nil, m)
+		if err != nil && name == "json" && strings.Contains(err.Error(), "the limit for JSON") {
+			continue
+		}
+		if err != nil {
+			return true, fmt.Errorf("encode %s again: %w", name, err)
+		}
+		m2, err := codec.Decode(again)
+		if err != nil {
+			return true, fmt.Errorf("decode %s again: %w", name, err)
+		}
+		if !equal(m, m2) {
+			return true, fmt.Errorf("%s: got %+v, then %+v", name, m, m2)
+		}
+	}
+	return true, nil
+}

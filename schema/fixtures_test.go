@@ -1,0 +1,194 @@
+package schema
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// example is a full message of one kind: every field says something, and every value that may be unknown is so once.
+type example struct {
+	name string
+	m    *Message
+}
+
+// envelope is an envelope of a kind.
+func envelope(kind Kind, seq uint64) Envelope {
+	return Envelope{
+		Version: Version, Kind: kind, Host: "build-07_b", BootID: "1b4e28ba-2fa1-41d2-883f-0016d3cca427",
+		Instance: Instance{0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff},
+		Seq:      seq, Wall: 1_795_400_123_456_789_012, Boot: 86_400_000_000_123, Produced: 70_123,
+		Dropped: []Drop{{Reason: "queue-full", Count: 3}, {Reason: "too-large", Count: 1}},
+	}
+}
+
+func examples() []example {
+	all := []example{
+		{"snapshot", &Message{Envelope: envelope(KindSnapshot, 17_280), Snapshot: exampleSnapshot()}},
+		{"gap", &Message{Envelope: envelope(KindGap, 4), Gaps: []Gap{
+			{Reason: "netlink-overrun", Count: Some[int64](250), FromWall: 1_795_400_100_000_000_000, ToWall: 1_795_400_101_000_000_000, Details: "ENOBUFS"},
+			{Reason: "suspended", FromWall: 1_795_400_110_000_000_000, ToWall: 1_795_400_120_000_000_000},
+		}}},
+		{"job", &Message{Envelope: envelope(KindJob, 1), Jobs: []JobEvent{
+			{Type: JobDeclared, Wall: 1_795_400_000_000_000_000, JobID: "nightly/2026-11-23", TotalSheets: Some[int64](12),
+				Status: "running", PID: Some[int64](4100), StartTicks: 8_639_000, Command: "make -j8 all", Details: "by conductor"},
+			{Type: JobSheetStarted, Wall: 1_795_400_001_000_000_000, JobID: "nightly/2026-11-23", Sheet: Some[int64](0)},
+			{Type: JobSheetEnded, Wall: 1_795_400_002_000_000_000, JobID: "nightly/2026-11-23", Sheet: Some[int64](0), ExitCode: Some[int64](0)},
+			{Type: JobProgressed, Wall: 1_795_400_003_000_000_000, JobID: "nightly/2026-11-23", LastCompleted: Some[int64](0)},
+			{Type: JobEnded, Wall: 1_795_400_004_000_000_000, JobID: "nightly/2026-11-23", Status: "failed", ExitCode: Some[int64](2)},
+		}}},
+		{"rollup", &Message{Envelope: envelope(KindRollup, 29_923_335), Rollup: &Rollup{
+			Minute: 1_795_400_100_000_000_000, Samples: 12,
+			MemoryAvail: Spread{Mean: 8_000_000, Max: 9_000_000, P95: 8_900_000}, MemoryTotal: 16_307_128,
+			Load1: Spread{Mean: 150, Max: 412, P95: 400},
+			Processes: []ProcessRollup{
+				{PID: 1, BootID: "1b4e28ba-2fa1-41d2-883f-0016d3cca427", Command: "/sbin/init", Samples: 12,
+					RSS: Spread{Mean: 12_000, Max: 12_000, P95: 12_000}, CPUMillis: 5120, Threads: 1},
+				{PID: 4100, PPID: 1, StartTicks: 8_639_000, BootID: "1b4e28ba-2fa1-41d2-883f-0016d3cca427",
+					Command: "make -j8 all", JobID: "nightly/2026-11-23", Sheet: Some[int64](3), Samples: 11,
+					CPU: Spread{Mean: 950, Max: 3999, P95: 3900}, RSS: Spread{Mean: 400_000, Max: 812_345, P95: 800_000},
+					CPUMillis: 123_456, Threads: 9, OpenFDs: Some[int64](42)},
+			},
+		}}},
+	}
+	for _, kind := range []Kind{KindSpawn, KindExit, KindSignal, KindKill, KindOOM} {
+		all = append(all, example{kind.EventType(), &Message{Envelope: envelope(kind, 1001), Events: exampleEvents(kind)}})
+	}
+	return all
+}
+
+func exampleSnapshot() *Snapshot {
+	return &Snapshot{
+		Interval: 5_000_000_000, Tick: 17_281, DaemonPID: 812, DaemonRSS: 18_432, Uptime: 86_400_000_000_000, CPUs: 8,
+		MemoryTotal: 16_307_128, MemoryAvail: 9_120_004, Load: [3]int64{412, 205, 99},
+		Pressure:      &Pressure{CPUSome: 1250, MemorySome: 3, MemoryFull: 1, IOSome: 801, IOFull: 640},
+		PressureLevel: "medium", Partial: true, Hidden: 3, Capabilities: []string{"connector", "taskstats"},
+		RunningJobs: 1, ActiveSheets: 2,
+		JobProgress: []JobProgress{
+			{JobID: "nightly/2026-11-23", TotalSheets: Some[int64](12), LastCompleted: Some[int64](2), CurrentSheet: Some[int64](3), Status: "running"},
+			{JobID: "adhoc"},
+		},
+		GPUs: []GPU{
+			{Index: 0, Utilization: Some[int64](873), MemoryUsed: Some[int64](40_123_456), MemoryTotal: Some[int64](83_886_080), Temperature: Some[int64](641)},
+			{Index: 1},
+		},
+		Processes: []Process{
+			{PID: 1, StartTicks: 9, State: "S", CPUPermille: Some[int64](0), CPUMillis: 5120, RSS: Some[int64](12_000), VMS: Some[int64](168_000),
+				Threads: 1, Command: "/sbin/init"}, // another user's: fds, uid and I/O are unknown
+			{PID: 4100, PPID: 1, StartTicks: 8_639_000, State: "R", CPUPermille: Some[int64](3999), CPUMillis: 123_456,
+				RSS: Some[int64](812_345), VMS: Some[int64](2_000_000), Threads: 9, OpenFDs: Some[int64](42), UID: Some[int64](1000),
+				Command: "make -j8 <all> && \"größe\" \\ …", JobID: "nightly/2026-11-23", Sheet: Some[int64](3),
+				ReadKiB: Some[int64](70_000), WriteKiB: Some[int64](0),
+				Syscalls: []Syscall{{Name: "futex", Calls: 1200, TimeX100: 5125}, {Name: "read", Calls: 9, TimeX100: 0}},
+				Cgroup:   "/user.slice/proctape-nightly.scope"},
+			{PID: 4_194_303, PPID: 4100, StartTicks: 8_640_001, State: "Z", CPUMillis: 0, Threads: 1,
+				OpenFDs: Some[int64](0), UID: Some[int64](4_294_967_294)},
+		},
+	}
+}
+
+func exampleEvents(kind Kind) []Event {
+	e := Event{Wall: 1_795_400_123_400_000_000, Boot: 86_400_000_000_100, PID: 4321, PPID: Some[int64](4100), StartTicks: 8_640_000,
+		UID: Some[int64](0), Command: "cc1 -O2 main.c", JobID: "nightly/2026-11-23", Sheet: Some[int64](3), Source: "taskstats", Details: "pidns"}
+	switch kind {
+	case KindExit:
+		e.ExitCode, e.CPUMillis, e.PeakRSS = Some[int64](1), Some[int64](830), Some[int64](212_000)
+		e.ReadKiB, e.WriteKiB, e.Lifetime = Some[int64](120), Some[int64](64), Some[int64](1205)
+	case KindSignal:
+		e.Signal, e.Core, e.Lifetime = Some[int64](11), true, Some[int64](0)
+	case KindKill, KindOOM:
+		e.Signal = Some[int64](9)
+	}
+	return []Event{e, {Wall: 1_795_400_123_400_000_001, PID: 4322, Source: "proc-diff"}} // the second knows next to nothing
+}
+
+// exampleOf is the example of a name, a copy of its own.
+func exampleOf(t testing.TB, name string) *Message {
+	t.Helper()
+	for _, e := range examples() {
+		if e.name == name {
+			return e.m
+		}
+	}
+	t.Fatalf("no example %q", name)
+	return nil
+}
+
+// hostSnapshot is a snapshot of a host with n processes, much like a build machine's.
+func hostSnapshot(n int) *Message {
+	rnd := rand.New(rand.NewPCG(1, uint64(n)))
+	m := &Message{Envelope: envelope(KindSnapshot, 100), Snapshot: exampleSnapshot()}
+	words := []string{"--optimize", "--threads=8", "-I/usr/include/x86_64-linux-gnu", "src/render/scene_graph.cc", "--output", "/var/tmp/build",
+		"--log-level=info", "-std=c++20", "--socket=/run/worker.sock", "NODE_ENV=production"}
+	m.Snapshot.Processes = make([]Process, n)
+	for i := range m.Snapshot.Processes {
+		var command strings.Builder
+		fmt.Fprintf(&command, "/usr/lib/worker-%d/bin/worker", rnd.IntN(20))
+		for limit := 60 + rnd.IntN(100); command.Len() < limit; {
+			command.WriteString(" " + words[rnd.IntN(len(words))])
+		}
+		p := Process{PID: 100 + 7*i, PPID: 1 + rnd.IntN(100), StartTicks: rnd.Uint64N(1e8), State: "S",
+			CPUPermille: Some(rnd.Int64N(1000)), CPUMillis: rnd.Uint64N(1e7), RSS: Some(rnd.Int64N(4e6)), VMS: Some(rnd.Int64N(2e7)),
+			Threads: 1 + rnd.IntN(40), OpenFDs: Some(rnd.Int64N(300)), UID: Some[int64](1000), Command: command.String(),
+			ReadKiB: Some(rnd.Int64N(1e6)), WriteKiB: Some(rnd.Int64N(1e6)), Cgroup: "/system.slice/build-agent.service"}
+		if i%3 == 0 {
+			p.JobID, p.Sheet = "nightly/2026-11-23", Some(rnd.Int64N(12))
+		}
+		m.Snapshot.Processes[i] = p
+	}
+	return m
+}
+
+// encoded is a message in an encoding; it must be valid.
+func encoded(t testing.TB, c Codec, m *Message) []byte {
+	t.Helper()
+	b, err := c.Append(nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// codecs are the encodings under test, by name.
+var codecs = map[string]Codec{"msgpack": Msgpack, "json": JSON}
+
+// equal reports whether two messages say the same. A list of none may be nil or empty: JSON tells "[]" from null,
+// the tables do not.
+func equal(a, b *Message) bool {
+	normalise(reflect.ValueOf(a))
+	normalise(reflect.ValueOf(b))
+	return reflect.DeepEqual(a, b)
+}
+
+// normalise makes every empty slice below v nil.
+func normalise(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			normalise(v.Elem())
+		}
+	case reflect.Struct:
+		for _, field := range v.Fields() {
+			normalise(field)
+		}
+	case reflect.Slice:
+		if v.Len() == 0 && !v.IsNil() {
+			v.SetZero()
+		}
+		for i := range v.Len() {
+			normalise(v.Index(i))
+		}
+	}
+}
+
+// allocated is how many bytes f allocates.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}

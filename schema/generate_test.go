@@ -1,0 +1,159 @@
+package schema
+
+import (
+	"math"
+	"strings"
+
+	"pgregory.net/rapid"
+)
+
+// Generators of valid messages, of every kind and with every value at its extremes.
+
+func genText(limit int) *rapid.Generator[string] {
+	char := rapid.Rune().Filter(func(r rune) bool { return r != 0 })
+	return rapid.OneOf(
+		rapid.Just(""),
+		rapid.StringOfN(char, 0, 40, limit),
+		rapid.SampledFrom([]string{"/usr/bin/true --flag", "<a href=\"&\">\\", "\u2028\x7f\x01", "größe …"}).
+			Filter(func(s string) bool { return len(s) <= limit }),
+		rapid.Just(strings.Repeat("x", limit)),
+	)
+}
+
+func notEmpty(s string) bool { return s != "" }
+
+var (
+	genUint  = rapid.OneOf(rapid.SampledFrom([]uint64{0, 1, math.MaxInt64}), rapid.Uint64Range(0, math.MaxInt64))
+	genInt64 = rapid.OneOf(rapid.SampledFrom([]int64{0, -1, math.MinInt64, math.MaxInt64}), rapid.Int64())
+	genInt   = rapid.OneOf(rapid.SampledFrom([]int{0, -1, math.MinInt, math.MaxInt}), rapid.Int())
+	genWall  = rapid.OneOf(rapid.SampledFrom([]int64{1, math.MaxInt64}), rapid.Int64Range(1, math.MaxInt64))
+	genPID   = rapid.IntRange(0, 1<<22-1)
+	genName  = genText(MaxName)
+	genCmd   = genText(MaxCommand)
+	genLong  = genText(MaxText)
+	genOpt   = rapid.Custom(func(t *rapid.T) (o Opt[int64]) {
+		if o.Known = rapid.Bool().Draw(t, "known"); o.Known {
+			o.V = genInt64.Draw(t, "value")
+		}
+		return o
+	})
+	genSpread = rapid.Custom(func(t *rapid.T) Spread {
+		return Spread{genInt64.Draw(t, "mean"), genInt64.Draw(t, "max"), genInt64.Draw(t, "p95")}
+	})
+)
+
+var genEnvelope = rapid.Custom(func(t *rapid.T) Envelope {
+	host := rapid.StringMatching(`[A-Za-z0-9_-]{1,64}`)
+	e := Envelope{
+		Version: Version, Host: host.Draw(t, "host"), BootID: genText(64).Filter(notEmpty).Draw(t, "boot id"),
+		Seq: rapid.Uint64Range(1, math.MaxInt64-MaxEvents).Draw(t, "seq"), Wall: genWall.Draw(t, "wall"),
+		Boot: rapid.Int64Min(0).Draw(t, "boot"), Produced: genUint.Draw(t, "produced"),
+	}
+	copy(e.Instance[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "instance"))
+	e.Instance[0] |= 1
+	e.Dropped = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Drop {
+		return Drop{genName.Draw(t, "reason"), genUint.Draw(t, "count")}
+	}), 0, 3).Draw(t, "dropped")
+	return e
+})
+
+var genSyscall = rapid.Custom(func(t *rapid.T) Syscall {
+	return Syscall{genName.Draw(t, "name"), genUint.Draw(t, "calls"), genUint.Draw(t, "time")}
+})
+
+var genProcess = rapid.Custom(func(t *rapid.T) Process {
+	return Process{
+		PPID: rapid.IntMin(0).Draw(t, "ppid"), StartTicks: rapid.Uint64Range(0, math.MaxInt64/10_000_000).Draw(t, "start"),
+		State:       rapid.SampledFrom([]string{"R", "S", "D", "Z", "T", "t", "I", "X"}).Draw(t, "state"),
+		CPUPermille: genOpt.Draw(t, "cpu"), CPUMillis: genUint.Draw(t, "cpu ms"), RSS: genOpt.Draw(t, "rss"), VMS: genOpt.Draw(t, "vms"),
+		Threads: genInt.Draw(t, "threads"), OpenFDs: genOpt.Draw(t, "fds"), UID: genOpt.Draw(t, "uid"),
+		Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"),
+		ReadKiB: genOpt.Draw(t, "read"), WriteKiB: genOpt.Draw(t, "write"),
+		Syscalls: rapid.SliceOfN(genSyscall, 0, 3).Draw(t, "syscalls"), Cgroup: genCmd.Draw(t, "cgroup"),
+	}
+})
+
+var genSnapshot = rapid.Custom(func(t *rapid.T) *Snapshot {
+	s := &Snapshot{
+		Interval: rapid.Int64Min(0).Draw(t, "interval"), Tick: genUint.Draw(t, "tick"), DaemonPID: genInt.Draw(t, "daemon"),
+		DaemonRSS: genUint.Draw(t, "daemon rss"), Uptime: genInt64.Draw(t, "uptime"), CPUs: genInt.Draw(t, "cpus"),
+		MemoryTotal: genUint.Draw(t, "memory"), MemoryAvail: genUint.Draw(t, "available"),
+		Load:          [3]int64{genInt64.Draw(t, "load 1"), genInt64.Draw(t, "load 5"), genInt64.Draw(t, "load 15")},
+		PressureLevel: genName.Draw(t, "level"), Partial: rapid.Bool().Draw(t, "partial"), Hidden: genInt.Draw(t, "hidden"),
+		Capabilities: rapid.SliceOfN(genName, 0, 3).Draw(t, "capabilities"),
+		RunningJobs:  genInt.Draw(t, "jobs"), ActiveSheets: genInt.Draw(t, "sheets"),
+		JobProgress: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) JobProgress {
+			return JobProgress{genName.Draw(t, "job"), genOpt.Draw(t, "total"), genOpt.Draw(t, "last"), genOpt.Draw(t, "current"), genName.Draw(t, "status")}
+		}), 0, 2).Draw(t, "progress"),
+		GPUs: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) GPU {
+			return GPU{genInt.Draw(t, "index"), genOpt.Draw(t, "utilization"), genOpt.Draw(t, "used"), genOpt.Draw(t, "total"), genOpt.Draw(t, "temperature")}
+		}), 0, 3).Draw(t, "gpus"),
+		Processes: rapid.SliceOfN(genProcess, 0, 5).Draw(t, "processes"),
+	}
+	if rapid.Bool().Draw(t, "pressure") {
+		s.Pressure = &Pressure{genInt64.Draw(t, "a"), genInt64.Draw(t, "b"), genInt64.Draw(t, "c"), genInt64.Draw(t, "d"), genInt64.Draw(t, "e")}
+	}
+	pid := 0
+	for i := range s.Processes {
+		pid += rapid.IntRange(1, 1<<19).Draw(t, "pid step")
+		s.Processes[i].PID = pid
+	}
+	return s
+})
+
+var genEvent = rapid.Custom(func(t *rapid.T) Event {
+	return Event{
+		Wall: genWall.Draw(t, "wall"), Boot: genInt64.Draw(t, "boot"), PID: genPID.Draw(t, "pid"), PPID: genOpt.Draw(t, "ppid"),
+		StartTicks: genUint.Draw(t, "start"), UID: genOpt.Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"),
+		Sheet: genOpt.Draw(t, "sheet"), ExitCode: genOpt.Draw(t, "exit"), Signal: genOpt.Draw(t, "signal"), Core: rapid.Bool().Draw(t, "core"),
+		CPUMillis: genOpt.Draw(t, "cpu"), PeakRSS: genOpt.Draw(t, "peak"), ReadKiB: genOpt.Draw(t, "read"), WriteKiB: genOpt.Draw(t, "write"),
+		Lifetime: genOpt.Draw(t, "lifetime"), Source: genName.Draw(t, "source"), Details: genLong.Draw(t, "details"),
+	}
+})
+
+var genGap = rapid.Custom(func(t *rapid.T) Gap {
+	return Gap{genName.Draw(t, "reason"), genOpt.Draw(t, "count"), genInt64.Draw(t, "from"), genWall.Draw(t, "to"), genLong.Draw(t, "details")}
+})
+
+var genJobEvent = rapid.Custom(func(t *rapid.T) JobEvent {
+	types := []JobEventType{JobDeclared, JobSheetStarted, JobSheetEnded, JobProgressed, JobEnded}
+	return JobEvent{
+		Type: rapid.SampledFrom(types).Draw(t, "type"), Wall: genWall.Draw(t, "wall"),
+		JobID: genName.Filter(notEmpty).Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"),
+		TotalSheets: genOpt.Draw(t, "total"), LastCompleted: genOpt.Draw(t, "last"), Status: genName.Draw(t, "status"), PID: genOpt.Draw(t, "pid"),
+		StartTicks: genUint.Draw(t, "start"), ExitCode: genOpt.Draw(t, "exit"), Command: genCmd.Draw(t, "command"), Details: genLong.Draw(t, "details"),
+	}
+})
+
+var genRollup = rapid.Custom(func(t *rapid.T) *Rollup {
+	return &Rollup{
+		Minute: genWall.Draw(t, "minute"), Samples: genWall.Draw(t, "samples"), MemoryAvail: genSpread.Draw(t, "available"),
+		MemoryTotal: genUint.Draw(t, "total"), Load1: genSpread.Draw(t, "load"),
+		Processes: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) ProcessRollup {
+			return ProcessRollup{
+				PID: genPID.Draw(t, "pid"), PPID: genInt.Draw(t, "ppid"), StartTicks: genUint.Draw(t, "start"), BootID: genText(64).Draw(t, "boot id"),
+				Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"), Samples: genInt64.Draw(t, "samples"),
+				CPU: genSpread.Draw(t, "cpu"), RSS: genSpread.Draw(t, "rss"), CPUMillis: genUint.Draw(t, "cpu ms"),
+				Threads: genInt64.Draw(t, "threads"), OpenFDs: genOpt.Draw(t, "fds"),
+			}
+		}), 0, 4).Draw(t, "processes"),
+	}
+})
+
+var genMessage = rapid.Custom(func(t *rapid.T) *Message {
+	m := &Message{Envelope: genEnvelope.Draw(t, "envelope")}
+	kinds := []Kind{KindSnapshot, KindSpawn, KindExit, KindSignal, KindKill, KindOOM, KindGap, KindJob, KindRollup}
+	switch m.Kind = rapid.SampledFrom(kinds).Draw(t, "kind"); m.Kind {
+	case KindSnapshot:
+		m.Snapshot = genSnapshot.Draw(t, "snapshot")
+	case KindGap:
+		m.Gaps = rapid.SliceOfN(genGap, 1, 4).Draw(t, "gaps")
+	case KindJob:
+		m.Jobs = rapid.SliceOfN(genJobEvent, 1, 4).Draw(t, "jobs")
+	case KindRollup:
+		m.Rollup = genRollup.Draw(t, "rollup")
+	default:
+		m.Events = rapid.SliceOfN(genEvent, 1, 4).Draw(t, "events")
+	}
+	return m
+})

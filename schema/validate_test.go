@@ -1,0 +1,183 @@
+package schema
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Every refusal names the value that is wrong.
+func TestValidate_Refuses(t *testing.T) {
+	long := func(limit int) string { return strings.Repeat("x", limit+1) }
+	tests := []struct {
+		name, example string
+		change        func(m *Message)
+		want          string
+	}{
+		{"no version", "snapshot", func(m *Message) { m.Version = 0 }, "unknown schema version 0, this build knows 1"},
+		{"later version", "snapshot", func(m *Message) { m.Version = 2 }, "unknown schema version 2, this build knows 1"},
+		{"no host", "snapshot", func(m *Message) { m.Host = "" }, `host "" is no host token`},
+		{"host of two tokens", "snapshot", func(m *Message) { m.Host = "a.b" }, `host "a.b" is no host token`},
+		{"no instance", "snapshot", func(m *Message) { m.Instance = Instance{} }, "no instance"},
+		{"no number", "snapshot", func(m *Message) { m.Seq = 0 }, "number 0 is out of range"},
+		{"number too large", "snapshot", func(m *Message) { m.Seq = math.MaxInt64 }, "number 9223372036854775807 is out of range"},
+		{"produced too large", "snapshot", func(m *Message) { m.Produced = 1 << 63 }, "produced 9223372036854775808 is out of range"},
+		{"no wall time", "snapshot", func(m *Message) { m.Wall = 0 }, "time out of range: wall 0,"},
+		{"negative boot time", "snapshot", func(m *Message) { m.Boot = -1 }, "boot -1"},
+		{"no boot id", "snapshot", func(m *Message) { m.BootID = "" }, "no boot id"},
+		{"long boot id", "snapshot", func(m *Message) { m.BootID = long(64) }, "boot id of 65 bytes, the limit is 64"},
+		{"boot id that is not UTF-8", "snapshot", func(m *Message) { m.BootID = "\xff" }, `boot id "\xff" is not UTF-8`},
+		{"many drop counts", "snapshot", func(m *Message) { m.Dropped = make([]Drop, 1025) }, "1025 drop counts, the limit is 1024"},
+		{"long drop reason", "snapshot", func(m *Message) { m.Dropped[0].Reason = long(MaxName) }, "drop reason of 257 bytes, the limit is 256"},
+		{"drop count too large", "snapshot", func(m *Message) { m.Dropped[1].Count = 1 << 63 }, "drop count 9223372036854775808 is out of range"},
+
+		{"no body", "snapshot", func(m *Message) { m.Snapshot = nil }, "snapshot: 0 bodies, want one"},
+		{"two bodies", "snapshot", func(m *Message) { m.Rollup = &Rollup{} }, "snapshot: 2 bodies, want one"},
+		{"another kind's body", "snapshot", func(m *Message) { m.Kind = KindRollup }, "rollup: the body is not the kind's"},
+		{"no kind", "snapshot", func(m *Message) { m.Kind = "" }, "the body is not the kind's, or there is no such kind"},
+		{"no such event", "exit", func(m *Message) { m.Kind = "event.stop" }, "event.stop: no such kind"},
+		{"gaps as events", "exit", func(m *Message) { m.Kind = KindGap }, "event.gap: the body is not the kind's"},
+		{"no events", "exit", func(m *Message) { m.Events = []Event{} }, "event.exit: no event"},
+		{"no gaps", "gap", func(m *Message) { m.Gaps = []Gap{} }, "event.gap: no gap"},
+		{"no job events", "job", func(m *Message) { m.Jobs = []JobEvent{} }, "job: no job event"},
+		{"many events", "exit", func(m *Message) { m.Events = slices.Repeat(m.Events, MaxEvents)[:MaxEvents+1] }, "513 times event, the limit is 512"},
+		{"many gaps", "gap", func(m *Message) { m.Gaps = slices.Repeat(m.Gaps, MaxEvents)[:MaxEvents+1] }, "513 times gap, the limit is 512"},
+		{"many job events", "job", func(m *Message) { m.Jobs = slices.Repeat(m.Jobs, MaxEvents)[:MaxEvents+1] }, "513 times job event, the limit is 512"},
+
+		{"negative interval", "snapshot", func(m *Message) { m.Snapshot.Interval = -1 }, "interval -1 is negative"},
+		{"tick", "snapshot", func(m *Message) { m.Snapshot.Tick = 1 << 63 }, "tick 9223372036854775808 is out of range"},
+		{"memory total", "snapshot", func(m *Message) { m.Snapshot.MemoryTotal = 1 << 63 }, "memory total 9223372036854775808"},
+		{"memory available", "snapshot", func(m *Message) { m.Snapshot.MemoryAvail = 1 << 63 }, "memory available 9223372036854775808"},
+		{"daemon rss", "snapshot", func(m *Message) { m.Snapshot.DaemonRSS = 1 << 63 }, "daemon rss 9223372036854775808"},
+		{"pressure level", "snapshot", func(m *Message) { m.Snapshot.PressureLevel = "a\x00" }, `pressure level "a\x00" holds a NUL`},
+		{"capability", "snapshot", func(m *Message) { m.Snapshot.Capabilities[1] = "\xff" }, `capability 1: name "\xff" is not UTF-8`},
+		{"capabilities", "snapshot", func(m *Message) { m.Snapshot.Capabilities = make([]string, 1025) }, "1025 times capability, the limit is 1024"},
+		{"job progress", "snapshot", func(m *Message) { m.Snapshot.JobProgress = make([]JobProgress, 1025) }, "1025 times job progress, the limit is 1024"},
+		{"job progress job", "snapshot", func(m *Message) { m.Snapshot.JobProgress[1].JobID = long(MaxName) }, "job progress 1: job id of 257 bytes"},
+		{"job progress status", "snapshot", func(m *Message) { m.Snapshot.JobProgress[0].Status = "\xff" }, `job progress 0: status "\xff"`},
+		{"gpus", "snapshot", func(m *Message) { m.Snapshot.GPUs = make([]GPU, 1025) }, "1025 times gpu, the limit is 1024"},
+		{"processes", "snapshot", func(m *Message) { m.Snapshot.Processes = make([]Process, MaxProcesses+1) }, "65537 times process, the limit is 65536"},
+
+		{"pid 0", "snapshot", func(m *Message) { m.Snapshot.Processes[0].PID = 0 }, "process 0: pid 0 after pid 0: want them rising"},
+		{"pid twice", "snapshot", func(m *Message) { m.Snapshot.Processes[1].PID = 1 }, "process 1: pid 1 after pid 1: want them rising"},
+		{"pid too large", "snapshot", func(m *Message) { m.Snapshot.Processes[2].PID = 1 << 22 }, "process 2: pid 4194304 is out of range"},
+		{"parent", "snapshot", func(m *Message) { m.Snapshot.Processes[0].PPID = -1 }, "process 0: pid 1: parent -1,"},
+		{"start", "snapshot", func(m *Message) { m.Snapshot.Processes[0].StartTicks = math.MaxInt64/10_000_000 + 1 }, "start 922337203686,"},
+		{"cpu", "snapshot", func(m *Message) { m.Snapshot.Processes[0].CPUMillis = 1 << 63 }, "cpu 9223372036854775808 "},
+		{"no state", "snapshot", func(m *Message) { m.Snapshot.Processes[0].State = "" }, `state "" is out of range`},
+		{"state of two letters", "snapshot", func(m *Message) { m.Snapshot.Processes[0].State = "Ss" }, `state "Ss" is out of range`},
+		{"state that is no letter", "snapshot", func(m *Message) { m.Snapshot.Processes[0].State = "\xff" }, `state "\xff" is out of range`},
+		{"command", "snapshot", func(m *Message) { m.Snapshot.Processes[1].Command = long(MaxCommand) }, "process 1: command of 4100 bytes, the limit is 4099"},
+		{"command with a NUL", "snapshot", func(m *Message) { m.Snapshot.Processes[1].Command = "a\x00b" }, `process 1: command "a\x00b" holds a NUL`},
+		{"job", "snapshot", func(m *Message) { m.Snapshot.Processes[1].JobID = long(MaxName) }, "process 1: job id of 257 bytes"},
+		{"cgroup", "snapshot", func(m *Message) { m.Snapshot.Processes[1].Cgroup = "/\xff" }, `process 1: cgroup "/\xff" is not UTF-8`},
+		{"system calls", "snapshot", func(m *Message) { m.Snapshot.Processes[1].Syscalls = make([]Syscall, 1025) }, "process 1: 1025 times system call, the limit is 1024"},
+		{"system call", "snapshot", func(m *Message) { m.Snapshot.Processes[1].Syscalls[1].Name = long(MaxName) }, "process 1: system call 1: name of 257 bytes"},
+		{"system call count", "snapshot", func(m *Message) { m.Snapshot.Processes[1].Syscalls[0].Calls = 1 << 63 }, "system call 0: count 9223372036854775808"},
+		{"system call time", "snapshot", func(m *Message) { m.Snapshot.Processes[1].Syscalls[0].TimeX100 = 1 << 63 }, "system call 0: time 9223372036854775808"},
+
+		{"event pid", "exit", func(m *Message) { m.Events[1].PID = -1 }, "event.exit: event 1: pid -1 is out of range"},
+		{"event pid too large", "exit", func(m *Message) { m.Events[0].PID = 1 << 22 }, "event.exit: event 0: pid 4194304 is out of range"},
+		{"event wall", "exit", func(m *Message) { m.Events[0].Wall = 0 }, "event 0: wall time 0 is out of range"},
+		{"event start", "spawn", func(m *Message) { m.Events[0].StartTicks = 1 << 63 }, "event 0: start ticks 9223372036854775808"},
+		{"event command", "spawn", func(m *Message) { m.Events[0].Command = long(MaxCommand) }, "event 0: command of 4100 bytes"},
+		{"event job", "spawn", func(m *Message) { m.Events[0].JobID = long(MaxName) }, "event 0: job id of 257 bytes"},
+		{"event source", "spawn", func(m *Message) { m.Events[0].Source = long(MaxName) }, "event 0: source of 257 bytes"},
+		{"event details", "spawn", func(m *Message) { m.Events[0].Details = long(MaxText) }, "event 0: details of 16385 bytes, the limit is 16384"},
+
+		{"gap end", "gap", func(m *Message) { m.Gaps[1].ToWall = 0 }, "event.gap: gap 1: wall time 0"},
+		{"gap reason", "gap", func(m *Message) { m.Gaps[0].Reason = long(MaxName) }, "gap 0: reason of 257 bytes"},
+		{"gap details", "gap", func(m *Message) { m.Gaps[0].Details = "\xff" }, `gap 0: details "\xff" is not UTF-8`},
+
+		{"job event type", "job", func(m *Message) { m.Jobs[2].Type = "paused" }, `job event 2: type "paused" is none of declared,`},
+		{"job event without a job", "job", func(m *Message) { m.Jobs[0].JobID = "" }, "job event 0: no job id"},
+		{"job event wall", "job", func(m *Message) { m.Jobs[0].Wall = -1 }, "job event 0: wall time -1"},
+		{"job event start", "job", func(m *Message) { m.Jobs[0].StartTicks = 1 << 63 }, "job event 0: start ticks 9223372036854775808"},
+		{"job event job", "job", func(m *Message) { m.Jobs[0].JobID = long(MaxName) }, "job event 0: job id of 257 bytes"},
+		{"job event status", "job", func(m *Message) { m.Jobs[0].Status = long(MaxName) }, "job event 0: status of 257 bytes"},
+		{"job event command", "job", func(m *Message) { m.Jobs[0].Command = long(MaxCommand) }, "job event 0: command of 4100 bytes"},
+		{"job event details", "job", func(m *Message) { m.Jobs[0].Details = long(MaxText) }, "job event 0: details of 16385 bytes"},
+
+		{"rollup minute", "rollup", func(m *Message) { m.Rollup.Minute = 0 }, "rollup: minute 0 with 12 samples"},
+		{"rollup samples", "rollup", func(m *Message) { m.Rollup.Samples = 0 }, "with 0 samples"},
+		{"rollup memory", "rollup", func(m *Message) { m.Rollup.MemoryTotal = 1 << 63 }, "memory total 9223372036854775808"},
+		{"rollup processes", "rollup", func(m *Message) { m.Rollup.Processes = make([]ProcessRollup, MaxProcesses+1) }, "65537 times process, the limit is 65536"},
+		{"rollup pid", "rollup", func(m *Message) { m.Rollup.Processes[1].PID = -1 }, "process 1: pid -1"},
+		{"rollup start", "rollup", func(m *Message) { m.Rollup.Processes[1].StartTicks = 1 << 63 }, "process 1: start ticks 9223372036854775808"},
+		{"rollup cpu", "rollup", func(m *Message) { m.Rollup.Processes[1].CPUMillis = 1 << 63 }, "process 1: cpu 9223372036854775808"},
+		{"rollup boot id", "rollup", func(m *Message) { m.Rollup.Processes[1].BootID = long(64) }, "process 1: boot id of 65 bytes"},
+		{"rollup command", "rollup", func(m *Message) { m.Rollup.Processes[1].Command = long(MaxCommand) }, "process 1: command of 4100 bytes"},
+		{"rollup job", "rollup", func(m *Message) { m.Rollup.Processes[1].JobID = "\x00" }, `process 1: job id "\x00" holds a NUL`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m := exampleOf(t, test.example)
+			if err := m.Validate(); err != nil {
+				t.Fatalf("before the change: %v", err)
+			}
+			test.change(m)
+			err := m.Validate()
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got error %v, want it to say %q", err, test.want)
+			}
+			for name, codec := range codecs {
+				if b, err := codec.Append(nil, m); err == nil || len(b) != 0 {
+					t.Errorf("%s: got %d bytes, error %v, want no bytes and an error", name, len(b), err)
+				}
+			}
+		})
+	}
+}
+
+// What stands at a limit is within it.
+func TestValidate_AcceptsLimits(t *testing.T) {
+	tests := []struct {
+		name, example string
+		change        func(m *Message)
+	}{
+		{"number", "snapshot", func(m *Message) { m.Seq = math.MaxInt64 - MaxEvents }},
+		{"host", "snapshot", func(m *Message) { m.Host = strings.Repeat("h", 64) }},
+		{"command", "snapshot", func(m *Message) { m.Snapshot.Processes[0].Command = strings.Repeat("x", MaxCommand) }},
+		{"pid", "snapshot", func(m *Message) { m.Snapshot.Processes[2].PID = 1<<22 - 1 }},
+		{"start", "snapshot", func(m *Message) { m.Snapshot.Processes[2].StartTicks = math.MaxInt64 / 10_000_000 }},
+		{"no processes", "snapshot", func(m *Message) { m.Snapshot.Processes = nil }},
+		{"many events", "exit", func(m *Message) { m.Events = slices.Repeat(m.Events, MaxEvents/2) }},
+		{"details", "exit", func(m *Message) { m.Events[0].Details = strings.Repeat("x", MaxText) }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m := exampleOf(t, test.example)
+			test.change(m)
+			for name, codec := range codecs {
+				got, err := codec.Decode(encoded(t, codec, m))
+				if err != nil || !equal(got, m) {
+					t.Errorf("%s: got error %v or another message", name, err)
+				}
+			}
+		})
+	}
+}
+
+// The age of the oldest process that passes is still right.
+func TestProcess_Age(t *testing.T) {
+	tests := []struct {
+		name  string
+		start uint64
+		boot  int64
+		want  float64
+	}{
+		{"started with the machine", 0, 5e9, 5},
+		{"a quarter of a second", 8_640_000, 86_400_250_000_000, 0.25},
+		{"started after the look", 100, 0, -1},
+		{"the latest start", math.MaxInt64 / 10_000_000, 0, -math.MaxInt64 / 1e9},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := Process{StartTicks: test.start}
+			if got := p.Age(test.boot); math.Abs(got-test.want) > 0.01 {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
