@@ -98,7 +98,7 @@ func (f *fold) rotate() error {
 
 func (f *fold) closeFiles() error {
 	var errs []error
-	for _, w := range f.files() {
+	for _, w := range []*ndjson.Writer{f.snapshots, f.events} { // of which one may have failed to open
 		if w != nil {
 			errs = append(errs, w.Close())
 		}

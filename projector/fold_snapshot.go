@@ -156,8 +156,9 @@ func (f *fold) loadNewest(r *roster) error {
 			if err := rows.Scan(&id, &s.bootID, &s.instance, &s.seq, &s.tick, &s.wall, &s.boot, &s.interval); err != nil {
 				return err
 			}
+			r.snapshot = max(r.snapshot, id)
 			if r.newest.bootID == "" || s.bootID == r.newest.bootID && s.boot > r.newest.boot {
-				r.snapshot, r.newest = id, s
+				r.newest = s
 			}
 			return nil
 		}, r.hostID)

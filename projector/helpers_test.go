@@ -388,16 +388,14 @@ func diff(got, want map[string][]string) string {
 			continue
 		}
 		fmt.Fprintf(&b, "%s: %d rows, want %d\n", table, len(got[table]), len(want[table]))
-		for _, row := range got[table] {
-			if !slices.Contains(want[table], row) {
-				fmt.Fprintf(&b, "  got  %.300s\n", row)
+		show := func(what string, rows, others []string) {
+			only := slices.DeleteFunc(slices.Clone(rows), func(row string) bool { return slices.Contains(others, row) })
+			for _, row := range only[:min(len(only), 4)] {
+				fmt.Fprintf(&b, "  %s %.300s\n", what, row)
 			}
 		}
-		for _, row := range want[table] {
-			if !slices.Contains(got[table], row) {
-				fmt.Fprintf(&b, "  want %.300s\n", row)
-			}
-		}
+		show("got ", got[table], want[table])
+		show("want", want[table], got[table])
 	}
 	if len(got) != len(want) {
 		fmt.Fprintf(&b, "%d tables, want %d\n", len(got), len(want))

@@ -36,7 +36,7 @@ type process struct {
 type roster struct {
 	hostID   int64
 	newest   sight // the newest snapshot; its boot id is empty when there is none
-	snapshot int64 // its id
+	snapshot int64 // id of the last one that came, late or not: where rows end
 	byPID    map[int]*process
 }
 
@@ -68,6 +68,7 @@ func (r *roster) observe(m *schema.Message, id int64, nextID func() int64, out *
 		out.jobCPU = append(out.jobCPU, used)
 	}
 	if late {
+		r.snapshot = id // the rows it holds may end no earlier
 		return
 	}
 	r.closeMissing(m.Snapshot.Processes, out)

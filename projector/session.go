@@ -1,6 +1,7 @@
 package projector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,7 +76,7 @@ func (s *session) work(ctx, reading context.Context, deliveries <-chan *delivery
 			}
 		case <-look.C:
 			if err := s.recheck(reading); err != nil {
-				return err
+				return cmp.Or(context.Cause(reading), err) // a reader that failed tells more
 			}
 		case <-reading.Done():
 			return context.Cause(reading)

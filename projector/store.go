@@ -1,6 +1,7 @@
 package projector
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -26,6 +27,8 @@ type store struct {
 	conn    *sql.Conn
 	samples samplesTable
 	stmts   map[string]*sql.Stmt
+	within  bool   // a transaction is under way
+	failed  error  // why it cannot be committed
 	id      string // of the database, random, for ever
 }
 
@@ -157,8 +160,20 @@ func (s *store) trimWAL() (bool, error) {
 	return busy == 0, err
 }
 
-// exec runs a statement, prepared at its first use.
+// exec runs a statement, prepared at its first use. After one that failed, no other of its transaction runs: SQLite
+// may have rolled back by itself, as it does when the disk is full, and what followed would stand alone.
 func (s *store) exec(query string, args ...any) (sql.Result, error) {
+	if s.failed != nil {
+		return nil, s.failed
+	}
+	res, err := s.run(query, args)
+	if s.within {
+		s.failed = err
+	}
+	return res, err
+}
+
+func (s *store) run(query string, args []any) (sql.Result, error) {
 	stmt, ok := s.stmts[query]
 	if !ok {
 		var err error
@@ -190,7 +205,11 @@ func (s *store) transact(f func() error) error {
 	if _, err := s.exec(`BEGIN IMMEDIATE`); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	if err := f(); err != nil {
+	s.within = true
+	err := f()
+	err = cmp.Or(err, s.failed)
+	s.within, s.failed = false, nil
+	if err != nil {
 		_, rollback := s.exec(`ROLLBACK`)
 		if rollback != nil { // a failed INSERT OR ROLLBACK has rolled back itself
 			return err

@@ -23,13 +23,10 @@ type Live struct {
 // waits for it: a slow one delays nobody else, and loses only what the log itself trims. A message that cannot be
 // read is passed to skipped, with the reason.
 func Follow(ctx context.Context, js jetstream.JetStream, live Live, handle func(*schema.Message) error, skipped func(subject string, err error)) error {
-	consumer, err := js.OrderedConsumer(ctx, live.Stream, live.config())
-	if err != nil {
-		return fmt.Errorf("follow %s: %w", live.Stream, err)
-	}
-	// Few bytes ahead: what a reader has not taken yet, the log keeps better than it does.
-	messages, err := consumer.Messages(jetstream.PullMaxBytes(16<<20), jetstream.PullExpiry(5*time.Second))
-	if err != nil {
+	messages, err := live.messages(ctx, js)
+	if err != nil && ctx.Err() != nil {
+		return nil
+	} else if err != nil {
 		return fmt.Errorf("follow %s: %w", live.Stream, err)
 	}
 	defer messages.Stop()
@@ -54,8 +51,25 @@ func Follow(ctx context.Context, js jetstream.JetStream, live Live, handle func(
 	}
 }
 
-func (l Live) config() jetstream.OrderedConsumerConfig {
-	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy}
+// messages makes a reader on the server.
+func (l Live) messages(ctx context.Context, js jetstream.JetStream) (jetstream.MessagesContext, error) {
+	stream, err := js.Stream(ctx, l.Stream)
+	if err != nil {
+		return nil, err
+	}
+	consumer, err := js.OrderedConsumer(ctx, l.Stream, l.config(stream.CachedInfo().State.LastSeq))
+	if err != nil {
+		return nil, err
+	}
+	// Little ahead: what a reader has not taken yet, the log keeps better than it does. (With a limit in bytes alone the
+	// client makes room for a million messages, which is 8 MB for every reader.)
+	return consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(500, 16<<20), jetstream.PullExpiry(5*time.Second))
+}
+
+// config says where to start: at a time, or behind the last message that the log holds now. A policy of "only new
+// ones" would mean another moment each time the reader is made anew, which it is after every restart of the server.
+func (l Live) config(last uint64) jetstream.OrderedConsumerConfig {
+	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: last + 1}
 	if !l.Since.IsZero() {
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &l.Since
 	}

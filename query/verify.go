@@ -12,6 +12,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // Content is what a database holds, as hashes: by table, host and day. It names rows by their producers' identities
@@ -196,7 +198,13 @@ func (c Content) Diff(against Content) []Difference {
 
 // Snapshot writes a copy of the database as it is now to a new file at path, for whatever wants it to stand still.
 func (d *DB) Snapshot(ctx context.Context, path string) error {
-	if _, err := d.db.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
+	// SQLite refuses to copy through a handle that may not write, though the copy only reads.
+	db, err := sql.Open("sqlite", schema.CopierDSN(d.path))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
 		return fmt.Errorf("copy database %s: %w", d.path, err)
 	}
 	return nil

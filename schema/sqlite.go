@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -40,9 +41,18 @@ func ReaderDSN(file string) string {
 	})
 }
 
+// CopierDSN is how a database is opened to be copied by VACUUM INTO, which reads it only.
+func CopierDSN(file string) string {
+	return dsn(file, url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(5000)"}})
+}
+
 // dsn is a file: URI. A plain path would lose its query, and a '?' in it would start one.
 func dsn(file string, query url.Values) string {
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath(), RawQuery: query.Encode()}
+	escaped := (&url.URL{Path: file}).EscapedPath()
+	if strings.HasPrefix(escaped, "/") {
+		escaped = "//" + escaped // an empty authority, lest "//a/b" be taken for one
+	}
+	u := url.URL{Scheme: "file", Opaque: escaped, RawQuery: query.Encode()}
 	return u.String()
 }
 

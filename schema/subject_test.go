@@ -58,7 +58,7 @@ func TestHostToken(t *testing.T) {
 		{"", "localhost"},
 		{"build-07", "build-07"},
 		{"build.example.org", "build-example-org"},
-		{"größe", "gr--" + "--e"},
+		{"größe", "gr----e"},
 		{"a b\x00*>", "a-b---"},
 		{strings.Repeat("x", 70), strings.Repeat("x", 64)},
 	}

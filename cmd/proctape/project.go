@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -11,7 +12,7 @@ import (
 )
 
 func projectCommand(s *settings) *cobra.Command {
-	var ndjson string
+	var files fileFlags
 	cmd := &cobra.Command{
 		Use: "project", Short: "Fold a log into a database of its own", Args: noArgs,
 		Long: `Fold the log of a NATS server, or of the recorder on this machine, into a database, and go on as it
@@ -29,10 +30,11 @@ grows. Any number of databases can follow one log; each has its own place in it.
 			if err != nil {
 				return err
 			}
-			if ndjson, err = expand(ndjson); err != nil {
+			cfg, err := files.config(s, cmd)
+			if err != nil {
 				return err
 			}
-			p, err := projector.Open(ctx, js, projector.Config{DB: s.db, NDJSON: ndjson, Log: s.logger(cmd)})
+			p, err := projector.Open(ctx, js, cfg)
 			if err != nil {
 				return explainDatabase(err, s.db)
 			}
@@ -44,6 +46,29 @@ grows. Any number of databases can follow one log; each has its own place in it.
 			return explainDatabase(err, filepath.Clean(s.db))
 		},
 	}
-	cmd.Flags().StringVar(&ndjson, "ndjson", "", "`folder` for monitor.jsonl and events.jsonl (default: none)")
+	files.register(cmd)
 	return cmd
 }
+
+// fileFlags are the flags of whatever folds into files of its own choice.
+type fileFlags struct {
+	ndjson string
+	limit  int64
+}
+
+func (f *fileFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.ndjson, "ndjson", "", "`folder` for monitor.jsonl and events.jsonl (default: none)")
+	cmd.Flags().Int64Var(&f.limit, "ndjson-limit", ndjsonLimit, "`bytes` from which monitor.jsonl is rotated")
+}
+
+// config is how the flags have a projector made.
+func (f *fileFlags) config(s *settings, cmd *cobra.Command) (projector.Config, error) {
+	dir, err := expand(f.ndjson)
+	if err == nil && dir != "" {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	return projector.Config{DB: s.db, NDJSON: dir, FileLimit: f.limit, Log: s.logger(cmd)}, err
+}
+
+// ndjsonLimit is the contract's default.
+const ndjsonLimit = 52428800

@@ -21,7 +21,8 @@ import (
 )
 
 func replayCommand(s *settings) *cobra.Command {
-	var ndjson, from, until string
+	var files fileFlags
+	var from, until string
 	cmd := &cobra.Command{
 		Use: "replay --db NEW", Short: "Fold the whole log into a new database", Args: noArgs,
 		Long: `Fold the whole log into a new database, beside a running recorder or from a data folder at rest. The same
@@ -34,12 +35,12 @@ the log took a message.`,
 			if !cmd.Flags().Changed("db") {
 				return hinted(misuse("replay wants --db, the database to make"), "for example: proctape replay --db fresh.db")
 			}
-			var err error
-			if ndjson, err = expand(ndjson); err != nil {
+			cfg, err := files.config(s, cmd)
+			if err != nil {
 				return err
 			}
+			cfg.Once = true
 			return s.withLog(cmd, func(js jetstream.JetStream) error {
-				cfg := projector.Config{DB: s.db, NDJSON: ndjson, Once: true, Log: s.logger(cmd)}
 				if cfg.From, cfg.Until, err = span(cmd, js, from, until); err != nil {
 					return err
 				}
@@ -49,7 +50,7 @@ the log took a message.`,
 	}
 	cmd.Flags().StringVar(&from, "from", "", "begin at this `time`")
 	cmd.Flags().StringVar(&until, "until", "", "end before this `time`")
-	cmd.Flags().StringVar(&ndjson, "ndjson", "", "`folder` for monitor.jsonl and events.jsonl (default: none)")
+	files.register(cmd)
 	return cmd
 }
 

@@ -84,7 +84,7 @@ samples here with "proctape sample --server", signing in with a key from the dat
 	cmd.Flags().StringVar(&f.cert, "tls-cert", "", "certificate `file` for --listen")
 	cmd.Flags().StringVar(&f.key, "tls-key", "", "key `file` for --listen")
 	cmd.Flags().Int64Var(&f.maxLog, "max-log-mb", 10<<10, "most `MiB` the log may take")
-	cmd.Flags().Int64Var(&f.fileLimit, "ndjson-limit", 52428800, "`bytes` from which monitor.jsonl is rotated")
+	cmd.Flags().Int64Var(&f.fileLimit, "ndjson-limit", ndjsonLimit, "`bytes` from which monitor.jsonl is rotated")
 	cmd.Flags().BoolVar(&f.noNDJSON, "no-ndjson", false, "write no monitor.jsonl and events.jsonl")
 	cmd.Flags().Int64Var(&f.memoryLimitMB, "memory-limit-mb", 512, "memory in `MiB` from which the garbage collector works harder; 0 for no limit")
 	return cmd

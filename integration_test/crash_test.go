@@ -1,0 +1,247 @@
+package integration_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// soak is set by make soak: the long campaigns.
+var soak = os.Getenv("PROCTAPE_SOAK") != ""
+
+// fold is a database with its files, made by replaying a log.
+type fold struct{ dir string }
+
+func (f fold) db() string { return filepath.Join(f.dir, "fold.db") }
+
+// args replay the log in data into the fold, rotating at a small limit.
+func (f fold) args(data string) []string {
+	return []string{"replay", "--data", data, "--db", f.db(), "--ndjson", f.dir, "--ndjson-limit", "3000000"}
+}
+
+// finished reports whether the replay has committed all.
+func (f fold) finished(t *testing.T) bool {
+	return count(t, f.db(), `SELECT count(*) FROM meta WHERE key='replay' AND value='finished'`) == 1
+}
+
+// defects compares a fold that was disturbed with one that was not, and lists what is wrong with it.
+func (f fold) defects(t *testing.T, undisturbed fold) (defects []string) {
+	t.Helper()
+	if out, err := exec.Command(proctape, "verify", "--db", f.db(), "--against", undisturbed.db()).CombinedOutput(); err != nil {
+		defects = append(defects, "verify: "+string(out))
+	}
+	for _, name := range []string{"monitor.jsonl", "monitor.jsonl.1", "monitor.jsonl.2", "events.jsonl"} {
+		got, err := os.ReadFile(filepath.Join(f.dir, name))
+		want, err2 := os.ReadFile(filepath.Join(undisturbed.dir, name))
+		if err != nil || err2 != nil {
+			defects = append(defects, fmt.Sprintf("%s: %v, %v", name, err, err2))
+			continue
+		}
+		for i, line := range bytes.Split(bytes.TrimSuffix(got, []byte("\n")), []byte("\n")) {
+			if !json.Valid(line) {
+				defects = append(defects, fmt.Sprintf("%s: line %d does not parse", name, i+1))
+				break
+			}
+		}
+		// Lines of two streams meet in events.jsonl, in an order that is not the log's.
+		if name == "events.jsonl" {
+			got, want = sortLines(got), sortLines(want)
+		}
+		if !bytes.Equal(got, want) {
+			defects = append(defects, fmt.Sprintf("%s: %d bytes that are not the %d of the undisturbed run", name, len(got), len(want)))
+		}
+	}
+	return defects
+}
+
+func sortLines(b []byte) []byte {
+	lines := strings.SplitAfter(string(b), "\n")
+	slices.Sort(lines)
+	return []byte(strings.Join(lines, ""))
+}
+
+// campaign kills replays of a log at random moments until one comes through, and reports how often it was killed
+// while it worked.
+func campaign(t *testing.T, program, data string, f fold, kills int, random *rand.Rand) (killed int) {
+	t.Helper()
+	for killed < kills {
+		cmd := exec.Command(program, f.args(data)...)
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		wait := make(chan error, 1)
+		go func() { wait <- cmd.Wait() }()
+		select {
+		case err := <-wait:
+			if err != nil {
+				t.Fatalf("replay: %v\n%s", err, out.String())
+			}
+			return killed
+		case <-time.After(time.Duration(20+random.IntN(160)) * time.Millisecond):
+			cmd.Process.Kill()
+			<-wait
+			killed++
+		}
+		if f.finished(t) {
+			return killed
+		}
+	}
+	if out, err := exec.Command(program, f.args(data)...).CombinedOutput(); err != nil {
+		t.Fatalf("replay after %d kills: %v\n%s", killed, err, out)
+	}
+	return killed
+}
+
+// TestCrash_KillsAtRandom kills a replay of 200 000 process rows, with rotations, again and again: what it leaves is
+// what an undisturbed one leaves, to the byte.
+func TestCrash_KillsAtRandom(t *testing.T) {
+	log := startLog(t, t.TempDir())
+	log.record(newHost("alpha", 200, 1), 500)
+	log.record(newHost("beta", 200, 2), 500)
+	undisturbed := fold{t.TempDir()}
+	run(t, undisturbed.args(log.dir)...)
+	if n := count(t, undisturbed.db(), `SELECT count(*) FROM samples`); n != 200_000 {
+		t.Fatalf("the undisturbed run has %d process rows, want 200000", n)
+	}
+
+	kills := 20
+	if soak {
+		kills = 200
+	}
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 0))
+	for killed := 0; killed < kills; {
+		f := fold{t.TempDir()}
+		killed += campaign(t, proctape, log.dir, f, kills-killed, random)
+		if d := f.defects(t, undisturbed); len(d) > 0 {
+			t.Fatalf("seed %d, after %d kills:\n%s", seed, killed, strings.Join(d, "\n"))
+		}
+	}
+
+	// The control: a build that does not cut its files back to what is committed must be caught.
+	broken := buildBroken(t, "projector/ndjson/writer.go", "if err := w.truncate(); err != nil {", "if err := error(nil); err != nil {")
+	for range 20 {
+		f := fold{t.TempDir()}
+		campaign(t, broken, log.dir, f, 10, random)
+		if len(f.defects(t, undisturbed)) > 0 {
+			return
+		}
+	}
+	t.Error("a build that does not cut its files back was not caught in twenty campaigns")
+}
+
+// TestCrash_KillAtEverySystemCall kills a run with three rotations at every write, sync, rename, unlink and truncate
+// that it makes.
+func TestCrash_KillAtEverySystemCall(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("SKIPPED: there is no strace on this machine, so no system call can be picked to be killed at")
+	}
+	log := startLog(t, t.TempDir())
+	log.record(newHost("alpha", 40, 3), 30)
+	small := func(f fold) []string {
+		return []string{"replay", "--data", log.dir, "--db", f.db(), "--ndjson", f.dir, "--ndjson-limit", "90000"}
+	}
+	undisturbed := fold{t.TempDir()}
+	run(t, small(undisturbed)...)
+	if n := count(t, undisturbed.db(), `SELECT generation FROM files WHERE name='monitor.jsonl'`); n < 3 {
+		t.Fatalf("%d rotations, want at least 3", n)
+	}
+
+	points := 0
+	for _, call := range []string{"pwrite64", "write", "fsync", "fdatasync", "renameat", "unlinkat", "ftruncate"} {
+		step := 1
+		if !soak && call != "renameat" && call != "ftruncate" && call != "unlinkat" {
+			step = 5 // every one under make soak
+		}
+		for n := 1; ; n += step {
+			f := fold{t.TempDir()}
+			trace := append([]string{"-f", "-qq", "-o", os.DevNull, "-e", "trace=" + call,
+				"-P", f.dir, "-P", f.db(), "-P", f.db() + "-wal", "-P", f.dir + "/monitor.jsonl", "-P", f.dir + "/events.jsonl",
+				"-P", f.dir + "/monitor.jsonl.new", "-P", f.dir + "/monitor.jsonl.1",
+				"-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, n), proctape}, small(f)...)
+			if exec.Command(strace, trace...).Run() == nil {
+				break // it made fewer of these calls: all of them have been tried
+			}
+			points++
+			if f.finished(t) {
+				// It was killed after the last commit; there is nothing to go on with.
+			} else if out, err := exec.Command(proctape, small(f)...).CombinedOutput(); err != nil {
+				t.Fatalf("killed at %s %d, then: %v\n%s", call, n, err, out)
+			}
+			if d := f.defects(t, undisturbed); len(d) > 0 {
+				t.Fatalf("killed at %s %d:\n%s", call, n, strings.Join(d, "\n"))
+			}
+		}
+	}
+	t.Logf("recovered from a kill at each of %d points", points)
+	if points < 30 {
+		t.Errorf("only %d points", points)
+	}
+}
+
+// TestCrash_RecorderKilled kills a whole recorder, server and all, a few times, and asks whether the database is what
+// the log says.
+func TestCrash_RecorderKilled(t *testing.T) {
+	dir := t.TempDir()
+	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	for range 5 {
+		recorder := start(t, "up", "--data", dir, "--interval", "100ms", "--ndjson-limit", "50000")
+		recorder.awaitLine("is recording")
+		select {
+		case <-recorder.done:
+			t.Fatalf("the recorder ended by itself: %s", recorder.stderr())
+		case <-time.After(time.Duration(300+random.IntN(400)) * time.Millisecond):
+		}
+		recorder.cmd.Process.Kill()
+		<-recorder.done
+	}
+	recorder := start(t, "up", "--data", dir, "--interval", "100ms")
+	recorder.awaitLine("is recording")
+	recorder.stop()
+	run(t, "verify", "--data", dir, "--replay")
+	db := filepath.Join(dir, "monitor.db")
+	if n := count(t, db, `SELECT count(*) FROM gaps WHERE reason='restart'`); n != 5 {
+		t.Errorf("%d restarts are told, want 5", n)
+	}
+	if n := count(t, db, `SELECT sum(next_seq - 1 - stored - quarantined - missing) FROM producers`); n != 0 {
+		t.Errorf("the books are off by %d", n)
+	}
+}
+
+// buildBroken builds the program with one file changed: a control for a test that must catch the change.
+func buildBroken(t *testing.T, file, old, broken string) string {
+	t.Helper()
+	path := must(filepath.Abs(filepath.Join("..", file)))(t)
+	source := must(os.ReadFile(path))(t)
+	if bytes.Count(source, []byte(old)) != 1 {
+		t.Fatalf("%s does not hold %q once: the control has to follow the code", file, old)
+	}
+	dir := t.TempDir()
+	changed := filepath.Join(dir, "changed.go")
+	if err := os.WriteFile(changed, bytes.Replace(source, []byte(old), []byte(broken), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	replace := must(json.Marshal(map[string]map[string]string{"Replace": {path: changed}}))(t)
+	if err := os.WriteFile(overlay, replace, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "proctape")
+	build := exec.Command("go", "build", "-overlay", overlay, "-o", program, "../cmd/proctape")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the broken variant: %v\n%s", err, out)
+	}
+	return program
+}

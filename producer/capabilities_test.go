@@ -1,0 +1,89 @@
+package producer
+
+import (
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/producer/scrub"
+)
+
+func TestProbe_ThisUser(t *testing.T) {
+	fs := procfs.New("")
+	defer fs.Close()
+	caps := Probe(fs, scrub.Scrubbed)
+	var names []string
+	for _, c := range caps {
+		names = append(names, c.Name)
+		if c.Detail == "" {
+			t.Errorf("%s: no detail", c.Name)
+		}
+		if c.Have && c.Grant != "" {
+			t.Errorf("%s: asks for %q though it is there", c.Name, c.Grant)
+		}
+		switch c.Name {
+		case "io":
+			if root := os.Geteuid() == 0; c.Have != root {
+				t.Errorf("io: got %t, want %t", c.Have, root)
+			}
+		case "processes", "psi": // depends on the machine
+		case "events-proc-diff":
+			if c.Have {
+				t.Error("comparing samples is not all there could be")
+			}
+			continue
+		}
+		if !c.Have && c.Grant == "" {
+			t.Errorf("%s: does not say what to grant", c.Name)
+		}
+	}
+	if want := []string{"processes", "io", "psi", "argv-scrubbed", "events-proc-diff"}; !slices.Equal(names, want) {
+		t.Errorf("got %v, want %v", names, want)
+	}
+}
+
+func TestProbe_NothingToSee(t *testing.T) {
+	fs := procfs.New(t.TempDir())
+	defer fs.Close()
+	for _, c := range Probe(fs, scrub.None) {
+		if (c.Name == "processes" || c.Name == "psi") && (c.Have || c.Grant == "") {
+			t.Errorf("%s in an empty folder: got %+v", c.Name, c)
+		}
+	}
+}
+
+func TestProbe_NamesTheMode(t *testing.T) {
+	fs := procfs.New("")
+	defer fs.Close()
+	details := map[string]bool{}
+	for _, mode := range []scrub.Mode{scrub.Full, scrub.Scrubbed, scrub.None} {
+		caps := Probe(fs, mode)
+		i := slices.IndexFunc(caps, func(c Capability) bool { return c.Name == "argv-"+string(mode) })
+		if i < 0 || !caps[i].Have {
+			t.Errorf("%s: got %+v, want argv-%s", mode, caps, mode)
+			continue
+		}
+		details[caps[i].Detail] = true
+	}
+	if len(details) != 3 {
+		t.Errorf("got details %v, want one for each mode", details)
+	}
+}
+
+func TestCapabilityNames(t *testing.T) {
+	tests := map[string]struct {
+		caps []Capability
+		want []string
+	}{
+		"none":                        {nil, nil},
+		"those that are there":        {[]Capability{{Name: "a", Have: true}, {Name: "b"}, {Name: "c", Have: true}}, []string{"a", "c"}},
+		"the source of events always": {[]Capability{{Name: "io"}, {Name: "events-proc-diff"}}, []string{"events-proc-diff"}},
+		"a better source of events":   {[]Capability{{Name: "events-connector", Have: true}}, []string{"events-connector"}},
+	}
+	for name, tt := range tests {
+		if got := capabilityNames(tt.caps); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %v, want %v", name, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,265 @@
+package producer
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/producer/scrub"
+	"github.com/proctape/proctape/schema"
+)
+
+func newProducer(t *testing.T, nc *nats.Conn, cfg Config) *Producer {
+	t.Helper()
+	cfg.Host, cfg.Log = "h", logTo(t)
+	p, err := New(nc, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestConfig_RefusalNamesTheField(t *testing.T) {
+	nc := unreachable(t)
+	tests := map[string]struct {
+		cfg  Config
+		want string // how the error begins; empty for none
+	}{
+		"the zero value":           {Config{}, ""},
+		"host with a dot":          {Config{Host: "a.b"}, `host "a.b": `},
+		"host with a wildcard":     {Config{Host: "*"}, `host "*": `},
+		"host too long":            {Config{Host: strings.Repeat("h", 65)}, `host "hhh`},
+		"the shortest interval":    {Config{Interval: 100 * time.Millisecond}, ""},
+		"interval too short":       {Config{Interval: 99 * time.Millisecond}, "interval 99ms: "},
+		"interval negative":        {Config{Interval: -time.Second}, "interval -1s: "},
+		"argv full":                {Config{Argv: scrub.Full}, ""},
+		"argv of no known mode":    {Config{Argv: "some"}, `argv: unknown command mode "some"`},
+		"max queue":                {Config{MaxQueue: 1}, ""},
+		"max queue negative":       {Config{MaxQueue: -1}, "max queue -1: "},
+		"root without a boot id":   {Config{Root: t.TempDir()}, "read the boot id: "},
+		"root that does not exist": {Config{Root: filepath.Join(t.TempDir(), "no")}, "read the boot id: "},
+	}
+	for name, tt := range tests {
+		_, err := New(nc, tt.cfg)
+		if got := fmt.Sprint(err); (err == nil) != (tt.want == "") || err != nil && !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%s: got %v, want an error that begins with %q", name, err, tt.want)
+		}
+	}
+}
+
+func TestConfig_Defaults(t *testing.T) {
+	p, err := New(unreachable(t), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Host() != schema.HostToken(name) || p.Interval() != 5*time.Second || p.publisher.cfg.MaxQueue != 64<<20 {
+		t.Errorf("got host %s, interval %s, max queue %d", p.Host(), p.Interval(), p.publisher.cfg.MaxQueue)
+	}
+	if got, want := fmt.Sprint(capabilityNames(p.Capabilities())), fmt.Sprint(p.sampler.caps); got != want {
+		t.Errorf("publishes capabilities %s, shows %s", want, got)
+	}
+}
+
+func TestTickNumber(t *testing.T) {
+	const ms = time.Millisecond
+	tests := map[string]struct {
+		elapsed, interval time.Duration
+		want              uint64
+	}{
+		"the first":                           {0, 100 * ms, 1},
+		"the first, a little late":            {3 * ms, 100 * ms, 1},
+		"the second":                          {100 * ms, 100 * ms, 2},
+		"the second, late":                    {170 * ms, 100 * ms, 2},
+		"the third, after a late second":      {200 * ms, 100 * ms, 3},
+		"the second, as late as it may be":    {200*ms - 1, 100 * ms, 2},
+		"two were missed":                     {399 * ms, 100 * ms, 4},
+		"a day was missed":                    {24 * time.Hour, 5 * time.Second, 17281},
+		"an interval of a part of a second":   {700 * ms, 250 * ms, 3},
+		"an interval that does not divide it": {time.Second, 300 * ms, 4},
+	}
+	for name, tt := range tests {
+		if got := tickNumber(tt.elapsed, tt.interval); got != tt.want {
+			t.Errorf("%s: got %d, want %d", name, got, tt.want)
+		}
+	}
+}
+
+// The events of a kind travel together, in messages of as many as a message may hold.
+func TestProducer_BatchesEvents(t *testing.T) {
+	p := newProducer(t, unreachable(t), Config{})
+	var occurred []lifecycle.Occurrence
+	for i := range 1200 {
+		kind := schema.KindSpawn
+		if i%4 == 0 {
+			kind = schema.KindExit
+		}
+		occurred = append(occurred, lifecycle.Occurrence{Kind: kind, Event: schema.Event{Wall: 1, PID: i + 1}})
+	}
+	occurred = append(occurred, lifecycle.Occurrence{Kind: schema.KindOOM, Event: schema.Event{Wall: 1, PID: 1}})
+	if err := p.offerEvents(5, 6, occurred); err != nil {
+		t.Fatal(err)
+	}
+	got := map[schema.Kind][]string{}
+	pids := map[schema.Kind]int{}
+	for _, q := range p.publisher.queue {
+		m := decode(t, q.msg.Header, q.msg.Data)
+		got[m.Kind] = append(got[m.Kind], fmt.Sprintf("%d+%d", m.Seq, m.Count()))
+		if m.Wall != 5 || m.Boot != 6 {
+			t.Errorf("%s %d: got times %d and %d, want 5 and 6", m.Kind, m.Seq, m.Wall, m.Boot)
+		}
+		for _, e := range m.Events {
+			if e.PID <= pids[m.Kind] {
+				t.Errorf("%s %d: pid %d after %d", m.Kind, m.Seq, e.PID, pids[m.Kind])
+			}
+			pids[m.Kind] = e.PID
+		}
+	}
+	want := map[schema.Kind][]string{
+		schema.KindSpawn: {"1+512", "513+388"}, schema.KindExit: {"1+300"}, schema.KindOOM: {"1+1"},
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// One that cannot be stored does not take the others of the tick with it.
+func TestProducer_OneBadBatchDoesNotStopTheOthers(t *testing.T) {
+	p := newProducer(t, unreachable(t), Config{})
+	err := p.offerEvents(5, 6, []lifecycle.Occurrence{
+		{Kind: schema.KindExit, Event: schema.Event{Wall: 1, PID: -1}},
+		{Kind: schema.KindSpawn, Event: schema.Event{Wall: 1, PID: 1}},
+	})
+	if err == nil || !strings.Contains(err.Error(), "pid -1") {
+		t.Errorf("got %v, want an error that names pid -1", err)
+	}
+	if got, want := p.Stats(), (PublisherStats{Produced: 1, Waiting: 1}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// A producer runs beside a child that starts and ends.
+func TestProducer_Run(t *testing.T) {
+	nc := serve(t)
+	msgs := subscribe(t, nc)
+	p := newProducer(t, nc, Config{Interval: 100 * time.Millisecond})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+
+	any := func(*schema.Message) bool { return true }
+	first := await(t, msgs, schema.KindSnapshot, any)
+	if first.Seq != 1 || first.Snapshot.Tick != 1 || first.Host != "h" || first.Snapshot.Interval != int64(100*time.Millisecond) {
+		t.Errorf("first snapshot: got %+v, tick %d", first.Envelope, first.Snapshot.Tick)
+	}
+	c := startChild(t, "sleep", []string{EnvJob + "=j1", EnvSheet + "=2"})
+	event := func(m *schema.Message) schema.Event {
+		for _, e := range m.Events {
+			if e.PID == c.pid() {
+				return e
+			}
+		}
+		return schema.Event{}
+	}
+	spawn := event(await(t, msgs, schema.KindSpawn, func(m *schema.Message) bool { return event(m).PID != 0 }))
+	c.end(t)
+	exit := event(await(t, msgs, schema.KindExit, func(m *schema.Message) bool { return event(m).PID != 0 }))
+	for name, e := range map[string]schema.Event{"spawn": spawn, "exit": exit} {
+		if e.StartTicks != spawn.StartTicks || e.PPID != schema.Some(int64(os.Getpid())) || e.Source != lifecycle.SourceDiff {
+			t.Errorf("%s: got %+v", name, e)
+		}
+	}
+	if exit.JobID != "j1" || exit.Sheet != schema.Some(int64(2)) || exit.Wall < spawn.Wall {
+		t.Errorf("exit: got %+v, want one of job j1, sheet 2, after %d", exit, spawn.Wall)
+	}
+
+	stop()
+	stop() // a second time, as an impatient user does
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	got := receive(t, nc)
+	ticks := uint64(0)
+	for _, raw := range stored(t, nc, schema.StreamSnapshots) {
+		m := decode(t, raw.Header, raw.Data)
+		if m.Snapshot.Tick <= ticks {
+			t.Errorf("tick %d after tick %d", m.Snapshot.Tick, ticks)
+		}
+		ticks = m.Snapshot.Tick
+	}
+	for kind, r := range got {
+		if r.jumped != 0 {
+			t.Errorf("%s: %d numbers were jumped over", kind, r.jumped)
+		}
+	}
+	if s := p.Stats(); s.Acked != s.Produced || s.Waiting != 0 || s.Dropped != 0 {
+		t.Errorf("got %+v, want all acknowledged", s)
+	}
+}
+
+// Whose a process is counts for those too that ran before the producer did.
+func TestProducer_AttributesWhatRunsAlready(t *testing.T) {
+	c := startChild(t, "sleep", []string{EnvJob + "=early", EnvSheet + "=7"})
+	nc := serve(t)
+	p := newProducer(t, nc, Config{})
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := p.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	msgs := stored(t, nc, schema.StreamSnapshots)
+	if len(msgs) != 1 {
+		t.Fatalf("got %d snapshots, want one: the context had ended", len(msgs))
+	}
+	m := decode(t, msgs[0].Header, msgs[0].Data)
+	got, _ := find(m, c.pid())
+	if got.JobID != "early" || got.Sheet != schema.Some(int64(7)) {
+		t.Errorf("got job %q, sheet %+v, want early, 7", got.JobID, got.Sheet)
+	}
+	if m.Snapshot.RunningJobs < 1 || m.Snapshot.ActiveSheets < 1 {
+		t.Errorf("got %d jobs and %d sheets, want at least one", m.Snapshot.RunningJobs, m.Snapshot.ActiveSheets)
+	}
+}
+
+func TestProducer_RunSaysWhatIsLeft(t *testing.T) {
+	p := newProducer(t, unreachable(t), Config{})
+	p.publisher.cfg.Drain = 50 * time.Millisecond
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	err := p.Run(ctx)
+	if want := "1 messages were not acknowledged within 50ms of the stop"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// A sample that fails is a missed tick, not the end.
+func TestProducer_GoesOnAfterAFailedSample(t *testing.T) {
+	root := t.TempDir()
+	boot := filepath.Join(root, "sys/kernel/random")
+	if err := os.MkdirAll(boot, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(boot, "boot_id"), []byte("b\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := newProducer(t, serve(t), Config{Root: root})
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := p.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := p.Stats(), (PublisherStats{}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

@@ -1,0 +1,370 @@
+package producer
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/producer/scrub"
+	"github.com/proctape/proctape/schema"
+)
+
+func TestCPUPermille(t *testing.T) {
+	const sec = time.Second
+	none := schema.Opt[int64]{}
+	tests := map[string]struct {
+		ticks   uint64
+		readAt  time.Duration
+		start   uint64
+		before  past
+		known   bool
+		permill schema.Opt[int64]
+	}{
+		"first sight: the mean over its life":       {ticks: 500, readAt: 110 * sec, start: 100 * 100, permill: schema.Some(int64(500))},
+		"first sight: never ran":                    {ticks: 0, readAt: 110 * sec, start: 100 * 100, permill: schema.Some(int64(0))},
+		"first sight: read when it started":         {ticks: 0, readAt: 100 * sec, start: 100 * 100, permill: none},
+		"first sight: read before it started":       {ticks: 1, readAt: 99 * sec, start: 100 * 100, permill: none},
+		"since the sample before":                   {ticks: 700, readAt: 110 * sec, before: past{ticks: 200, readAt: 100 * sec}, known: true, permill: schema.Some(int64(500))},
+		"since the sample before: two cores":        {ticks: 400, readAt: 102 * sec, before: past{ticks: 0, readAt: 100 * sec}, known: true, permill: schema.Some(int64(2000))},
+		"since the sample before: slept":            {ticks: 700, readAt: 110 * sec, before: past{ticks: 700, readAt: 100 * sec}, known: true, permill: schema.Some(int64(0))},
+		"since the sample before: rounded up":       {ticks: 1, readAt: 115 * sec, before: past{readAt: 100 * sec}, known: true, permill: schema.Some(int64(1))},
+		"since the sample before: a fall is no use": {ticks: 199, readAt: 110 * sec, before: past{ticks: 200, readAt: 100 * sec}, known: true, permill: none},
+		"since the sample before: no time passed":   {ticks: 300, readAt: 100 * sec, before: past{ticks: 200, readAt: 100 * sec}, known: true, permill: none},
+		"since the sample before: time went back":   {ticks: 300, readAt: 99 * sec, before: past{ticks: 200, readAt: 100 * sec}, known: true, permill: none},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := &procfs.Process{CPUTicks: tt.ticks, ReadAt: tt.readAt, StartTicks: tt.start}
+			if got := cpuPermille(p, tt.before, tt.known); got != tt.permill {
+				t.Errorf("got %+v, want %+v", got, tt.permill)
+			}
+		})
+	}
+}
+
+// A pid that is another process's now has nothing of the one before: not its counter, not its command.
+func TestSampler_PidReuseStartsAnew(t *testing.T) {
+	s := sampler{scrubber: scrub.New(scrub.Scrubbed)}
+	args := []string{"old"}
+	s.processes([]procfs.Process{{PID: 7, StartTicks: 100, CPUTicks: 50, ReadAt: 2 * time.Second, State: 'S', Args: args}})
+	got := s.processes([]procfs.Process{{PID: 7, StartTicks: 250, CPUTicks: 100, ReadAt: 4500 * time.Millisecond, State: 'S', Comm: "new"}})
+	if p := got[0]; p.CPUPermille != schema.Some(int64(500)) || p.Command != "[new]" || p.CPUMillis != 1000 {
+		t.Errorf("got %+v, want half a core, 1000 ms, command [new]", p)
+	}
+}
+
+func TestSampler_ForgetsWhatIsGone(t *testing.T) {
+	s := sampler{scrubber: scrub.New(scrub.Scrubbed)}
+	s.processes([]procfs.Process{{PID: 7, State: 'S'}, {PID: 8, State: 'S'}})
+	s.processes([]procfs.Process{{PID: 8, State: 'S'}})
+	if got, want := slices.Sorted(maps.Keys(s.past)), []int{8}; !slices.Equal(got, want) {
+		t.Errorf("remembers %v, want %v", got, want)
+	}
+	if got, want := slices.Sorted(maps.Keys(s.jobs.owners)), []int{8}; !slices.Equal(got, want) {
+		t.Errorf("remembers the owners of %v, want %v", got, want)
+	}
+}
+
+func TestSampler_Unknown(t *testing.T) {
+	s := sampler{scrubber: scrub.New(scrub.Scrubbed)}
+	got := s.processes([]procfs.Process{
+		{PID: 1, State: 'S', ReadAt: time.Second, RSSKiB: 1, VMSKiB: 2, OpenFDs: 3, UID: 4, ReadBytes: 5 << 10, WriteBytes: 6 << 10},
+		{PID: 2, State: 'S', ReadAt: time.Second, RSSKiB: 1, VMSKiB: 2, OpenFDs: 3, UID: 4, ReadBytes: 5 << 10, WriteBytes: 6 << 10,
+			MemoryKnown: true, FDsKnown: true, UIDKnown: true, IOKnown: true},
+		{PID: 3, State: 'S', ReadAt: time.Second, RSSKiB: 1 << 63, MemoryKnown: true},
+	})
+	type values struct{ rss, vms, fds, uid, read, write schema.Opt[int64] }
+	some := schema.Some[int64]
+	want := []values{{}, {some(1), some(2), some(3), some(4), some(5), some(6)}, {vms: some(0)}}
+	for i, p := range got {
+		if v := (values{p.RSS, p.VMS, p.OpenFDs, p.UID, p.ReadKiB, p.WriteKiB}); v != want[i] {
+			t.Errorf("pid %d: got %+v, want %+v", p.PID, v, want[i])
+		}
+	}
+}
+
+// Scans share the arguments that have not changed, and so the command is not rendered again.
+func TestSampler_RendersACommandOnce(t *testing.T) {
+	args := []string{"prog", "--password", "x"}
+	const rendered = "prog --password ***"
+	tests := map[string]struct {
+		before past
+		comm   string
+		args   []string
+		want   string
+	}{
+		"first sight":         {past{}, "prog", args, rendered},
+		"the same arguments":  {past{args: args, comm: "prog", command: "kept"}, "prog", args, "kept"},
+		"equal ones":          {past{args: args, comm: "prog", command: "kept"}, "prog", slices.Clone(args), rendered},
+		"others":              {past{args: args, comm: "prog", command: "kept"}, "prog", []string{"prog", "-v"}, "prog -v"},
+		"fewer of them":       {past{args: args, comm: "prog", command: "kept"}, "prog", args[:1], "prog"},
+		"the last of them":    {past{args: args, comm: "prog", command: "kept"}, "prog", args[2:], "x"},
+		"none any more":       {past{args: args, comm: "prog", command: "kept"}, "prog", nil, "[prog]"},
+		"some at last":        {past{comm: "prog", command: "[prog]"}, "prog", args, rendered},
+		"none still":          {past{comm: "kthread", command: "kept"}, "kthread", nil, "kept"},
+		"none, and empty":     {past{args: args[:0], comm: "kthread", command: "kept"}, "kthread", []string{}, "kept"},
+		"none, another name":  {past{comm: "kworker/0:1", command: "kept"}, "kworker/0:2", nil, "[kworker/0:2]"},
+		"another thread name": {past{args: args, comm: "prog", command: "kept"}, "other", args, rendered},
+	}
+	s := sampler{scrubber: scrub.New(scrub.Scrubbed)}
+	for name, tt := range tests {
+		if got := s.command(&procfs.Process{Comm: tt.comm, Args: tt.args}, tt.before); got != tt.want {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+func TestSampler_RendersAChangedCommandAgain(t *testing.T) {
+	s := sampler{scrubber: scrub.New(scrub.Scrubbed)}
+	p := procfs.Process{PID: 7, State: 'S', Args: []string{"before"}}
+	for _, args := range [][]string{{"before"}, {"after"}, {"after", "all"}} {
+		p.Args = args
+		if got, want := s.processes([]procfs.Process{p})[0].Command, strings.Join(args, " "); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestCountJobs(t *testing.T) {
+	of := func(job string, sheet int64) schema.Process {
+		p := schema.Process{JobID: job}
+		if sheet > 0 {
+			p.Sheet = schema.Some(sheet)
+		}
+		return p
+	}
+	tests := map[string]struct {
+		procs        []schema.Process
+		jobs, sheets int
+	}{
+		"none":                           {nil, 0, 0},
+		"processes without a job":        {[]schema.Process{of("", 0), of("", 3)}, 0, 0},
+		"a job without steps":            {[]schema.Process{of("a", 0), of("a", 0)}, 1, 0},
+		"one step of many processes":     {[]schema.Process{of("a", 1), of("a", 1), of("a", 1)}, 1, 1},
+		"two steps of one job":           {[]schema.Process{of("a", 1), of("a", 2), of("a", 0)}, 1, 2},
+		"the same number in two jobs":    {[]schema.Process{of("a", 1), of("b", 1)}, 2, 2},
+		"step 0 is a step":               {[]schema.Process{{JobID: "a", Sheet: schema.Some(int64(0))}}, 1, 1},
+		"some with and some without one": {[]schema.Process{of("", 0), of("a", 1), of("b", 0)}, 2, 1},
+	}
+	for name, tt := range tests {
+		if jobs, sheets := countJobs(tt.procs); jobs != tt.jobs || sheets != tt.sheets {
+			t.Errorf("%s: got %d jobs and %d sheets, want %d and %d", name, jobs, sheets, tt.jobs, tt.sheets)
+		}
+	}
+}
+
+func newSampler() *sampler {
+	return &sampler{
+		fs: procfs.New(""), opt: procfs.Options{EnvKeys: []string{EnvJob, EnvSheet}},
+		scrubber: scrub.New(scrub.Scrubbed), started: time.Now(), interval: time.Second, caps: []string{"processes"},
+	}
+}
+
+func closeSampler(t *testing.T, s *sampler) {
+	t.Helper()
+	if err := s.fs.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func sample(t testing.TB, s *sampler, tick uint64) *schema.Message {
+	t.Helper()
+	l, err := s.sample(tick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return message(l)
+}
+
+func message(l look) *schema.Message {
+	return &schema.Message{
+		Envelope: schema.Envelope{
+			Version: schema.Version, Kind: schema.KindSnapshot, Host: "h", BootID: "b", Instance: schema.Instance{1}, Seq: 1,
+			Wall: l.wall, Boot: l.boot,
+		},
+		Snapshot: l.snapshot,
+	}
+}
+
+func find(m *schema.Message, pid int) (schema.Process, bool) {
+	i := slices.IndexFunc(m.Snapshot.Processes, func(p schema.Process) bool { return p.PID == pid })
+	if i < 0 {
+		return schema.Process{}, false
+	}
+	return m.Snapshot.Processes[i], true
+}
+
+// checkRoundTrip publishes m and reads it.
+func checkRoundTrip(t *testing.T, m *schema.Message) {
+	t.Helper()
+	payload, encoding, err := schema.Encode(nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := schema.Decode("", encoding, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, m) {
+		t.Errorf("got %+v, want %+v", got, m)
+	}
+}
+
+func TestSampler_ThisMachine(t *testing.T) {
+	s := newSampler()
+	defer closeSampler(t, s)
+	before := time.Now()
+	for tick := range uint64(3) {
+		m := sample(t, s, tick+1)
+		checkRoundTrip(t, m)
+		snap := m.Snapshot
+		self, ok := find(m, os.Getpid())
+		switch {
+		case !ok:
+			t.Fatal("the sample is without this process")
+		case self.PPID != os.Getppid() || self.UID != schema.Some(int64(os.Getuid())) || !self.OpenFDs.Known || self.RSS.Or(0) <= 0:
+			t.Errorf("got %+v of this process", self)
+		case !strings.Contains(self.Command, "test"):
+			t.Errorf("got command %q, want this test's", self.Command)
+		}
+		if snap.DaemonPID != os.Getpid() || snap.DaemonRSS != uint64(self.RSS.V) || snap.Tick != tick+1 || snap.Interval != int64(time.Second) {
+			t.Errorf("got daemon %d of %d KiB, tick %d, interval %d", snap.DaemonPID, snap.DaemonRSS, snap.Tick, snap.Interval)
+		}
+		if snap.CPUs < 1 || snap.MemoryTotal == 0 || snap.MemoryAvail > snap.MemoryTotal || snap.PressureLevel == "" {
+			t.Errorf("got host %+v", *snap)
+		}
+		if m.Wall < before.UnixNano() || m.Boot <= int64(self.StartTicks)*nsPerTick || self.Age(m.Boot) > time.Hour.Seconds()*24 {
+			t.Errorf("got wall %d and boot %d of a process that started at tick %d", m.Wall, m.Boot, self.StartTicks)
+		}
+	}
+}
+
+func TestSampler_BusyAndAsleep(t *testing.T) {
+	burner, sleeper := startChild(t, "burn", nil), startChild(t, "sleep", nil)
+	s := newSampler()
+	defer closeSampler(t, s)
+	sample(t, s, 1)
+	measured := time.NewTicker(300 * time.Millisecond)
+	defer measured.Stop()
+	var busy, asleep schema.Opt[int64]
+	for began := time.Now(); time.Since(began) < patience; {
+		<-measured.C
+		m := sample(t, s, 2)
+		b, _ := find(m, burner.pid())
+		a, _ := find(m, sleeper.pid())
+		busy, asleep = b.CPUPermille, a.CPUPermille
+		if busy.Or(0) > 1300 {
+			t.Fatalf("got %d ‰ of a process of one busy thread, want at most about 1000", busy.V)
+		}
+		// Others may keep the machine busy: one interval of half a core is enough.
+		if busy.Or(0) >= 500 && asleep.Known && asleep.V <= 50 {
+			return
+		}
+	}
+	t.Errorf("got %+v busy and %+v asleep, want at least 500 ‰ and at most 50 ‰", busy, asleep)
+}
+
+// Whatever a process writes into its name, arguments and environment, the snapshot can be stored.
+func TestSampler_OddNamesAndArguments(t *testing.T) {
+	odd := startChild(t, "odd", []string{EnvJob + "=\xffjob", EnvSheet + "=1"}, "\xff\xfe\x1b[31m\x01", "a\nb\xc3", "\xed\xa0\x80")
+	long := startChild(t, "odd", []string{EnvJob + "=" + strings.Repeat("j", schema.MaxName+1)}, "x", strings.Repeat("é\xff", 3000))
+	fine := startChild(t, "sleep", []string{EnvJob + "=" + strings.Repeat("j", schema.MaxName), EnvSheet + "=x"})
+	s := newSampler()
+	defer closeSampler(t, s)
+	m := sample(t, s, 1)
+	checkRoundTrip(t, m)
+	for name, want := range map[string]struct {
+		pid     int
+		command string // how it begins
+		job     string
+	}{
+		"odd":  {odd.pid(), "\uFFFD\x1b[31m\x01 a\nb\uFFFD \uFFFD", ""},
+		"long": {long.pid(), "x é\uFFFDé\uFFFD", ""},
+		"fine": {fine.pid(), "/proc/self/exe", strings.Repeat("j", schema.MaxName)},
+	} {
+		p, ok := find(m, want.pid)
+		if !ok || !strings.HasPrefix(p.Command, want.command) || p.JobID != want.job || p.Sheet.Known {
+			t.Errorf("%s: got %+v, want command %q… of job %q and no sheet", name, p, want.command, want.job)
+		}
+	}
+}
+
+// junk draws text as a process may write it: no NUL, any other byte, of any length.
+func junk() *rapid.Generator[string] {
+	b := rapid.Custom(func(t *rapid.T) string {
+		piece := rapid.SampledFrom([]string{"a", "\xff", "é", "\x80", "\n", "\x1b", "=", "/", "\xf0\x9f"}).Draw(t, "piece")
+		return strings.Repeat(piece, rapid.IntRange(0, 3000).Draw(t, "times"))
+	})
+	return rapid.Custom(func(t *rapid.T) string {
+		return strings.Join(rapid.SliceOfN(b, 0, 4).Draw(t, "pieces"), "")
+	})
+}
+
+func TestSampler_AnyTextCanBeStored(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := sampler{scrubber: scrub.New(rapid.SampledFrom([]scrub.Mode{scrub.Full, scrub.Scrubbed, scrub.None}).Draw(t, "mode"))}
+		p := procfs.Process{
+			PID: 7, State: 'S', Comm: junk().Draw(t, "comm"), Cgroup: junk().Draw(t, "cgroup"),
+			Args: rapid.SliceOfN(junk(), 0, 3).Draw(t, "args"),
+			Env:  map[string]string{EnvJob: junk().Draw(t, "job"), EnvSheet: junk().Draw(t, "sheet")},
+		}
+		m := message(look{1, 1, &schema.Snapshot{PressureLevel: "none", Processes: s.processes([]procfs.Process{p})}})
+		if err := m.Validate(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestValidText(t *testing.T) {
+	for _, tt := range []struct {
+		s     string
+		limit int
+		want  string
+	}{
+		{"", 4, ""},
+		{"/a/b", 4, "/a/b"},
+		{"/a/bc", 4, "/a/b"},
+		{"a\x00b", 4, "ab"},
+		{"a\xffb", 8, "a\uFFFDb"},
+		{"a\xffb", 4, "a\uFFFD"},
+		{"a\xffb", 3, "a"},
+		{"éé", 3, "é"},
+		{"é", 1, ""},
+		{strings.Repeat("a\xff", 3000), schema.MaxCommand, strings.Repeat("a\uFFFD", 1024) + "a"},
+	} {
+		got := validText(tt.s, tt.limit)
+		if got != tt.want || !utf8.ValidString(got) {
+			t.Errorf("validText(%.20q, %d): got %.20q of %d bytes, want %.20q of %d", tt.s, tt.limit, got, len(got), tt.want, len(tt.want))
+		}
+	}
+}
+
+func TestSampler_UnreadableProcIsAnError(t *testing.T) {
+	s := newSampler()
+	s.fs = procfs.New(t.TempDir())
+	defer closeSampler(t, s)
+	if _, err := s.sample(1); err == nil || !strings.HasPrefix(err.Error(), "read the host: ") {
+		t.Errorf("got %v, want that the host could not be read", err)
+	}
+}
+
+func BenchmarkSampler_Convert(b *testing.B) {
+	s := sampler{scrubber: scrub.New(scrub.Scrubbed)}
+	scan := make([]procfs.Process, 1000)
+	for i := range scan {
+		scan[i] = procfs.Process{PID: i + 1, PPID: i, State: 'S', Args: []string{"/usr/bin/prog", "--id", fmt.Sprint(i)}}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		s.processes(scan)
+	}
+}

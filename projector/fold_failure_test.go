@@ -1,0 +1,168 @@
+package projector
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+	"testing"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// Nothing of a transaction that its function gave up is there afterwards, however far it came.
+func TestFold_AbandonedTransaction(t *testing.T) {
+	told := story{late: true, poison: true}.tell(seeded(3), 40)
+	p := newTape(t, 0)
+	p.fold(told[:20]...)
+	before, lines := p.dump(), p.files()
+	for n := 0; n <= 20; n += 4 {
+		for _, flush := range []bool{false, true} {
+			p.abandon(told[20:20+n], flush)
+			p.reopen()
+			if d := diff(p.dump(), before); d != "" {
+				t.Errorf("%d messages, flushed %t:\n%s", n, flush, d)
+			}
+			if d := diffFiles(p.files(), lines); d != "" {
+				t.Errorf("%d messages, flushed %t:\n%s", n, flush, d)
+			}
+		}
+	}
+	p.fold(told[20:]...)
+	whole := newTape(t, 0)
+	whole.fold(told...)
+	if d := diff(p.dump(), whole.dump()); d != "" {
+		t.Error(d)
+	}
+}
+
+// A statement that fails takes its whole transaction with it, whichever table it was for; also when SQLite itself
+// rolls back, as it does when the disk is full, so that a statement that followed would stand alone.
+func TestFold_FailedStatement(t *testing.T) {
+	told := story{late: true, poison: true}.tell(seeded(5), 60)
+	whole := newTape(t, 0)
+	whole.fold(told...)
+	want := whole.dump()
+
+	p := newTape(t, 0)
+	p.fold(told[:20]...)
+	before, lines := p.dump(), p.files()
+	template := p.dir
+	p.close()
+	for table := range before {
+		failed := false
+		for _, event := range []string{"INSERT", "UPDATE", "DELETE"} {
+			for _, action := range []string{"ABORT", "ROLLBACK"} {
+				t.Run(table+" "+event+" "+action, func(t *testing.T) {
+					p := copyTape(t, template, 0)
+					trigger := fmt.Sprintf(`CREATE TEMP TRIGGER broken BEFORE %s ON main.%s BEGIN SELECT RAISE(%s, 'broken'); END`,
+						event, table, action)
+					if _, err := p.s.fold.db.exec(trigger); err != nil {
+						t.Fatal(err)
+					}
+					if err := p.s.commit(told[20:]); err == nil {
+						return // the table is not written in this way
+					}
+					failed = true
+					p.reopen()
+					if d := diff(p.dump(), before); d != "" {
+						t.Errorf("after the failure:\n%s", d)
+					}
+					if d := diffFiles(p.files(), lines); d != "" {
+						t.Errorf("files after the failure:\n%s", d)
+					}
+					p.fold(told[20:]...)
+					if d := diff(p.dump(), want); d != "" {
+						t.Errorf("at the end:\n%s", d)
+					}
+				})
+			}
+		}
+		if !failed && table != "meta" {
+			t.Errorf("table %s: the story writes nothing to it", table)
+		}
+	}
+}
+
+// copyTape is a tape of its own with the contents of a closed one.
+func copyTape(t *testing.T, dir string, limit int64) *tape {
+	t.Helper()
+	p := &tape{t: t, dir: t.TempDir() + "/copy", limit: limit}
+	if err := os.CopyFS(p.dir, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	p.open()
+	t.Cleanup(p.close)
+	return p
+}
+
+// Files that cannot be opened leave no descriptor behind, as the projector tries again for as long as it takes.
+func TestOpenFiles_FailureLeaksNothing(t *testing.T) {
+	for _, name := range []string{snapshotsFile, eventsFile} {
+		t.Run(name, func(t *testing.T) {
+			p := newTape(t, -1)
+			if err := os.Symlink("elsewhere", p.dir+"/"+name); err != nil {
+				t.Fatal(err)
+			}
+			defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which would close what was lost
+			before := 0
+			for i := range 10 {
+				f := newFold(p.s.fold.db)
+				if _, err := f.openFiles(p.dir, 0); err == nil {
+					t.Error("a symbolic link was opened")
+				}
+				if err := f.closeFiles(); err != nil {
+					t.Error(err)
+				}
+				if i == 0 {
+					before = descriptors(t)
+				}
+			}
+			if after := descriptors(t); after > before {
+				t.Errorf("got %d descriptors, want %d as before", after, before)
+			}
+		})
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// Without files, there is nothing to rotate, flush or close.
+func TestFold_NoFiles(t *testing.T) {
+	p := newTape(t, -1)
+	p.fold(story{}.tell(seeded(1), 20)...)
+	if files := p.files(); len(files) > 0 {
+		t.Errorf("got the files %v, want none", files)
+	}
+	if n := p.value(`SELECT count(*) FROM files`); n != 0 {
+		t.Errorf("got %d rows in files, want none", n)
+	}
+}
+
+// A file is rotated before the line that follows its limit, whatever the batches.
+func TestFold_RotatesFiles(t *testing.T) {
+	l, h := newLog(), newHost("h", schema.Process{PID: 5})
+	var list []*delivery
+	for range 7 {
+		list = append(list, l.publish(h.snapshot()))
+	}
+	one := newTape(t, 0)
+	one.fold(list[0])
+	size := int64(len(one.files()[snapshotsFile]))
+
+	p := newTape(t, 2*size-10) // two lines fill a file
+	p.fold(list...)
+	files := p.files()
+	for name, want := range map[string]int64{snapshotsFile: 1, snapshotsFile + ".1": 2, snapshotsFile + ".2": 2} {
+		if got := int64(len(files[name])) / (size - 5); got != want {
+			t.Errorf("%s: got %d lines, want %d", name, got, want)
+		}
+	}
+	p.wantRows(`SELECT name, generation FROM files ORDER BY name`, "events.jsonl 0", "monitor.jsonl 3")
+}
