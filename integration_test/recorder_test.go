@@ -65,7 +65,13 @@ type process struct {
 // start runs the program with args and returns at once. The test waits for its end.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(proctape, args...), done: make(chan struct{}), more: make(chan struct{})}
+	return startProgram(t, proctape, args...)
+}
+
+// startProgram is start for another build of the program, or for what wraps it.
+func startProgram(t *testing.T, program string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(program, args...), done: make(chan struct{}), more: make(chan struct{})}
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -202,6 +208,17 @@ func run(t *testing.T, args ...string) string {
 func readOnly(t *testing.T, path string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", schema.ReaderDSN(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// writable opens a database to damage it.
+func writable(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", schema.WriterDSN(path))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+"os"
+"runtime/pprof"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -19,7 +21,7 @@ import (
 )
 
 // patience is how long a test waits for what must come; it comes much sooner.
-const patience = 30 * time.Second
+const patience = 12 * time.Second
 
 // testLog is a log on a server of its own, and a connection through the server's socket, which comes back by itself when
 // the server does.
@@ -176,7 +178,7 @@ func (f *follower) await(n int) {
 		f.more.Wait()
 	}
 	if len(f.numbers) < n {
-		f.t.Fatalf("got %d messages, want %d; passed over: %d", len(f.numbers), n, len(f.skipped))
+		pprof.Lookup("goroutine").WriteTo(os.Stderr,2); f.t.Fatalf("got %d messages, want %d; passed over: %d", len(f.numbers), n, len(f.skipped))
 	}
 }
 

@@ -229,18 +229,32 @@ func TestReaderDSN_CannotWrite(t *testing.T) {
 	}
 }
 
-func TestReaderDSN_DoesNotCreate(t *testing.T) {
+func TestDSN_ReadersDoNotCreate(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "none.db")
-	db, err := sql.Open("sqlite", ReaderDSN(file))
-	if err != nil {
-		t.Fatal(err)
+	for name, dsn := range map[string]string{"reader": ReaderDSN(file), "copier": CopierDSN(file)} {
+		t.Run(name, func(t *testing.T) {
+			db, err := sql.Open("sqlite", dsn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if err := db.PingContext(t.Context()); err == nil {
+				t.Error("got no error")
+			}
+			if _, err := os.Stat(file); err == nil {
+				t.Error("the file was created")
+			}
+		})
 	}
-	defer db.Close()
-	if err := db.PingContext(t.Context()); err == nil {
-		t.Error("got no error")
-	}
-	if _, err := os.Stat(file); err == nil {
-		t.Error("the file was created")
+}
+
+func TestCopierDSN(t *testing.T) {
+	conn, file := migrated(t)
+	insert(t, conn, "meta", map[string]any{"key": "k", "value": "v"})
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	run(t, openDSN(t, CopierDSN(file)), `VACUUM INTO ?`, copied)
+	if got := value[string](t, openDSN(t, ReaderDSN(copied)), `SELECT value FROM meta WHERE key = 'k'`); got != "v" {
+		t.Errorf("got %q, want %q", got, "v")
 	}
 }
 

@@ -1,0 +1,224 @@
+package integration_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	embeddednats "github.com/proctape/proctape/embedded-nats"
+	"github.com/proctape/proctape/schema"
+)
+
+// projection follows a log into a database, as a process of its own.
+func projection(t *testing.T, data, db string) *process {
+	t.Helper()
+	p := start(t, "project", "--data", data, "--db", db)
+	p.awaitLine("is folding")
+	return p
+}
+
+// snapshotsOf is how many snapshots of a host a database holds.
+func snapshotsOf(t *testing.T, db, host string) int {
+	t.Helper()
+	return count(t, db, fmt.Sprintf(`SELECT count(*) FROM snapshots s JOIN hosts h ON h.id = s.host_id WHERE h.name='%s'`, host))
+}
+
+// gapsOf is how many gaps with words in their reason a database holds.
+func gapsOf(t *testing.T, db, words string) int {
+	t.Helper()
+	return count(t, db, fmt.Sprintf(`SELECT count(*) FROM gaps WHERE reason LIKE '%%%s%%'`, words))
+}
+
+// TestIdentity_StreamMadeAnew deletes a stream under a running projection and makes it again: it is noticed and told,
+// and the new messages, which have the old ones' sequences, are all folded.
+func TestIdentity_StreamMadeAnew(t *testing.T) {
+	log := startLog(t, t.TempDir())
+	h := newHost("alpha", 20, 1)
+	log.record(h, 50)
+	db := filepath.Join(t.TempDir(), "p.db")
+	p := projection(t, log.dir, db)
+	await(t, "the first fifty snapshots", func() bool { return snapshotsOf(t, db, "alpha") == 50 })
+
+	if err := log.js.DeleteStream(context.Background(), schema.StreamSnapshots); err != nil {
+		t.Fatal(err)
+	}
+	if err := embeddednats.Declare(context.Background(), log.js, schema.Streams(schema.Policy{}, 1), true); err != nil {
+		t.Fatal(err)
+	}
+	log.record(h, 30)
+	await(t, "thirty more", func() bool { return snapshotsOf(t, db, "alpha") == 80 })
+	if gapsOf(t, db, "made anew") != 1 {
+		t.Error("the new stream is not told as a gap")
+	}
+	p.stop()
+}
+
+// TestIdentity_StoreOfYesterday restores the log from a copy, as after a disk was replaced. The log goes on from
+// there and gives sequences out that were given out before.
+func TestIdentity_StoreOfYesterday(t *testing.T) {
+	for _, running := range []bool{false, true} {
+		t.Run(fmt.Sprintf("projection runs on: %t", running), func(t *testing.T) { storeOfYesterday(t, proctape, running, true) })
+	}
+	// The control: a build that does not compare the stream with what it folded skips what is new.
+	broken := buildBroken(t, "projector/place.go", `	case info.State.LastSeq < pos.seq:
+		return "the stream has lost its end", nil
+	case pos.stored`, `	case info.State.LastSeq < pos.seq:
+		return "", nil
+	case pos.stored`)
+	t.Run("control", func(t *testing.T) { storeOfYesterday(t, broken, false, false) })
+}
+
+func storeOfYesterday(t *testing.T, program string, running, sound bool) {
+	log := startLog(t, t.TempDir())
+	h := newHost("alpha", 20, 1)
+	log.record(h, 40)
+	log.stop()
+	yesterday := filepath.Join(t.TempDir(), "jetstream")
+	copyTree(t, filepath.Join(log.dir, "jetstream"), yesterday)
+	log.start()
+	log.record(h, 40)
+
+	db := filepath.Join(t.TempDir(), "p.db")
+	p := projection(t, log.dir, db)
+	await(t, "all eighty", func() bool { return snapshotsOf(t, db, "alpha") == 80 })
+	if !running {
+		p.stop()
+	}
+	log.stop()
+	if err := os.RemoveAll(filepath.Join(log.dir, "jetstream")); err != nil {
+		t.Fatal(err)
+	}
+	copyTree(t, yesterday, filepath.Join(log.dir, "jetstream"))
+	log.start()
+	if running {
+		// New messages at once, so that they may pass the old ones' sequences before anybody looks.
+		log.record(h, 60)
+		await(t, "sixty more", func() bool { return snapshotsOf(t, db, "alpha") == 140 })
+		p.stop()
+	} else {
+		log.record(h, 10) // below where the projection was
+		p := startProgram(t, program, "project", "--data", log.dir, "--db", db)
+		p.awaitLine("is folding")
+		if !sound {
+			p.stop()
+			if snapshotsOf(t, db, "alpha") == 90 {
+				t.Error("the broken build skipped nothing: this test catches nothing")
+			}
+			return
+		}
+		await(t, "ten more", func() bool { return snapshotsOf(t, db, "alpha") == 90 })
+		p.stop()
+	}
+	if gapsOf(t, db, "lost its end") == 0 {
+		t.Error("that the stream lost its end is not told")
+	}
+	if n := count(t, db, `SELECT sum(next_seq - 1 - stored - quarantined - missing) FROM producers`); n != 0 {
+		t.Errorf("the books are off by %d", n)
+	}
+}
+
+// TestIdentity_BlockCutShort cuts a block of the store in half, as a failing disk does: what is left is folded, what
+// is lost is told, and what comes then is not skipped.
+func TestIdentity_BlockCutShort(t *testing.T) {
+	log := startLog(t, t.TempDir())
+	h := newHost("alpha", 20, 1)
+	log.record(h, 100)
+	db := filepath.Join(t.TempDir(), "p.db")
+	p := projection(t, log.dir, db)
+	await(t, "all hundred", func() bool { return snapshotsOf(t, db, "alpha") == 100 })
+	p.stop()
+	log.stop()
+
+	blocks := must(filepath.Glob(filepath.Join(log.dir, "jetstream", "*", "streams", schema.StreamSnapshots, "msgs", "*.blk")))(t)
+	if len(blocks) == 0 {
+		t.Fatal("no blocks")
+	}
+	info := must(os.Stat(blocks[0]))(t)
+	if err := os.Truncate(blocks[0], info.Size()/2); err != nil {
+		t.Fatal(err)
+	}
+	// Without its index, as after a crash, the server scans the block and finds where it ends.
+	os.Remove(filepath.Join(filepath.Dir(blocks[0]), "index.db"))
+	log.start()
+	log.record(h, 20)
+	p = projection(t, log.dir, db)
+	await(t, "twenty more", func() bool { return snapshotsOf(t, db, "alpha") == 120 })
+	p.stop()
+	if gapsOf(t, db, "lost its end") == 0 {
+		t.Error("that the stream lost its end is not told")
+	}
+}
+
+// TestIdentity_TrimmedBelow purges what a projection has not folded yet: the hole is a gap, with a count.
+func TestIdentity_TrimmedBelow(t *testing.T) {
+	log := startLog(t, t.TempDir())
+	h := newHost("alpha", 20, 1)
+	log.record(h, 30)
+	db := filepath.Join(t.TempDir(), "p.db")
+	p := projection(t, log.dir, db)
+	await(t, "the first thirty", func() bool { return snapshotsOf(t, db, "alpha") == 30 })
+	p.stop()
+	log.record(h, 30)
+	stream := must(log.js.Stream(context.Background(), schema.StreamSnapshots))(t)
+	if err := stream.Purge(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	log.record(h, 5)
+	p = projection(t, log.dir, db)
+	await(t, "five more", func() bool { return snapshotsOf(t, db, "alpha") == 35 })
+	p.stop()
+	if n := count(t, db, `SELECT count FROM gaps WHERE reason='stream hole' AND stream='PROCTAPE_SNAPSHOTS'`); n != 30 {
+		t.Errorf("the gap of the stream counts %d messages, want 30", n)
+	}
+	if n := count(t, db, `SELECT missing FROM producers WHERE kind='snapshot'`); n != 30 {
+		t.Errorf("%d snapshots are missing, want 30", n)
+	}
+}
+
+// TestIdentity_TwoDatabasesOfOneLog are equal; two projections of one database are refused.
+func TestIdentity_TwoDatabasesOfOneLog(t *testing.T) {
+	log := startLog(t, t.TempDir())
+	a, b := filepath.Join(t.TempDir(), "a.db"), filepath.Join(t.TempDir(), "b.db")
+	pa := projection(t, log.dir, a)
+	h := newHost("alpha", 50, 1)
+	log.record(h, 100)
+	pb := projection(t, log.dir, b) // it begins in the middle, and catches up
+	log.record(h, 100)
+	await(t, "all in both", func() bool { return snapshotsOf(t, a, "alpha") == 200 && snapshotsOf(t, b, "alpha") == 200 })
+
+	began := time.Now()
+	out, err := exec.Command(proctape, "project", "--data", log.dir, "--db", a).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), fmt.Sprintf("process %d already writes", pa.cmd.Process.Pid)) {
+		t.Errorf("a second projection of one database: %v, %s", err, out)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("it was refused after %s, want at once", took)
+	}
+	pa.stop()
+	pb.stop()
+	run(t, "verify", "--db", a, "--against", b)
+	equal(t, a, b)
+
+	// The control: one byte of one row.
+	db := writable(t, b)
+	if _, err := db.Exec(`UPDATE samples SET rss_kib = rss_kib + 1 WHERE snapshot_id = 100 AND process_id = (SELECT min(process_id) FROM samples WHERE snapshot_id = 100)`); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	out, err = exec.Command(proctape, "verify", "--db", a, "--against", b).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "samples") || !strings.Contains(string(out), "2026-11-01") {
+		t.Errorf("verify says of a changed row: %v\n%s", err, out)
+	}
+}
+
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+}
