@@ -55,10 +55,30 @@ func loadOrMakeKey(path string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("make a key: %w", err)
 	}
-	if err := os.WriteFile(path, append(seed, '\n'), 0o600); err != nil {
+	if err := writeSynced(path, append(seed, '\n')); err != nil {
 		return Key{}, fmt.Errorf("keep a key: %w", err)
 	}
 	return LoadKey(path)
+}
+
+// writeSynced writes a file that is there whole or not at all, also after the power was cut.
+func writeSynced(path string, b []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // LoadKey reads a seed file, as nsc and nk write them.

@@ -1,14 +1,22 @@
 package integration_test
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sys/unix"
+
+	embeddednats "github.com/proctape/proctape/embedded-nats"
+	"github.com/proctape/proctape/schema"
 )
 
 // roleEnv makes the test program play a role in place of running tests.
@@ -19,6 +27,10 @@ func play(role string) int {
 	switch role {
 	case "worker":
 		return playWorker()
+	case "publisher":
+		return playPublisher()
+	case "count":
+		return playCount()
 	}
 	fmt.Fprintf(os.Stderr, "no role %q\n", role)
 	return 2
@@ -76,4 +88,57 @@ func actor(t *testing.T, role, job string, sheet int) *exec.Cmd {
 		"PROCTAPE_JOB_ID="+job, "PROCTAPE_SHEET="+strconv.Itoa(sheet))
 	cmd.Stderr = os.Stderr
 	return cmd
+}
+
+// playCount prints the one number of a query, or 0 when there is no such table yet.
+func playCount() int {
+	var n int
+	if db, err := sql.Open("sqlite", schema.ReaderDSN(os.Getenv("PROCTAPE_TEST_DB"))); err == nil {
+		if err := db.QueryRow(os.Getenv("PROCTAPE_TEST_QUERY")).Scan(&n); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	fmt.Println(n)
+	return 0
+}
+
+// playPublisher publishes snapshots one after the other and prints a line for each that was acknowledged.
+func playPublisher() int {
+	dir := os.Getenv("PROCTAPE_TEST_DATA")
+	seed, _ := strconv.ParseUint(os.Getenv("PROCTAPE_TEST_SEED"), 10, 64)
+	key, err := embeddednats.LoadKey(filepath.Join(embeddednats.KeysDir(dir), "admin.nk"))
+	if err != nil {
+		return 1
+	}
+	nc, err := nats.Connect("", append(key.Options(), nats.InProcessServer(embeddednats.Socket(embeddednats.SocketPath(dir))))...)
+	if err != nil {
+		return 1
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return 1
+	}
+	h := newHost("cut", 10, seed+1)
+	for {
+		m := h.snapshot()[0]
+		payload, _, err := schema.Encode(nil, m)
+		if err != nil {
+			return 1
+		}
+		if _, err := js.Publish(context.Background(), schema.Subject(m.Host, m.Kind), payload, jetstream.WithMsgID(m.ID())); err != nil {
+			return 1
+		}
+		fmt.Println(m.Seq)
+	}
+}
+
+// shutDown cuts a mounted ext4 file system off its disk, with nothing flushed: what was not synced is gone
+// (EXT4_IOC_SHUTDOWN with EXT4_GOING_FLAGS_NOLOGFLUSH, fs/ext4/ext4.h).
+func shutDown(t *testing.T, mount string) {
+	t.Helper()
+	dir := must(os.Open(mount))(t)
+	defer dir.Close()
+	if err := unix.IoctlSetPointerInt(int(dir.Fd()), 0x8004587d, 2); err != nil {
+		t.Fatalf("shut the file system down: %v", err)
+	}
 }

@@ -42,7 +42,9 @@ func TestFanIn_SamplersReadersReplay(t *testing.T) {
 	for _, s := range samplers {
 		s.stop()
 	}
-	snapshots := func() int { return count(t, db, `SELECT count(*) FROM snapshots WHERE host_id NOT IN (SELECT id FROM hosts WHERE name='hub')`) }
+	snapshots := func() int {
+		return count(t, db, `SELECT count(*) FROM snapshots WHERE host_id NOT IN (SELECT id FROM hosts WHERE name='hub')`)
+	}
 	acked := 0
 	for _, s := range samplers {
 		last := s.out()[len(s.out())-1]

@@ -262,15 +262,12 @@ func TestSampler_BusyAndAsleep(t *testing.T) {
 		b, _ := find(m, burner.pid())
 		a, _ := find(m, sleeper.pid())
 		busy, asleep = b.CPUPermille, a.CPUPermille
-		if busy.Or(0) > 1300 {
-			t.Fatalf("got %d ‰ of a process of one busy thread, want at most about 1000", busy.V)
-		}
-		// Others may keep the machine busy: one interval of half a core is enough.
-		if busy.Or(0) >= 500 && asleep.Known && asleep.V <= 50 {
+		// Others may keep the machine busy: one interval in which the thread had its core is enough.
+		if busy.Or(0) >= 500 && busy.V <= 1200 && asleep.Known && asleep.V <= 50 {
 			return
 		}
 	}
-	t.Errorf("got %+v busy and %+v asleep, want at least 500 ‰ and at most 50 ‰", busy, asleep)
+	t.Errorf("got %+v busy and %+v asleep, want 500 to 1200 ‰ and at most 50 ‰", busy, asleep)
 }
 
 // Whatever a process writes into its name, arguments and environment, the snapshot can be stored.

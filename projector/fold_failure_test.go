@@ -86,7 +86,7 @@ func TestFold_FailedStatement(t *testing.T) {
 // copyTape is a tape of its own with the contents of a closed one.
 func copyTape(t *testing.T, dir string, limit int64) *tape {
 	t.Helper()
-	p := &tape{t: t, dir: t.TempDir() + "/copy", limit: limit}
+	p := &tape{t: t, dir: fastDir(t) + "/copy", limit: limit}
 	if err := os.CopyFS(p.dir, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func (f *fold) addToJobs(m *schema.Message) error {
 		if p.Sheet.Known {
 			f.addToSheet(p, f.observed.jobCPU[i])
 		}
-		if err := errors.Join(f.addPID(j, f.observed.rows[i]), f.addSyscalls(p)); err != nil {
+		if err := errors.Join(f.addPID(p.JobID, j, f.observed.rows[i]), f.addSyscalls(p)); err != nil {
 			return fmt.Errorf("store job %q: %w", p.JobID, err)
 		}
 	}
@@ -67,13 +67,16 @@ func (f *fold) addToSheet(p *schema.Process, cpu int64) {
 	raise(&s.maxCPU, p.CPUPermille)
 }
 
-// addPID counts a pid that the job has not had before. Only a row that is new can bring one.
-func (f *fold) addPID(j *jobDelta, row *process) error {
-	if row.stored || row.counted {
-		return nil
+// addPID counts a pid that the job has not had before. Only a row that is new can bring one, or a late snapshot, in
+// which the process was in another job than the row says.
+func (f *fold) addPID(job string, j *jobDelta, row *process) error {
+	if job == row.job {
+		if row.stored || row.counted {
+			return nil
+		}
+		row.counted = true
 	}
-	row.counted = true
-	res, err := f.db.exec(`INSERT OR IGNORE INTO job_pids(job_id, pid) VALUES (?, ?)`, row.job, row.pid)
+	res, err := f.db.exec(`INSERT OR IGNORE INTO job_pids(job_id, pid) VALUES (?, ?)`, job, row.pid)
 	if err != nil {
 		return err
 	}

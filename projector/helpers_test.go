@@ -197,13 +197,21 @@ type tape struct {
 	s     *session
 }
 
+// fastDir is a folder in memory, where there is one. What these tests lose is what a process forgets, not what a disk
+// does.
+func fastDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "proctape")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 func newTape(t testing.TB, limit int64) *tape {
 	t.Helper()
-	dir, err := os.MkdirTemp(t.TempDir(), "tape")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &tape{t: t, dir: dir, limit: limit}
+	p := &tape{t: t, dir: fastDir(t), limit: limit}
 	p.open()
 	t.Cleanup(p.close)
 	return p
@@ -219,7 +227,6 @@ func (p *tape) open() {
 	}
 	p.s = &session{p: &Projector{positions: map[string]Position{}, poisoned: map[gapKey]*poison{}}, fold: newFold(db),
 		last: map[string]uint64{}}
-	// What these tests lose is what a process forgets, not what a disk does.
 	if _, err := db.exec(`PRAGMA synchronous=OFF`); err != nil {
 		p.t.Fatal(err)
 	}

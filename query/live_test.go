@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-"os"
-"runtime/pprof"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -21,7 +19,7 @@ import (
 )
 
 // patience is how long a test waits for what must come; it comes much sooner.
-const patience = 12 * time.Second
+const patience = 30 * time.Second
 
 // testLog is a log on a server of its own, and a connection through the server's socket, which comes back by itself when
 // the server does.
@@ -129,6 +127,7 @@ type follower struct {
 	block   chan struct{} // when not nil, the handler waits for it
 	mu      sync.Mutex
 	more    *sync.Cond
+	ended   bool
 	seen    []string // host and kind
 	numbers []uint64
 	skipped []string
@@ -140,12 +139,16 @@ func (l *testLog) follow(live query.Live, block chan struct{}) *follower {
 	f := &follower{t: l.t, cancel: cancel, result: make(chan error, 1), block: block}
 	f.more = sync.NewCond(&f.mu)
 	go func() {
-		f.result <- query.Follow(ctx, l.js, live, f.handle, func(subject string, err error) {
+		err := query.Follow(ctx, l.js, live, f.handle, func(subject string, _ error) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			f.skipped = append(f.skipped, subject)
-			f.more.Broadcast()
 		})
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.ended = true
+		f.more.Broadcast()
+		f.result <- err
 	}()
 	return f
 }
@@ -174,11 +177,15 @@ func (f *follower) await(n int) {
 	deadline := time.Now().Add(patience)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for len(f.numbers) < n && time.Now().Before(deadline) {
+	for len(f.numbers) < n && !f.ended && time.Now().Before(deadline) {
 		f.more.Wait()
 	}
-	if len(f.numbers) < n {
-		pprof.Lookup("goroutine").WriteTo(os.Stderr,2); f.t.Fatalf("got %d messages, want %d; passed over: %d", len(f.numbers), n, len(f.skipped))
+	switch {
+	case len(f.numbers) >= n:
+	case f.ended:
+		f.t.Fatalf("it ended with %v after %d messages, want %d", <-f.result, len(f.numbers), n)
+	default:
+		f.t.Fatalf("got %d messages, want %d; passed over: %d", len(f.numbers), n, len(f.skipped))
 	}
 }
 
@@ -228,21 +235,26 @@ func TestFollow_FromNowOn(t *testing.T) {
 	l := newLog(t)
 	l.publish("alpha", schema.KindSnapshot, 1, 3)
 	f := l.follow(query.Live{Stream: schema.StreamSnapshots}, nil)
-	l.awaitConsumers(schema.StreamSnapshots, 1)
+	l.awaitReader(schema.StreamSnapshots)
 	l.publish("alpha", schema.KindSnapshot, 4, 6)
 	f.wantAll(4, 6)
 }
 
-// awaitConsumers waits until a stream has n readers.
-func (l *testLog) awaitConsumers(stream string, n int) {
+// awaitReader waits until a stream has a reader that waits for what comes.
+func (l *testLog) awaitReader(stream string) {
 	l.t.Helper()
+	s, err := l.js.Stream(l.t.Context(), stream)
+	if err != nil {
+		l.t.Fatal(err)
+	}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		s, err := l.js.Stream(l.t.Context(), stream)
-		if err == nil && s.CachedInfo().State.Consumers >= n {
-			return
+		for reader := range s.ListConsumers(l.t.Context()).Info() {
+			if reader.NumWaiting > 0 {
+				return
+			}
 		}
 	}
-	l.t.Fatalf("the stream %s has no %d readers", stream, n)
+	l.t.Fatalf("nobody reads the stream %s", stream)
 }
 
 func TestFollow_SlowReaderDelaysNobody(t *testing.T) {
@@ -311,7 +323,7 @@ func TestFollow_EndsWithItsContext(t *testing.T) {
 	l := newLog(t)
 	t.Run("while it waits", func(t *testing.T) {
 		f := l.follow(query.Live{Stream: schema.StreamSnapshots}, nil)
-		l.awaitConsumers(schema.StreamSnapshots, 1)
+		l.awaitReader(schema.StreamSnapshots)
 		if err := f.end(); err != nil {
 			t.Errorf("got %v, want nil", err)
 		}
@@ -372,7 +384,7 @@ func TestFollow_GoesOnAfterARestart(t *testing.T) {
 			t.Parallel()
 			l := newLog(t)
 			f := l.follow(c.live, nil)
-			l.awaitConsumers(schema.StreamSnapshots, 1)
+			l.awaitReader(schema.StreamSnapshots)
 			l.publish("alpha", schema.KindSnapshot, 1, c.before)
 			f.await(int(c.before))
 			l.stop()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/proctape/proctape/schema"
 )
@@ -232,13 +233,23 @@ func processFromMessage(p *schema.Process, boot int64) Process {
 	if p.JobID != "" {
 		out.JobID = &p.JobID
 	}
-	counts, times := map[string]uint64{}, map[string]float64{}
-	for _, c := range p.Syscalls {
-		counts[c.Name], times[c.Name] = c.Calls, float64(c.TimeX100)/100
-	}
-	out.SyscallCounts, _ = json.Marshal(counts) // maps of numbers always encode
-	out.SyscallTimes, _ = json.Marshal(times)
+	out.SyscallCounts = perCall(p.Syscalls, func(c *schema.Syscall) float64 { return float64(c.Calls) })
+	out.SyscallTimes = perCall(p.Syscalls, func(c *schema.Syscall) float64 { return float64(c.TimeX100) / 100 })
 	return out
+}
+
+// perCall is a JSON object with a number for each system call, in the tracer's order as in the tables.
+func perCall(calls []schema.Syscall, value func(*schema.Syscall) float64) json.RawMessage {
+	b := []byte{'{'}
+	for i := range calls {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		name, _ := json.Marshal(calls[i].Name) // a string always encodes
+		b = append(append(b, name...), ':')
+		b = strconv.AppendFloat(b, value(&calls[i]), 'f', -1, 64)
+	}
+	return append(b, '}')
 }
 
 func pointer[T any](o schema.Opt[T]) *T {

@@ -17,5 +17,6 @@
 // # Compatibility
 //
 // Every record is an array whose fields are only ever appended. A reader skips a tail it does not know and takes
-// a missing tail as unknown. See the golden bytes under testdata.
+// a missing tail as unknown; but a list must be long enough to hold the first version's fields of all its records.
+// See the golden bytes under testdata.
 package schema

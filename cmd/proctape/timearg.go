@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -10,47 +11,63 @@ import (
 // ago), "now", and Unix seconds such as 1.7e9. Times without a zone are now's.
 func parseTime(s string, now time.Time) (time.Time, error) {
 	s = strings.TrimSpace(s)
-	if s == "now" {
-		return now, nil
+	t, ok := readTime(s, now)
+	// Outside of these years nothing was recorded, and some have no Unix nanoseconds.
+	if y := t.Year(); !ok || y < 1970 || y > 2261 {
+		return time.Time{}, hinted(misuse("%q is no time", s),
+			`write it as -15m, 3h, 2d, "2026-11-23 03:10", 03:10, "yesterday 14:00", or Unix seconds`)
 	}
-	if d, err := parseAgo(s); err == nil {
-		return now.Add(-d), nil
+	return t, nil
+}
+
+func readTime(s string, now time.Time) (time.Time, bool) {
+	if s == "now" {
+		return now, true
+	}
+	if d, ok := parseAgo(s); ok {
+		return now.Add(-d), true
 	}
 	if t, ok := parseDay(s, now); ok {
-		return t, nil
+		return t, true
 	}
 	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
 		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
-			return t, nil
+			return t, true
 		}
 	}
 	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
-		return t, nil
+		return t, true
 	}
 	// Above a year's worth of seconds it is a date, below it a slip.
-	if f, err := strconv.ParseFloat(s, 64); err == nil && f > 3.2e7 && f < 9e9 {
-		return time.Unix(0, int64(f*1e9)), nil
+	if f, ok := parseNumber(s); ok && f > 3.2e7 && f < 9e9 {
+		return time.Unix(0, int64(f*1e9)), true
 	}
-	return time.Time{}, hinted(misuse("%q is no time", s),
-		`write it as -15m, 3h, 2d, "2026-11-23 03:10", 03:10, "yesterday 14:00", or Unix seconds`)
+	return time.Time{}, false
+}
+
+// parseNumber reads a decimal number without a sign.
+func parseNumber(s string) (float64, bool) {
+	if s == "" || strings.Trim(s, "0123456789.e") != "" { // "inf", "nan", "0x1p30", "+1"
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	return f, err == nil
 }
 
 // parseAgo reads a duration, with days and weeks too, and a minus sign or "ago" if one likes.
-func parseAgo(s string) (time.Duration, error) {
+func parseAgo(s string) (time.Duration, bool) {
 	s = strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(s, "-"), "ago"))
+	if s == "0" || strings.HasPrefix(s, "+") { // not this moment but the first, and not ago but ahead: neither is meant here
+		return 0, false
+	}
 	unit := map[byte]time.Duration{'d': 24 * time.Hour, 'w': 7 * 24 * time.Hour}
 	if n := len(s) - 1; n > 0 && unit[s[n]] != 0 {
-		f, err := strconv.ParseFloat(s[:n], 64)
-		if err != nil || f < 0 || f > 36500 {
-			return 0, misuse("%q is no duration", s)
-		}
-		return time.Duration(f * float64(unit[s[n]])), nil
+		f, ok := parseNumber(s[:n])
+		d := f * float64(unit[s[n]])
+		return time.Duration(d), ok && d < math.MaxInt64
 	}
 	d, err := time.ParseDuration(s)
-	if err == nil && d < 0 {
-		err = misuse("%q is no duration", s)
-	}
-	return d, err
+	return d, err == nil && d >= 0
 }
 
 // parseDay reads "today", "yesterday" and a time of day behind either or alone.
@@ -69,7 +86,7 @@ func parseDay(s string, now time.Time) (time.Time, bool) {
 	}
 	for _, layout := range []string{"15:04", "15:04:05"} {
 		if t, err := time.Parse(layout, clock); err == nil {
-			return time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), 0, now.Location()), true
+			return time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), now.Location()), true
 		}
 	}
 	return time.Time{}, false

@@ -1,0 +1,217 @@
+package integration_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestTrouble_DiskFull fills the disk under a recorder and frees it: readers are served meanwhile, the reason is told,
+// the recorder goes on by itself within ten seconds, and nothing is missing.
+func TestTrouble_DiskFull(t *testing.T) {
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		t.Skip("SKIPPED: there is no unshare on this machine, so no small disk can be made")
+	}
+	disk := t.TempDir()
+	namespaces := []string{"-m"}
+	if os.Geteuid() != 0 {
+		namespaces = []string{"-Urm"}
+	}
+	script := `mount -t tmpfs -o size=48m tmpfs "$1" && exec "$2" up --data "$1/data" --interval 100ms --host here`
+	recorder := startProgram(t, unshare, append(namespaces, "sh", "-c", script, "sh", disk, proctape)...)
+	recorder.await("start", func(lines []string) bool { return strings.Contains(strings.Join(lines, "\n"), "is recording") })
+	// The disk as the recorder sees it.
+	root := fmt.Sprintf("/proc/%d/root", recorder.cmd.Process.Pid)
+	if _, err := os.Stat(filepath.Join(root, disk, "data")); err != nil {
+		t.Skipf("SKIPPED: this machine does not let a test mount a small disk: %v\n%s", err, recorder.stderr())
+	}
+	inside := func(query string) int { // SQLite follows links, so it has to be where the disk is
+		enter := exec.Command("nsenter", "-t", strconv.Itoa(recorder.cmd.Process.Pid), "-m", os.Args[0])
+		if os.Geteuid() != 0 {
+			enter.Args = slices.Insert(enter.Args, 4, "-U", "--preserve-credentials")
+		}
+		enter.Env = append(os.Environ(), roleEnv+"=count", "PROCTAPE_TEST_DB="+filepath.Join(disk, "data", "monitor.db"), "PROCTAPE_TEST_QUERY="+query)
+		n, err := strconv.Atoi(strings.TrimSpace(string(must(enter.Output())(t))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	await(t, "ten snapshots", func() bool { return inside(`SELECT count(*) FROM snapshots`) >= 10 })
+
+	filler := filepath.Join(root, disk, "filler")
+	f := must(os.Create(filler))(t)
+	w := bufio.NewWriterSize(f, 4096)
+	for err == nil {
+		_, err = w.Write(make([]byte, 4096))
+	}
+	f.Close()
+	recorder.awaitStderr("no space left on device", "database or disk is full", "disk is full")
+	full := inside(`SELECT count(*) FROM snapshots`)
+	if full < 10 {
+		t.Errorf("a reader sees %d snapshots while the disk is full", full)
+	}
+	// For a while, so that every part meets the full disk.
+	<-time.After(3 * time.Second)
+
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	freed := time.Now()
+	full = inside(`SELECT count(*) FROM snapshots`)
+	await(t, "snapshots after the disk was freed", func() bool { return inside(`SELECT count(*) FROM snapshots`) > full })
+	took := time.Since(freed)
+	t.Logf("recording again %s after there was space", took.Round(10*time.Millisecond))
+	if took > 10*time.Second {
+		t.Errorf("it took %s, want at most 10s", took)
+	}
+	more := inside(`SELECT count(*) FROM snapshots`)
+	await(t, "twenty more", func() bool { return inside(`SELECT count(*) FROM snapshots`) >= more+20 })
+	await(t, "all that waited", func() bool {
+		return inside(`SELECT max(seq) - count(*) FROM snapshots`) == 0
+	})
+	if n := inside(`SELECT coalesce(sum(missing), 0) FROM producers`); n != 0 {
+		t.Errorf("%d items are missing: they waited in the sampler", n)
+	}
+	recorder.stop()
+}
+
+// awaitStderr waits until the process said one of the words to stderr.
+func (p *process) awaitStderr(words ...string) {
+	p.t.Helper()
+	await(p.t, fmt.Sprintf("word of %q in\n%s", words, p.stderr()), func() bool {
+		for _, w := range words {
+			if strings.Contains(p.stderr(), w) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// TestTrouble_LingeringReader holds a read transaction open while a log is folded: the write-ahead log stays below
+// 64 MiB, the fold waits, and goes on when the reader is gone.
+func TestTrouble_LingeringReader(t *testing.T) {
+	log := startLog(t, t.TempDir())
+	for i := range 5 {
+		log.record(newHost(fmt.Sprintf("host%d", i), 400, uint64(i)), 400)
+	}
+	lingering(t, log, proctape, 64<<20, true)
+	// The control: a build that does not wait for the reader is caught.
+	broken := buildBroken(t, "projector/session.go", "for waited := false; db.walSize() > walTrim; waited = true {", "for waited := false; false; waited = true {")
+	lingering(t, log, broken, 64<<20, false)
+}
+
+func lingering(t *testing.T, log *logServer, program string, limit int64, sound bool) {
+	t.Helper()
+	db := filepath.Join(t.TempDir(), "p.db")
+	p := startProgram(t, program, "project", "--data", log.dir, "--db", db)
+	await(t, "first rows", func() bool { return count(t, db, `SELECT count(*) FROM snapshots`) > 0 })
+	reader := readOnly(t, db)
+	tx := must(reader.Begin())(t)
+	var n int
+	if err := tx.QueryRow(`SELECT count(*) FROM snapshots`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	largest := int64(0)
+	wal := func() int64 {
+		info, err := os.Stat(db + "-wal")
+		if err != nil {
+			return 0
+		}
+		largest = max(largest, info.Size())
+		return info.Size()
+	}
+	if !sound {
+		await(t, "write-ahead log beyond its limit", func() bool { return wal() > limit })
+		tx.Rollback()
+		p.cmd.Process.Kill()
+		return
+	}
+	p.awaitStderr("folding waits")
+	rows := func() int { return count(t, db, `SELECT seq FROM checkpoints WHERE stream='PROCTAPE_SNAPSHOTS'`) }
+	held := rows()
+	if held >= 2000 {
+		t.Fatalf("all %d snapshots were folded before the reader was in the way", held)
+	}
+	<-time.After(500 * time.Millisecond)
+	if now := rows(); now != held {
+		t.Errorf("the fold went from %d to %d while it said it waits", held, now)
+	}
+	tx.Rollback()
+	await(t, "all folded", func() bool { wal(); return rows() == 2000 })
+	t.Logf("the write-ahead log was %.1f MiB at most", float64(largest)/(1<<20))
+	if largest > limit {
+		t.Errorf("the write-ahead log grew to %d bytes, want at most %d", largest, limit)
+	}
+	p.stop()
+}
+
+// TestTrouble_PowerCut cuts the power of a disk, in the way of the file system's own shutdown, while messages are
+// acknowledged: every one that was acknowledged is there afterwards, and the database is what the log says.
+func TestTrouble_PowerCut(t *testing.T) {
+	if !soak {
+		t.Skip("SKIPPED: a campaign of make soak")
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: only root can mount a disk to cut the power of")
+	}
+	image := filepath.Join(t.TempDir(), "disk.img")
+	mount := t.TempDir()
+	sh := func(script string) {
+		t.Helper()
+		if out, err := exec.Command("sh", "-c", script).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", script, err, out)
+		}
+	}
+	sh("truncate -s 512M " + image + " && mkfs.ext4 -q " + image + " && mount -o loop " + image + " " + mount)
+	t.Cleanup(func() { exec.Command("umount", mount).Run() })
+	data := filepath.Join(mount, "data")
+	acked := 0
+	for cut := range 10 {
+		recorder := start(t, "up", "--data", data, "--interval", "1h", "--host", "here")
+		recorder.awaitLine("In another terminal")
+		sampler := exec.Command(os.Args[0])
+		sampler.Env = append(os.Environ(), roleEnv+"=publisher", "PROCTAPE_TEST_DATA="+data, "PROCTAPE_TEST_SEED="+strconv.Itoa(cut))
+		out := must(sampler.StdoutPipe())(t)
+		if err := sampler.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for range 50 + 20*cut {
+			if !lines.Scan() {
+				t.Fatal("the publisher ended")
+			}
+			acked++
+		}
+		shutDown(t, mount)
+		for lines.Scan() { // acknowledged while the power went
+			acked++
+			if lines.Text() == "" {
+				break
+			}
+		}
+		sampler.Process.Kill()
+		sampler.Wait()
+		recorder.cmd.Process.Kill()
+		<-recorder.done
+		sh("umount " + mount + " && mount -o loop " + image + " " + mount)
+	}
+	recorder := start(t, "up", "--data", data, "--interval", "1h", "--host", "here")
+	recorder.awaitLine("In another terminal")
+	recorder.stop()
+	db := filepath.Join(data, "monitor.db")
+	if n := snapshotsOf(t, db, "cut"); n < acked {
+		t.Errorf("%d snapshots are stored, %d were acknowledged", n, acked)
+	}
+	run(t, "verify", "--data", data, "--replay")
+	t.Logf("%d acknowledged over ten power cuts, none lost", acked)
+}

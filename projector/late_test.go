@@ -1,0 +1,107 @@
+package projector
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// A late snapshot may show a process in a job that it has left since. The pid counts for that job, and the tables
+// do not depend on whether both came in one batch.
+func TestFold_LateSnapshotOfAnotherJob(t *testing.T) {
+	for _, batch := range []int{1, 3} {
+		t.Run(fmt.Sprint("batches of ", batch), func(t *testing.T) {
+			l, h, p := newLog(), newHost("h", schema.Process{PID: 5}), newTape(t, 0)
+			h.procs[5].JobID = "old"
+			late := h.snapshot()
+			h.procs[5].JobID = ""
+			list := l.publishAll(h.snapshot(), late, h.snapshot())
+			for len(list) > 0 {
+				p.fold(list[:batch]...)
+				list = list[batch:]
+			}
+			p.wantRows(`SELECT job_id, pid FROM job_pids`, "old 5")
+			p.wantRows(`SELECT job_id, unique_pids, samples FROM jobs`, "old 1 1")
+		})
+	}
+}
+
+// A row ends no earlier than the last snapshot that holds its process, though that one came late.
+func TestFold_LateSnapshotBeforeTheEnd(t *testing.T) {
+	for _, reopen := range []bool{false, true} {
+		t.Run(fmt.Sprint("reopened ", reopen), func(t *testing.T) {
+			l, h, p := newLog(), newHost("h", schema.Process{PID: 5}), newTape(t, 0)
+			late, newest := h.snapshot(), h.snapshot()
+			delete(h.procs, 5)
+			p.fold(l.publishAll(newest, late)...)
+			if reopen {
+				p.reopen()
+			}
+			p.fold(l.publish(h.snapshot()))
+			p.wantRows(`SELECT first_snapshot, last_snapshot FROM processes`, "1 2")
+			checkShape(t, p)
+		})
+	}
+}
+
+// A process that has ended when several late snapshots of it come used its CPU once, not once a snapshot.
+func TestBug_LateSnapshotsCountCPUAgain(t *testing.T) {
+	l, h, p := newLog(), newHost("h", schema.Process{PID: 5, JobID: "j", CPUMillis: 100}), newTape(t, 0)
+	first := h.snapshot()
+	h.procs[5].CPUMillis = 150
+	second := h.snapshot()
+	h.procs[5].CPUMillis = 200
+	third := h.snapshot()
+	delete(h.procs, 5)
+	p.fold(l.publishAll(first, h.snapshot(), second, third)...)
+	p.wantRows(`SELECT cpu_ms FROM jobs`, "200")
+}
+
+// What a machine could not send before it went down may come after the first snapshot of its next boot. It says
+// nothing about who lives now.
+func TestBug_LateSnapshotOfTheBootBefore(t *testing.T) {
+	l, h, p := newLog(), newHost("h", schema.Process{PID: 5, CPUMillis: 7}), newTape(t, 0)
+	late := h.snapshot()
+	h.reboot()
+	h.start(schema.Process{PID: 8, JobID: "j", CPUMillis: 100})
+	p.fold(l.publishAll(h.snapshot(), late, h.snapshot())...)
+	p.wantRows(`SELECT pid, first_snapshot, last_snapshot FROM processes ORDER BY id`,
+		fmt.Sprint("8 1 ", schema.OpenEnded), "5 2 2")
+	p.wantRows(`SELECT cpu_ms FROM jobs`, "100")
+	p.wantRows(`SELECT count(*) FROM gaps WHERE reason = 'reboot'`, "0")
+}
+
+// The newest snapshot of a host is known again after the database is opened, however many older ones came after it.
+func TestBug_NewestSnapshotBehindManyLateOnes(t *testing.T) {
+	h, l := newHost("h"), newLog()
+	var late []*schema.Message
+	for range 1002 {
+		late = append(late, h.snapshot())
+	}
+	h.start(schema.Process{PID: 6})
+	checkSplit(t, l.publishAll(append([]*schema.Message{h.snapshot()}, late...)...), 1002)
+}
+
+// The same with a boot that came back: what is in memory and what is read from the database must agree.
+func TestBug_NewestSnapshotOfABootThatCameBack(t *testing.T) {
+	h, l := newHost("h", schema.Process{PID: 5}), newLog()
+	one := h.snapshot()
+	delete(h.procs, 5)
+	two, three := h.snapshot(), h.snapshot()
+	h.reboot()
+	checkSplit(t, l.publishAll(three, h.snapshot(), one, two), 3)
+}
+
+// checkSplit checks that opening the database again after n messages changes nothing.
+func checkSplit(t *testing.T, list []*delivery, n int) {
+	t.Helper()
+	whole, split := newTape(t, -1), newTape(t, -1)
+	whole.fold(list...)
+	split.fold(list[:n]...)
+	split.reopen()
+	split.fold(list[n:]...)
+	if d := diff(split.dump(), whole.dump()); d != "" {
+		t.Error(d)
+	}
+}
