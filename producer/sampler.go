@@ -64,7 +64,7 @@ func (s *sampler) sample(tick uint64) (look, error) {
 		DaemonPID: os.Getpid(), Uptime: int64(time.Since(s.started)), CPUs: host.CPUs,
 		MemoryTotal: host.Memory.TotalKiB, MemoryAvail: host.Memory.AvailableKiB,
 		Load:     [3]int64{x100(host.Load1), x100(host.Load5), x100(host.Load15)},
-		Pressure: pressure(host.Pressure), Partial: scan.Partial, Hidden: scan.Hidden, Capabilities: s.caps,
+		Pressure: pressure(host.Pressure), Partial: scan.Partial || scan.Failed > 0, Hidden: scan.Hidden + scan.Failed, Capabilities: s.caps,
 		Processes: s.processes(scan.Processes),
 	}
 	snap.PressureLevel = pressureLevel(host.Memory, snap.Pressure)

@@ -4,9 +4,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 
 	"github.com/proctape/proctape/projector/ndjson"
+	"github.com/proctape/proctape/schema"
 )
 
 // The NDJSON files beside the database. The contract says that nothing but snapshots goes into the first.
@@ -15,36 +17,79 @@ const (
 	eventsFile    = "events.jsonl"
 )
 
-// openFiles opens the NDJSON files in dir as far as the database has them.
-func (f *fold) openFiles(dir string, limit int64) (damaged []ndjson.Damage, err error) {
+// openFiles opens the NDJSON files in dir as far as the database has them. A file that the database knows nothing of is
+// another's, and is moved aside. Snapshots that are missing from their file are written again, from their rows.
+func (f *fold) openFiles(dir string, limit int64, log *slog.Logger) error {
 	states := map[string]ndjson.State{}
-	err = f.db.query(`SELECT name, generation, size FROM files`, func(r *sql.Rows) error {
+	err := f.db.query(`SELECT name, generation, size, lines FROM files`, func(r *sql.Rows) error {
 		var name string
 		var s ndjson.State
-		if err := r.Scan(&name, &s.Generation, &s.Size); err != nil {
+		if err := r.Scan(&name, &s.Generation, &s.Size, &s.Lines); err != nil {
 			return err
 		}
 		states[name] = s
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read how far the files are: %w", err)
+		return fmt.Errorf("read how far the files are: %w", err)
 	}
 	for name, w := range map[string]**ndjson.Writer{snapshotsFile: &f.snapshots, eventsFile: &f.events} {
-		var damage ndjson.Damage
-		if *w, damage, err = ndjson.Open(filepath.Join(dir, name), limit, states[name]); err != nil {
-			return nil, err
+		path := filepath.Join(dir, name)
+		state, known := states[name]
+		if !known {
+			if err := f.adopt(name, path, log); err != nil {
+				return err
+			}
 		}
-		if damage.Missing > 0 {
-			damaged = append(damaged, damage)
+		var damage ndjson.Damage
+		if *w, damage, err = ndjson.Open(path, limit, state); err != nil {
+			return err
+		}
+		if damage != (ndjson.Damage{}) {
+			log.Warn("lines are missing from a file", "file", path, "lines", damage.Lines, "bytes", damage.Bytes)
+			if err := f.repair(name, damage); err != nil {
+				return fmt.Errorf("repair %s: %w", path, err)
+			}
 		}
 	}
-	return damaged, nil
+	return nil
+}
+
+// adopt makes a file this database's. It is booked at once: from then on what the file holds is ours to cut.
+func (f *fold) adopt(name, path string, log *slog.Logger) error {
+	aside, err := ndjson.SetAside(path)
+	if err != nil {
+		return err
+	}
+	if aside != "" {
+		log.Warn("a file of another database was moved aside", "file", path, "to", aside)
+	}
+	return f.saveFile(name, ndjson.State{})
+}
+
+// repair writes lines again that were committed and are gone. The lines of events.jsonl come from several streams, in an
+// order that the rows do not tell: they are not made up, and the gap says so.
+func (f *fold) repair(name string, damage ndjson.Damage) error {
+	if name == snapshotsFile {
+		if err := f.rewriteSnapshots(damage.Lines); err != nil {
+			return err
+		}
+	}
+	return f.db.transact(func() error {
+		if name == eventsFile {
+			pos := f.positions[schema.StreamEvents]
+			if _, err := f.newGap(pos, gap{reason: "lines lost", details: fmt.Sprintf("%d lines of %s are gone; their rows are there",
+				damage.Lines, name)}); err != nil {
+				return err
+			}
+		}
+		return f.flushFiles()
+	})
 }
 
 // files are the open files by name.
 func (f *fold) files() map[string]*ndjson.Writer {
-	if f.snapshots == nil {
+	if f.snapshots == nil && f.events == nil {
 		return nil
 	}
 	return map[string]*ndjson.Writer{snapshotsFile: f.snapshots, eventsFile: f.events}
@@ -54,6 +99,9 @@ func (f *fold) files() map[string]*ndjson.Writer {
 // lines could not be told from rows whose lines were lost.
 func (f *fold) flushFiles() error {
 	for name, w := range f.files() {
+		if w == nil {
+			continue // not opened yet
+		}
 		state, err := w.Flush()
 		if err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
@@ -66,8 +114,9 @@ func (f *fold) flushFiles() error {
 }
 
 func (f *fold) saveFile(name string, s ndjson.State) error {
-	_, err := f.db.exec(`INSERT INTO files(name, generation, size) VALUES (?,?,?)
-		ON CONFLICT(name) DO UPDATE SET generation=excluded.generation, size=excluded.size`, name, s.Generation, s.Size)
+	_, err := f.db.exec(`INSERT INTO files(name, generation, size, lines) VALUES (?,?,?,?)
+		ON CONFLICT(name) DO UPDATE SET generation=excluded.generation, size=excluded.size, lines=excluded.lines`,
+		name, s.Generation, s.Size, s.Lines)
 	return err
 }
 

@@ -33,11 +33,11 @@ func batches(t *rapid.T, p *tape, deliveries []*delivery) {
 	}
 }
 
-// checkSome is rapid.Check with a fifth of the usual number of checks, unless the number was asked for.
+// checkSome is rapid.Check with half the usual number of checks, unless the number was asked for.
 func checkSome(t *testing.T, property func(*rapid.T)) {
 	t.Helper()
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		if err := f.Value.Set("20"); err != nil {
+		if err := f.Value.Set("50"); err != nil {
 			t.Fatal(err)
 		}
 		defer f.Value.Set(f.DefValue)

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -193,7 +194,8 @@ func (l *simLog) lose(stream string, n uint64) { l.seq[stream] += n }
 type tape struct {
 	t     testing.TB
 	dir   string
-	limit int64 // of the files; negative for no files
+	limit int64  // of the files; negative for no files
+	log   string // of the last opening of the files
 	s     *session
 }
 
@@ -241,9 +243,11 @@ func (p *tape) open() {
 		p.s.fold.positions[name] = pos
 	}
 	if p.limit >= 0 {
-		if damaged, err := p.s.fold.openFiles(p.dir, p.limit); err != nil || len(damaged) > 0 {
-			p.t.Fatalf("open the files: %v, damaged %v", err, damaged)
+		var log strings.Builder
+		if err := p.s.fold.openFiles(p.dir, p.limit, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
+			p.t.Fatal(err)
 		}
+		p.log = log.String()
 	}
 }
 
@@ -263,6 +267,9 @@ func (p *tape) reopen() {
 	p.t.Helper()
 	p.close()
 	p.open()
+	if p.log != "" {
+		p.t.Errorf("the files were repaired: %s", p.log)
+	}
 }
 
 // fold folds a batch as a session does.

@@ -220,12 +220,8 @@ func (s *session) prepare(ctx context.Context) error {
 		s.fold.positions[name], s.last[name] = pos, last
 	}
 	if s.p.cfg.NDJSON != "" {
-		damaged, err := s.fold.openFiles(s.p.cfg.NDJSON, s.p.cfg.FileLimit)
-		if err != nil {
+		if err := s.fold.openFiles(s.p.cfg.NDJSON, s.p.cfg.FileLimit, s.p.cfg.Log); err != nil {
 			return err
-		}
-		for _, d := range damaged {
-			s.p.cfg.Log.Warn("lines are missing from a file", "bytes", d.Missing)
 		}
 	}
 	s.p.committed(s.fold, s.last)

@@ -4,3 +4,15 @@ import "database/sql"
 
 // Over is a DB over a handle that a test opened, so that the test can watch what is asked of it.
 func Over(db *sql.DB) *DB { return &DB{db: db} }
+
+// Public is the snapshot as a caller sees it.
+func (s Snapshot) Public() Snapshot {
+	s.bootNS = 0
+	return s
+}
+
+// Public is the moment as a caller sees it.
+func (m Moment) Public() Moment {
+	m.snapshotID = 0
+	return m
+}

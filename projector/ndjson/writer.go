@@ -8,6 +8,7 @@
 package ndjson
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,10 +21,11 @@ import (
 // DefaultLimit is the size from which a file is rotated before the next line: 50 MiB.
 const DefaultLimit = 52428800
 
-// State is how far a file was written: the number of rotations so far, and the bytes of the current file.
+// State is how far a file was written: the number of rotations so far, and the bytes and lines of the current file.
 type State struct {
 	Generation int64
 	Size       int64
+	Lines      int64
 }
 
 // Writer writes one file and keeps at most two old ones beside it: path, path.1, path.2. One goroutine uses it.
@@ -35,9 +37,11 @@ type Writer struct {
 	pending []byte // appended since Flush
 }
 
-// Damage says what Open found that it could not put right.
+// Damage is what Open found missing from the file. The file holds whole lines all the same; whoever knows the lines
+// that are missing appends them.
 type Damage struct {
-	Missing int64 // bytes that were committed and are not in the file
+	Lines int64 // at the end of the file
+	Bytes int64
 }
 
 // Open brings the file at path to the committed state, and opens it to go on there.
@@ -67,15 +71,28 @@ func (w *Writer) recover() (Damage, error) {
 	if err != nil {
 		return Damage{}, errors.Join(err, f.Close())
 	}
+	var damage Damage
 	if info.Size() < w.state.Size {
-		damage := Damage{Missing: w.state.Size - info.Size()}
-		w.state.Size = info.Size()
-		return damage, nil
+		if damage, err = w.keepWholeLines(); err != nil {
+			return Damage{}, errors.Join(err, f.Close())
+		}
 	}
 	if err := w.truncate(); err != nil {
 		return Damage{}, errors.Join(err, f.Close())
 	}
-	return Damage{}, nil
+	return damage, nil
+}
+
+// keepWholeLines sets the state to what is left of a file that is shorter than it should be.
+func (w *Writer) keepWholeLines() (Damage, error) {
+	b, err := os.ReadFile(w.path)
+	if err != nil {
+		return Damage{}, err
+	}
+	whole := State{Generation: w.state.Generation, Size: int64(bytes.LastIndexByte(b, '\n') + 1), Lines: int64(bytes.Count(b, []byte{'\n'}))}
+	damage := Damage{Lines: w.state.Lines - whole.Lines, Bytes: w.state.Size - whole.Size}
+	w.state = whole
+	return damage, nil
 }
 
 func (w *Writer) truncate() error {
@@ -83,6 +100,26 @@ func (w *Writer) truncate() error {
 		return err
 	}
 	return unix.Fdatasync(int(w.f.Fd()))
+}
+
+// SetAside moves a file out of the way that is none of the caller's, to path.aside or, where there is one, path.aside.1
+// and so on. It returns where it is; nothing when there was no such file, or an empty one.
+func SetAside(path string) (string, error) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return "", nil
+	} else if err != nil {
+		return "", err
+	}
+	aside := path + ".aside"
+	for n := 1; ; n++ {
+		if err := os.Link(path, aside); err == nil {
+			return aside, os.Remove(path)
+		} else if !errors.Is(err, fs.ErrExist) {
+			return "", err
+		}
+		aside = fmt.Sprintf("%s.aside.%d", path, n)
+	}
 }
 
 // Append adds a line, with its newline, to what the next Flush writes.
@@ -102,6 +139,7 @@ func (w *Writer) Flush() (State, error) {
 	if err != nil {
 		return w.state, err
 	}
+	w.state.Lines += int64(bytes.Count(w.pending, []byte{'\n'}))
 	w.pending = w.pending[:0]
 	if err := unix.Fdatasync(int(w.f.Fd())); err != nil {
 		return w.state, &fs.PathError{Op: "fdatasync", Path: w.path, Err: err}

@@ -25,14 +25,19 @@ func line(text string, n int) func([]byte) []byte {
 	}
 }
 
+// at is the state of a file that holds text.
+func at(generation int64, text string) State {
+	return State{Generation: generation, Size: int64(len(text)), Lines: int64(strings.Count(text, "\n"))}
+}
+
 func mustOpen(t *testing.T, path string, limit int64, committed State) *Writer {
 	t.Helper()
 	w, damage, err := Open(path, limit, committed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if damage.Missing != 0 {
-		t.Fatalf("%d bytes are missing", damage.Missing)
+	if damage != (Damage{}) {
+		t.Fatalf("%d bytes are missing", damage.Bytes)
 	}
 	t.Cleanup(func() { w.Close() })
 	return w
@@ -97,11 +102,11 @@ func TestWriter_FlushWritesWhatWasAppended(t *testing.T) {
 	w.Append(line("a", 3))
 	w.Append(line("b", 4))
 	checkFolder(t, dir, map[string]string{"m": ""})
-	if got, want := mustFlush(t, w), (State{Size: 7}); got != want {
+	if got, want := mustFlush(t, w), at(0, "a.\nb..\n"); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	checkFolder(t, dir, map[string]string{"m": "a.\nb..\n"})
-	if got, want := mustFlush(t, w), (State{Size: 7}); got != want {
+	if got, want := mustFlush(t, w), at(0, "a.\nb..\n"); got != want {
 		t.Errorf("with nothing pending: got %+v, want %+v", got, want)
 	}
 }
@@ -191,24 +196,29 @@ func TestOpen(t *testing.T) {
 		files     map[string]string
 		committed State
 		want      map[string]string
-		missing   int64
-		size      int64 // of the state after
+		damage    Damage
 	}{
 		{name: "nothing there", want: map[string]string{"m": ""}},
-		{name: "as committed", files: map[string]string{"m": "a\nb\n"}, committed: State{0, 4}, want: map[string]string{"m": "a\nb\n"}, size: 4},
-		{name: "a line too many", files: map[string]string{"m": "a\nb\n"}, committed: State{0, 2}, want: map[string]string{"m": "a\n"}, size: 2},
-		{name: "a torn tail", files: map[string]string{"m": "a\n{\"time"}, committed: State{0, 2}, want: map[string]string{"m": "a\n"}, size: 2},
-		{name: "a garbage tail", files: map[string]string{"m": "a\n\x00\x00\x00"}, committed: State{3, 2}, want: map[string]string{"m": "a\n"}, size: 2},
+		{name: "as committed", files: map[string]string{"m": "a\nb\n"}, committed: at(0, "a\nb\n"), want: map[string]string{"m": "a\nb\n"}},
+		{name: "a line too many", files: map[string]string{"m": "a\nb\n"}, committed: at(0, "a\n"), want: map[string]string{"m": "a\n"}},
+		{name: "a torn tail", files: map[string]string{"m": "a\n{\"time"}, committed: at(0, "a\n"), want: map[string]string{"m": "a\n"}},
+		{name: "a garbage tail", files: map[string]string{"m": "a\n\x00\x00\x00"}, committed: at(3, "a\n"), want: map[string]string{"m": "a\n"}},
 		{name: "nothing committed", files: map[string]string{"m": "a\n"}, want: map[string]string{"m": ""}},
-		{name: "shorter than committed", files: map[string]string{"m": "a\n"}, committed: State{0, 10}, want: map[string]string{"m": "a\n"}, missing: 8, size: 2},
-		{name: "missing", committed: State{2, 10}, files: map[string]string{"m.1": "x\n"}, want: map[string]string{"m": "", "m.1": "x\n"}, missing: 10},
-		{name: "old files stay", files: map[string]string{"m": "c\n", "m.1": "b\n", "m.2": "a\n"}, committed: State{2, 2},
-			want: map[string]string{"m": "c\n", "m.1": "b\n", "m.2": "a\n"}, size: 2},
-		{name: "rotation prepared and not committed", files: map[string]string{"m": "c\nd\n", "m.1": "b\n", "m.new": ""}, committed: State{1, 4},
-			want: map[string]string{"m": "c\nd\n", "m.1": "b\n"}, size: 4},
-		{name: "rotation committed", files: map[string]string{"m": "c\nd\n", "m.1": "b\n", "m.2": "a\n", "m.new": ""}, committed: State{3, 0},
+		{name: "shorter than committed", files: map[string]string{"m": "a\n"}, committed: at(0, "a\nb\nc\n"),
+			want: map[string]string{"m": "a\n"}, damage: Damage{Lines: 2, Bytes: 4}},
+		{name: "shorter, with a torn line", files: map[string]string{"m": "a\nb\nccc"}, committed: at(0, "a\nb\ncccc\n"),
+			want: map[string]string{"m": "a\nb\n"}, damage: Damage{Lines: 1, Bytes: 5}},
+		{name: "nothing but a torn line", files: map[string]string{"m": "aa"}, committed: at(0, "aaa\n"),
+			want: map[string]string{"m": ""}, damage: Damage{Lines: 1, Bytes: 4}},
+		{name: "missing", committed: at(2, "a\nb\n"), files: map[string]string{"m.1": "x\n"}, want: map[string]string{"m": "", "m.1": "x\n"},
+			damage: Damage{Lines: 2, Bytes: 4}},
+		{name: "old files stay", files: map[string]string{"m": "c\n", "m.1": "b\n", "m.2": "a\n"}, committed: at(2, "c\n"),
+			want: map[string]string{"m": "c\n", "m.1": "b\n", "m.2": "a\n"}},
+		{name: "rotation prepared and not committed", files: map[string]string{"m": "c\nd\n", "m.1": "b\n", "m.new": ""}, committed: at(1, "c\nd\n"),
+			want: map[string]string{"m": "c\nd\n", "m.1": "b\n"}},
+		{name: "rotation committed", files: map[string]string{"m": "c\nd\n", "m.1": "b\n", "m.2": "a\n", "m.new": ""}, committed: at(3, ""),
 			want: map[string]string{"m": "", "m.1": "c\nd\n", "m.2": "b\n"}},
-		{name: "first rotation committed", files: map[string]string{"m": "c\n", "m.new": ""}, committed: State{1, 0},
+		{name: "first rotation committed", files: map[string]string{"m": "c\n", "m.new": ""}, committed: at(1, ""),
 			want: map[string]string{"m": "", "m.1": "c\n"}},
 		{name: "prepared before anything was committed", files: map[string]string{"m": "c\n", "m.new": ""}, want: map[string]string{"m": ""}},
 	}
@@ -223,11 +233,11 @@ func TestOpen(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer w.Close()
-			if damage.Missing != test.missing {
-				t.Errorf("missing: got %d bytes, want %d", damage.Missing, test.missing)
+			if damage != test.damage {
+				t.Errorf("damage: got %+v, want %+v", damage, test.damage)
 			}
 			checkFolder(t, dir, test.want)
-			if got, want := mustFlush(t, w), (State{test.committed.Generation, test.size}); got != want {
+			if got, want := mustFlush(t, w), at(test.committed.Generation, test.want["m"]); got != want {
 				t.Errorf("state: got %+v, want %+v", got, want)
 			}
 			// And it goes on where the file now ends.

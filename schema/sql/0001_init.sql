@@ -21,7 +21,8 @@ CREATE TABLE checkpoints (
 CREATE TABLE files (
   name       TEXT PRIMARY KEY,
   generation INTEGER NOT NULL,            -- rotations so far
-  size       INTEGER NOT NULL             -- bytes of the current file
+  size       INTEGER NOT NULL,            -- bytes of the current file
+  lines      INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE hosts (
