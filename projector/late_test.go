@@ -2,6 +2,8 @@ package projector
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/proctape/proctape/schema"
@@ -103,5 +105,23 @@ func checkSplit(t *testing.T, list []*delivery, n int) {
 	split.fold(list[n:]...)
 	if d := diff(split.dump(), whole.dump()); d != "" {
 		t.Error(d)
+	}
+}
+
+// A late snapshot says what its processes were called then, in its rows and in the line that is made again of them.
+func TestBug_LateSnapshotUnderAnEarlierName(t *testing.T) {
+	h, l, p := newHost("h", schema.Process{PID: 5, Command: "sh", JobID: "old"}), newLog(), newTape(t, 0)
+	late := h.snapshot()
+	h.procs[5].Command, h.procs[5].JobID = "make", "new"
+	p.fold(l.publishAll(h.snapshot(), late)...)
+	p.wantRows(`SELECT snapshot_id, command, job_id FROM process_metrics ORDER BY 1`, "1 make new", "2 sh old")
+	want := p.files()
+	p.close()
+	if err := os.Remove(filepath.Join(p.dir, snapshotsFile)); err != nil {
+		t.Fatal(err)
+	}
+	p.open()
+	if d := diffFiles(p.files(), want); d != "" {
+		t.Errorf("the file made again:\n%s", d)
 	}
 }

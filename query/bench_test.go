@@ -67,8 +67,6 @@ func generated(b *testing.B) *query.DB {
 
 // generate fills the tables inside SQLite: nothing is faster.
 func generate(r *recording, rows int) {
-	r.db.SetMaxOpenConns(1)
-	r.exec(`PRAGMA synchronous = OFF`)
 	small := max(1, (rows-pageSnapshots*pageProcesses)/(daySnapshots-pageSnapshots))
 	const lastPage = daySnapshots - pageSnapshots + 1
 	r.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < ?)

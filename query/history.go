@@ -81,17 +81,16 @@ func (d *DB) spans(ctx context.Context, pid int64, r Range) ([]span, error) {
 // addMoments reads the samples of a row of processes. The first or last few of a long one are found by time, where
 // the read can stop when it has them; all of it, or a short one, by the host's snapshots, which reads no others.
 func (d *DB) addMoments(ctx context.Context, s *span, r Range, moments *[]Moment) error {
-	query := `SELECT sn.id, sn.timestamp, sn.boot_ns, ` + sampleColumns + ` FROM snapshots sn
-		CROSS JOIN samples m ON m.snapshot_id = sn.id AND m.process_id = ?`
-	args := []any{s.id, s.hostID, s.first, s.last, r.Since}
 	byTime := r.Limit > 0 && s.last-s.first > 10*int64(r.Limit)
+	where, at := ` WHERE sn.host_id = ? AND sn.id BETWEEN ? AND ?`, `+sn.timestamp` // a plus keeps from an index
 	if byTime {
-		query += ` WHERE +sn.host_id = ? AND +sn.id BETWEEN ? AND ? AND sn.timestamp >= ?`
-	} else {
-		query += ` WHERE sn.host_id = ? AND sn.id BETWEEN ? AND ? AND +sn.timestamp >= ?`
+		where, at = ` WHERE +sn.host_id = ? AND +sn.id BETWEEN ? AND ?`, `sn.timestamp`
 	}
+	query := `SELECT sn.id, sn.timestamp, sn.boot_ns, ` + sampleColumns + ` FROM snapshots sn
+		CROSS JOIN samples m ON m.snapshot_id = sn.id AND m.process_id = ?` + where + ` AND ` + at + ` >= ?`
+	args := []any{s.id, s.hostID, s.first, s.last, r.Since}
 	if r.Until > 0 {
-		query, args = query+` AND sn.timestamp < ?`, append(args, r.Until)
+		query, args = query+` AND `+at+` < ?`, append(args, r.Until)
 	}
 	switch {
 	case byTime && r.Newest:

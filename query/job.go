@@ -71,6 +71,7 @@ type Profile struct {
 	ExitCode     *int64             `json:"exit_code"`
 	Exits        int64              `json:"process_exit_count"`
 	hotspotOrder []string           // by first appearance
+	seen         bool               // a process of it, in a sample or an event
 }
 
 // Sheet is what one step of a job used.
@@ -91,7 +92,8 @@ func (d *DB) Profile(ctx context.Context, job string) (*Profile, error) {
 	}
 	j := jobs[0]
 	p := &Profile{JobID: job, CPUSeconds: j.CPUSeconds, Spawns: j.Spawns, PIDs: j.PIDs, Exits: j.Exits, FirstSeen: j.FirstSeen,
-		LastSeen: j.LastSeen, Status: j.Status, ExitCode: j.ExitCode, Hotspots: map[string]float64{}, Sheets: map[int64]Sheet{}}
+		LastSeen: j.LastSeen, Status: j.Status, ExitCode: j.ExitCode, Hotspots: map[string]float64{}, Sheets: map[int64]Sheet{},
+		seen: j.PIDs+j.Spawns+j.Exits+j.Signals+j.OOMs > 0}
 	if j.PeakRSS != nil {
 		p.PeakRSS = *j.PeakRSS
 	}

@@ -159,7 +159,7 @@ func TestDB_ManyReadersAndAWriter(t *testing.T) {
 	db := r.open()
 	done := make(chan struct{})
 	var readers sync.WaitGroup
-	for range 8 {
+	for range 4 {
 		readers.Go(func() {
 			for {
 				snaps, err := db.Snapshots(t.Context(), query.Range{})
@@ -180,7 +180,7 @@ func TestDB_ManyReadersAndAWriter(t *testing.T) {
 			}
 		})
 	}
-	for id := int64(2); id <= 40; id++ {
+	for id := int64(2); id <= 20; id++ {
 		tx, err := r.db.Begin()
 		if err != nil {
 			t.Fatal(err)

@@ -33,7 +33,7 @@ func (d *DB) Report(ctx context.Context, job string, now time.Time) (*Report, er
 	} else if err != nil {
 		return nil, err
 	}
-	if p.PIDs+p.Spawns+p.Exits == 0 { // announced, but no process of it was ever seen
+	if !p.seen { // announced, but no process of it was ever seen
 		return r, nil
 	}
 	r.Profile = p

@@ -102,6 +102,9 @@ func TestDB_Snapshots_Values(t *testing.T) {
 
 // Every column that may be NULL reads as the contract's default when it is, and no other value changes.
 func TestDB_Snapshots_Defaults(t *testing.T) {
+	r := newRecording(t)
+	r.snapshot(1, 10, nil)
+	db, id := r.open(), int64(1)
 	for column, change := range map[string]func(*query.Snapshot){
 		"daemon_pid":                 func(s *query.Snapshot) { s.DaemonPID = 0 },
 		"system_memory_total_mb":     func(s *query.Snapshot) { s.MemTotal = 0 },
@@ -124,18 +127,17 @@ func TestDB_Snapshots_Defaults(t *testing.T) {
 		"conductor_uptime_seconds":   func(s *query.Snapshot) { s.Uptime = 0 },
 	} {
 		t.Run(column, func(t *testing.T) {
-			r := newRecording(t)
-			r.snapshot(1, 10, nil)
-			r.snapshot(2, 10, row{column: nil})
-			snaps, err := r.open().Snapshots(t.Context(), query.Range{})
+			id++
+			r.snapshot(id, 10, row{column: nil})
+			snaps, err := db.Snapshots(t.Context(), query.Range{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := snaps[0]
-			want.ID = 2
+			want, got := snaps[0], snaps[len(snaps)-1]
+			want.ID = id
 			change(&want)
-			if !reflect.DeepEqual(snaps[1], want) {
-				t.Errorf("got\n%+v, want\n%+v", snaps[1], want)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got\n%+v, want\n%+v", got, want)
 			}
 		})
 	}
@@ -184,6 +186,8 @@ func TestDB_Snapshots_Processes(t *testing.T) {
 
 // Every column that may be NULL reads as the contract's default, and those that were not measured are said to be unknown.
 func TestDB_Snapshots_ProcessDefaults(t *testing.T) {
+	r := newRecording(t)
+	db, id := r.open(), int64(0)
 	for _, c := range []struct {
 		name            string
 		process, sample row
@@ -213,21 +217,21 @@ func TestDB_Snapshots_ProcessDefaults(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRecording(t)
-			r.process(1, 42, 1, row{"job_id": "build-7", "sheet_num": 3}.with(c.process))
-			r.snapshot(1, 10, nil)
-			r.sample(1, 1, c.sample)
-			db := r.open()
-			snaps, err := db.Snapshots(t.Context(), query.Range{})
+			id++
+			r.process(id, 100+id, id, row{"job_id": "build-7", "sheet_num": 3}.with(c.process))
+			r.snapshot(id, float64(id), nil)
+			r.sample(id, id, c.sample)
+			snaps, err := db.Snapshots(t.Context(), query.Range{Since: float64(id)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			want := wholeProcess()
+			want.PID = 100 + id
 			c.change(&want)
 			if got := snaps[0].Processes; len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 				t.Errorf("got\n%+v, want\n%+v", got, want)
 			}
-			moments, err := db.History(t.Context(), 42, query.Range{})
+			moments, err := db.History(t.Context(), 100+id, query.Range{})
 			if err != nil {
 				t.Fatal(err)
 			}

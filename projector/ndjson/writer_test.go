@@ -430,3 +430,38 @@ func TestWriter_KeepsTwoOldFiles(t *testing.T) {
 		}
 	}
 }
+
+func TestSetAside(t *testing.T) {
+	tests := []struct {
+		name  string
+		files map[string]string
+		want  map[string]string
+		aside string
+	}{
+		{"no file", map[string]string{}, map[string]string{}, ""},
+		{"an empty file stays", map[string]string{"m": ""}, map[string]string{"m": ""}, ""},
+		{"a file", map[string]string{"m": "a\n"}, map[string]string{"m.aside": "a\n"}, "m.aside"},
+		{"the second", map[string]string{"m": "b\n", "m.aside": "a\n"}, map[string]string{"m.aside": "a\n", "m.aside.1": "b\n"}, "m.aside.1"},
+		{"the third", map[string]string{"m": "c\n", "m.aside": "a\n", "m.aside.1": "b\n"},
+			map[string]string{"m.aside": "a\n", "m.aside.1": "b\n", "m.aside.2": "c\n"}, "m.aside.2"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for name, text := range test.files {
+				write(t, filepath.Join(dir, name), text)
+			}
+			aside, err := SetAside(filepath.Join(dir, "m"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if aside != "" {
+				aside = filepath.Base(aside)
+			}
+			if aside != test.aside {
+				t.Errorf("got %q, want %q", aside, test.aside)
+			}
+			checkFolder(t, dir, test.want)
+		})
+	}
+}

@@ -1,0 +1,221 @@
+package query_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema"
+)
+
+// asked is a statement and its arguments.
+type asked struct {
+	text string
+	args []any
+}
+
+// watched is a driver whose connections note what they are asked.
+type watched struct {
+	inner driver.Driver
+	dsn   string
+	log   *[]asked
+}
+
+func (w watched) Driver() driver.Driver { return w.inner }
+
+func (w watched) Connect(context.Context) (driver.Conn, error) {
+	c, err := w.inner.Open(w.dsn)
+	return watchedConn{c, w.log}, err
+}
+
+type watchedConn struct {
+	driver.Conn
+	log *[]asked
+}
+
+func (c watchedConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	a := asked{text: text}
+	for _, v := range args {
+		a.args = append(a.args, v.Value)
+	}
+	*c.log = append(*c.log, a)
+	return c.Conn.(driver.QueryerContext).QueryContext(ctx, text, args)
+}
+
+// large are the tables that grow with time. No read may go through one from end to end.
+var large = []string{"samples", "processes", "process_events"}
+
+// TestPlans asks SQLite how it would run every statement of every read.
+func TestPlans(t *testing.T) {
+	r := newRecording(t)
+	contractSample(r)
+	wholeRows(r)
+	var log []asked
+	handle := sql.OpenDB(watched{&sqlite.Driver{}, schema.ReaderDSN(r.path), &log})
+	defer handle.Close()
+	handle.SetMaxOpenConns(1)
+	db := query.Over(handle)
+	ranges := map[string]query.Range{
+		"everything": {}, "since": {Since: 5}, "until": {Until: 5e9}, "between": {Since: 5, Until: 5e9}, "a page": {Limit: 1},
+		"the newest": {Limit: 1, Newest: true}, "a host": {Host: "alpha"}, "the newest of a host": {Host: "alpha", Limit: 1, Newest: true},
+		"all of it": {Since: 5, Until: 5e9, Host: "alpha", Limit: 1, Newest: true},
+	}
+	for name, span := range ranges {
+		for read, f := range map[string]func() error{
+			"Snapshots": func() error { _, err := db.Snapshots(t.Context(), span); return err },
+			"History":   func() error { _, err := db.History(t.Context(), 42, span); return err },
+			"Events":    func() error { _, err := db.Events(t.Context(), query.EventFilter{Range: span}); return err },
+			"Events of a job": func() error {
+				_, err := db.Events(t.Context(), query.EventFilter{Range: span, Job: "build-7"})
+				return err
+			},
+			"Events of a job and type": func() error {
+				_, err := db.Events(t.Context(), query.EventFilter{Range: span, Job: "build-7", Types: []string{"signal", "kill"}})
+				return err
+			},
+			"Events of a pid": func() error { _, err := db.Events(t.Context(), query.EventFilter{Range: span, PID: 42}); return err },
+			"Events of a type": func() error {
+				_, err := db.Events(t.Context(), query.EventFilter{Range: span, Types: []string{"oom"}})
+				return err
+			},
+			"Profile": func() error { _, err := db.Profile(t.Context(), "build-7"); return err },
+			"Report":  func() error { _, err := db.Report(t.Context(), "build-7", reportTime); return err },
+			"Jobs":    func() error { _, err := db.Jobs(t.Context(), span); return err },
+		} {
+			t.Run(read+"/"+name, func(t *testing.T) {
+				log = nil
+				if err := f(); err != nil {
+					t.Fatal(err)
+				}
+				if len(log) == 0 {
+					t.Fatal("nothing was asked")
+				}
+				for _, a := range log {
+					wantSearch(t, r, a)
+				}
+			})
+		}
+	}
+}
+
+// wantSearch checks that a statement goes through no large table, and that a page of snapshots is not sorted out of all
+// of them.
+func wantSearch(t *testing.T, r *recording, a asked) {
+	t.Helper()
+	steps := plan(t, r, a)
+	for _, s := range steps {
+		if scansLarge(a.text, s) || strings.Contains(a.text, "FROM snapshots t") && strings.Contains(s, "TEMP B-TREE") {
+			t.Errorf("%s\n%s\n%s", s, a.text, strings.Join(steps, "\n"))
+		}
+	}
+}
+
+// scansLarge reports whether a step of a plan goes through a large table from end to end. The step names the table as
+// the statement does.
+func scansLarge(text, step string) bool {
+	words := strings.Fields(step)
+	if len(words) < 2 || words[0] != "SCAN" {
+		return false
+	}
+	spaced := strings.Join(strings.Fields(text), " ") + " "
+	return slices.ContainsFunc(large, func(table string) bool {
+		return words[1] == table || strings.Contains(spaced, " "+table+" "+words[1]+" ")
+	})
+}
+
+// TestPlans_Catches is the control: what the test above exists to find is found.
+func TestPlans_Catches(t *testing.T) {
+	r := newRecording(t)
+	for text, want := range map[string]bool{
+		`SELECT count(*) FROM samples`: true,
+		`SELECT * FROM snapshots sn
+			JOIN samples m ON m.rss_kib = sn.id`: true,
+		`SELECT * FROM processes p WHERE p.command = 'x'`:        true,
+		`SELECT pid FROM process_events t ORDER BY t.timestamp`:  true,
+		`SELECT pid FROM process_events t WHERE t.timestamp > 1`: false,
+		`SELECT * FROM samples m WHERE m.snapshot_id = 1`:        false,
+	} {
+		steps := plan(t, r, asked{text: text})
+		if got := slices.ContainsFunc(steps, func(s string) bool { return scansLarge(text, s) }); got != want {
+			t.Errorf("%s: got %v, want %v: %q", text, got, want, steps)
+		}
+	}
+}
+
+func plan(t *testing.T, r *recording, a asked) []string {
+	t.Helper()
+	rows, err := r.db.QueryContext(t.Context(), `EXPLAIN QUERY PLAN `+a.text, a.args...)
+	if err != nil {
+		t.Fatalf("%s: %v", a.text, err)
+	}
+	defer rows.Close()
+	var steps []string
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, step)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return steps
+}
+
+// TestPlans_Index says which index each statement that matters takes.
+func TestPlans_Index(t *testing.T) {
+	r := newRecording(t)
+	contractSample(r)
+	wholeRows(r)
+	var log []asked
+	handle := sql.OpenDB(watched{&sqlite.Driver{}, schema.ReaderDSN(r.path), &log})
+	defer handle.Close()
+	handle.SetMaxOpenConns(1)
+	db := query.Over(handle)
+	for _, c := range []struct {
+		name string
+		read func() error
+		from string // what marks the statement
+		want string
+	}{
+		{"a page", func() error { _, err := db.Snapshots(t.Context(), query.Range{Limit: 1}); return err }, "FROM snapshots t", "snapshots_by_time"},
+		{"a page of a host", func() error { _, err := db.Snapshots(t.Context(), query.Range{Limit: 1, Host: "alpha"}); return err }, "FROM snapshots t", "snapshots_by_time"},
+		{"a snapshot's samples", func() error { _, err := db.Snapshots(t.Context(), query.Range{}); return err }, "FROM samples", "PRIMARY KEY (snapshot_id=?)"},
+		{"the processes of a pid", func() error { _, err := db.History(t.Context(), 42, query.Range{}); return err }, "FROM processes", "processes_by_pid"},
+		{"a history", func() error { _, err := db.History(t.Context(), 42, query.Range{}); return err }, "CROSS JOIN samples", "snapshots_by_host (host_id=? AND id>? AND id<?)"},
+		{"a history until", func() error { _, err := db.History(t.Context(), 42, query.Range{Until: 5e9}); return err }, "CROSS JOIN samples", "snapshots_by_host (host_id=? AND id>? AND id<?)"},
+		{"the end of a history", func() error { _, err := db.History(t.Context(), 42, query.Range{Limit: 1, Newest: true}); return err }, "CROSS JOIN samples", "snapshots_by_time"},
+		{"a history's samples", func() error { _, err := db.History(t.Context(), 42, query.Range{}); return err }, "CROSS JOIN samples", "PRIMARY KEY (snapshot_id=? AND process_id=?)"},
+		{"the snapshots of a span", func() error { _, err := db.History(t.Context(), 42, query.Range{Since: 1}); return err }, "min(+id)", "COVERING INDEX snapshots_by_time"},
+		{"events", func() error { _, err := db.Events(t.Context(), query.EventFilter{}); return err }, "FROM process_events", "process_events_by_time"},
+		{"events of a job", func() error { _, err := db.Events(t.Context(), query.EventFilter{Job: "build-7"}); return err }, "FROM process_events", "process_events_by_job"},
+		{"events of a pid", func() error { _, err := db.Events(t.Context(), query.EventFilter{PID: 42}); return err }, "FROM process_events", "process_events_by_pid"},
+		{"counts of a job's events", func() error { _, err := db.Report(t.Context(), "build-7", time.Unix(1e6, 0)); return err }, "count(*) FROM process_events", "COVERING INDEX process_events_by_job"},
+		{"a job", func() error { _, err := db.Profile(t.Context(), "build-7"); return err }, "FROM jobs", "PRIMARY KEY (job_id=?)"},
+		{"a job's steps", func() error { _, err := db.Profile(t.Context(), "build-7"); return err }, "FROM job_sheets", "PRIMARY KEY (job_id=?)"},
+		{"a job's hotspots", func() error { _, err := db.Profile(t.Context(), "build-7"); return err }, "FROM job_syscalls", "PRIMARY KEY (job_id=?)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log = nil
+			if err := c.read(); err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(log, func(a asked) bool { return strings.Contains(a.text, c.from) })
+			if i < 0 {
+				t.Fatalf("no statement has %q", c.from)
+			}
+			if steps := strings.Join(plan(t, r, log[i]), "\n"); !strings.Contains(steps, c.want) {
+				t.Errorf("got\n%s, want %s in it", steps, c.want)
+			}
+		})
+	}
+}
