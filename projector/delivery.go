@@ -20,6 +20,7 @@ type delivery struct {
 	payload []byte
 
 	host   string          // of the subject; empty when it is none of ours
+	kind   schema.Kind     // of the subject
 	msg    *schema.Message // nil when poison says why not
 	poison *poison
 	// firstOfInstance is set by admit: nothing of this producer came before.
@@ -52,7 +53,7 @@ func (d *delivery) decode() {
 		d.poison = &poison{reasonSubject, err}
 		return
 	}
-	d.host = host
+	d.host, d.kind = host, kind
 	msg, err := d.safeDecode()
 	switch {
 	case errors.Is(err, schema.ErrVersion):

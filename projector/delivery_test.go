@@ -37,12 +37,16 @@ func TestDelivery_ParseClaim(t *testing.T) {
 		{"instance too short", instance[:30] + ".snapshot.7", "", claim{}, false},
 		{"instance too long", instance + "00.snapshot.7", "", claim{}, false},
 		{"instance no hexadecimal", "x" + instance[1:] + ".snapshot.7", "", claim{}, false},
+		{"another kind than the subject's", instance + ".event.exit.7", "", claim{}, false},
 		{"kind too long", instance + "." + strings.Repeat("k", schema.MaxName+1) + ".1", "", claim{}, false},
 		{"another program's id", "order-2024.11.7", "", claim{}, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			d := delivery{header: nats.Header{}}
+			d := delivery{header: nats.Header{}, kind: schema.Kind(test.want.kind)}
+			if !test.ok {
+				d.kind = schema.KindSnapshot
+			}
 			if test.id != "" {
 				d.header.Set(nats.MsgIdHdr, test.id)
 			}
@@ -63,6 +67,7 @@ func TestDelivery_ParseClaimOfMessages(t *testing.T) {
 	h := newHost("h1")
 	for _, m := range []*schema.Message{h.snapshot(), h.events(schema.KindOOM, 3), h.gaps(2), h.jobs(declared("j"))} {
 		d := l.publish(m)
+		d.decode()
 		got, ok := d.parseClaim()
 		want := claim{m.Instance.String(), string(m.Kind), span{m.Seq, m.Seq + m.Count() - 1}}
 		if !ok || got != want {
@@ -78,7 +83,11 @@ func FuzzParseClaim(f *testing.F) {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, id, items string) {
-		d := delivery{header: nats.Header{nats.MsgIdHdr: {id}, schema.HeaderItems: {items}}}
+		kind := schema.KindSnapshot
+		if strings.Contains(id, ".event.spawn.") {
+			kind = schema.KindSpawn
+		}
+		d := delivery{header: nats.Header{nats.MsgIdHdr: {id}, schema.HeaderItems: {items}}, kind: kind}
 		c, ok := d.parseClaim()
 		if !ok {
 			if c != (claim{}) {

@@ -167,8 +167,10 @@ func (f *fold) settle(pos *position, d *delivery, l *ledger, s span, a admission
 
 // flush writes what the batch has gathered: rows, then lines, then how far both have come. The caller commits.
 func (f *fold) flush() error {
-	if err := errors.Join(f.flushProcesses(), f.flushJobs(), f.flushLedgers()); err != nil {
-		return err
+	for _, write := range []func() error{f.flushProcesses, f.flushRosters, f.flushJobs, f.flushLedgers} {
+		if err := write(); err != nil {
+			return err
+		}
 	}
 	if len(f.samples) > 0 {
 		if err := f.db.insertSamples(f.samples); err != nil {

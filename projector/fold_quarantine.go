@@ -119,12 +119,12 @@ type claim struct {
 	span     span
 }
 
-// parseClaim reads the id and count from the headers.
+// parseClaim reads the id and count from the headers. An id of another kind than the subject's claims nothing.
 func (d *delivery) parseClaim() (claim, bool) {
 	id, _, _ := strings.Cut(d.header.Get(nats.MsgIdHdr), schema.ReplayedMark)
 	instance, rest, ok := strings.Cut(id, ".")
 	i := strings.LastIndexByte(rest, '.')
-	if !ok || i < 0 || i > schema.MaxName {
+	if !ok || i < 0 || schema.Kind(rest[:i]) != d.kind {
 		return claim{}, false
 	}
 	var parsed schema.Instance

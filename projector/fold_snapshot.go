@@ -1,6 +1,7 @@
 package projector
 
 import (
+	"cmp"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -31,10 +32,9 @@ func (f *fold) applySnapshot(pos *position, d *delivery) error {
 		}
 	}
 	id := pos.id(d.seq)
-	r.observe(m, id, func() int64 {
-		pos.process++
-		return int64(pos.process)
-	}, &f.observed)
+	if err := r.observe(m, id, f, &f.observed); err != nil {
+		return fmt.Errorf("look up a process: %w", err)
+	}
 	if err := f.insertSnapshot(id, hostID, m); err != nil {
 		return fmt.Errorf("store snapshot %d: %w", id, err)
 	}
@@ -97,7 +97,11 @@ func (f *fold) addSamples(id int64, procs []schema.Process) {
 		}
 		f.samples = append(f.samples, s)
 	}
-	slices.SortFunc(f.samples[from:], func(a, b sample) int { return int(a.processID - b.processID) })
+	// Mostly they are: a later process has a higher pid and a higher id, until the pids wrap around.
+	byID := func(a, b sample) int { return cmp.Compare(a.processID, b.processID) }
+	if !slices.IsSortedFunc(f.samples[from:], byID) {
+		slices.SortFunc(f.samples[from:], byID)
+	}
 }
 
 // flushProcesses writes the rows of processes that were opened, changed or closed.
@@ -146,22 +150,56 @@ func (f *fold) roster(hostID int64) (*roster, error) {
 	return r, nil
 }
 
-// loadNewest reads which snapshot of a host is the newest. One that came late has a higher id and is older.
+// nextID gives a new row of processes its id.
+func (f *fold) nextID() int64 {
+	pos := f.positions[schema.StreamSnapshots]
+	pos.process++
+	return int64(pos.process)
+}
+
+// cpuBefore looks among the rows that are not written yet, and in the table.
+func (f *fold) cpuBefore(hostID int64, bootID string, pid int, startTicks uint64) (most int64, err error) {
+	for _, p := range slices.Concat(f.touched, f.observed.touched) {
+		if p.pid == pid && p.startTicks == startTicks && p.hostID == hostID && p.bootID == bootID {
+			most = max(most, p.cpuMillis)
+		}
+	}
+	err = f.db.query(`SELECT coalesce(max(cpu_ms), 0) FROM processes WHERE pid=? AND start_ticks=? AND host_id=? AND boot_id=?`,
+		func(r *sql.Rows) error {
+			var stored int64
+			err := r.Scan(&stored)
+			most = max(most, stored)
+			return err
+		}, pid, int64(startTicks), hostID, bootID)
+	return most, err
+}
+
+// loadNewest reads what the newest snapshot of a host is, and which came last.
 func (f *fold) loadNewest(r *roster) error {
-	return f.db.query(`SELECT id, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns FROM snapshots WHERE host_id=?
-		ORDER BY id DESC LIMIT 1000`,
+	return f.db.query(`SELECT last_snapshot, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns FROM rosters WHERE host_id=?`,
 		func(rows *sql.Rows) error {
-			var id int64
-			var s sight
-			if err := rows.Scan(&id, &s.bootID, &s.instance, &s.seq, &s.tick, &s.wall, &s.boot, &s.interval); err != nil {
-				return err
-			}
-			r.snapshot = max(r.snapshot, id)
-			if r.newest.bootID == "" || s.bootID == r.newest.bootID && s.boot > r.newest.boot {
-				r.newest = s
-			}
-			return nil
+			s := &r.newest
+			return rows.Scan(&r.snapshot, &s.bootID, &s.instance, &s.seq, &s.tick, &s.wall, &s.boot, &s.interval)
 		}, r.hostID)
+}
+
+// flushRosters writes which snapshot of each host is the newest.
+func (f *fold) flushRosters() error {
+	for _, r := range f.rosters {
+		if !r.dirty {
+			continue
+		}
+		r.dirty = false
+		s := &r.newest
+		if _, err := f.db.exec(`INSERT INTO rosters(host_id, last_snapshot, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns)
+			VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT(host_id) DO UPDATE SET last_snapshot=excluded.last_snapshot,
+			boot_id=excluded.boot_id, instance=excluded.instance, seq=excluded.seq, tick=excluded.tick, wall_ns=excluded.wall_ns,
+			boot_ns=excluded.boot_ns, interval_ns=excluded.interval_ns`,
+			r.hostID, r.snapshot, s.bootID, s.instance, int64(s.seq), int64(s.tick), s.wall, s.boot, s.interval); err != nil {
+			return fmt.Errorf("store the newest snapshot of a host: %w", err)
+		}
+	}
+	return nil
 }
 
 func (f *fold) loadOpen(r *roster) error {

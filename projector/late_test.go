@@ -48,7 +48,7 @@ func TestFold_LateSnapshotBeforeTheEnd(t *testing.T) {
 }
 
 // A process that has ended when several late snapshots of it come used its CPU once, not once a snapshot.
-func TestBug_LateSnapshotsCountCPUAgain(t *testing.T) {
+func TestFold_LateSnapshotsCountCPUAgain(t *testing.T) {
 	l, h, p := newLog(), newHost("h", schema.Process{PID: 5, JobID: "j", CPUMillis: 100}), newTape(t, 0)
 	first := h.snapshot()
 	h.procs[5].CPUMillis = 150
@@ -62,7 +62,7 @@ func TestBug_LateSnapshotsCountCPUAgain(t *testing.T) {
 
 // What a machine could not send before it went down may come after the first snapshot of its next boot. It says
 // nothing about who lives now.
-func TestBug_LateSnapshotOfTheBootBefore(t *testing.T) {
+func TestFold_LateSnapshotOfTheBootBefore(t *testing.T) {
 	l, h, p := newLog(), newHost("h", schema.Process{PID: 5, CPUMillis: 7}), newTape(t, 0)
 	late := h.snapshot()
 	h.reboot()
@@ -75,7 +75,7 @@ func TestBug_LateSnapshotOfTheBootBefore(t *testing.T) {
 }
 
 // The newest snapshot of a host is known again after the database is opened, however many older ones came after it.
-func TestBug_NewestSnapshotBehindManyLateOnes(t *testing.T) {
+func TestFold_NewestSnapshotBehindManyLateOnes(t *testing.T) {
 	h, l := newHost("h"), newLog()
 	var late []*schema.Message
 	for range 1002 {
@@ -86,7 +86,7 @@ func TestBug_NewestSnapshotBehindManyLateOnes(t *testing.T) {
 }
 
 // The same with a boot that came back: what is in memory and what is read from the database must agree.
-func TestBug_NewestSnapshotOfABootThatCameBack(t *testing.T) {
+func TestFold_NewestSnapshotOfABootThatCameBack(t *testing.T) {
 	h, l := newHost("h", schema.Process{PID: 5}), newLog()
 	one := h.snapshot()
 	delete(h.procs, 5)
@@ -109,7 +109,7 @@ func checkSplit(t *testing.T, list []*delivery, n int) {
 }
 
 // A late snapshot says what its processes were called then, in its rows and in the line that is made again of them.
-func TestBug_LateSnapshotUnderAnEarlierName(t *testing.T) {
+func TestFold_LateSnapshotUnderAnEarlierName(t *testing.T) {
 	h, l, p := newHost("h", schema.Process{PID: 5, Command: "sh", JobID: "old"}), newLog(), newTape(t, 0)
 	late := h.snapshot()
 	h.procs[5].Command, h.procs[5].JobID = "make", "new"

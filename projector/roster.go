@@ -35,6 +35,7 @@ type process struct {
 // roster is who lives on a host, as the newest snapshot has it.
 type roster struct {
 	hostID   int64
+	dirty    bool
 	newest   sight // the newest snapshot; its boot id is empty when there is none
 	snapshot int64 // id of the last one that came, late or not: where rows end
 	byPID    map[int]*process
@@ -47,14 +48,23 @@ type observed struct {
 	jobCPU  []int64    // CPU milliseconds that each process has used since it was last seen, beside rows
 }
 
-// observe takes a snapshot in. nextID gives new rows their ids.
+// registry is what a roster asks of whoever keeps the rows.
+type registry interface {
+	// nextID gives a new row its id.
+	nextID() int64
+	// cpuBefore is the most CPU, in milliseconds, that any row has of a process; 0 when there is none.
+	cpuBefore(hostID int64, bootID string, pid int, startTicks uint64) (int64, error)
+}
+
+// observe takes a snapshot in.
 //
 // A snapshot that is older than the newest, because it waited in a producer's queue, tells who was there then. It
 // cannot tell who is gone now.
-func (r *roster) observe(m *schema.Message, id int64, nextID func() int64, out *observed) {
+func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observed) error {
 	out.rows, out.touched, out.jobCPU = out.rows[:0], out.touched[:0], out.jobCPU[:0]
+	r.dirty = true
 	late := r.late(m)
-	if m.BootID != r.newest.bootID { // the machine started anew: nobody of before lives
+	if !late && m.BootID != r.newest.bootID { // the machine started anew: nobody of before lives
 		r.closeAll(out)
 	}
 	if r.byPID == nil {
@@ -62,51 +72,65 @@ func (r *roster) observe(m *schema.Message, id int64, nextID func() int64, out *
 	}
 	for i := range m.Snapshot.Processes {
 		p := &m.Snapshot.Processes[i]
-		row, used := r.find(p, m.BootID, id, late, nextID, out)
+		row, used, err := r.find(p, m.BootID, id, late, reg, out)
+		if err != nil {
+			return err
+		}
 		row.update(p, out)
 		out.rows = append(out.rows, row)
 		out.jobCPU = append(out.jobCPU, used)
 	}
 	if late {
 		r.snapshot = id // the rows it holds may end no earlier
-		return
+		return nil
 	}
 	r.closeMissing(m.Snapshot.Processes, out)
 	r.newest, r.snapshot = sightOf(m), id
 	r.newest.bootID = strings.Clone(m.BootID)
+	return nil
 }
 
-// late reports whether a newer snapshot of the host has been seen.
+// late reports whether a newer snapshot of the host has been seen. Within a boot the boot clock tells; between two, the
+// moment at which each began, as far as the wall clock was right.
 func (r *roster) late(m *schema.Message) bool {
-	return m.BootID == r.newest.bootID && m.Boot < r.newest.boot
+	switch r.newest.bootID {
+	case "":
+		return false
+	case m.BootID:
+		return m.Boot < r.newest.boot
+	}
+	return m.Wall-m.Boot < r.newest.wall-r.newest.boot
 }
 
 // find is the row that describes p: the one there is, or a new one. used is the CPU that the process used since
 // it was last seen.
-func (r *roster) find(p *schema.Process, boot string, id int64, late bool, nextID func() int64, out *observed) (row *process, used int64) {
+func (r *roster) find(p *schema.Process, boot string, id int64, late bool, reg registry, out *observed) (row *process, used int64, err error) {
 	old := r.byPID[p.PID]
-	same := old != nil && old.startTicks == p.StartTicks
-	cpu := int64(p.CPUMillis)
+	same := old != nil && old.startTicks == p.StartTicks && old.bootID == boot
+	used = int64(p.CPUMillis)
 	if same {
-		used = max(0, cpu-old.cpuMillis)
-	} else {
-		used = cpu
+		used = max(0, used-old.cpuMillis)
 	}
+	if same && old.describes(p) {
+		return old, used, nil
+	}
+	row = r.newRow(p, boot, id, reg.nextID())
 	switch {
-	case same && (late || old.describes(p)):
-		return old, used
-	case late: // it has ended since, or another has its pid: a row for this one look
-		row = r.newRow(p, boot, id, nextID)
+	case late: // it was called something else, has ended since, or another has its pid: a row for this one look
 		row.last = id
+		before, err := reg.cpuBefore(r.hostID, boot, p.PID, p.StartTicks)
+		if err != nil {
+			return nil, 0, err
+		}
+		used = max(0, int64(p.CPUMillis)-before)
 	default:
 		if old != nil {
 			old.close(r.snapshot, out)
 		}
-		row = r.newRow(p, boot, id, nextID)
 		r.byPID[p.PID] = row
 	}
 	row.touch(out)
-	return row, used
+	return row, used, nil
 }
 
 // describes reports whether the row still says what there is to say of p.
@@ -116,9 +140,9 @@ func (row *process) describes(p *schema.Process) bool {
 }
 
 // newRow makes a row. It copies the strings: those of a message are parts of one that is much larger.
-func (r *roster) newRow(p *schema.Process, boot string, id int64, nextID func() int64) *process {
+func (r *roster) newRow(p *schema.Process, boot string, id, rowID int64) *process {
 	return &process{
-		id: nextID(), hostID: r.hostID, bootID: strings.Clone(boot), pid: p.PID, startTicks: p.StartTicks, ppid: p.PPID,
+		id: rowID, hostID: r.hostID, bootID: strings.Clone(boot), pid: p.PID, startTicks: p.StartTicks, ppid: p.PPID,
 		command: strings.Clone(p.Command), job: strings.Clone(p.JobID), sheet: p.Sheet, uid: p.UID,
 		cgroup: strings.Clone(p.Cgroup), first: id, last: schema.OpenEnded,
 	}

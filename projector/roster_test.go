@@ -23,7 +23,9 @@ type register struct {
 
 // observe takes a snapshot in and returns how much CPU each of its processes is said to have used.
 func (r *register) observe(m *schema.Message, id int64) []int64 {
-	r.roster.observe(m, id, func() int64 { r.ids++; return r.ids }, &r.out)
+	if err := r.roster.observe(m, id, r, &r.out); err != nil {
+		panic(err) // a register does not fail
+	}
 	for _, row := range r.out.touched {
 		row.touched = false // as when they are written
 		if !slices.Contains(r.rows, row) {
@@ -31,6 +33,17 @@ func (r *register) observe(m *schema.Message, id int64) []int64 {
 		}
 	}
 	return r.out.jobCPU
+}
+
+func (r *register) nextID() int64 { r.ids++; return r.ids }
+
+func (r *register) cpuBefore(_ int64, boot string, pid int, start uint64) (most int64, err error) {
+	for _, row := range slices.Concat(r.rows, r.out.touched) {
+		if row.pid == pid && row.startTicks == start && row.bootID == boot {
+			most = max(most, row.cpuMillis)
+		}
+	}
+	return most, nil
 }
 
 // String is one line for each row: id pid command first-last cpu.
@@ -109,7 +122,7 @@ func TestRoster_Observe(t *testing.T) {
 		{"late, and another has its pid", []*schema.Message{look("b", 3, process{PID: 5, Command: "new", StartTicks: 250}), look("b", 2, process{PID: 5, Command: "old"})},
 			"1 5 new 10- 0\n2 5 old 20-20 0\n", nil},
 		{"late, and it was called something else", []*schema.Message{look("b", 3, process{PID: 5, Command: "make"}), look("b", 2, process{PID: 5, Command: "sh"})},
-			"1 5 make 10- 0\n", nil},
+			"1 5 make 10- 0\n2 5 sh 20-20 0\n", nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

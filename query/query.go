@@ -117,6 +117,3 @@ func collect[T any](ctx context.Context, d *DB, query string, args []any, scan f
 	})
 	return out, err
 }
-
-// opt is a column that may be NULL as a value that may be unknown.
-func opt[T any](v sql.Null[T]) schema.Opt[T] { return schema.Opt[T]{V: v.V, Known: v.Valid} }

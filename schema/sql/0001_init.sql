@@ -48,6 +48,19 @@ CREATE TABLE producers (
   PRIMARY KEY (host_id, instance, kind)
 ) WITHOUT ROWID;
 
+-- The newest snapshot of each host by its own clocks, which a late one is not.
+CREATE TABLE rosters (
+  host_id INTEGER PRIMARY KEY,
+  last_snapshot INTEGER NOT NULL,         -- the last that came, late or not
+  boot_id TEXT NOT NULL,
+  instance TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  tick INTEGER NOT NULL,
+  wall_ns INTEGER NOT NULL,
+  boot_ns INTEGER NOT NULL,
+  interval_ns INTEGER NOT NULL
+);
+
 CREATE TABLE snapshots (
   id INTEGER PRIMARY KEY,
   timestamp REAL NOT NULL,
