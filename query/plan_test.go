@@ -21,23 +21,32 @@ type asked struct {
 	args []any
 }
 
-// watched is a driver whose connections note what they are asked.
+// watched is a driver whose connections say what they are asked, before they do it.
 type watched struct {
 	inner driver.Driver
 	dsn   string
-	log   *[]asked
+	note  func(asked)
+}
+
+// watch opens the recording for reading by one connection, and has note called with all that it is asked.
+func (r *recording) watch(note func(asked)) *query.DB {
+	r.Helper()
+	handle := sql.OpenDB(watched{&sqlite.Driver{}, schema.ReaderDSN(r.path), note})
+	handle.SetMaxOpenConns(1)
+	r.Cleanup(func() { handle.Close() })
+	return query.Over(handle)
 }
 
 func (w watched) Driver() driver.Driver { return w.inner }
 
 func (w watched) Connect(context.Context) (driver.Conn, error) {
 	c, err := w.inner.Open(w.dsn)
-	return watchedConn{c, w.log}, err
+	return watchedConn{c, w.note}, err
 }
 
 type watchedConn struct {
 	driver.Conn
-	log *[]asked
+	note func(asked)
 }
 
 func (c watchedConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
@@ -45,7 +54,7 @@ func (c watchedConn) QueryContext(ctx context.Context, text string, args []drive
 	for _, v := range args {
 		a.args = append(a.args, v.Value)
 	}
-	*c.log = append(*c.log, a)
+	c.note(a)
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, text, args)
 }
 
@@ -58,10 +67,7 @@ func TestPlans(t *testing.T) {
 	contractSample(r)
 	wholeRows(r)
 	var log []asked
-	handle := sql.OpenDB(watched{&sqlite.Driver{}, schema.ReaderDSN(r.path), &log})
-	defer handle.Close()
-	handle.SetMaxOpenConns(1)
-	db := query.Over(handle)
+	db := r.watch(func(a asked) { log = append(log, a) })
 	ranges := map[string]query.Range{
 		"everything": {}, "since": {Since: 5}, "until": {Until: 5e9}, "between": {Since: 5, Until: 5e9}, "a page": {Limit: 1},
 		"the newest": {Limit: 1, Newest: true}, "a host": {Host: "alpha"}, "the newest of a host": {Host: "alpha", Limit: 1, Newest: true},
@@ -177,10 +183,7 @@ func TestPlans_Index(t *testing.T) {
 	contractSample(r)
 	wholeRows(r)
 	var log []asked
-	handle := sql.OpenDB(watched{&sqlite.Driver{}, schema.ReaderDSN(r.path), &log})
-	defer handle.Close()
-	handle.SetMaxOpenConns(1)
-	db := query.Over(handle)
+	db := r.watch(func(a asked) { log = append(log, a) })
 	for _, c := range []struct {
 		name string
 		read func() error

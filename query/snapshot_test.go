@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/proctape/proctape/query"
@@ -293,5 +294,30 @@ func TestDB_Snapshots_Many(t *testing.T) {
 		if len(s.Processes) != want || s.Processes[0].PID != pid {
 			t.Fatalf("snapshot %d: got %d processes from pid %d, want %d from %d", s.ID, len(s.Processes), s.Processes[0].PID, want, pid)
 		}
+	}
+}
+
+// Retention may delete a snapshot after its head was read: it is left out, and not shown as one without processes.
+func TestDB_Snapshots_DeletedMeanwhile(t *testing.T) {
+	r := newRecording(t)
+	r.process(1, 42, 1, nil)
+	for id := int64(1); id <= 3; id++ {
+		r.snapshot(id, float64(id), nil)
+		r.sample(id, 1, nil)
+	}
+	r.snapshot(4, 4, nil) // never had any
+	deleted := false
+	db := r.watch(func(a asked) {
+		if !deleted && strings.Contains(a.text, "FROM samples") {
+			deleted = true
+			r.exec(`DELETE FROM samples WHERE snapshot_id <= 2; DELETE FROM snapshots WHERE id <= 2`)
+		}
+	})
+	snaps, err := db.Snapshots(t.Context(), query.Range{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := ids(snaps, snapshotID), []int64{3, 4}; !deleted || !slices.Equal(got, want) {
+		t.Errorf("got snapshots %v, want %v", got, want)
 	}
 }
