@@ -37,7 +37,8 @@ func scanJob(r *sql.Rows, j *Job) error {
 		&j.Exits, &j.Signals, &j.OOMs, &j.ExitCode, &j.Command)
 }
 
-// Jobs lists the jobs that were seen since a time, the one last seen last.
+// Jobs lists the jobs that were seen since a time, at most limit of them, the one last seen last. Of the range it takes
+// Since and Limit alone, for a job has no one host and no one time.
 func (d *DB) Jobs(ctx context.Context, r Range) ([]Job, error) {
 	query := `SELECT ` + jobColumns + ` FROM jobs WHERE max(coalesce(last_seen, 0), coalesce(last_event, 0)) >= ?
 		ORDER BY max(coalesce(last_seen, 0), coalesce(last_event, 0)) DESC, job_id`

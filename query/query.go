@@ -61,7 +61,8 @@ func (d *DB) check(ctx context.Context) error {
 	if tables != 3 {
 		return errors.New("it holds no recording")
 	}
-	return nil
+	_, err = schema.CheckVersion(ctx, d.db)
+	return err
 }
 
 // Path is the file that is read.

@@ -63,12 +63,9 @@ func Migrate(ctx context.Context, db *sql.Conn) error {
 	if err != nil {
 		return err
 	}
-	var done int
-	if err := db.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&done); err != nil {
-		return fmt.Errorf("read schema version: %w", err)
-	}
-	if done > len(steps) {
-		return fmt.Errorf("the database has schema version %d, this build knows up to %d", done, len(steps))
+	done, err := CheckVersion(ctx, db)
+	if err != nil {
+		return err
 	}
 	for i, step := range steps[done:] {
 		if err := migrate(ctx, db, step, done+i+1); err != nil {
@@ -76,6 +73,28 @@ func Migrate(ctx context.Context, db *sql.Conn) error {
 		}
 	}
 	return nil
+}
+
+// Querier is a database, a connection or a transaction.
+type Querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// CheckVersion returns how many steps a database has been migrated. A database of a later build is an error: what its
+// tables mean, this build cannot know.
+func CheckVersion(ctx context.Context, db Querier) (int, error) {
+	steps, err := fs.Glob(migrations, "sql/*.sql")
+	if err != nil {
+		return 0, err
+	}
+	var done int
+	if err := db.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&done); err != nil {
+		return 0, fmt.Errorf("read schema version: %w", err)
+	}
+	if done > len(steps) {
+		return done, fmt.Errorf("the database has schema version %d, this build knows up to %d", done, len(steps))
+	}
+	return done, nil
 }
 
 func migrate(ctx context.Context, db *sql.Conn, step string, version int) error {
