@@ -33,9 +33,10 @@ func (f *fold) openFiles(dir string, limit int64, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("read how far the files are: %w", err)
 	}
+	f.dir = dir
 	for name, w := range map[string]**ndjson.Writer{snapshotsFile: &f.snapshots, eventsFile: &f.events} {
 		path := filepath.Join(dir, name)
-		state, known := states[name]
+		state, known := states[f.fileKey(name)]
 		if !known {
 			if err := f.adopt(name, path, log); err != nil {
 				return err
@@ -46,8 +47,8 @@ func (f *fold) openFiles(dir string, limit int64, log *slog.Logger) error {
 			return err
 		}
 		if damage != (ndjson.Damage{}) {
-			log.Warn("lines are missing from a file", "file", path, "lines", damage.Lines, "bytes", damage.Bytes)
-			if err := f.repair(name, damage); err != nil {
+			log.Warn("lines are missing from a file", "file", path, "bytes", damage.Bytes)
+			if err := f.repair(name, state, damage); err != nil {
 				return fmt.Errorf("repair %s: %w", path, err)
 			}
 		}
@@ -67,19 +68,32 @@ func (f *fold) adopt(name, path string, log *slog.Logger) error {
 	return f.saveFile(name, ndjson.State{})
 }
 
-// repair writes lines again that were committed and are gone. The lines of events.jsonl come from several streams, in an
-// order that the rows do not tell: they are not made up, and the gap says so.
-func (f *fold) repair(name string, damage ndjson.Damage) error {
+// fileKey names a file by the way to it from the database: in another folder it is another file, and a data folder that
+// is moved keeps its own.
+func (f *fold) fileKey(name string) string {
+	path := filepath.Join(f.dir, name)
+	if rel, err := filepath.Rel(filepath.Dir(f.db.path), path); err == nil {
+		return rel
+	}
+	return path
+}
+
+// repair writes lines again that were committed and are gone: all of the current file's snapshots, for what is left of
+// them may be any part. The lines of events.jsonl come from several streams, in an order that the rows do not tell:
+// they are not made up, and a gap says so.
+func (f *fold) repair(name string, state ndjson.State, damage ndjson.Damage) error {
 	if name == snapshotsFile {
-		if err := f.rewriteSnapshots(damage.Lines); err != nil {
+		if err := f.snapshots.Clear(); err != nil {
+			return err
+		}
+		if err := f.rewriteSnapshots(state.Lines); err != nil {
 			return err
 		}
 	}
 	return f.db.transact(func() error {
 		if name == eventsFile {
-			pos := f.positions[schema.StreamEvents]
-			if _, err := f.newGap(pos, gap{reason: "lines lost", details: fmt.Sprintf("%d lines of %s are gone; their rows are there",
-				damage.Lines, name)}); err != nil {
+			if _, err := f.gap(f.positions[schema.StreamEvents], gap{reason: "lines lost",
+				details: fmt.Sprintf("%d bytes of %s are gone; the rows are there", damage.Bytes, name)}); err != nil {
 				return err
 			}
 		}
@@ -116,7 +130,7 @@ func (f *fold) flushFiles() error {
 func (f *fold) saveFile(name string, s ndjson.State) error {
 	_, err := f.db.exec(`INSERT INTO files(name, generation, size, lines) VALUES (?,?,?,?)
 		ON CONFLICT(name) DO UPDATE SET generation=excluded.generation, size=excluded.size, lines=excluded.lines`,
-		name, s.Generation, s.Size, s.Lines)
+		f.fileKey(name), s.Generation, s.Size, s.Lines)
 	return err
 }
 

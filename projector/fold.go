@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/proctape/proctape/projector/ndjson"
 	"github.com/proctape/proctape/schema"
@@ -21,6 +22,7 @@ type fold struct {
 	ledgers   map[ledgerKey]*ledger
 	hosts     map[string]int64
 
+	dir       string         // of the files
 	snapshots *ndjson.Writer // nil: no files
 	events    *ndjson.Writer
 
@@ -96,7 +98,7 @@ func (f *fold) apply(d *delivery) error {
 	case m.Gaps != nil:
 		return f.applyGaps(pos, d)
 	case m.Jobs != nil:
-		return f.applyJobs(pos, d)
+		return f.applyJobs(d)
 	}
 	return nil // rollups have no table yet; the log keeps them
 }
@@ -110,7 +112,7 @@ func (f *fold) advance(pos *position, d *delivery) error {
 	}
 	reason := "stream hole"
 	if from == 0 {
-		reason = "trimmed before this database began"
+		reason = "trimmed before it was read"
 	}
 	_, err := f.gap(pos, gap{
 		reason: reason, count: schema.Some(int64(jumped)), from: fromTime, to: pos.stored,
@@ -125,7 +127,7 @@ func (f *fold) admit(pos *position, d *delivery) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	l, err := f.ledger(ledgerKey{hostID, d.msg.Instance.String(), string(d.msg.Kind)})
+	l, err := f.ledger(ledgerKey{hostID, d.msg.Instance.String(), strings.Clone(string(d.msg.Kind))})
 	if err != nil {
 		return false, err
 	}
@@ -208,7 +210,7 @@ func (f *fold) host(name string) (int64, error) {
 	if _, err := f.db.exec(`INSERT INTO hosts(id, name) VALUES (?, ?) ON CONFLICT(id) DO NOTHING`, id, name); err != nil {
 		return 0, err
 	}
-	f.hosts[string([]byte(name))] = id
+	f.hosts[strings.Clone(name)] = id
 	return id, nil
 }
 

@@ -3,6 +3,7 @@ package projector
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/proctape/proctape/schema"
 )
@@ -38,7 +39,7 @@ func (f *fold) addToJobs(m *schema.Message) error {
 		j := f.jobs[p.JobID]
 		if j == nil {
 			j = &jobDelta{firstSeen: at, lastSeen: at}
-			f.jobs[jobKey(p.JobID)] = j
+			f.jobs[strings.Clone(p.JobID)] = j
 		}
 		j.firstSeen, j.lastSeen = min(j.firstSeen, at), max(j.lastSeen, at)
 		j.samples++
@@ -60,7 +61,7 @@ func (f *fold) addToSheet(p *schema.Process, cpu int64) {
 	s := f.sheets[key]
 	if s == nil {
 		s = new(sheetDelta)
-		f.sheets[sheetKey{jobKey(p.JobID), p.Sheet.V}] = s
+		f.sheets[sheetKey{strings.Clone(p.JobID), p.Sheet.V}] = s
 	}
 	s.cpuMillis += cpu
 	raise(&s.peakRSS, p.RSS)
@@ -128,7 +129,7 @@ func (f *fold) flushJobs() error {
 }
 
 // applyJobs stores what a conductor said of its jobs.
-func (f *fold) applyJobs(_ *position, d *delivery) error {
+func (f *fold) applyJobs(d *delivery) error {
 	for i := range d.msg.Jobs {
 		j := &d.msg.Jobs[i]
 		if err := errors.Join(f.applyJobEvent(j), f.applySheetEvent(j)); err != nil {

@@ -36,7 +36,7 @@ type ledger struct {
 // note takes in what a message's envelope says of its producer.
 func (l *ledger) note(m *schema.Message) {
 	if l.firstTime == 0 {
-		l.firstTime, l.bootID = m.Wall, string([]byte(m.BootID))
+		l.firstTime, l.bootID = m.Wall, strings.Clone(m.BootID)
 	}
 	if m.Boot < l.lastBoot { // late: what is known is newer
 		return

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/proctape/proctape/projector/ndjson"
 	"github.com/proctape/proctape/schema"
@@ -143,7 +142,7 @@ func (f *fold) roster(hostID int64) (*roster, error) {
 		return r, nil
 	}
 	r := &roster{hostID: hostID}
-	if err := errors.Join(f.loadNewest(r), f.loadOpen(r)); err != nil {
+	if err := errors.Join(f.loadNewest(r), f.loadBoots(r), f.loadOpen(r)); err != nil {
 		return nil, fmt.Errorf("load the processes of a host: %w", err)
 	}
 	f.rosters[hostID] = r
@@ -181,6 +180,23 @@ func (f *fold) loadNewest(r *roster) error {
 			s := &r.newest
 			return rows.Scan(&r.snapshot, &s.bootID, &s.instance, &s.seq, &s.tick, &s.wall, &s.boot, &s.interval)
 		}, r.hostID)
+}
+
+// loadBoots reads which boots of a host were seen.
+func (f *fold) loadBoots(r *roster) error {
+	r.boots = map[string]bool{}
+	return f.db.query(`SELECT boot_id FROM boots WHERE host_id=?`, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		r.boots[id] = true
+		return err
+	}, r.hostID)
+}
+
+// newBoot books a boot of a host that was not seen before.
+func (f *fold) newBoot(hostID int64, bootID string) error {
+	_, err := f.db.exec(`INSERT INTO boots(host_id, boot_id) VALUES (?,?)`, hostID, bootID)
+	return err
 }
 
 // flushRosters writes which snapshot of each host is the newest.
@@ -223,6 +239,3 @@ func (f *fold) loadOpen(r *roster) error {
 }
 
 func known(v sql.NullInt64) schema.Opt[int64] { return schema.Opt[int64]{V: v.Int64, Known: v.Valid} }
-
-// jobKey is a job's name as a key that outlives the message it came in.
-func jobKey(name string) string { return strings.Clone(name) }

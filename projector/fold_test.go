@@ -307,7 +307,7 @@ func TestFold_StreamHole(t *testing.T) {
 	h.events(schema.KindExit, 3) // and the messages are the host's
 	p.fold(l.publish(h.events(schema.KindExit, 1)))
 	p.wantRows(query,
-		"PROCTAPE_EVENTS 3 0 trimmed before this database began 2 <nil> <nil> messages 1 to 2 of the stream are not there",
+		"PROCTAPE_EVENTS 3 0 trimmed before it was read 2 <nil> <nil> messages 1 to 2 of the stream are not there",
 		"PROCTAPE_EVENTS 5 0 stream hole 1 <nil> <nil> messages 4 to 4 of the stream are not there",
 		"PROCTAPE_EVENTS 16 0 stream hole 10 <nil> <nil> messages 6 to 15 of the stream are not there",
 		fmt.Sprintf("PROCTAPE_EVENTS 16 1 missing 3 %d 3 event.exit 3 to 5 did not come", HostID("h")))
@@ -338,7 +338,7 @@ func TestFold_EpochIDs(t *testing.T) {
 	l, h, p := newLog(), newHost("h", schema.Process{PID: 5}), newTape(t, 0)
 	ms := []*schema.Message{h.snapshot(), h.snapshot()}
 	p.fold(l.publishAll(ms...)...)
-	if err := p.s.newEpoch(p.s.fold.positions[schema.StreamSnapshots], "the stream was made anew", 2); err != nil {
+	if err := p.s.fold.newEpoch(p.s.fold.positions[schema.StreamSnapshots], "the stream was made anew", 2); err != nil {
 		t.Fatal(err)
 	}
 	p.reopen()

@@ -233,7 +233,7 @@ func (p *tape) open() {
 		p.t.Fatal(err)
 	}
 	for _, name := range schema.DataStreams {
-		pos, found, err := p.s.loadPosition(name)
+		pos, found, err := p.s.fold.loadPosition(name)
 		if err != nil {
 			p.t.Fatal(err)
 		}
@@ -372,7 +372,7 @@ func (p *tape) dump() map[string][]string {
 		}
 		out[table] = p.rows(`SELECT ` + strings.Join(columns, ` || ' ' || `) + ` FROM ` + table + ` ORDER BY ` + strings.Join(key, ","))
 	}
-	out["meta"] = slices.DeleteFunc(out["meta"], func(row string) bool { return strings.HasPrefix(row, "'database_id'") })
+	out["meta"] = slices.DeleteFunc(out["meta"], func(row string) bool { return strings.HasPrefix(row, "'database_") })
 	return out
 }
 

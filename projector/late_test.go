@@ -60,8 +60,8 @@ func TestFold_LateSnapshotsCountCPUAgain(t *testing.T) {
 	p.wantRows(`SELECT cpu_ms FROM jobs`, "200")
 }
 
-// What a machine could not send before it went down may come after the first snapshot of its next boot. It says
-// nothing about who lives now.
+// A boot that was never seen is a new one, for a wall clock may be wrong by years. When it was an older one after all,
+// whose snapshot came late, the story goes on with the next snapshot, and no CPU is counted twice.
 func TestFold_LateSnapshotOfTheBootBefore(t *testing.T) {
 	l, h, p := newLog(), newHost("h", schema.Process{PID: 5, CPUMillis: 7}), newTape(t, 0)
 	late := h.snapshot()
@@ -69,9 +69,9 @@ func TestFold_LateSnapshotOfTheBootBefore(t *testing.T) {
 	h.start(schema.Process{PID: 8, JobID: "j", CPUMillis: 100})
 	p.fold(l.publishAll(h.snapshot(), late, h.snapshot())...)
 	p.wantRows(`SELECT pid, first_snapshot, last_snapshot FROM processes ORDER BY id`,
-		fmt.Sprint("8 1 ", schema.OpenEnded), "5 2 2")
+		"8 1 1", "5 2 2", fmt.Sprint("8 3 ", schema.OpenEnded))
 	p.wantRows(`SELECT cpu_ms FROM jobs`, "100")
-	p.wantRows(`SELECT count(*) FROM gaps WHERE reason = 'reboot'`, "0")
+	p.wantRows(`SELECT count(*) FROM gaps WHERE reason = 'reboot'`, "2")
 }
 
 // The newest snapshot of a host is known again after the database is opened, however many older ones came after it.
@@ -124,4 +124,16 @@ func TestFold_LateSnapshotUnderAnEarlierName(t *testing.T) {
 	if d := diffFiles(p.files(), want); d != "" {
 		t.Errorf("the file made again:\n%s", d)
 	}
+}
+
+// A boot whose wall clock was years ahead does not make what follows late.
+func TestFold_ClockAheadInTheBootBefore(t *testing.T) {
+	l, h, p := newLog(), newHost("h", schema.Process{PID: 5}), newTape(t, 0)
+	ahead := h.snapshot()
+	ahead.Wall += 4 * 365 * 24 * 3600 * second
+	h.reboot()
+	h.start(schema.Process{PID: 8})
+	p.fold(l.publishAll(ahead, h.snapshot(), h.snapshot(), h.snapshot())...)
+	p.wantRows(`SELECT pid, first_snapshot, last_snapshot FROM processes ORDER BY id`, "5 1 1", fmt.Sprint("8 2 ", schema.OpenEnded))
+	p.wantRows(`SELECT reason FROM gaps`, "reboot")
 }

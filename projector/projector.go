@@ -61,6 +61,11 @@ func Open(ctx context.Context, js jetstream.JetStream, cfg Config) (*Projector, 
 	if cfg.DB, err = filepath.Abs(cfg.DB); err != nil {
 		return nil, err
 	}
+	if cfg.NDJSON != "" {
+		if cfg.NDJSON, err = filepath.Abs(cfg.NDJSON); err != nil {
+			return nil, err
+		}
+	}
 	p := &Projector{cfg: cfg, js: js, positions: map[string]Position{}, poisoned: map[gapKey]*poison{}}
 	p.first, err = p.open(ctx, Stats{})
 	return p, err
@@ -151,8 +156,18 @@ func (p *Projector) runSession(ctx context.Context, s *session) error {
 func isFatal(err error) bool {
 	var held *lockfile.HeldError
 	var damaged *DamagedError
-	return errors.As(err, &held) || errors.As(err, &damaged) || errors.Is(err, ErrNotFresh) || isCode(err, sqlitelib.SQLITE_NOTADB) ||
-		isCode(err, sqlitelib.SQLITE_READONLY) || isSync(err)
+	if errors.As(err, &held) || errors.As(err, &damaged) || errors.Is(err, ErrNotFresh) || isSync(err) {
+		return true
+	}
+	for _, code := range []int{
+		sqlitelib.SQLITE_NOTADB, sqlitelib.SQLITE_READONLY,
+		sqlitelib.SQLITE_ERROR, sqlitelib.SQLITE_CONSTRAINT, sqlitelib.SQLITE_MISMATCH, // statements and tables do not agree
+	} {
+		if isCode(err, code) {
+			return true
+		}
+	}
+	return false
 }
 
 // isSync reports whether the disk refused to sync the database. What is on it then, nobody knows, and the kernel
@@ -212,17 +227,29 @@ func (s *session) prepare(ctx context.Context) error {
 			return err
 		}
 	}
+	found := map[string]bool{}
 	for _, name := range schema.DataStreams {
-		pos, last, err := s.locate(ctx, name)
+		pos, ok, err := s.fold.loadPosition(name)
 		if err != nil {
-			return fmt.Errorf("find the place in stream %s: %w", name, err)
+			return fmt.Errorf("read the place in stream %s: %w", name, err)
 		}
-		s.fold.positions[name], s.last[name] = pos, last
+		s.fold.positions[name], found[name] = pos, ok
 	}
 	if s.p.cfg.NDJSON != "" {
+		var err error
+		if s.files, err = lockfile.Acquire(FilesLock(s.p.cfg.NDJSON)); err != nil {
+			return fmt.Errorf("lock the files: %w", err)
+		}
 		if err := s.fold.openFiles(s.p.cfg.NDJSON, s.p.cfg.FileLimit, s.p.cfg.Log); err != nil {
 			return err
 		}
+	}
+	for name, pos := range s.fold.positions {
+		last, err := s.locate(ctx, pos, found[name])
+		if err != nil {
+			return fmt.Errorf("find the place in stream %s: %w", name, err)
+		}
+		s.last[name] = last
 	}
 	s.p.committed(s.fold, s.last)
 	return nil

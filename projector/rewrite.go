@@ -27,7 +27,12 @@ func (f *fold) rewriteSnapshots(n int64) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range slices.Backward(ids) {
+	for i, id := range slices.Backward(ids) {
+		if i%100 == 0 { // what is written is booked when all is; until then it is cut off again
+			if _, err := f.snapshots.Flush(); err != nil {
+				return err
+			}
+		}
 		m, err := f.loadSnapshot(id)
 		if err != nil {
 			return fmt.Errorf("snapshot %d: %w", id, err)

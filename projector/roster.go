@@ -36,8 +36,9 @@ type process struct {
 type roster struct {
 	hostID   int64
 	dirty    bool
-	newest   sight // the newest snapshot; its boot id is empty when there is none
-	snapshot int64 // id of the last one that came, late or not: where rows end
+	newest   sight           // the newest snapshot; its boot id is empty when there is none
+	snapshot int64           // id of the last one that came, late or not: where rows end
+	boots    map[string]bool // those that were ever seen
 	byPID    map[int]*process
 }
 
@@ -54,6 +55,8 @@ type registry interface {
 	nextID() int64
 	// cpuBefore is the most CPU, in milliseconds, that any row has of a process; 0 when there is none.
 	cpuBefore(hostID int64, bootID string, pid int, startTicks uint64) (int64, error)
+	// newBoot books a boot of a host that was not seen before.
+	newBoot(hostID int64, bootID string) error
 }
 
 // observe takes a snapshot in.
@@ -64,6 +67,15 @@ func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observe
 	out.rows, out.touched, out.jobCPU = out.rows[:0], out.touched[:0], out.jobCPU[:0]
 	r.dirty = true
 	late := r.late(m)
+	if !r.boots[m.BootID] {
+		if err := reg.newBoot(r.hostID, m.BootID); err != nil {
+			return err
+		}
+		if r.boots == nil {
+			r.boots = map[string]bool{}
+		}
+		r.boots[strings.Clone(m.BootID)] = true
+	}
 	if !late && m.BootID != r.newest.bootID { // the machine started anew: nobody of before lives
 		r.closeAll(out)
 	}
@@ -90,16 +102,17 @@ func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observe
 	return nil
 }
 
-// late reports whether a newer snapshot of the host has been seen. Within a boot the boot clock tells; between two, the
-// moment at which each began, as far as the wall clock was right.
+// late reports whether a newer snapshot of the host has been seen. Within a boot the boot clock tells. A boot that was
+// never seen is a new one, whatever its wall clock says, for that may be wrong by years; of one that was seen before
+// another, only what the wall clock puts after the newest is not late.
 func (r *roster) late(m *schema.Message) bool {
-	switch r.newest.bootID {
-	case "":
-		return false
-	case m.BootID:
+	switch {
+	case m.BootID == r.newest.bootID:
 		return m.Boot < r.newest.boot
+	case !r.boots[m.BootID]:
+		return false
 	}
-	return m.Wall-m.Boot < r.newest.wall-r.newest.boot
+	return m.Wall < r.newest.wall
 }
 
 // find is the row that describes p: the one there is, or a new one. used is the CPU that the process used since
@@ -107,22 +120,22 @@ func (r *roster) late(m *schema.Message) bool {
 func (r *roster) find(p *schema.Process, boot string, id int64, late bool, reg registry, out *observed) (row *process, used int64, err error) {
 	old := r.byPID[p.PID]
 	same := old != nil && old.startTicks == p.StartTicks && old.bootID == boot
-	used = int64(p.CPUMillis)
+	var before int64
 	if same {
-		used = max(0, used-old.cpuMillis)
+		before = old.cpuMillis
 	}
 	if same && old.describes(p) {
-		return old, used, nil
+		return old, max(0, int64(p.CPUMillis)-before), nil
+	}
+	if late || !same { // it may have had another row, before or after
+		if before, err = reg.cpuBefore(r.hostID, boot, p.PID, p.StartTicks); err != nil {
+			return nil, 0, err
+		}
 	}
 	row = r.newRow(p, boot, id, reg.nextID())
 	switch {
 	case late: // it was called something else, has ended since, or another has its pid: a row for this one look
 		row.last = id
-		before, err := reg.cpuBefore(r.hostID, boot, p.PID, p.StartTicks)
-		if err != nil {
-			return nil, 0, err
-		}
-		used = max(0, int64(p.CPUMillis)-before)
 	default:
 		if old != nil {
 			old.close(r.snapshot, out)
@@ -130,7 +143,7 @@ func (r *roster) find(p *schema.Process, boot string, id int64, late bool, reg r
 		r.byPID[p.PID] = row
 	}
 	row.touch(out)
-	return row, used, nil
+	return row, max(0, int64(p.CPUMillis)-before), nil
 }
 
 // describes reports whether the row still says what there is to say of p.

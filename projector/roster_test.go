@@ -37,6 +37,8 @@ func (r *register) observe(m *schema.Message, id int64) []int64 {
 
 func (r *register) nextID() int64 { r.ids++; return r.ids }
 
+func (r *register) newBoot(int64, string) error { return nil }
+
 func (r *register) cpuBefore(_ int64, boot string, pid int, start uint64) (most int64, err error) {
 	for _, row := range slices.Concat(r.rows, r.out.touched) {
 		if row.pid == pid && row.startTicks == start && row.bootID == boot {

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/lockfile"
 )
 
 // session is the work between one opening of the database and its close.
@@ -18,6 +19,8 @@ type session struct {
 	p    *Projector
 	fold *fold
 	last map[string]uint64 // where each stream ended when the session began
+
+	files *lockfile.Lock // of the NDJSON folder; nil without one
 
 	trimmed time.Time // when the write-ahead log was last asked to be short
 }
@@ -38,37 +41,48 @@ const trimInterval = 2 * time.Second
 const placeInterval = 5 * time.Second
 
 // pullBytes bounds what the server sends ahead. It is above the largest message, or that one could never come.
-const pullBytes = 16 << 20
+// Without a number of messages the client makes room for a million.
+const (
+	pullMessages = 500
+	pullBytes    = 16 << 20
+)
 
 func (s *session) run(ctx context.Context) error {
+	target, err := s.target(ctx)
+	if err != nil {
+		return err
+	}
 	reading, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	deliveries := make(chan *delivery, readAhead)
 	var readers sync.WaitGroup
 	for _, name := range schema.DataStreams {
 		from := s.fold.positions[name].seq + 1
 		readers.Go(func() {
-			if err := s.read(reading, name, from, deliveries); err != nil {
+			if err := s.read(reading, name, from, target, deliveries); err != nil {
 				stop(fmt.Errorf("read stream %s: %w", name, err))
 			}
 		})
 	}
-	err := s.work(ctx, reading, deliveries)
+	err = s.work(ctx, reading, target, deliveries)
 	stop(nil)
 	readers.Wait()
 	return err
 }
 
 // work folds what comes until ctx ends and all is folded that the log then holds.
-func (s *session) work(ctx, reading context.Context, deliveries <-chan *delivery) error {
+func (s *session) work(ctx, reading context.Context, target map[string]uint64, deliveries <-chan *delivery) error {
 	done := ctx.Done()
-	target := s.target()
 	var overtime <-chan time.Time
 	look := time.NewTicker(placeInterval)
 	defer look.Stop()
 	for target == nil || !s.reached(target) {
 		select {
 		case d := <-deliveries:
-			if err := s.commit(gather(d, deliveries)); err != nil {
+			batch := gather(d, deliveries)
+			if err := s.confirmHoles(reading, batch); err != nil {
+				return err
+			}
+			if err := s.commit(batch); err != nil {
 				return err
 			}
 			if err := s.boundWAL(reading, ctx.Done()); err != nil {
@@ -100,14 +114,24 @@ func (s *session) work(ctx, reading context.Context, deliveries <-chan *delivery
 }
 
 // target is where a replay ends; nil for a projection, which goes on.
-func (s *session) target() map[string]uint64 {
-	switch {
-	case !s.p.cfg.Once:
-		return nil
-	case s.p.cfg.Until != nil:
-		return s.p.cfg.Until
+func (s *session) target(ctx context.Context) (map[string]uint64, error) {
+	if !s.p.cfg.Once || s.p.cfg.Until == nil {
+		if s.p.cfg.Once {
+			return s.last, nil
+		}
+		return nil, nil
 	}
-	return s.last
+	target := map[string]uint64{}
+	for name := range s.fold.positions {
+		stream, err := s.p.js.Stream(ctx, name)
+		if err == nil {
+			target[name], err = end(ctx, stream, s.p.cfg.Until[name])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("where to end in stream %s: %w", name, err)
+		}
+	}
+	return target, nil
 }
 
 // recheck ends the session when a stream is no longer the one that is being folded: the next one finds its place.
@@ -178,18 +202,18 @@ func (d *delivery) processes() int {
 	return len(d.msg.Snapshot.Processes)
 }
 
-// ends is the last sequence of each stream now.
+// ends is where each stream ends now.
 func (s *session) ends(ctx context.Context) (map[string]uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.p.cfg.Drain)
 	defer cancel()
 	ends := map[string]uint64{}
 	for _, name := range schema.DataStreams {
 		stream, err := s.p.js.Stream(ctx, name)
+		if err == nil {
+			ends[name], err = end(ctx, stream, stream.CachedInfo().State.LastSeq)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("where stream %s ends: %w", name, err)
-		}
-		if state := stream.CachedInfo().State; state.Msgs > 0 {
-			ends[name] = state.LastSeq
 		}
 	}
 	return ends, nil
@@ -251,6 +275,34 @@ func (s *session) apply(d *delivery) (err error) {
 	return nil
 }
 
+// confirmHoles looks, where a batch jumps over sequences, whether the stream really does not have them. When it has the
+// next one, the messages went elsewhere: to another reader of the same durable.
+func (s *session) confirmHoles(ctx context.Context, batch []*delivery) error {
+	at := map[string]uint64{}
+	for name, pos := range s.fold.positions {
+		at[name] = pos.seq
+	}
+	for _, d := range batch {
+		next := at[d.stream] + 1
+		at[d.stream] = d.seq
+		if d.seq <= next {
+			continue
+		}
+		stream, err := s.p.js.Stream(ctx, d.stream)
+		if err != nil {
+			return err
+		}
+		_, err = stream.GetMsg(ctx, next)
+		switch {
+		case err == nil:
+			return fmt.Errorf("message %d of %s is there and was not delivered: does another projector read for this database?", next, d.stream)
+		case !errors.Is(err, jetstream.ErrMsgNotFound):
+			return err
+		}
+	}
+	return nil
+}
+
 // acknowledge tells the server how far each stream is committed. It is advice: the position that counts is in the
 // database.
 func acknowledge(batch []*delivery) error {
@@ -268,12 +320,12 @@ func acknowledge(batch []*delivery) error {
 }
 
 // read passes a stream's messages on, decoded, until ctx ends. It decodes beside the one who writes.
-func (s *session) read(ctx context.Context, name string, from uint64, out chan<- *delivery) error {
+func (s *session) read(ctx context.Context, name string, from uint64, target map[string]uint64, out chan<- *delivery) error {
 	consumer, err := s.consumer(ctx, name, from)
 	if err != nil {
 		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxBytes(pullBytes), jetstream.PullExpiry(5*time.Second),
+	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes), jetstream.PullExpiry(5*time.Second),
 		jetstream.PullHeartbeat(time.Second))
 	if err != nil {
 		return err
@@ -291,7 +343,7 @@ func (s *session) read(ctx context.Context, name string, from uint64, out chan<-
 		if err != nil {
 			return err
 		}
-		if target := s.target(); target != nil && d.seq > target[name] {
+		if target != nil && d.seq > target[name] {
 			return nil // beyond what is wanted
 		}
 		if !s.p.cfg.Once {
@@ -334,5 +386,9 @@ func (s *session) consumer(ctx context.Context, name string, from uint64) (jetst
 }
 
 func (s *session) close() error {
-	return errors.Join(s.fold.closeFiles(), s.fold.db.close())
+	err := errors.Join(s.fold.closeFiles(), s.fold.db.close())
+	if s.files != nil {
+		err = errors.Join(err, s.files.Release())
+	}
+	return err
 }

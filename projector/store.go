@@ -35,6 +35,9 @@ type store struct {
 // background is the context of every statement of the writer: cancelling one would throw the connection away.
 var background = context.Background()
 
+// FilesLock is the file whose lock says who writes the NDJSON files in dir.
+func FilesLock(dir string) string { return filepath.Join(dir, snapshotsFile+".lock") }
+
 // LockPath is the file whose lock says who writes the database at path.
 func LockPath(path string) string { return path + ".lock" }
 
@@ -97,15 +100,37 @@ func (s *store) check() error {
 	return nil
 }
 
-// loadID reads the database's id, or draws it when the database is new.
+// loadID reads the database's id, or draws it when the database is new. A copy draws one of its own: its durable is the
+// original's, and two readers of one durable would each get half of the messages.
 func (s *store) loadID() error {
-	var random [8]byte
-	rand.Read(random[:])
-	if _, err := s.conn.ExecContext(background, `INSERT OR IGNORE INTO meta(key, value) VALUES ('database_id', ?)`,
-		hex.EncodeToString(random[:])); err != nil {
+	file, err := fileID(s.path)
+	if err != nil {
 		return err
 	}
+	var random [8]byte
+	rand.Read(random[:])
+	for _, step := range []struct {
+		query string
+		args  []any
+	}{
+		{`DELETE FROM meta WHERE key = 'database_id' AND EXISTS (SELECT 1 FROM meta WHERE key = 'database_file' AND value != ?)`, []any{file}},
+		{`INSERT OR IGNORE INTO meta(key, value) VALUES ('database_id', ?)`, []any{hex.EncodeToString(random[:])}},
+		{`INSERT INTO meta(key, value) VALUES ('database_file', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value`, []any{file}},
+	} {
+		if _, err := s.conn.ExecContext(background, step.query, step.args...); err != nil {
+			return err
+		}
+	}
 	return s.conn.QueryRowContext(background, `SELECT value FROM meta WHERE key = 'database_id'`).Scan(&s.id)
+}
+
+// fileID names a file as no copy of it can be named: by its device and inode.
+func fileID(path string) (string, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return "", &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return fmt.Sprintf("%d:%d", st.Dev, st.Ino), nil
 }
 
 // beginReplay marks the database as a replay that is not finished, or finds that it is one. Any other database

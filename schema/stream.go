@@ -100,6 +100,6 @@ func ConsumerName(databaseID string) string { return "projector-" + databaseID }
 func Consumer(databaseID string) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Durable: ConsumerName(databaseID), AckPolicy: jetstream.AckAllPolicy, DeliverPolicy: jetstream.DeliverAllPolicy,
-		AckWait: time.Minute, MaxAckPending: -1, MaxDeliver: -1,
+		AckWait: time.Hour, MaxAckPending: -1, MaxDeliver: -1,
 	}
 }

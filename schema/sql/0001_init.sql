@@ -19,7 +19,7 @@ CREATE TABLE checkpoints (
 
 -- How far each NDJSON file has been written when the rows were committed.
 CREATE TABLE files (
-  name       TEXT PRIMARY KEY,
+  name       TEXT PRIMARY KEY,            -- the way to the file from the database
   generation INTEGER NOT NULL,            -- rotations so far
   size       INTEGER NOT NULL,            -- bytes of the current file
   lines      INTEGER NOT NULL
@@ -60,6 +60,13 @@ CREATE TABLE rosters (
   boot_ns INTEGER NOT NULL,
   interval_ns INTEGER NOT NULL
 );
+
+-- The boots of each host that were ever seen.
+CREATE TABLE boots (
+  host_id INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,
+  PRIMARY KEY (host_id, boot_id)
+) WITHOUT ROWID;
 
 CREATE TABLE snapshots (
   id INTEGER PRIMARY KEY,
