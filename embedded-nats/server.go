@@ -22,17 +22,17 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/schema/lockfile"
 )
 
 // Config says where the store is and who may connect. The zero value of each field but Dir works.
 type Config struct {
-	Dir      string       // data folder; the store is its folder "jetstream", the socket its file "nats.sock"
-	MaxStore int64        // bytes the store may take; default 10 GiB
-	Listen   string       // host:port of a TCP listener; empty for none. A listener asks for a key
-	TLS      *tls.Config  // for the listener; needed when Listen is not a loopback address
-	Log      *slog.Logger // default slog.Default()
+	Dir    string       // data folder; the store is its folder "jetstream", the socket its file "nats.sock"
+	Listen string       // host:port of a TCP listener; empty for none. A listener asks for a key
+	TLS    *tls.Config  // for the listener; needed when Listen is not a loopback address
+	Log    *slog.Logger // default slog.Default()
 }
 
 // The files of a data folder.
@@ -69,13 +69,12 @@ type Server struct {
 // Start locks the store, starts the server, and returns when it takes connections. A store that another process
 // holds is a *[lockfile.HeldError].
 func Start(ctx context.Context, cfg Config) (*Server, error) {
-	cfg.MaxStore = cmp.Or(cfg.MaxStore, 10<<30)
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	if err := checkListen(cfg); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data folder: %w", err)
+	if err := prepareDir(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	lock, err := lockfile.Acquire(filepath.Join(cfg.Dir, lockName))
 	if err != nil {
@@ -87,6 +86,30 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	return s, nil
 }
+
+// prepareDir makes the folder, and refuses one that others could put files into, or whose socket could not be named.
+func prepareDir(dir string) error {
+	if n := len(SocketPath(dir)); n >= maxSocketPath {
+		return fmt.Errorf("the path of its socket would have %d bytes, the system allows %d", n, maxSocketPath-1)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: dir, Err: err}
+	}
+	if int(st.Uid) != os.Geteuid() && os.Geteuid() != 0 {
+		return fmt.Errorf("%s is another user's: %w", dir, os.ErrPermission)
+	}
+	if st.Mode&0o022 != 0 {
+		return fmt.Errorf("others may write to %s (mode %04o): %w", dir, st.Mode&0o7777, os.ErrPermission)
+	}
+	return nil
+}
+
+// maxSocketPath is the size of sun_path in unix(7), the closing NUL included.
+const maxSocketPath = 108
 
 func (s *Server) start(ctx context.Context) (err error) {
 	if s.keys, err = LoadKeys(KeysDir(s.cfg.Dir)); err != nil {
@@ -134,7 +157,8 @@ func (s *Server) options() (*server.Options, error) {
 	o := &server.Options{
 		ServerName: "proctape", NoSigs: true, MaxPayload: MaxPayload,
 		JetStream: true, StoreDir: s.cfg.Dir, SyncAlways: true, DisableJetStreamBanner: true,
-		JetStreamMaxStore:  s.cfg.MaxStore + 64<<20, // the streams' own limits are reached first
+		// The streams have limits of their own; one of the server would only keep them from being lowered.
+		JetStreamMaxStore:  1 << 50,
 		JetStreamMaxMemory: 64 << 20,
 		DontListen:         true,
 		Nkeys:              s.keys.users(),

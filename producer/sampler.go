@@ -57,6 +57,9 @@ func (s *sampler) sample(tick uint64) (look, error) {
 		return look{}, fmt.Errorf("read the processes: %w", err)
 	}
 	s.scan = scan.Processes
+	if over := len(scan.Processes) - schema.MaxProcesses; over > 0 { // more than a snapshot may hold: the youngest pids go
+		scan.Processes, scan.Partial, scan.Hidden = scan.Processes[:schema.MaxProcesses], true, scan.Hidden+over
+	}
 	wall, boot := now()
 
 	snap := &schema.Snapshot{

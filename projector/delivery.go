@@ -45,8 +45,7 @@ const (
 	reasonPanic       = "panic"   // we failed, not the message
 )
 
-// decode reads the message and checks that it is what its subject says. Whoever may publish under a host's subject
-// speaks for that host alone.
+// decode reads the message.
 func (d *delivery) decode() {
 	host, kind, err := schema.ParseSubject(d.subject)
 	if err != nil {
@@ -58,22 +57,21 @@ func (d *delivery) decode() {
 	switch {
 	case errors.Is(err, schema.ErrVersion):
 		d.poison = &poison{reasonVersion, err}
+	case errors.Is(err, schema.ErrForged):
+		d.poison = &poison{reasonForged, err}
 	case err != nil:
 		d.poison = &poison{reasonUndecodable, err}
-	case msg.Host != host || msg.Kind != kind:
-		d.poison = &poison{reasonForged, fmt.Errorf("subject of host %s and kind %s, message of host %s and kind %s",
-			host, kind, msg.Host, msg.Kind)}
 	default:
 		d.msg = msg
 	}
 }
 
-// safeDecode is Decode, with a panic of ours turned into an error: what comes from outside must not stop the line.
+// safeDecode is DecodeOf, with a panic of ours turned into an error: what comes from outside must not stop the line.
 func (d *delivery) safeDecode() (m *schema.Message, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("decoder panicked: %v", r)
 		}
 	}()
-	return schema.Decode(d.header.Get(schema.HeaderType), d.header.Get(schema.HeaderEncoding), d.payload)
+	return schema.DecodeOf(d.subject, d.header.Get(schema.HeaderType), d.header.Get(schema.HeaderEncoding), d.payload)
 }

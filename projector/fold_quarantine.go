@@ -16,9 +16,10 @@ import (
 
 // How much of what cannot be read is kept: enough to find out why, and not so much that one bad host fills the disk.
 const (
-	maxQuarantinedBody = 64 << 10 // bytes of a message
-	keepAll            = 1000     // messages of a host and reason, whole
-	keepOneIn          = 100      // of those that follow
+	maxQuarantinedBody    = 64 << 10 // bytes of a message
+	maxQuarantinedHeaders = 4 << 10  // bytes of its headers, as JSON
+	keepAll               = 1000     // messages of a host and reason, whole
+	keepOneIn             = 100      // of those that follow
 )
 
 // quarantine puts a message aside with its bytes. What its id says of its numbers is booked as a hole of its own
@@ -84,7 +85,7 @@ func (f *fold) keepQuarantined(pos *position, d *delivery, p *poison) error {
 	if err != nil {
 		return err
 	}
-	if d.header == nil {
+	if d.header == nil || len(headers) > maxQuarantinedHeaders {
 		headers = []byte("{}")
 	}
 	body := any(d.payload)

@@ -158,9 +158,11 @@ func (f *fold) nextID() int64 {
 
 // cpuBefore looks among the rows that are not written yet, and in the table.
 func (f *fold) cpuBefore(hostID int64, bootID string, pid int, startTicks uint64) (most int64, err error) {
-	for _, p := range slices.Concat(f.touched, f.observed.touched) {
-		if p.pid == pid && p.startTicks == startTicks && p.hostID == hostID && p.bootID == bootID {
-			most = max(most, p.cpuMillis)
+	for _, rows := range [][]*process{f.touched, f.observed.touched} {
+		for _, p := range rows {
+			if p.pid == pid && p.startTicks == startTicks && p.hostID == hostID && p.bootID == bootID {
+				most = max(most, p.cpuMillis)
+			}
 		}
 	}
 	err = f.db.query(`SELECT coalesce(max(cpu_ms), 0) FROM processes WHERE pid=? AND start_ticks=? AND host_id=? AND boot_id=?`,

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/semaphore"
 	"modernc.org/sqlite"
 	sqlitelib "modernc.org/sqlite/lib"
 
@@ -212,7 +213,7 @@ func (p *Projector) open(ctx context.Context, stats Stats) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{p: p, fold: newFold(db), last: map[string]uint64{}}
+	s := &session{p: p, fold: newFold(db), last: map[string]uint64{}, memory: semaphore.NewWeighted(decodedBytes)}
 	s.fold.stats = stats
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.close())

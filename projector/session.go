@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/lockfile"
@@ -22,6 +23,8 @@ type session struct {
 
 	files *lockfile.Lock // of the NDJSON folder; nil without one
 
+	memory *semaphore.Weighted // of decoded messages
+
 	trimmed time.Time // when the write-ahead log was last asked to be short
 }
 
@@ -30,7 +33,8 @@ type session struct {
 const (
 	batchMessages  = 64
 	batchProcesses = 20_000
-	readAhead      = 128 // messages decoded and not yet taken
+	readAhead      = 128       // messages decoded and not yet taken
+	decodedBytes   = 128 << 20 // what decoded messages may take in memory until they are folded, about
 )
 
 // trimInterval is how often readers that do not let the write-ahead log be cut are asked again, while it is not yet
@@ -84,6 +88,9 @@ func (s *session) work(ctx, reading context.Context, target map[string]uint64, d
 			}
 			if err := s.commit(batch); err != nil {
 				return err
+			}
+			for _, d := range batch {
+				s.memory.Release(d.weight())
 			}
 			if err := s.boundWAL(reading, ctx.Done()); err != nil {
 				return err
@@ -193,6 +200,21 @@ func gather(first *delivery, deliveries <-chan *delivery) []*delivery {
 		}
 	}
 	return batch
+}
+
+// weight is about what a delivery takes in memory, and at most what there is for all of them.
+func (d *delivery) weight() int64 {
+	n := int64(len(d.payload)) + 512
+	if m := d.msg; m != nil {
+		n += 512 * int64(len(m.Events)+len(m.Gaps)+len(m.Jobs))
+		if m.Snapshot != nil {
+			n += 512 * int64(len(m.Snapshot.Processes)) // with their text, and the system calls of some
+		}
+		if m.Rollup != nil {
+			n += 512 * int64(len(m.Rollup.Processes))
+		}
+	}
+	return min(n, decodedBytes)
 }
 
 func (d *delivery) processes() int {
@@ -350,6 +372,9 @@ func (s *session) read(ctx context.Context, name string, from uint64, target map
 			d.ack = msg.Ack
 		}
 		d.decode()
+		if s.memory.Acquire(ctx, d.weight()) != nil {
+			return nil
+		}
 		select {
 		case out <- d:
 		case <-ctx.Done():

@@ -234,18 +234,14 @@ func (s *store) transact(f func() error) error {
 	err := f()
 	err = cmp.Or(err, s.failed)
 	s.within, s.failed = false, nil
-	if err != nil {
-		_, rollback := s.exec(`ROLLBACK`)
-		if rollback != nil { // a failed INSERT OR ROLLBACK has rolled back itself
-			return err
+	if err == nil {
+		if _, err = s.exec(`COMMIT`); err == nil {
+			return nil
 		}
-		return err
+		err = fmt.Errorf("commit: %w", err)
 	}
-	if _, err := s.exec(`COMMIT`); err != nil {
-		s.exec(`ROLLBACK`)
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
+	s.exec(`ROLLBACK`) // fails when the failed statement has rolled back itself
+	return err
 }
 
 // insertSamples inserts the rows, which rise by primary key.

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // Gap is a hole in the story.
@@ -49,6 +51,17 @@ func (d *DB) Gaps(ctx context.Context, r Range) ([]Gap, error) {
 		slices.Reverse(gaps)
 	}
 	return gaps, nil
+}
+
+// GapsFromMessage are the gaps that a producer itself tells of.
+func GapsFromMessage(m *schema.Message) []Gap {
+	gaps := make([]Gap, len(m.Gaps))
+	for i, g := range m.Gaps {
+		from, to := schema.Timestamp(g.FromWall), schema.Timestamp(g.ToWall)
+		gaps[i] = Gap{Timestamp: schema.Timestamp(m.Wall), Host: m.Host, Stream: schema.StreamEvents, Reason: g.Reason,
+			Count: pointer(g.Count), From: &from, To: &to, Details: g.Details}
+	}
+	return gaps
 }
 
 // Coverage is how much of a span of time a host's snapshots cover.

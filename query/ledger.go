@@ -83,8 +83,8 @@ func InFlight(ctx context.Context, js jetstream.JetStream, h *HostStatus) error 
 		} else if err != nil {
 			return err
 		}
-		m, err := schema.Decode(raw.Header.Get(schema.HeaderType), raw.Header.Get(schema.HeaderEncoding), raw.Data)
-		if err != nil || m.Host != h.Host {
+		m, err := schema.DecodeOf(raw.Subject, raw.Header.Get(schema.HeaderType), raw.Header.Get(schema.HeaderEncoding), raw.Data)
+		if err != nil {
 			continue // it holds no numbers that could be in flight
 		}
 		next := max(1, h.next[producerKind{m.Instance.String(), kind}])

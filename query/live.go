@@ -40,7 +40,7 @@ func Follow(ctx context.Context, js jetstream.JetStream, live Live, handle func(
 		case err != nil:
 			return fmt.Errorf("follow %s: %w", live.Stream, err)
 		}
-		m, err := schema.Decode(msg.Headers().Get(schema.HeaderType), msg.Headers().Get(schema.HeaderEncoding), msg.Data())
+		m, err := schema.DecodeOf(msg.Subject(), msg.Headers().Get(schema.HeaderType), msg.Headers().Get(schema.HeaderEncoding), msg.Data())
 		if err != nil {
 			skipped(msg.Subject(), err)
 			continue

@@ -14,11 +14,11 @@ import (
 
 // Report is a job's profile and what happened to its processes.
 type Report struct {
-	Name    string
-	Profile *Profile         // nil when nothing was ever recorded of the job
-	Counts  map[string]int64 // events by type, at most a week old
-	Signals []Event          // the first ten signals and kills of that week
-	OOMs    []Event          // the first five
+	Name    string           `json:"job_id"`
+	Profile *Profile         `json:"profile"` // nil when nothing was ever recorded of the job
+	Counts  map[string]int64 `json:"events"`  // by type, at most a week old
+	Signals []Event          `json:"signals"` // the first ten signals and kills of that week
+	OOMs    []Event          `json:"ooms"`    // the first five
 }
 
 // reportedEvents is how old an event may be to count in a report.

@@ -93,29 +93,93 @@ var contents = []identified{
 func (d *DB) Content(ctx context.Context) (Content, error) {
 	content := Content{}
 	for _, c := range contents {
-		if err := d.hashTable(ctx, c, content); err != nil {
+		if err := hashTable(ctx, d.db, c.table, c.query, content); err != nil {
 			return nil, fmt.Errorf("read %s: %w", c.table, err)
 		}
 	}
 	return content, nil
 }
 
-func (d *DB) hashTable(ctx context.Context, c identified, content Content) error {
-	var columns []any
-	var values []any
-	var buf []byte
-	return d.each(ctx, c.query, nil, func(r *sql.Rows) error {
-		if columns == nil {
-			names, err := r.Columns()
-			if err != nil {
-				return err
-			}
-			values = make([]any, len(names))
-			for i := range values {
-				columns = append(columns, &values[i])
-			}
+// Older is what a database holds from before another one begins: what was trimmed from the log that the other folded.
+type Older struct {
+	Snapshots int64 `json:"snapshots"`
+	Events    int64 `json:"events"`
+}
+
+// The rows of a table that the database other has too, and those that are from before it begins.
+const (
+	sharedSnapshots = ` WHERE (s.instance, s.seq) IN (SELECT instance, seq FROM other.snapshots)`
+	sharedEvents    = ` WHERE (e.instance, e.event_type, e.seq) IN (SELECT instance, event_type, seq FROM other.process_events)`
+	olderSnapshots  = `SELECT count(*) FROM snapshots WHERE (instance, seq) NOT IN (SELECT instance, seq FROM other.snapshots)
+		AND timestamp < coalesce((SELECT min(timestamp) FROM other.snapshots), 9e99)`
+	olderEvents = `SELECT count(*) FROM process_events WHERE (instance, event_type, seq) NOT IN (SELECT instance, event_type, seq FROM other.process_events)
+		AND id < coalesce((SELECT min(e.id) FROM process_events e WHERE (e.instance, e.event_type, e.seq) IN (SELECT instance, event_type, seq FROM other.process_events)), 9e18)`
+)
+
+// ContentSince hashes what the database shares with another one that began later: the snapshots, samples and events
+// that are not from before it. What spans both, as a job's figures do, is left out.
+func (d *DB) ContentSince(ctx context.Context, other *DB) (Content, Older, error) {
+	var older Older
+	content := Content{}
+	conn, err := d.db.Conn(ctx)
+	if err != nil {
+		return nil, older, err
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, `ATTACH ? AS other`, schema.ReaderDSN(other.path)); err != nil {
+		return nil, older, fmt.Errorf("attach %s: %w", other.path, err)
+	}
+	defer conn.ExecContext(context.WithoutCancel(ctx), `DETACH other`)
+	for query, n := range map[string]*int64{olderSnapshots: &older.Snapshots, olderEvents: &older.Events} {
+		if err := conn.QueryRowContext(ctx, query).Scan(n); err != nil {
+			return nil, older, fmt.Errorf("count what is older: %w", err)
 		}
-		if err := r.Scan(columns...); err != nil {
+	}
+	for _, c := range contents {
+		query := c.query
+		switch c.table {
+		case "snapshots", "samples":
+			query += sharedSnapshots + ` OR s.timestamp >= (SELECT min(timestamp) FROM other.snapshots)`
+		case "process_events":
+			query += sharedEvents + ` OR e.id >= (SELECT min(x.id) FROM process_events x WHERE (x.instance, x.event_type, x.seq) IN (SELECT instance, event_type, seq FROM other.process_events))`
+		default:
+			continue
+		}
+		if err := hashTable(ctx, conn, c.table, query, content); err != nil {
+			return nil, older, fmt.Errorf("read %s: %w", c.table, err)
+		}
+	}
+	return content, older, nil
+}
+
+// Only is the part of a content that is of some tables.
+func (c Content) Only(tables ...string) Content {
+	only := Content{}
+	for b, h := range c {
+		if slices.Contains(tables, b.Table) {
+			only[b] = h
+		}
+	}
+	return only
+}
+
+func hashTable(ctx context.Context, db queryer, table, query string, content Content) error {
+	rows, err := db.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	values, columns := make([]any, len(names)), make([]any, len(names))
+	for i := range values {
+		columns[i] = &values[i]
+	}
+	var buf []byte
+	for rows.Next() {
+		if err := rows.Scan(columns...); err != nil {
 			return err
 		}
 		buf = buf[:0]
@@ -123,12 +187,12 @@ func (d *DB) hashTable(ctx context.Context, c identified, content Content) error
 			buf = appendValue(buf, v)
 		}
 		host, _ := values[0].(string)
-		b := Bucket{c.table, host, day(values[1])}
+		b := Bucket{table, host, day(values[1])}
 		h := content[b]
 		h.add(sha256.Sum256(buf))
 		content[b] = h
-		return nil
-	})
+	}
+	return rows.Err()
 }
 
 func day(v any) string {

@@ -18,6 +18,7 @@ const (
 	MaxCommand   = 4096 + 3 // bytes; a cut command ends in "…"
 	MaxText      = 16 << 10 // bytes of any other text
 	MaxName      = 256      // bytes of a job id, a reason, a status, a system call's name
+	maxSyscalls  = 1 << 16  // in all processes of a snapshot
 	maxList      = 1024     // elements of the short lists: GPUs, drops, capabilities, jobs, system calls
 )
 
@@ -64,6 +65,26 @@ const compressAbove = 256 << 10
 // maxRatio is the most that a reader lets a message grow by decompression, so that a few bytes do not make it clear
 // MaxMessage of memory. A thousand processes of one long command line come to some hundred.
 const maxRatio = 1024
+
+// ErrForged is returned for a message that says it is another's than its subject's. Whoever may publish under a host's
+// subject speaks for that host alone.
+var ErrForged = errors.New("forged")
+
+// DecodeOf is Decode of a message that came on a subject, and checks that it is what the subject says.
+func DecodeOf(subject, contentType, encoding string, payload []byte) (*Message, error) {
+	host, kind, err := ParseSubject(subject)
+	if err != nil {
+		return nil, err
+	}
+	m, err := Decode(contentType, encoding, payload)
+	if err != nil {
+		return nil, err
+	}
+	if m.Host != host || m.Kind != kind {
+		return nil, fmt.Errorf("%w: subject of host %s and kind %s, message of host %s and kind %s", ErrForged, host, kind, m.Host, m.Kind)
+	}
+	return m, nil
+}
 
 // ErrVersion is returned for a message of a schema version this build does not know.
 var ErrVersion = errors.New("unknown schema version")

@@ -23,7 +23,7 @@ func genText(limit int) *rapid.Generator[string] {
 func notEmpty(s string) bool { return s != "" }
 
 var (
-	genUint  = rapid.OneOf(rapid.SampledFrom([]uint64{0, 1, math.MaxInt64}), rapid.Uint64Range(0, math.MaxInt64))
+	genUint  = rapid.OneOf(rapid.SampledFrom([]uint64{0, 1, maxNumber}), rapid.Uint64Range(0, maxNumber))
 	genInt64 = rapid.OneOf(rapid.SampledFrom([]int64{0, -1, math.MinInt64, math.MaxInt64}), rapid.Int64())
 	genInt   = rapid.OneOf(rapid.SampledFrom([]int{0, -1, math.MinInt, math.MaxInt}), rapid.Int())
 	genWall  = rapid.OneOf(rapid.SampledFrom([]int64{1, math.MaxInt64}), rapid.Int64Range(1, math.MaxInt64))
@@ -46,7 +46,7 @@ var genEnvelope = rapid.Custom(func(t *rapid.T) Envelope {
 	host := rapid.StringMatching(`[A-Za-z0-9_-]{1,64}`)
 	e := Envelope{
 		Version: Version, Host: host.Draw(t, "host"), BootID: genText(64).Filter(notEmpty).Draw(t, "boot id"),
-		Seq: rapid.Uint64Range(1, math.MaxInt64-MaxEvents).Draw(t, "seq"), Wall: genWall.Draw(t, "wall"),
+		Seq: rapid.Uint64Range(1, maxNumber).Draw(t, "seq"), Wall: genWall.Draw(t, "wall"),
 		Boot: rapid.Int64Min(0).Draw(t, "boot"), Produced: genUint.Draw(t, "produced"),
 	}
 	copy(e.Instance[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "instance"))
@@ -58,7 +58,7 @@ var genEnvelope = rapid.Custom(func(t *rapid.T) Envelope {
 })
 
 var genSyscall = rapid.Custom(func(t *rapid.T) Syscall {
-	return Syscall{genName.Draw(t, "name"), genUint.Draw(t, "calls"), genUint.Draw(t, "time")}
+	return Syscall{"c" + strings.Repeat("x", rapid.IntRange(0, 3).Draw(t, "name")), genUint.Draw(t, "calls"), genUint.Draw(t, "time")}
 })
 
 var genProcess = rapid.Custom(func(t *rapid.T) Process {

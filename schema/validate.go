@@ -8,6 +8,9 @@ import (
 	"unicode/utf8"
 )
 
+// maxNumber bounds what is added up over messages, so that no sum overflows: at a million a second it lasts for 285 years.
+const maxNumber = 1 << 53
+
 // Validate checks what no encoding can: that the body is the kind's and every value is one that the tables can
 // hold. Both codecs call it on both ways, so that what was written can be read.
 func (m *Message) Validate() error {
@@ -29,9 +32,9 @@ func (m *Message) validateEnvelope() error {
 		return fmt.Errorf("host %.80q is no host token: want 1 to 64 of A-Z a-z 0-9 _ -", m.Host)
 	case m.Instance == Instance{}:
 		return errors.New("no instance")
-	case m.Seq == 0 || m.Seq > math.MaxInt64-MaxEvents:
+	case m.Seq == 0 || m.Seq > maxNumber:
 		return fmt.Errorf("number %d is out of range: the first is 1", m.Seq)
-	case m.Produced > math.MaxInt64:
+	case m.Produced > maxNumber:
 		return fmt.Errorf("produced %d is out of range", m.Produced)
 	case m.BootID == "":
 		return errors.New("no boot id")
@@ -110,9 +113,9 @@ func text(name, s string, limit int) error {
 	return nil
 }
 
-// unsigned checks that a number fits SQLite's signed 64 bits.
+// unsigned checks that a number, and any sum of such numbers, fits SQLite's signed 64 bits.
 func unsigned(name string, v uint64) error {
-	if v > math.MaxInt64 {
+	if v > maxNumber {
 		return fmt.Errorf("%s %d is out of range", name, v)
 	}
 	return nil
@@ -149,8 +152,11 @@ func (s *Snapshot) validate() error {
 // validateProcesses checks each process, and that pids rise: a pid lives once in a snapshot, and the tables are
 // written in this order.
 func (s *Snapshot) validateProcesses() error {
-	last := 0
+	last, calls := 0, 0
 	return eachOf("process", s.Processes, MaxProcesses, func(p *Process) error {
+		if calls += len(p.Syscalls); calls > maxSyscalls {
+			return fmt.Errorf("more than %d system calls in one snapshot", maxSyscalls)
+		}
 		if p.PID <= last {
 			return fmt.Errorf("pid %d after pid %d: want them rising", p.PID, last)
 		}
@@ -168,7 +174,7 @@ func (p *Process) validate() error {
 		return err
 	}
 	// The start in nanoseconds fits 63 bits: ages are taken from it.
-	if p.PPID < 0 || p.StartTicks > math.MaxInt64/(1_000_000_000/TicksPerSecond) || p.CPUMillis > math.MaxInt64 || !letter(p.State) {
+	if p.PPID < 0 || p.StartTicks > math.MaxInt64/(1_000_000_000/TicksPerSecond) || p.CPUMillis > maxNumber || !letter(p.State) {
 		return fmt.Errorf("pid %d: parent %d, start %d, cpu %d or state %.8q is out of range",
 			p.PID, p.PPID, p.StartTicks, p.CPUMillis, p.State)
 	}
@@ -182,6 +188,9 @@ func (p *Process) validate() error {
 		return err
 	}
 	return eachOf("system call", p.Syscalls, maxList, func(c *Syscall) error {
+		if c.Name == "" {
+			return errors.New("no name")
+		}
 		return errors.Join(text("name", c.Name, MaxName), unsigned("count", c.Calls), unsigned("time", c.TimeX100))
 	})
 }

@@ -21,7 +21,7 @@ func TestValidate_Refuses(t *testing.T) {
 		{"host of two tokens", "snapshot", func(m *Message) { m.Host = "a.b" }, `host "a.b" is no host token`},
 		{"no instance", "snapshot", func(m *Message) { m.Instance = Instance{} }, "no instance"},
 		{"no number", "snapshot", func(m *Message) { m.Seq = 0 }, "number 0 is out of range"},
-		{"number too large", "snapshot", func(m *Message) { m.Seq = math.MaxInt64 }, "number 9223372036854775807 is out of range"},
+		{"number too large", "snapshot", func(m *Message) { m.Seq = maxNumber + 1 }, "number 9007199254740993 is out of range"},
 		{"produced too large", "snapshot", func(m *Message) { m.Produced = 1 << 63 }, "produced 9223372036854775808 is out of range"},
 		{"no wall time", "snapshot", func(m *Message) { m.Wall = 0 }, "time out of range: wall 0,"},
 		{"negative boot time", "snapshot", func(m *Message) { m.Boot = -1 }, "boot -1"},
@@ -136,7 +136,7 @@ func TestValidate_AcceptsLimits(t *testing.T) {
 		name, example string
 		change        func(m *Message)
 	}{
-		{"number", "snapshot", func(m *Message) { m.Seq = math.MaxInt64 - MaxEvents }},
+		{"number", "snapshot", func(m *Message) { m.Seq = maxNumber }},
 		{"host", "snapshot", func(m *Message) { m.Host = strings.Repeat("h", 64) }},
 		{"command", "snapshot", func(m *Message) { m.Snapshot.Processes[0].Command = strings.Repeat("x", MaxCommand) }},
 		{"pid", "snapshot", func(m *Message) { m.Snapshot.Processes[2].PID = 1<<22 - 1 }},

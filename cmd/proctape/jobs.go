@@ -1,16 +1,18 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
 )
 
 func jobsCommand(s *settings) *cobra.Command {
@@ -83,7 +85,7 @@ func profileCommand(s *settings) *cobra.Command {
 					return err
 				}
 				if l.json {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(p)
+					return printJSON(cmd.OutOrStdout(), []*query.Profile{p})
 				}
 				return printProfile(cmd, p)
 			})
@@ -137,6 +139,9 @@ tools read; it reports a job that nobody ran too.`,
 			if format != "text" && format != "classic" {
 				return hinted(misuse("--format %q is no format", format), "the formats are text and classic")
 			}
+			if format == "classic" && l.json {
+				return misuse("--format classic and --json exclude each other")
+			}
 			return s.reading(cmd, func(db *query.DB) error {
 				r, err := db.Report(cmd.Context(), args[0], time.Now())
 				if err != nil {
@@ -155,12 +160,12 @@ func printReport(cmd *cobra.Command, r *query.Report, format string, asJSON bool
 	out := cmd.OutOrStdout()
 	switch {
 	case format == "classic":
-		_, err := fmt.Fprint(out, r.Classic())
+		_, err := fmt.Fprint(out, forTerminal(out, r.Classic()))
 		return err
 	case r.Profile == nil:
 		return noJob(r.Name)
 	case asJSON:
-		return json.NewEncoder(out).Encode(r)
+		return printJSON(out, []*query.Report{r})
 	}
 	if err := printProfile(cmd, r.Profile); err != nil {
 		return err
@@ -178,4 +183,16 @@ func printReport(cmd *cobra.Command, r *query.Report, format string, asJSON bool
 		}
 	}
 	return nil
+}
+
+// forTerminal makes text safe to print where w is a terminal; into a file or a pipe it goes as it is.
+func forTerminal(w io.Writer, text string) string {
+	if r, ok := w.(*reader); !ok || !r.terminal() {
+		return text
+	}
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(term.Safe(strings.TrimSuffix(line, "\n")) + "\n")
+	}
+	return b.String()
 }

@@ -78,16 +78,22 @@ func cut[T any](cmd *cobra.Command, l *listing, r query.Range, items []T) []T {
 	return items[:l.limit]
 }
 
-// printJSON writes one object a line.
+// printJSON writes one object a line, in letters that cannot steer a terminal.
 func printJSON[T any](w io.Writer, items []T) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
+	enc := newJSON(w)
 	for i := range items {
 		if err := enc.Encode(&items[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// newJSON is an encoder of one object a line.
+func newJSON(w io.Writer) *json.Encoder {
+	enc := json.NewEncoder(term.JSON{W: w})
+	enc.SetEscapeHTML(false)
+	return enc
 }
 
 // table writes rows in aligned columns.

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 
 	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 )
 
 // The exit codes.
@@ -22,6 +23,8 @@ const (
 
 func main() {
 	unix.Umask(0o077) // nothing we make is anybody else's to read
+	// Who reads us may go; a recorder goes on, and a listing ends, each by the error of its write.
+	signal.Ignore(unix.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
 	// After the first signal the default is back: a second Ctrl-C ends the program at once.
 	context.AfterFunc(ctx, stop)
@@ -30,13 +33,14 @@ func main() {
 
 // run is all of the program: results go to stdout, everything else to stderr.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	out := &reader{w: stdout}
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	if err == nil || errors.Is(err, unix.EPIPE) { // who reads us has seen enough
+	if err == nil || out.gone && errors.Is(err, unix.EPIPE) {
 		return exitOK
 	}
 	fmt.Fprintf(stderr, "proctape: error: %v\n", err)
@@ -77,4 +81,24 @@ func hintOf(err error) string {
 		return h.hint
 	}
 	return ""
+}
+
+// reader is who reads our results. One that is gone has seen enough.
+type reader struct {
+	w    io.Writer
+	gone bool
+}
+
+func (r *reader) Write(b []byte) (int, error) {
+	n, err := r.w.Write(b)
+	r.gone = r.gone || errors.Is(err, unix.EPIPE)
+	return n, err
+}
+
+// terminal reports whether the reader sees what we write at once, and as it is.
+func (r *reader) terminal() bool { return isTerminal(r.w) }
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }

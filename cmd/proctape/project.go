@@ -63,6 +63,9 @@ func (f *fileFlags) register(cmd *cobra.Command) {
 
 // config is how the flags have a projector made.
 func (f *fileFlags) config(s *settings, cmd *cobra.Command) (projector.Config, error) {
+	if f.limit < 1 {
+		return projector.Config{}, misuse("--ndjson-limit %d is out of range: want 1 or more", f.limit)
+	}
 	dir, err := expand(f.ndjson)
 	if err == nil && dir != "" {
 		err = os.MkdirAll(dir, 0o700)

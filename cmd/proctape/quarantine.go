@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -40,9 +39,12 @@ func quarantineList(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List them, and count them by host and reason", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if l.limit < 0 {
+				return misuse("--limit %d is negative", l.limit)
+			}
 			return s.reading(cmd, func(db *query.DB) error {
 				limit := l.limit
-				if limit <= 0 {
+				if limit == 0 {
 					limit = -1
 				}
 				list, err := db.Quarantine(cmd.Context(), limit, false)
@@ -95,6 +97,9 @@ func quarantineShow(s *settings) *cobra.Command {
 		Use: "show MESSAGE", Short: "Show one with its bytes", Args: oneArg("message, as list names it"),
 		Example: `  proctape quarantine show PROCTAPE_EVENTS/1/42`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := namesMessage(args); err != nil {
+				return err
+			}
 			return s.reading(cmd, func(db *query.DB) error {
 				q, err := quarantined(cmd, db, args[0])
 				if err != nil {
@@ -102,7 +107,7 @@ func quarantineShow(s *settings) *cobra.Command {
 				}
 				out := cmd.OutOrStdout()
 				if l.json {
-					return json.NewEncoder(out).Encode(q)
+					return printJSON(out, []*query.Quarantined{q})
 				}
 				fmt.Fprintf(out, "message  %s\nstored   %s\nsubject  %s\nreason   %s\nerror    %s\nsha256   %s\n", q.ID(), clock(q.Timestamp),
 					term.Safe(q.Subject), q.Reason, term.Safe(q.Error), q.SHA256)
@@ -122,12 +127,28 @@ func quarantineShow(s *settings) *cobra.Command {
 	return cmd
 }
 
+// oneArgAtMost is cobra.MaximumNArgs(1) with an error of ours.
+func oneArgAtMost(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return hinted(misuse("%s takes one argument at most, got %d", cmd.CommandPath(), len(args)), "%s --help shows how it is called", cmd.CommandPath())
+	}
+	return nil
+}
+
+// namesMessage checks that the argument, if there is one, can name a message.
+func namesMessage(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if _, _, _, ok := schema.ParseReplayed(args[0]); !ok {
+		return hinted(misuse("%q names no message", args[0]), `name it as "proctape quarantine list" does, for example PROCTAPE_EVENTS/1/42`)
+	}
+	return nil
+}
+
 // quarantined finds the message that a user names.
 func quarantined(cmd *cobra.Command, db *query.DB, id string) (*query.Quarantined, error) {
-	stream, epoch, seq, ok := schema.ParseReplayed(id)
-	if !ok {
-		return nil, hinted(misuse("%q names no message", id), `name it as "proctape quarantine list" does, for example PROCTAPE_EVENTS/1/42`)
-	}
+	stream, epoch, seq, _ := schema.ParseReplayed(id)
 	q, err := db.Quarantined(cmd.Context(), stream, epoch, seq)
 	if errors.Is(err, query.ErrNotQuarantined) {
 		return nil, hinted(fmt.Errorf("%s is not in quarantine", id), `"proctape quarantine list" lists what is`)
@@ -138,10 +159,13 @@ func quarantined(cmd *cobra.Command, db *query.DB, id string) (*query.Quarantine
 func quarantineReplay(s *settings) *cobra.Command {
 	return &cobra.Command{
 		Use: "replay [MESSAGE]", Short: "Publish one again, or all, to be read by this version",
-		Args: cobra.MaximumNArgs(1),
+		Args: oneArgAtMost,
 		Long: `Publish a message, or all of them, to the log again. What can be read now is folded into the recording in its
 place and leaves the quarantine; what cannot stays.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := namesMessage(args); err != nil {
+				return err
+			}
 			return s.reading(cmd, func(db *query.DB) error {
 				var list []query.Quarantined
 				if len(args) == 1 {
@@ -204,10 +228,13 @@ func republish(cmd *cobra.Command, nc *nats.Conn, list []query.Quarantined) erro
 func quarantineDrop(s *settings) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
-		Use: "drop MESSAGE", Short: "Forget one, or --all", Args: cobra.MaximumNArgs(1),
+		Use: "drop MESSAGE", Short: "Forget one, or --all", Args: oneArgAtMost,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all == (len(args) == 1) {
 				return misuse("quarantine drop wants a message, or --all")
+			}
+			if err := namesMessage(args); err != nil {
+				return err
 			}
 			return s.reading(cmd, func(db *query.DB) error {
 				var q query.Quarantined

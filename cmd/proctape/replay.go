@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
-	xterm "golang.org/x/term"
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/projector"
@@ -150,7 +149,7 @@ func replay(cmd *cobra.Command, s *settings, js jetstream.JetStream, cfg project
 func showProgress(w io.Writer, p *projector.Projector) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	show, finish := progressLines(w)
-	if f, ok := w.(*os.File); ok && xterm.IsTerminal(int(f.Fd())) {
+	if isTerminal(w) {
 		show, finish = progressBar(w)
 	}
 	go func() {
@@ -199,7 +198,7 @@ func progressBar(w io.Writer) (show func(folded, all int64), finish func()) {
 func progressLines(w io.Writer) (show func(folded, all int64), finish func()) {
 	began, last := time.Now(), time.Now()
 	return func(folded, all int64) {
-		if time.Since(last) < 5*time.Second || all == 0 {
+		if time.Since(last) < 5*time.Second || folded == 0 {
 			return
 		}
 		last = time.Now()

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,8 +31,8 @@ func newRoot() *cobra.Command {
 step, into a log that everything else can be rebuilt from, and answers questions about it, live
 and months later.
 
-Flags can also be set as PROCTAPE_<FLAG> in the environment, or in a YAML file of flag: value
-lines that --config names.`,
+Settings (the flags of the recorder, and where the data is) can also stand in the environment as
+PROCTAPE_<FLAG>, or in a YAML file of flag: value lines that --config names.`,
 		Example: `  proctape up                          record this machine
   proctape snapshots --since -5m       what ran in the last five minutes
   proctape report build-7              what a job used`,
@@ -83,11 +84,14 @@ func (s *settings) complete(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	known := map[string]bool{}
+	for name := range file {
+		if name != "host" && !slices.Contains(settingNames, name) {
+			return hinted(misuse("%s in %s is no setting", name, s.config), "the settings are: host, %s", strings.Join(settingNames, ", "))
+		}
+	}
 	var bad error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		known[f.Name] = true
-		if f.Changed || bad != nil {
+		if f.Changed || bad != nil || !isSetting(cmd, f.Name) {
 			return
 		}
 		name := "PROCTAPE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
@@ -104,15 +108,23 @@ func (s *settings) complete(cmd *cobra.Command) error {
 	if bad != nil {
 		return bad
 	}
-	for name := range file {
-		if !known[name] && !knownElsewhere(cmd.Root(), name) {
-			return hinted(misuse("%s in %s is no setting", name, s.config), "the settings are the commands' flags, without the dashes")
-		}
-	}
-	return s.finish()
+	return s.finish(cmd)
 }
 
-func (s *settings) finish() error {
+// settingNames are the flags that outlive a call, and so may stand in the environment or a file. What one listing asks
+// for does not.
+var settingNames = []string{"data", "db", "server", "creds", "log-level", "interval", "argv", "scrub-word", "kernel-threads", "listen",
+	"tls-cert", "tls-key", "max-log-mb", "ndjson", "ndjson-limit", "no-ndjson", "memory-limit-mb"}
+
+// isSetting reports whether a command's flag is a setting.
+func isSetting(cmd *cobra.Command, name string) bool {
+	if name == "host" { // of a sampler it is a name, of a listing a filter
+		return cmd.Name() == "up" || cmd.Name() == "sample"
+	}
+	return slices.Contains(settingNames, name)
+}
+
+func (s *settings) finish(cmd *cobra.Command) error {
 	var err error
 	if s.data, err = expand(s.data); err != nil {
 		return err
@@ -123,7 +135,7 @@ func (s *settings) finish() error {
 	if s.db == "" {
 		s.db = filepath.Join(s.data, "monitor.db")
 	}
-	if s.creds != "" && s.server == "" {
+	if cmd.Flags().Changed("creds") && s.creds != "" && s.server == "" && os.Getenv("PROCTAPE_CREDS") == "" {
 		return hinted(misuse("--creds without --server"), "the recorder on this machine needs no credentials from its own user")
 	}
 	var level slog.Level
@@ -157,16 +169,6 @@ func readConfig(path string) (map[string]string, error) {
 		return nil, misuse("read %s: %w", path, err)
 	}
 	return file, nil
-}
-
-// knownElsewhere reports whether a flag belongs to another command, so that one file can serve all of them.
-func knownElsewhere(root *cobra.Command, name string) bool {
-	for _, c := range root.Commands() {
-		if c.Flags().Lookup(name) != nil || c.PersistentFlags().Lookup(name) != nil {
-			return true
-		}
-	}
-	return false
 }
 
 func (s *settings) logger(cmd *cobra.Command) *slog.Logger {

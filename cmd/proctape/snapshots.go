@@ -55,7 +55,7 @@ func printSnapshots(cmd *cobra.Command, snaps []query.Snapshot, top int) error {
 			fmt.Fprintf(out, ", partial (%d hidden)", s.Hidden)
 		}
 		if s.Pressure != "none" {
-			fmt.Fprintf(out, ", memory pressure %s", s.Pressure)
+			fmt.Fprintf(out, ", memory pressure %s", command(s.Pressure))
 		}
 		fmt.Fprintln(out)
 		busiest := slices.SortedStableFunc(slices.Values(s.Processes), func(a, b query.Process) int {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"time"
@@ -44,7 +43,7 @@ database. The four add up to what was produced. Duplicates came besides and chan
 					return err
 				}
 				if l.json {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(st)
+					return printJSON(cmd.OutOrStdout(), []*status{st})
 				}
 				return printStatus(cmd, st)
 			})

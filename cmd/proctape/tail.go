@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -59,14 +58,18 @@ func tail(cmd *cobra.Command, s *settings, live query.Live) error {
 	if err != nil {
 		return err
 	}
-	enc := json.NewEncoder(cmd.OutOrStdout())
-	enc.SetEscapeHTML(false)
+	enc := newJSON(cmd.OutOrStdout())
 	return query.Follow(cmd.Context(), js, live, func(m *schema.Message) error {
 		if m.Snapshot != nil {
 			return enc.Encode(query.FromMessage(m))
 		}
 		for _, e := range query.EventsFromMessage(m) {
 			if err := enc.Encode(e); err != nil {
+				return err
+			}
+		}
+		for _, g := range query.GapsFromMessage(m) {
+			if err := enc.Encode(g); err != nil {
 				return err
 			}
 		}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -104,10 +106,16 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.maxLog < 64 || f.maxLog > 1<<30 {
+		return misuse("--max-log-mb %d is out of range: want 64 to %d", f.maxLog, 1<<30)
+	}
+	if f.fileLimit < 1 {
+		return misuse("--ndjson-limit %d is out of range: want 1 or more", f.fileLimit)
+	}
 	if f.memoryLimitMB > 0 {
 		debug.SetMemoryLimit(f.memoryLimitMB << 20)
 	}
-	server, err := embeddednats.Start(ctx, embeddednats.Config{Dir: s.data, MaxStore: f.maxLog << 20, Listen: f.listen, TLS: tlsConfig, Log: log})
+	server, err := embeddednats.Start(ctx, embeddednats.Config{Dir: s.data, Listen: f.listen, TLS: tlsConfig, Log: log})
 	if err != nil {
 		return explainStart(err, s)
 	}
@@ -231,6 +239,8 @@ func explainDatabase(err error, path string) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &held) && strings.HasSuffix(held.Path, ".jsonl.lock"):
+		return hinted(fmt.Errorf("process %d already writes the files in %s", held.PID, filepath.Dir(held.Path)), "stop it first, or name another folder with --ndjson")
 	case errors.As(err, &held):
 		return hinted(fmt.Errorf("process %d already writes the database %s", held.PID, path), "stop it first, or name another database with --db")
 	case isCorrupt(err):

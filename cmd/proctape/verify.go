@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -26,6 +25,7 @@ type verification struct {
 	Tables      map[string]tableHash `json:"tables"`
 	Equal       *bool                `json:"equal,omitempty"`
 	Differences []query.Difference   `json:"differences,omitempty"`
+	Older       *query.Older         `json:"older_than_the_log,omitempty"` // not compared, nor what spans it
 }
 
 type tableHash struct {
@@ -54,7 +54,7 @@ are named by who produced them, so that the order in which they came does not ma
 				return err
 			}
 			if l.json {
-				err = json.NewEncoder(cmd.OutOrStdout()).Encode(v)
+				err = printJSON(cmd.OutOrStdout(), []*verification{v})
 			} else {
 				err = printVerification(cmd, v)
 			}
@@ -81,6 +81,11 @@ func (v *verification) err() error {
 // verify hashes the database, or a copy of it when somebody writes it, so that what is compared stands still.
 func (s *settings) verify(cmd *cobra.Command, against string, replay bool) (*verification, error) {
 	ctx := cmd.Context()
+	if db, err := s.openDatabase(cmd); err != nil { // before anything is made
+		return nil, err
+	} else if err := db.Close(); err != nil {
+		return nil, err
+	}
 	tmp, err := os.MkdirTemp(filepath.Dir(s.db), ".verify-")
 	if err != nil {
 		return nil, explainRead(fmt.Errorf("make a folder for copies: %w", err), s)
@@ -121,6 +126,15 @@ func (s *settings) verify(cmd *cobra.Command, against string, replay bool) (*ver
 		return nil, explainRead(err, s)
 	}
 	v.Differences = content.Diff(theirs)
+	if replay && len(v.Differences) > 0 { // a log that was trimmed cannot give what is older
+		since, older, err := db.ContentSince(ctx, other)
+		if err != nil {
+			return nil, explainRead(err, s)
+		}
+		if older != (query.Older{}) {
+			v.Older, v.Differences = &older, since.Diff(theirs.Only("snapshots", "samples", "process_events"))
+		}
+	}
 	equal := len(v.Differences) == 0
 	v.Equal = &equal
 	return v, nil
@@ -198,6 +212,10 @@ func printVerification(cmd *cobra.Command, v *verification) error {
 	}
 	if err := t.flush(); err != nil {
 		return err
+	}
+	if v.Older != nil {
+		fmt.Fprintf(out, "\nThe log begins later than the database: %d snapshots and %d events are older, and neither they nor\n"+
+			"what spans them (processes, jobs, the books) were compared.\n", v.Older.Snapshots, v.Older.Events)
 	}
 	switch {
 	case v.Equal == nil:

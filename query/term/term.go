@@ -3,9 +3,12 @@
 package term
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -58,4 +61,33 @@ func Cut(s string, n int) string {
 	}
 	runes := []rune(s)
 	return string(runes[:n-1]) + "…"
+}
+
+// JSON is a writer of JSON that leaves nothing in it that could steer a terminal: such characters stand in strings
+// alone, and are written as escapes. Each Write must begin and end between characters, as a json.Encoder's do.
+type JSON struct{ W io.Writer }
+
+// Write writes b with its unsafe characters escaped.
+func (j JSON) Write(b []byte) (int, error) {
+	if bytes.IndexFunc(b, func(r rune) bool { return r != '\n' && unsafe(r) }) < 0 {
+		return j.W.Write(b)
+	}
+	var out []byte
+	for i := 0; i < len(b); {
+		r, size := utf8.DecodeRune(b[i:])
+		switch {
+		case r == '\n' || !unsafe(r):
+			out = append(out, b[i:i+size]...)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		i += size
+	}
+	if _, err := j.W.Write(out); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
