@@ -128,8 +128,10 @@ func TestCrash_KillsAtRandom(t *testing.T) {
 		}
 	}
 
-	// The control: a build that does not cut its files back to what is committed must be caught.
-	broken := buildBroken(t, "projector/ndjson/writer.go", "if err := w.truncate(); err != nil {", "if err := error(nil); err != nil {")
+	// The control: a build that does not cut its files back to what is committed, nor looks whether they are as it left
+	// them, must be caught.
+	broken := buildBroken(t, "projector/ndjson/writer.go", "if err := w.truncate(); err != nil {", "if err := error(nil); err != nil {",
+		"if err := w.unchanged(); err != nil {", "if err := error(nil); err != nil {")
 	for range 20 {
 		f := fold{t.TempDir()}
 		campaign(t, broken, log.dir, f, 10, random)
@@ -219,17 +221,21 @@ func TestCrash_RecorderKilled(t *testing.T) {
 	}
 }
 
-// buildBroken builds the program with one file changed: a control for a test that must catch the change.
-func buildBroken(t *testing.T, file, old, broken string) string {
+// buildBroken builds the program with one file changed: a control for a test that must catch the change. Edits are pairs
+// of what is there and what is put in its place.
+func buildBroken(t *testing.T, file string, edits ...string) string {
 	t.Helper()
 	path := must(filepath.Abs(filepath.Join("..", file)))(t)
 	source := must(os.ReadFile(path))(t)
-	if bytes.Count(source, []byte(old)) != 1 {
-		t.Fatalf("%s does not hold %q once: the control has to follow the code", file, old)
+	for i := 0; i < len(edits); i += 2 {
+		if bytes.Count(source, []byte(edits[i])) != 1 {
+			t.Fatalf("%s does not hold %q once: the control has to follow the code", file, edits[i])
+		}
+		source = bytes.Replace(source, []byte(edits[i]), []byte(edits[i+1]), 1)
 	}
 	dir := t.TempDir()
 	changed := filepath.Join(dir, "changed.go")
-	if err := os.WriteFile(changed, bytes.Replace(source, []byte(old), []byte(broken), 1), 0o600); err != nil {
+	if err := os.WriteFile(changed, source, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	overlay := filepath.Join(dir, "overlay.json")

@@ -48,6 +48,42 @@ func TestFiles_LinesThatAreGoneAreWrittenAgain(t *testing.T) {
 	run(t, "verify", "--data", log.dir, "--db", db, "--replay")
 }
 
+// TestFiles_CutWhileTheyAreWritten empties monitor.jsonl under a running projection, as logrotate's copytruncate does: it
+// is made whole again.
+func TestFiles_CutWhileTheyAreWritten(t *testing.T) {
+	log := startLog(t, t.TempDir())
+	h := newHost("alpha", 30, 1)
+	log.record(h, 10)
+	dir := t.TempDir()
+	db, lines := filepath.Join(dir, "p.db"), filepath.Join(dir, "monitor.jsonl")
+	p := start(t, "project", "--data", log.dir, "--db", db, "--ndjson", dir)
+	await(t, "ten snapshots", func() bool { return snapshotsOf(t, db, "alpha") == 10 })
+	if err := os.Truncate(lines, 0); err != nil {
+		t.Fatal(err)
+	}
+	log.record(h, 10)
+	await(t, "ten more", func() bool { return snapshotsOf(t, db, "alpha") == 20 })
+	p.stop()
+	undisturbed := t.TempDir()
+	run(t, "replay", "--data", log.dir, "--db", filepath.Join(undisturbed, "r.db"), "--ndjson", undisturbed)
+	if got, want := must(os.ReadFile(lines))(t), must(os.ReadFile(filepath.Join(undisturbed, "monitor.jsonl")))(t); !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes and %d lines, want %d and %d", len(got), bytes.Count(got, []byte("\n")), len(want), bytes.Count(want, []byte("\n")))
+	}
+}
+
+// TestFiles_OneWriterAFolder refuses a second database that would write the same files.
+func TestFiles_OneWriterAFolder(t *testing.T) {
+	log := startLog(t, t.TempDir())
+	dir := t.TempDir()
+	p := start(t, "project", "--data", log.dir, "--db", filepath.Join(dir, "p.db"), "--ndjson", dir)
+	p.awaitLine("is folding")
+	out, err := exec.Command(proctape, "replay", "--data", log.dir, "--db", filepath.Join(t.TempDir(), "r.db"), "--ndjson", dir).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "already writes the files in "+dir) {
+		t.Errorf("a second writer: %v\n%s", err, out)
+	}
+	p.stop()
+}
+
 // TestFiles_OfAnotherDatabaseAreMovedAside starts a new database beside old files.
 func TestFiles_OfAnotherDatabaseAreMovedAside(t *testing.T) {
 	log := startLog(t, t.TempDir())

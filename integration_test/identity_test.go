@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/schema"
 )
@@ -65,11 +67,7 @@ func TestIdentity_StoreOfYesterday(t *testing.T) {
 		t.Run(fmt.Sprintf("projection runs on: %t", running), func(t *testing.T) { storeOfYesterday(t, proctape, running, true) })
 	}
 	// The control: a build that does not compare the stream with what it folded skips what is new.
-	broken := buildBroken(t, "projector/place.go", `	case info.State.LastSeq < pos.seq:
-		return "the stream has lost its end", nil
-	case pos.stored`, `	case info.State.LastSeq < pos.seq:
-		return "", nil
-	case pos.stored`)
+	broken := buildBroken(t, "projector/place.go", `return "the stream has lost its end", nil`, `return "", nil`)
 	t.Run("control", func(t *testing.T) { storeOfYesterday(t, broken, false, false) })
 }
 
@@ -214,6 +212,91 @@ func TestIdentity_TwoDatabasesOfOneLog(t *testing.T) {
 	if err == nil || !strings.Contains(string(out), "samples") || !strings.Contains(string(out), "2026-11-01") {
 		t.Errorf("verify says of a changed row: %v\n%s", err, out)
 	}
+}
+
+// TestIdentity_CopyOfADatabase folds one log into a database and a copy of it, at once: neither takes messages from the
+// other.
+func TestIdentity_CopyOfADatabase(t *testing.T) {
+	log := startLog(t, t.TempDir())
+	h := newHost("alpha", 10, 1)
+	log.record(h, 10)
+	db, copied := filepath.Join(t.TempDir(), "p.db"), filepath.Join(t.TempDir(), "p.db")
+	projection(t, log.dir, db).stop()
+	if err := os.WriteFile(copied, must(os.ReadFile(db))(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, b := projection(t, log.dir, db), projection(t, log.dir, copied)
+	for range 30 {
+		log.record(h, 5)
+	}
+	await(t, "all in both", func() bool { return snapshotsOf(t, db, "alpha") == 160 && snapshotsOf(t, copied, "alpha") == 160 })
+	a.stop()
+	b.stop()
+	for _, path := range []string{db, copied} {
+		if n := count(t, path, `SELECT count(*) FROM gaps`); n != 0 {
+			t.Errorf("%d gaps where nothing is missing", n)
+		}
+	}
+}
+
+// TestIdentity_MadeAnewAndEmpty deletes a stream and makes it again, and nothing comes on it: the others go on.
+func TestIdentity_MadeAnewAndEmpty(t *testing.T) {
+	log := startLog(t, t.TempDir())
+	h := newHost("alpha", 100, 1)
+	log.record(h, 20)
+	db := filepath.Join(t.TempDir(), "p.db")
+	p := projection(t, log.dir, db)
+	await(t, "the first twenty", func() bool { return snapshotsOf(t, db, "alpha") == 20 })
+	if err := log.js.DeleteStream(context.Background(), schema.StreamSnapshots); err != nil {
+		t.Fatal(err)
+	}
+	if err := embeddednats.Declare(context.Background(), log.js, schema.Streams(schema.Policy{}, 1), true); err != nil {
+		t.Fatal(err)
+	}
+	events := count(t, db, `SELECT count(*) FROM process_events`)
+	for range 3 {
+		for _, m := range h.snapshot() {
+			if m.Kind != schema.KindSnapshot {
+				log.publish(m)
+			}
+		}
+	}
+	await(t, "more events", func() bool { return count(t, db, `SELECT count(*) FROM process_events`) > events })
+	p.stop()
+	start(t, "project", "--data", log.dir, "--db", db).stopWhen("is folding")
+}
+
+// stopWhen stops a process once it has said something.
+func (p *process) stopWhen(said string) {
+	p.t.Helper()
+	p.awaitLine(said)
+	p.stop()
+}
+
+// TestIdentity_VerifyOfATrimmedLog: what the log no longer has cannot be compared, and is said; what it has must agree.
+func TestIdentity_VerifyOfATrimmedLog(t *testing.T) {
+	log := startLog(t, t.TempDir())
+	log.record(newHost("alpha", 20, 1), 60)
+	db := filepath.Join(t.TempDir(), "p.db")
+	projection(t, log.dir, db).stop()
+	stream := must(log.js.Stream(context.Background(), schema.StreamSnapshots))(t)
+	if err := stream.Purge(context.Background(), jetstream.WithPurgeSequence(21)); err != nil {
+		t.Fatal(err)
+	}
+	out := run(t, "verify", "--data", log.dir, "--db", db, "--replay")
+	if !strings.Contains(out, "20 snapshots and 0 events are older") || !strings.Contains(out, "Equal") {
+		t.Errorf("verify prints\n%s", out)
+	}
+	if _, err := writable(t, db).Exec(`UPDATE samples SET rss_kib = rss_kib + 1 WHERE snapshot_id = 40 AND process_id = (SELECT min(process_id) FROM samples WHERE snapshot_id = 40)`); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(proctape, "verify", "--data", log.dir, "--db", db, "--replay").CombinedOutput(); err == nil {
+		t.Errorf("verify says of a changed row\n%s", out)
+	}
+	if err := stream.Purge(context.Background()); err != nil { // and of a log that holds nothing
+		t.Fatal(err)
+	}
+	run(t, "replay", "--data", log.dir, "--db", filepath.Join(t.TempDir(), "empty.db"))
 }
 
 func copyTree(t *testing.T, from, to string) {

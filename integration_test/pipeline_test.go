@@ -25,7 +25,7 @@ func TestPipeline_ChildOfKnownBehaviour(t *testing.T) {
 	db := filepath.Join(dir, "monitor.db")
 	await(t, "first snapshot", func() bool { return count(t, db, `SELECT count(*) FROM snapshots`) > 0 })
 
-	worker := actor(t, "worker", "known/job-1", 4)
+	worker := worker(t, "known/job-1", 4)
 	stdin, stdout := must(worker.StdinPipe())(t), must(worker.StdoutPipe())(t)
 	began := time.Now()
 	if err := worker.Start(); err != nil {
@@ -66,7 +66,7 @@ func TestPipeline_ChildOfKnownBehaviour(t *testing.T) {
 	if last.JobID == nil || *last.JobID != "known/job-1" || last.Sheet == nil || *last.Sheet != 4 {
 		t.Errorf("job: got %v, %v", last.JobID, last.Sheet)
 	}
-	if last.PPID != int64(os.Getpid()) || !strings.Contains(last.Command, filepath.Base(os.Args[0])) {
+	if last.PPID != int64(os.Getpid()) || !strings.HasSuffix(last.Command, "/worker") {
 		t.Errorf("got parent %d and command %q", last.PPID, last.Command)
 	}
 	busiest := 0.0

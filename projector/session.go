@@ -45,11 +45,9 @@ const trimInterval = 2 * time.Second
 const placeInterval = 5 * time.Second
 
 // pullBytes bounds what the server sends ahead. It is above the largest message, or that one could never come.
-// Without a number of messages the client makes room for a million.
-const (
-	pullMessages = 500
-	pullBytes    = 16 << 20
-)
+// A bound on the number of messages too would save the client's 8 MB for each reader, and cost messages: its queue is
+// just as long, heartbeats wait in it beside messages, and what does not fit is dropped.
+const pullBytes = 16 << 20
 
 func (s *session) run(ctx context.Context) error {
 	target, err := s.target(ctx)
@@ -347,7 +345,7 @@ func (s *session) read(ctx context.Context, name string, from uint64, target map
 	if err != nil {
 		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes), jetstream.PullExpiry(5*time.Second),
+	messages, err := consumer.Messages(jetstream.PullMaxBytes(pullBytes), jetstream.PullExpiry(5*time.Second),
 		jetstream.PullHeartbeat(time.Second))
 	if err != nil {
 		return err

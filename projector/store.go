@@ -36,7 +36,7 @@ type store struct {
 var background = context.Background()
 
 // FilesLock is the file whose lock says who writes the NDJSON files in dir.
-func FilesLock(dir string) string { return filepath.Join(dir, snapshotsFile+".lock") }
+func FilesLock(dir string) string { return filepath.Join(dir, "ndjson.lock") }
 
 // LockPath is the file whose lock says who writes the database at path.
 func LockPath(path string) string { return path + ".lock" }

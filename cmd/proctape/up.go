@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -239,7 +238,7 @@ func explainDatabase(err error, path string) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &held) && strings.HasSuffix(held.Path, ".jsonl.lock"):
+	case errors.As(err, &held) && filepath.Base(held.Path) == "ndjson.lock":
 		return hinted(fmt.Errorf("process %d already writes the files in %s", held.PID, filepath.Dir(held.Path)), "stop it first, or name another folder with --ndjson")
 	case errors.As(err, &held):
 		return hinted(fmt.Errorf("process %d already writes the database %s", held.PID, path), "stop it first, or name another database with --db")
