@@ -160,6 +160,22 @@ func TestCrash_KillAtEverySystemCall(t *testing.T) {
 		t.Fatalf("%d rotations, want at least 3", n)
 	}
 
+	kill := func(program, call string, n int, f fold) (came bool) {
+		t.Helper()
+		trace := append([]string{"-f", "-qq", "-o", os.DevNull, "-e", "trace=" + call,
+			"-P", f.dir, "-P", f.db(), "-P", f.db() + "-wal", "-P", f.dir + "/monitor.jsonl", "-P", f.dir + "/events.jsonl",
+			"-P", f.dir + "/monitor.jsonl.new", "-P", f.dir + "/monitor.jsonl.1",
+			"-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, n), program}, small(f)...)
+		if exec.Command(strace, trace...).Run() == nil {
+			return false // it made fewer of these calls
+		}
+		if !f.finished(t) { // else it was killed after the last commit, and there is nothing to go on with
+			if out, err := exec.Command(program, small(f)...).CombinedOutput(); err != nil {
+				t.Fatalf("killed at %s %d, then: %v\n%s", call, n, err, out)
+			}
+		}
+		return true
+	}
 	points := 0
 	for _, call := range []string{"pwrite64", "write", "fsync", "fdatasync", "renameat", "unlinkat", "ftruncate"} {
 		step := 1
@@ -168,19 +184,10 @@ func TestCrash_KillAtEverySystemCall(t *testing.T) {
 		}
 		for n := 1; ; n += step {
 			f := fold{t.TempDir()}
-			trace := append([]string{"-f", "-qq", "-o", os.DevNull, "-e", "trace=" + call,
-				"-P", f.dir, "-P", f.db(), "-P", f.db() + "-wal", "-P", f.dir + "/monitor.jsonl", "-P", f.dir + "/events.jsonl",
-				"-P", f.dir + "/monitor.jsonl.new", "-P", f.dir + "/monitor.jsonl.1",
-				"-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, n), proctape}, small(f)...)
-			if exec.Command(strace, trace...).Run() == nil {
-				break // it made fewer of these calls: all of them have been tried
+			if !kill(proctape, call, n, f) {
+				break // all of them have been tried
 			}
 			points++
-			if f.finished(t) {
-				// It was killed after the last commit; there is nothing to go on with.
-			} else if out, err := exec.Command(proctape, small(f)...).CombinedOutput(); err != nil {
-				t.Fatalf("killed at %s %d, then: %v\n%s", call, n, err, out)
-			}
 			if d := f.defects(t, undisturbed); len(d) > 0 {
 				t.Fatalf("killed at %s %d:\n%s", call, n, strings.Join(d, "\n"))
 			}
@@ -190,6 +197,20 @@ func TestCrash_KillAtEverySystemCall(t *testing.T) {
 	if points < 30 {
 		t.Errorf("only %d points", points)
 	}
+
+	// The control: a build that books its place before the rows are there.
+	broken := buildBroken(t, "projector/fold.go", "	if err := f.flushFiles(); err != nil {\n		return err\n	}\n	for _, p := range f.positions {",
+		"	for _, p := range f.positions {", "	f.stats.Commits++\n	return nil", "	f.stats.Commits++\n	if _, err := f.db.exec(`COMMIT`); err != nil {\n		return err\n	}\n	if _, err := f.db.exec(`BEGIN IMMEDIATE`); err != nil {\n		return err\n	}\n	return f.flushFiles()")
+	for n := 2; n < 40; n++ {
+		f := fold{t.TempDir()}
+		if !kill(broken, "fdatasync", n, f) {
+			break
+		}
+		if len(f.defects(t, undisturbed)) > 0 {
+			return
+		}
+	}
+	t.Error("a build that commits before its lines are written was not caught")
 }
 
 // TestCrash_RecorderKilled kills a whole recorder, server and all, a few times, and asks whether the database is what

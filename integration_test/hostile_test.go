@@ -154,6 +154,32 @@ func hostile(t *testing.T, good *nats.Msg, n int, random *rand.Rand) *nats.Msg {
 	return msg
 }
 
+// TestHostile_StopsTheLineControl is the control: a build that does not put aside what it cannot read never comes past it.
+func TestHostile_StopsTheLineControl(t *testing.T) {
+	broken := buildBroken(t, "projector/fold.go", "		return f.quarantine(pos, d, d.poison)", "		return d.poison.err")
+	log := startLog(t, t.TempDir())
+	h := newHost("alpha", 5, 1)
+	log.record(h, 5)
+	bad := nats.NewMsg(schema.Subject("alpha", schema.KindSnapshot))
+	bad.Data = []byte("nothing of ours")
+	if _, err := log.js.PublishMsg(t.Context(), bad); err != nil {
+		t.Fatal(err)
+	}
+	log.record(h, 5)
+	for program, want := range map[string]int{proctape: 10, broken: 5} {
+		db := filepath.Join(t.TempDir(), "p.db")
+		p := startProgram(t, program, "project", "--data", log.dir, "--db", db)
+		await(t, "what comes before it", func() bool {
+			return snapshotsOf(t, db, "alpha") == want || program == broken && strings.Contains(p.stderr(), "projection stopped")
+		})
+		if got := snapshotsOf(t, db, "alpha"); program == broken && got > want {
+			t.Errorf("the broken build came past the message: %d snapshots", got)
+		}
+		p.cmd.Process.Kill()
+		<-p.done
+	}
+}
+
 // TestHostile_QuarantineCommands puts a message from the future into quarantine, looks at it, and takes it out when
 // it can be read.
 func TestHostile_QuarantineCommands(t *testing.T) {

@@ -16,6 +16,12 @@ import (
 // TestTrouble_DiskFull fills the disk under a recorder and frees it: readers are served meanwhile, the reason is told,
 // the recorder goes on by itself within ten seconds, and nothing is missing.
 func TestTrouble_DiskFull(t *testing.T) {
+	fillDisk(t, proctape, true)
+	// The control: a build that does not heal the server, which never writes again once it could not.
+	fillDisk(t, buildBroken(t, "embedded-nats/heal.go", "if sick++; sick >= sickBefore {", "if sick++; sick < 0 {"), false)
+}
+
+func fillDisk(t *testing.T, program string, sound bool) {
 	unshare, err := exec.LookPath("unshare")
 	if err != nil {
 		t.Skip("SKIPPED: there is no unshare on this machine, so no small disk can be made")
@@ -26,7 +32,7 @@ func TestTrouble_DiskFull(t *testing.T) {
 		namespaces = []string{"-Urm"}
 	}
 	script := `mount -t tmpfs -o size=48m tmpfs "$1" && exec "$2" up --data "$1/data" --interval 100ms --host here`
-	recorder := startProgram(t, unshare, append(namespaces, "sh", "-c", script, "sh", disk, proctape)...)
+	recorder := startProgram(t, unshare, append(namespaces, "sh", "-c", script, "sh", disk, program)...)
 	recorder.await("start", func(lines []string) bool { return strings.Contains(strings.Join(lines, "\n"), "is recording") })
 	// The disk as the recorder sees it.
 	root := fmt.Sprintf("/proc/%d/root", recorder.cmd.Process.Pid)
@@ -67,6 +73,14 @@ func TestTrouble_DiskFull(t *testing.T) {
 	}
 	freed := time.Now()
 	full = inside(`SELECT count(*) FROM snapshots`)
+	if !sound {
+		<-time.After(10 * time.Second)
+		if inside(`SELECT count(*) FROM snapshots`) > full {
+			t.Error("the broken build goes on too: this test catches nothing")
+		}
+		recorder.cmd.Process.Kill()
+		return
+	}
 	await(t, "snapshots after the disk was freed", func() bool { return inside(`SELECT count(*) FROM snapshots`) > full })
 	took := time.Since(freed)
 	t.Logf("recording again %s after there was space", took.Round(10*time.Millisecond))
@@ -178,9 +192,35 @@ func TestTrouble_PowerCut(t *testing.T) {
 	sh("truncate -s 512M " + image + " && mkfs.ext4 -q " + image + " && mount -o loop " + image + " " + mount)
 	t.Cleanup(func() { exec.Command("umount", mount).Run() })
 	data := filepath.Join(mount, "data")
-	acked := 0
-	for cut := range 10 {
-		recorder := start(t, "up", "--data", data, "--interval", "1h", "--host", "here")
+	acked := cutPower(t, proctape, image, mount, data, 10)
+	recorder := start(t, "up", "--data", data, "--interval", "1h", "--host", "here")
+	recorder.awaitLine("In another terminal")
+	recorder.stop()
+	db := filepath.Join(data, "monitor.db")
+	if n := snapshotsOf(t, db, "cut"); n < acked {
+		t.Errorf("%d snapshots are stored, %d were acknowledged", n, acked)
+	}
+	run(t, "verify", "--data", data, "--replay")
+	t.Logf("%d acknowledged over ten power cuts, none lost", acked)
+
+	// The control: a build whose server does not sync before it acknowledges.
+	broken := buildBroken(t, "embedded-nats/server.go", "SyncAlways: true", "SyncAlways: false")
+	data = filepath.Join(mount, "control")
+	acked = cutPower(t, broken, image, mount, data, 1)
+	recorder = start(t, "up", "--data", data, "--interval", "1h", "--host", "here")
+	recorder.awaitLine("In another terminal")
+	recorder.stop()
+	if n := snapshotsOf(t, filepath.Join(data, "monitor.db"), "cut"); n >= acked {
+		t.Errorf("the broken build lost nothing of %d: this test catches nothing", acked)
+	}
+}
+
+// cutPower has a recorder and a publisher work on the disk, and cuts its power, again and again. It returns how many
+// messages were acknowledged.
+func cutPower(t *testing.T, program, image, mount, data string, cuts int) (acked int) {
+	t.Helper()
+	for cut := range cuts {
+		recorder := startProgram(t, program, "up", "--data", data, "--interval", "1h", "--host", "here")
 		recorder.awaitLine("In another terminal")
 		sampler := exec.Command(os.Args[0])
 		sampler.Env = append(os.Environ(), roleEnv+"=publisher", "PROCTAPE_TEST_DATA="+data, "PROCTAPE_TEST_SEED="+strconv.Itoa(cut))
@@ -206,15 +246,9 @@ func TestTrouble_PowerCut(t *testing.T) {
 		sampler.Wait()
 		recorder.cmd.Process.Kill()
 		<-recorder.done
-		sh("umount " + mount + " && mount -o loop " + image + " " + mount)
+		if out, err := exec.Command("sh", "-c", "umount "+mount+" && mount -o loop "+image+" "+mount).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
 	}
-	recorder := start(t, "up", "--data", data, "--interval", "1h", "--host", "here")
-	recorder.awaitLine("In another terminal")
-	recorder.stop()
-	db := filepath.Join(data, "monitor.db")
-	if n := snapshotsOf(t, db, "cut"); n < acked {
-		t.Errorf("%d snapshots are stored, %d were acknowledged", n, acked)
-	}
-	run(t, "verify", "--data", data, "--replay")
-	t.Logf("%d acknowledged over ten power cuts, none lost", acked)
+	return acked
 }
