@@ -39,6 +39,9 @@ func breaks(before, now sight, newInstance bool) []gap {
 	case newInstance:
 		g.reason = "restart"
 		g.details = fmt.Sprintf("another recorder began %s after the last snapshot", since.Round(time.Millisecond))
+		if 2*int64(since) <= 3*before.interval { // no sample was missed
+			g.count = schema.Some[int64](0)
+		}
 	case before.instance != now.instance || now.seq != before.seq+1:
 		// Two recorders of one host, or numbers that are missing and booked as such.
 	case now.tick > before.tick+1:

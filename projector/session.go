@@ -141,6 +141,9 @@ func (s *session) target(ctx context.Context) (map[string]uint64, error) {
 
 // recheck ends the session when a stream is no longer the one that is being folded: the next one finds its place.
 func (s *session) recheck(ctx context.Context) error {
+	if err := s.fold.db.inPlace(); err != nil {
+		return err
+	}
 	for name, pos := range s.fold.positions {
 		stream, err := s.p.js.Stream(ctx, name)
 		if err != nil {

@@ -30,6 +30,7 @@ type store struct {
 	within  bool   // a transaction is under way
 	failed  error  // why it cannot be committed
 	id      string // of the database, random, for ever
+	file    string // names the file that was opened
 }
 
 // background is the context of every statement of the writer: cancelling one would throw the connection away.
@@ -107,6 +108,7 @@ func (s *store) loadID() error {
 	if err != nil {
 		return err
 	}
+	s.file = file
 	var random [8]byte
 	rand.Read(random[:])
 	for _, step := range []struct {
@@ -122,6 +124,17 @@ func (s *store) loadID() error {
 		}
 	}
 	return s.conn.QueryRowContext(background, `SELECT value FROM meta WHERE key = 'database_id'`).Scan(&s.id)
+}
+
+// inPlace checks that the database is still the file at its path. One that was removed or replaced takes all that is
+// written with it; opening the path again makes a new one, and folds the log into it.
+func (s *store) inPlace() error {
+	if file, err := fileID(s.path); err != nil {
+		return fmt.Errorf("the database was removed: %w", err)
+	} else if file != s.file {
+		return fmt.Errorf("the database %s was replaced by another file", s.path)
+	}
+	return nil
 }
 
 // fileID names a file as no copy of it can be named: by its device and inode.

@@ -81,8 +81,10 @@ var contents = []identified{
 	{"job_pids", `SELECT '', NULL, job_id, pid FROM job_pids`},
 	{"job_syscalls", `SELECT '', NULL, job_id, name, time_pct_x100, rank FROM job_syscalls`},
 	// Not the gaps of a stream: whether a log lost its end is not part of what it tells.
-	{"gaps", `SELECT h.name, NULL, g.instance, g.kind, g.reason, g.first_seq, g.last_seq, g.count FROM gaps g
-		JOIN hosts h ON h.id = g.host_id WHERE g.first_seq IS NOT NULL`},
+	// When the numbers that are missing were missed depends on the log's own clock.
+	{"gaps", `SELECT h.name, NULL, g.instance, g.kind, g.reason, g.first_seq, g.last_seq, g.count,
+		CASE WHEN g.first_seq IS NULL THEN g.from_time END, CASE WHEN g.first_seq IS NULL THEN g.to_time END,
+		CASE WHEN g.first_seq IS NULL THEN g.details END FROM gaps g JOIN hosts h ON h.id = g.host_id`},
 	{"producers", `SELECT h.name, NULL, p.instance, p.kind, p.boot_id, p.next_seq, p.stored, p.quarantined, p.missing, p.dropped
 		FROM producers p JOIN hosts h ON h.id = p.host_id`},
 	{"quarantine", `SELECT coalesce(host, ''), NULL, subject, reason, size, sha256, message_id FROM quarantine`},

@@ -19,7 +19,8 @@ import (
 
 // connect opens a connection to the server that --server names, or to the recorder that runs on the data folder.
 func (s *settings) connect() (*nats.Conn, error) {
-	opts := []nats.Option{nats.Name("proctape"), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1)}
+	opts := []nats.Option{nats.Name("proctape"), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})} // what fails is told by who asked for it
 	if s.server == "" {
 		return s.connectLocal(opts)
 	}
@@ -40,6 +41,9 @@ func (s *settings) connect() (*nats.Conn, error) {
 
 // connectLocal connects through the recorder's unix socket.
 func (s *settings) connectLocal(opts []nats.Option) (*nats.Conn, error) {
+	if _, err := os.ReadDir(s.data); errors.Is(err, fs.ErrPermission) {
+		return nil, hinted(err, "the recording is another user's")
+	}
 	if _, running := embeddednats.Owner(s.data); !running {
 		return nil, hinted(fmt.Errorf("no recorder runs on %s", s.data),
 			`start one with "proctape up", or name another folder with --data or a server with --server`)

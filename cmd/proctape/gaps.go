@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -17,7 +18,7 @@ func gapsCommand(s *settings) *cobra.Command {
 		Use: "gaps", Short: "List the holes in the recording, and how much of it there is", Args: noArgs,
 		Long: `List what is known to be missing, and why: messages that did not come, restarts, reboots, silence, steps of
 the clock. Below it stands, for each host, how much of the time its snapshots cover (of the last
-hour, without --since).`,
+hour, without --since). --json prints the gaps, and then the coverage, one object a line.`,
 		Example: `  proctape gaps --since "yesterday 00:00" --until "today 00:00"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := l.span()
@@ -30,10 +31,25 @@ hour, without --since).`,
 					return err
 				}
 				gaps = cut(cmd, l, r, gaps)
-				if l.json {
-					return printJSON(cmd.OutOrStdout(), gaps)
+				now := float64(time.Now().UnixNano()) / 1e9
+				if r.Until == 0 {
+					silent, err := db.Silences(cmd.Context(), now, l.host)
+					if err != nil {
+						return err
+					}
+					gaps, r.Until = append(gaps, silent...), now
 				}
-				return printGaps(cmd, db, gaps, r)
+				if r.Since == 0 {
+					r.Since = r.Until - 3600
+				}
+				covers, err := db.Coverage(cmd.Context(), r)
+				if err != nil {
+					return err
+				}
+				if l.json {
+					return errors.Join(printJSON(cmd.OutOrStdout(), gaps), printJSON(cmd.OutOrStdout(), covers))
+				}
+				return printGaps(cmd, gaps, covers)
 			})
 		},
 	}
@@ -41,7 +57,7 @@ hour, without --since).`,
 	return cmd
 }
 
-func printGaps(cmd *cobra.Command, db *query.DB, gaps []query.Gap, r query.Range) error {
+func printGaps(cmd *cobra.Command, gaps []query.Gap, covers []query.Coverage) error {
 	out := cmd.OutOrStdout()
 	if len(gaps) == 0 {
 		fmt.Fprintln(out, "No gaps.")
@@ -58,21 +74,10 @@ func printGaps(cmd *cobra.Command, db *query.DB, gaps []query.Gap, r query.Range
 			return err
 		}
 	}
-	now := float64(time.Now().UnixNano()) / 1e9
-	if r.Until == 0 {
-		r.Until = now
-	}
-	if r.Since == 0 {
-		r.Since = r.Until - 3600
-	}
-	covers, err := db.Coverage(cmd.Context(), r)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "\nCoverage from %s to %s\n", clock(r.Since), clock(r.Until))
-	t := newTable(out, "HOST\tCOVERED\tGAPS")
+	fmt.Fprintln(out)
+	t := newTable(out, "HOST\tFROM\tTO\tCOVERED\tGAPS")
 	for _, c := range covers {
-		t.row("%s\t%.2f%%\t%d", c.Host, c.Percent, c.Gaps)
+		t.row("%s\t%s\t%s\t%.2f%%\t%d", c.Host, clock(c.From), clock(c.To), c.Percent, c.Gaps)
 	}
 	return t.flush()
 }

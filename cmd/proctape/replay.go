@@ -70,6 +70,9 @@ func (s *settings) withLog(cmd *cobra.Command, f func(jetstream.JetStream) error
 		}
 		return f(js)
 	}
+	if _, err := os.ReadDir(s.data); errors.Is(err, os.ErrPermission) {
+		return hinted(err, "the recording is another user's")
+	}
 	if _, err := os.Stat(s.data + "/jetstream"); err != nil {
 		return hinted(fmt.Errorf("there is no log in %s", s.data), "name a recorder's data folder with --data, or a server with --server")
 	}

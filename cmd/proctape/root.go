@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -36,6 +37,7 @@ PROCTAPE_<FLAG>, or in a YAML file of flag: value lines that --config names.`,
 		Example: `  proctape up                          record this machine
   proctape snapshots --since -5m       what ran in the last five minutes
   proctape report build-7              what a job used`,
+		Version:      version,
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return s.complete(cmd) },
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -155,7 +157,7 @@ func expand(path string) (string, error) {
 	return home + rest, err
 }
 
-// readConfig reads a file of settings. Values may be any YAML scalar.
+// readConfig reads a file of settings. Values may be any YAML scalar, and lists of them for flags that may be repeated.
 func readConfig(path string) (map[string]string, error) {
 	if path == "" {
 		return nil, nil
@@ -164,9 +166,20 @@ func readConfig(path string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var file map[string]string
-	if err := yaml.Unmarshal(b, &file); err != nil {
+	var values map[string]any
+	if err := yaml.Unmarshal(b, &values); err != nil {
 		return nil, misuse("read %s: %w", path, err)
+	}
+	file := map[string]string{}
+	for name, v := range values {
+		if list, ok := v.([]any); ok {
+			words := make([]string, len(list))
+			for i := range list {
+				words[i] = fmt.Sprint(list[i])
+			}
+			v = strings.Join(words, ",")
+		}
+		file[name] = fmt.Sprint(v)
 	}
 	return file, nil
 }

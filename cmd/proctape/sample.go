@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -31,7 +32,7 @@ NATS server with JetStream. Without --server it is the recorder on this machine.
 				return err
 			}
 			out := cmd.OutOrStdout()
-			fmt.Fprintf(out, "proctape is sampling %s every %s into %s. Ctrl-C stops it.\n", p.Host(), p.Interval(), nc.ConnectedUrlRedacted())
+			fmt.Fprintf(out, "proctape is sampling %s every %s into %s. Ctrl-C stops it.\n", p.Host(), p.Interval(), cmp.Or(s.server, "the recorder on "+s.data))
 			printCapabilities(out, p.Capabilities())
 			began := time.Now()
 			err = p.Run(cmd.Context())

@@ -126,7 +126,7 @@ func printStatus(cmd *cobra.Command, st *status) error {
 		return err
 	}
 	fmt.Fprintln(out)
-	t = newTable(out, "HOST\tPRODUCED\t= STORED\t+ QUARANTINED\t+ MISSING\t+ IN FLIGHT\tDUPLICATES\tLAST SEEN\tSNAPSHOTS")
+	t = newTable(out, "HOST\tITEMS PRODUCED\t= STORED\t+ QUARANTINED\t+ MISSING\t+ IN FLIGHT\tDUPLICATES\tLAST SEEN\tSNAPSHOTS")
 	for _, h := range st.Hosts {
 		flight := "?"
 		if h.InFlight != nil {

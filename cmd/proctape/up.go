@@ -160,12 +160,16 @@ func record(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Config, se
 // announce says in plain words what is recorded, where, and what is not seen.
 func announce(w io.Writer, s *settings, p *producer.Producer, server *embeddednats.Server) {
 	fmt.Fprintf(w, "proctape is recording %s every %s. Ctrl-C stops it.\n\n", p.Host(), p.Interval())
-	fmt.Fprintf(w, "  database  %s\n  files     %s\n  log       %s\n", s.db, s.data+"/monitor.jsonl, events.jsonl", s.data+"/jetstream")
+	fmt.Fprintf(w, "  database  %s\n  files     %s\n  log       %s\n", s.db, filepath.Join(s.data, "monitor.jsonl")+", events.jsonl", filepath.Join(s.data, "jetstream"))
 	if url := server.URL(); url != "" {
-		fmt.Fprintf(w, "  listening %s, for samplers with the key %s\n", url, embeddednats.KeysDir(s.data)+"/sampler.nk")
+		fmt.Fprintf(w, "  listening %s, for samplers with the key %s\n", url, filepath.Join(embeddednats.KeysDir(s.data), "sampler.nk"))
 	}
 	printCapabilities(w, p.Capabilities())
-	fmt.Fprintln(w, "\nIn another terminal: proctape snapshots, proctape tail snapshots, proctape status")
+	here := os.Args[0]
+	if s.data != defaultData() {
+		here += " --data " + s.data
+	}
+	fmt.Fprintf(w, "\nIn another terminal: %s snapshots (or: tail snapshots, status)\n", here)
 }
 
 func printCapabilities(w io.Writer, caps []producer.Capability) {
