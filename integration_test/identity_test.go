@@ -266,6 +266,26 @@ func TestIdentity_MadeAnewAndEmpty(t *testing.T) {
 	start(t, "project", "--data", log.dir, "--db", db).stopWhen("is folding")
 }
 
+// TestIdentity_DatabaseRemoved removes the database under a running projection: the log is folded into a new one.
+func TestIdentity_DatabaseRemoved(t *testing.T) {
+	log := startLog(t, t.TempDir())
+	h := newHost("alpha", 10, 1)
+	log.record(h, 20)
+	db := filepath.Join(t.TempDir(), "p.db")
+	p := projection(t, log.dir, db)
+	await(t, "twenty snapshots", func() bool { return snapshotsOf(t, db, "alpha") == 20 })
+	if err := os.Remove(db); err != nil {
+		t.Fatal(err)
+	}
+	log.record(h, 5)
+	await(t, "all of them in a new database", func() bool { return snapshotsOf(t, db, "alpha") == 25 })
+	p.stop()
+	if !strings.Contains(p.stderr(), "the database was removed") {
+		t.Errorf("it is not told: %s", p.stderr())
+	}
+	run(t, "verify", "--data", log.dir, "--db", db, "--replay")
+}
+
 // stopWhen stops a process once it has said something.
 func (p *process) stopWhen(said string) {
 	p.t.Helper()
