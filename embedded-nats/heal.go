@@ -9,7 +9,7 @@ import (
 )
 
 // A server that could not write, because the disk was full, never writes again, though it goes on answering; a
-// restart in place cures it in milliseconds.
+// restart in place cures it.
 const (
 	healthInterval = time.Second
 	sickBefore     = 2        // unhealthy looks in a row before a restart

@@ -20,11 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// The server's own singletons, which live as long as the process.
-		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*ipQueue[...]).unregister"),
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.init.2.func1"),
-	)
+	goleak.VerifyTestMain(m)
 }
 
 func start(t *testing.T, cfg embeddednats.Config) *embeddednats.Server {
