@@ -395,7 +395,7 @@ var decodeLimit = map[string]func(n int) uint64{
 func TestDecode_Allocation(t *testing.T) {
 	// list is a message of a kind up to its body, which is n records of nothing but nils, zeros and empty strings.
 	list := func(kind Kind, n, fields int, field string) []byte {
-		m := &Message{Envelope: envelope(kind, 1), Rollup: &Rollup{Minute: 1, Samples: 1}}
+		m := &Message{Envelope: envelope(kind, 1), Rollup: &Rollup{Minute: 1, Samples: 1, Covers: []Cover{{First: 1, Last: 1}}}}
 		if kind == KindSnapshot {
 			m.Rollup, m.Snapshot = nil, &Snapshot{}
 		}
@@ -416,7 +416,7 @@ func TestDecode_Allocation(t *testing.T) {
 		{"processes of a few bytes", "msgpack", list(KindSnapshot, MaxProcesses, 10, "\x00")},
 		{"processes of all fields", "msgpack", list(KindSnapshot, MaxProcesses, 18, "\x00")},
 		{"rollups of nothing", "msgpack", list(KindRollup, MaxProcesses, 0, "")},
-		{"rollups of all fields", "msgpack", list(KindRollup, MaxProcesses, 13, "\xc0")},
+		{"rollups of all fields", "msgpack", list(KindRollup, MaxProcesses, 17, "\xc0")},
 		{"processes that are none", "json", jsonList("0")},
 		{"processes of nothing", "json", jsonList("{}")},
 		{"processes of a pid and a state", "json", jsonList(`{"pid":1,"state":"S"}`)},

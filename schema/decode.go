@@ -61,7 +61,7 @@ func readBody(r *wire.Reader, m *Message) {
 	case m.Kind == KindGap:
 		m.Gaps = readList(r, MaxEvents, 5, readGap)
 	case m.Kind == KindJob:
-		m.Jobs = readList(r, MaxEvents, 12, readJobEvent)
+		m.Jobs = readList(r, MaxEvents, 14, readJobEvent)
 	case m.Kind == KindRollup:
 		m.Rollup = readRollup(r)
 	}
@@ -260,6 +260,8 @@ func readJobEvent(r *wire.Reader, j *JobEvent) {
 	j.ExitCode = readOpt(r)
 	j.Command = r.String(MaxCommand)
 	j.Details = r.String(MaxText)
+	j.Supervisor = r.Bool()
+	j.OwnEvents = r.Bool()
 	r.Close(outer)
 }
 
@@ -268,19 +270,44 @@ func readRollup(r *wire.Reader) *Rollup {
 	_, outer := r.Open(maxFields)
 	u.Minute = r.Int()
 	u.Samples = r.Int()
-	u.MemoryAvail = readSpread(r)
+	u.Covers = readList(r, maxList, 19, readCover)
+	u.Interval = r.Int()
+	u.DaemonPID = readInt(r)
+	u.DaemonRSS = r.Uint()
+	u.CPUs = readInt(r)
 	u.MemoryTotal = r.Uint()
+	u.MemoryUsed = readSpread(r)
 	u.Load1 = readSpread(r)
-	u.Processes = readList(r, MaxProcesses, 13, readProcessRollup)
+	u.Load5 = r.Int()
+	u.Load15 = r.Int()
+	u.CPU = readSpread(r)
+	u.ProcessCount = r.Int()
+	u.Zombies = r.Int()
+	u.PressureLevel = r.String(MaxName)
+	u.RunningJobs = r.Int()
+	u.ActiveSheets = r.Int()
+	u.Partial = r.Bool()
+	u.GPUs = readList(r, maxList, 5, readGPU)
+	u.Processes = readList(r, MaxProcesses, 17, readProcessRollup)
 	r.Close(outer)
 	return u
 }
 
+func readCover(r *wire.Reader, c *Cover) {
+	_, outer := r.Open(maxFields)
+	r.Bytes(c.Instance[:])
+	c.First = r.Uint()
+	c.Last = r.Uint()
+	r.Close(outer)
+}
+
 func readSpread(r *wire.Reader) (s Spread) {
 	_, outer := r.Open(maxFields)
-	s.Mean = r.Int()
+	s.Samples = r.Int()
+	s.Sum = r.Int()
 	s.Max = r.Int()
 	s.P95 = r.Int()
+	s.Top = readList(r, MaxTop, 1, func(r *wire.Reader, v *int64) { *v = r.Int() })
 	r.Close(outer)
 	return s
 }
@@ -291,14 +318,18 @@ func readProcessRollup(r *wire.Reader, p *ProcessRollup) {
 	p.PPID = readInt(r)
 	p.StartTicks = r.Uint()
 	p.BootID = r.String(MaxName)
+	p.UID = readOpt(r)
 	p.Command = r.String(MaxCommand)
 	p.JobID = r.String(MaxName)
 	p.Sheet = readOpt(r)
 	p.Samples = r.Int()
 	p.CPU = readSpread(r)
 	p.RSS = readSpread(r)
-	p.CPUMillis = r.Uint()
+	p.LastBoot = r.Int()
+	p.State = r.String(MaxName)
+	p.VMS = readOpt(r)
 	p.Threads = r.Int()
 	p.OpenFDs = readOpt(r)
+	p.CPUMillis = r.Uint()
 	r.Close(outer)
 }

@@ -192,7 +192,7 @@ func appendGap(b []byte, g *Gap) []byte {
 }
 
 func appendJobEvent(b []byte, j *JobEvent) []byte {
-	b = wire.AppendArray(b, 12)
+	b = wire.AppendArray(b, 14)
 	b = wire.AppendString(b, string(j.Type))
 	b = wire.AppendInt(b, j.Wall)
 	b = wire.AppendString(b, j.JobID)
@@ -204,39 +204,69 @@ func appendJobEvent(b []byte, j *JobEvent) []byte {
 	b = wire.AppendUint(b, j.StartTicks)
 	b = appendOpt(b, j.ExitCode)
 	b = wire.AppendString(b, j.Command)
-	return wire.AppendString(b, j.Details)
+	b = wire.AppendString(b, j.Details)
+	b = wire.AppendBool(b, j.Supervisor)
+	return wire.AppendBool(b, j.OwnEvents)
 }
 
 func appendRollup(b []byte, r *Rollup) []byte {
-	b = wire.AppendArray(b, 6)
+	b = wire.AppendArray(b, 21)
 	b = wire.AppendInt(b, r.Minute)
 	b = wire.AppendInt(b, r.Samples)
-	b = appendSpread(b, r.MemoryAvail)
+	b = appendList(b, r.Covers, appendCover)
+	b = wire.AppendInt(b, r.Interval)
+	b = wire.AppendInt(b, int64(r.DaemonPID))
+	b = wire.AppendUint(b, r.DaemonRSS)
+	b = wire.AppendInt(b, int64(r.CPUs))
 	b = wire.AppendUint(b, r.MemoryTotal)
-	b = appendSpread(b, r.Load1)
+	b = appendSpread(b, &r.MemoryUsed)
+	b = appendSpread(b, &r.Load1)
+	b = wire.AppendInt(b, r.Load5)
+	b = wire.AppendInt(b, r.Load15)
+	b = appendSpread(b, &r.CPU)
+	b = wire.AppendInt(b, r.ProcessCount)
+	b = wire.AppendInt(b, r.Zombies)
+	b = wire.AppendString(b, r.PressureLevel)
+	b = wire.AppendInt(b, r.RunningJobs)
+	b = wire.AppendInt(b, r.ActiveSheets)
+	b = wire.AppendBool(b, r.Partial)
+	b = appendList(b, r.GPUs, appendGPU)
 	return appendList(b, r.Processes, appendProcessRollup)
 }
 
-func appendSpread(b []byte, s Spread) []byte {
+func appendCover(b []byte, c *Cover) []byte {
 	b = wire.AppendArray(b, 3)
-	b = wire.AppendInt(b, s.Mean)
+	b = wire.AppendBytes(b, c.Instance[:])
+	b = wire.AppendUint(b, c.First)
+	return wire.AppendUint(b, c.Last)
+}
+
+func appendSpread(b []byte, s *Spread) []byte {
+	b = wire.AppendArray(b, 5)
+	b = wire.AppendInt(b, s.Samples)
+	b = wire.AppendInt(b, s.Sum)
 	b = wire.AppendInt(b, s.Max)
-	return wire.AppendInt(b, s.P95)
+	b = wire.AppendInt(b, s.P95)
+	return appendList(b, s.Top, func(b []byte, v *int64) []byte { return wire.AppendInt(b, *v) })
 }
 
 func appendProcessRollup(b []byte, p *ProcessRollup) []byte {
-	b = wire.AppendArray(b, 13)
+	b = wire.AppendArray(b, 17)
 	b = wire.AppendInt(b, int64(p.PID))
 	b = wire.AppendInt(b, int64(p.PPID))
 	b = wire.AppendUint(b, p.StartTicks)
 	b = wire.AppendString(b, p.BootID)
+	b = appendOpt(b, p.UID)
 	b = wire.AppendString(b, p.Command)
 	b = wire.AppendString(b, p.JobID)
 	b = appendOpt(b, p.Sheet)
 	b = wire.AppendInt(b, p.Samples)
-	b = appendSpread(b, p.CPU)
-	b = appendSpread(b, p.RSS)
-	b = wire.AppendUint(b, p.CPUMillis)
+	b = appendSpread(b, &p.CPU)
+	b = appendSpread(b, &p.RSS)
+	b = wire.AppendInt(b, p.LastBoot)
+	b = wire.AppendString(b, p.State)
+	b = appendOpt(b, p.VMS)
 	b = wire.AppendInt(b, p.Threads)
-	return appendOpt(b, p.OpenFDs)
+	b = appendOpt(b, p.OpenFDs)
+	return wire.AppendUint(b, p.CPUMillis)
 }

@@ -62,38 +62,8 @@ type JobEvent struct {
 	ExitCode      Opt[int64]   `json:"exit_code"`
 	Command       string       `json:"command"`
 	Details       string       `json:"details"`
-}
-
-// Rollup is one minute of a host, made of the snapshots that leave full resolution.
-type Rollup struct {
-	Minute      int64           `json:"minute_ns"` // start of the minute, Unix nanoseconds
-	Samples     int64           `json:"samples"`   // snapshots that went in
-	MemoryAvail Spread          `json:"memory_available_kib"`
-	MemoryTotal uint64          `json:"memory_total_kib"`
-	Load1       Spread          `json:"load1_x100"`
-	Processes   []ProcessRollup `json:"processes"`
-}
-
-// Spread is the shape of a value over a minute.
-type Spread struct {
-	Mean int64 `json:"mean"`
-	Max  int64 `json:"max"`
-	P95  int64 `json:"p95"`
-}
-
-// ProcessRollup is one process in one minute.
-type ProcessRollup struct {
-	PID        int        `json:"pid"`
-	PPID       int        `json:"ppid"`
-	StartTicks uint64     `json:"start_ticks"`
-	BootID     string     `json:"boot_id"`
-	Command    string     `json:"command"`
-	JobID      string     `json:"job_id"`
-	Sheet      Opt[int64] `json:"sheet_num"`
-	Samples    int64      `json:"samples"`
-	CPU        Spread     `json:"cpu_permille"`
-	RSS        Spread     `json:"rss_kib"`
-	CPUMillis  uint64     `json:"cpu_ms"` // last of the minute
-	Threads    int64      `json:"threads"`
-	OpenFDs    Opt[int64] `json:"open_fds"`
+	// Supervisor says that PID is the parent of the job's processes, and not itself one of them.
+	Supervisor bool `json:"supervisor,omitzero"`
+	// OwnEvents says that the sender publishes spawns and ends of the job's processes itself.
+	OwnEvents bool `json:"own_events,omitzero"`
 }

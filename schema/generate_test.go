@@ -38,7 +38,8 @@ var (
 		return o
 	})
 	genSpread = rapid.Custom(func(t *rapid.T) Spread {
-		return Spread{genInt64.Draw(t, "mean"), genInt64.Draw(t, "max"), genInt64.Draw(t, "p95")}
+		return Spread{rapid.Int64Range(0, 1000).Draw(t, "samples"), genInt64.Draw(t, "sum"), genInt64.Draw(t, "max"), genInt64.Draw(t, "p95"),
+			rapid.SliceOfN(genInt64, 0, 4).Filter(func(v []int64) bool { return v == nil || len(v) > 0 }).Draw(t, "top")}
 	})
 )
 
@@ -85,9 +86,7 @@ var genSnapshot = rapid.Custom(func(t *rapid.T) *Snapshot {
 		JobProgress: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) JobProgress {
 			return JobProgress{genName.Draw(t, "job"), genOpt.Draw(t, "total"), genOpt.Draw(t, "last"), genOpt.Draw(t, "current"), genName.Draw(t, "status")}
 		}), 0, 2).Draw(t, "progress"),
-		GPUs: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) GPU {
-			return GPU{genInt.Draw(t, "index"), genOpt.Draw(t, "utilization"), genOpt.Draw(t, "used"), genOpt.Draw(t, "total"), genOpt.Draw(t, "temperature")}
-		}), 0, 3).Draw(t, "gpus"),
+		GPUs:      rapid.SliceOfN(genGPU, 0, 3).Draw(t, "gpus"),
 		Processes: rapid.SliceOfN(genProcess, 0, 5).Draw(t, "processes"),
 	}
 	if rapid.Bool().Draw(t, "pressure") {
@@ -122,19 +121,34 @@ var genJobEvent = rapid.Custom(func(t *rapid.T) JobEvent {
 		JobID: genName.Filter(notEmpty).Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"),
 		TotalSheets: genOpt.Draw(t, "total"), LastCompleted: genOpt.Draw(t, "last"), Status: genName.Draw(t, "status"), PID: genOpt.Draw(t, "pid"),
 		StartTicks: genUint.Draw(t, "start"), ExitCode: genOpt.Draw(t, "exit"), Command: genCmd.Draw(t, "command"), Details: genLong.Draw(t, "details"),
+		Supervisor: rapid.Bool().Draw(t, "supervisor"), OwnEvents: rapid.Bool().Draw(t, "own events"),
 	}
+})
+
+var genGPU = rapid.Custom(func(t *rapid.T) GPU {
+	return GPU{genInt.Draw(t, "index"), genOpt.Draw(t, "utilization"), genOpt.Draw(t, "used"), genOpt.Draw(t, "total"), genOpt.Draw(t, "temperature")}
 })
 
 var genRollup = rapid.Custom(func(t *rapid.T) *Rollup {
 	return &Rollup{
-		Minute: genWall.Draw(t, "minute"), Samples: genWall.Draw(t, "samples"), MemoryAvail: genSpread.Draw(t, "available"),
-		MemoryTotal: genUint.Draw(t, "total"), Load1: genSpread.Draw(t, "load"),
+		Minute: genWall.Draw(t, "minute"), Samples: genWall.Draw(t, "samples"),
+		Covers: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Cover {
+			first := rapid.Uint64Range(1, 1<<40).Draw(t, "first")
+			return Cover{genEnvelope.Draw(t, "instance").Instance, first, first + rapid.Uint64Range(0, 100).Draw(t, "more")}
+		}), 1, 3).Draw(t, "covers"),
+		Interval: genInt64.Draw(t, "interval"), DaemonPID: genInt.Draw(t, "daemon"), DaemonRSS: genUint.Draw(t, "daemon rss"),
+		CPUs: genInt.Draw(t, "cpus"), MemoryTotal: genUint.Draw(t, "total"), MemoryUsed: genSpread.Draw(t, "used"),
+		Load1: genSpread.Draw(t, "load"), Load5: genInt64.Draw(t, "load5"), Load15: genInt64.Draw(t, "load15"), CPU: genSpread.Draw(t, "cpu"),
+		ProcessCount: genInt64.Draw(t, "count"), Zombies: genInt64.Draw(t, "zombies"), PressureLevel: genName.Draw(t, "pressure"),
+		RunningJobs: genInt64.Draw(t, "jobs"), ActiveSheets: genInt64.Draw(t, "sheets"), Partial: rapid.Bool().Draw(t, "partial"),
+		GPUs: rapid.SliceOfN(genGPU, 0, 3).Draw(t, "gpus"),
 		Processes: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) ProcessRollup {
 			return ProcessRollup{
 				PID: genPID.Draw(t, "pid"), PPID: genInt.Draw(t, "ppid"), StartTicks: genUint.Draw(t, "start"), BootID: genText(64).Draw(t, "boot id"),
-				Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"), Samples: genInt64.Draw(t, "samples"),
-				CPU: genSpread.Draw(t, "cpu"), RSS: genSpread.Draw(t, "rss"), CPUMillis: genUint.Draw(t, "cpu ms"),
-				Threads: genInt64.Draw(t, "threads"), OpenFDs: genOpt.Draw(t, "fds"),
+				UID: genOpt.Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"),
+				Samples: genInt64.Draw(t, "samples"), CPU: genSpread.Draw(t, "cpu"), RSS: genSpread.Draw(t, "rss"),
+				LastBoot: genInt64.Draw(t, "last"), State: genName.Draw(t, "state"), VMS: genOpt.Draw(t, "vms"),
+				CPUMillis: genUint.Draw(t, "cpu ms"), Threads: genInt64.Draw(t, "threads"), OpenFDs: genOpt.Draw(t, "fds"),
 			}
 		}), 0, 4).Draw(t, "processes"),
 	}

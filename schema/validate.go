@@ -222,13 +222,34 @@ func (r *Rollup) validate() error {
 	if r.Minute <= 0 || r.Samples <= 0 {
 		return fmt.Errorf("minute %d with %d samples", r.Minute, r.Samples)
 	}
-	if err := unsigned("memory total", r.MemoryTotal); err != nil {
-		return err
+	return errors.Join(
+		unsigned("memory total", r.MemoryTotal), unsigned("recorder RSS", r.DaemonRSS),
+		text("pressure level", r.PressureLevel, MaxName),
+		each("cover", r.Covers, maxList, (*Cover).validate),
+		eachOf("gpu", r.GPUs, maxList, func(*GPU) error { return nil }),
+		spread("memory used", &r.MemoryUsed), spread("load", &r.Load1), spread("cpu", &r.CPU),
+		eachOf("process", r.Processes, MaxProcesses, (*ProcessRollup).validate),
+	)
+}
+
+func (c *Cover) validate() error {
+	if c.First == 0 || c.Last < c.First {
+		return fmt.Errorf("snapshots %d to %d", c.First, c.Last)
 	}
-	return eachOf("process", r.Processes, MaxProcesses, func(p *ProcessRollup) error {
-		return errors.Join(pid(p.PID), unsigned("start ticks", p.StartTicks), unsigned("cpu", p.CPUMillis),
-			text("boot id", p.BootID, 64), text("command", p.Command, MaxCommand), text("job id", p.JobID, MaxName))
-	})
+	return unsigned("last snapshot", c.Last)
+}
+
+func (p *ProcessRollup) validate() error {
+	return errors.Join(pid(p.PID), unsigned("start ticks", p.StartTicks), unsigned("cpu", p.CPUMillis),
+		text("boot id", p.BootID, 64), text("command", p.Command, MaxCommand), text("job id", p.JobID, MaxName),
+		text("state", p.State, MaxName), spread("cpu share", &p.CPU), spread("rss", &p.RSS))
+}
+
+func spread(name string, s *Spread) error {
+	if s.Samples < 0 || len(s.Top) > MaxTop {
+		return fmt.Errorf("%s of %d samples with %d values", name, s.Samples, len(s.Top))
+	}
+	return nil
 }
 
 func wall(ns int64) error {
