@@ -85,6 +85,9 @@ func (f *fold) apply(d *delivery) error {
 	if d.poison != nil {
 		return f.quarantine(pos, d, d.poison)
 	}
+	if d.msg.Rollup != nil {
+		return f.applyRollup(pos, d)
+	}
 	admitted, err := f.admit(pos, d)
 	if err != nil || !admitted {
 		return err
@@ -98,9 +101,9 @@ func (f *fold) apply(d *delivery) error {
 	case m.Gaps != nil:
 		return f.applyGaps(pos, d)
 	case m.Jobs != nil:
-		return f.applyJobs(d)
+		return f.applyJobs(pos, d)
 	}
-	return nil // rollups have no table yet; the log keeps them
+	return nil
 }
 
 // advance moves the stream's position to the message. Sequences that were jumped over are a gap.

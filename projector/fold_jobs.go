@@ -129,14 +129,28 @@ func (f *fold) flushJobs() error {
 }
 
 // applyJobs stores what a conductor said of its jobs.
-func (f *fold) applyJobs(d *delivery) error {
+func (f *fold) applyJobs(pos *position, d *delivery) error {
 	for i := range d.msg.Jobs {
 		j := &d.msg.Jobs[i]
-		if err := errors.Join(f.applyJobEvent(j), f.applySheetEvent(j)); err != nil {
+		id := pos.id(d.seq)<<eventBits | int64(i)
+		if err := errors.Join(f.insertJobEvent(id, d.msg, j), f.applyJobEvent(j), f.applySheetEvent(j)); err != nil {
 			return fmt.Errorf("store job %q: %w", j.JobID, err)
 		}
 	}
 	return nil
+}
+
+func (f *fold) insertJobEvent(id int64, m *schema.Message, j *schema.JobEvent) error {
+	hostID, err := f.host(m.Host)
+	if err != nil {
+		return err
+	}
+	_, err = f.db.exec(`INSERT OR ROLLBACK INTO job_events(id, timestamp, job_id, type, sheet_num, total_sheets,
+		last_completed_sheet, status, pid, exit_code, command, details, host_id, boot_id, boot_ns)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		id, schema.Timestamp(j.Wall), j.JobID, string(j.Type), nullable(j.Sheet), nullable(j.TotalSheets), nullable(j.LastCompleted),
+		nullText(j.Status), nullable(j.PID), nullable(j.ExitCode), nullText(j.Command), j.Details, hostID, m.BootID, m.Boot)
+	return err
 }
 
 func (f *fold) applyJobEvent(j *schema.JobEvent) error {

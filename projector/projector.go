@@ -32,7 +32,11 @@ type Config struct {
 	From  map[string]uint64 // for Once: the sequence to begin with, by stream; default the first
 	Until map[string]uint64 // for Once: the sequence to end with, by stream; default the last when Run begins
 	Drain time.Duration     // how long Run goes on, after its context ended, to fold what the log holds; default 5 s
-	Log   *slog.Logger
+	// Retention takes away what is too old; nil for nothing, and for Once nothing ever.
+	Retention *Retention
+	Log       *slog.Logger
+
+	now func() (reading, error) // for tests: retention's clocks
 }
 
 // Projector folds the log into one database.
@@ -45,6 +49,7 @@ type Projector struct {
 	positions map[string]Position
 	poisoned  map[gapKey]*poison // messages that made us panic
 	first     *session           // opened by Open, for Run to begin with
+	onePass   func(Pass, error)  // for Retain: told of the pass, after which Run is stopped
 }
 
 // Position is how far a stream has been folded, and how far it goes.
@@ -213,7 +218,7 @@ func (p *Projector) open(ctx context.Context, stats Stats) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{p: p, fold: newFold(db), last: map[string]uint64{}, memory: semaphore.NewWeighted(decodedBytes)}
+	s := &session{p: p, fold: newFold(db), last: map[string]uint64{}, chores: make(chan chore), memory: semaphore.NewWeighted(decodedBytes)}
 	s.fold.stats = stats
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.close())

@@ -20,7 +20,8 @@ type process struct {
 	uid        schema.Opt[int64]
 	cgroup     string
 
-	first, last int64 // snapshot ids; last is schema.OpenEnded while the process is there
+	first, last int64   // snapshot ids; last is schema.OpenEnded while the process is there
+	ended       float64 // Unix time of the last snapshot; 0 while the process is there
 	cpuMillis   int64
 	maxCPU      schema.Opt[int64]
 	peakRSS     schema.Opt[int64]
@@ -84,7 +85,7 @@ func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observe
 	}
 	for i := range m.Snapshot.Processes {
 		p := &m.Snapshot.Processes[i]
-		row, used, err := r.find(p, m.BootID, id, late, reg, out)
+		row, used, err := r.find(p, m.BootID, m.Wall, id, late, reg, out)
 		if err != nil {
 			return err
 		}
@@ -117,7 +118,7 @@ func (r *roster) late(m *schema.Message) bool {
 
 // find is the row that describes p: the one there is, or a new one. used is the CPU that the process used since
 // it was last seen.
-func (r *roster) find(p *schema.Process, boot string, id int64, late bool, reg registry, out *observed) (row *process, used int64, err error) {
+func (r *roster) find(p *schema.Process, boot string, wall, id int64, late bool, reg registry, out *observed) (row *process, used int64, err error) {
 	old := r.byPID[p.PID]
 	same := old != nil && old.startTicks == p.StartTicks && old.bootID == boot
 	var before int64
@@ -135,10 +136,10 @@ func (r *roster) find(p *schema.Process, boot string, id int64, late bool, reg r
 	row = r.newRow(p, boot, id, reg.nextID())
 	switch {
 	case late: // it was called something else, has ended since, or another has its pid: a row for this one look
-		row.last = id
+		row.last, row.ended = id, schema.Timestamp(wall)
 	default:
 		if old != nil {
-			old.close(r.snapshot, out)
+			r.close(old, out)
 		}
 		r.byPID[p.PID] = row
 	}
@@ -192,15 +193,15 @@ func (row *process) touch(out *observed) {
 	}
 }
 
-// close ends the row's span at the last snapshot that had it.
-func (row *process) close(last int64, out *observed) {
-	row.last = max(row.first, last)
+// close ends a row's span at the last snapshot that had it.
+func (r *roster) close(row *process, out *observed) {
+	row.last, row.ended = max(row.first, r.snapshot), schema.Timestamp(r.newest.wall)
 	row.touch(out)
 }
 
 func (r *roster) closeAll(out *observed) {
 	for _, row := range r.byPID {
-		row.close(r.snapshot, out)
+		r.close(row, out)
 	}
 	r.byPID = nil
 }
@@ -216,7 +217,7 @@ func (r *roster) closeMissing(procs []schema.Process, out *observed) {
 	}
 	for pid, row := range r.byPID {
 		if _, ok := here[pid]; !ok {
-			row.close(r.snapshot, out)
+			r.close(row, out)
 			delete(r.byPID, pid)
 		}
 	}

@@ -26,6 +26,8 @@ type session struct {
 	memory *semaphore.Weighted // of decoded messages
 
 	trimmed time.Time // when the write-ahead log was last asked to be short
+
+	chores chan chore // what retention has to write
 }
 
 // Limits of a transaction. What waits is taken up to them: a batch is one message when little comes, and many when
@@ -65,7 +67,17 @@ func (s *session) run(ctx context.Context) error {
 			}
 		})
 	}
+	retaining, rest := context.WithCancel(reading)
+	defer context.AfterFunc(ctx, rest)() // what is left to fold does not wait for retention
+	if s.p.cfg.Retention != nil && !s.p.cfg.Once {
+		readers.Go(func() {
+			if err := s.retain(retaining); err != nil {
+				stop(fmt.Errorf("retention: %w", err))
+			}
+		})
+	}
 	err = s.work(ctx, reading, target, deliveries)
+	rest()
 	stop(nil)
 	readers.Wait()
 	return err
@@ -89,6 +101,13 @@ func (s *session) work(ctx, reading context.Context, target map[string]uint64, d
 			}
 			for _, d := range batch {
 				s.memory.Release(d.weight())
+			}
+			if err := s.boundWAL(reading, ctx.Done()); err != nil {
+				return err
+			}
+		case c := <-s.chores:
+			if err := s.chore(c); err != nil {
+				return err
 			}
 			if err := s.boundWAL(reading, ctx.Done()); err != nil {
 				return err

@@ -103,3 +103,21 @@ func Consumer(databaseID string) jetstream.ConsumerConfig {
 		AckWait: time.Hour, MaxAckPending: -1, MaxDeliver: -1,
 	}
 }
+
+// The subjects of the stream of operations: the schedule, whose subject is its identity on the server, and the ticks
+// that the server makes of it (docs/adr/0010-retention.md).
+const (
+	SubjectSchedule = "proctape.ops.schedule.retention"
+	SubjectTick     = "proctape.ops.tick.retention"
+	HeaderAsked     = "Proctape-Asked" // on a tick that the schedule did not make: who asked for it
+)
+
+// TickConsumer is the settings of a database's durable on the ticks of retention: one tick at a time, and none of those
+// that were before it. The server forgets it a month after the database was last there.
+func TickConsumer(databaseID string) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable: "retention-" + databaseID, FilterSubject: SubjectTick, AckPolicy: jetstream.AckExplicitPolicy,
+		DeliverPolicy: jetstream.DeliverNewPolicy, MaxAckPending: 1, AckWait: 30 * time.Second,
+		InactiveThreshold: 30 * 24 * time.Hour,
+	}
+}

@@ -30,19 +30,36 @@ const SourceDiff = "proc-diff"
 // Diff finds starts and ends by comparing each look with the one before. It works for every user and in every
 // container; it cannot see a process that lives between two looks, nor how a process ended.
 type Diff struct {
-	seen map[int]schema.Process
-	last int64 // boot time of the look before
+	seen     map[int]schema.Process
+	last     int64 // boot time of the look before
+	occurred []Occurrence
 }
 
 // NewDiff returns a Diff that has seen nothing: its first look only learns who is there.
 func NewDiff() *Diff { return &Diff{} }
 
-// Observe returns a spawn for each process that is new since the look before and an exit for each that is gone. A
-// pid that now belongs to another process is both.
-func (d *Diff) Observe(look Look) []Occurrence {
+// Rung is [RungDiff].
+func (d *Diff) Rung() Rung { return RungDiff }
+
+// Poll does nothing: a Diff learns from looks alone.
+func (d *Diff) Poll() (lossy bool, err error) { return false, nil }
+
+// Take returns what the looks since the call before have shown, whatever until is: nothing more becomes known of it.
+func (d *Diff) Take(int64) ([]Occurrence, []schema.Gap) {
+	occurred := d.occurred
+	d.occurred = nil
+	return occurred, nil
+}
+
+// Close does nothing: a Diff holds nothing open.
+func (d *Diff) Close() error { return nil }
+
+// Observe finds a spawn for each process that is new since the look before and an exit for each that is gone. A pid
+// that now belongs to another process is both.
+func (d *Diff) Observe(look Look) {
 	first := d.seen == nil
 	now := make(map[int]schema.Process, len(look.Processes))
-	var out []Occurrence
+	var spawns, exits []Occurrence
 	for _, p := range look.Processes {
 		now[p.PID] = p
 		old, known := d.seen[p.PID]
@@ -51,16 +68,15 @@ func (d *Diff) Observe(look Look) []Occurrence {
 			continue
 		}
 		if !first {
-			out = append(out, spawn(p, look))
+			spawns = append(spawns, spawn(p, look))
 		}
 	}
 	// In the order of pids, as the looks are, so that the same looks give the same events.
-	var ended []Occurrence
 	for _, pid := range slices.Sorted(maps.Keys(d.seen)) {
-		ended = append(ended, exit(d.seen[pid], look, time.Duration(look.Boot-d.last)))
+		exits = append(exits, exit(d.seen[pid], look, time.Duration(look.Boot-d.last)))
 	}
 	d.seen, d.last = now, look.Boot
-	return append(ended, out...) // an end comes before the start of who has the pid now
+	d.occurred = slices.Concat(d.occurred, exits, spawns) // an end comes before the start of who has the pid now
 }
 
 // spawn is placed at the process's own start, which is known to a hundredth of a second.

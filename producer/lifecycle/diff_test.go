@@ -46,6 +46,13 @@ func briefs(occurred []lifecycle.Occurrence) []string {
 	return out
 }
 
+// show shows d a look and takes what it found.
+func show(d *lifecycle.Diff, l lifecycle.Look) []lifecycle.Occurrence {
+	d.Observe(l)
+	occurred, _ := d.Take(0)
+	return occurred
+}
+
 func TestDiff_Occurrences(t *testing.T) {
 	tests := map[string]struct {
 		looks [][]schema.Process
@@ -95,12 +102,36 @@ func TestDiff_Occurrences(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := lifecycle.NewDiff()
 			for i, procs := range tt.looks {
-				got := briefs(d.Observe(look(time.Duration(i+1)*time.Second, procs...)))
+				got := briefs(show(d, look(time.Duration(i+1)*time.Second, procs...)))
 				if !slices.Equal(got, tt.want[i]) {
 					t.Errorf("look %d: got %v, want %v", i, got, tt.want[i])
 				}
 			}
 		})
+	}
+}
+
+// A Diff is a source: what looks show waits until it is taken, is taken once, and there is nothing else to it.
+func TestDiff_IsASource(t *testing.T) {
+	var d lifecycle.Source = lifecycle.NewDiff()
+	if d.Rung() != lifecycle.RungDiff {
+		t.Errorf("got rung %q", d.Rung())
+	}
+	d.Observe(look(1*time.Second, proc(1, 0)))
+	d.Observe(look(2*time.Second, proc(1, 0), proc(7, 150)))
+	if lossy, err := d.Poll(); lossy || err != nil {
+		t.Errorf("poll: got %t, %v", lossy, err)
+	}
+	d.Observe(look(3*time.Second, proc(1, 0)))
+	occurred, gaps := d.Take(0)
+	if got, want := briefs(occurred), []string{"+7@150", "-7@150"}; !slices.Equal(got, want) || gaps != nil {
+		t.Errorf("got %v and gaps %v, want %v", got, gaps, want)
+	}
+	if again, _ := d.Take(0); again != nil {
+		t.Errorf("taken again: got %v", briefs(again))
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -111,7 +142,7 @@ func TestDiff_SpawnIsAtTheProcessesOwnStart(t *testing.T) {
 		PID: 7, PPID: 3, StartTicks: 1234, UID: schema.Some(int64(1000)), Command: "make all",
 		JobID: "job", Sheet: schema.Some(int64(4)), CPUMillis: 90, ReadKiB: schema.Some(int64(1)),
 	}
-	got := d.Observe(look(15*time.Second, p))
+	got := show(d, look(15*time.Second, p))
 	want := []lifecycle.Occurrence{{Kind: schema.KindSpawn, Event: schema.Event{
 		Wall: epoch + 1234*tick, Boot: 1234 * tick, PID: 7, PPID: schema.Some(int64(3)), StartTicks: 1234,
 		UID: schema.Some(int64(1000)), Command: "make all", JobID: "job", Sheet: schema.Some(int64(4)),
@@ -129,7 +160,7 @@ func TestDiff_ExitHasTheWholeCPUAndSaysWhatIsUnknown(t *testing.T) {
 		Sheet: schema.Some(int64(4)), CPUMillis: 81_500, ReadKiB: schema.Some(int64(12)),
 	}
 	d.Observe(look(20*time.Second, p))
-	got := d.Observe(look(25*time.Second + 4*time.Millisecond))
+	got := show(d, look(25*time.Second+4*time.Millisecond))
 	want := []lifecycle.Occurrence{{Kind: schema.KindExit, Event: schema.Event{
 		Wall: epoch + 25_004_000_000, Boot: 25_004_000_000, PID: 7, PPID: schema.Some(int64(3)), StartTicks: 1234,
 		UID: schema.Some(int64(0)), Command: "make all", JobID: "job", Sheet: schema.Some(int64(4)),
@@ -146,7 +177,7 @@ func TestDiff_ExitIntervalIsThatOfTheLastLook(t *testing.T) {
 	d := lifecycle.NewDiff()
 	d.Observe(look(10*time.Second, proc(7, 1)))
 	d.Observe(look(20*time.Second, proc(7, 1)))
-	got := d.Observe(look(20*time.Second + 250*time.Millisecond))
+	got := show(d, look(20*time.Second+250*time.Millisecond))
 	const want = "ended in the last 250ms, seen by comparing two looks at /proc; exit code unknown"
 	if len(got) != 1 || got[0].Event.Details != want {
 		t.Errorf("got %+v, want one exit with details %q", got, want)
@@ -182,7 +213,7 @@ func TestDiff_SpawnsLessExitsAreAlive(t *testing.T) {
 			for _, p := range procs {
 				now[id{p.PID, p.StartTicks}] = true
 			}
-			occurred := d.Observe(look(time.Duration(i+1)*time.Second, procs...))
+			occurred := show(d, look(time.Duration(i+1)*time.Second, procs...))
 			if i == 0 {
 				if len(occurred) != 0 {
 					t.Fatalf("first look: got %v, want nothing", briefs(occurred))
@@ -229,7 +260,7 @@ func TestDiff_SameLooksGiveTheSameEvents(t *testing.T) {
 		a, b := lifecycle.NewDiff(), lifecycle.NewDiff()
 		for i, procs := range tables().Draw(t, "looks") {
 			l := look(time.Duration(i+1)*time.Second, procs...)
-			if got, want := a.Observe(l), b.Observe(l); !reflect.DeepEqual(got, want) {
+			if got, want := show(a, l), show(b, l); !reflect.DeepEqual(got, want) {
 				t.Fatalf("look %d: got %v, want %v", i, briefs(got), briefs(want))
 			}
 		}

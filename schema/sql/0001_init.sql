@@ -125,6 +125,7 @@ CREATE TABLE processes (
   cgroup TEXT,
   first_snapshot INTEGER NOT NULL,
   last_snapshot INTEGER NOT NULL,         -- 4611686018427387904 while the process is there
+  ended REAL,                             -- when the last snapshot that had it was made; NULL while it is there
   cpu_ms INTEGER NOT NULL,                -- cumulative CPU of the process at the last sample
   max_cpu_permille INTEGER,
   peak_rss_kib INTEGER,
@@ -133,6 +134,7 @@ CREATE TABLE processes (
 );
 CREATE INDEX processes_by_pid ON processes(pid);
 CREATE INDEX processes_by_job ON processes(job_id) WHERE job_id IS NOT NULL;
+CREATE INDEX processes_by_end ON processes(ended) WHERE ended IS NOT NULL;
 CREATE INDEX processes_open ON processes(host_id) WHERE last_snapshot = 4611686018427387904;
 
 CREATE TABLE samples (
@@ -198,6 +200,26 @@ CREATE TABLE process_events (
 CREATE INDEX process_events_by_time ON process_events(timestamp);
 CREATE INDEX process_events_by_job ON process_events(job_id, event_type, timestamp) WHERE job_id IS NOT NULL;
 CREATE INDEX process_events_by_pid ON process_events(pid);
+
+-- What conductors said of their jobs, one by one.
+CREATE TABLE job_events (
+  id INTEGER PRIMARY KEY,
+  timestamp REAL NOT NULL,
+  job_id TEXT NOT NULL,
+  type TEXT NOT NULL,                     -- declared, sheet_started, sheet_ended, progress, ended
+  sheet_num INTEGER,
+  total_sheets INTEGER, last_completed_sheet INTEGER,
+  status TEXT,
+  pid INTEGER,
+  exit_code INTEGER,
+  command TEXT,
+  details TEXT NOT NULL DEFAULT '',
+  host_id INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,
+  boot_ns INTEGER NOT NULL                -- of the message
+);
+CREATE INDEX job_events_by_time ON job_events(timestamp);
+CREATE INDEX job_events_by_job ON job_events(job_id);
 
 -- A job's figures, kept up as messages come, so that a profile costs the same however long the record is.
 CREATE TABLE jobs (
@@ -288,4 +310,93 @@ CREATE TABLE quarantine (
   headers TEXT NOT NULL DEFAULT '{}',
   payload BLOB,                           -- NULL when it was too large to keep, or one too many
   PRIMARY KEY (stream, epoch, seq)
+) WITHOUT ROWID;
+
+-- One minute of a host, of the snapshots that left full resolution.
+CREATE TABLE rollups (
+  id INTEGER PRIMARY KEY,
+  timestamp REAL NOT NULL,                -- start of the minute
+  host_id INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,                  -- of the newest snapshot in it
+  boot_ns INTEGER NOT NULL,
+  samples INTEGER NOT NULL,               -- snapshots that went in
+  covers TEXT NOT NULL,                   -- which: JSON array of [instance, first seq, last seq]
+  interval_ns INTEGER NOT NULL,
+  daemon_pid INTEGER,
+  daemon_rss_kib INTEGER,
+  cpus INTEGER,
+  memory_total_kib INTEGER NOT NULL,
+  memory_used_mean INTEGER, memory_used_max INTEGER, memory_used_p95 INTEGER, -- KiB
+  load1_mean INTEGER, load1_max INTEGER, load1_p95 INTEGER,                   -- hundredths
+  load5 INTEGER, load15 INTEGER,                                              -- hundredths, last
+  cpu_mean INTEGER, cpu_max INTEGER, cpu_p95 INTEGER,                         -- of all processes, thousandths of a core
+  process_count INTEGER NOT NULL,
+  zombie_count INTEGER NOT NULL,
+  pressure_level TEXT,
+  running_jobs INTEGER, active_sheets INTEGER,
+  partial INTEGER NOT NULL DEFAULT 0,
+  gpus TEXT NOT NULL DEFAULT '[]'
+);
+CREATE INDEX rollups_by_time ON rollups(timestamp);
+CREATE UNIQUE INDEX rollups_by_host ON rollups(host_id, timestamp);
+
+-- A process as rollups describe it. The id is made of the description, so that every database gives the same.
+CREATE TABLE rollup_processes (
+  id INTEGER PRIMARY KEY,
+  host_id INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  start_ticks INTEGER NOT NULL,
+  ppid INTEGER,
+  command TEXT,
+  job_id TEXT,
+  sheet_num INTEGER,
+  uid INTEGER,
+  last_minute REAL NOT NULL               -- the newest minute that has it
+);
+CREATE INDEX rollup_processes_by_pid ON rollup_processes(pid);
+CREATE INDEX rollup_processes_by_job ON rollup_processes(job_id) WHERE job_id IS NOT NULL;
+CREATE INDEX rollup_processes_by_age ON rollup_processes(last_minute);
+
+-- One minute of a process. What has no spread is that of the minute's last snapshot with the process in it.
+CREATE TABLE process_rollups (
+  process_id INTEGER NOT NULL,            -- rollup_processes.id
+  rollup_id INTEGER NOT NULL,             -- rollups.id
+  samples INTEGER NOT NULL,
+  cpu_mean INTEGER, cpu_max INTEGER, cpu_p95 INTEGER, -- thousandths of a core; NULL when unknown
+  rss_mean INTEGER, rss_max INTEGER, rss_p95 INTEGER, -- KiB
+  last_boot_ns INTEGER NOT NULL,
+  state TEXT,                             -- NULL is S
+  vms_kib INTEGER,
+  threads INTEGER,
+  open_fds INTEGER,
+  cpu_ms INTEGER,
+  PRIMARY KEY (process_id, rollup_id)
+) WITHOUT ROWID;
+CREATE INDEX process_rollups_by_minute ON process_rollups(rollup_id);
+
+-- What retention did, pass by pass, newest last. This and the next table are this database's own: no log gives them.
+CREATE TABLE retention_passes (
+  id INTEGER PRIMARY KEY,
+  started REAL NOT NULL, finished REAL NOT NULL,
+  asked TEXT NOT NULL,                    -- schedule or command
+  removed TEXT NOT NULL,                  -- JSON object: what went, by name
+  error TEXT NOT NULL DEFAULT ''
+);
+
+-- How far each host was at the last pass: whose boot clock goes on as ours does is live, whatever its wall clock says.
+CREATE TABLE retention_hosts (
+  host_id INTEGER PRIMARY KEY,
+  boot_id TEXT NOT NULL,
+  boot_ns INTEGER NOT NULL,
+  clock_ns INTEGER NOT NULL               -- retention's clock then
+);
+
+-- How far the other databases of the log are, and since when they stand still.
+CREATE TABLE retention_databases (
+  stream TEXT NOT NULL,
+  consumer TEXT NOT NULL,
+  acked INTEGER NOT NULL,                 -- stream sequence
+  since_ns INTEGER NOT NULL,              -- Unix ns by retention's clock
+  PRIMARY KEY (stream, consumer)
 ) WITHOUT ROWID;

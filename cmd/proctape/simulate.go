@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	embeddednats "github.com/proctape/proctape/embedded-nats"
+	"github.com/proctape/proctape/producer/simulate"
+	"github.com/proctape/proctape/schema"
+)
+
+// loadFlags are the flags of simulate.
+type loadFlags struct {
+	fleet    simulate.Config
+	duration time.Duration
+	rate     string
+	fast     bool
+	json     bool
+}
+
+// The values of --rate.
+const (
+	rateReal = "real"
+	rateFast = "fast"
+)
+
+func simulateCommand(s *settings) *cobra.Command {
+	f := new(loadFlags)
+	cmd := &cobra.Command{
+		Use: "simulate", Short: "Publish what hosts that do not exist would", Args: noArgs,
+		Long: `Publish the snapshots and events of hosts that do not exist, to try out how much a log and its databases
+bear, or to have data to look at. The hosts are named sim-0001 and so on. The messages go to a server,
+or into the log of a data folder: through the recorder that runs there, or else through a server that
+runs meanwhile. The folder has to be named, for a thousand hosts soon push what was recorded out of it.
+
+With --rate fast the time that --duration names, which ends now, goes by as fast as the log takes it.`,
+		Example: `  proctape simulate --data ~/try --hosts 1000 --processes 200 --duration 1h
+  proctape simulate --data ~/try --hosts 10 --duration 24h --rate fast
+  proctape simulate --server nats://127.0.0.1:4222 --creds admin.nk --churn 0.5 --json`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			load, err := f.load(s, cmd)
+			if err != nil {
+				return err
+			}
+			return s.withConnection(cmd, func(ctx context.Context, nc *nats.Conn) error { return f.run(ctx, cmd, nc, load) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&f.fleet.Hosts, "hosts", 10, "how `many` hosts")
+	flags.IntVar(&f.fleet.Processes, "processes", 200, "how `many` processes each has at any time")
+	flags.DurationVar(&f.fleet.Interval, "interval", 5*time.Second, "time between two snapshots of a host")
+	flags.Float64Var(&f.fleet.Churn, "churn", 0.1, "`share` of the processes that is replaced in a minute")
+	flags.IntVar(&f.fleet.Jobs, "jobs", 2, "how `many` jobs run on each host, or as many as it has room for")
+	flags.Uint64Var(&f.fleet.Seed, "seed", 1, "`number` that the same hosts come of")
+	flags.DurationVar(&f.duration, "duration", 0, "time to simulate (default: until Ctrl-C)")
+	flags.StringVar(&f.rate, "rate", rateReal, "real: as it comes due; fast: as fast as the log takes it")
+	flags.BoolVar(&f.fast, "fast", false, "the same as --rate fast")
+	flags.BoolVar(&f.json, "json", false, "print the result as JSON")
+	return cmd
+}
+
+// load is what the flags ask for.
+func (f *loadFlags) load(s *settings, cmd *cobra.Command) (simulate.Load, error) {
+	load := simulate.Load{Fleet: f.fleet, Duration: f.duration, Fast: f.fast || f.rate == rateFast, Log: s.logger(cmd)}
+	switch {
+	case f.rate != rateReal && f.rate != rateFast:
+		return load, misuse("--rate %q: want real or fast", f.rate)
+	case load.Fast && f.duration == 0:
+		return load, hinted(misuse("--rate fast without --duration"), "say how much time to simulate, for example --duration 24h")
+	case s.server == "" && !cmd.Flags().Changed("data"):
+		return load, hinted(misuse("simulate wants --data or --server"), "say where the messages go, for example --data ~/try")
+	case !cmd.Flags().Changed("jobs"):
+		load.Fleet.Jobs = min(load.Fleet.Jobs, simulate.MaxJobs(load.Fleet.Processes))
+	}
+	var bad *simulate.FieldError
+	if err := load.Validate(); errors.As(err, &bad) {
+		return load, misuse("--%w", err)
+	} else if err != nil {
+		return load, err
+	}
+	return load, nil
+}
+
+// withConnection calls f with a connection to where messages go: the server's, the running recorder's, or that of a
+// server that runs on the data folder meanwhile. The log's streams are in place.
+func (s *settings) withConnection(cmd *cobra.Command, f func(context.Context, *nats.Conn) error) error {
+	ctx := cmd.Context()
+	if _, running := embeddednats.Owner(s.data); running || s.server != "" {
+		nc, err := s.connect()
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		if err := declareIfAllowed(ctx, nc); err != nil {
+			return err
+		}
+		return f(ctx, nc)
+	}
+	server, err := embeddednats.Start(ctx, embeddednats.Config{Dir: s.data, Log: s.logger(cmd)})
+	if err != nil {
+		return explainStart(err, s)
+	}
+	err = runStages(ctx, stage{"log", server.Run}, stage{"simulation", func(ctx context.Context) error {
+		nc, err := server.Connect(nats.ReconnectBufSize(-1))
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		if _, err := jetStream(ctx, nc, schema.Policy{}, true); err != nil {
+			return err
+		}
+		return f(ctx, nc)
+	}})
+	return errors.Join(err, server.Close())
+}
+
+// declareIfAllowed makes the log's streams exist. A key that may only publish gets no answer, which is no error: then
+// they are somebody else's to make.
+func declareIfAllowed(ctx context.Context, nc *nats.Conn) error {
+	asking, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	_, err := jetStream(asking, nc, schema.Policy{}, true)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+func (f *loadFlags) run(ctx context.Context, cmd *cobra.Command, nc *nats.Conn, load simulate.Load) error {
+	out, progress := cmd.OutOrStdout(), cmd.ErrOrStderr()
+	if !f.json {
+		fmt.Fprintf(out, "Simulating %d hosts of %d processes every %s. Ctrl-C stops it.\n", load.Fleet.Hosts, load.Fleet.Processes, load.Fleet.Interval)
+	}
+	begin, end := "proctape: ", "\n"
+	if isTerminal(progress) { // each line over the one before
+		begin, end = "\r\x1b[K", ""
+	}
+	load.Progress = func(r simulate.Report) { fmt.Fprint(progress, begin, progressLine(&r), end) }
+	r, err := simulate.Run(ctx, nc, load)
+	if isTerminal(progress) {
+		fmt.Fprint(progress, begin)
+	}
+	if f.json {
+		return errors.Join(printJSON(out, []simulate.Report{r}), err)
+	}
+	printLoad(out, &r)
+	return err
+}
+
+func progressLine(r *simulate.Report) string {
+	return fmt.Sprintf("%s: %d snapshots, %.0f rows/s, %.1f MB/s, acknowledged in %s (p99 %s), %d lost, %s",
+		r.Elapsed.Round(time.Second), r.Snapshots, r.PerSecond(r.Rows), r.PerSecond(r.Bytes)/1e6, short(r.AckP50), short(r.AckP99),
+		r.Drops, lagLine(r))
+}
+
+// lagLine says how far the database that is furthest behind is.
+func lagLine(r *simulate.Report) string {
+	if !r.LagKnown {
+		return "lag unknown"
+	}
+	if len(r.Lag) == 0 {
+		return "no database follows"
+	}
+	var most uint64
+	for _, l := range r.Lag {
+		most = max(most, l.Messages)
+	}
+	return fmt.Sprintf("%d messages behind", most)
+}
+
+func printLoad(w io.Writer, r *simulate.Report) {
+	fmt.Fprintf(w, "\nStopped after %s. %d hosts made %d snapshots with %d process samples, and %d events.\n",
+		r.Elapsed.Round(time.Second), r.Hosts, r.Snapshots, r.Rows, r.Events)
+	fmt.Fprintf(w, "  published     %.1f messages/s, %.0f process samples/s, %.2f MB/s\n",
+		r.PerSecond(r.Messages), r.PerSecond(r.Rows), r.PerSecond(r.Bytes)/1e6)
+	fmt.Fprintf(w, "  acknowledged  p50 %s, p99 %s, at most %s\n", short(r.AckP50), short(r.AckP99), short(r.AckMax))
+	fmt.Fprintf(w, "  late          at most %s; making the messages took %.1f%% of a core\n",
+		short(r.Late), 100*r.Making.Seconds()/max(r.Elapsed.Seconds(), 1e-9))
+	fmt.Fprintf(w, "  lost          %d items, and %d that the log has not acknowledged\n", r.Drops, r.Unacknowledged)
+	if !r.LagKnown || len(r.Lag) == 0 {
+		fmt.Fprintf(w, "  projection    %s\n", lagLine(r))
+	}
+	for _, l := range r.Lag {
+		fmt.Fprintf(w, "  projection    %s is %d messages behind; the most seen was %d\n", l.Consumer, l.Messages, r.LagMax)
+	}
+}
+
+// short shows a duration in three digits or so.
+func short(d time.Duration) string {
+	switch {
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	case d >= time.Millisecond:
+		return d.Round(10 * time.Microsecond).String()
+	}
+	return d.Round(time.Microsecond).String()
+}

@@ -1,0 +1,108 @@
+package gpu
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// What nvidia-smi is asked, man nvidia-smi(1). With csv,noheader,nounits it answers with one line per GPU, or per
+// process and GPU: numbers in percent, MiB and degrees Celsius. Its manual does not promise that this stays so, hence
+// the strict parsing.
+const (
+	gpuQuery = "--query-gpu=index,utilization.gpu,memory.used,memory.total,temperature.gpu"
+	appQuery = "--query-compute-apps=gpu_uuid,pid,used_gpu_memory"
+)
+
+const (
+	maxIndex = 511     // half of the GPUs that a snapshot may hold
+	maxMiB   = 1 << 40 // more memory than there is; times 1024 it fits 63 bits
+	maxUUID  = 128
+	maxLine  = 1024
+)
+
+// parseGPU parses one line of the answer to gpuQuery.
+func parseGPU(line string) (schema.GPU, error) {
+	fields, err := split(line, 5)
+	if err != nil {
+		return schema.GPU{}, err
+	}
+	index, err := strconv.ParseUint(fields[0], 10, 32)
+	if err != nil || index > maxIndex {
+		return schema.GPU{}, fmt.Errorf("index is %.40q", fields[0])
+	}
+	g := schema.GPU{Index: int(index)}
+	for i, f := range []struct {
+		to          *schema.Opt[int64]
+		name        string
+		most, scale int64
+	}{
+		{&g.Utilization, "utilization", 100, 10},
+		{&g.MemoryUsed, "used memory", maxMiB, 1024},
+		{&g.MemoryTotal, "total memory", maxMiB, 1024},
+		{&g.Temperature, "temperature", 1000, 10},
+	} {
+		if *f.to, err = parseValue(f.name, fields[i+1], f.most, f.scale); err != nil {
+			return schema.GPU{}, err
+		}
+	}
+	return g, nil
+}
+
+// app is a process on one GPU.
+type app struct {
+	gpu string // its UUID
+	pid int
+}
+
+// parseApp parses one line of the answer to appQuery: a process, and the KiB of memory that it holds.
+func parseApp(line string) (app, schema.Opt[int64], error) {
+	var unknown schema.Opt[int64]
+	fields, err := split(line, 3)
+	if err != nil {
+		return app{}, unknown, err
+	}
+	if fields[0] == "" || len(fields[0]) > maxUUID {
+		return app{}, unknown, fmt.Errorf("GPU is %.40q", fields[0])
+	}
+	pid, err := strconv.ParseUint(fields[1], 10, 32)
+	if err != nil || pid == 0 || pid > math.MaxInt32 {
+		return app{}, unknown, fmt.Errorf("pid is %.40q", fields[1])
+	}
+	used, err := parseValue("memory", fields[2], maxMiB, 1024)
+	if err != nil {
+		return app{}, unknown, err
+	}
+	return app{fields[0], int(pid)}, used, nil
+}
+
+// split cuts a line at its commas into so many fields. None that we ask for has a comma in it.
+func split(line string, count int) ([]string, error) {
+	fields := strings.Split(line, ",")
+	if len(line) > maxLine {
+		return nil, fmt.Errorf("longer than %d bytes: %.80q", maxLine, line)
+	}
+	if len(fields) != count {
+		return nil, fmt.Errorf("%d fields, not %d: %.80q", len(fields), count, line)
+	}
+	for i := range fields {
+		fields[i] = strings.TrimSpace(fields[i])
+	}
+	return fields, nil
+}
+
+// parseValue parses a whole number up to most and multiplies it by scale. Words in brackets say that there is none:
+// [N/A], [Not Supported], [Unknown Error], [GPU requires reset], ...
+func parseValue(name, s string, most, scale int64) (schema.Opt[int64], error) {
+	if s == "N/A" || len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
+		return schema.Opt[int64]{}, nil
+	}
+	n, err := strconv.ParseUint(s, 10, 63)
+	if err != nil || int64(n) > most {
+		return schema.Opt[int64]{}, fmt.Errorf("%s is %.40q", name, s)
+	}
+	return schema.Some(int64(n) * scale), nil
+}

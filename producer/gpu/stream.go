@@ -1,0 +1,174 @@
+package gpu
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A stream is one question that an nvidia-smi, kept running, answers again and again.
+type stream struct {
+	query   string // the argument that asks
+	table   table  // where the answers go
+	silence error  // what it means that there is none for long: errHung, or errSilent where there may be none to give
+
+	trouble string // why there is no answer; empty: there is one
+	odd     string // the first line of this run that was not understood
+}
+
+// The ways in which an nvidia-smi ends that call for a special wait.
+var (
+	errAbsent   = errors.New("not installed")
+	errNoDriver = errors.New("the driver is not loaded")
+	errHung     = errors.New("hung and was killed")
+	errSilent   = errors.New("has no more to say")
+)
+
+// exitNoDriver is NVML_ERROR_DRIVER_NOT_LOADED: nvidia-smi exits with the codes of its library, man nvidia-smi(1),
+// RETURN VALUE.
+const exitNoDriver = 9
+
+// keepRunning runs the program of a stream until ctx ends, again and again if need be.
+func (r *Reader) keepRunning(ctx context.Context, s *stream) {
+	// The kernel sends the signal asked for by run, PR_SET_PDEATHSIG(2const), when the thread that started the child ends,
+	// not the process. Held by this goroutine the thread lives as long as the child is wanted.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	failures, logged := 0, ""
+	for {
+		began := time.Now()
+		err := r.run(ctx, s)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) >= r.cfg.timing.retryMax {
+			failures, logged = 0, ""
+		}
+		r.ended(s, err)
+		if err.Error() != logged {
+			logged = err.Error()
+			r.cfg.Log.Log(ctx, level(err), "nvidia-smi ended", "asked", s.query, "reason", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(r.cfg.timing.wait(err, failures)):
+		}
+		failures++
+	}
+}
+
+// level is that of a log line: most machines have no NVIDIA GPU, and a process that leaves one is no news.
+func level(err error) slog.Level {
+	if errors.Is(err, errAbsent) || errors.Is(err, errSilent) {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
+}
+
+// wait is how long to wait after a program ended with err, and before that failed so many times in a row.
+func (t timing) wait(err error, failures int) time.Duration {
+	switch {
+	case errors.Is(err, errAbsent), errors.Is(err, errNoDriver):
+		return t.absent
+	case errors.Is(err, errHung):
+		return t.hung
+	case errors.Is(err, errSilent):
+		return t.retry
+	}
+	return min(t.retry<<min(failures, 16), t.retryMax)
+}
+
+// run runs the program of a stream until it ends, hangs or ctx ends, and says why it ended.
+func (r *Reader) run(ctx context.Context, s *stream) error {
+	path, err := exec.LookPath(r.cfg.NvidiaSMI)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errAbsent, err)
+	}
+	ctx, kill := context.WithCancelCause(ctx)
+	defer kill(nil)
+	watch := time.AfterFunc(r.cfg.timing.hang, func() { kill(s.silence) })
+	defer watch.Stop()
+	if s.silence == errSilent { // silence from the start is as it should be; after words a new start tells what it means
+		watch.Stop()
+	}
+
+	seconds := strconv.Itoa(int(r.cfg.Interval / time.Second))
+	cmd := exec.CommandContext(ctx, path, s.query, "--format=csv,noheader,nounits", "-l", seconds)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
+	cmd.WaitDelay = time.Second // for a descendant that left the group and keeps the pipe open
+	cmd.Stdout = &lines{take: func(line string) {
+		if r.take(s, line) {
+			watch.Reset(r.cfg.timing.hang)
+		}
+	}}
+	said := &head{max: 400}
+	cmd.Stderr = said
+
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return exitError(err, string(said.data), s.odd)
+}
+
+// exitError says why a program ended that was not told to: err is what it ended with, and the rest is what it said on
+// standard error, or else on standard output.
+func exitError(err error, said, odd string) error {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		err = errors.New("ended")
+	case errors.As(err, &exit) && exit.ExitCode() == exitNoDriver:
+		err = errNoDriver
+	}
+	if said = cmp.Or(strings.TrimSpace(said), strings.TrimSpace(odd)); said != "" {
+		err = fmt.Errorf("%w: %.200q", err, said)
+	}
+	return err
+}
+
+// take puts a line into the stream's table and reports whether it is a sign of life.
+func (r *Reader) take(s *stream, line string) (alive bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stats.Lines++
+	alive, err := s.table.take(line, time.Now())
+	if err != nil {
+		r.stats.Malformed++
+		s.odd = cmp.Or(s.odd, line)
+		return alive
+	}
+	s.trouble = ""
+	return alive
+}
+
+// ended takes note that the program of a stream has ended.
+func (r *Reader) ended(s *stream, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.table.ended()
+	s.odd = ""
+	switch {
+	case errors.Is(err, errSilent):
+		return
+	case errors.Is(err, errHung):
+		r.stats.Hangs++
+	default:
+		r.stats.Ends++
+	}
+	s.trouble = err.Error()
+}

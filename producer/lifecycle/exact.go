@@ -1,0 +1,126 @@
+package lifecycle
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/producer/lifecycle/netlink"
+	"github.com/proctape/proctape/schema"
+)
+
+// maxMessages is how much of each socket a poll reads at most.
+const maxMessages = 1 << 16
+
+// Exact sees every process of the machine: the kernel itself tells of each fork, exec and exit, and on [RungTaskstats]
+// of what each thread used. What the kernel could not tell is counted, and found again by looks at /proc.
+//
+// An exit's Core says that the signal is one that dumps core, written or not. Kernel threads are left out. PPID is the
+// parent that forked the process, also after it has got another.
+type Exact struct {
+	connector *netlink.Connector
+	taskstats *netlink.Taskstats // nil on RungConnector
+	tracker   *tracker
+	events    []netlink.Event  // reused by every read
+	records   []netlink.Record // reused by every read
+}
+
+// openExact opens the sockets of rung, with receive buffers of so many bytes, or as many as is good when 0. The caller
+// closes it.
+func openExact(cfg Config, rung Rung, receiveBuffer int) (*Exact, error) {
+	connector, err := netlink.OpenConnector(receiveBuffer)
+	if err != nil {
+		return nil, err
+	}
+	e := &Exact{connector: connector, tracker: newTracker(cfg.Describe, isAlive, rung == RungTaskstats)}
+	if rung == RungTaskstats {
+		if e.taskstats, err = netlink.OpenTaskstats(receiveBuffer); err != nil {
+			return nil, errors.Join(err, connector.Close())
+		}
+	}
+	return e, nil
+}
+
+// Rung is [RungTaskstats] or [RungConnector].
+func (e *Exact) Rung() Rung {
+	if e.taskstats != nil {
+		return RungTaskstats
+	}
+	return RungConnector
+}
+
+// Poll takes in what waits in the sockets, up to a limit, and looks up in /proc those who are new and live.
+func (e *Exact) Poll() (lossy bool, err error) {
+	b, err := e.read()
+	return e.tracker.poll(b), err
+}
+
+// read reads events first and records second, so that there is a record for each exit: see [tracker].
+func (e *Exact) read() (b batch, err error) {
+	const keep = 1 << 12 // a burst's memory is not kept
+	if cap(e.events) > keep {
+		e.events, e.records = nil, nil
+	}
+	var readErr, recordErr, clockErr error
+	b.events, b.overrun, readErr = e.connector.Read(e.events[:0], maxMessages)
+	if e.taskstats != nil {
+		b.records, b.recordsLost, recordErr = e.taskstats.Read(e.records[:0], maxMessages)
+	}
+	e.events, e.records = b.events, b.records
+	b.clocks, clockErr = readClocks()
+	if clockErr != nil {
+		b.clocks = e.tracker.clocks
+	}
+	return b, errors.Join(readErr, recordErr, clockErr)
+}
+
+// Observe finds in a look at /proc what events were lost of.
+func (e *Exact) Observe(look Look) { e.tracker.observe(look) }
+
+// Take returns what happened, in the order of the kernel's clock, and what was lost.
+func (e *Exact) Take(until int64) ([]Occurrence, []schema.Gap) { return e.tracker.take(until) }
+
+// Close closes the sockets.
+func (e *Exact) Close() error {
+	err := e.connector.Close()
+	if e.taskstats != nil {
+		err = errors.Join(err, e.taskstats.Close())
+	}
+	return err
+}
+
+// readClocks reads the kernel's clocks.
+func readClocks() (clocks, error) {
+	var boot, monotonic unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot); err != nil {
+		return clocks{}, fmt.Errorf("read CLOCK_BOOTTIME: %w", err)
+	}
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &monotonic); err != nil {
+		return clocks{}, fmt.Errorf("read CLOCK_MONOTONIC: %w", err)
+	}
+	return clocks{
+		boot: boot.Nano(), sinceStart: boot.Nano() - monotonic.Nano(), epochStart: time.Now().UnixNano() - boot.Nano(),
+	}, nil
+}
+
+// isAlive reports whether process pid exists and has a thread that has not ended: its pidfd becomes readable when all
+// have, man pidfd_open(2). Where there are no pidfds, before Linux 5.3, a process that nobody has waited for is alive.
+func isAlive(pid int) bool {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err == unix.ESRCH {
+		return false
+	}
+	if err != nil {
+		return unix.Kill(pid, 0) != unix.ESRCH
+	}
+	defer unix.Close(fd)
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(fds, 0)
+		if err != unix.EINTR {
+			return err != nil || n == 0
+		}
+	}
+}

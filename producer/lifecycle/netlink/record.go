@@ -1,0 +1,141 @@
+package netlink
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Versions of struct taskstats that matter, Linux include/uapi/linux/taskstats.h.
+const (
+	versionGroups = 12 // Linux 5.19: ac_tgid and the flag AGROUP
+	versionTorn   = 15 // Linux 6.14 and 6.15: new fields in the middle, which the next version moved to the end
+)
+
+// flagLast is AGROUP, Linux include/uapi/linux/acct.h.
+const flagLast = 0x20
+
+// Record is what taskstats tells of a thread that has ended. Ids are those of the first pid namespace.
+//
+// CPU, ReadBytes and WriteBytes are the thread's own: a process's are the sums over its threads.
+type Record struct {
+	PID, TGID  int    // the thread and its process
+	ParentTGID int    // the parent process at the end
+	UID        uint32 // real user
+	Comm       string // name of the thread: 15 bytes at most
+	Status     uint32 // wait status, man wait(2)
+
+	// Last says that the process had no other thread left: it has ended, and Status is its own. Records of other
+	// threads may still follow.
+	Last bool
+	// Threads says that the process had another thread at some time.
+	Threads bool
+
+	Life                  time.Duration // since the process began
+	CPU                   time.Duration // user and system; sampled by the tick, so often 0 for a life of milliseconds
+	PeakRSS               uint64        // KiB, of the whole process since it last executed a program; 0 of a kernel thread
+	ReadBytes, WriteBytes uint64        // from and to storage
+
+	// Bare says that only PID, TGID, Status, Last and Threads are known: the kernel's layout is not.
+	Bare bool
+}
+
+// parseRecord reads the payload of a TASKSTATS_CMD_NEW message. It fails on a version before 12, which does not say
+// which thread is the last.
+func parseRecord(data []byte) (Record, error) {
+	if len(data) < genericHeader {
+		return Record{}, errShort
+	}
+	var r Record
+	found := false
+	err := eachAttribute(data[genericHeader:], func(kind uint16, value []byte) error {
+		switch kind {
+		case unix.TASKSTATS_TYPE_AGGR_PID:
+			found = true
+			return r.parseThread(value)
+		case unix.TASKSTATS_TYPE_AGGR_TGID: // sent along with the last thread's
+			r.Threads = true
+			return r.parseProcess(value)
+		}
+		return nil
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("taskstats message of %d bytes holds no record", len(data))
+	}
+	return r, err
+}
+
+// parseThread reads the id and the statistics of a thread.
+func (r *Record) parseThread(data []byte) error {
+	return eachAttribute(data, func(kind uint16, value []byte) error {
+		switch kind {
+		case unix.TASKSTATS_TYPE_PID:
+			return parseID(value, &r.PID)
+		case unix.TASKSTATS_TYPE_STATS:
+			return r.parseStats(value)
+		}
+		return nil
+	})
+}
+
+// parseProcess reads the id of a process. Its statistics are sums over the threads, but of delays only.
+func (r *Record) parseProcess(data []byte) error {
+	return eachAttribute(data, func(kind uint16, value []byte) error {
+		if kind != unix.TASKSTATS_TYPE_TGID {
+			return nil
+		}
+		return parseID(value, &r.TGID)
+	})
+}
+
+func parseID(value []byte, id *int) error {
+	if len(value) < 4 {
+		return errShort
+	}
+	*id = int(int32(native.Uint32(value)))
+	return nil
+}
+
+// parseStats reads struct taskstats as far as the kernel filled it and we know it.
+func (r *Record) parseStats(data []byte) error {
+	var ts unix.Taskstats
+	if n := int(unsafe.Offsetof(ts.Ac_exe_dev)); len(data) < n {
+		return fmt.Errorf("taskstats of %d bytes is older than version %d, which has %d", len(data), versionGroups, n)
+	}
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&ts)), unsafe.Sizeof(ts)), data)
+	if ts.Version < versionGroups {
+		return fmt.Errorf("taskstats version %d does not tell the last thread: want version %d, Linux 5.19",
+			ts.Version, versionGroups)
+	}
+	r.Status, r.Last = ts.Ac_exitcode, ts.Ac_flag&flagLast != 0
+	if ts.Version == versionTorn {
+		r.Bare = true
+		if r.TGID == 0 { // unless a process record tells: right for the only thread there ever was
+			r.TGID = r.PID
+		}
+		return nil
+	}
+	r.TGID, r.ParentTGID, r.UID = int(ts.Ac_tgid), int(ts.Ac_ppid), ts.Ac_uid
+	r.Comm = text(ts.Ac_comm[:])
+	r.Life = microseconds(ts.Ac_tgetime)
+	r.CPU = microseconds(ts.Ac_utime) + microseconds(ts.Ac_stime)
+	r.PeakRSS, r.ReadBytes, r.WriteBytes = ts.Hiwater_rss, ts.Read_bytes, ts.Write_bytes
+	return nil
+}
+
+func microseconds(n uint64) time.Duration { return time.Duration(n) * time.Microsecond }
+
+// text is the string in an array of C's char, which is signed on some machines and not on others.
+func text[C int8 | uint8](chars []C) string {
+	b := make([]byte, len(chars))
+	for i, c := range chars {
+		b[i] = byte(c)
+	}
+	if end := bytes.IndexByte(b, 0); end >= 0 {
+		b = b[:end]
+	}
+	return string(b)
+}

@@ -1,0 +1,215 @@
+package lifecycle_test
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/schema"
+)
+
+// A look shows processes between two listings: who lives is watched from then on, who has ended is told of, and
+// nobody is told of twice.
+func TestPidfd_LookShowsWhoWasMissed(t *testing.T) {
+	r := newPidfdRig(t)
+	lives, ends := startShell(t, `read -r code; exit "$code"`), startShell(t, `read -r code; exit "$code"`)
+	l := r.look(slices.Sorted(slices.Values([]int{lives.pid(), ends.pid()}))...)
+	ends.say("1")
+	ends.wait()
+	r.Observe(l)
+	r.told, _ = r.Take(math.MaxInt64)
+	if got, want := signs(r.of(lives.pid())), "+"; got != want {
+		t.Errorf("of who lives: told %s, want %s", got, want)
+	}
+	if got, want := signs(r.of(ends.pid())), "+-"; got != want {
+		t.Errorf("of who has ended: told %s, want %s", got, want)
+	}
+	if e := r.awaitExit(ends.pid()); e.ExitCode.Known || e.Details == "" {
+		t.Errorf("got %+v", e)
+	}
+
+	lives.say("33")
+	lives.wait()
+	if e := r.awaitExit(lives.pid()); e.ExitCode != schema.Some(int64(33)) {
+		t.Errorf("got %+v", e)
+	}
+	// Two listings later nothing has been told again.
+	again := startShell(t, `read -r code`)
+	r.awaitSpawn(again.pid())
+	if got := signs(r.of(lives.pid())) + signs(r.of(ends.pid())); got != "+-+-" {
+		t.Errorf("told %s", got)
+	}
+}
+
+// A look that is older than an end does not bring the process back, and tells what it used.
+func TestPidfd_LookIsOlderThanAnEnd(t *testing.T) {
+	r := newPidfdRig(t)
+	s := startShell(t, `read -r code; exit "$code"`)
+	r.awaitSpawn(s.pid())
+	l := r.look(s.pid())
+	l.Processes[0].CPUMillis, l.Processes[0].ReadKiB = 120, schema.Some(int64(7))
+	s.say("0")
+	s.wait()
+	for range 3 { // between the look and Observe, and nothing is taken
+		if _, err := r.Poll(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Observe(l)
+	e := r.awaitExit(s.pid())
+	if got := signs(r.of(s.pid())); got != "+-" {
+		t.Errorf("told %s", got)
+	}
+	if e.CPUMillis != schema.Some(int64(120)) || e.ReadKiB != schema.Some(int64(7)) || e.WriteKiB.Known {
+		t.Errorf("got %+v", e)
+	}
+}
+
+// An exit has what the last look knew, and says how old that is.
+func TestPidfd_ExitHasTheLastLook(t *testing.T) {
+	r := newPidfdRig(t)
+	s := startShell(t, `read -r code; exit "$code"`)
+	r.awaitSpawn(s.pid())
+	for _, cpu := range []uint64{10, 20} {
+		l := r.look(s.pid())
+		p := &l.Processes[0]
+		p.CPUMillis, p.WriteKiB, p.Command, p.PPID, p.JobID = cpu, schema.Some(int64(cpu)), "make", 1, "not ours to say"
+		l.Boot -= 2e9
+		r.Observe(l)
+	}
+	s.say("0")
+	s.wait()
+	e := r.awaitExit(s.pid())
+	if e.CPUMillis != schema.Some(int64(20)) || e.WriteKiB != schema.Some(int64(20)) || e.ReadKiB.Known ||
+		e.Command != "make" || e.PPID != schema.Some(int64(1)) || e.JobID != "" {
+		t.Errorf("got %+v", e)
+	}
+	if !strings.HasPrefix(e.Details, "CPU and I/O as of 2") {
+		t.Errorf("got details %q", e.Details)
+	}
+}
+
+// A process that was described before it executed its program is described again when its spawn is taken.
+func TestPidfd_CommandAfterAnExec(t *testing.T) {
+	r := newPidfdRig(t)
+	s := startShell(t, `read -r line; exec cat`)
+	r.Observe(r.look(s.pid()))
+	s.say("exec")
+	for s.say("executed"); s.line() != "executed"; {
+	}
+	if e := r.awaitSpawn(s.pid()); e.Command != "cat" {
+		t.Errorf("got command %q, want cat", e.Command)
+	}
+}
+
+// Kernel threads come and go without being told of; what a kernel thread's child runs is told.
+func TestPidfd_KernelThreads(t *testing.T) {
+	if comm, err := os.ReadFile("/proc/2/comm"); err != nil || string(comm) != "kthreadd\n" {
+		t.Skip("no kernel threads are to be seen here")
+	}
+	r := newPidfdRig(t)
+	known, unknown := r.look(2), r.look(2)
+	unknown.Processes[0].StartTicks += 5 // one that has ended
+	r.Observe(known)
+	r.Observe(unknown)
+	r.poll()
+	if got := r.of(2); len(got) != 0 {
+		t.Errorf("told %v", briefs(got))
+	}
+}
+
+// signs are the kinds of occurrences, + and -.
+func signs(occurred []lifecycle.Occurrence) string {
+	var out strings.Builder
+	for _, o := range occurred {
+		out.WriteString(brief(o)[:1])
+	}
+	return out.String()
+}
+
+// foreignPID names the environment variable with the pid of a process of another user.
+const foreignPID = "PIDFD_TEST_FOREIGN"
+
+// rerunForeign runs tests without privileges, TestPidfd_OfAnotherUser with the given process.
+func rerunForeign(t *testing.T, foreign *shell) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to be another user")
+	}
+	const nobody = 65534
+	tests := []string{"TestPidfd_OfAnotherUser", "TestPidfd_Signals", "TestPidfd_DoubleFork", "TestPidfd_LookShowsWhoWasMissed"}
+	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.run", "^("+strings.Join(tests, "|")+")$", "-test.timeout", "2m")
+	cmd.Env = append(os.Environ(), foreignPID+"="+strconv.Itoa(foreign.pid()), "TMPDIR=/tmp", "HOME=/")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	watching, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watching.Close()
+	cmd.ExtraFiles = []*os.File{w}
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	_, _ = io.ReadFull(watching, make([]byte, 1)) // it watches, or it has failed and says so below
+	foreign.cmd.Process.Signal(syscall.SIGUSR1)
+	foreign.wait()
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v:\n%s", err, out.String())
+	}
+	for _, name := range tests {
+		if !strings.Contains(out.String(), "--- PASS: "+name) {
+			t.Errorf("%s has not passed:\n%s", name, out.String())
+		}
+	}
+}
+
+func TestPidfd_OfAnotherUser(t *testing.T) {
+	pid, err := strconv.Atoi(os.Getenv(foreignPID))
+	if err != nil {
+		t.Skip("runs within TestPidfd_Unprivileged")
+	}
+	r := newPidfdRig(t)
+	watching := os.NewFile(3, "watching")
+	if _, err := fmt.Fprint(watching, "w"); err != nil {
+		t.Fatal(err)
+	}
+	watching.Close()
+	e := r.awaitExit(pid)
+	if e.Signal != schema.Some(int64(syscall.SIGUSR1)) || e.UID != schema.Some(int64(0)) || os.Getuid() == 0 {
+		t.Errorf("as uid %d: got %+v", os.Getuid(), e)
+	}
+}
+
+// lockOtherThread runs f on a thread that is not the first of the process.
+func lockOtherThread(f func()) {
+	go func() {
+		runtime.LockOSThread()
+		if syscall.Gettid() == syscall.Getpid() {
+			lockOtherThread(f) // while we hold the first thread
+			select {}
+		}
+		f()
+	}()
+}
+
+// self is the path of this program.
+func self(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

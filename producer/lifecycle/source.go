@@ -1,0 +1,60 @@
+package lifecycle
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// Source tells what happens to the processes of this machine. One goroutine uses it; nothing in it waits for the
+// kernel.
+type Source interface {
+	// Rung is which of the ways of watching this is.
+	Rung() Rung
+	// Poll takes in what the kernel has told since the call before. It reports whether some of it was lost: then a
+	// look at /proc should follow soon, for Observe to find what was missed.
+	Poll() (lossy bool, err error)
+	// Observe takes in a look at /proc. Poll comes between the look and Observe, so that whatever the look shows has
+	// been told before, if it ever will be. The first look only teaches who was there before.
+	Observe(Look)
+	// Take returns what happened, in order, and what was lost: of events up to the boot time until, in nanoseconds,
+	// and of younger ones where nothing more can become known of them. What it returns it forgets.
+	Take(until int64) ([]Occurrence, []schema.Gap)
+	// Close lets go of what the source holds.
+	Close() error
+}
+
+// Rung is a way of watching processes; the first is the best. Its value is the name of the capability.
+type Rung string
+
+// The rungs, the best first.
+const (
+	RungTaskstats Rung = "events-taskstats" // proc connector and exit records: everything, with exit data
+	RungConnector Rung = "events-connector" // proc connector alone: everything; of ends the code only
+	RungPidfd     Rung = "events-pidfd"     // what lives at a glance at /proc, once a second; of ends the code
+	RungDiff      Rung = "events-proc-diff" // what differs between two samples; no codes
+)
+
+// Rungs are all of them, in the order in which they are tried.
+var Rungs = []Rung{RungTaskstats, RungConnector, RungPidfd, RungDiff}
+
+// Settle is how long an event may wait before it is taken, so that what belongs to it can come: an exit record, the
+// command after an exec, the registration of a job.
+const Settle = 200 * time.Millisecond
+
+// Config is what a source needs. Describe may not be nil.
+type Config struct {
+	// Describe reads what can be known of a process that lives; ok is false when it is gone.
+	Describe func(pid int) (d Description, ok bool)
+	Root     string       // where proc is mounted; default /proc
+	Log      *slog.Logger // default slog.Default()
+}
+
+// Description is a process as /proc has it at this moment.
+type Description struct {
+	PPID       int
+	StartTicks uint64 // as in schema.Process
+	UID        schema.Opt[int64]
+	Command    string // scrubbed
+}

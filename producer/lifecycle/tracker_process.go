@@ -1,0 +1,134 @@
+package lifecycle
+
+import (
+	"strings"
+	"time"
+
+	"github.com/proctape/proctape/producer/lifecycle/netlink"
+	"github.com/proctape/proctape/schema"
+)
+
+// A process is what a tracker knows of one. It begins as the fork tells it.
+type process struct {
+	pid    int
+	parent schema.Opt[int64] // who forked it, or had it when it was first seen
+	uid    schema.Opt[int64]
+	kernel bool // a kernel thread, of which nothing is told
+
+	boot  int64  // boot time of its fork, else of its start
+	start uint64 // in ticks
+	dated bool   // boot and start are known
+	exact bool   // start is /proc's own
+
+	command string // of /proc, since it last executed a program; empty when not read
+	image   *image // the program it executes
+	comm    string // the short name in its record
+	source  string // who saw it begin
+
+	threads int // alive; good while epoch is the tracker's
+	epoch   int
+	look    int    // the last look that showed it
+	missing int    // looks since that did not
+	checked int    // epoch in which it was found alive though no look shows it
+	cpu     uint64 // ms, in the last look
+
+	told, fresh, waits bool // its spawn is queued; it is in the tracker's fresh; in its waiting
+
+	leaderGone bool   // the first thread has ended
+	status     uint32 // wait status: of the process if last, else of the thread that ended last
+	last       bool   // a record said that the process has ended
+	over       bool   // it has ended: its exit is queued
+	vanished   bool   // it has ended and nobody knows how
+	settled    bool   // and nothing more is to come
+	endedAt    int64  // boot time of the last thread's end
+	heardAt    int64  // boot time of the poll that told of it
+	owed       int    // threads whose record has not come
+	missed     int    // threads whose record never came
+
+	usage // sums over the records
+}
+
+// usage is what the records of a process add up to.
+type usage struct {
+	recorded         bool // there is a record that says more than the end
+	threaded         bool // it had more than one thread
+	life             time.Duration
+	busy             time.Duration // user and system
+	peak             uint64        // KiB
+	read, writeBytes uint64
+}
+
+// An image is a program and its arguments, as one exec set them. Who forks shares it with the child, so that reading
+// the command line of either is enough.
+type image struct{ command string }
+
+// ticksAt is the boot time at, in nanoseconds, in the unit of a process's start.
+func ticksAt(at int64) uint64 { return uint64(at / int64(time.Second/schema.TicksPerSecond)) }
+
+// is reports whether p is the process that began at ticks. A start that was derived from the fork event, which the
+// kernel sends after it has set the start and may be interrupted before, is a little late, or off by a tick.
+func (p *process) is(ticks uint64) bool {
+	const early, late = 50, 2
+	switch {
+	case p.exact:
+		return ticks == p.start
+	case p.dated:
+		return ticks <= p.start+late && ticks+early >= p.start
+	}
+	return true
+}
+
+// adopt takes over what /proc says of p.
+func (p *process) adopt(start uint64, uid schema.Opt[int64], command string) {
+	p.start, p.exact = start, true
+	if !p.dated {
+		p.boot, p.dated = startOf(start), true
+	}
+	if uid.Known {
+		p.uid = uid
+	}
+	if command != "" {
+		p.command = command
+		if p.image.command == "" {
+			p.image.command = command
+		}
+	}
+}
+
+// fold adds the record of one of p's threads.
+func (p *process) fold(r *netlink.Record) {
+	p.threaded = p.threaded || r.Threads || r.PID != r.TGID
+	if r.Last {
+		p.last, p.status, p.life = true, r.Status, r.Life
+	}
+	if r.Bare {
+		return
+	}
+	p.recorded = true
+	p.busy += r.CPU
+	p.peak = max(p.peak, r.PeakRSS)
+	p.read += r.ReadBytes
+	p.writeBytes += r.WriteBytes
+	if p.comm == "" || r.PID == r.TGID {
+		p.comm = strings.ToValidUTF8(r.Comm, "\uFFFD")
+	}
+	if !p.uid.Known {
+		p.uid = schema.Some(int64(r.UID))
+	}
+	if !p.parent.Known {
+		p.parent = schema.Some(int64(r.ParentTGID))
+	}
+}
+
+// name is the best that is known of p's command, and what is wanting in it.
+func (p *process) name() (command, wanting string) {
+	switch {
+	case p.command != "":
+		return p.command, ""
+	case p.image.command != "":
+		return p.image.command, ""
+	case p.comm != "":
+		return p.comm, "command is only the short name: it ended before /proc could be read"
+	}
+	return "", "command unknown: /proc could not be read in time"
+}

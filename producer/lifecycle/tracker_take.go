@@ -1,0 +1,197 @@
+package lifecycle
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// The sources that the events of an [Exact] name: who told of a start, and who of an end.
+const (
+	SourceConnector = "connector" // the proc connector
+	SourceTaskstats = "taskstats" // an exit record
+	SourceScan      = "scan"      // a look at /proc, after the event itself was lost
+)
+
+// The reasons of an Exact's gaps.
+const (
+	reasonEvents  = "events lost"
+	reasonRecords = "exit records lost"
+	reasonDropped = "events dropped"
+)
+
+// holeDetails say what the count of a gap counts.
+var holeDetails = map[string]string{
+	reasonEvents:  "the kernel's events (fork, exec, exit of a thread) came faster than they were read",
+	reasonRecords: "ends of threads without their exit record: CPU, memory and I/O of the process are not complete",
+	reasonDropped: "spawns and exits that waited to be taken were more than are kept",
+}
+
+// pendingOccurrence is an occurrence that waits to be taken.
+type pendingOccurrence struct {
+	kind    schema.Kind
+	process *process
+}
+
+// pendingHole is a loss that waits to be taken.
+type pendingHole struct {
+	from, to int64 // boot time
+	count    int64 // 0 when not known
+}
+
+// boot is when it happened. That of an exit may still move while more comes of the process.
+func (o pendingOccurrence) boot() int64 {
+	if o.kind == schema.KindExit {
+		return max(o.process.boot, o.process.endedAt)
+	}
+	return o.process.boot
+}
+
+// tellSpawn queues the spawn of p.
+func (t *tracker) tellSpawn(p *process) {
+	p.told = true
+	if !p.kernel {
+		t.queue(schema.KindSpawn, p)
+	}
+}
+
+// queue adds an occurrence to what is pending, unless that is full.
+func (t *tracker) queue(kind schema.Kind, p *process) {
+	if len(t.pending) >= t.limit {
+		t.hole(reasonDropped, t.boot, 1)
+		return
+	}
+	t.pending = append(t.pending, pendingOccurrence{kind, p})
+}
+
+// hole notes that count, or an unknown number if 0, were lost between the boot time since and now.
+func (t *tracker) hole(reason string, since, count int64) {
+	h := t.holes[reason]
+	if h == nil {
+		if since == 0 { // before the first poll
+			since = t.boot
+		}
+		h = &pendingHole{from: since}
+		t.holes[reason] = h
+	}
+	h.to = t.boot
+	h.count += count
+}
+
+// take returns the occurrences up to the boot time until, those that follow of which nothing more can become known, and
+// the losses found up to then. It forgets them.
+func (t *tracker) take(until int64) ([]Occurrence, []schema.Gap) {
+	slices.SortStableFunc(t.pending, func(a, b pendingOccurrence) int { return cmp.Compare(a.boot(), b.boot()) })
+	var out []Occurrence
+	for _, o := range t.pending {
+		if o.boot() > until && !o.process.settled {
+			break
+		}
+		out = append(out, t.occurrence(o))
+	}
+	t.pending = slices.Delete(t.pending, 0, len(out))
+	return out, t.takeHoles(until)
+}
+
+func (t *tracker) takeHoles(until int64) []schema.Gap {
+	var gaps []schema.Gap
+	for _, reason := range []string{reasonEvents, reasonRecords, reasonDropped} {
+		h := t.holes[reason]
+		if h == nil || h.to > until {
+			continue
+		}
+		gap := schema.Gap{
+			Reason: reason, FromWall: t.wall(h.from), ToWall: t.wall(h.to), Details: holeDetails[reason],
+		}
+		if h.count > 0 {
+			gap.Count = schema.Some(h.count)
+		}
+		gaps = append(gaps, gap)
+		delete(t.holes, reason)
+	}
+	return gaps
+}
+
+// wall is the wall time of the boot time boot.
+func (t *tracker) wall(boot int64) int64 { return boot + t.epochStart }
+
+func (t *tracker) occurrence(o pendingOccurrence) Occurrence {
+	p := o.process
+	command, wanting := p.name()
+	e := schema.Event{
+		Wall: t.wall(o.boot()), Boot: o.boot(), PID: p.pid, PPID: p.parent, StartTicks: p.start, UID: p.uid,
+		Command: command, Source: p.source, Details: wanting,
+	}
+	if o.kind == schema.KindExit {
+		t.complete(&e, p)
+	} else if p.source == SourceScan {
+		e.Details = join("its own event was lost; seen in a look at /proc", wanting)
+	}
+	return Occurrence{o.kind, e}
+}
+
+// complete adds to the exit of p what is known of its end.
+func (t *tracker) complete(e *schema.Event, p *process) {
+	switch {
+	case p.life > 0:
+		e.Lifetime = schema.Some(p.life.Milliseconds())
+	case p.dated:
+		e.Lifetime = schema.Some((e.Boot - p.boot) / int64(time.Millisecond))
+	}
+	if p.vanished {
+		e.Source = SourceScan
+		if p.look > 0 {
+			e.CPUMillis = schema.Some(int64(p.cpu))
+		}
+		e.Details = join("its own event was lost; exit code unknown", e.Details)
+		return
+	}
+	e.Source = SourceConnector
+	setStatus(e, unix.WaitStatus(p.status))
+	e.Core = dumpsCore(e.Signal)
+	if p.last {
+		e.Source = SourceTaskstats
+	}
+	if p.recorded {
+		e.Details = join(t.addUsage(e, p), e.Details)
+	}
+}
+
+// addUsage adds what the records of p's threads add up to. It returns what is wanting in it: threads may have ended
+// before p was known, or unseen.
+func (t *tracker) addUsage(e *schema.Event, p *process) (wanting string) {
+	cpu := p.busy.Milliseconds()
+	if p.peak > 0 {
+		e.PeakRSS = schema.Some(int64(p.peak))
+	}
+	whole := p.owed == 0 && p.missed == 0 && (p.last && !p.threaded || p.epoch == t.epoch)
+	if whole {
+		e.CPUMillis = schema.Some(cpu)
+		e.ReadKiB, e.WriteKiB = schema.Some(int64(p.read/1024)), schema.Some(int64(p.writeBytes/1024))
+		return ""
+	}
+	e.CPUMillis = schema.Some(max(cpu, int64(p.cpu)))
+	return "CPU is a lower bound and I/O unknown: threads of it ended unseen"
+}
+
+// dumpsCore reports whether a signal is one that dumps core by default, man signal(7). Only the default action of a
+// signal ends a process, so this is what the kernel means to do, also where a limit of 0, or having no place to put it,
+// keeps the core from being written; the flag in the wait status says only that one was.
+func dumpsCore(signal schema.Opt[int64]) bool {
+	switch unix.Signal(signal.Or(0)) {
+	case unix.SIGQUIT, unix.SIGILL, unix.SIGTRAP, unix.SIGABRT, unix.SIGBUS, unix.SIGFPE, unix.SIGSEGV, unix.SIGXCPU,
+		unix.SIGXFSZ, unix.SIGSYS:
+		return true
+	}
+	return false
+}
+
+// join puts two remarks together, either of which may be empty.
+func join(a, b string) string {
+	return strings.Trim(a+"; "+b, "; ")
+}

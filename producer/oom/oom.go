@@ -1,0 +1,257 @@
+// Package oom tells whether a process that died by SIGKILL was killed by the kernel for want of memory: the kernel's
+// log and its counters of such kills go in, verdicts on deaths come out.
+package oom
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Config says where the kernel tells of its kills. The zero value of each field works.
+type Config struct {
+	Root   string       // where proc is mounted; default /proc
+	Kmsg   string       // the kernel's log; default /dev/kmsg
+	Cgroup string       // where the cgroup hierarchies are mounted; default /sys/fs/cgroup
+	Log    *slog.Logger // default slog.Default()
+}
+
+// Death is the end of a process by signal 9.
+type Death struct {
+	PID    int
+	Boot   int64  // when it was seen, CLOCK_BOOTTIME in nanoseconds
+	Cgroup string // path of the process's cgroup below the cgroup mount; empty when not known
+}
+
+// Watch remembers what the kernel has told of its kills. One goroutine uses it; nothing in it waits.
+//
+// Where the log can be read it decides alone: it names each victim. Elsewhere the counter of the victim's cgroup
+// decides, which counts no victims of anybody else, and at last the counter of the whole machine, which makes a kill
+// only likely. A kill that a counter counted explains one death.
+type Watch struct {
+	log   *slog.Logger
+	root  string
+	kmsg  *kmsg // nil when it cannot be read, for the reason kmsgErr
+	kills []victim
+
+	groups    groups // not used while the log can be read
+	machine   counter
+	kmsgErr   error
+	groupsErr error
+	vmstatErr error
+}
+
+const (
+	// slack is how much older a death may seem than its kill: clocks are read one after the other.
+	slack = int64(time.Second)
+	// dying is how long after its kill a victim may be seen to die: it may be stuck in the kernel.
+	dying = int64(time.Minute)
+	// likely is that time where nothing but time connects the two.
+	likely = 5 * int64(time.Second)
+
+	maxKills = 1024 // victims remembered that have not been seen to die
+)
+
+// victim is a kill that the log told of, between two readings of it. The record's own time is not used: it is of a
+// clock that drifts from CLOCK_BOOTTIME and stands still in suspend.
+type victim struct {
+	pid      int
+	from, to int64 // CLOCK_BOOTTIME of the readings
+	kill     Kill
+}
+
+// Open opens what there is. What happened before is not told. The caller closes the Watch.
+func Open(cfg Config) *Watch {
+	root := cmp.Or(cfg.Root, "/proc")
+	w := &Watch{log: cmp.Or(cfg.Log, slog.Default()), root: root}
+	now := bootTime()
+	w.kmsg, w.kmsgErr = openLog(cmp.Or(cfg.Kmsg, "/dev/kmsg"), root, now)
+	w.groups, w.groupsErr = openGroups(cmp.Or(cfg.Cgroup, "/sys/fs/cgroup"))
+	w.vmstatErr = w.lookAtMachine(now)
+	return w
+}
+
+// openLog opens the kernel's log where the pids in it are those that we know: in the first pid namespace.
+func openLog(path, root string, now int64) (*kmsg, error) {
+	const first = "pid:[4026531836]" // PROC_PID_INIT_INO, Linux include/linux/proc_ns.h
+	namespace, err := os.Readlink(filepath.Join(root, "self/ns/pid"))
+	if err != nil {
+		return nil, fmt.Errorf("find out the pid namespace: %w", err)
+	}
+	if namespace != first {
+		return nil, errors.New("its pids are not those of this pid namespace")
+	}
+	return openKmsg(path, now)
+}
+
+// Close closes the kernel's log.
+func (w *Watch) Close() error {
+	if w.kmsg == nil {
+		return nil
+	}
+	return w.kmsg.close()
+}
+
+// Sources says, in a line each, which of the sources kmsg, cgroup and vmstat can be read, and what is missing.
+func (w *Watch) Sources() []string {
+	return []string{
+		source("kmsg", w.kmsgErr, "the kernel names each process that it kills for want of memory"),
+		source("cgroup", w.groupsErr, "such kills are counted for each cgroup"),
+		source("vmstat", w.vmstatErr, "such kills are counted for the whole machine"),
+	}
+}
+
+func source(name string, err error, what string) string {
+	if err == nil {
+		return name + ": " + what
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Sprintf("no %s: %v; the capability CAP_SYSLOG or root would help", name, err)
+	}
+	return fmt.Sprintf("no %s: %v", name, err)
+}
+
+// Lost is how many times records of the kernel's log were overwritten before they were read. A kill that they told of
+// is not known.
+func (w *Watch) Lost() uint64 {
+	if w.kmsg == nil {
+		return 0
+	}
+	return w.kmsg.lost
+}
+
+// Poll takes in what the kernel has told since the call before. Call it a few times a second: what it finds happened
+// between two calls. After an error of the log the counters are used in its place.
+func (w *Watch) Poll() error {
+	now := bootTime()
+	if w.kmsg != nil {
+		return w.pollKmsg(now)
+	}
+	return w.pollCounters(now)
+}
+
+func (w *Watch) pollKmsg(now int64) error {
+	lost := w.kmsg.lost
+	err := w.kmsg.poll(func(r record) { w.told(r, w.kmsg.at, now) })
+	w.kmsg.at = now
+	if w.kmsg.lost > lost {
+		w.log.Warn("records of the kernel's log were overwritten before they were read; kills for want of memory may be missed")
+	}
+	if err == nil {
+		return nil
+	}
+	w.kmsgErr = errors.Join(err, w.kmsg.close())
+	w.kmsg = nil
+	return err
+}
+
+// pollCounters looks at the counter of the machine and, when that has risen or cannot be read, at those of the
+// cgroups: the kernel counts each kill in both.
+func (w *Watch) pollCounters(now int64) error {
+	before := w.machine.value
+	if w.vmstatErr == nil {
+		if w.vmstatErr = w.lookAtMachine(now); w.vmstatErr != nil {
+			return w.vmstatErr
+		}
+	}
+	if w.vmstatErr != nil || w.machine.value != before {
+		w.groups.lookAtAll(now)
+	}
+	return nil
+}
+
+// lookAtMachine reads the count of kills since boot. Source: oom_kill in /proc/vmstat, since Linux 4.13.
+func (w *Watch) lookAtMachine(now int64) error {
+	path := filepath.Join(w.root, "vmstat")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	n, ok := field(data, "oom_kill")
+	if !ok {
+		return fmt.Errorf("%s has no oom_kill, which takes Linux 4.13", path)
+	}
+	w.machine.look(n, now)
+	return nil
+}
+
+// told takes in what one record of the log says, which was written between from and to. The kernel writes two of each
+// kill; the first, which says why, is left out when it kills often.
+func (w *Watch) told(r record, from, to int64) {
+	if v := w.victim(r.pid, to); v != nil {
+		v.kill.merge(r.kill)
+		return
+	}
+	if len(w.kills) == maxKills {
+		w.kills = append(w.kills[:0], w.kills[1:]...)
+	}
+	w.kills = append(w.kills, victim{r.pid, from, to, r.kill})
+}
+
+// victim is the youngest kill of pid that fits a death at the boot time boot, or nil.
+func (w *Watch) victim(pid int, boot int64) *victim {
+	for i := len(w.kills) - 1; i >= 0; i-- {
+		if v := &w.kills[i]; v.pid == pid && fits(v.from, v.to, boot, dying) {
+			return v
+		}
+	}
+	return nil
+}
+
+// fits reports whether a death at boot can be of a kill between from and to, when a victim takes so long to die.
+func fits(from, to, boot, dying int64) bool { return from-slack <= boot && boot <= to+dying }
+
+// Track begins to watch a cgroup, of which a process may die later: a counter tells something only when it is known
+// what it was before. A bounded number is remembered; those that were named last stay. Name each as often as you like.
+func (w *Watch) Track(cgroup string) {
+	if w.kmsg == nil && cgroup != "" {
+		w.groups.track(cgroup, bootTime())
+	}
+}
+
+// Judge reports whether the kernel killed this process for want of memory, and how that is known. A process that
+// Judge has explained is not explained again.
+func (w *Watch) Judge(d Death) (Kill, bool) {
+	if w.kmsg != nil {
+		return w.judgeByLog(d)
+	}
+	now := bootTime()
+	if w.vmstatErr == nil {
+		w.vmstatErr = w.lookAtMachine(now)
+	}
+	switch w.groups.judge(d, now) {
+	case yes:
+		w.machine.claim(d.Boot, dying) // it counted the same kill
+		return Kill{Cgroup: d.Cgroup, Source: SourceCgroup}, true
+	case no:
+		return Kill{}, false
+	}
+	if w.machine.claim(d.Boot, likely) {
+		return Kill{Likely: true, Source: SourceVmstat}, true
+	}
+	return Kill{}, false
+}
+
+func (w *Watch) judgeByLog(d Death) (Kill, bool) {
+	v := w.victim(d.PID, d.Boot)
+	if v == nil {
+		return Kill{}, false
+	}
+	v.pid = 0 // nobody's any more
+	return v.kill, true
+}
+
+// bootTime is CLOCK_BOOTTIME in nanoseconds.
+func bootTime() int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		panic(fmt.Sprintf("clock_gettime(CLOCK_BOOTTIME): %v", err)) // every kernel since 2.6.39 has it
+	}
+	return ts.Nano()
+}

@@ -1,0 +1,113 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// leaf is a control group of version 2 made for one command, man cgroups(7).
+type leaf struct {
+	dir  string // the directory
+	path string // its path in the hierarchy, as in /proc/PID/cgroup
+	fd   int    // the directory, open
+}
+
+// makeLeaf makes a group below our own. It fails where there is no version 2 hierarchy, where it is mounted read-only or
+// belongs to another user, and where our group has been removed.
+func makeLeaf(name string) (*leaf, error) {
+	dir, own, err := ownGroup()
+	if err != nil {
+		return nil, err
+	}
+	base := leafName(name, os.Getpid())
+	l := &leaf{dir: filepath.Join(dir, base), path: path.Join(own, base)}
+	if err := os.Mkdir(l.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make control group: %w", err)
+	}
+	l.fd, err = unix.Open(l.dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open control group %s: %w", l.dir, err), os.Remove(l.dir))
+	}
+	return l, nil
+}
+
+// leafName is the name of a group's directory. The prefix keeps it apart from the kernel's own files, our pid from the
+// group of another run of the same job.
+func leafName(name string, pid int) string {
+	const longest = 128 // far below NAME_MAX
+	safe := func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("_.-", r):
+			return r
+		}
+		return '_'
+	}
+	name = strings.Map(safe, name)
+	return fmt.Sprintf("proctape-%s-%d", name[:min(len(name), longest)], pid)
+}
+
+// remove removes the group unless processes are in it, and reports whether it is gone. Zombies do not count, but on some
+// kernels a process that has been waited for is in its group for a moment longer: remove tries for as long as patience.
+func (l *leaf) remove(patience time.Duration) (gone bool) {
+	unix.Close(l.fd)
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		err := unix.Rmdir(l.dir)
+		if err != unix.EBUSY || !time.Now().Before(deadline) {
+			return err == nil || err == unix.ENOENT
+		}
+	}
+}
+
+// cpu is what the group's processes used since it was made. The kernel counts it whether or not the cpu controller is on.
+func (l *leaf) cpu() schema.Opt[CPU] {
+	data, err := os.ReadFile(filepath.Join(l.dir, "cpu.stat"))
+	if err != nil {
+		return schema.Opt[CPU]{}
+	}
+	return parseCPU(data)
+}
+
+// peakKiB is the most memory that the group had.
+func (l *leaf) peakKiB() schema.Opt[uint64] {
+	data, err := os.ReadFile(filepath.Join(l.dir, "memory.peak"))
+	if err != nil {
+		return schema.Opt[uint64]{} // the controller is not on, or Linux is older than 5.19
+	}
+	bytes, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
+	if err != nil {
+		return schema.Opt[uint64]{}
+	}
+	return schema.Some(bytes / 1024)
+}
+
+// parseCPU reads a cpu.stat file.
+func parseCPU(data []byte) schema.Opt[CPU] {
+	var user, system schema.Opt[time.Duration]
+	for line := range strings.Lines(string(data)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		usec, err := strconv.ParseInt(value, 10, 64)
+		if err != nil {
+			continue
+		}
+		switch name {
+		case "user_usec":
+			user = schema.Some(time.Duration(usec) * time.Microsecond)
+		case "system_usec":
+			system = schema.Some(time.Duration(usec) * time.Microsecond)
+		}
+	}
+	if !user.Known || !system.Known {
+		return schema.Opt[CPU]{}
+	}
+	return schema.Some(CPU{user.V, system.V})
+}

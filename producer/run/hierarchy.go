@@ -1,0 +1,70 @@
+package run
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ownGroup finds our own control group of version 2: the directory by which it can be reached, and its path in the
+// hierarchy. On hosts where version 1 rules, version 2 is mounted beside it, often as "unified".
+func ownGroup() (dir, group string, err error) {
+	own, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return "", "", err
+	}
+	group, ok := parseGroup(string(own))
+	if !ok {
+		return "", "", errors.New("no version 2 control group in /proc/self/cgroup")
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", "", err
+	}
+	for _, m := range parseMounts(string(mounts)) {
+		if dir, ok := m.find(group); ok {
+			return dir, group, nil
+		}
+	}
+	return "", "", errors.New("no version 2 control group hierarchy is mounted here")
+}
+
+// parseGroup finds the version 2 path in a /proc/PID/cgroup file: "0::/user.slice".
+func parseGroup(file string) (group string, ok bool) {
+	for line := range strings.Lines(file) {
+		if group, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
+			return group, true
+		}
+	}
+	return "", false
+}
+
+// groupMount is a mount of the version 2 hierarchy, or of the part of it below root.
+type groupMount struct{ root, point string }
+
+// find returns the directory of a group, if the mount shows it.
+func (m groupMount) find(group string) (dir string, ok bool) {
+	rest, ok := strings.CutPrefix(group+"/", strings.TrimSuffix(m.root, "/")+"/")
+	if !ok || strings.HasPrefix(rest, "../") {
+		return "", false // ".." leads to a group above the root of our namespace
+	}
+	return filepath.Join(m.point, rest), true
+}
+
+// parseMounts finds the version 2 mounts in a mountinfo file, man proc_pid_mountinfo(5).
+func parseMounts(file string) []groupMount {
+	var mounts []groupMount
+	for line := range strings.Lines(file) {
+		mount, kind, _ := strings.Cut(line, " - ")
+		fields := strings.Fields(mount)
+		const root, point = 3, 4
+		if strings.HasPrefix(kind, "cgroup2 ") && len(fields) > point {
+			mounts = append(mounts, groupMount{unescape.Replace(fields[root]), unescape.Replace(fields[point])})
+		}
+	}
+	return mounts
+}
+
+// unescape undoes what the kernel does to the names in mountinfo.
+var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)

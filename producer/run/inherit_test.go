@@ -1,0 +1,141 @@
+package run
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// heirloom prints what a process inherits from who executes it: its signals, descriptors, folder, umask and environment.
+const heirloom = `grep -E '^(SigBlk|SigIgn|SigCgt|Umask)' /proc/$$/status; for fd in /proc/$$/fd/*; do echo "${fd##*/}"; done; pwd; env | sort`
+
+// TestStart_HandsOnWhatEnvHandsOn compares with env(1): everything that we inherit, the command inherits.
+func TestStart_HandsOnWhatEnvHandsOn(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{ // and a script that comes before
+		"as it is":          ``,
+		"nohup":             `trap '' HUP; `,
+		"in the background": `trap '' INT; `,
+		"no job control":    `trap '' TSTP TTIN TTOU; `,
+		"open descriptors":  `exec 7</dev/null 9>/dev/null; `,
+		"closed input":      `exec 0</dev/null; `,
+		"umask and folder":  `umask 027; cd /usr; `,
+	}
+	for name, before := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := inherited(t, before, nil)
+			if want := inheritedByEnv(t, before, nil); got != want {
+				t.Errorf("the command has\n%s\nenv's has\n%s", got, want)
+			}
+		})
+	}
+}
+
+// TestStart_HandsOnTheSignalMask blocks a signal that is ours to pass on, too.
+func TestStart_HandsOnTheSignalMask(t *testing.T) {
+	t.Parallel()
+	mask := &unix.Sigset_t{}
+	mask.Val[0] = 1<<(unix.SIGUSR1-1) | 1<<(unix.SIGWINCH-1) | 1<<(40-1)
+	got, want := inherited(t, "", mask), inheritedByEnv(t, "", mask)
+	if got != want {
+		t.Errorf("the command has\n%s\nenv's has\n%s", got, want)
+	}
+	if !strings.Contains(got, "SigBlk:\t0000008008000200") {
+		t.Errorf("not blocked:\n%s", got)
+	}
+}
+
+// inherited is what a command inherits that we start, in a process that is executed after the script before.
+func inherited(t *testing.T, before string, mask *unix.Sigset_t) string {
+	t.Helper()
+	e := newEngine(t, Config{Args: sh(heirloom), Env: []string{"PROCTAPE_JOB_ID=j"}})
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Path, e.Args = "/bin/sh", append(sh(before+`exec "$0"`), exe)
+	withMask(t, mask, func() { e.start(t) })
+	out, err := io.ReadAll(e.output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := e.end(t); code != 0 {
+		t.Fatalf("exit %d", code)
+	}
+	return string(out)
+}
+
+func inheritedByEnv(t *testing.T, before string, mask *unix.Sigset_t) string {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", before+`exec env PROCTAPE_JOB_ID=j sh -c "$0"`, heirloom)
+	cmd.Stderr = t.Output()
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	withMask(t, mask, func() {
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// withMask calls f with signals blocked, which a process that f starts inherits.
+func withMask(t *testing.T, mask *unix.Sigset_t, f func()) {
+	t.Helper()
+	if mask == nil {
+		f()
+		return
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var old unix.Sigset_t
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, mask, &old); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
+	f()
+}
+
+// TestStart_ForgetsThatWeIgnoreSIGPIPE is the control of what the engine in these tests does before: without Start a
+// command does ignore SIGPIPE.
+func TestStart_ForgetsThatWeIgnoreSIGPIPE(t *testing.T) {
+	signal.Ignore(unix.SIGPIPE)
+	defer func() {
+		catch := make(chan os.Signal, 1)
+		signal.Notify(catch, unix.SIGPIPE)
+		signal.Stop(catch)
+	}()
+	out, err := exec.Command("grep", "SigIgn", "/proc/self/status").Output()
+	if err != nil || !strings.Contains(string(out), "0000000000001000") {
+		t.Errorf("started in the ordinary way: %q, %v", out, err)
+	}
+	if got := inherited(t, "", nil); !strings.Contains(got, "SigIgn:\t0000000000000000") {
+		t.Errorf("started by us:\n%s", got)
+	}
+}
+
+func TestStart_LeavesStandardInputToTheCommand(t *testing.T) {
+	t.Parallel()
+	data := make([]byte, 4<<20)
+	rand.NewChaCha8([32]byte{}).Read(data)
+	e := newEngine(t, Config{Args: []string{"head", "-c", "0"}}, Config{Args: []string{"sha256sum"}})
+	e.Stdin = bytes.NewReader(data)
+	e.start(t)
+	e.wantLine(t, fmt.Sprintf("%x  -", sha256.Sum256(data)))
+	if code := e.end(t); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}

@@ -1,0 +1,129 @@
+// Package run starts a command the way env(1) does, lets it have the terminal, its signals and its exit code, and
+// returns what it and all its descendants used.
+//
+// It is made for a process that does nothing else. Start makes that process the reaper of all its orphaned
+// descendants, Wait waits for any child whatever, and both take over signals that other code may have asked for: in the
+// meantime nothing else in the process may start a child, os/exec included, or use os/signal. One command at a time.
+package run
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// Config says what to run.
+type Config struct {
+	// Args is the command and its arguments. The command is looked up in PATH as execvp(3) does.
+	Args []string
+	// Env is added to the environment that we have ourselves, and wins where a name is in both.
+	Env []string
+	// Cgroup names the job in the name of the control group to be made for the command; any text will do. No group is made
+	// when it is empty.
+	Cgroup string
+}
+
+// Command is a command that was started. Wait has to be called, once.
+type Command struct {
+	// PID is the command's process id.
+	PID int
+	// StartTicks is when the command started, as in procfs.Process. It is unknown when the process may not be read: a
+	// command that became another user, on a /proc that hides those (hidepid, man proc(5)).
+	StartTicks schema.Opt[uint64]
+	// Started is when it was about to be started.
+	Started time.Time
+	// Cgroup is the path of the control group made for it, as /proc/PID/cgroup has it; empty without one.
+	Cgroup string
+	// NoCgroup says why there is no group though one was asked for.
+	NoCgroup error
+
+	leaf      *leaf
+	signals   *signals
+	strangers map[int]bool       // children that we had before
+	floorKiB  schema.Opt[uint64] // what a child's maximum RSS must exceed to be its own and not ours
+	childless bool               // no child is left
+	result    Result
+}
+
+// Start starts a command. It has our own standard input, output and error, our terminal and process group, and every
+// other descriptor that we inherited. Signals that are for it are kept until Wait passes them on.
+//
+// The command has the signal dispositions that we were started with, as far as Go lets them be known: SIGHUP and SIGINT
+// stay ignored (nohup(1)), as do the stop signals; every other is back at its default, SIGPIPE among them even if we
+// ignore it. It also has our umask and working directory, which are the caller's to keep as they were.
+//
+// ExitCode says what to exit with after an error.
+func Start(cfg Config) (*Command, error) {
+	if len(cfg.Args) == 0 {
+		return nil, errors.New("no command to run")
+	}
+	env := mergeEnv(os.Environ(), cfg.Env)
+	file, err := lookUp(cfg.Args[0], searchPath(env))
+	if err != nil {
+		return nil, &CommandError{cfg.Args[0], err}
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("become the reaper of orphaned descendants: %w", err)
+	}
+	c := &Command{strangers: children()}
+	if c.signals, err = takeSignals(); err != nil {
+		return nil, err
+	}
+	if cfg.Cgroup != "" {
+		c.leaf, c.NoCgroup = makeLeaf(cfg.Cgroup)
+	}
+	c.Started = time.Now()
+	if err := c.spawn(file, cfg.Args, env); err != nil {
+		c.signals.release()
+		return nil, &CommandError{cfg.Args[0], err}
+	}
+	c.describe()
+	return c, nil
+}
+
+// spawn starts the command in its control group, or without one when it cannot be started in it. The kernel does not say
+// whether it refused the group or the command: only another attempt tells.
+func (c *Command) spawn(file string, args, env []string) (err error) {
+	if c.leaf != nil {
+		attr := &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: c.leaf.fd}
+		if c.PID, err = forkExec(file, args, env, attr); err == nil {
+			return nil
+		}
+		c.NoCgroup = fmt.Errorf("start in control group %s: %w", c.leaf.path, err)
+		c.leaf.remove(0)
+		c.leaf = nil
+	}
+	c.PID, err = forkExec(file, args, env, nil)
+	return err
+}
+
+// describe fills in what can be known of the command now that it runs.
+func (c *Command) describe() {
+	if s, err := readStat(c.PID); err == nil {
+		c.StartTicks = schema.Some(s.start)
+	}
+	if c.leaf != nil {
+		c.Cgroup = c.leaf.path
+	}
+	if own, err := readStatus(); err == nil {
+		c.floorKiB = own.peakRSSKiB
+	}
+}
+
+// forkExec starts a program with our standard files. One that has no format the kernel knows is a shell script, as it is
+// for execvp(3).
+func forkExec(file string, args, env []string, sys *syscall.SysProcAttr) (pid int, err error) {
+	attr := &syscall.ProcAttr{Env: env, Files: []uintptr{0, 1, 2}, Sys: sys}
+	pid, err = syscall.ForkExec(file, args, attr)
+	if err == unix.ENOEXEC {
+		const shell = "/bin/sh"
+		pid, err = syscall.ForkExec(shell, append([]string{shell, file}, args[1:]...), attr)
+	}
+	return pid, err
+}

@@ -1,0 +1,100 @@
+package run
+
+import (
+	"fmt"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/producer/procfs"
+)
+
+func TestWait_PassesSignalsOn(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, Config{Args: self(t, "watcher")})
+	e.start(t)
+	e.next(t)
+	e.wantLine(t, "ready")
+	for _, s := range passedOn() {
+		if s == unix.SIGTERM || s == unix.SIGTSTP {
+			continue
+		}
+		if err := e.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+		e.wantLine(t, signalName(s))
+	}
+	e.Process.Signal(unix.SIGTERM)
+	e.wantLine(t, "SIGTERM")
+	if r := e.next(t).Result; r.ExitCode != 0 || r.Undelivered != 0 {
+		t.Errorf("result %+v", r)
+	}
+	e.end(t)
+}
+
+// TestWait_SignalsAreNotLostBeforeTheCommandRuns sends one as soon as the engine is there to be signalled.
+func TestWait_EndsBySignalPassedOn(t *testing.T) {
+	t.Parallel()
+	for _, s := range []unix.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGUSR2, unix.SIGQUIT} {
+		e := newEngine(t, Config{Args: sh("ulimit -c 0; echo ready; exec sleep 1000")})
+		e.start(t)
+		e.wantLine(t, "ready")
+		e.Process.Signal(s)
+		e.next(t)
+		if r := e.next(t).Result; r.Signal != s {
+			t.Errorf("%v: result %+v", s, r)
+		}
+		if code := e.end(t); code != 128+int(s) {
+			t.Errorf("%v: exit %d", s, code)
+		}
+	}
+}
+
+// TestWait_SurvivesAFloodOfSignals: a million other signals must not hide that the command has ended.
+func TestWait_SurvivesAFloodOfSignals(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, Config{Args: sh(`trap '' USR1 40; i=0; while [ $i -lt 3000 ]; do kill -USR1 $PPID; kill -40 $PPID; i=$((i+1)); done; exit 5`)})
+	e.start(t)
+	if code := e.end(t); code != 5 {
+		t.Errorf("exit %d, want 5", code)
+	}
+}
+
+// TestWait_GoesOnWhenOnlyTheCommandIsStopped: without a terminal nobody would continue us.
+func TestWait_GoesOnWhenOnlyTheCommandIsStopped(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, Config{Args: self(t, "watcher")})
+	e.start(t)
+	pid := e.next(t).Command.PID
+	e.wantLine(t, "ready")
+
+	unix.Kill(pid, unix.SIGSTOP)
+	waitState(t, pid, 'T')
+	e.Process.Signal(unix.SIGUSR1) // taken, and passed on to a process that does not run
+	unix.Kill(pid, unix.SIGCONT)
+	for range 2 { // in either order
+		if line := e.line(t); line != "SIGUSR1" && line != "SIGCONT" {
+			t.Errorf("got %q", line)
+		}
+	}
+	e.Process.Signal(unix.SIGTERM)
+	e.wantLine(t, "SIGTERM")
+	e.end(t)
+}
+
+// state is the letter of a process's state, 0 when it is gone.
+func state(t *testing.T, pid int) byte {
+	t.Helper()
+	fs := procfs.New("")
+	defer fs.Close()
+	p, err := fs.Process(pid, procfs.Options{})
+	if err != nil {
+		return 0
+	}
+	return p.State
+}
+
+func waitState(t *testing.T, pid int, want byte) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("process %d in state %c", pid, want), func() bool { return state(t, pid) == want })
+}
