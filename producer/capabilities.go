@@ -5,6 +5,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/proctape/proctape/producer/gpu"
+	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/producer/oom"
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/producer/scrub"
 )
@@ -15,6 +18,7 @@ type Capability struct {
 	Have   bool
 	Detail string // what is seen, or what is missing
 	Grant  string // what to grant to get what is missing; empty when nothing would help
+	Quiet  bool   // that it is missing is nothing to tell
 }
 
 // Probe finds out what this process can see.
@@ -41,9 +45,45 @@ func Probe(fs *procfs.FS, argv scrub.Mode) []Capability {
 	return []Capability{
 		all, io, psi,
 		{Name: "argv-" + string(argv), Have: true, Detail: argvDetail(argv)},
-		{Name: "events-proc-diff", Have: false,
-			Detail: "starts and ends by comparing samples: no exit codes, and nothing of what lives between two samples"},
 	}
+}
+
+// rungDetails is what each way of watching processes sees, and what it lacks.
+var rungDetails = map[lifecycle.Rung]string{
+	lifecycle.RungTaskstats: "every start and end of a process, with exit code, CPU, peak memory and I/O",
+	lifecycle.RungConnector: "every start and end of a process, with exit code; no CPU, memory or I/O of what lives between two samples",
+	lifecycle.RungPidfd:     "starts and ends of processes that live for a second, with exit code; nothing of what lives shorter",
+	lifecycle.RungDiff:      "starts and ends by comparing samples: no exit codes, and nothing of what lives between two samples",
+}
+
+// eventCapabilities say by which way processes are watched, and what would give a better one.
+func eventCapabilities(rung lifecycle.Rung, attempts []lifecycle.Attempt) []Capability {
+	c := Capability{Name: string(rung), Have: rung == lifecycle.RungTaskstats, Detail: rungDetails[rung]}
+	if len(attempts) > 0 && attempts[0].Err != nil { // the best that was tried
+		c.Grant = attempts[0].Grant
+	}
+	return []Capability{c}
+}
+
+// oomCapability says how kills for want of memory are told from others.
+func oomCapability(w *oom.Watch) Capability {
+	sources := w.Sources()
+	c := Capability{Name: "oom", Have: !strings.HasPrefix(sources[0], "no "), Detail: "kills for want of memory, told apart from others by the kernel's log"}
+	if !c.Have {
+		c.Detail = "kills for want of memory by the kernel's counters alone, which do not name the process"
+		c.Grant = "run as root on the host, or with the capability CAP_SYSLOG"
+	}
+	return c
+}
+
+// gpuCapability says which GPUs are read. None at all is nothing that is missing.
+func gpuCapability(r *gpu.Reader) Capability {
+	have, _ := r.Source()
+	return Capability{Name: "gpu", Have: have != "", Detail: "GPUs by " + have, Quiet: have == ""}
+}
+
+func syscallCapability(on bool) Capability {
+	return Capability{Name: "syscalls", Have: on, Detail: "system calls of a process on demand, by strace, which slows it down 60 to 200 times meanwhile", Quiet: !on}
 }
 
 func argvDetail(mode scrub.Mode) string {

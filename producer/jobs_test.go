@@ -92,7 +92,8 @@ func TestAttribution(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var a attribution
 			for i, s := range scans {
-				if got := owners(a.assign(s.procs)); !maps.Equal(got, s.want) {
+				a.assign(s.procs)
+				if got := owners(a.members); !maps.Equal(got, s.want) {
 					t.Errorf("scan %d: got %v, want %v", i, got, s.want)
 				}
 			}
@@ -100,7 +101,7 @@ func TestAttribution(t *testing.T) {
 	}
 }
 
-func owners(m map[int]owned) map[int]string {
+func owners(m map[int]*member) map[int]string {
 	out := map[int]string{}
 	for pid, o := range m {
 		if o.owner.job == "" {
@@ -125,7 +126,8 @@ func TestAttribution_LongChains(t *testing.T) {
 	down = append(down, in(n, 0, 1, "a"))
 	for name, procs := range map[string][]procfs.Process{"rising": up, "falling": down} {
 		var a attribution
-		if got := len(owners(a.assign(procs))); got != n {
+		a.assign(procs)
+		if got := len(owners(a.members)); got != n {
 			t.Errorf("%s: got %d processes with a job, want %d", name, got, n)
 		}
 	}

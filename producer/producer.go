@@ -9,14 +9,19 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"path"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/producer/gpu"
 	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/producer/oom"
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/producer/scrub"
+	"github.com/proctape/proctape/producer/syscalls"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -29,7 +34,15 @@ type Config struct {
 	ScrubWords    []string      // further words that mark a secret
 	Root          string        // where proc is mounted; default /proc
 	MaxQueue      int           // bytes that may wait for the log; default 64 MiB
-	Log           *slog.Logger
+	// Events are the ways of watching processes that may be used, the first that works is; default all.
+	Events    []lifecycle.Rung
+	Rules     []Rule // whose processes are, where nothing says so better
+	NvidiaSMI string // program that reads NVIDIA's GPUs; default nvidia-smi
+	// Syscalls allows the system calls of processes to be traced, which slows them down meanwhile: those that somebody
+	// asks for, and now and then the busiest of the jobs whose name matches one of the patterns of TraceJobs (path.Match).
+	Syscalls  bool
+	TraceJobs []string
+	Log       *slog.Logger
 }
 
 func (c Config) withDefaults() Config {
@@ -40,6 +53,9 @@ func (c Config) withDefaults() Config {
 	c.Interval = cmp.Or(c.Interval, 5*time.Second)
 	c.Argv = cmp.Or(c.Argv, scrub.Scrubbed)
 	c.Log = cmp.Or(c.Log, slog.Default())
+	if len(c.Events) == 0 {
+		c.Events = lifecycle.Rungs
+	}
 	return c
 }
 
@@ -56,12 +72,12 @@ func (c Config) validate() error {
 	if _, err := scrub.ParseMode(string(c.Argv)); err != nil {
 		return fmt.Errorf("argv: %w", err)
 	}
+	for _, pattern := range c.TraceJobs {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return fmt.Errorf("trace jobs %q: %w", pattern, err)
+		}
+	}
 	return nil
-}
-
-// Watcher sees processes start and end. Observe is called after each sample with all processes of the host.
-type Watcher interface {
-	Observe(lifecycle.Look) []lifecycle.Occurrence
 }
 
 // Producer samples one host and publishes what it sees.
@@ -69,7 +85,12 @@ type Producer struct {
 	cfg          Config
 	fs           *procfs.FS
 	sampler      sampler
-	watcher      Watcher
+	nc           *nats.Conn
+	bootID       string
+	watcher      watcher
+	heard        chan *nats.Msg // from conductors
+	gpus         *gpu.Reader
+	profiler     *syscalls.Profiler
 	publisher    *Publisher
 	capabilities []Capability
 }
@@ -97,14 +118,29 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	if err := fs.Close(); err != nil {
 		return nil, fmt.Errorf("forget the probe: %w", err)
 	}
-	return &Producer{
-		cfg: cfg, fs: fs, publisher: pub, capabilities: caps, watcher: lifecycle.NewDiff(),
+	p := &Producer{
+		cfg: cfg, fs: fs, publisher: pub, nc: nc, bootID: boot, gpus: gpu.Open(gpu.Config{NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log}),
 		sampler: sampler{
 			fs:       fs,
 			opt:      procfs.Options{KernelThreads: cfg.KernelThreads, EnvKeys: []string{EnvJob, EnvSheet}},
-			scrubber: scrub.New(cfg.Argv, cfg.ScrubWords...), interval: cfg.Interval, caps: capabilityNames(caps),
+			scrubber: scrub.New(cfg.Argv, cfg.ScrubWords...), interval: cfg.Interval,
+			jobs: attribution{rules: cfg.Rules, keep: int64(2*time.Second/cfg.Interval) + 1},
 		},
-	}, nil
+	}
+	p.sampler.gpus, p.sampler.gpuMemory = p.gpus.Read, p.gpus.Processes
+	p.watcher = watcher{jobs: &p.sampler.jobs, sampled: p.sampler.sampled,
+		oom: oom.Open(oom.Config{Root: cfg.Root, Log: cfg.Log})}
+	var attempts []lifecycle.Attempt
+	p.watcher.source, attempts, err = lifecycle.Open(lifecycle.Config{Describe: p.describe, Root: cfg.Root, Log: cfg.Log}, cfg.Events)
+	if err != nil {
+		return nil, errors.Join(err, p.watcher.oom.Close())
+	}
+	p.profiler = syscalls.NewProfiler(syscalls.Config{Enabled: cfg.Syscalls, Log: cfg.Log})
+	p.sampler.syscalls = p.profiler.Take
+	p.capabilities = append(caps, eventCapabilities(p.watcher.source.Rung(), attempts)...)
+	p.capabilities = append(p.capabilities, oomCapability(p.watcher.oom), gpuCapability(p.gpus), syscallCapability(cfg.Syscalls))
+	p.sampler.caps = capabilityNames(p.capabilities)
+	return p, nil
 }
 
 // Host is the name under which the producer publishes.
@@ -122,45 +158,93 @@ func (p *Producer) Stats() PublisherStats { return p.publisher.Stats() }
 // Run samples until ctx ends, then publishes what waits and returns. A sample that fails is logged and is a
 // missed tick; a process that vanishes while it is read is not even that.
 func (p *Producer) Run(ctx context.Context) error {
-	defer p.fs.Close()
 	published := make(chan error, 1)
 	publishing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	go func() { published <- p.publisher.Run(publishing) }()
 
-	p.sampleUntil(ctx)
+	err := p.observe(ctx)
 	stop() // only now: the last sample is published too
-	return <-published
+	return errors.Join(err, <-published)
 }
 
+// observe runs all that looks at the machine until ctx ends.
+func (p *Producer) observe(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var helpers sync.WaitGroup
+	help := func(what string, run func(context.Context) error) {
+		helpers.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				p.cfg.Log.Warn(what+" stopped", "err", err)
+			}
+		})
+	}
+	help("reading GPUs", p.gpus.Run)
+	help("tracing system calls", p.profiler.Run)
+	deaf, err := p.listen()
+	if err == nil {
+		err = p.recall(ctx)
+	}
+	if err != nil {
+		p.cfg.Log.Debug("jobs declared before this sampler started are known by their environment alone", "err", err)
+	}
+	p.sampleUntil(ctx)
+	cancel()
+	helpers.Wait()
+	if deaf != nil {
+		deaf()
+	}
+	return errors.Join(p.watcher.source.Close(), p.watcher.oom.Close(), p.fs.Close())
+}
+
+// sampleUntil takes a sample at once and then at every interval until ctx ends, and in between takes in what the kernel
+// tells. A machine too slow for the interval misses ticks; they do not pile up.
 func (p *Producer) sampleUntil(ctx context.Context) {
 	p.sampler.started = time.Now()
-	ticker := time.NewTicker(p.cfg.Interval)
-	defer ticker.Stop()
+	sample, poll, publish := time.NewTicker(p.cfg.Interval), time.NewTicker(pollInterval), time.NewTicker(publishInterval)
+	defer sample.Stop()
+	defer poll.Stop()
+	defer publish.Stop()
+	p.failed("a sample", p.tick())
 	for {
-		if err := p.tick(); err != nil {
-			p.cfg.Log.Error("a sample failed", "err", err)
-		}
 		select {
 		case <-ctx.Done():
+			p.failed("the last events", p.flushEvents())
 			return
-		case <-ticker.C:
+		case <-poll.C:
+			p.failed("watching processes", p.poll())
+		case <-publish.C:
+			_, boot := now()
+			p.failed("publishing events", p.publishEvents(boot-int64(lifecycle.Settle)))
+		case <-sample.C:
+			p.failed("a sample", p.tick())
 		}
 	}
 }
 
-// tick takes one sample and offers it, and the events it shows, to the publisher.
+// failed says what failed, if it did.
+func (p *Producer) failed(what string, err error) {
+	if err != nil {
+		p.cfg.Log.Error(what+" failed", "err", err)
+	}
+}
+
+// tick takes one sample, and offers it and the events that are due to the publisher.
 func (p *Producer) tick() error {
+	p.hearJobs()
 	l, err := p.sampler.sample(tickNumber(time.Since(p.sampler.started), p.cfg.Interval))
 	if err != nil {
 		return err
 	}
-	occurred := p.watcher.Observe(lifecycle.Look{Wall: l.wall, Boot: l.boot, Processes: l.snapshot.Processes})
-	return errors.Join(
+	polled := p.poll() // before Observe: what the look shows has been told by now
+	p.watcher.source.Observe(lifecycle.Look{Wall: l.wall, Boot: l.boot, Processes: l.snapshot.Processes})
+	p.watcher.trackGroups()
+	p.traceByRule(l.snapshot.Processes)
+	return errors.Join(polled,
 		p.publisher.Offer(&schema.Message{
 			Envelope: schema.Envelope{Kind: schema.KindSnapshot, Wall: l.wall, Boot: l.boot}, Snapshot: l.snapshot,
 		}),
-		p.offerEvents(l.wall, l.boot, occurred),
+		p.publishEvents(l.boot-int64(lifecycle.Settle)),
 	)
 }
 

@@ -176,7 +176,7 @@ func TestProducer_Run(t *testing.T) {
 	c.end(t)
 	exit := event(await(t, msgs, schema.KindExit, func(m *schema.Message) bool { return event(m).PID != 0 }))
 	for name, e := range map[string]schema.Event{"spawn": spawn, "exit": exit} {
-		if e.StartTicks != spawn.StartTicks || e.PPID != schema.Some(int64(os.Getpid())) || e.Source != lifecycle.SourceDiff {
+		if e.StartTicks != spawn.StartTicks || e.PPID != schema.Some(int64(os.Getpid())) {
 			t.Errorf("%s: got %+v", name, e)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/producer/scrub"
 	"github.com/proctape/proctape/schema"
@@ -18,16 +19,21 @@ const nsPerTick = int64(time.Second / schema.TicksPerSecond)
 
 // sampler turns readings of /proc into snapshots. It remembers, for each process, what a rate needs.
 type sampler struct {
-	fs       *procfs.FS
-	opt      procfs.Options
-	scrubber *scrub.Scrubber
-	jobs     attribution
-	started  time.Time
-	interval time.Duration
-	caps     []string
+	fs        *procfs.FS
+	opt       procfs.Options
+	scrubber  *scrub.Scrubber
+	jobs      attribution
+	started   time.Time
+	firstLook int64 // boot time of the first sample, ns
+	interval  time.Duration
+	caps      []string
+	gpus      func(now time.Time) []schema.GPU                          // nil: none
+	gpuMemory func() map[int]int64                                      // KiB by pid
+	syscalls  func(pid int, startTicks uint64) ([]schema.Syscall, bool) // nil: none
 
-	scan []procfs.Process
-	past map[int]past
+	scan   []procfs.Process
+	past   map[int]past
+	before map[int]past // as past was before the last sample
 }
 
 // past is what the sample before knew of a process.
@@ -61,6 +67,9 @@ func (s *sampler) sample(tick uint64) (look, error) {
 		scan.Processes, scan.Partial, scan.Hidden = scan.Processes[:schema.MaxProcesses], true, scan.Hidden+over
 	}
 	wall, boot := now()
+	if s.firstLook == 0 {
+		s.firstLook = boot
+	}
 
 	snap := &schema.Snapshot{
 		Interval: int64(s.interval), Tick: tick,
@@ -68,7 +77,10 @@ func (s *sampler) sample(tick uint64) (look, error) {
 		MemoryTotal: host.Memory.TotalKiB, MemoryAvail: host.Memory.AvailableKiB,
 		Load:     [3]int64{x100(host.Load1), x100(host.Load5), x100(host.Load15)},
 		Pressure: pressure(host.Pressure), Partial: scan.Partial || scan.Failed > 0, Hidden: scan.Hidden + scan.Failed, Capabilities: s.caps,
-		Processes: s.processes(scan.Processes),
+		Processes: s.processes(scan.Processes), JobProgress: s.jobs.progress(),
+	}
+	if s.gpus != nil {
+		snap.GPUs = s.gpus(time.Now())
 	}
 	snap.PressureLevel = pressureLevel(host.Memory, snap.Pressure)
 	snap.RunningJobs, snap.ActiveSheets = countJobs(snap.Processes)
@@ -82,7 +94,11 @@ func (s *sampler) sample(tick uint64) (look, error) {
 
 // processes converts a scan, and replaces what is remembered of the one before.
 func (s *sampler) processes(scan []procfs.Process) []schema.Process {
-	owners := s.jobs.assign(scan)
+	s.jobs.assign(scan)
+	var gpuMemory map[int]int64
+	if s.gpuMemory != nil {
+		gpuMemory = s.gpuMemory()
+	}
 	out := make([]schema.Process, 0, len(scan))
 	remembered := make(map[int]past, len(scan))
 	for i := range scan {
@@ -92,19 +108,57 @@ func (s *sampler) processes(scan []procfs.Process) []schema.Process {
 			before, known = past{}, false
 		}
 		command := s.command(p, before)
+		whose := s.jobs.owner(p.PID, p.StartTicks)
 		remembered[p.PID] = past{p.StartTicks, p.CPUTicks, p.ReadAt, p.Args, p.Comm, command}
 		out = append(out, schema.Process{
 			PID: p.PID, PPID: p.PPID, StartTicks: p.StartTicks, State: string(rune(p.State)),
 			CPUPermille: cpuPermille(p, before, known), CPUMillis: p.CPUTicks * 1000 / schema.TicksPerSecond,
 			RSS: known64(p.MemoryKnown, p.RSSKiB), VMS: known64(p.MemoryKnown, p.VMSKiB),
 			Threads: p.Threads, OpenFDs: known64(p.FDsKnown, uint64(p.OpenFDs)), UID: known64(p.UIDKnown, uint64(p.UID)),
-			Command: command, JobID: owners[p.PID].owner.job, Sheet: owners[p.PID].owner.sheet,
+			Command: command, JobID: whose.job, Sheet: whose.sheet,
 			ReadKiB: known64(p.IOKnown, p.ReadBytes/1024), WriteKiB: known64(p.IOKnown, p.WriteBytes/1024),
 			Cgroup: validText(p.Cgroup, schema.MaxCommand),
 		})
+		if kib, ok := gpuMemory[p.PID]; ok {
+			out[len(out)-1].GPUMemory = schema.Some(kib)
+		}
+		if s.syscalls != nil {
+			out[len(out)-1].Syscalls, _ = s.syscalls(p.PID, p.StartTicks)
+		}
 	}
-	s.past = remembered
+	s.before, s.past = s.past, remembered
 	return out
+}
+
+// sampled is how much CPU, in milliseconds, the snapshots have of a process: nothing of one that started after the
+// first of them and was never in any.
+func (s *sampler) sampled(pid int, start uint64) schema.Opt[int64] {
+	for _, seen := range []map[int]past{s.past, s.before} {
+		if p, ok := seen[pid]; ok && sameStart(p.start, start) {
+			return schema.Some(int64(p.ticks) * 1000 / schema.TicksPerSecond)
+		}
+	}
+	if s.firstLook > 0 && int64(start)*nsPerTick > s.firstLook {
+		return schema.Some(int64(0))
+	}
+	return schema.Opt[int64]{}
+}
+
+// glance is a look at who lives, between two samples.
+func (s *sampler) glance() (lifecycle.Look, error) {
+	scan, err := s.fs.Processes(nil, s.opt)
+	if err != nil {
+		return lifecycle.Look{}, fmt.Errorf("read the processes: %w", err)
+	}
+	l := lifecycle.Look{}
+	l.Wall, l.Boot = now()
+	for i := range scan.Processes {
+		p := &scan.Processes[i]
+		l.Processes = append(l.Processes, schema.Process{PID: p.PID, PPID: p.PPID, StartTicks: p.StartTicks, State: string(rune(p.State)),
+			CPUMillis: p.CPUTicks * 1000 / schema.TicksPerSecond, UID: known64(p.UIDKnown, uint64(p.UID)),
+			Command: s.scrubber.Command(p.Comm, p.Args)})
+	}
+	return l, nil
 }
 
 // command renders the command line, unless it is the one that was rendered before: scans share the slices of

@@ -69,7 +69,7 @@ func TestSampler_ForgetsWhatIsGone(t *testing.T) {
 	if got, want := slices.Sorted(maps.Keys(s.past)), []int{8}; !slices.Equal(got, want) {
 		t.Errorf("remembers %v, want %v", got, want)
 	}
-	if got, want := slices.Sorted(maps.Keys(s.jobs.owners)), []int{8}; !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(s.jobs.members)), []int{8}; !slices.Equal(got, want) {
 		t.Errorf("remembers the owners of %v, want %v", got, want)
 	}
 }

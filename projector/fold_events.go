@@ -41,11 +41,11 @@ func (f *fold) applyEvents(pos *position, d *delivery) error {
 func (f *fold) insertEvent(id, hostID int64, m *schema.Message, e *schema.Event, number uint64) error {
 	_, err := f.db.exec(`INSERT OR ROLLBACK INTO process_events(id, timestamp, pid, event_type, exit_code, signal_num,
 		job_id, sheet_num, details, host_id, boot_id, boot_ns, start_ticks, ppid, uid, command, core, cpu_ms, peak_rss_kib,
-		read_kib, write_kib, lifetime_ms, source, instance, seq)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		read_kib, write_kib, lifetime_ms, sampled_cpu_ms, source, instance, seq)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		id, schema.Timestamp(e.Wall), e.PID, m.Kind.EventType(), nullable(e.ExitCode), nullable(e.Signal), nullText(e.JobID),
 		nullable(e.Sheet), e.Details, hostID, m.BootID, e.Boot, int64(e.StartTicks), nullable(e.PPID), nullable(e.UID), e.Command,
-		e.Core, nullable(e.CPUMillis), nullable(e.PeakRSS), nullable(e.ReadKiB), nullable(e.WriteKiB), nullable(e.Lifetime),
+		e.Core, nullable(e.CPUMillis), nullable(e.PeakRSS), nullable(e.ReadKiB), nullable(e.WriteKiB), nullable(e.Lifetime), nullable(e.SampledCPU),
 		e.Source, m.Instance.String(), int64(number))
 	return err
 }
@@ -53,7 +53,10 @@ func (f *fold) insertEvent(id, hostID int64, m *schema.Message, e *schema.Event,
 // eventCounts is what a message's events add to a job's row.
 type eventCounts struct {
 	spawns, exits, signals, ooms int64
+	cpu                          int64 // milliseconds that no snapshot has
+	peak                         schema.Opt[int64]
 	first, last                  float64
+	sheets                       map[int64]*sheetDelta
 }
 
 func (c *eventCounts) add(kind schema.Kind, e *schema.Event) {
@@ -67,6 +70,7 @@ func (c *eventCounts) add(kind schema.Kind, e *schema.Event) {
 		c.spawns++
 	case schema.KindExit:
 		c.exits++
+		c.addExit(e)
 	case schema.KindSignal, schema.KindKill:
 		c.signals++
 	case schema.KindOOM:
@@ -74,15 +78,54 @@ func (c *eventCounts) add(kind schema.Kind, e *schema.Event) {
 	}
 }
 
+// addExit adds what an exit tells and no snapshot has.
+func (c *eventCounts) addExit(e *schema.Event) {
+	var cpu int64
+	if e.CPUMillis.Known && e.SampledCPU.Known {
+		cpu = max(0, e.CPUMillis.V-e.SampledCPU.V)
+	}
+	c.cpu += cpu
+	raise(&c.peak, e.PeakRSS)
+	if !e.Sheet.Known || cpu == 0 && !e.PeakRSS.Known {
+		return
+	}
+	if c.sheets == nil {
+		c.sheets = map[int64]*sheetDelta{}
+	}
+	s := c.sheets[e.Sheet.V]
+	if s == nil {
+		s = new(sheetDelta)
+		c.sheets[e.Sheet.V] = s
+	}
+	s.cpuMillis += cpu
+	raise(&s.peakRSS, e.PeakRSS)
+}
+
 func (f *fold) countJobEvents(counts map[string]*eventCounts) error {
 	for job, c := range counts {
-		if _, err := f.db.exec(`INSERT INTO jobs(job_id, spawns, exits, signals, ooms, first_event, last_event)
-			VALUES (?,?,?,?,?,?,?) ON CONFLICT(job_id) DO UPDATE SET spawns=spawns+excluded.spawns, exits=exits+excluded.exits,
-			signals=signals+excluded.signals, ooms=ooms+excluded.ooms,
-			first_event=min(coalesce(first_event, excluded.first_event), excluded.first_event),
-			last_event=max(coalesce(last_event, excluded.last_event), excluded.last_event)`,
-			job, c.spawns, c.exits, c.signals, c.ooms, c.first, c.last); err != nil {
+		if err := f.countEventsOf(job, c); err != nil {
 			return fmt.Errorf("store job %q: %w", job, err)
+		}
+	}
+	return nil
+}
+
+func (f *fold) countEventsOf(job string, c *eventCounts) error {
+	if _, err := f.db.exec(`INSERT INTO jobs(job_id, spawns, exits, signals, ooms, exit_cpu_ms, exit_peak_rss_kib, first_event, last_event)
+		VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT(job_id) DO UPDATE SET spawns=spawns+excluded.spawns, exits=exits+excluded.exits,
+		signals=signals+excluded.signals, ooms=ooms+excluded.ooms, exit_cpu_ms=exit_cpu_ms+excluded.exit_cpu_ms,
+		exit_peak_rss_kib=nullif(max(coalesce(exit_peak_rss_kib,-1), coalesce(excluded.exit_peak_rss_kib,-1)), -1),
+		first_event=min(coalesce(first_event, excluded.first_event), excluded.first_event),
+		last_event=max(coalesce(last_event, excluded.last_event), excluded.last_event)`,
+		job, c.spawns, c.exits, c.signals, c.ooms, c.cpu, nullable(c.peak), c.first, c.last); err != nil {
+		return err
+	}
+	for sheet, s := range c.sheets {
+		if _, err := f.db.exec(`INSERT INTO job_sheets(job_id, sheet_num, exit_cpu_ms, exit_peak_rss_kib) VALUES (?,?,?,?)
+			ON CONFLICT(job_id, sheet_num) DO UPDATE SET exit_cpu_ms=exit_cpu_ms+excluded.exit_cpu_ms,
+			exit_peak_rss_kib=nullif(max(coalesce(exit_peak_rss_kib,-1), coalesce(excluded.exit_peak_rss_kib,-1)), -1)`,
+			job, sheet, s.cpuMillis, nullable(s.peakRSS)); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -89,7 +89,7 @@ func (f *fold) addSamples(id int64, procs []schema.Process) {
 	for i := range procs {
 		p := &procs[i]
 		s := sample{snapshotID: id, processID: f.observed.rows[i].id, state: p.State, cpu: p.CPUPermille, rss: p.RSS, vms: p.VMS,
-			fds: p.OpenFDs, threads: int64(p.Threads), cpuMillis: int64(p.CPUMillis)}
+			fds: p.OpenFDs, gpuMemory: p.GPUMemory, threads: int64(p.Threads), cpuMillis: int64(p.CPUMillis)}
 		if len(p.Syscalls) > 0 {
 			s.calls = string(ndjson.AppendSyscallCounts(nil, p.Syscalls))
 			s.times = string(ndjson.AppendSyscallTimes(nil, p.Syscalls))

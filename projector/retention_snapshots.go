@@ -58,9 +58,8 @@ func (r *retention) expireOlder(ctx context.Context, age time.Duration) error {
 // oldMinutes passes on every minute of a host of which all snapshots are older than age.
 func (r *retention) oldMinutes(ctx context.Context, age time.Duration, visit func(hostMinute) error) error {
 	const aheadOfTime = int64(time.Hour) // rows from when the wall clock was far ahead: their age is not their wall time
-	for _, span := range [][2]int64{{math.MinInt64, r.ages.now - int64(age)}, {r.ages.now + aheadOfTime, math.MaxInt64}} {
-		from := schema.Timestamp(span[0])
-		for {
+	for _, span := range [][2]int64{{0, r.ages.now - int64(age)}, {r.ages.now + aheadOfTime, math.MaxInt64}} {
+		for from := span[0]; ; {
 			first, ok, err := r.firstSnapshot(ctx, from)
 			if err != nil {
 				return err
@@ -80,19 +79,20 @@ func (r *retention) oldMinutes(ctx context.Context, age time.Duration, visit fun
 					}
 				}
 			}
-			from = schema.Timestamp(minute + int64(time.Minute))
+			from = minute + int64(time.Minute)
 		}
 	}
 	return nil
 }
 
-// firstSnapshot is the wall time of the oldest snapshot at or after a timestamp.
-func (r *retention) firstSnapshot(ctx context.Context, from float64) (wall int64, ok bool, err error) {
-	err = each(ctx, r.db, `SELECT wall_ns FROM snapshots WHERE timestamp >= ? ORDER BY timestamp LIMIT 1`,
+// firstSnapshot is the wall time of the oldest snapshot at or after another. Its timestamp, which has an index, may be
+// that of a later one, for timestamps round.
+func (r *retention) firstSnapshot(ctx context.Context, from int64) (wall int64, ok bool, err error) {
+	err = each(ctx, r.db, `SELECT wall_ns FROM snapshots WHERE timestamp >= ? AND wall_ns >= ? ORDER BY timestamp, wall_ns LIMIT 1`,
 		func(rows *sql.Rows) error {
 			ok = true
 			return rows.Scan(&wall)
-		}, from)
+		}, schema.Timestamp(from), from)
 	return wall, ok, err
 }
 

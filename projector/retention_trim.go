@@ -51,7 +51,11 @@ func (r *retention) trimStream(ctx context.Context, name string) error {
 	if keep, err = r.heldBack(ctx, stream, keep); err != nil {
 		return err
 	}
-	for first := stream.CachedInfo().State.FirstSeq; first < keep; {
+	state := stream.CachedInfo().State
+	if state.Msgs == 0 {
+		return nil
+	}
+	for first := state.FirstSeq; first < keep; {
 		to := min(first+trimStep, keep)
 		if !r.dry {
 			if err := stream.Purge(ctx, jetstream.WithPurgeSequence(to)); err != nil {

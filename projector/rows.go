@@ -13,6 +13,7 @@ type sample struct {
 	snapshotID, processID int64
 	state                 string // "S" is stored as NULL
 	cpu, rss, vms, fds    schema.Opt[int64]
+	gpuMemory             schema.Opt[int64]
 	threads, cpuMillis    int64
 	calls, times          string // JSON objects; empty is stored as NULL
 }
@@ -29,7 +30,7 @@ const samplesModule = "proctape_samples"
 
 func (t *samplesTable) Create(c vtab.Context, _ []string) (vtab.Table, error) {
 	return t, c.Declare(`CREATE TABLE samples(snapshot_id, process_id, state, cpu_permille, rss_kib, vms_kib,
-		threads, open_fds, cpu_ms, syscall_counts, syscall_time_pct)`)
+		threads, open_fds, cpu_ms, syscall_counts, syscall_time_pct, gpu_memory_kib)`)
 }
 
 func (t *samplesTable) Connect(c vtab.Context, args []string) (vtab.Table, error) {
@@ -80,8 +81,10 @@ func (t *samplesTable) Column(col int) (vtab.Value, error) {
 		return s.cpuMillis, nil
 	case 9:
 		return nullText(s.calls), nil
+	case 10:
+		return nullText(s.times), nil
 	}
-	return nullText(s.times), nil
+	return nullable(s.gpuMemory), nil
 }
 
 // nullable is the value as SQL has it: NULL for unknown.

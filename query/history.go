@@ -13,6 +13,8 @@ type Moment struct {
 	Timestamp float64 `json:"timestamp"` // of the snapshot, Unix seconds
 	Host      string  `json:"host"`
 	BootID    string  `json:"boot_id"`
+	// Resolution is 60 for a minute that has left full resolution, and 0 for one look.
+	Resolution float64 `json:"resolution_seconds,omitzero"`
 	Process
 	snapshotID int64
 }
@@ -30,16 +32,13 @@ func (d *DB) History(ctx context.Context, pid int64, r Range) ([]Moment, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read the history of process %d: %w", pid, err)
 	}
-	slices.SortFunc(moments, func(a, b Moment) int {
-		return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.snapshotID, b.snapshotID))
-	})
-	if r.Limit > 0 && len(moments) > r.Limit {
-		if r.Newest {
-			return moments[len(moments)-r.Limit:], nil
-		}
-		return moments[:r.Limit], nil
+	minutes, err := d.rollupHistory(ctx, pid, r)
+	if err != nil {
+		return nil, fmt.Errorf("read the history of process %d: %w", pid, err)
 	}
-	return moments, nil
+	return merged(moments, minutes, r, func(a, b Moment) int {
+		return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.snapshotID, b.snapshotID))
+	}), nil
 }
 
 // span is a row of processes: a process as it was described from one snapshot to another.

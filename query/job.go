@@ -29,8 +29,8 @@ type Job struct {
 }
 
 const jobColumns = `job_id, status, nullif(min(coalesce(first_seen, 9e99), coalesce(first_event, 9e99)), 9e99),
-	nullif(max(coalesce(last_seen, 0), coalesce(last_event, 0)), 0), peak_rss_kib/1024.0, max_cpu_permille/10.0,
-	cpu_ms/1000.0, unique_pids, spawns, exits, signals, ooms, exit_code, command`
+	nullif(max(coalesce(last_seen, 0), coalesce(last_event, 0)), 0), nullif(max(coalesce(peak_rss_kib,-1), coalesce(exit_peak_rss_kib,-1)), -1)/1024.0, max_cpu_permille/10.0,
+	(cpu_ms+exit_cpu_ms)/1000.0, unique_pids, spawns, exits, signals, ooms, exit_code, command`
 
 func scanJob(r *sql.Rows, j *Job) error {
 	return r.Scan(&j.JobID, &j.Status, &j.FirstSeen, &j.LastSeen, &j.PeakRSS, &j.MaxCPU, &j.CPUSeconds, &j.PIDs, &j.Spawns,
@@ -58,21 +58,24 @@ func (d *DB) Jobs(ctx context.Context, r Range) ([]Job, error) {
 
 // Profile is what a job used.
 type Profile struct {
-	JobID        string             `json:"job_id"`
-	PeakRSS      float64            `json:"peak_rss_mb"`         // of the largest process, over all samples
-	CPUSeconds   float64            `json:"total_cpu_seconds"`   // of all its processes
-	Spawns       int64              `json:"process_spawn_count"` // spawn events
-	PIDs         int64              `json:"unique_pid_count"`    // pids seen in samples
-	Hotspots     map[string]float64 `json:"syscall_hotspots"`    // sum of the time percentages over all samples
-	Sheets       map[int64]Sheet    `json:"sheet_metrics"`
-	MaxCPU       float64            `json:"max_cpu_pct"`
-	FirstSeen    *float64           `json:"first_seen"`
-	LastSeen     *float64           `json:"last_seen"`
-	Status       *string            `json:"status"`
-	ExitCode     *int64             `json:"exit_code"`
-	Exits        int64              `json:"process_exit_count"`
-	hotspotOrder []string           // by first appearance
-	seen         bool               // a process of it, in a sample or an event
+	JobID      string             `json:"job_id"`
+	PeakRSS    float64            `json:"peak_rss_mb"`         // of the largest process, over all samples
+	CPUSeconds float64            `json:"total_cpu_seconds"`   // of all its processes
+	Spawns     int64              `json:"process_spawn_count"` // spawn events
+	PIDs       int64              `json:"unique_pid_count"`    // pids seen in samples
+	Hotspots   map[string]float64 `json:"syscall_hotspots"`    // sum of the time percentages over all samples
+	Sheets     map[int64]Sheet    `json:"sheet_metrics"`
+	MaxCPU     float64            `json:"max_cpu_pct"`
+	FirstSeen  *float64           `json:"first_seen"`
+	LastSeen   *float64           `json:"last_seen"`
+	Status     *string            `json:"status"`
+	ExitCode   *int64             `json:"exit_code"`
+	Exits      int64              `json:"process_exit_count"`
+	// Resolution is in what detail the recording still has the job: full, or part when samples of it have left full
+	// resolution, or totals when all have. These figures are of all samples whatever it is.
+	Resolution   string   `json:"resolution"`
+	hotspotOrder []string // by first appearance
+	seen         bool     // a process of it, in a sample or an event
 }
 
 // Sheet is what one step of a job used.
@@ -101,7 +104,7 @@ func (d *DB) Profile(ctx context.Context, job string) (*Profile, error) {
 	if j.MaxCPU != nil {
 		p.MaxCPU = *j.MaxCPU
 	}
-	if err := errors.Join(d.hotspots(ctx, p), d.sheets(ctx, p)); err != nil {
+	if err := errors.Join(d.hotspots(ctx, p), d.sheets(ctx, p), d.resolution(ctx, p)); err != nil {
 		return nil, fmt.Errorf("read job %q: %w", job, err)
 	}
 	return p, nil
@@ -123,8 +126,9 @@ func (d *DB) hotspots(ctx context.Context, p *Profile) error {
 
 // sheets reads the steps that have samples: one that was only announced has used nothing.
 func (d *DB) sheets(ctx context.Context, p *Profile) error {
-	return d.each(ctx, `SELECT sheet_num, coalesce(peak_rss_kib,0)/1024.0, coalesce(max_cpu_permille,0)/10.0, cpu_ms/1000.0
-		FROM job_sheets WHERE job_id = ? AND (peak_rss_kib IS NOT NULL OR max_cpu_permille IS NOT NULL)`, []any{p.JobID},
+	return d.each(ctx, `SELECT sheet_num, max(coalesce(peak_rss_kib,0), coalesce(exit_peak_rss_kib,0))/1024.0, coalesce(max_cpu_permille,0)/10.0,
+		(cpu_ms+exit_cpu_ms)/1000.0 FROM job_sheets
+		WHERE job_id = ? AND coalesce(peak_rss_kib, max_cpu_permille, exit_peak_rss_kib) IS NOT NULL`, []any{p.JobID},
 		func(r *sql.Rows) error {
 			var n int64
 			var s Sheet
@@ -133,5 +137,23 @@ func (d *DB) sheets(ctx context.Context, p *Profile) error {
 			}
 			p.Sheets[n] = s
 			return nil
+		})
+}
+
+// resolution compares when the job was seen with how far back single samples go.
+func (d *DB) resolution(ctx context.Context, p *Profile) error {
+	p.Resolution = "full"
+	return d.each(ctx, `SELECT j.first_seen < s.first, j.last_seen < s.first
+		FROM jobs j, (SELECT coalesce(min(timestamp), 9e99) AS first FROM snapshots) s WHERE j.job_id = ?`, []any{p.JobID},
+		func(r *sql.Rows) error {
+			var begun, over sql.Null[bool]
+			err := r.Scan(&begun, &over)
+			switch {
+			case over.V:
+				p.Resolution = "totals"
+			case begun.V:
+				p.Resolution = "part"
+			}
+			return err
 		})
 }

@@ -58,7 +58,7 @@ func TestDB_Profile(t *testing.T) {
 		`"syscall_hotspots":{"futex":140.2,"read":61},"sheet_metrics":{` +
 		`"1":{"peak_rss_mb":285.5,"max_cpu_pct":85,"total_cpu_seconds":1.5},"2":{"peak_rss_mb":271.5,"max_cpu_pct":102,"total_cpu_seconds":1.5},` +
 		`"4":{"peak_rss_mb":0,"max_cpu_pct":0.5,"total_cpu_seconds":1.5}},` +
-		`"max_cpu_pct":102,"first_seen":90,"last_seen":210,"status":"done","exit_code":3,"process_exit_count":11}`
+		`"max_cpu_pct":102,"first_seen":90,"last_seen":210,"status":"done","exit_code":3,"process_exit_count":11,"resolution":"totals"}`
 	if string(j) != want {
 		t.Errorf("got\n%s, want\n%s", j, want)
 	}
@@ -76,7 +76,7 @@ func TestDB_Profile_NothingKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"job_id":"bare","peak_rss_mb":0,"total_cpu_seconds":0,"process_spawn_count":0,"unique_pid_count":0,"syscall_hotspots":{},` +
-		`"sheet_metrics":{},"max_cpu_pct":0,"first_seen":null,"last_seen":null,"status":null,"exit_code":null,"process_exit_count":0}`
+		`"sheet_metrics":{},"max_cpu_pct":0,"first_seen":null,"last_seen":null,"status":null,"exit_code":null,"process_exit_count":0,"resolution":"full"}`
 	if string(j) != want {
 		t.Errorf("got\n%s, want\n%s", j, want)
 	}

@@ -14,7 +14,7 @@ import (
 // snapshot to snapshot and read once; what was measured, over the alias m of samples, is read for each.
 const (
 	processColumns = `p.id, p.pid, p.ppid, p.command, p.job_id, p.sheet_num, p.start_ticks`
-	sampleColumns  = `m.state, m.cpu_permille, m.rss_kib, m.vms_kib, m.threads, m.open_fds, m.cpu_ms, m.syscall_counts, m.syscall_time_pct`
+	sampleColumns  = `m.state, m.cpu_permille, m.rss_kib, m.vms_kib, m.threads, m.open_fds, m.cpu_ms, m.syscall_counts, m.syscall_time_pct, m.gpu_memory_kib`
 )
 
 // scanProcess scans processColumns into what all samples of a process have in common, and what comes after them
@@ -30,7 +30,7 @@ func scanProcess(rows *sql.Rows, id *int64, p *Process, more ...any) error {
 // sampleScanner scans rows of sampleColumns. Its destinations are made once, and are of the one type that
 // database/sql fills without reflection: a page has a quarter of a million values.
 type sampleScanner struct {
-	values [9]any
+	values [10]any
 	dst    []any
 }
 
@@ -57,6 +57,7 @@ func (s *sampleScanner) scan(rows *sql.Rows, p *Process) error {
 	p.Threads = integer(v[4]).Or(1)
 	p.CPUSeconds = float64(integer(v[6]).V) / 1000
 	p.SyscallCounts, p.SyscallTimes = object(v[7]), object(v[8])
+	p.GPUMemory = scaled(integer(v[9]), 1024)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/proctape/proctape/schema"
 )
@@ -37,7 +39,16 @@ type Snapshot struct {
 	CPUs      int64         `json:"cpus"`
 	Partial   bool          `json:"partial"`      // some processes of the host could not be seen
 	Hidden    int64         `json:"hidden_count"` // how many, where known
-	bootNS    int64         // CLOCK_BOOTTIME of the look
+	// Of a minute whose snapshots have left full resolution; the figures above are then its means, or the last or most.
+	Resolution float64 `json:"resolution_seconds,omitzero"` // 0: one look
+	Samples    int64   `json:"samples,omitzero"`            // snapshots that went in
+	Count      int64   `json:"process_count,omitzero"`      // most processes at once
+	MemUsedMax float64 `json:"system_memory_used_max_mb,omitzero"`
+	MemUsedP95 float64 `json:"system_memory_used_p95_mb,omitzero"`
+	Load1Max   float64 `json:"load_avg_1_max,omitzero"`
+
+	bootNS   int64 // CLOCK_BOOTTIME of the look
+	rollupID int64
 }
 
 // Process is one process in one snapshot. What is unknown has the contract's default, and its key is in Unknown.
@@ -59,6 +70,13 @@ type Process struct {
 	StartTicks    int64           `json:"start_ticks"` // with pid and boot this names the process: hundredths of a second after boot
 	CPUSeconds    float64         `json:"cpu_seconds"` // used since the process started
 	Unknown       []string        `json:"unknown,omitempty"`
+	GPUMemory     *float64        `json:"gpu_memory_mb,omitempty"` // on all GPUs; absent when not known
+	// Of a minute; cpu_percent and rss_mb are then its means.
+	Samples int64   `json:"samples,omitzero"`
+	CPUMax  float64 `json:"cpu_percent_max,omitzero"`
+	CPUP95  float64 `json:"cpu_percent_p95,omitzero"`
+	RSSMax  float64 `json:"rss_mb_max,omitzero"`
+	RSSP95  float64 `json:"rss_mb_p95,omitzero"`
 }
 
 // GPU is one accelerator.
@@ -88,8 +106,9 @@ type Range struct {
 	Host   string  // empty for all
 }
 
-// page completes a query over a table with the columns timestamp, id and host_id, in the alias t.
-func (r Range) page(query string) (string, []any) {
+// page completes a query over a table with the columns timestamp, id and host_id, in the alias t; more are conditions
+// without parameters.
+func (r Range) page(query string, more ...string) (string, []any) {
 	query += ` WHERE t.timestamp >= ?`
 	args := []any{r.Since}
 	if r.Until > 0 {
@@ -101,6 +120,7 @@ func (r Range) page(query string) (string, []any) {
 		query += ` AND +t.host_id = (SELECT id FROM hosts WHERE name = ?)`
 		args = append(args, r.Host)
 	}
+	query += strings.Join(more, "")
 	order := ` ORDER BY t.timestamp, t.id`
 	if r.Newest {
 		order = ` ORDER BY t.timestamp DESC, t.id DESC`
@@ -113,12 +133,18 @@ func (r Range) page(query string) (string, []any) {
 	return query, args
 }
 
-// Snapshots returns the snapshots of a range, oldest first, each with its processes and GPUs.
+// Snapshots returns the snapshots of a range, oldest first, each with its processes and GPUs. Where they have left full
+// resolution, the one-minute rollups stand in their place.
 func (d *DB) Snapshots(ctx context.Context, r Range) ([]Snapshot, error) {
-	snaps, err := d.SnapshotHeads(ctx, r)
+	snaps, err := d.rawHeads(ctx, r)
 	if err != nil {
 		return nil, err
 	}
+	minutes, err := d.rollupHeads(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	snaps = merged(snaps, minutes, r, byTime)
 	reader := processReader{known: map[int64]*Process{}}
 	for page := range slices.Chunk(snaps, 100) {
 		if err := d.addProcesses(ctx, &reader, page); err != nil {
@@ -135,6 +161,12 @@ func (d *DB) addProcesses(ctx context.Context, reader *processReader, snaps []Sn
 		for i := range snaps {
 			s := &snaps[i]
 			var err error
+			if s.rollupID != 0 {
+				if err = d.addRollupProcesses(ctx, s); err != nil {
+					return err
+				}
+				continue
+			}
 			if s.Processes, err = reader.read(ctx, tx, s.ID, s.bootNS); err != nil {
 				return err
 			}
@@ -153,8 +185,19 @@ func (d *DB) addProcesses(ctx context.Context, reader *processReader, snaps []Sn
 	})
 }
 
+func byTime(a, b Snapshot) int { return cmp.Compare(a.Timestamp, b.Timestamp) }
+
 // SnapshotHeads is Snapshots without the processes.
 func (d *DB) SnapshotHeads(ctx context.Context, r Range) ([]Snapshot, error) {
+	snaps, err := d.rawHeads(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	minutes, err := d.rollupHeads(ctx, r)
+	return merged(snaps, minutes, r, byTime), err
+}
+
+func (d *DB) rawHeads(ctx context.Context, r Range) ([]Snapshot, error) {
 	query, args := r.page(`SELECT t.id, t.timestamp, h.name, coalesce(daemon_pid,0), coalesce(system_memory_total_mb,0),
 		coalesce(system_memory_available_mb,0), coalesce(system_memory_used_mb,0), coalesce(daemon_rss_mb,0),
 		coalesce(load_avg_1,0), coalesce(load_avg_5,0), coalesce(load_avg_15,0), gpus, coalesce(pressure_level,'none'),
@@ -230,6 +273,7 @@ func processFromMessage(p *schema.Process, boot int64) Process {
 	out := Process{PID: int64(p.PID), PPID: int64(p.PPID), Command: p.Command, State: p.State, Threads: int64(p.Threads),
 		Age: p.Age(boot), Sheet: pointer(p.Sheet), StartTicks: int64(p.StartTicks), CPUSeconds: float64(p.CPUMillis) / 1000}
 	out.fill(p.CPUPermille, p.RSS, p.VMS, p.OpenFDs)
+	out.GPUMemory = scaled(p.GPUMemory, 1024)
 	if p.JobID != "" {
 		out.JobID = &p.JobID
 	}

@@ -63,7 +63,7 @@ var contents = []identified{
 		FROM snapshots s JOIN hosts h ON h.id = s.host_id`},
 	{"samples", `SELECT h.name, s.timestamp, s.instance, s.seq, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id,
 		p.sheet_num, p.uid, p.cgroup, m.state, m.cpu_permille, m.rss_kib, m.vms_kib, m.threads, m.open_fds, m.cpu_ms,
-		m.syscall_counts, m.syscall_time_pct
+		m.syscall_counts, m.syscall_time_pct, m.gpu_memory_kib
 		FROM samples m JOIN snapshots s ON s.id = m.snapshot_id JOIN processes p ON p.id = m.process_id
 		JOIN hosts h ON h.id = s.host_id`},
 	{"processes", `SELECT h.name, f.timestamp, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.sheet_num, p.uid,
@@ -72,12 +72,22 @@ var contents = []identified{
 		LEFT JOIN snapshots l ON l.id = p.last_snapshot`},
 	{"process_events", `SELECT h.name, e.timestamp, e.instance, e.event_type, e.seq, e.pid, e.exit_code, e.signal_num, e.job_id,
 		e.sheet_num, e.details, e.boot_id, e.boot_ns, e.start_ticks, e.ppid, e.uid, e.command, e.core, e.cpu_ms, e.peak_rss_kib,
-		e.read_kib, e.write_kib, e.lifetime_ms, e.source FROM process_events e JOIN hosts h ON h.id = e.host_id`},
+		e.read_kib, e.write_kib, e.lifetime_ms, e.sampled_cpu_ms, e.source FROM process_events e JOIN hosts h ON h.id = e.host_id`},
 	{"jobs", `SELECT '', NULL, job_id, first_seen, last_seen, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids, spawns,
-		exits, signals, ooms, first_event, last_event, status, total_sheets, last_completed_sheet, current_sheet, started, ended,
+		exits, signals, ooms, exit_cpu_ms, exit_peak_rss_kib, first_event, last_event, status, total_sheets, last_completed_sheet, current_sheet, started, ended,
 		exit_code, command FROM jobs`},
-	{"job_sheets", `SELECT '', NULL, job_id, sheet_num, peak_rss_kib, max_cpu_permille, cpu_ms, started, ended, exit_code, status
+	{"job_sheets", `SELECT '', NULL, job_id, sheet_num, peak_rss_kib, max_cpu_permille, cpu_ms, exit_cpu_ms, exit_peak_rss_kib, started, ended, exit_code, status
 		FROM job_sheets`},
+	{"job_events", `SELECT h.name, e.timestamp, e.job_id, e.type, e.sheet_num, e.total_sheets, e.last_completed_sheet, e.status, e.pid,
+		e.exit_code, e.command, e.details, e.boot_id, e.boot_ns FROM job_events e JOIN hosts h ON h.id = e.host_id`},
+	{"rollups", `SELECT h.name, r.timestamp, r.samples, r.covers, r.boot_id, r.boot_ns, r.interval_ns, r.daemon_pid, r.daemon_rss_kib,
+		r.cpus, r.memory_total_kib, r.memory_used_mean, r.memory_used_max, r.memory_used_p95, r.load1_mean, r.load1_max, r.load1_p95,
+		r.load5, r.load15, r.cpu_mean, r.cpu_max, r.cpu_p95, r.process_count, r.zombie_count, r.pressure_level, r.running_jobs,
+		r.active_sheets, r.partial, r.gpus FROM rollups r JOIN hosts h ON h.id = r.host_id`},
+	{"process_rollups", `SELECT h.name, r.timestamp, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.sheet_num, p.uid,
+		m.samples, m.cpu_mean, m.cpu_max, m.cpu_p95, m.rss_mean, m.rss_max, m.rss_p95, m.last_boot_ns, m.state, m.vms_kib, m.threads,
+		m.open_fds, m.cpu_ms FROM process_rollups m JOIN rollups r ON r.id = m.rollup_id
+		JOIN rollup_processes p ON p.id = m.process_id JOIN hosts h ON h.id = r.host_id`},
 	{"job_pids", `SELECT '', NULL, job_id, pid FROM job_pids`},
 	{"job_syscalls", `SELECT '', NULL, job_id, name, time_pct_x100, rank FROM job_syscalls`},
 	// Not the gaps of a stream: whether a log lost its end is not part of what it tells.

@@ -414,7 +414,7 @@ func TestDecode_Allocation(t *testing.T) {
 	}{
 		{"processes of nothing", "msgpack", list(KindSnapshot, MaxProcesses, 0, "")},
 		{"processes of a few bytes", "msgpack", list(KindSnapshot, MaxProcesses, 10, "\x00")},
-		{"processes of all fields", "msgpack", list(KindSnapshot, MaxProcesses, 18, "\x00")},
+		{"processes of all fields", "msgpack", list(KindSnapshot, MaxProcesses, 19, "\x00")},
 		{"rollups of nothing", "msgpack", list(KindRollup, MaxProcesses, 0, "")},
 		{"rollups of all fields", "msgpack", list(KindRollup, MaxProcesses, 17, "\xc0")},
 		{"processes that are none", "json", jsonList("0")},

@@ -57,7 +57,7 @@ func readBody(r *wire.Reader, m *Message) {
 	case m.Kind == KindSnapshot:
 		m.Snapshot = readSnapshot(r)
 	case m.Kind.EventType() != "":
-		m.Events = readList(r, MaxEvents, 19, readEvent)
+		m.Events = readList(r, MaxEvents, 20, readEvent)
 	case m.Kind == KindGap:
 		m.Gaps = readList(r, MaxEvents, 5, readGap)
 	case m.Kind == KindJob:
@@ -141,7 +141,7 @@ func readSnapshot(r *wire.Reader) *Snapshot {
 	s.ActiveSheets = readInt(r)
 	s.JobProgress = readList(r, maxList, 5, readJobProgress)
 	s.GPUs = readList(r, maxList, 5, readGPU)
-	s.Processes = readList(r, MaxProcesses, 18, readProcess)
+	s.Processes = readList(r, MaxProcesses, 19, readProcess)
 	r.Close(outer)
 	return s
 }
@@ -201,6 +201,7 @@ func readProcess(r *wire.Reader, p *Process) {
 		p.Syscalls = readList(r, maxList, 3, readSyscall)
 	}
 	p.Cgroup = r.String(MaxCommand)
+	p.GPUMemory = readOpt(r)
 	r.Close(outer)
 }
 
@@ -233,6 +234,7 @@ func readEvent(r *wire.Reader, e *Event) {
 	e.Lifetime = readOpt(r)
 	e.Source = r.String(MaxName)
 	e.Details = r.String(MaxText)
+	e.SampledCPU = readOpt(r)
 	r.Close(outer)
 }
 

@@ -127,7 +127,7 @@ func appendGPU(b []byte, g *GPU) []byte {
 }
 
 func appendProcess(b []byte, p *Process) []byte {
-	b = wire.AppendArray(b, 18)
+	b = wire.AppendArray(b, 19)
 	b = wire.AppendInt(b, int64(p.PID))
 	b = wire.AppendInt(b, int64(p.PPID))
 	b = wire.AppendUint(b, p.StartTicks)
@@ -149,7 +149,8 @@ func appendProcess(b []byte, p *Process) []byte {
 	} else {
 		b = appendList(b, p.Syscalls, appendSyscall)
 	}
-	return wire.AppendString(b, p.Cgroup)
+	b = wire.AppendString(b, p.Cgroup)
+	return appendOpt(b, p.GPUMemory)
 }
 
 func appendSyscall(b []byte, s *Syscall) []byte {
@@ -160,7 +161,7 @@ func appendSyscall(b []byte, s *Syscall) []byte {
 }
 
 func appendEvent(b []byte, e *Event) []byte {
-	b = wire.AppendArray(b, 19)
+	b = wire.AppendArray(b, 20)
 	b = wire.AppendInt(b, e.Wall)
 	b = wire.AppendInt(b, e.Boot)
 	b = wire.AppendInt(b, int64(e.PID))
@@ -179,7 +180,8 @@ func appendEvent(b []byte, e *Event) []byte {
 	b = appendOpt(b, e.WriteKiB)
 	b = appendOpt(b, e.Lifetime)
 	b = wire.AppendString(b, e.Source)
-	return wire.AppendString(b, e.Details)
+	b = wire.AppendString(b, e.Details)
+	return appendOpt(b, e.SampledCPU)
 }
 
 func appendGap(b []byte, g *Gap) []byte {

@@ -25,6 +25,8 @@ type Event struct {
 	Lifetime   Opt[int64] `json:"lifetime_ms"`
 	Source     string     `json:"source"` // who saw it: proc-diff, connector, taskstats, pidfd, run
 	Details    string     `json:"details"`
+	// SampledCPU is how much of CPUMillis the sampler's snapshots hold already; the rest came after the last of them.
+	SampledCPU Opt[int64] `json:"sampled_cpu_ms"`
 }
 
 // Gap is a hole that the producer itself knows of: what happened on its host in this span is not all recorded.

@@ -70,7 +70,7 @@ var genProcess = rapid.Custom(func(t *rapid.T) Process {
 		Threads: genInt.Draw(t, "threads"), OpenFDs: genOpt.Draw(t, "fds"), UID: genOpt.Draw(t, "uid"),
 		Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"),
 		ReadKiB: genOpt.Draw(t, "read"), WriteKiB: genOpt.Draw(t, "write"),
-		Syscalls: rapid.SliceOfN(genSyscall, 0, 3).Draw(t, "syscalls"), Cgroup: genCmd.Draw(t, "cgroup"),
+		Syscalls: rapid.SliceOfN(genSyscall, 0, 3).Draw(t, "syscalls"), Cgroup: genCmd.Draw(t, "cgroup"), GPUMemory: genOpt.Draw(t, "gpu memory"),
 	}
 })
 
@@ -106,7 +106,7 @@ var genEvent = rapid.Custom(func(t *rapid.T) Event {
 		StartTicks: genUint.Draw(t, "start"), UID: genOpt.Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"),
 		Sheet: genOpt.Draw(t, "sheet"), ExitCode: genOpt.Draw(t, "exit"), Signal: genOpt.Draw(t, "signal"), Core: rapid.Bool().Draw(t, "core"),
 		CPUMillis: genOpt.Draw(t, "cpu"), PeakRSS: genOpt.Draw(t, "peak"), ReadKiB: genOpt.Draw(t, "read"), WriteKiB: genOpt.Draw(t, "write"),
-		Lifetime: genOpt.Draw(t, "lifetime"), Source: genName.Draw(t, "source"), Details: genLong.Draw(t, "details"),
+		Lifetime: genOpt.Draw(t, "lifetime"), Source: genName.Draw(t, "source"), Details: genLong.Draw(t, "details"), SampledCPU: genOpt.Draw(t, "sampled"),
 	}
 })
 

@@ -77,6 +77,7 @@ type Process struct {
 	WriteKiB    Opt[int64] `json:"write_kib"`       // storage writes since the process started
 	Syscalls    []Syscall  `json:"syscalls"`        // of a traced interval, in the tracer's order; usually none
 	Cgroup      string     `json:"cgroup,omitzero"` // path below the cgroup mount
+	GPUMemory   Opt[int64] `json:"gpu_memory_kib"`  // on all GPUs together
 }
 
 // Syscall is what a tracer saw of one system call in its interval.

@@ -58,10 +58,18 @@ func printHistory(cmd *cobra.Command, moments []query.Moment) error {
 				fmt.Fprintln(cmd.OutOrStdout())
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%d on %s, started %s: %s%s\n", m.PID, m.Host, clock(m.Timestamp-m.Age), command(m.Command), ofJob(m.JobID, m.Sheet))
-			t = newTable(cmd.OutOrStdout(), "TIME\tSTATE\tCPU%\tRSS MB\tVMS MB\tTHREADS\tFDS\tCPU s")
+			t = newTable(cmd.OutOrStdout(), "TIME\tOVER\tSTATE\tCPU%\tRSS MB\tVMS MB\tTHREADS\tFDS\tCPU s")
 		}
-		t.row("%s\t%s\t%.1f\t%.1f\t%.1f\t%d\t%d\t%.2f", clock(m.Timestamp), m.State, m.CPUPercent, m.RSS, m.VMS, m.Threads, m.OpenFDs, m.CPUSeconds)
+		t.row("%s\t%s\t%s\t%.1f\t%.1f\t%.1f\t%d\t%d\t%.2f", clock(m.Timestamp), over(m.Resolution), m.State, m.CPUPercent, m.RSS, m.VMS, m.Threads, m.OpenFDs, m.CPUSeconds)
 		last = m
 	}
 	return t.flush()
+}
+
+// over is the time that a line of a history is the mean of.
+func over(resolution float64) string {
+	if resolution == 0 {
+		return "now"
+	}
+	return fmt.Sprintf("%.0fs", resolution)
 }

@@ -108,6 +108,12 @@ func printProfile(cmd *cobra.Command, p *query.Profile) error {
 	fmt.Fprintf(out, "  peak memory       %.1f MB, of its largest process\n  CPU time          %.2f s\n  busiest process   %.1f%% of one core\n",
 		p.PeakRSS, p.CPUSeconds, p.MaxCPU)
 	fmt.Fprintf(out, "  processes         %d pids seen, %d spawns, %d exits\n", p.PIDs, p.Spawns, p.Exits)
+	switch p.Resolution {
+	case "part":
+		fmt.Fprintln(out, "  samples           the older are gone; the figures here are of all of them")
+	case "totals":
+		fmt.Fprintln(out, "  samples           gone; the figures here are what they came to")
+	}
 	if len(p.Sheets) > 0 {
 		t := newTable(out, "\n  STEP\tPEAK RSS MB\tMAX CPU%\tCPU s")
 		for _, n := range slices.Sorted(maps.Keys(p.Sheets)) {

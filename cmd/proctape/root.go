@@ -61,7 +61,7 @@ PROCTAPE_<FLAG>, or in a YAML file of flag: value lines that --config names.`,
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(upCommand(s), sampleCommand(s), projectCommand(s), snapshotsCommand(s), eventsCommand(s),
 		historyCommand(s), jobsCommand(s), profileCommand(s), reportCommand(s), tailCommand(s), replayCommand(s),
-		statusCommand(s), gapsCommand(s), quarantineCommand(s), verifyCommand(s), versionCommand())
+		statusCommand(s), gapsCommand(s), quarantineCommand(s), verifyCommand(s), simulateCommand(s), versionCommand())
 	return root
 }
 

@@ -48,6 +48,9 @@ func printSnapshots(cmd *cobra.Command, snaps []query.Snapshot, top int) error {
 	for _, s := range snaps {
 		fmt.Fprintf(out, "%s  %s  %d processes, load %.2f, memory %.0f of %.0f MB used", clock(s.Timestamp), s.Host, len(s.Processes),
 			s.Load1, s.MemUsed, s.MemTotal)
+		if s.Resolution > 0 {
+			fmt.Fprintf(out, ", means of one minute, %d snapshots", s.Samples)
+		}
 		if s.Zombies > 0 {
 			fmt.Fprintf(out, ", %d zombies", s.Zombies)
 		}

@@ -97,7 +97,10 @@ func (r *Reader) run(ctx context.Context, s *stream) error {
 	}
 	ctx, kill := context.WithCancelCause(ctx)
 	defer kill(nil)
-	watch := time.AfterFunc(r.cfg.timing.hang, func() { kill(s.silence) })
+	watch := time.AfterFunc(r.cfg.timing.hang, func() {
+		r.forget(s, s.silence) // first: nothing kills a program that the driver holds in the kernel
+		kill(s.silence)
+	})
 	defer watch.Stop()
 	if s.silence == errSilent { // silence from the start is as it should be; after words a new start tells what it means
 		watch.Stop()
@@ -158,17 +161,25 @@ func (r *Reader) take(s *stream, line string) (alive bool) {
 
 // ended takes note that the program of a stream has ended.
 func (r *Reader) ended(s *stream, err error) {
+	r.forget(s, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s.table.ended()
 	s.odd = ""
 	switch {
 	case errors.Is(err, errSilent):
-		return
 	case errors.Is(err, errHung):
 		r.stats.Hangs++
 	default:
 		r.stats.Ends++
 	}
-	s.trouble = err.Error()
+}
+
+// forget takes note that no more answers come from the program of a stream.
+func (r *Reader) forget(s *stream, why error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.table.ended()
+	if !errors.Is(why, errSilent) {
+		s.trouble = why.Error()
+	}
 }

@@ -62,17 +62,21 @@ func openProbed(cfg Config, rung Rung) (Source, error) {
 func grant(rung Rung, err error) string {
 	switch {
 	case rung == RungPidfd:
-		return "Linux 6.15 or later, and the /proc of the sampler's own pid namespace"
+		return "run Linux 6.15 or later, with the /proc of the sampler's own pid namespace"
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return "run as root, or with the capability CAP_NET_ADMIN"
-	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, errNoRecord):
+	case errors.Is(err, unix.ECONNREFUSED):
 		return "run in the host's network namespace"
-	case errors.Is(err, errNoEvent), errors.Is(err, unix.EINVAL):
+	case errors.Is(err, errNoRecord):
+		return "run in the host's network namespace, on Linux 5.19 or later"
+	case errors.Is(err, errNoEvent):
+		return "run in the host's pid and user namespaces, on a kernel with CONFIG_PROC_EVENTS"
+	case errors.Is(err, unix.EINVAL):
 		return "run in the host's pid and user namespaces"
 	case errors.Is(err, unix.EPROTONOSUPPORT):
-		return "a kernel with CONFIG_PROC_EVENTS"
+		return "run a kernel with CONFIG_CONNECTOR and CONFIG_PROC_EVENTS"
 	case errors.Is(err, unix.ENOENT):
-		return "a kernel with CONFIG_TASKSTATS, Linux 5.19 or later"
+		return "run a kernel with CONFIG_TASKSTATS, Linux 5.19 or later"
 	}
 	return "run as root on the host, in its pid, user and network namespaces"
 }

@@ -32,9 +32,10 @@ type Pidfd struct {
 	buffer   []byte // reused by every listing
 
 	procs map[int]*watched // who lives, or has not been waited for, by pid
-	held  int              // pidfds now open
-	max   int              // pidfds that may be
 
+	held    int // pidfds now open
+	limit   int // pidfds that may be
+	max     int // the same, or fewer once no more were to be had since the last listing
 	highest int // no pidfd has this number or a higher one: some descriptors are left to others
 
 	since    int64  // boot time at which watching began; 0 before
@@ -100,7 +101,7 @@ func NewPidfd(cfg Config) (*Pidfd, error) {
 	files := fileLimit()
 	return &Pidfd{
 		describe: cfg.Describe, root: root, dir: dir, epoll: epoll, buffer: make([]byte, listBuffer),
-		procs: map[int]*watched{}, max: min(maxPidfds, files/2), highest: files - spareFiles,
+		procs: map[int]*watched{}, limit: min(maxPidfds, files/2), highest: files - spareFiles,
 		ended: map[int][]*pending{},
 	}, nil
 }
@@ -128,6 +129,7 @@ func (p *Pidfd) Poll() (lossy bool, err error) {
 	}
 	p.listing++
 	p.listedAt = now.boot
+	p.max = p.limit
 	p.compare(listed, now)
 	p.began(now.boot)
 	return false, nil
@@ -156,7 +158,7 @@ func (p *Pidfd) observe(s *schema.Process, at moment) {
 	}
 	for _, e := range p.ended[s.PID] {
 		if e.Event.StartTicks == s.StartTicks {
-			setUsage(&e.Event, s)
+			setUsage(&e.Event, sampledOf(s))
 			return
 		}
 	}

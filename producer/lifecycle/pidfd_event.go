@@ -44,7 +44,7 @@ func (p *Pidfd) exited(w *watched, status unix.WaitStatus, known bool, at moment
 		setStatus(&e, status)
 	}
 	if w.usedAt > 0 {
-		setUsage(&e, &w.usage)
+		setUsage(&e, w.used)
 	}
 	e.Details = w.details(known, at, reaped)
 	told := &pending{Occurrence: Occurrence{schema.KindExit, e}}
@@ -70,9 +70,9 @@ func setStatus(e *schema.Event, status unix.WaitStatus) {
 }
 
 // setUsage takes over what a look knew of a process that has ended since.
-func setUsage(e *schema.Event, s *schema.Process) {
-	e.CPUMillis = schema.Some(int64(s.CPUMillis))
-	e.ReadKiB, e.WriteKiB = s.ReadKiB, s.WriteKiB
+func setUsage(e *schema.Event, u sampled) {
+	e.CPUMillis = schema.Some(int64(u.cpuMillis))
+	e.ReadKiB, e.WriteKiB = u.readKiB, u.writeKiB
 }
 
 // details say what the event of w's end does not know exactly, and why.
@@ -82,7 +82,7 @@ func (w *watched) details(known bool, ended, reaped moment) string {
 	switch {
 	case known:
 	case w.fd == noPidfd:
-		parts = append(parts, "exit code unknown: it had no pidfd, so that only a listing of /proc told its end")
+		parts = append(parts, "exit code unknown: it had no pidfd, so that only its absence from /proc was seen")
 	default:
 		parts = append(parts, "exit code unknown: the kernel does not tell")
 	}

@@ -1,7 +1,7 @@
 package lifecycle
 
 // SetMax sets how many pidfds p may hold.
-func (p *Pidfd) SetMax(n int) { p.max = n }
+func (p *Pidfd) SetMax(n int) { p.limit = n }
 
 // Held is how many pidfds p holds.
 func (p *Pidfd) Held() int { return p.held }

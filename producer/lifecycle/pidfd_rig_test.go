@@ -214,6 +214,7 @@ func rerun(t *testing.T, tests string, attr *syscall.SysProcAttr, env ...string)
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
+	t.Parallel()
 	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.run", "^("+tests+")$", "-test.timeout", "2m")
 	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = attr

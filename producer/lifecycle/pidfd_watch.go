@@ -2,9 +2,9 @@ package lifecycle
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,16 +27,23 @@ type watched struct {
 	inode  uint64 // of its directory when it was last listed: another one may be another process
 	listed uint64 // number of the listing that last showed it
 
-	usage  schema.Process // what the last look knew of it, when usedAt is set
-	usedAt int64          // boot time of that look
-	ended  moment         // when its end was noticed, while nobody has waited for it
+	used   sampled // what the last look knew, when usedAt is set
+	usedAt int64   // boot time of that look
+	ended  moment  // when its end was noticed, while nobody has waited for it
 }
+
+// sampled is what a process had used by then, since it started.
+type sampled struct {
+	cpuMillis         uint64
+	readKiB, writeKiB schema.Opt[int64]
+}
+
+func sampledOf(s *schema.Process) sampled { return sampled{s.CPUMillis, s.ReadKiB, s.WriteKiB} }
 
 // use takes over what a look at the boot time at knows.
 func (w *watched) use(s *schema.Process, at int64) {
 	w.PPID, w.UID, w.Command = s.PPID, s.UID, s.Command
-	w.usage = schema.Process{CPUMillis: s.CPUMillis, ReadKiB: s.ReadKiB, WriteKiB: s.WriteKiB}
-	w.usedAt = at
+	w.used, w.usedAt = sampledOf(s), at
 }
 
 // drain takes in what the pidfds tell, until they tell nothing more. Each is told of twice at most: its process has
@@ -84,11 +91,21 @@ func (p *Pidfd) compare(listed []listedProcess, now moment) {
 			w.inode, w.listed = l.inode, p.listing
 		}
 	}
-	for _, pid := range slices.Sorted(maps.Keys(p.procs)) {
-		if w := p.procs[pid]; w.fd == noPidfd && w.listed != p.listing {
-			p.end(w, now)
+	for _, w := range p.absent() {
+		p.end(w, now)
+	}
+}
+
+// absent are those without a pidfd whom the last listing did not show, in the order of their pids.
+func (p *Pidfd) absent() []*watched {
+	var absent []*watched
+	for _, w := range p.procs {
+		if w.fd == noPidfd && w.listed != p.listing {
+			absent = append(absent, w)
 		}
 	}
+	slices.SortFunc(absent, func(a, b *watched) int { return cmp.Compare(a.pid, b.pid) })
+	return absent
 }
 
 // meet begins to watch the process that has the pid now, and tells of its start unless it is older than the watch.
@@ -173,7 +190,7 @@ func (p *Pidfd) open(pid int) (int, error) {
 	case errors.Is(err, unix.ESRCH):
 		return noPidfd, err
 	case err != nil:
-		p.max = p.held // do not ask again before one is given back
+		p.max = p.held // until the next listing do not ask again
 		return noPidfd, nil
 	case fd >= p.highest: // the kernel gives the lowest number that is free
 		unix.Close(fd)

@@ -80,7 +80,7 @@ type heldRecord struct {
 
 // poll takes in a batch. It reports whether events were lost.
 func (t *tracker) poll(b batch) (lossy bool) {
-	since, epoch := t.boot, t.epoch
+	since := t.boot
 	t.clocks = b.clocks
 	for _, r := range b.records {
 		t.record(r)
@@ -88,30 +88,40 @@ func (t *tracker) poll(b batch) (lossy bool) {
 	if b.recordsLost {
 		t.hole(reasonRecords, since, 0)
 	}
-	if b.overrun {
-		t.lose(since, 0)
+	lost := b.lost()
+	lossy = b.overrun || lost > 0
+	if lossy {
+		t.lose(since, lost)
 	}
 	for i := range b.events {
-		t.event(&b.events[i], since)
+		t.event(&b.events[i])
+	}
+	if lossy {
+		t.epoch++ // who began among these events may miss some of them as well
 	}
 	t.describeFresh()
 	t.waiting = slices.DeleteFunc(t.waiting, t.resolve)
 	t.expire()
-	return t.epoch != epoch
+	return lossy
+}
+
+// lost is how many events are known to be missing.
+func (b *batch) lost() (n int64) {
+	for i := range b.events {
+		n += int64(b.events[i].Lost)
+	}
+	return n
 }
 
 // lose notes that events were lost, n of them as far as is known, after the boot time since. No count of threads is
 // good any more.
-func (t *tracker) lose(since int64, n uint32) {
+func (t *tracker) lose(since, n int64) {
 	t.epoch++
 	t.blind = true
-	t.hole(reasonEvents, since, int64(n))
+	t.hole(reasonEvents, since, n)
 }
 
-func (t *tracker) event(e *netlink.Event, since int64) {
-	if e.Lost > 0 {
-		t.lose(since, e.Lost)
-	}
+func (t *tracker) event(e *netlink.Event) {
 	at := e.Time + t.sinceStart
 	switch {
 	case e.Kind == netlink.Fork && e.PID == e.TGID:

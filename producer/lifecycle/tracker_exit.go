@@ -1,18 +1,21 @@
 package lifecycle
 
 import (
+	"slices"
+
 	"github.com/proctape/proctape/producer/lifecycle/netlink"
 	"github.com/proctape/proctape/schema"
 )
 
 // exit takes in the end of a thread.
 func (t *tracker) exit(e *netlink.Event, at int64) {
-	r, recorded := t.release(e.TGID)
 	p := t.live[e.TGID]
+	r, recorded := t.release(e.TGID, e.PID, p)
 	if p == nil {
-		if p = t.stranger(e, r, recorded, at); p == nil {
+		if p = t.stranger(e, r, recorded); p == nil {
 			return
 		}
+		p.dateBack(at, r.Life)
 		t.live[p.pid] = p
 	}
 	p.threads--
@@ -29,7 +32,10 @@ func (t *tracker) exit(e *netlink.Event, at int64) {
 	case t.records:
 		p.owed++
 	}
-	if !p.waits && !t.resolveKnown(p) {
+	if p.over || t.ended(p) {
+		t.conclude(p)
+	}
+	if !p.settled && !p.waits {
 		p.waits = true
 		t.waiting = append(t.waiting, p)
 	}
@@ -38,7 +44,7 @@ func (t *tracker) exit(e *netlink.Event, at int64) {
 // stranger is a process whose thread has ended and that nothing was known of, nil when there is nothing to tell: when
 // others of its threads live, or may, when it is a kernel thread, or when all that is to know was told and this is the
 // belated end of another of its threads.
-func (t *tracker) stranger(e *netlink.Event, r netlink.Record, recorded bool, at int64) *process {
+func (t *tracker) stranger(e *netlink.Event, r netlink.Record, recorded bool) *process {
 	switch {
 	case recorded:
 		if !r.Last || r.ParentTGID == kthreadd {
@@ -47,65 +53,51 @@ func (t *tracker) stranger(e *netlink.Event, r netlink.Record, recorded bool, at
 	case t.records || !t.blind || e.PID != e.TGID:
 		return nil
 	}
-	p := &process{pid: e.TGID, epoch: -1, checked: -1, image: &image{}, source: SourceConnector}
-	if recorded && r.Life > 0 {
-		p.boot, p.dated = at-int64(r.Life), true
-		p.start = ticksAt(p.boot)
-	}
-	return p
+	return &process{pid: e.TGID, epoch: -1, checked: -1, image: &image{}, source: SourceConnector}
 }
 
 // hasEnded is what events and records say of the end of p. It is false when they do not say.
 func (t *tracker) hasEnded(p *process) bool {
-	switch {
-	case p.last:
-		return true
-	case t.records && p.owed == 0 && p.missed == 0: // all records are here and none is the last
-		return false
-	}
-	return p.epoch == t.epoch && p.threads == 0
+	return p.last || !t.allRecorded(p) && t.counted(p) && p.threads <= 0
 }
 
-// inDoubt says that p may have ended and that only the process itself can tell.
+// inDoubt says that p may have ended, and that neither events nor records tell whether it has.
 func (t *tracker) inDoubt(p *process) bool {
-	told := t.records && p.owed == 0 && p.missed == 0
-	return !told && p.epoch != t.epoch && p.leaderGone
+	return !p.over && p.leaderGone && !t.counted(p) && !t.allRecorded(p)
 }
 
-// resolveKnown draws the conclusions that need no question. It reports whether nothing more is to come of p for now.
-func (t *tracker) resolveKnown(p *process) bool {
-	if !p.over && t.ended(p) {
-		t.finish(p)
-	}
-	if !p.over {
-		return p.owed == 0 && !t.inDoubt(p)
-	}
-	if p.owed == 0 && (p.epoch == t.epoch && p.threads <= 0 || p.last && !p.threaded) {
-		t.settle(p)
-	}
-	return p.settled
-}
+// counted reports whether the number of p's threads is known.
+func (t *tracker) counted(p *process) bool { return p.epoch == t.epoch }
 
-// resolve draws all conclusions that can be drawn by now. It reports whether nothing more is to come of p for now.
+// allRecorded reports whether there is a record of each thread of p whose end was seen, so that they say what can be
+// said.
+func (t *tracker) allRecorded(p *process) bool { return t.records && p.owed == 0 && p.missed == 0 }
+
+// resolve draws the conclusions about p that can be drawn by now. It reports whether nothing is waited for any more.
 func (t *tracker) resolve(p *process) bool {
 	late := t.boot-p.heardAt >= int64(Settle)
 	if late && p.owed > 0 {
 		t.hole(reasonRecords, p.heardAt, int64(p.owed))
 		p.missed, p.owed = p.missed+p.owed, 0
 	}
-	done := t.resolveKnown(p)
-	if !p.over && t.inDoubt(p) {
-		if !t.alive(p.pid) {
-			t.finish(p)
+	if p.over || t.ended(p) || t.inDoubt(p) && !t.alive(p.pid) {
+		t.conclude(p)
+		if late {
+			t.settle(p)
 		}
-		done = !p.over && p.owed == 0
 	}
-	if p.over && late {
+	p.waits = !p.settled && (p.over || p.owed > 0)
+	return !p.waits
+}
+
+// conclude ends p, and lets go of it when all its threads are known to have been told of.
+func (t *tracker) conclude(p *process) {
+	if !p.over {
+		t.finish(p)
+	}
+	if p.owed == 0 && (t.counted(p) && p.threads <= 0 || p.last && !p.threaded) {
 		t.settle(p)
 	}
-	done = done || p.settled
-	p.waits = !done
-	return done
 }
 
 // finish tells of the end of p. What else comes of it until it is settled still counts.
@@ -127,11 +119,24 @@ func (t *tracker) settle(p *process) {
 // vanish ends p, of whose end no event will come, at the boot time at.
 func (t *tracker) vanish(p *process, at int64) {
 	if !p.over {
-		p.vanished = !p.leaderGone
+		p.vanished = !t.inDoubt(p) || !p.waits // else its pid was taken before it could be asked: it has ended
 		p.endedAt = max(p.endedAt, at)
+		t.foldHeld(p)
 		t.finish(p)
 	}
 	t.settle(p)
+}
+
+// foldHeld adds the records that came without their exits.
+func (t *tracker) foldHeld(p *process) {
+	for !p.last {
+		r, ok := t.release(p.pid, p.pid, p)
+		if !ok {
+			return
+		}
+		p.fold(&r)
+	}
+	p.vanished = false
 }
 
 // record takes in an exit record.
@@ -147,18 +152,52 @@ func (t *tracker) record(r netlink.Record) {
 	t.held[r.TGID] = append(t.held[r.TGID], heldRecord{r, t.boot, t.epoch})
 }
 
-// release takes the first of the records that wait for the exits of a process.
-func (t *tracker) release(pid int) (netlink.Record, bool) {
+// release takes a record for an exit of the thread tid from those that wait for the exits of process pid, which is p if
+// it is known. It need not be the thread's: one that ends while another executes a program may get the other's id
+// between its record and its exit. It drops those that must be of who had the pid before.
+func (t *tracker) release(pid, tid int, p *process) (netlink.Record, bool) {
 	held := t.held[pid]
+	for len(held) > 0 && held[0].isStale(p) {
+		held = held[1:]
+	}
 	if len(held) == 0 {
+		delete(t.held, pid)
 		return netlink.Record{}, false
 	}
-	if len(held) == 1 {
+	best := 0
+	for i := range held {
+		if t.fit(&held[i], tid) > t.fit(&held[best], tid) {
+			best = i
+		}
+	}
+	r := held[best].Record
+	t.keep(pid, slices.Delete(held, best, best+1))
+	return r, true
+}
+
+// fit is how well a record fits an exit of the thread tid: the exits of records from before a loss may be lost.
+func (t *tracker) fit(r *heldRecord, tid int) (points int) {
+	if r.epoch == t.epoch {
+		points += 2
+	}
+	if r.PID == tid {
+		points++
+	}
+	return points
+}
+
+// isStale reports whether the record was read before p began, or tells of a longer life than p can have had by then.
+func (r *heldRecord) isStale(p *process) bool {
+	return p != nil && p.dated && (p.boot > r.at || p.boot+int64(r.Life) > r.at+startOf(forkLate))
+}
+
+// keep sets the records that wait for the exits of process pid.
+func (t *tracker) keep(pid int, held []heldRecord) {
+	if len(held) == 0 {
 		delete(t.held, pid)
 	} else {
-		t.held[pid] = held[1:]
+		t.held[pid] = held
 	}
-	return held[0].Record, true
 }
 
 // expire makes do with the records alone whose exits were lost. Without a loss an exit will come, however long the
@@ -173,18 +212,17 @@ func (t *tracker) expire() {
 			t.expireOne(&held[0])
 			held = held[1:]
 		}
-		if len(held) == 0 {
-			delete(t.held, pid)
-		} else {
-			t.held[pid] = held
-		}
+		t.keep(pid, held)
 	}
 }
 
 func (t *tracker) expireOne(r *heldRecord) {
 	p := t.live[r.TGID]
+	if r.isStale(p) {
+		return
+	}
 	if p == nil {
-		if p = t.stranger(&netlink.Event{TGID: r.TGID}, r.Record, true, r.at); p == nil {
+		if p = t.stranger(&netlink.Event{TGID: r.TGID}, r.Record, true); p == nil {
 			return
 		}
 	}

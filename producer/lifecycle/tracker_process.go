@@ -45,11 +45,11 @@ type process struct {
 	owed       int    // threads whose record has not come
 	missed     int    // threads whose record never came
 
-	usage // sums over the records
+	tally // sums over the records
 }
 
-// usage is what the records of a process add up to.
-type usage struct {
+// tally is what the records of a process add up to.
+type tally struct {
 	recorded         bool // there is a record that says more than the end
 	threaded         bool // it had more than one thread
 	life             time.Duration
@@ -62,18 +62,23 @@ type usage struct {
 // the command line of either is enough.
 type image struct{ command string }
 
+// How far from a process's start its fork event may say it is, in ticks. The kernel sets the start, and may be
+// interrupted, before it sends the event.
+const (
+	forkEarly = 2
+	forkLate  = 50
+)
+
 // ticksAt is the boot time at, in nanoseconds, in the unit of a process's start.
 func ticksAt(at int64) uint64 { return uint64(at / int64(time.Second/schema.TicksPerSecond)) }
 
-// is reports whether p is the process that began at ticks. A start that was derived from the fork event, which the
-// kernel sends after it has set the start and may be interrupted before, is a little late, or off by a tick.
+// is reports whether p is the process that began at ticks, as far as p's own start is known.
 func (p *process) is(ticks uint64) bool {
-	const early, late = 50, 2
 	switch {
 	case p.exact:
 		return ticks == p.start
 	case p.dated:
-		return ticks <= p.start+late && ticks+early >= p.start
+		return ticks <= p.start+forkEarly && ticks+forkLate >= p.start
 	}
 	return true
 }
@@ -92,6 +97,14 @@ func (p *process) adopt(start uint64, uid schema.Opt[int64], command string) {
 		if p.image.command == "" {
 			p.image.command = command
 		}
+	}
+}
+
+// dateBack derives the start of p from its end and its life, if that is known.
+func (p *process) dateBack(end int64, life time.Duration) {
+	if life > 0 {
+		p.boot, p.dated = max(0, end-int64(life)), true
+		p.start = ticksAt(p.boot)
 	}
 }
 

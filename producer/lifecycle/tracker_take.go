@@ -40,8 +40,8 @@ type pendingOccurrence struct {
 
 // pendingHole is a loss that waits to be taken.
 type pendingHole struct {
-	from, to int64 // boot time
-	count    int64 // 0 when not known
+	noticed, from, to int64 // boot times
+	count             int64 // 0 when not known
 }
 
 // boot is when it happened. That of an exit may still move while more comes of the process.
@@ -76,7 +76,7 @@ func (t *tracker) hole(reason string, since, count int64) {
 		if since == 0 { // before the first poll
 			since = t.boot
 		}
-		h = &pendingHole{from: since}
+		h = &pendingHole{noticed: t.boot, from: since}
 		t.holes[reason] = h
 	}
 	h.to = t.boot
@@ -102,7 +102,7 @@ func (t *tracker) takeHoles(until int64) []schema.Gap {
 	var gaps []schema.Gap
 	for _, reason := range []string{reasonEvents, reasonRecords, reasonDropped} {
 		h := t.holes[reason]
-		if h == nil || h.to > until {
+		if h == nil || h.noticed > until {
 			continue
 		}
 		gap := schema.Gap{
@@ -158,13 +158,13 @@ func (t *tracker) complete(e *schema.Event, p *process) {
 		e.Source = SourceTaskstats
 	}
 	if p.recorded {
-		e.Details = join(t.addUsage(e, p), e.Details)
+		e.Details = join(t.addTally(e, p), e.Details)
 	}
 }
 
-// addUsage adds what the records of p's threads add up to. It returns what is wanting in it: threads may have ended
+// addTally adds what the records of p's threads add up to. It returns what is wanting in it: threads may have ended
 // before p was known, or unseen.
-func (t *tracker) addUsage(e *schema.Event, p *process) (wanting string) {
+func (t *tracker) addTally(e *schema.Event, p *process) (wanting string) {
 	cpu := p.busy.Milliseconds()
 	if p.peak > 0 {
 		e.PeakRSS = schema.Some(int64(p.peak))

@@ -19,7 +19,7 @@ type kmsg struct {
 	read  func([]byte) (int, error) // one record; EAGAIN when there is none
 	close func() error
 	buf   []byte
-	at    int64  // when it was last read to the end
+	at    int64  // boot time when it was last read to the end
 	lost  uint64 // times that records were overwritten before they were read
 }
 
@@ -42,8 +42,8 @@ func openKmsg(path string, now int64) (*kmsg, error) {
 	}, nil
 }
 
-// poll reads what was written since the poll before, and hands over each record that tells of a kill.
-func (k *kmsg) poll(tell func(record)) error {
+// poll reads what was written up to the boot time now, and hands over each record that tells of a kill.
+func (k *kmsg) poll(now int64, tell func(record)) error {
 	for range maxRecords {
 		n, err := k.read(k.buf)
 		switch {
@@ -51,6 +51,7 @@ func (k *kmsg) poll(tell func(record)) error {
 		case err == unix.EPIPE: // the next read goes on with the oldest that is left
 			k.lost++
 		case err == unix.EAGAIN:
+			k.at = now
 			return nil
 		case err != nil:
 			return fmt.Errorf("read %s: %w", k.path, err)

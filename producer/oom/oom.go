@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -138,8 +139,7 @@ func (w *Watch) Poll() error {
 
 func (w *Watch) pollKmsg(now int64) error {
 	lost := w.kmsg.lost
-	err := w.kmsg.poll(func(r record) { w.told(r, w.kmsg.at, now) })
-	w.kmsg.at = now
+	err := w.kmsg.poll(now, func(r record) { w.told(r, w.kmsg.at, now) })
 	if w.kmsg.lost > lost {
 		w.log.Warn("records of the kernel's log were overwritten before they were read; kills for want of memory may be missed")
 	}
@@ -184,24 +184,19 @@ func (w *Watch) lookAtMachine(now int64) error {
 // told takes in what one record of the log says, which was written between from and to. The kernel writes two of each
 // kill; the first, which says why, is left out when it kills often.
 func (w *Watch) told(r record, from, to int64) {
-	if v := w.victim(r.pid, to); v != nil {
-		v.kill.merge(r.kill)
+	if i := w.find(r.pid, to); i >= 0 {
+		w.kills[i].kill.merge(r.kill)
 		return
 	}
 	if len(w.kills) == maxKills {
-		w.kills = append(w.kills[:0], w.kills[1:]...)
+		w.kills = slices.Delete(w.kills, 0, 1)
 	}
 	w.kills = append(w.kills, victim{r.pid, from, to, r.kill})
 }
 
-// victim is the youngest kill of pid that fits a death at the boot time boot, or nil.
-func (w *Watch) victim(pid int, boot int64) *victim {
-	for i := len(w.kills) - 1; i >= 0; i-- {
-		if v := &w.kills[i]; v.pid == pid && fits(v.from, v.to, boot, dying) {
-			return v
-		}
-	}
-	return nil
+// find is the index of the kill of pid that fits a death at the boot time boot, or -1.
+func (w *Watch) find(pid int, boot int64) int {
+	return slices.IndexFunc(w.kills, func(v victim) bool { return v.pid == pid && fits(v.from, v.to, boot, dying) })
 }
 
 // fits reports whether a death at boot can be of a kill between from and to, when a victim takes so long to die.
@@ -215,8 +210,9 @@ func (w *Watch) Track(cgroup string) {
 	}
 }
 
-// Judge reports whether the kernel killed this process for want of memory, and how that is known. A process that
-// Judge has explained is not explained again.
+// Judge reports whether the kernel killed this process for want of memory, and how that is known. It knows what the
+// log had told by the last Poll, so Poll comes between a death and its judgement. What has explained one death does
+// not explain another.
 func (w *Watch) Judge(d Death) (Kill, bool) {
 	if w.kmsg != nil {
 		return w.judgeByLog(d)
@@ -239,12 +235,13 @@ func (w *Watch) Judge(d Death) (Kill, bool) {
 }
 
 func (w *Watch) judgeByLog(d Death) (Kill, bool) {
-	v := w.victim(d.PID, d.Boot)
-	if v == nil {
+	i := w.find(d.PID, d.Boot)
+	if i < 0 {
 		return Kill{}, false
 	}
-	v.pid = 0 // nobody's any more
-	return v.kill, true
+	kill := w.kills[i].kill
+	w.kills = slices.Delete(w.kills, i, i+1)
+	return kill, true
 }
 
 // bootTime is CLOCK_BOOTTIME in nanoseconds.

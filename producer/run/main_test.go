@@ -41,6 +41,8 @@ func TestMain(m *testing.M) {
 		err = playWatcher()
 	case "burner":
 		err = playBurner()
+	case "careless":
+		err = playCareless()
 	case "shell":
 		err = playShell()
 	default:
@@ -149,6 +151,7 @@ func newEngine(t *testing.T, configs ...Config) *engine {
 	cmd.Stderr = t.Output()
 	// Without a terminal, whatever the test has.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.WaitDelay = 5 * time.Second // what a killed engine leaves behind may have the output open
 	return &engine{Cmd: cmd}
 }
 

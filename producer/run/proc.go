@@ -117,8 +117,12 @@ func countDescendants(table []procfs.Process, root int, strangers map[int]bool) 
 		p := &table[i]
 		below[p.PPID] = append(below[p.PPID], p)
 	}
+	take := func(parent int) []*procfs.Process { // once only: a table read while it changes could hold a ring
+		defer delete(below, parent)
+		return below[parent]
+	}
 	count := 0
-	for todo := below[root]; len(todo) > 0; {
+	for todo := take(root); len(todo) > 0; {
 		p := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		if p.PPID == root && strangers[p.PID] {
@@ -127,8 +131,7 @@ func countDescendants(table []procfs.Process, root int, strangers map[int]bool) 
 		if p.State != 'Z' && p.State != 'X' {
 			count++
 		}
-		todo = append(todo, below[p.PID]...)
-		delete(below, p.PID) // a table read while it changes could hold a ring
+		todo = append(todo, take(p.PID)...)
 	}
 	return count
 }

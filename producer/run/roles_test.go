@@ -16,14 +16,14 @@ import (
 func playWatcher() error {
 	received := make(chan os.Signal, 256)
 	for _, s := range passedOn() {
-		signal.Notify(received, s)
+		if s != unix.SIGTSTP { // it stops when it is told to
+			signal.Notify(received, s)
+		}
 	}
-	signal.Reset(unix.SIGTSTP) // it stops when it is told to
 	fmt.Println("ready")
 	for s := range received {
-		fmt.Println(signalName(s.(unix.Signal)))
-		if s == unix.SIGTERM {
-			break
+		if _, err := fmt.Println(signalName(s.(unix.Signal))); err != nil || s == unix.SIGTERM {
+			return err
 		}
 	}
 	return nil
@@ -43,6 +43,23 @@ func playBurner() error {
 	for used() < want {
 	}
 	return os.WriteFile(os.Args[2], []byte(strconv.FormatInt(int64(used()), 10)), 0o600)
+}
+
+// playCareless starts a command and has the kernel forget it when it ends, man wait(2).
+func playCareless() error {
+	signal.Ignore(unix.SIGCHLD)
+	path, err := exec.LookPath(os.Args[1])
+	if err != nil {
+		return err
+	}
+	pid, err := syscall.ForkExec(path, os.Args[1:], &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}})
+	if err != nil {
+		return err
+	}
+	if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.ECHILD { // once it has ended
+		return fmt.Errorf("wait: %w", err)
+	}
+	return nil
 }
 
 // playShell does what an interactive shell does with a job at its terminal: it gives it a process group of its own and

@@ -20,10 +20,14 @@ func passedOn() []unix.Signal {
 	return list
 }
 
-// fromTerminal reports whether a signal is one that the terminal sends to its whole foreground process group, man
-// termios(3).
-func fromTerminal(s unix.Signal) bool {
-	return s == unix.SIGINT || s == unix.SIGQUIT || s == unix.SIGTSTP || s == unix.SIGWINCH
+// forGroup reports whether a signal is one that goes to the whole process group in the foreground of a terminal: keys and
+// the window's size send it, man termios(3), and SIGCONT the shell that puts a job there.
+func forGroup(s unix.Signal) bool {
+	switch s {
+	case unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGWINCH, unix.SIGCONT:
+		return true
+	}
+	return false
 }
 
 // signals are what this process receives for its command.
@@ -60,9 +64,9 @@ func (s *signals) release() {
 	signal.Stop(s.child)
 }
 
-// pass hands a signal that we received on to the command, unless the terminal did so already.
+// pass hands a signal that we received on to the command, unless it came to the command in the same way as to us.
 func (c *Command) pass(s unix.Signal) {
-	if fromTerminal(s) && foreground(c.PID) {
+	if forGroup(s) && foreground(c.PID) {
 		return
 	}
 	if err := unix.Kill(c.PID, s); err != nil {

@@ -70,7 +70,7 @@ func (term *terminal) typeIn(t *testing.T, keys string) {
 	}
 }
 
-// waitLine reads the screen up to a line.
+// wantLine reads the next line of the screen.
 func (term *terminal) wantLine(t *testing.T, want string) {
 	t.Helper()
 	line, err := term.screen.ReadString('\n')
@@ -121,7 +121,7 @@ func TestWait_TerminalSignalsComeOnce(t *testing.T) {
 	}
 }
 
-// TestWait_InterruptGoesToACommandWithItsOwnGroup: the terminal does not reach it there.
+// TestWait_InterruptReachesACommandOutsideTheForeground: the terminal does not reach it there.
 func TestWait_InterruptReachesACommandOutsideTheForeground(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t, Config{Args: append([]string{"setsid"}, self(t, "watcher")...)})

@@ -12,8 +12,8 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// Lag is how far a database is behind the log, as the server knows it: messages that its projector has not got, or has
-// not acknowledged, which it does when they are stored.
+// Lag is how far a database is behind the log, as the server knows it: the messages that its projector has not
+// acknowledged, which it does when they are stored.
 type Lag struct {
 	Consumer string `json:"consumer"`
 	Messages uint64 `json:"messages"`
@@ -27,17 +27,20 @@ func lags(ctx context.Context, js jetstream.JetStream) ([]Lag, error) {
 		if err != nil {
 			return nil, fmt.Errorf("stream %s: %w", name, err)
 		}
+		state := stream.CachedInfo().State
 		consumers := stream.ListConsumers(ctx)
 		for c := range consumers.Info() {
 			if strings.HasPrefix(c.Name, schema.ConsumerName("")) {
-				behind[c.Name] += c.NumPending + uint64(c.NumAckPending)
+				// Not NumPending: the server counts that a moment later.
+				acked := max(c.AckFloor.Stream+1, state.FirstSeq)
+				behind[c.Name] += max(state.LastSeq+1, acked) - acked
 			}
 		}
 		if err := consumers.Err(); err != nil {
 			return nil, fmt.Errorf("consumers of stream %s: %w", name, err)
 		}
 	}
-	var all []Lag
+	all := []Lag{}
 	for _, name := range slices.Sorted(maps.Keys(behind)) {
 		all = append(all, Lag{name, behind[name]})
 	}

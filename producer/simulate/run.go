@@ -3,9 +3,9 @@ package simulate
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -37,10 +37,10 @@ func (l Load) Validate() error {
 	return l.Fleet.Validate()
 }
 
-// steps is how many steps each host takes; 0 for no end.
+// steps is how many steps each host takes.
 func (l Load) steps() int {
 	if l.Duration == 0 || l.Fleet.Interval <= 0 {
-		return 0
+		return math.MaxInt
 	}
 	return int(max(1, l.Duration/l.Fleet.Interval))
 }
@@ -69,17 +69,18 @@ func Run(ctx context.Context, nc *nats.Conn, cfg Load) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	ctx, l.fail = context.WithCancelCause(ctx)
-	defer l.fail(nil)
+	running, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	l.fail = fail
 
 	var watchers sync.WaitGroup
-	watching, stop := context.WithCancel(ctx)
+	watching, stop := context.WithCancel(running)
 	watchers.Go(func() { every(watching, time.Second, l.readLag) })
 	watchers.Go(func() { every(watching, time.Second, l.showProgress) })
 	if cfg.Fast {
-		l.rush(ctx)
+		l.rush(running)
 	} else {
-		l.pace(ctx)
+		l.pace(running)
 	}
 	took := time.Since(l.began)
 	stop()
@@ -88,11 +89,11 @@ func Run(ctx context.Context, nc *nats.Conn, cfg Load) (Report, error) {
 
 	r := l.report()
 	r.Elapsed = took
-	if r.Unacknowledged > 0 {
-		l.fail(fmt.Errorf("%d items were not acknowledged by the log", r.Unacknowledged))
-	}
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
-		return r, err
+	switch {
+	case running.Err() != nil && ctx.Err() == nil:
+		return r, context.Cause(running)
+	case r.Unacknowledged > 0:
+		return r, fmt.Errorf("%d items were not acknowledged by the log", r.Unacknowledged)
 	}
 	return r, nil
 }
@@ -179,20 +180,12 @@ func (l *runner) pace(ctx context.Context) {
 func (l *runner) paceHost(ctx context.Context, s *sender, phase time.Duration) {
 	interval := l.cfg.Fleet.Interval
 	due := l.cfg.Fleet.Start.Add(phase)
-	for left := l.cfg.steps(); ; {
-		if !waitUntil(ctx, due) {
-			return
-		}
+	for left := l.cfg.steps(); left > 0 && waitUntil(ctx, due); {
 		late := time.Since(due)
-		n := 1 + int(late/interval)
-		if left > 0 {
-			n = min(n, left)
-		}
+		n := min(1+int(late/interval), left)
 		l.turn(ctx, s, n, late)
 		due = due.Add(time.Duration(n) * interval)
-		if left -= n; left == 0 {
-			return
-		}
+		left -= n
 	}
 }
 
@@ -222,17 +215,15 @@ func (l *runner) rush(ctx context.Context) {
 	}
 }
 
-// turn lets a host take n steps, and waits until the log has what they made. A log that is away is waited for only when
-// there is no hurry for the next turn: the messages wait on.
+// turn lets a host take n steps, and waits until the log has what they made: with Fast for as long as it takes, else for
+// as long as a publisher drains. What still waits then goes with the next turn.
 func (l *runner) turn(ctx context.Context, s *sender, n int, late time.Duration) {
 	if err := l.offer(s, n, late); err != nil {
 		l.fail(err)
 		return
 	}
 	for {
-		// The context has ended: what waits is published, and that is all.
-		err := s.publisher.Run(ended)
-		if err == nil {
+		if err := s.publisher.Run(ended); err == nil { // which publishes what waits, and returns
 			l.acknowledged(s)
 			return
 		}

@@ -149,6 +149,7 @@ CREATE TABLE samples (
   cpu_ms INTEGER,
   syscall_counts TEXT,
   syscall_time_pct TEXT,
+  gpu_memory_kib INTEGER,
   PRIMARY KEY (snapshot_id, process_id)
 ) WITHOUT ROWID;
 
@@ -165,7 +166,8 @@ SELECT (m.snapshot_id << 22) | p.pid AS id, -- a pid stands once in a snapshot a
   p.job_id AS job_id, p.sheet_num AS sheet_num,
   coalesce(m.syscall_counts, '{}') AS syscall_counts,
   coalesce(m.syscall_time_pct, '{}') AS syscall_time_pct,
-  p.host_id AS host_id, p.id AS process_id, p.start_ticks AS start_ticks, m.cpu_ms AS cpu_ms, p.uid AS uid
+  p.host_id AS host_id, p.id AS process_id, p.start_ticks AS start_ticks, m.cpu_ms AS cpu_ms, p.uid AS uid,
+  m.gpu_memory_kib / 1024.0 AS gpu_memory_mb
 FROM processes p
 JOIN snapshots sn ON sn.host_id = p.host_id AND sn.id BETWEEN p.first_snapshot AND p.last_snapshot
 JOIN samples m ON m.snapshot_id = sn.id AND m.process_id = p.id;
@@ -193,6 +195,7 @@ CREATE TABLE process_events (
   read_kib INTEGER,
   write_kib INTEGER,
   lifetime_ms INTEGER,
+  sampled_cpu_ms INTEGER,                 -- of cpu_ms, what the snapshots have
   source TEXT NOT NULL,
   instance TEXT NOT NULL,
   seq INTEGER NOT NULL
@@ -236,6 +239,8 @@ CREATE TABLE jobs (
   exits INTEGER NOT NULL DEFAULT 0,
   signals INTEGER NOT NULL DEFAULT 0,     -- signal and kill events
   ooms INTEGER NOT NULL DEFAULT 0,
+  exit_cpu_ms INTEGER NOT NULL DEFAULT 0, -- CPU that exits tell of and no snapshot has
+  exit_peak_rss_kib INTEGER,              -- the most that the kernel saw of a process that ended
   first_event REAL, last_event REAL,
   status TEXT, total_sheets INTEGER, last_completed_sheet INTEGER, current_sheet INTEGER,
   started REAL, ended REAL, exit_code INTEGER, command TEXT
@@ -247,6 +252,8 @@ CREATE TABLE job_sheets (
   peak_rss_kib INTEGER,
   max_cpu_permille INTEGER,
   cpu_ms INTEGER NOT NULL DEFAULT 0,
+  exit_cpu_ms INTEGER NOT NULL DEFAULT 0, -- from events, as in jobs
+  exit_peak_rss_kib INTEGER,
   started REAL, ended REAL, exit_code INTEGER, status TEXT,
   PRIMARY KEY (job_id, sheet_num)
 ) WITHOUT ROWID;

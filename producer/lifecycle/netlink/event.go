@@ -68,9 +68,8 @@ func parseEvent(b []byte) (Event, error) {
 // parseData reads the part of struct proc_event that differs from kind to kind.
 func (e *Event) parseData(data []byte) error {
 	id := func(word int) int { return int(int32(native.Uint32(data[4*word:]))) }
-	words := map[Kind]int{Fork: 4, Exec: 2, Exit: 4}[e.Kind]
-	if len(data) < 4*words {
-		return fmt.Errorf("connector event %#x has %d bytes of data, want %d", e.Kind, len(data), 4*words)
+	if want := dataSize(e.Kind); len(data) < want {
+		return fmt.Errorf("connector event %#x has %d bytes of data, want %d", e.Kind, len(data), want)
 	}
 	switch e.Kind {
 	case Fork:
@@ -81,4 +80,15 @@ func (e *Event) parseData(data []byte) error {
 		e.PID, e.TGID, e.Status = id(0), id(1), native.Uint32(data[8:])
 	}
 	return nil
+}
+
+// dataSize is how many bytes of data an event of a kind has at least.
+func dataSize(k Kind) int {
+	switch k {
+	case Fork, Exit:
+		return 16
+	case Exec:
+		return 8
+	}
+	return 0
 }

@@ -1,0 +1,164 @@
+package producer
+
+import (
+	"errors"
+	"math"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/producer/oom"
+	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/schema"
+)
+
+// How often what the kernel tells is taken in, and published. Between two polls it waits in the sockets' buffers, which
+// hold seconds of the worst; a poll too late finds a short-lived process's command line gone.
+const (
+	pollInterval    = 20 * time.Millisecond
+	publishInterval = 250 * time.Millisecond
+)
+
+// watcher makes events of what the source tells: it adds whose a process is, and what a death was.
+type watcher struct {
+	source lifecycle.Source
+	oom    *oom.Watch
+	jobs   *attribution
+	// sampled is how much CPU, in milliseconds, the snapshots have of a process.
+	sampled func(pid int, start uint64) schema.Opt[int64]
+}
+
+// take returns the events that are due by the boot time until, and what was lost.
+func (w *watcher) take(until int64) ([]lifecycle.Occurrence, []schema.Gap, error) {
+	err := w.oom.Poll() // before the deaths are looked at: the kernel tells of its kill first
+	occurred, gaps := w.source.Take(until)
+	events := make([]lifecycle.Occurrence, 0, len(occurred))
+	for _, o := range occurred {
+		events = w.add(events, o)
+	}
+	return events, gaps, err
+}
+
+// add appends an occurrence, and the signal, kill or oom that an exit was.
+func (w *watcher) add(events []lifecycle.Occurrence, o lifecycle.Occurrence) []lifecycle.Occurrence {
+	e := &o.Event
+	if o.Kind == schema.KindSpawn {
+		w.jobs.forked(e.PID, int(e.PPID.Or(0)), e.StartTicks)
+		w.jobs.called(e.PID, e.StartTicks, e.Command)
+	}
+	reported := w.jobs.reported(e.PID, e.StartTicks)
+	whose := w.jobs.owner(e.PID, e.StartTicks)
+	e.JobID, e.Sheet = whose.job, whose.sheet
+	cgroup := w.jobs.cgroup(e.PID)
+	if o.Kind == schema.KindExit {
+		w.jobs.ended(e.PID, e.StartTicks)
+		e.SampledCPU = w.sampled(e.PID, e.StartTicks)
+	}
+	if reported {
+		return events
+	}
+	events = append(events, o)
+	if o.Kind == schema.KindExit && e.Signal.Known {
+		events = append(events, w.death(o.Event, cgroup))
+	}
+	return events
+}
+
+// death is the event that says what kind of a death by signal an exit was.
+func (w *watcher) death(e schema.Event, cgroup string) lifecycle.Occurrence {
+	e.CPUMillis, e.PeakRSS, e.SampledCPU = schema.Opt[int64]{}, schema.Opt[int64]{}, schema.Opt[int64]{} // the exit has them
+	e.ReadKiB, e.WriteKiB = schema.Opt[int64]{}, schema.Opt[int64]{}
+	if e.Signal.V != 9 {
+		return lifecycle.Occurrence{Kind: schema.KindSignal, Event: e}
+	}
+	if kill, ok := w.oom.Judge(oom.Death{PID: e.PID, Boot: e.Boot, Cgroup: cgroup}); ok {
+		e.Details = kill.Details()
+		return lifecycle.Occurrence{Kind: schema.KindOOM, Event: e}
+	}
+	return lifecycle.Occurrence{Kind: schema.KindKill, Event: e}
+}
+
+// trackGroups has the counters of the jobs' control groups watched, where deaths are judged by them.
+func (w *watcher) trackGroups() {
+	tracked := map[string]bool{}
+	for _, m := range w.jobs.members {
+		if m.owner.job != "" && m.cgroup != "" && !tracked[m.cgroup] {
+			tracked[m.cgroup] = true
+			w.oom.Track(m.cgroup)
+		}
+	}
+}
+
+// traceByRule asks for a trace of the busiest process of the jobs that are to be traced. Most often it is refused, for
+// being too soon.
+func (p *Producer) traceByRule(procs []schema.Process) {
+	if !p.cfg.Syscalls || len(p.cfg.TraceJobs) == 0 {
+		return
+	}
+	var busiest *schema.Process
+	for i := range procs {
+		c := &procs[i]
+		if c.JobID != "" && p.traces(c.JobID) && c.CPUPermille.V > 0 && (busiest == nil || c.CPUPermille.V > busiest.CPUPermille.V) {
+			busiest = c
+		}
+	}
+	if busiest != nil {
+		_ = p.profiler.Suggest(busiest.PID)
+	}
+}
+
+func (p *Producer) traces(job string) bool {
+	return slices.ContainsFunc(p.cfg.TraceJobs, func(pattern string) bool {
+		ok, _ := path.Match(pattern, job) // the pattern was checked
+		return ok
+	})
+}
+
+// poll takes in what the kernel has told. When some of it was lost, it looks at /proc for what was missed.
+func (p *Producer) poll() error {
+	lossy, err := p.watcher.source.Poll()
+	if err != nil || !lossy {
+		return err
+	}
+	look, err := p.sampler.glance()
+	if err != nil {
+		return err
+	}
+	if _, err := p.watcher.source.Poll(); err != nil {
+		return err
+	}
+	p.watcher.source.Observe(look)
+	return nil
+}
+
+// publishEvents publishes what is due by a boot time.
+func (p *Producer) publishEvents(until int64) error {
+	p.hearJobs()
+	events, gaps, err := p.watcher.take(until)
+	wall, boot := now()
+	return errors.Join(err, p.offerEvents(wall, boot, events), p.offerGaps(wall, boot, gaps))
+}
+
+// flushEvents publishes all there is.
+func (p *Producer) flushEvents() error {
+	return errors.Join(p.poll(), p.publishEvents(math.MaxInt64))
+}
+
+func (p *Producer) offerGaps(wall, boot int64, gaps []schema.Gap) error {
+	if len(gaps) == 0 {
+		return nil
+	}
+	return p.publisher.Offer(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindGap, Wall: wall, Boot: boot}, Gaps: gaps})
+}
+
+// describe is what lifecycle asks of a process: what /proc says of it now.
+func (p *Producer) describe(pid int) (lifecycle.Description, bool) {
+	proc, err := p.fs.Process(pid, p.sampler.opt)
+	if errors.Is(err, procfs.ErrGone) || proc.StartTicks == 0 && err != nil {
+		return lifecycle.Description{}, false
+	}
+	p.watcher.jobs.met(&proc)
+	return lifecycle.Description{PPID: proc.PPID, StartTicks: proc.StartTicks, UID: known64(proc.UIDKnown, uint64(proc.UID)),
+		Command: p.sampler.scrubber.Command(proc.Comm, proc.Args)}, true
+}

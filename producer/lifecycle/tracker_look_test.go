@@ -1,0 +1,208 @@
+package lifecycle
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// expect polls, takes and compares.
+func (s *sim) expect(t *testing.T, what string, want ...string) {
+	t.Helper()
+	if got := s.take(); !slices.Equal(got, want) {
+		t.Fatalf("%s: got %q, want %q", what, got, want)
+	}
+}
+
+func TestTracker_FirstLookOnlyTeaches(t *testing.T) {
+	eachRung(t, func(t *testing.T, s *sim) {
+		s.fork(1, 10)
+		s.events, s.records = nil, nil // before the tracker was
+		s.observe()
+		s.expect(t, "first look")
+		s.exitGroup(10, code(3))
+		s.poll()
+		s.expect(t, "end", "-10:0x300:init")
+	})
+}
+
+// Of a process that is older than the tracker the threads are not counted.
+func TestTracker_UncountedThreads(t *testing.T) {
+	eachRung(t, func(t *testing.T, s *sim) {
+		s.fork(1, 10)
+		s.thread(10, 11)
+		s.thread(10, 12)
+		s.events = nil
+		s.observe()
+		s.exit(10, 10, 0)
+		s.exit(10, 11, 0)
+		s.poll()
+		s.expect(t, "a thread lives")
+		s.exit(10, 12, code(5))
+		s.poll()
+		s.expect(t, "end", "-10:0x500:init")
+		s.sleep(Settle)
+		s.poll()
+		if len(s.tracker.live) > 1 {
+			t.Error("still remembers the dead")
+		}
+	})
+}
+
+func TestTracker_EndBeforeTheFirstLook(t *testing.T) {
+	eachRung(t, func(t *testing.T, s *sim) {
+		s.fork(1, 10)
+		s.events, s.records = nil, nil
+		l := s.look()
+		s.exitGroup(10, code(3))
+		s.poll()
+		s.tracker.observe(l) // shows it alive
+		s.expect(t, "end", "-10:0x300:init")
+		s.observe()
+		s.observe()
+		s.expect(t, "later looks")
+	})
+}
+
+func TestTracker_LookIsOlderThanThePoll(t *testing.T) {
+	eachRung(t, func(t *testing.T, s *sim) {
+		s.observe()
+		s.fork(1, 10)
+		s.poll()
+		l := s.look()
+		s.exitGroup(10, code(3))
+		s.sleep(2 * time.Second)
+		s.fork(1, 10) // the pid again
+		s.poll()
+		s.tracker.observe(l)
+		s.expect(t, "once each", "+10", "-10:0x300:init", "+10")
+	})
+}
+
+func TestTracker_LossIsRepaired(t *testing.T) {
+	eachRung(t, func(t *testing.T, s *sim) {
+		s.observe()
+		s.fork(1, 10)
+		s.fork(1, 11)
+		s.poll()
+		s.take()
+
+		s.exitGroup(10, code(3)) // lost
+		s.fork(1, 12)            // lost
+		s.fork(1, 13)            // lost
+		s.exitGroup(13, 0)       // lost
+		s.lose(0, true)
+		if s.poll(); !s.tracker.blind {
+			t.Fatal("does not know that it lost events")
+		}
+		s.observe()
+		s.expect(t, "first look after", "+12")
+		s.observe()
+		s.expect(t, "second look", "-10:?:init")
+		s.observe()
+		s.expect(t, "third look")
+		s.exitGroup(11, code(4)) // older than the loss
+		s.exitGroup(12, code(5)) // found by a look
+		s.poll()
+		s.expect(t, "ends", "-11:0x400:init", "-12:0x500:init")
+	})
+}
+
+// When the exit event is lost and the record is not, the record tells.
+func TestTracker_RecordWithoutEvent(t *testing.T) {
+	s := newSim(true)
+	s.observe()
+	s.fork(1, 10)
+	s.poll()
+	s.exitGroup(10, code(3))
+	s.events = nil
+	s.poll()
+	s.tracker.lose(s.now, 1)
+	s.sleep(Settle)
+	s.poll()
+	s.expect(t, "end", "+10", "-10:0x300:init")
+	s.observe()
+	s.observe()
+	s.expect(t, "later looks")
+}
+
+// A process that looks do not show, as kernel threads and other users' may be, is not ended by that.
+func TestTracker_LooksThatShowNobody(t *testing.T) {
+	eachRung(t, func(t *testing.T, s *sim) {
+		s.observe()
+		s.fork(1, 10)
+		s.poll()
+		for range 4 {
+			s.sleep(time.Second)
+			s.tracker.observe(Look{Boot: s.now, Wall: s.now + simEpoch})
+		}
+		s.expect(t, "it lives", "+10")
+		delete(s.procs, 10)
+		s.tracker.lose(s.now, 0)
+		for range 2 {
+			s.sleep(time.Second)
+			s.tracker.observe(Look{Boot: s.now, Wall: s.now + simEpoch})
+		}
+		s.expect(t, "it has ended unseen", "-10:?:init")
+	})
+}
+
+func TestTracker_PidReusedUnseen(t *testing.T) {
+	eachRung(t, func(t *testing.T, s *sim) {
+		s.observe()
+		s.fork(1, 10)
+		s.poll()
+		s.take()
+		s.exitGroup(10, 0)
+		s.sleep(2 * time.Second)
+		s.fork(1, 10)
+		s.lose(0, true)
+		s.observe()
+		s.expect(t, "an end, then a start", "-10:?:init", "+10")
+	})
+}
+
+// A zombie is nobody who lives, and a process whose first thread has ended is no zombie.
+func TestTracker_Zombies(t *testing.T) {
+	eachRung(t, func(t *testing.T, s *sim) {
+		s.observe()
+		zombie := schema.Process{PID: 10, PPID: 1, StartTicks: ticksAt(s.now), State: "Z", Threads: 1}
+		headless := zombie
+		headless.PID, headless.Threads = 11, 2
+		s.procs[10] = &simProcess{pid: 10, threads: []int{10}}
+		s.procs[11] = &simProcess{pid: 11, threads: []int{12}}
+		s.tracker.observe(Look{Boot: s.now, Processes: []schema.Process{zombie, headless}})
+		s.expect(t, "one starts", "+11")
+	})
+}
+
+func TestTracker_GapsSayWhenAndHowMany(t *testing.T) {
+	s := newSim(true)
+	s.observe()
+	before := s.now
+	s.sleep(time.Second)
+	s.fork(1, 10)
+	s.events[0].Lost = 7
+	if !s.poll() {
+		t.Error("a loss was not reported")
+	}
+	if _, gaps := s.tracker.take(s.now - 1); gaps != nil {
+		t.Errorf("too young: got %+v", gaps)
+	}
+	_, gaps := s.tracker.take(s.now)
+	want := schema.Gap{
+		Reason: reasonEvents, Count: schema.Some(int64(7)), FromWall: before + simEpoch, ToWall: s.now + simEpoch,
+		Details: holeDetails[reasonEvents],
+	}
+	if !slices.Equal(gaps, []schema.Gap{want}) {
+		t.Errorf("got %+v, want %+v", gaps, want)
+	}
+	if _, gaps := s.tracker.take(s.now); gaps != nil {
+		t.Errorf("told twice: %+v", gaps)
+	}
+	if s.poll() {
+		t.Error("reported a loss that was not")
+	}
+}

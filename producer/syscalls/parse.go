@@ -1,0 +1,151 @@
+package syscalls
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/proctape/proctape/schema"
+)
+
+const maxCalls = 1024 // system calls that a process of a snapshot may have; no kernel has so many
+
+// call is a row of strace's summary.
+type call struct {
+	name   string
+	calls  uint64
+	micros uint64 // time in the call
+}
+
+// parseSummary parses what strace -c prints, man strace(1), and returns the calls, those that took the most time first.
+// There are as many tables as there are word sizes among the traced processes, each with a total of its own; a call
+// in two of them is added up, and its share is that of the whole. A process that made no call has no table.
+func parseSummary(text string) ([]schema.Syscall, error) {
+	rows, err := parseRows(text)
+	if err != nil {
+		return nil, err
+	}
+	rows = merge(rows)
+	var total uint64
+	for _, r := range rows {
+		total += r.micros
+	}
+	var calls []schema.Syscall
+	for _, r := range rows {
+		calls = append(calls, schema.Syscall{Name: r.name, Calls: r.calls, TimeX100: share(r.micros, total)})
+	}
+	return calls, nil
+}
+
+// merge adds up the rows of the same name and puts the largest first.
+func merge(rows []call) []call {
+	slices.SortStableFunc(rows, func(a, b call) int { return strings.Compare(a.name, b.name) })
+	merged := rows[:0]
+	for _, r := range rows {
+		if last := len(merged) - 1; last >= 0 && merged[last].name == r.name {
+			merged[last].calls += r.calls
+			merged[last].micros += r.micros
+		} else {
+			merged = append(merged, r)
+		}
+	}
+	slices.SortFunc(merged, func(a, b call) int {
+		return cmp.Or(-cmp.Compare(a.micros, b.micros), -cmp.Compare(a.calls, b.calls), strings.Compare(a.name, b.name))
+	})
+	return merged
+}
+
+// share is part of total in hundredths of a percent, rounded.
+func share(part, total uint64) uint64 {
+	if total == 0 {
+		return 0
+	}
+	return uint64(math.Round(float64(part) / float64(total) * 10000))
+}
+
+// header is the first line of a table.
+const header = "% time seconds usecs/call calls errors syscall"
+
+// parseRows returns the rows of all tables, without the totals.
+func parseRows(text string) ([]call, error) {
+	const outside, heading, body, footing = 0, 1, 2, 3
+	var rows []call
+	at := outside
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		rule := strings.Trim(line, "- \n") == "" && strings.Contains(line, "-")
+		switch {
+		case at == outside && (len(fields) == 0 || isNotice(line)):
+		case at == outside && strings.Join(fields, " ") == header:
+			at = heading
+		case at == heading && rule:
+			at = body
+		case at == body && rule:
+			at = footing
+		case at == body:
+			row, err := parseRow(fields)
+			if err != nil {
+				return nil, fmt.Errorf("%w: %.80q", err, line)
+			}
+			if rows = append(rows, row); len(rows) > maxCalls {
+				return nil, fmt.Errorf("more than %d system calls", maxCalls)
+			}
+		case at == footing && len(fields) > 0 && fields[len(fields)-1] == "total":
+			at = outside
+		default:
+			return nil, fmt.Errorf("unexpected line %.80q", line)
+		}
+	}
+	if at != outside {
+		return nil, errors.New("the table has no end")
+	}
+	return rows, nil
+}
+
+// isNotice reports whether a line between the tables tells of word sizes: of a process that changed its own, or of the
+// table that follows.
+func isNotice(line string) bool {
+	return strings.Contains(line, "[ Process PID=") || strings.HasPrefix(line, "System call usage summary for ")
+}
+
+// parseRow parses a row: share, seconds, microseconds a call, calls, errors if there were any, name.
+func parseRow(fields []string) (call, error) {
+	if n := len(fields); n != 5 && n != 6 {
+		return call{}, fmt.Errorf("%d fields, not 5 or 6", n)
+	}
+	c := call{name: fields[len(fields)-1]}
+	var ok bool
+	if c.micros, ok = parseSeconds(fields[1]); !ok {
+		return call{}, errors.New("seconds are no number")
+	}
+	var err error
+	if c.calls, err = strconv.ParseUint(fields[3], 10, 48); err != nil {
+		return call{}, errors.New("calls are no number")
+	}
+	if !isName(c.name) {
+		return call{}, errors.New("no name of a system call")
+	}
+	return c, nil
+}
+
+// parseSeconds reads seconds with six decimals and returns microseconds.
+func parseSeconds(s string) (uint64, bool) {
+	whole, micros, ok := strings.Cut(s, ".")
+	if !ok || len(micros) != 6 || len(whole) == 0 || len(whole) > 9 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(whole+micros, 10, 64)
+	return n, err == nil
+}
+
+// isName reports whether s can be the name of a system call: read, clock_nanosleep, syscall_0x1f4, ...
+func isName(s string) bool {
+	other := func(c rune) bool {
+		return c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
+	}
+	return s != "" && len(s) <= 64 && strings.IndexFunc(s, other) < 0
+}
