@@ -137,7 +137,7 @@ func (p *Producer) publishEvents(until int64) error {
 	p.hearJobs()
 	events, gaps, err := p.watcher.take(until)
 	wall, boot := now()
-	return errors.Join(err, p.offerEvents(wall, boot, events), p.offerGaps(wall, boot, gaps))
+	return errors.Join(err, offerEvents(p.publisher, wall, boot, events), offerGaps(p.publisher, wall, boot, gaps))
 }
 
 // flushEvents publishes all there is.
@@ -145,11 +145,13 @@ func (p *Producer) flushEvents() error {
 	return errors.Join(p.poll(), p.publishEvents(math.MaxInt64))
 }
 
-func (p *Producer) offerGaps(wall, boot int64, gaps []schema.Gap) error {
-	if len(gaps) == 0 {
-		return nil
+// offerGaps offers what was lost to a publisher.
+func offerGaps(pub *Publisher, wall, boot int64, gaps []schema.Gap) error {
+	var errs []error
+	for some := range slices.Chunk(gaps, schema.MaxEvents) {
+		errs = append(errs, pub.Offer(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindGap, Wall: wall, Boot: boot}, Gaps: some}))
 	}
-	return p.publisher.Offer(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindGap, Wall: wall, Boot: boot}, Gaps: gaps})
+	return errors.Join(errs...)
 }
 
 // describe is what lifecycle asks of a process: what /proc says of it now.

@@ -255,12 +255,12 @@ func tickNumber(elapsed, interval time.Duration) uint64 {
 }
 
 // offerEvents publishes the events of each kind together, in messages of at most [schema.MaxEvents].
-func (p *Producer) offerEvents(wall, boot int64, occurred []lifecycle.Occurrence) error {
+func offerEvents(pub *Publisher, wall, boot int64, occurred []lifecycle.Occurrence) error {
 	batches := map[schema.Kind][]schema.Event{}
 	var errs []error
 	flush := func(kind schema.Kind) {
 		if events := batches[kind]; len(events) > 0 {
-			errs = append(errs, p.publisher.Offer(&schema.Message{
+			errs = append(errs, pub.Offer(&schema.Message{
 				Envelope: schema.Envelope{Kind: kind, Wall: wall, Boot: boot}, Events: events,
 			}))
 			batches[kind] = nil

@@ -107,7 +107,7 @@ func TestProducer_BatchesEvents(t *testing.T) {
 		occurred = append(occurred, lifecycle.Occurrence{Kind: kind, Event: schema.Event{Wall: 1, PID: i + 1}})
 	}
 	occurred = append(occurred, lifecycle.Occurrence{Kind: schema.KindOOM, Event: schema.Event{Wall: 1, PID: 1}})
-	if err := p.offerEvents(5, 6, occurred); err != nil {
+	if err := offerEvents(p.publisher, 5, 6, occurred); err != nil {
 		t.Fatal(err)
 	}
 	got := map[schema.Kind][]string{}
@@ -136,7 +136,7 @@ func TestProducer_BatchesEvents(t *testing.T) {
 // One that cannot be stored does not take the others of the tick with it.
 func TestProducer_OneBadBatchDoesNotStopTheOthers(t *testing.T) {
 	p := newProducer(t, unreachable(t), Config{})
-	err := p.offerEvents(5, 6, []lifecycle.Occurrence{
+	err := offerEvents(p.publisher, 5, 6, []lifecycle.Occurrence{
 		{Kind: schema.KindExit, Event: schema.Event{Wall: 1, PID: -1}},
 		{Kind: schema.KindSpawn, Event: schema.Event{Wall: 1, PID: 1}},
 	})

@@ -121,18 +121,19 @@ func (f *fold) flushProcesses() error {
 
 func (f *fold) storeProcess(p *process) error {
 	if p.stored {
-		_, err := f.db.exec(`UPDATE processes SET last_snapshot=?, ended=?, cpu_ms=?, max_cpu_permille=?, peak_rss_kib=?,
+		_, err := f.db.exec(`UPDATE processes SET last_snapshot=?, ended=?, ended_boot_ns=?, cpu_ms=?, max_cpu_permille=?, peak_rss_kib=?,
 			read_kib=?, write_kib=? WHERE id=?`,
-			p.last, p.endedAt(), p.cpuMillis, nullable(p.maxCPU), nullable(p.peakRSS), nullable(p.readKiB), nullable(p.writeKiB), p.id)
+			p.last, p.endedAt(), p.endedBootAt(), p.cpuMillis, nullable(p.maxCPU), nullable(p.peakRSS), nullable(p.readKiB),
+			nullable(p.writeKiB), p.id)
 		return err
 	}
 	p.stored = true
 	_, err := f.db.exec(`INSERT OR ROLLBACK INTO processes(id, host_id, boot_id, pid, start_ticks, ppid, command, job_id,
-		sheet_num, uid, cgroup, first_snapshot, last_snapshot, ended, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		sheet_num, uid, cgroup, first_snapshot, last_snapshot, ended, ended_boot_ns, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		p.id, p.hostID, p.bootID, p.pid, int64(p.startTicks), p.ppid, p.command, nullText(p.job), nullable(p.sheet),
-		nullable(p.uid), nullText(p.cgroup), p.first, p.last, p.endedAt(), p.cpuMillis, nullable(p.maxCPU), nullable(p.peakRSS),
-		nullable(p.readKiB), nullable(p.writeKiB))
+		nullable(p.uid), nullText(p.cgroup), p.first, p.last, p.endedAt(), p.endedBootAt(), p.cpuMillis, nullable(p.maxCPU),
+		nullable(p.peakRSS), nullable(p.readKiB), nullable(p.writeKiB))
 	return err
 }
 
@@ -142,6 +143,14 @@ func (p *process) endedAt() any {
 		return nil
 	}
 	return p.ended
+}
+
+// endedBootAt is the same by the boot clock.
+func (p *process) endedBootAt() any {
+	if p.ended == 0 {
+		return nil
+	}
+	return p.endedBoot
 }
 
 // roster returns who lives on a host, from memory or as the database has it.

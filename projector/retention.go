@@ -80,7 +80,7 @@ func newRetention(js jetstream.JetStream, cfg Config) (*retention, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(2)
-	settings := cfg.Retention.withDefaults()
+	settings := cmp.Or(cfg.Retention, new(Retention)).withDefaults()
 	r := &retention{js: js, log: cfg.Log, cfg: settings, limits: limitsOf(settings.Policy), db: db, now: cfg.now,
 		alive: func() error { return nil }}
 	if r.now == nil {
@@ -91,6 +91,7 @@ func newRetention(js jetstream.JetStream, cfg Config) (*retention, error) {
 
 // Retain makes one pass over a database that no projector writes, having folded what the log has for it.
 func Retain(ctx context.Context, js jetstream.JetStream, cfg Config) (Pass, error) {
+	cfg.Retention = cmp.Or(cfg.Retention, new(Retention))
 	p, err := Open(ctx, js, cfg)
 	if err != nil {
 		return Pass{}, err

@@ -102,7 +102,8 @@ func (r *retention) readAges(ctx context.Context) error {
 }
 
 // noteLive finds the hosts whose boot clock went on since the pass before about as retention's did. They send what they
-// see now, even when their wall clock is wrong by years.
+// see now, even when their wall clock is wrong by years. A boot that was not seen before is held to be such a one until
+// the next pass can tell.
 func (r *retention) noteLive(ctx context.Context) error {
 	before := map[int64]sight{}
 	err := each(ctx, r.db, `SELECT host_id, boot_id, boot_ns, clock_ns FROM retention_hosts`, func(rows *sql.Rows) error {
@@ -122,7 +123,7 @@ func (r *retention) noteLive(ctx context.Context) error {
 			continue
 		}
 		moved = append(moved, id)
-		if b.bootID == n.bootID && goesOn(time.Duration(n.boot-b.boot), time.Duration(r.ages.now-b.wall)) {
+		if b.bootID != n.bootID || goesOn(time.Duration(n.boot-b.boot), time.Duration(r.ages.now-b.wall)) {
 			n.wall = max(n.wall, r.ages.now)
 			r.ages.newest[id] = n
 		}

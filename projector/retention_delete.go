@@ -15,6 +15,7 @@ import (
 // dated is a table whose rows go by their own time.
 type dated struct {
 	table   string
+	time    string // column; Unix time
 	keys    string // columns that name a row
 	owner   string // columns with its host, boot id and boot ns
 	removed *int64
@@ -34,13 +35,13 @@ func (r *retention) expireEvents(ctx context.Context) error {
 
 func (r *retention) expireEventsOlder(ctx context.Context, age time.Duration) error {
 	for _, d := range []dated{
-		{"process_events", "id", "host_id, boot_id, boot_ns", &r.removed.Events,
+		{"process_events", "timestamp", "id", "host_id, boot_id, boot_ns", &r.removed.Events,
 			deleteBy(`DELETE FROM process_events WHERE id = ?`)},
-		{"job_events", "id", "host_id, boot_id, boot_ns", &r.removed.JobEvents,
+		{"job_events", "timestamp", "id", "host_id, boot_id, boot_ns", &r.removed.JobEvents,
 			deleteBy(`DELETE FROM job_events WHERE id = ?`)},
-		{"gaps", "stream, epoch, at_seq, n", noOwner, &r.removed.Gaps,
+		{"gaps", "timestamp", "stream, epoch, at_seq, n", noOwner, &r.removed.Gaps,
 			deleteBy(`DELETE FROM gaps WHERE stream = ? AND epoch = ? AND at_seq = ? AND n = ?`)},
-		{"quarantine", "stream, epoch, seq", noOwner, &r.removed.Quarantined,
+		{"quarantine", "timestamp", "stream, epoch, seq", noOwner, &r.removed.Quarantined,
 			deleteBy(`DELETE FROM quarantine WHERE stream = ? AND epoch = ? AND seq = ?`)},
 	} {
 		if err := r.expireRows(ctx, d, age); err != nil {
@@ -58,32 +59,28 @@ func deleteBy(query string) func(*fold, []any) error {
 	}
 }
 
-// expireRollups deletes the minutes that have left the policy, and the descriptions that no minute needs.
+// expireRollups deletes the minutes that have left the policy.
 func (r *retention) expireRollups(ctx context.Context) error {
 	return r.expireRollupsOlder(ctx, r.limits.downsampled)
 }
 
 func (r *retention) expireRollupsOlder(ctx context.Context, age time.Duration) error {
-	if err := r.expireRows(ctx, dated{"rollups", "id", "host_id, boot_id, boot_ns", &r.removed.Minutes, deleteRollup}, age); err != nil {
-		return err
-	}
-	var oldest float64 // of the minutes that stay
-	err := each(ctx, r.db, `SELECT coalesce(min(timestamp), 9e99) FROM rollups`, func(rows *sql.Rows) error { return rows.Scan(&oldest) })
-	if err != nil {
-		return err
-	}
-	return r.expireIDs(ctx, `SELECT id FROM rollup_processes WHERE last_minute < ? LIMIT ?`, oldest, new(int64), func(f *fold, id int64) error {
-		_, err := f.db.exec(`DELETE FROM rollup_processes WHERE id = ? AND last_minute < ?`, id, oldest)
-		return err
-	})
+	return r.expireRows(ctx, dated{"rollups", "timestamp", "id", "host_id, boot_id, boot_ns", &r.removed.Minutes, deleteRollup}, age)
 }
 
+// deleteRollup deletes a minute, and the descriptions that no other minute needs.
 func deleteRollup(f *fold, key []any) error {
-	if _, err := f.db.exec(`DELETE FROM process_rollups WHERE rollup_id = ?`, key...); err != nil {
-		return err
+	for _, query := range []string{
+		`DELETE FROM rollup_processes WHERE id IN (SELECT process_id FROM process_rollups WHERE rollup_id = ?1) AND NOT EXISTS
+			(SELECT 1 FROM process_rollups m WHERE m.process_id = rollup_processes.id AND m.rollup_id != ?1)`,
+		`DELETE FROM process_rollups WHERE rollup_id = ?`,
+		`DELETE FROM rollups WHERE id = ?`,
+	} {
+		if _, err := f.db.exec(query, key...); err != nil {
+			return err
+		}
 	}
-	_, err := f.db.exec(`DELETE FROM rollups WHERE id = ?`, key...)
-	return err
+	return nil
 }
 
 // expireRows deletes the rows of a table that are older than age. Rows from ahead of time are looked at too: their age
@@ -119,8 +116,8 @@ func (r *retention) expireRows(ctx context.Context, d dated, age time.Duration) 
 // oldRows finds rows that may go, by their keys, among the next of a span; seen counts those that were looked at, and
 // last is the time of the last of them.
 func (r *retention) oldRows(ctx context.Context, d dated, age time.Duration, from, until float64, skip int) (keys [][]any, seen int, last float64, err error) {
-	query := `SELECT timestamp, ` + d.owner + `, ` + d.keys + ` FROM ` + d.table +
-		` WHERE timestamp >= ? AND timestamp < ? ORDER BY timestamp LIMIT ? OFFSET ?`
+	query := fmt.Sprintf(`SELECT %[1]s, %[2]s, %[3]s FROM %[4]s WHERE %[1]s >= ? AND %[1]s < ? ORDER BY %[1]s LIMIT ? OFFSET ?`,
+		d.time, d.owner, d.keys, d.table)
 	err = each(ctx, r.db, query, func(rows *sql.Rows) error {
 		var host, boot int64
 		var bootID string
@@ -141,54 +138,30 @@ func (r *retention) oldRows(ctx context.Context, d dated, age time.Duration, fro
 	return keys, seen, last, err
 }
 
-// expireIDs deletes what a query finds, which is asked again as long as it finds something. Its last parameter is a limit.
-func (r *retention) expireIDs(ctx context.Context, query string, before any, count *int64, do func(*fold, int64) error) error {
-	limit := int64(deleteBatch)
-	if r.dry {
-		limit = math.MaxInt64
-	}
-	for {
-		var ids []int64
-		err := each(ctx, r.db, query, func(rows *sql.Rows) error {
-			var id int64
-			err := rows.Scan(&id)
-			ids = append(ids, id)
-			return err
-		}, before, limit)
-		if err != nil || len(ids) == 0 {
-			return err
-		}
-		if err := writeAll(ctx, r, ids, count, do); err != nil || r.dry {
-			return err
-		}
-	}
-}
-
 // expireAggregates deletes processes and jobs that outlived all that was recorded of them. Processes stay as long as
 // rollups, jobs as long as the longest of all.
 func (r *retention) expireAggregates(ctx context.Context) error {
 	longest := max(r.limits.full, r.limits.downsampled, r.limits.events)
-	before := schema.Timestamp(r.ages.now - int64(longest))
 	return errors.Join(
 		r.closeSilentHosts(ctx),
-		r.expireIDs(ctx, `SELECT id FROM processes WHERE ended < ? LIMIT ?`, schema.Timestamp(r.ages.now-int64(max(r.limits.full, r.limits.downsampled))),
-			&r.removed.Processes, func(f *fold, id int64) error {
-				_, err := f.db.exec(`DELETE FROM processes WHERE id = ?`, id)
-				return err
-			}),
-		r.expireJobs(ctx, before),
-		r.expireProducers(ctx, r.ages.now-int64(longest)),
+		r.expireRows(ctx, dated{"processes", "ended", "id", "host_id, boot_id, ended_boot_ns", &r.removed.Processes,
+			deleteBy(`DELETE FROM processes WHERE id = ?`)}, max(r.limits.full, r.limits.downsampled)),
+		r.expireJobs(ctx, longest),
+		r.expireProducers(ctx, longest),
 	)
 }
 
 // closeSilentHosts ends the processes of hosts that have not been heard of for so long that nothing else of them is left.
 func (r *retention) closeSilentHosts(ctx context.Context) error {
 	var silent []int64
-	err := each(ctx, r.db, `SELECT DISTINCT host_id FROM processes WHERE last_snapshot = 4611686018427387904`, func(rows *sql.Rows) error {
-		var id int64
-		err := rows.Scan(&id)
+	err := each(ctx, r.db, `SELECT host_id, count(*) FROM processes WHERE last_snapshot = 4611686018427387904 GROUP BY host_id`, func(rows *sql.Rows) error {
+		var id, open int64
+		err := rows.Scan(&id, &open)
 		if time.Duration(r.ages.now-r.ages.newest[id].wall) > max(r.limits.full, r.limits.downsampled) {
 			silent = append(silent, id)
+			if r.dry {
+				r.removed.Processes += open // what they ended with is as old as they are
+			}
 		}
 		return err
 	})
@@ -207,51 +180,103 @@ func (r *retention) closeSilentHosts(ctx context.Context) error {
 	})
 }
 
-func (r *retention) expireJobs(ctx context.Context, before float64) error {
-	var jobs []string
-	err := each(ctx, r.db, `SELECT job_id FROM jobs WHERE max(coalesce(last_seen, 0), coalesce(last_event, 0)) < ?`, func(rows *sql.Rows) error {
-		var job string
-		err := rows.Scan(&job)
-		jobs = append(jobs, job)
-		return err
-	}, before)
+// expireJobs deletes jobs that nothing has been recorded of for so long.
+func (r *retention) expireJobs(ctx context.Context, age time.Duration) error {
+	type job struct {
+		id   string
+		last float64
+	}
+	var old, gone []job
+	err := each(ctx, r.db, `SELECT job_id, max(coalesce(last_seen, 0), coalesce(last_event, 0)) AS last FROM jobs WHERE last < ?`,
+		func(rows *sql.Rows) error {
+			var j job
+			err := rows.Scan(&j.id, &j.last)
+			old = append(old, j)
+			return err
+		}, schema.Timestamp(r.ages.now-int64(age)))
 	if err != nil {
 		return err
 	}
-	return writeAll(ctx, r, jobs, &r.removed.Jobs, func(f *fold, job string) error {
-		for _, table := range []string{"job_pids", "job_sheets", "job_syscalls", "jobs"} {
-			if _, err := f.db.exec(`DELETE FROM `+table+` WHERE job_id = ?`, job); err != nil {
-				return err
-			}
+	for _, j := range old {
+		recent, err := r.recent(ctx, j.id, age)
+		if err != nil {
+			return err
 		}
-		return nil
+		if !recent {
+			gone = append(gone, j)
+		}
+	}
+	return writeAll(ctx, r, gone, &r.removed.Jobs, func(f *fold, j job) error {
+		return deleteUnless(f, `DELETE FROM jobs WHERE job_id = ? AND max(coalesce(last_seen, 0), coalesce(last_event, 0)) = ?`,
+			[]any{j.id, j.last}, func() error {
+				for _, table := range []string{"job_pids", "job_sheets", "job_syscalls"} {
+					if _, err := f.db.exec(`DELETE FROM `+table+` WHERE job_id = ?`, j.id); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
 	})
 }
 
+// recent reports whether something of a job is younger than age after all: a job knows only the wall clocks of its hosts.
+func (r *retention) recent(ctx context.Context, job string, age time.Duration) (recent bool, err error) {
+	err = each(ctx, r.db, `SELECT host_id, boot_id, ended_boot_ns, ended FROM processes WHERE job_id = ?1
+		UNION ALL SELECT host_id, boot_id, boot_ns, timestamp FROM process_events WHERE job_id = ?1
+		UNION ALL SELECT host_id, boot_id, boot_ns, timestamp FROM job_events WHERE job_id = ?1`, func(rows *sql.Rows) error {
+		var host int64
+		var bootID string
+		var boot sql.NullInt64
+		var wall sql.NullFloat64
+		err := rows.Scan(&host, &bootID, &boot, &wall)
+		recent = recent || !wall.Valid || r.ages.of(host, bootID, boot.Int64, int64(wall.Float64*1e9)) <= age
+		return err
+	}, job)
+	return recent, err
+}
+
+// deleteUnless deletes a row, and what belongs to it unless the row is no longer what it was when it was looked at.
+func deleteUnless(f *fold, query string, args []any, rest func() error) error {
+	res, err := f.db.exec(query, args...)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	return rest()
+}
+
 // expireProducers deletes the books of producers of which no kind has come for so long.
-func (r *retention) expireProducers(ctx context.Context, before int64) error {
+func (r *retention) expireProducers(ctx context.Context, age time.Duration) error {
 	type producer struct {
-		hostID   int64
-		instance string
+		hostID         int64
+		instance, boot string
+		wall, ns       int64 // of the newest message
 	}
 	var gone []producer
-	err := each(ctx, r.db, `SELECT host_id, instance FROM producers GROUP BY host_id, instance HAVING max(last_ns) < ?`,
+	err := each(ctx, r.db, `SELECT host_id, instance, boot_id, last_ns, max(last_boot_ns) FROM producers GROUP BY host_id, instance`,
 		func(rows *sql.Rows) error {
 			var p producer
-			err := rows.Scan(&p.hostID, &p.instance)
-			gone = append(gone, p)
+			err := rows.Scan(&p.hostID, &p.instance, &p.boot, &p.wall, &p.ns)
+			if r.ages.of(p.hostID, p.boot, p.ns, p.wall) > age {
+				gone = append(gone, p)
+			}
 			return err
-		}, before)
+		})
 	if err != nil {
 		return err
 	}
 	return writeAll(ctx, r, gone, new(int64), func(f *fold, p producer) error {
-		for key := range f.ledgers {
-			if key.hostID == p.hostID && key.instance == p.instance {
-				delete(f.ledgers, key)
-			}
-		}
-		_, err := f.db.exec(`DELETE FROM producers WHERE host_id = ? AND instance = ?`, p.hostID, p.instance)
-		return err
+		return deleteUnless(f, `DELETE FROM producers WHERE host_id = ?1 AND instance = ?2
+			AND (SELECT max(last_boot_ns) FROM producers WHERE host_id = ?1 AND instance = ?2) = ?3`,
+			[]any{p.hostID, p.instance, p.ns}, func() error {
+				for key := range f.ledgers {
+					if key.hostID == p.hostID && key.instance == p.instance {
+						delete(f.ledgers, key)
+					}
+				}
+				return nil
+			})
 	})
 }

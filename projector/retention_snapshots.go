@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/proctape/proctape/schema"
@@ -174,10 +175,19 @@ func (r *retention) condense(ctx context.Context, batch []hostMinute) error {
 	return r.deleteSnapshots(ctx, gone)
 }
 
-// count counts what condense would take away.
+// count counts what condense would make and take away, and which of what it would make would go at once.
 func (r *retention) count(ctx context.Context, batch []hostMinute) error {
 	for _, hm := range batch {
-		r.removed.Rollups++
+		covers, id, err := r.stored(ctx, hm)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(hm.heads, func(h head) bool { return !covered(covers, h) }) {
+			r.removed.Rollups++
+		}
+		if h := hm.heads[len(hm.heads)-1]; id == 0 && r.ages.of(h.hostID, h.bootID, h.boot, hm.minute) > r.limits.downsampled {
+			r.removed.Minutes++
+		}
 		r.removed.Snapshots += int64(len(hm.heads))
 		for _, h := range hm.heads {
 			err := each(ctx, r.db, `SELECT count(*) FROM samples WHERE snapshot_id = ?`, func(rows *sql.Rows) error {
@@ -202,17 +212,26 @@ func (r *retention) stored(ctx context.Context, hm hostMinute) (covers []schema.
 	if err != nil || id == 0 {
 		return nil, 0, err
 	}
-	var spans []cover
-	if err := json.Unmarshal([]byte(text), &spans); err != nil {
+	if covers, err = coversIn(text); err != nil {
 		return nil, 0, fmt.Errorf("rollup %d: %w", id, err)
-	}
-	for _, s := range spans {
-		covers = append(covers, s.Cover)
 	}
 	return covers, id, nil
 }
 
-// cover reads a span as coversText writes it.
+// coversIn reads the spans that coversText wrote.
+func coversIn(text string) ([]schema.Cover, error) {
+	var spans []cover
+	if err := json.Unmarshal([]byte(text), &spans); err != nil {
+		return nil, fmt.Errorf("read which snapshots it covers: %w", err)
+	}
+	covers := make([]schema.Cover, len(spans))
+	for i, s := range spans {
+		covers[i] = s.Cover
+	}
+	return covers, nil
+}
+
+// cover is a span as coversText writes it.
 type cover struct{ schema.Cover }
 
 // UnmarshalJSON implements json.Unmarshaler.

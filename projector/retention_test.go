@@ -88,7 +88,7 @@ func TestRetention_TimestampsThatRound(t *testing.T) {
 	h := w.host("alpha", schema.Process{PID: 5})
 	h.wall = schema.MinuteOf(h.wall) + minute - 1 - second
 	w.publish(h.snapshot())
-	w.pass(3*hour, h)
+	w.pass(hour/2, h)
 	w.publish(h.snapshot())
 	d := w.open("live", short)
 	d.settle()

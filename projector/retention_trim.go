@@ -104,7 +104,7 @@ func (r *retention) heldBack(ctx context.Context, stream jetstream.Stream, keep 
 	if err != nil {
 		return 0, err
 	}
-	since, err := r.standing(ctx, name, others)
+	since, err := r.standing(ctx, name, others, stream.CachedInfo().State.LastSeq)
 	if err != nil {
 		return 0, err
 	}
@@ -156,14 +156,15 @@ func (r *retention) others(ctx context.Context, stream jetstream.Stream) (map[st
 	return acked, list.Err()
 }
 
-// standing notes how far the other databases are, and returns since when each has been there, by retention's clock.
-func (r *retention) standing(ctx context.Context, stream string, acked map[string]uint64) (map[string]int64, error) {
+// standing notes how far the other databases are, and returns since when each has been there, by retention's clock. One
+// that is at the stream's end does not stand.
+func (r *retention) standing(ctx context.Context, stream string, acked map[string]uint64, last uint64) (map[string]int64, error) {
 	since := map[string]int64{}
 	err := each(ctx, r.db, `SELECT consumer, acked, since_ns FROM retention_databases WHERE stream = ?`, func(rows *sql.Rows) error {
 		var consumer string
 		var at, from int64
 		err := rows.Scan(&consumer, &at, &from)
-		if now, ok := acked[consumer]; ok && now == uint64(at) {
+		if now, ok := acked[consumer]; ok && now == uint64(at) && now < last {
 			since[consumer] = from
 		}
 		return err

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -27,52 +29,73 @@ const (
 // short are limits that a test reaches soon.
 var short = Retention{Policy: schema.Policy{FullResolution: 10 * time.Minute, Downsampled: time.Hour, Events: 3 * time.Hour}}
 
-// world is a log on a server of its own, and what time it is.
-type world struct {
-	t      testing.TB
-	dir    string
-	server *embeddednats.Server
-	nc     *nats.Conn
-	js     jetstream.JetStream
-
-	mu  sync.Mutex
-	now reading // what retention's machine says
-
-	sent []*schema.Message
+// tester is a test or a benchmark.
+type tester interface {
+	testing.TB
+	Output() io.Writer
 }
 
-func newWorld(t testing.TB) *world {
+// world is a log on a server of its own, and what time it is.
+type world struct {
+	t   tester
+	dir string
+	nc  *nats.Conn
+	js  jetstream.JetStream
+
+	mu     sync.Mutex
+	server *embeddednats.Server
+	now    reading // what retention's machine says
+
+	sent []*schema.Message
+	made map[*schema.Message]int64 // when, by the boot clock of retention's machine, which is right
+}
+
+func newWorld(t tester) *world {
 	t.Helper()
-	w := &world{t: t, dir: fastDir(t), now: reading{wall: 1_700_000_000 * second, boot: 1000 * second, bootID: "machine"}}
-	w.start()
-	t.Cleanup(func() { w.stop() })
+	w := &world{t: t, dir: fastDir(t), made: map[*schema.Message]int64{}, now: reading{wall: 1_700_000_000 * second, boot: 1000 * second, bootID: "machine"}}
+	w.startServer()
+	t.Cleanup(w.stopServer)
+	keys, err := embeddednats.LoadKeys(embeddednats.KeysDir(filepath.Join(w.dir, "server")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.nc, err = nats.Connect("", append(keys.Admin.Options(), nats.InProcessServer(w), nats.MaxReconnects(-1),
+		nats.ReconnectWait(20*time.Millisecond))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.nc.Close)
+	if w.js, err = jetstream.New(w.nc, jetstream.WithPublishAsyncMaxPending(1024)); err != nil {
+		t.Fatal(err)
+	}
+	if err := embeddednats.Declare(t.Context(), w.js, schema.Streams(schema.Policy{}, 1), true); err != nil {
+		t.Fatal(err)
+	}
 	return w
 }
 
-func (w *world) start() {
+func (w *world) startServer() {
 	w.t.Helper()
-	var err error
-	if w.server, err = embeddednats.Start(w.t.Context(), embeddednats.Config{Dir: filepath.Join(w.dir, "server"), Log: slog.New(slog.DiscardHandler)}); err != nil {
+	server, err := embeddednats.Start(w.t.Context(), embeddednats.Config{Dir: filepath.Join(w.dir, "server"), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
 		w.t.Fatal(err)
 	}
-	if w.nc == nil {
-		if w.nc, err = w.server.Connect(); err != nil {
-			w.t.Fatal(err)
-		}
-		if w.js, err = jetstream.New(w.nc, jetstream.WithPublishAsyncMaxPending(1024)); err != nil {
-			w.t.Fatal(err)
-		}
-		if err := embeddednats.Declare(w.t.Context(), w.js, schema.Streams(schema.Policy{}, 1), true); err != nil {
-			w.t.Fatal(err)
-		}
-	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.server = server
 }
 
-func (w *world) stop() {
-	w.nc.Close()
+func (w *world) stopServer() {
 	if err := w.server.Close(); err != nil {
 		w.t.Error(err)
 	}
+}
+
+// InProcessConn is a connection to the server that now runs.
+func (w *world) InProcessConn() (net.Conn, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.server.InProcessConn()
 }
 
 // pass lets time go by, on retention's machine and on the hosts.
@@ -124,7 +147,9 @@ func (w *world) record(span, every int64, live func(*simHost), hosts ...*simHost
 		w.pass(every)
 		for _, h := range hosts {
 			live(h)
-			made = append(made, h.look(every))
+			m := h.look(every)
+			w.made[m] = w.now.boot
+			made = append(made, m)
 		}
 	}
 	return made
@@ -168,6 +193,18 @@ func (w *world) publish(ms ...*schema.Message) {
 	}
 }
 
+// within are the messages that were made at most so long ago, and beyond those that were made longer ago.
+func (w *world) within(age time.Duration) (within, beyond []*schema.Message) {
+	for _, m := range w.sent {
+		if w.now.boot-w.made[m] <= int64(age) {
+			within = append(within, m)
+		} else {
+			beyond = append(beyond, m)
+		}
+	}
+	return within, beyond
+}
+
 // messages is how many messages a stream holds.
 func (w *world) messages(stream string) int64 {
 	w.t.Helper()
@@ -195,7 +232,7 @@ type database struct {
 func (w *world) open(name string, cfg Retention) *database {
 	w.t.Helper()
 	d := &database{w: w, path: filepath.Join(w.dir, name+".db")}
-	quiet := slog.New(slog.DiscardHandler)
+	quiet := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	var err error
 	if d.p, err = Open(w.t.Context(), w.js, Config{DB: d.path, Log: quiet}); err != nil {
 		w.t.Fatal(err)
@@ -227,7 +264,17 @@ func (d *database) settle() {
 	ctx, cancel := context.WithTimeout(d.w.t.Context(), time.Minute)
 	defer cancel()
 	if err := d.r.waitFolded(ctx, nil); err != nil {
-		d.w.t.Fatalf("the database does not come to the end of the log: %v", err)
+		d.w.t.Errorf("the database does not come to the end of the log: %v; it is at %v", err, d.p.Positions())
+		for _, name := range schema.DataStreams {
+			stream, err := d.w.js.Stream(d.w.t.Context(), name)
+			if err != nil {
+				d.w.t.Fatal(err)
+			}
+			for info := range stream.ListConsumers(d.w.t.Context()).Info() {
+				d.w.t.Errorf("stream %s %+v, consumer %+v", name, stream.CachedInfo().State, info)
+			}
+		}
+		d.w.t.FailNow()
 	}
 }
 
@@ -325,10 +372,12 @@ func (w *world) replay(name string) *sql.DB {
 	if err := p.Run(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", schema.ReaderDSN(path))
+	db, err := openReader(path)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { db.Close() })
 	return db
 }
+
+func openReader(path string) (*sql.DB, error) { return sql.Open("sqlite", schema.ReaderDSN(path)) }

@@ -22,6 +22,7 @@ type process struct {
 
 	first, last int64   // snapshot ids; last is schema.OpenEnded while the process is there
 	ended       float64 // Unix time of the last snapshot; 0 while the process is there
+	endedBoot   int64   // the same by the boot clock, ns
 	cpuMillis   int64
 	maxCPU      schema.Opt[int64]
 	peakRSS     schema.Opt[int64]
@@ -85,7 +86,7 @@ func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observe
 	}
 	for i := range m.Snapshot.Processes {
 		p := &m.Snapshot.Processes[i]
-		row, used, err := r.find(p, m.BootID, m.Wall, id, late, reg, out)
+		row, used, err := r.find(p, m, id, late, reg, out)
 		if err != nil {
 			return err
 		}
@@ -118,9 +119,9 @@ func (r *roster) late(m *schema.Message) bool {
 
 // find is the row that describes p: the one there is, or a new one. used is the CPU that the process used since
 // it was last seen.
-func (r *roster) find(p *schema.Process, boot string, wall, id int64, late bool, reg registry, out *observed) (row *process, used int64, err error) {
+func (r *roster) find(p *schema.Process, m *schema.Message, id int64, late bool, reg registry, out *observed) (row *process, used int64, err error) {
 	old := r.byPID[p.PID]
-	same := old != nil && old.startTicks == p.StartTicks && old.bootID == boot
+	same := old != nil && old.startTicks == p.StartTicks && old.bootID == m.BootID
 	var before int64
 	if same {
 		before = old.cpuMillis
@@ -129,14 +130,14 @@ func (r *roster) find(p *schema.Process, boot string, wall, id int64, late bool,
 		return old, max(0, int64(p.CPUMillis)-before), nil
 	}
 	if late || !same { // it may have had another row, before or after
-		if before, err = reg.cpuBefore(r.hostID, boot, p.PID, p.StartTicks); err != nil {
+		if before, err = reg.cpuBefore(r.hostID, m.BootID, p.PID, p.StartTicks); err != nil {
 			return nil, 0, err
 		}
 	}
-	row = r.newRow(p, boot, id, reg.nextID())
+	row = r.newRow(p, m.BootID, id, reg.nextID())
 	switch {
 	case late: // it was called something else, has ended since, or another has its pid: a row for this one look
-		row.last, row.ended = id, schema.Timestamp(wall)
+		row.last, row.ended, row.endedBoot = id, schema.Timestamp(m.Wall), m.Boot
 	default:
 		if old != nil {
 			r.close(old, out)
@@ -195,7 +196,7 @@ func (row *process) touch(out *observed) {
 
 // close ends a row's span at the last snapshot that had it.
 func (r *roster) close(row *process, out *observed) {
-	row.last, row.ended = max(row.first, r.snapshot), schema.Timestamp(r.newest.wall)
+	row.last, row.ended, row.endedBoot = max(row.first, r.snapshot), schema.Timestamp(r.newest.wall), r.newest.boot
 	row.touch(out)
 }
 

@@ -34,7 +34,7 @@ type Policy struct {
 	FullResolution time.Duration // snapshots and their processes; default 24 hours
 	Downsampled    time.Duration // one-minute aggregates; default 7 days
 	Events         time.Duration // lifecycle events, gaps and jobs; default 30 days
-	MaxLogBytes    int64         // all streams together; default 10 GiB
+	MaxLogBytes    int64         // all streams together; default 10 GiB, negative for no cap
 }
 
 // WithDefaults is p with the defaults in place of zeros.
@@ -67,7 +67,7 @@ func Streams(p Policy, replicas int) []jetstream.StreamConfig {
 	stream := func(name string, age time.Duration, share int64, subjects ...string) jetstream.StreamConfig {
 		return jetstream.StreamConfig{
 			Name: name, Subjects: subjects, Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy,
-			Discard: jetstream.DiscardOld, MaxAge: backstop(age), MaxBytes: p.MaxLogBytes * share / 100,
+			Discard: jetstream.DiscardOld, MaxAge: backstop(age), MaxBytes: max(p.MaxLogBytes*share/100, -1),
 			Duplicates: DuplicateWindow, AllowDirect: true, Replicas: max(replicas, 1),
 		}
 	}

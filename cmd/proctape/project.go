@@ -8,11 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/projector"
-	"github.com/proctape/proctape/schema"
 )
 
 func projectCommand(s *settings) *cobra.Command {
 	var files fileFlags
+	var retention retentionFlags
 	cmd := &cobra.Command{
 		Use: "project", Short: "Fold a log into a database of its own", Args: noArgs,
 		Long: `Fold the log of a NATS server, or of the recorder on this machine, into a database, and go on as it
@@ -21,12 +21,16 @@ grows. Any number of databases can follow one log; each has its own place in it.
   proctape project --db second.db --ndjson ./files`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
+			keep, err := retention.config()
+			if err != nil {
+				return err
+			}
 			nc, err := s.connect()
 			if err != nil {
 				return err
 			}
 			defer nc.Close()
-			js, err := jetStream(ctx, nc, schema.Policy{}, s.server != "")
+			js, err := jetStream(ctx, nc, keep.Policy, s.server != "")
 			if err != nil {
 				return err
 			}
@@ -34,6 +38,7 @@ grows. Any number of databases can follow one log; each has its own place in it.
 			if err != nil {
 				return err
 			}
+			cfg.Retention = &keep
 			p, err := projector.Open(ctx, js, cfg)
 			if err != nil {
 				return explainDatabase(err, s.db)
@@ -47,6 +52,7 @@ grows. Any number of databases can follow one log; each has its own place in it.
 		},
 	}
 	files.register(cmd)
+	retention.register(cmd)
 	return cmd
 }
 

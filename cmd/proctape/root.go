@@ -61,7 +61,7 @@ PROCTAPE_<FLAG>, or in a YAML file of flag: value lines that --config names.`,
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(upCommand(s), sampleCommand(s), projectCommand(s), snapshotsCommand(s), eventsCommand(s),
 		historyCommand(s), jobsCommand(s), profileCommand(s), reportCommand(s), tailCommand(s), replayCommand(s),
-		statusCommand(s), gapsCommand(s), quarantineCommand(s), verifyCommand(s), simulateCommand(s), versionCommand())
+		statusCommand(s), gapsCommand(s), quarantineCommand(s), retentionCommand(s), verifyCommand(s), simulateCommand(s), versionCommand())
 	return root
 }
 
@@ -116,7 +116,8 @@ func (s *settings) complete(cmd *cobra.Command) error {
 // settingNames are the flags that outlive a call, and so may stand in the environment or a file. What one listing asks
 // for does not.
 var settingNames = []string{"data", "db", "server", "creds", "log-level", "interval", "argv", "scrub-word", "kernel-threads", "listen",
-	"tls-cert", "tls-key", "max-log-mb", "ndjson", "ndjson-limit", "no-ndjson", "memory-limit-mb"}
+	"tls-cert", "tls-key", "max-log-mb", "ndjson", "ndjson-limit", "no-ndjson", "memory-limit-mb", "full-resolution-hours", "downsampled-days",
+	"events-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-rule", "syscalls", "trace-job", "nvidia-smi"}
 
 // isSetting reports whether a command's flag is a setting.
 func isSetting(cmd *cobra.Command, name string) bool {
@@ -179,7 +180,7 @@ func readConfig(path string) (map[string]string, error) {
 			}
 			v = strings.Join(words, ",")
 		}
-		file[name] = fmt.Sprint(v)
+		file[strings.ReplaceAll(name, "_", "-")] = fmt.Sprint(v)
 	}
 	return file, nil
 }

@@ -60,7 +60,7 @@ type upFlags struct {
 	sampling
 	listen        string
 	cert, key     string
-	maxLog        int64
+	retention     retentionFlags
 	fileLimit     int64
 	noNDJSON      bool
 	memoryLimitMB int64
@@ -84,7 +84,7 @@ samples here with "proctape sample --server", signing in with a key from the dat
 	cmd.Flags().StringVar(&f.listen, "listen", "", "take samples from others on this `host:port`; they need a key")
 	cmd.Flags().StringVar(&f.cert, "tls-cert", "", "certificate `file` for --listen")
 	cmd.Flags().StringVar(&f.key, "tls-key", "", "key `file` for --listen")
-	cmd.Flags().Int64Var(&f.maxLog, "max-log-mb", 10<<10, "most `MiB` the log may take")
+	f.retention.register(cmd)
 	cmd.Flags().Int64Var(&f.fileLimit, "ndjson-limit", ndjsonLimit, "`bytes` from which monitor.jsonl is rotated")
 	cmd.Flags().BoolVar(&f.noNDJSON, "no-ndjson", false, "write no monitor.jsonl and events.jsonl")
 	cmd.Flags().Int64Var(&f.memoryLimitMB, "memory-limit-mb", 512, "memory in `MiB` from which the garbage collector works harder; 0 for no limit")
@@ -105,8 +105,9 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.maxLog < 64 || f.maxLog > 1<<30 {
-		return misuse("--max-log-mb %d is out of range: want 64 to %d", f.maxLog, 1<<30)
+	keep, err := f.retention.config()
+	if err != nil {
+		return err
 	}
 	if f.fileLimit < 1 {
 		return misuse("--ndjson-limit %d is out of range: want 1 or more", f.fileLimit)
@@ -118,12 +119,12 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	if err != nil {
 		return explainStart(err, s)
 	}
-	err = record(cmd, s, f, cfg, server)
+	err = record(cmd, s, f, cfg, keep, server)
 	return errors.Join(err, server.Close())
 }
 
 // record runs the pipeline on a server that is up.
-func record(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Config, server *embeddednats.Server) error {
+func record(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Config, keep projector.Retention, server *embeddednats.Server) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	nc, err := server.Connect(nats.ReconnectBufSize(-1))
 	if err != nil {
@@ -134,15 +135,14 @@ func record(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Config, se
 	if err != nil {
 		return err
 	}
-	policy := schema.Policy{MaxLogBytes: f.maxLog << 20}
-	if err := embeddednats.Declare(ctx, js, schema.Streams(policy, 1), true); err != nil {
+	if err := embeddednats.Declare(ctx, js, schema.Streams(keep.Policy, 1), true); err != nil {
 		return err
 	}
 	ndjsonDir := s.data
 	if f.noNDJSON {
 		ndjsonDir = ""
 	}
-	proj, err := projector.Open(ctx, js, projector.Config{DB: s.db, NDJSON: ndjsonDir, FileLimit: f.fileLimit, Log: s.logger(cmd)})
+	proj, err := projector.Open(ctx, js, projector.Config{DB: s.db, NDJSON: ndjsonDir, FileLimit: f.fileLimit, Retention: &keep, Log: s.logger(cmd)})
 	if err != nil {
 		return explainDatabase(err, s.db)
 	}

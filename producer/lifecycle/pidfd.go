@@ -99,9 +99,10 @@ func NewPidfd(cfg Config) (*Pidfd, error) {
 		return nil, errors.Join(fmt.Errorf("create an epoll: %w", err), unix.Close(dir))
 	}
 	files := fileLimit()
+	limit := min(maxPidfds, files/2)
 	return &Pidfd{
 		describe: cfg.Describe, root: root, dir: dir, epoll: epoll, buffer: make([]byte, listBuffer),
-		procs: map[int]*watched{}, limit: min(maxPidfds, files/2), highest: files - spareFiles,
+		procs: map[int]*watched{}, limit: limit, max: limit, highest: files - spareFiles,
 		ended: map[int][]*pending{},
 	}, nil
 }
@@ -110,7 +111,7 @@ func NewPidfd(cfg Config) (*Pidfd, error) {
 func (p *Pidfd) Rung() Rung { return RungPidfd }
 
 // Poll takes in which of the watched processes have ended and, when the last listing is a second old, who is new.
-// Nothing is ever lost that was seen. After an error the next Poll goes on where this one stopped.
+// It is never lossy: whoever was seen is told of. After an error the next Poll goes on where this one stopped.
 func (p *Pidfd) Poll() (lossy bool, err error) {
 	now, err := thisMoment()
 	if err != nil {

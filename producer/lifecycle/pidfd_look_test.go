@@ -1,16 +1,10 @@
 package lifecycle_test
 
 import (
-	"fmt"
-	"io"
 	"math"
 	"os"
-	"os/exec"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -145,82 +139,4 @@ func signs(occurred []lifecycle.Occurrence) string {
 		out.WriteString(brief(o)[:1])
 	}
 	return out.String()
-}
-
-// foreignPID names the environment variable with the pid of a process of another user.
-const foreignPID = "PIDFD_TEST_FOREIGN"
-
-// rerunForeign runs tests without privileges, TestPidfd_OfAnotherUser with the given process.
-func rerunForeign(t *testing.T, foreign *shell) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root, to be another user")
-	}
-	const nobody = 65534
-	tests := []string{"TestPidfd_OfAnotherUser", "TestPidfd_Signals", "TestPidfd_DoubleFork", "TestPidfd_LookShowsWhoWasMissed"}
-	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.run", "^("+strings.Join(tests, "|")+")$", "-test.timeout", "2m")
-	cmd.Env = append(os.Environ(), foreignPID+"="+strconv.Itoa(foreign.pid()), "TMPDIR=/tmp", "HOME=/")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	watching, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer watching.Close()
-	cmd.ExtraFiles = []*os.File{w}
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	w.Close()
-	_, _ = io.ReadFull(watching, make([]byte, 1)) // it watches, or it has failed and says so below
-	foreign.cmd.Process.Signal(syscall.SIGUSR1)
-	foreign.wait()
-	if err := cmd.Wait(); err != nil {
-		t.Fatalf("%v:\n%s", err, out.String())
-	}
-	for _, name := range tests {
-		if !strings.Contains(out.String(), "--- PASS: "+name) {
-			t.Errorf("%s has not passed:\n%s", name, out.String())
-		}
-	}
-}
-
-func TestPidfd_OfAnotherUser(t *testing.T) {
-	pid, err := strconv.Atoi(os.Getenv(foreignPID))
-	if err != nil {
-		t.Skip("runs within TestPidfd_Unprivileged")
-	}
-	r := newPidfdRig(t)
-	watching := os.NewFile(3, "watching")
-	if _, err := fmt.Fprint(watching, "w"); err != nil {
-		t.Fatal(err)
-	}
-	watching.Close()
-	e := r.awaitExit(pid)
-	if e.Signal != schema.Some(int64(syscall.SIGUSR1)) || e.UID != schema.Some(int64(0)) || os.Getuid() == 0 {
-		t.Errorf("as uid %d: got %+v", os.Getuid(), e)
-	}
-}
-
-// lockOtherThread runs f on a thread that is not the first of the process.
-func lockOtherThread(f func()) {
-	go func() {
-		runtime.LockOSThread()
-		if syscall.Gettid() == syscall.Getpid() {
-			lockOtherThread(f) // while we hold the first thread
-			select {}
-		}
-		f()
-	}()
-}
-
-// self is the path of this program.
-func self(t *testing.T) string {
-	t.Helper()
-	path, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,6 +29,8 @@ type pidfdRig struct {
 	t    *testing.T
 	fs   *procfs.FS
 	told []lifecycle.Occurrence
+
+	beforeDescribe func(pid int)
 }
 
 // newPidfdRig returns a rig that knows who is there and whose last listing is a moment old.
@@ -56,6 +59,9 @@ func newBlankRig(t *testing.T) *pidfdRig {
 }
 
 func (r *pidfdRig) describe(pid int) (lifecycle.Description, bool) {
+	if r.beforeDescribe != nil {
+		r.beforeDescribe(pid)
+	}
 	p, err := r.fs.Process(pid, procfs.Options{})
 	return lifecycle.Description{
 		PPID: p.PPID, StartTicks: p.StartTicks, UID: schema.Opt[int64]{V: int64(p.UID), Known: p.UIDKnown}, Command: p.Comm,
@@ -208,23 +214,24 @@ func (s *shell) wait() syscall.WaitStatus {
 	return s.cmd.ProcessState.Sys().(syscall.WaitStatus)
 }
 
-// rerun runs tests of this package in a process of its own, which attr and env set apart, and passes on how that went.
-func rerun(t *testing.T, tests string, attr *syscall.SysProcAttr, env ...string) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
-	t.Parallel()
-	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.run", "^("+tests+")$", "-test.timeout", "2m")
-	cmd.Env = append(os.Environ(), env...)
-	cmd.SysProcAttr = attr
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v:\n%s", err, out)
-	}
-	for _, name := range strings.Split(tests, "|") {
-		if !strings.Contains(string(out), "--- PASS: "+name) {
-			t.Fatalf("%s has not passed:\n%s", name, out)
+// lockOtherThread runs f on a thread that is not the first of the process.
+func lockOtherThread(f func()) {
+	go func() {
+		runtime.LockOSThread()
+		if syscall.Gettid() == syscall.Getpid() {
+			lockOtherThread(f) // while we hold the first thread
+			select {}
 		}
+		f()
+	}()
+}
+
+// self is the path of this program.
+func self(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
+	return path
 }

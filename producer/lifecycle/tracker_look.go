@@ -32,7 +32,7 @@ func isDead(s *schema.Process) bool {
 // show takes in one process of a look that was taken at the boot time boot.
 func (t *tracker) show(s *schema.Process, boot int64) {
 	p := t.live[s.PID]
-	if p != nil && !p.is(s.StartTicks) {
+	if p != nil && (!p.is(s.StartTicks) || p.over && !p.dated && t.alive(s.PID)) {
 		if s.StartTicks < p.start {
 			return // it had the pid before p
 		}

@@ -18,6 +18,10 @@ const (
 	SourceScan      = "scan"      // a look at /proc, after the event itself was lost
 )
 
+// inFlight is how long after its time an event may be told: the kernel may be interrupted on its way, and meanwhile
+// another CPU tell of younger ones.
+const inFlight = 20 * time.Millisecond
+
 // The reasons of an Exact's gaps.
 const (
 	reasonEvents  = "events lost"
@@ -89,7 +93,7 @@ func (t *tracker) take(until int64) ([]Occurrence, []schema.Gap) {
 	slices.SortStableFunc(t.pending, func(a, b pendingOccurrence) int { return cmp.Compare(a.boot(), b.boot()) })
 	var out []Occurrence
 	for _, o := range t.pending {
-		if o.boot() > until && !o.process.settled {
+		if o.boot() > until && !(o.process.settled && o.boot() <= t.boot-int64(inFlight)) {
 			break
 		}
 		out = append(out, t.occurrence(o))

@@ -124,6 +124,7 @@ func TestTracker_EventFields(t *testing.T) {
 	s.sleep(time.Second)
 	s.exitGroup(10, uint32(unix.SIGSEGV))
 	ended := s.now
+	s.sleep(inFlight)
 	s.poll()
 	got, gaps := s.tracker.take(0)
 	same := schema.Event{
@@ -190,6 +191,7 @@ func TestTracker_TakeInPieces(t *testing.T) {
 	s.fork(1, 11)
 	s.fork(1, 12)
 	s.exitGroup(12, 0)
+	s.sleep(inFlight)
 	s.poll()
 	take := func(until int64) []string {
 		occurred, _ := s.tracker.take(until)
@@ -216,6 +218,7 @@ func TestTracker_RecordWaits(t *testing.T) {
 			s.exitGroup(10, code(3))
 			late := s.records
 			s.records = nil
+			s.sleep(inFlight)
 			s.poll()
 			if got, _ := s.tracker.take(0); got != nil {
 				t.Fatalf("before the record: got %q", words(got))
@@ -289,6 +292,7 @@ func TestTracker_LastRecordFirst(t *testing.T) {
 	s.exitGroup(10, code(8))
 	slices.Reverse(s.records)
 	slices.Reverse(s.events)
+	s.sleep(inFlight)
 	s.poll()
 	got, _ := s.tracker.take(0)
 	if want := []string{"+10", "-10:0x800:init"}; !slices.Equal(words(got), want) {

@@ -341,7 +341,11 @@ func TestPoll_Log(t *testing.T) {
 	if err := w.Poll(); err == nil || closed != 1 || !strings.HasPrefix(w.Sources()[0], "no kmsg: ") {
 		t.Errorf("a log that fails: got %v, closed %d times, %q", err, closed, w.Sources()[0])
 	}
+	if w.Lost() != 2 {
+		t.Errorf("got %d losses, want 2 still", w.Lost())
+	}
 	poll(t, w)
+	expect(t, "what was counted while the log told", judge(w, Death{PID: 5}), "n")
 	m.count(10)
 	expect(t, "by the counters", judge(w, Death{PID: 5}), "l")
 }

@@ -40,6 +40,7 @@ type Watch struct {
 	root  string
 	kmsg  *kmsg // nil when it cannot be read, for the reason kmsgErr
 	kills []victim
+	lost  uint64
 
 	groups    groups // not used while the log can be read
 	machine   counter
@@ -120,12 +121,7 @@ func source(name string, err error, what string) string {
 
 // Lost is how many times records of the kernel's log were overwritten before they were read. A kill that they told of
 // is not known.
-func (w *Watch) Lost() uint64 {
-	if w.kmsg == nil {
-		return 0
-	}
-	return w.kmsg.lost
-}
+func (w *Watch) Lost() uint64 { return w.lost }
 
 // Poll takes in what the kernel has told since the call before. Call it a few times a second: what it finds happened
 // between two calls. After an error of the log the counters are used in its place.
@@ -138,16 +134,18 @@ func (w *Watch) Poll() error {
 }
 
 func (w *Watch) pollKmsg(now int64) error {
-	lost := w.kmsg.lost
 	err := w.kmsg.poll(now, func(r record) { w.told(r, w.kmsg.at, now) })
-	if w.kmsg.lost > lost {
+	if w.kmsg.lost > w.lost {
 		w.log.Warn("records of the kernel's log were overwritten before they were read; kills for want of memory may be missed")
+		w.lost = w.kmsg.lost
 	}
 	if err == nil {
 		return nil
 	}
 	w.kmsgErr = errors.Join(err, w.kmsg.close())
 	w.kmsg = nil
+	w.machine = counter{} // what it counted until now the log has told
+	w.vmstatErr = w.lookAtMachine(now)
 	return err
 }
 

@@ -2,6 +2,7 @@ package run
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -99,13 +100,14 @@ func TestWait_KeepsTheGroupOfADaemon(t *testing.T) {
 func TestStart_LeavesNoGroupOfACommandThatCannotRun(t *testing.T) {
 	t.Parallel()
 	parent := groupDir(t)
-	e := newEngine(t, Config{Args: []string{"/no/such/file"}, Cgroup: "leaves-none"})
+	name := fmt.Sprintf("none-of-%d", os.Getpid())
+	e := newEngine(t, Config{Args: []string{"/no/such/file"}, Cgroup: name})
 	e.start(t)
 	if r := e.next(t); r.ExitCode != 127 {
 		t.Errorf("report %+v", r)
 	}
 	e.end(t)
-	if left, _ := filepath.Glob(filepath.Join(parent, "proctape-leaves-none-*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(parent, "proctape-"+name+"-*")); len(left) > 0 {
 		t.Errorf("left %q", left)
 	}
 }

@@ -63,14 +63,16 @@ func TestStart_FailsAsEnvDoes(t *testing.T) {
 	write("script", "exit 7\n", 0o755) // without an interpreter line
 	write("orphaned", "#!/no/such/interpreter\n", 0o755)
 	write("garbage", "\x7fELF and nothing more", 0o755)
-	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o755); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"folder", "uname"} { // the second hides no program that comes later in PATH
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	path := "PATH=/nowhere:" + dir + ":" + os.Getenv("PATH")
 
 	for _, command := range []string{
 		"no-such-command", "/no/such/file", filepath.Join(dir, "plain"), "plain", "script", filepath.Join(dir, "script"),
-		"folder", dir, "orphaned", "garbage", filepath.Join(dir, "plain", "below"), "", "true", "false",
+		"folder", dir, "orphaned", "garbage", filepath.Join(dir, "plain", "below"), "", "true", "false", "uname",
 	} {
 		env := exec.Command("env", path, command)
 		env.Run()

@@ -2,8 +2,9 @@
 // returns what it and all its descendants used.
 //
 // It is made for a process that does nothing else. Start makes that process the reaper of all its orphaned
-// descendants, Wait waits for any child whatever, and both take over signals that other code may have asked for: in the
-// meantime nothing else in the process may start a child, os/exec included, or use os/signal. One command at a time.
+// descendants, Wait waits for any child whatever, and both take over all signals, also those that other code has asked
+// for (a signal.NotifyContext no longer ends): in the meantime nothing else in the process may start a child, os/exec
+// included, or use os/signal. One command at a time.
 package run
 
 import (
@@ -47,6 +48,7 @@ type Command struct {
 	signals   *signals
 	strangers map[int]bool       // children that we had before
 	floorKiB  schema.Opt[uint64] // what a child's maximum RSS must exceed to be its own and not ours
+	maxRSSKiB uint64             // of a process that was waited for, as the kernel says
 	childless bool               // no child is left
 	result    Result
 }

@@ -57,8 +57,8 @@ func takeSignals() (*signals, error) {
 	return s, nil
 }
 
-// release lets signals act on this process again, SIGPIPE excepted: a write to a broken pipe stays an error, for what
-// is still to be done is more than to write.
+// release gives the signals back when there is no command. SIGPIPE stays caught: a write to a broken pipe is an error then,
+// and no end.
 func (s *signals) release() {
 	signal.Stop(s.command)
 	signal.Stop(s.child)

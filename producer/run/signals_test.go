@@ -49,6 +49,25 @@ func TestWait_EndsBySignalPassedOn(t *testing.T) {
 	}
 }
 
+// TestWait_OutlivesASignalToTheWholeGroup: it can reach us when the command has ended by it already.
+func TestWait_OutlivesASignalToTheWholeGroup(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		e := newEngine(t, Config{Args: sh("echo ready; exec sleep 1000")})
+		e.start(t)
+		e.wantLine(t, "ready")
+		unix.Kill(-e.Process.Pid, unix.SIGTERM)
+		e.next(t)
+		if r := e.next(t).Result; r.Signal != unix.SIGTERM {
+			t.Errorf("result %+v", r)
+		}
+		e.Process.Signal(unix.SIGTERM) // while it tells the result
+		if code := e.end(t); code != 128+int(unix.SIGTERM) {
+			t.Errorf("exit %d", code)
+		}
+	}
+}
+
 // TestWait_GoesOnWhenOnlyTheCommandIsStopped: without a terminal nobody would continue us.
 func TestWait_GoesOnWhenOnlyTheCommandIsStopped(t *testing.T) {
 	t.Parallel()

@@ -65,10 +65,12 @@ func (r Result) CPU() CPU {
 }
 
 // Wait waits for the command to end and meanwhile passes signals on to it. It does not wait for processes that the
-// command left behind; of those it only reaps what has ended already. Afterwards signals act on this process again. An
-// error says that the result is not known, because other code in this process waited for the command.
+// command left behind; of those it only reaps what has ended already. An error says that the result is not known, because
+// other code in this process waited for the command.
+//
+// Signals have no effect on this process after Wait either: one that is sent to the whole process group ends the command,
+// and must not end us before the result is told. A caller that has much to do then can have them back by signal.Reset.
 func (c *Command) Wait() (Result, error) {
-	defer c.signals.release()
 	for ended := false; !ended; {
 		select {
 		case s := <-c.signals.command:
@@ -109,7 +111,7 @@ func (c *Command) reap() (ended bool, err error) {
 		case c.strangers[pid]:
 			delete(c.strangers, pid)
 		default:
-			c.result.addUsage(&ru)
+			c.addUsage(&ru)
 			if pid == c.PID {
 				ended = true
 				c.result.setEnd(ws, time.Since(c.Started))
@@ -119,11 +121,12 @@ func (c *Command) reap() (ended bool, err error) {
 }
 
 // addUsage adds a process that was waited for.
-func (r *Result) addUsage(ru *unix.Rusage) {
+func (c *Command) addUsage(ru *unix.Rusage) {
+	c.maxRSSKiB = max(c.maxRSSKiB, uint64(ru.Maxrss))
+	r := &c.result
 	r.Waited++
 	r.WaitedCPU.User += time.Duration(ru.Utime.Nano())
 	r.WaitedCPU.System += time.Duration(ru.Stime.Nano())
-	r.MaxRSSKiB.V = max(r.MaxRSSKiB.V, uint64(ru.Maxrss))
 }
 
 // setEnd says how and when the command ended.
@@ -136,10 +139,16 @@ func (r *Result) setEnd(ws unix.WaitStatus, wall time.Duration) {
 	}
 }
 
+// rssSlackKiB is by how much two readings of the same resident memory may differ: the kernel counts it per processor and
+// adds up roughly.
+const rssSlackKiB = 1024
+
 // account completes the result once the command has ended.
 func (c *Command) account() {
 	r := &c.result
-	r.MaxRSSKiB.Known = c.floorKiB.Known && r.MaxRSSKiB.V > c.floorKiB.V
+	if c.floorKiB.Known && c.maxRSSKiB > c.floorKiB.V+rssSlackKiB {
+		r.MaxRSSKiB = schema.Some(c.maxRSSKiB)
+	}
 	r.LeftBehind = c.leftBehind()
 	if c.leaf == nil {
 		return

@@ -219,7 +219,7 @@ func TestFleet_ReplacesAsManyAsAsked(t *testing.T) {
 }
 
 func TestFleet_LooksLikeHosts(t *testing.T) {
-	got := live(t, Config{Hosts: 1, Processes: 200, Interval: 5 * time.Second, Churn: 0.5, Jobs: 2, Start: start}, 1000)
+	got := live(t, Config{Hosts: 1, Processes: 200, Interval: 5 * time.Second, Churn: 0.5, Jobs: 2, Start: start}, 500)
 	share := func(n int) float64 { return float64(n) / float64(got.rows) }
 	if idle := share(got.idle); idle < 0.6 || idle > 0.95 {
 		t.Errorf("%.2f of the processes are idle", idle)

@@ -126,6 +126,7 @@ CREATE TABLE processes (
   first_snapshot INTEGER NOT NULL,
   last_snapshot INTEGER NOT NULL,         -- 4611686018427387904 while the process is there
   ended REAL,                             -- when the last snapshot that had it was made; NULL while it is there
+  ended_boot_ns INTEGER,                  -- the same by the boot clock
   cpu_ms INTEGER NOT NULL,                -- cumulative CPU of the process at the last sample
   max_cpu_permille INTEGER,
   peak_rss_kib INTEGER,

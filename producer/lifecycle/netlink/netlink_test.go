@@ -3,6 +3,7 @@ package netlink
 import (
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -15,6 +16,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // within is how long a test waits for what takes a moment on a machine at rest.
 const within = 20 * time.Second
+
+// tiny is a receive buffer that a hundred processes overflow, and one does not.
+const tiny = 8 << 10
 
 // openConnector opens a connector that sees this machine's processes.
 func openConnector(t testing.TB, buffer int) *Connector {
@@ -119,7 +123,8 @@ func monotonic(t testing.TB) int64 {
 // A reader that is stalled with a small buffer loses events. It says so, and how many: together with those that it got
 // they are those that another reader got of the same stretch of each CPU.
 func TestConnector_LossIsCountedExactly(t *testing.T) {
-	small, large := openConnector(t, 1), openConnector(t, 0)
+	large := openConnector(t, 0) // before small: it has all that small may have
+	small := openConnector(t, tiny)
 	for range 100 {
 		run(t, "/bin/true")
 	}
@@ -135,6 +140,7 @@ func TestConnector_LossIsCountedExactly(t *testing.T) {
 		more, n, _ := small.readRaw(t)
 		got, lost = append(got, more...), lost+n
 	}
+	lost += int(small.lost) // not told yet
 	all, n, overrun := large.readRaw(t)
 	if overrun || n > 0 {
 		t.Fatalf("the large buffer overflowed too: %d lost", n)
@@ -166,7 +172,7 @@ func (c *Connector) readRaw(t testing.TB) (events []Event, lost int, overrun boo
 	if err != nil {
 		t.Fatal(err)
 	}
-	return events, lost + int(c.lost), overrun
+	return events, lost, overrun
 }
 
 // stretch is the first and the last number among the events of a CPU.
@@ -184,7 +190,7 @@ func stretch(events []Event, cpu uint32) (first, last uint32, ok bool) {
 
 // After an overflow events go on.
 func TestConnector_GoesOnAfterAnOverflow(t *testing.T) {
-	c := openConnector(t, 1)
+	c := openConnector(t, tiny)
 	for range 100 {
 		run(t, "/bin/true")
 	}
@@ -206,39 +212,184 @@ func TestConnector_ReadIsBounded(t *testing.T) {
 	}
 }
 
-func (s *Taskstats) readUntil(t testing.TB, done func(r Record) bool) (records []Record, overrun bool) {
-	t.Helper()
-	for deadline := time.Now().Add(within); !slices.ContainsFunc(records, done); {
-		var over bool
-		var err error
-		records, over, err = s.Read(records, 1<<20)
-		overrun = overrun || over
-		if err != nil {
-			t.Fatal(err)
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("what was waited for did not come within %s; %d records did", within, len(records))
-		}
+// What another process sends to our socket is no event.
+func TestConnector_OnlyTheKernelIsBelieved(t *testing.T) {
+	c := openConnector(t, 0)
+	address, err := unix.Getsockname(c.socket.fd)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return records, overrun
+	forger, err := open(unix.NETLINK_CONNECTOR, 0, 0, 1, eventBuffer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer forger.close()
+	forged := Event{Kind: Fork, CPU: 1, Seq: 1, PID: 7, TGID: 7, ParentPID: 1, ParentTGID: 1}
+	if err := unix.Sendto(forger.fd, appendEvent(nil, forged), 0, address); err != nil {
+		t.Skipf("the kernel does not even let us try: %v", err)
+	}
+	pid := run(t, "/bin/true")
+	events, _ := c.readUntil(t, func(events []Event) bool { return slices.ContainsFunc(events, of(pid, Exit)) })
+	if slices.ContainsFunc(events, of(7, Fork)) {
+		t.Error("a forged event was believed")
+	}
 }
 
-// A shell writes 300 KiB and synchronises them, works for a while and ends.
+func (s *Taskstats) readUntil(t testing.TB, pid int) Record {
+	t.Helper()
+	var records []Record
+	for deadline := time.Now().Add(within); ; {
+		var err error
+		if records, _, err = s.Read(records, 1<<20); err != nil {
+			t.Fatal(err)
+		}
+		if i := slices.IndexFunc(records, func(r Record) bool { return r.PID == pid }); i >= 0 {
+			return records[i]
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no record of %d within %s; %d of others", pid, within, len(records))
+		}
+	}
+}
+
 func TestTaskstats_Record(t *testing.T) {
 	s := openTaskstats(t, 0)
-	file := t.TempDir() + "/file"
 	began := time.Now()
-	cmd := exec.Command("/bin/sh", "-c", `i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exit 7`)
+	cmd := exec.Command("/bin/sh", "-c", `i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; exit 7`)
 	if err := cmd.Run(); cmd.ProcessState == nil {
 		t.Fatal(err)
 	}
 	took := time.Since(began)
 	pid := cmd.ProcessState.Pid()
-	records, _ := s.readUntil(t, func(r Record) bool { return r.PID == pid })
-	r := records[slices.IndexFunc(records, func(r Record) bool { return r.PID == pid })]
-	rusage := cmd.ProcessState.SysUsage().(*unix.Rusage)
-	_ = rusage
-	_ = file
-	_ = took
-	_ = r
+	r := s.readUntil(t, pid)
+
+	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	if off := (r.CPU - used).Abs(); off > used/2 { // it is sampled by the tick, and rusage is scaled
+		t.Errorf("got CPU %s, want about %s", r.CPU, used)
+	}
+	if r.Life <= r.CPU/2 || r.Life > took {
+		t.Errorf("got a life of %s, want at most %s", r.Life, took)
+	}
+	if r.PeakRSS < 100 || r.PeakRSS > 100<<10 {
+		t.Errorf("got peak RSS %d KiB, want that of a shell", r.PeakRSS)
+	}
+	r.CPU, r.Life, r.PeakRSS, r.ReadBytes = 0, 0, 0, 0
+	want := Record{
+		PID: pid, TGID: pid, ParentTGID: os.Getpid(), UID: uint32(os.Getuid()), Comm: "sh", Status: 7 << 8, Last: true,
+	}
+	if r != want {
+		t.Errorf("got %+v, want %+v", r, want)
+	}
+}
+
+func TestTaskstats_StorageWrites(t *testing.T) {
+	file := t.TempDir() + "/file"
+	var fs unix.Statfs_t
+	if err := unix.Statfs(t.TempDir(), &fs); err != nil || fs.Type == unix.TMPFS_MAGIC {
+		t.Skip("temporary files are not on storage")
+	}
+	s := openTaskstats(t, 0)
+	r := s.readUntil(t, run(t, "dd", "if=/dev/zero", "of="+file, "bs=4k", "count=100", "conv=fsync", "status=none"))
+	if r.WriteBytes < 400<<10 || r.WriteBytes > 500<<10 {
+		t.Errorf("got %d bytes written, want 400 KiB", r.WriteBytes)
+	}
+}
+
+func TestTaskstats_ThreadIsNotTheLast(t *testing.T) {
+	s := openTaskstats(t, 0)
+	tids := make(chan int)
+	go func() {
+		runtime.LockOSThread() // the thread ends with the goroutine
+		if unix.Gettid() == os.Getpid() {
+			runtime.UnlockOSThread()
+			tids <- 0 // but not the first thread
+			return
+		}
+		tids <- unix.Gettid()
+	}()
+	tid := <-tids
+	if tid == 0 {
+		t.Skip("the goroutine was given the first thread")
+	}
+	if r := s.readUntil(t, tid); r.TGID != os.Getpid() || r.Last {
+		t.Errorf("got %+v, want a thread of %d that is not the last", r, os.Getpid())
+	}
+}
+
+func TestTaskstats_OverrunIsTold(t *testing.T) {
+	s := openTaskstats(t, tiny)
+	for range 100 {
+		run(t, "/bin/true")
+	}
+	if _, overrun, err := s.Read(nil, 1<<20); !overrun || err != nil {
+		t.Errorf("got %t, %v, want an overrun", overrun, err)
+	}
+	s.readUntil(t, run(t, "/bin/true")) // and goes on
+	if _, overrun, err := s.Read(nil, 1<<20); overrun || err != nil {
+		t.Errorf("got %t, %v, want it told once", overrun, err)
+	}
+}
+
+func TestOpen_NoSuchFamily(t *testing.T) {
+	s, err := open(unix.NETLINK_GENERIC, 0, 0, 1, recordBuffer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if _, err := s.resolveFamily("PROCTAPE"); err != unix.ENOENT {
+		t.Errorf("got %v, want ENOENT", err)
+	}
+}
+
+// With nobody else about, what reading an event costs.
+func BenchmarkConnector_Read(b *testing.B) {
+	c := openConnector(b, 0)
+	benchmarkRead(b, func() int {
+		events, overrun, err := c.Read(nil, 1<<20)
+		if overrun || err != nil {
+			b.Fatalf("got %t, %v", overrun, err)
+		}
+		return len(events)
+	})
+}
+
+func BenchmarkTaskstats_Read(b *testing.B) {
+	s := openTaskstats(b, 0)
+	benchmarkRead(b, func() int {
+		records, overrun, err := s.Read(nil, 1<<20)
+		if overrun || err != nil {
+			b.Fatalf("got %t, %v", overrun, err)
+		}
+		return len(records)
+	})
+}
+
+// benchmarkRead has 500 processes come and go an iteration, and times reading of them alone.
+func benchmarkRead(b *testing.B, read func() int) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	read()
+	var cpu, n = time.Duration(0), 0
+	for b.Loop() {
+		b.StopTimer()
+		for range 500 {
+			run(b, "/bin/true")
+		}
+		b.StartTimer()
+		before := threadCPU(b)
+		n += read()
+		cpu += threadCPU(b) - before
+	}
+	b.ReportMetric(float64(cpu.Nanoseconds())/float64(n), "cpu-ns/message")
+	b.ReportMetric(float64(n)/float64(b.N), "messages/op")
+}
+
+// threadCPU is the CPU time of this thread, which the benchmark holds while it reads.
+func threadCPU(b *testing.B) time.Duration {
+	b.Helper()
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(ts.Nano())
 }

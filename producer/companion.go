@@ -1,0 +1,276 @@
+package producer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/producer/oom"
+	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/producer/scrub"
+	"github.com/proctape/proctape/schema"
+)
+
+// CompanionConfig sets a companion. Host, Job and Args may not be empty.
+type CompanionConfig struct {
+	Host  string
+	Job   string
+	Sheet schema.Opt[int64] // the step that the command is
+	Args  []string          // the command
+	Argv  scrub.Mode        // default scrubbed
+	Log   *slog.Logger
+}
+
+// Companion accompanies one command that this process starts: it tells the log whose the command is and how it ends,
+// counts what the command starts and, where no sampler of this machine sees every start and end, publishes those too.
+// Its methods are called by one goroutine, but for Watch.
+type Companion struct {
+	cfg       CompanionConfig
+	publisher *Publisher // nil: there is no log
+	watcher   *watcher   // nil: processes cannot be watched
+	fs        *procfs.FS
+	scrubber  *scrub.Scrubber
+	sampler   bool // a sampler of this host is at work
+	exact     bool // and sees every start and end
+	processes int64
+	published chan error
+	stop      context.CancelFunc
+}
+
+// NewCompanion tells the log of the command that is about to start as a child of this process. Without a connection
+// nothing is recorded, and only counted. The caller calls Close, also after an error of its command.
+func NewCompanion(ctx context.Context, nc *nats.Conn, cfg CompanionConfig) (*Companion, error) {
+	if cfg.Argv == "" {
+		cfg.Argv = scrub.Scrubbed
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	c := &Companion{cfg: cfg, fs: procfs.New(""), scrubber: scrub.New(cfg.Argv), stop: func() {}}
+	if nc != nil {
+		if err := c.open(ctx, nc); err != nil {
+			return c, err
+		}
+	}
+	c.watch()
+	if c.publisher == nil {
+		return c, nil
+	}
+	return c, c.declare(ctx)
+}
+
+// open begins to publish, and looks whether a sampler of this host is at work.
+func (c *Companion) open(ctx context.Context, nc *nats.Conn) error {
+	boot, err := c.fs.BootID()
+	if err != nil {
+		return err
+	}
+	publisher, err := NewPublisher(nc, PublisherConfig{
+		Origin: Origin{Host: c.cfg.Host, BootID: boot, Instance: schema.NewInstance()}, MaxQueue: 8 << 20, Drain: 3 * time.Second, Log: c.cfg.Log})
+	if err != nil {
+		return err
+	}
+	c.publisher, c.published = publisher, make(chan error, 1)
+	publishing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	c.stop = stop
+	go func() { c.published <- publisher.Run(publishing) }()
+	c.sampler, c.exact = findSampler(ctx, nc, c.cfg.Host)
+	return nil
+}
+
+// findSampler looks for a sampler of a host by its newest snapshot.
+func findSampler(ctx context.Context, nc *nats.Conn, host string) (live, exact bool) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return false, false
+	}
+	stream, err := js.Stream(ctx, schema.StreamSnapshots)
+	if err != nil {
+		return false, false
+	}
+	msg, err := stream.GetLastMsgForSubject(ctx, schema.Subject(host, schema.KindSnapshot))
+	if err != nil {
+		return false, false
+	}
+	m, err := schema.DecodeOf(msg.Subject, msg.Header.Get(schema.HeaderType), msg.Header.Get(schema.HeaderEncoding), msg.Data)
+	if err != nil || time.Since(msg.Time) > 3*time.Duration(m.Snapshot.Interval)+2*time.Second {
+		return false, false
+	}
+	has := func(r lifecycle.Rung) bool { return slices.Contains(m.Snapshot.Capabilities, string(r)) }
+	return true, has(lifecycle.RungTaskstats) || has(lifecycle.RungConnector)
+}
+
+// watch begins to watch what this process starts, if the machine allows it.
+func (c *Companion) watch() {
+	rungs := []lifecycle.Rung{lifecycle.RungTaskstats, lifecycle.RungConnector, lifecycle.RungPidfd}
+	source, _, err := lifecycle.Open(lifecycle.Config{Describe: c.describe, Log: c.cfg.Log}, rungs)
+	if err != nil {
+		return // the command runs unwatched
+	}
+	jobs := &attribution{}
+	jobs.said(c.event(schema.JobDeclared))
+	c.watcher = &watcher{source: source, jobs: jobs, oom: oom.Open(oom.Config{Log: c.cfg.Log}), sampled: c.sampled}
+}
+
+func (c *Companion) describe(pid int) (lifecycle.Description, bool) {
+	p, err := c.fs.Process(pid, procfs.Options{})
+	if errors.Is(err, procfs.ErrGone) || p.StartTicks == 0 && err != nil {
+		return lifecycle.Description{}, false
+	}
+	return lifecycle.Description{PPID: p.PPID, StartTicks: p.StartTicks, UID: known64(p.UIDKnown, uint64(p.UID)),
+		Command: c.scrubber.Command(p.Comm, p.Args)}, true
+}
+
+// sampled is what snapshots have of a process: nothing, where no sampler makes any.
+func (c *Companion) sampled(int, uint64) schema.Opt[int64] {
+	if c.sampler {
+		return schema.Opt[int64]{}
+	}
+	return schema.Some(int64(0))
+}
+
+// event is what there is to say of the job.
+func (c *Companion) event(t schema.JobEventType) *schema.JobEvent {
+	wall, _ := now()
+	return &schema.JobEvent{Type: t, Wall: wall, JobID: c.cfg.Job, Sheet: c.cfg.Sheet, PID: schema.Some(int64(os.Getpid())),
+		Supervisor: true, OwnEvents: !c.exact && c.watcher != nil}
+}
+
+// declare tells the log whose this process's children are, and waits until it has that: a sampler hears it before it
+// sees the first of them.
+func (c *Companion) declare(ctx context.Context) error {
+	declared := c.event(schema.JobDeclared)
+	declared.Status, declared.Command = "running", c.scrubber.Command(c.cfg.Args[0], c.cfg.Args)
+	events := []schema.JobEvent{*declared}
+	if c.cfg.Sheet.Known {
+		declared.Sheet, events[0].Sheet = schema.Opt[int64]{}, schema.Opt[int64]{}
+		events = append(events, *c.event(schema.JobSheetStarted))
+	}
+	if err := c.offer(events...); err != nil {
+		return err
+	}
+	deadline := time.NewTimer(3 * time.Second)
+	defer deadline.Stop()
+	for tick := time.NewTicker(2 * time.Millisecond); ; {
+		if s := c.publisher.Stats(); s.Acked == s.Produced {
+			tick.Stop()
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			return errors.New("the log does not answer")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (c *Companion) offer(events ...schema.JobEvent) error {
+	wall, boot := now()
+	return c.publisher.Offer(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindJob, Wall: wall, Boot: boot}, Jobs: events})
+}
+
+// Watch follows the command's processes until ctx ends.
+func (c *Companion) Watch(ctx context.Context) {
+	if c.watcher == nil {
+		return
+	}
+	poll := time.NewTicker(pollInterval)
+	defer poll.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			c.take(math.MaxInt64)
+			return
+		case <-poll.C:
+		}
+		_, boot := now()
+		until := boot - int64(lifecycle.Settle)
+		if n%int(publishInterval/pollInterval) != 0 {
+			until = math.MinInt64 // only drain
+		}
+		c.take(until)
+	}
+}
+
+// take takes in what the kernel has told, and counts and publishes what is due.
+func (c *Companion) take(until int64) {
+	if _, err := c.watcher.source.Poll(); err != nil {
+		c.cfg.Log.Warn("watching the command's processes", "err", err)
+	}
+	if until == math.MinInt64 {
+		return
+	}
+	events, gaps, err := c.watcher.take(until)
+	if err != nil {
+		c.cfg.Log.Debug("telling kills for want of memory apart", "err", err)
+	}
+	events = slices.DeleteFunc(events, func(o lifecycle.Occurrence) bool { return o.Event.JobID != c.cfg.Job })
+	for _, o := range events {
+		if o.Kind == schema.KindSpawn {
+			c.processes++
+		}
+	}
+	if c.publisher == nil || c.exact {
+		return
+	}
+	wall, boot := now()
+	if err := errors.Join(offerEvents(c.publisher, wall, boot, events), offerGaps(c.publisher, wall, boot, gaps)); err != nil {
+		c.cfg.Log.Warn("events of the command are not recorded", "err", err)
+	}
+}
+
+// Processes is how many processes the command came to, itself included; unknown when they could not be watched. It is
+// final when Watch has returned.
+func (c *Companion) Processes() schema.Opt[uint64] {
+	if c.watcher == nil {
+		return schema.Opt[uint64]{}
+	}
+	return schema.Some(uint64(c.processes))
+}
+
+// End tells the log how the command ended. A step that has ended leaves its job open.
+func (c *Companion) End(exitCode int) error {
+	if c.publisher == nil {
+		return nil
+	}
+	e := c.event(schema.JobEnded)
+	if c.cfg.Sheet.Known {
+		e = c.event(schema.JobSheetEnded)
+	}
+	e.ExitCode, e.Status = schema.Some(int64(exitCode)), "completed"
+	if exitCode != 0 {
+		e.Status = "failed"
+	}
+	if c.cfg.Sheet.Known && exitCode == 0 {
+		e.LastCompleted = c.cfg.Sheet
+	}
+	return c.offer(*e)
+}
+
+// Close publishes what waits, for a few seconds at most, and lets go of all.
+func (c *Companion) Close() error {
+	var errs []error
+	if c.publisher != nil {
+		c.stop()
+		if err := <-c.published; err != nil {
+			errs = append(errs, fmt.Errorf("tell the log: %w", err))
+		}
+	}
+	if c.watcher != nil {
+		errs = append(errs, c.watcher.source.Close(), c.watcher.oom.Close())
+	}
+	return errors.Join(append(errs, c.fs.Close())...)
+}

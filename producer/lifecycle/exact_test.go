@@ -1,0 +1,331 @@
+package lifecycle
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/schema"
+)
+
+// sees is what the events of a rung hold.
+type sees struct {
+	rung   Rung
+	codes  bool // how a process ended
+	usage  bool // CPU, memory and I/O to the end
+	source string
+}
+
+var rungsSee = []sees{
+	{RungTaskstats, true, true, SourceTaskstats},
+	{RungConnector, true, false, SourceConnector},
+	{RungPidfd, true, false, SourcePidfd},
+	{RungDiff, false, false, SourceDiff},
+}
+
+// eachSource runs a test on each rung.
+func eachSource(t *testing.T, test func(t *testing.T, r *rig, see sees)) {
+	for _, see := range rungsSee {
+		t.Run(string(see.rung), func(t *testing.T) { test(t, newRig(t, rungOf(see.rung)), see) })
+	}
+}
+
+// exact are the rungs that see every process.
+func exact(t *testing.T, test func(t *testing.T, r *rig, see sees)) {
+	for _, see := range rungsSee[:2] {
+		t.Run(string(see.rung), func(t *testing.T) { test(t, newRig(t, rungOf(see.rung)), see) })
+	}
+}
+
+// A process that lives until its spawn was told has one exit, which says how it ended.
+func TestSource_Endings(t *testing.T) {
+	tests := map[string]struct {
+		start func(t testing.TB) *actor
+		want  string
+	}{
+		"a code":    {shell("read x; exit 7"), "code 7"},
+		"killed":    {shell("read x; kill -9 $$"), "signal 9 core false"},
+		"terminate": {shell("read x; kill -TERM $$"), "signal 15 core false"},
+		"segmentation fault without core": {
+			shell("ulimit -c 0; read x; kill -SEGV $$"), "signal 11 core true",
+		},
+		"the first thread ends first": {role("leader exits first"), "code 5"},
+		"another thread executes":     {role("another thread executes"), "code 6"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			eachSource(t, func(t *testing.T, r *rig, see sees) {
+				a := tt.start(t)
+				if err := r.life(a, see, tt.want); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func shell(script string) func(testing.TB) *actor {
+	return func(t testing.TB) *actor { return start(t, script) }
+}
+
+func role(name string) func(testing.TB) *actor {
+	return func(t testing.TB) *actor { return startRole(t, name) }
+}
+
+// life follows an actor from its spawn to its end and says what is wrong with what is told of it.
+func (r *rig) life(a *actor, see sees, want string) error {
+	r.t.Helper()
+	began := r.await(schema.KindSpawn, a.pid())
+	if name := a.cmd.Env; len(name) > 0 && strings.Contains(strings.Join(name, " "), "leader") {
+		r.awaitLeaderGone(a.pid())
+	}
+	a.cue()
+	ended := r.await(schema.KindExit, a.pid())
+	r.settle()
+	var errs []error
+	if n, m := len(r.of(schema.KindSpawn, a.pid())), len(r.of(schema.KindExit, a.pid())); n != 1 || m != 1 {
+		errs = append(errs, fmt.Errorf("got %d spawns and %d exits, want one each", n, m))
+	}
+	if !see.codes {
+		want = "unknown"
+	}
+	if got := ending(ended); got != want && !(see.rung == RungPidfd && strings.HasPrefix(want, "signal")) {
+		errs = append(errs, fmt.Errorf("got %s, want %s", got, want))
+	}
+	if ended.Source != see.source {
+		errs = append(errs, fmt.Errorf("got source %s, want %s", ended.Source, see.source))
+	}
+	if began.PPID != schema.Some(int64(os.Getpid())) || ended.StartTicks != began.StartTicks || began.StartTicks == 0 {
+		errs = append(errs, fmt.Errorf("got parent %v, start %d and %d, want our child, twice the same",
+			began.PPID, began.StartTicks, ended.StartTicks))
+	}
+	if see.usage && (!ended.CPUMillis.Known || !ended.PeakRSS.Known || !ended.ReadKiB.Known || !ended.Lifetime.Known) {
+		errs = append(errs, fmt.Errorf("got %+v, want usage in it", ended))
+	}
+	return errors.Join(errs...)
+}
+
+// awaitLeaderGone waits until the first thread of a process has ended, and was told of.
+func (r *rig) awaitLeaderGone(pid int) {
+	r.t.Helper()
+	for deadline := time.Now().Add(within); ; {
+		p, err := r.fs.Process(pid, procfs.Options{})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if p.State == 'Z' {
+			break
+		}
+		if time.Now().After(deadline) {
+			r.t.Fatal("the first thread does not end")
+		}
+	}
+	r.observe()
+	r.take(math.MaxInt64) // a source that takes it for the end tells of it now
+}
+
+// Control: who takes the end of the first thread for that of the process is found out.
+func TestExact_NaiveDecisionFails(t *testing.T) {
+	exact(t, func(t *testing.T, r *rig, see sees) {
+		r.Source.(*Exact).tracker.ended = func(p *process) bool { return p.leaderGone }
+		if err := r.life(startRole(t, "leader exits first"), see, "code 5"); err == nil {
+			t.Error("the wrong end went unnoticed")
+		} else {
+			t.Log(err)
+		}
+	})
+}
+
+// Children that live for a moment are all told, with their codes, or their loss is.
+func TestExact_EveryChildOfAFlood(t *testing.T) {
+	const children = 5000
+	exact(t, func(t *testing.T, r *rig, see sees) {
+		f := startRole(t, "forker")
+		began := time.Now()
+		fmt.Fprintln(f.stdin, children, 0)
+		forked := r.await(schema.KindExit, f.pid()) // polls meanwhile
+		took := time.Since(began)
+		f.wait()
+		r.settle()
+		if got := ending(forked); got != "code 0" {
+			t.Fatalf("the forker ended with %s", got)
+		}
+		lost := r.lost(reasonEvents)
+		spawned, histogram, exits := r.childrenOf(f.pid())
+		t.Logf("%d children in %s, %d events lost", children, took.Round(time.Millisecond), lost)
+		if len(r.gaps) > 0 {
+			if exits > children || int64(exits)+lost < children {
+				t.Errorf("got %d exits and %d lost, want %d in all", exits, lost, children)
+			}
+			return
+		}
+		if spawned != children || exits != children {
+			t.Errorf("got %d spawns and %d exits, want %d", spawned, exits, children)
+		}
+		for code := range 256 {
+			want := children / 256
+			if code < children%256 {
+				want++
+			}
+			if got := histogram["code "+strconv.Itoa(code)]; got != want {
+				t.Errorf("got code %d %d times, want %d", code, got, want)
+			}
+		}
+		if !inOrder(r.told) {
+			t.Error("not in the order of the kernel's clock")
+		}
+	})
+}
+
+// childrenOf counts the spawns and exits of the children of a process.
+func (r *rig) childrenOf(parent int) (spawned int, endings map[string]int, exits int) {
+	endings = map[string]int{}
+	for _, o := range r.told {
+		switch {
+		case o.Event.PPID != schema.Some(int64(parent)):
+		case o.Kind == schema.KindSpawn:
+			spawned++
+		case o.Kind == schema.KindExit:
+			exits++
+			endings[ending(o.Event)]++
+		}
+	}
+	return spawned, endings, exits
+}
+
+// A daemon forks twice and is in a session of its own. Each process is told with the parent that forked it, its spawn
+// after that of its parent.
+func TestExact_Daemon(t *testing.T) {
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip("no setsid here")
+	}
+	exact(t, func(t *testing.T, r *rig, _ sees) {
+		a := start(t, `exec 3<&0; (setsid sh -c 'read x <&3; exit 9' >&- & echo $!); exit 3`)
+		daemon := a.number()
+		a.wait()
+		spawned := r.await(schema.KindSpawn, daemon)
+		between := int(spawned.PPID.Or(0))
+		if parent := r.await(schema.KindSpawn, between).PPID; parent != schema.Some(int64(a.pid())) {
+			t.Errorf("got %v as the parent's parent, want %d", parent, a.pid())
+		}
+		for pid, want := range map[int]string{between: "code 0", a.pid(): "code 3"} {
+			if got := ending(r.await(schema.KindExit, pid)); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+		a.stdin.Close()
+		ended := r.await(schema.KindExit, daemon)
+		if got := ending(ended); got != "code 9" || ended.PPID != spawned.PPID {
+			t.Errorf("got %s and parent %v, want code 9 and %v", got, ended.PPID, spawned.PPID)
+		}
+		if !inOrder(r.told) {
+			t.Error("not in the order of the kernel's clock")
+		}
+	})
+}
+
+// What is lost when nobody reads is told, and looks at /proc find who lives and who does not.
+func TestExact_StalledReader(t *testing.T) {
+	for _, see := range rungsSee[:2] {
+		t.Run(string(see.rung), func(t *testing.T) {
+			r := newRig(t, func(cfg Config) (Source, error) { return openExact(cfg, see.rung, 64<<10) })
+			old := start(t, "read x; exit 4")
+			r.await(schema.KindSpawn, old.pid())
+
+			old.cue() // from here on nobody reads
+			f := startRole(t, "forker")
+			fmt.Fprintln(f.stdin, 500, 0)
+			f.wait()
+			young := start(t, "read x; exit 8")
+			lossy, err := r.Poll()
+			if !lossy || err != nil {
+				t.Fatalf("got %t, %v, want a loss", lossy, err)
+			}
+			r.observe()
+			r.observe()
+			r.take(math.MaxInt64)
+			if n := len(r.of(schema.KindSpawn, young.pid())); n != 1 {
+				t.Errorf("got %d spawns of one that lives, want 1", n)
+			}
+			if n := len(r.of(schema.KindExit, old.pid())); n != 1 {
+				t.Errorf("got %d exits of one that has ended, want 1", n)
+			}
+			young.cue()
+			if got := ending(r.await(schema.KindExit, young.pid())); got != "code 8" {
+				t.Errorf("got %s, want code 8", got)
+			}
+			r.settle()
+			spawned, _, exits := r.childrenOf(f.pid())
+			if spawned > 500 || exits > 500 {
+				t.Errorf("got %d spawns and %d exits of 500", spawned, exits)
+			}
+			// Each child has two events. Of an end whose event was lost there may be a record.
+			if lost := r.lost(reasonEvents); lost < int64(2*500-2*spawned) {
+				t.Errorf("got %d spawns and %d events lost, want all of 1000 events accounted for", spawned, lost)
+			}
+		})
+	}
+}
+
+func TestExact_CommandIsThatAfterTheExec(t *testing.T) {
+	exact(t, func(t *testing.T, r *rig, _ sees) {
+		a := start(t, "read x; exit 0")
+		if got, want := r.await(schema.KindSpawn, a.pid()).Command, "/bin/sh -c read x; exit 0"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestExact_CloseClosesAll(t *testing.T) {
+	open := func() int {
+		fds, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(fds)
+	}
+	before := open()
+	for _, rung := range []Rung{RungTaskstats, RungConnector} {
+		source, _, err := Open(Config{Describe: nobody}, []Rung{rung})
+		if err != nil {
+			t.Skip(err)
+		}
+		if err := source.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if after := open(); after != before {
+		t.Errorf("got %d descriptors, want %d", after, before)
+	}
+}
+
+func nobody(int) (Description, bool) { return Description{}, false }
+
+func TestIsAlive(t *testing.T) {
+	a := start(t, "read x")
+	if !isAlive(a.pid()) {
+		t.Error("one that waits is not alive")
+	}
+	a.stdin.Close()
+	for deadline := time.Now().Add(within); isAlive(a.pid()); { // a zombie: nobody waits for it
+		if time.Now().After(deadline) {
+			t.Fatal("a zombie is alive")
+		}
+	}
+	if err := unix.Kill(a.pid(), 0); err != nil {
+		t.Errorf("it was no zombie: %v", err)
+	}
+	a.wait()
+	if isAlive(a.pid()) {
+		t.Error("one that is gone is alive")
+	}
+}

@@ -1,0 +1,33 @@
+package projector
+
+import "testing"
+
+// BenchmarkRetention makes one pass over the load of the benchmark of the fold, all of which has left full resolution:
+// 200,000 samples, one a second of 200 processes.
+func BenchmarkRetention(b *testing.B) {
+	var snapshots, samples, spent int64
+	for b.Loop() {
+		b.StopTimer()
+		w := newWorld(b)
+		for _, d := range benchDeliveries(b) {
+			w.publish(d.msg)
+		}
+		w.set(func(r *reading) { r.wall += day })
+		d := w.open("live", short)
+		d.settle()
+		d.retain() // the first pass that sees a host cannot tell that it is gone
+		before := cpuTime(b)
+		b.StartTimer()
+		removed := d.retain()
+		b.StopTimer()
+		spent += cpuTime(b) - before
+		snapshots, samples = snapshots+removed.Snapshots, samples+removed.Samples
+		d.stop()
+		b.StartTimer()
+	}
+	if snapshots == 0 {
+		b.Fatal("nothing was removed")
+	}
+	b.ReportMetric(float64(samples)/b.Elapsed().Seconds(), "samples/s")
+	b.ReportMetric(float64(spent)/float64(samples), "cpu-ns/sample")
+}
