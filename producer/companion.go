@@ -42,6 +42,7 @@ type Companion struct {
 	sampler   bool // a sampler of this host is at work
 	exact     bool // and sees every start and end
 	processes int64
+	peak      schema.Opt[int64] // KiB, of the largest process that has ended
 	published chan error
 	stop      context.CancelFunc
 }
@@ -219,8 +220,11 @@ func (c *Companion) take(until int64) {
 	}
 	events = slices.DeleteFunc(events, func(o lifecycle.Occurrence) bool { return o.Event.JobID != c.cfg.Job })
 	for _, o := range events {
-		if o.Kind == schema.KindSpawn {
+		switch {
+		case o.Kind == schema.KindSpawn:
 			c.processes++
+		case o.Kind == schema.KindExit && o.Event.PeakRSS.V > c.peak.V:
+			c.peak = o.Event.PeakRSS
 		}
 	}
 	if c.publisher == nil || c.exact {
@@ -240,6 +244,10 @@ func (c *Companion) Processes() schema.Opt[uint64] {
 	}
 	return schema.Some(uint64(c.processes))
 }
+
+// PeakRSS is the most resident memory that one of the command's processes had, in KiB, as far as their ends told.
+// It is final when Watch has returned.
+func (c *Companion) PeakRSS() schema.Opt[int64] { return c.peak }
 
 // End tells the log how the command ended. A step that has ended leaves its job open.
 func (c *Companion) End(exitCode int) error {

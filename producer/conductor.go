@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -83,4 +84,32 @@ func (p *Producer) hear(subject string, header nats.Header, data []byte) {
 	for i := range m.Jobs {
 		p.watcher.jobs.said(&m.Jobs[i])
 	}
+}
+
+// TellJob publishes one event of a job on a host, and waits until the log has it.
+func TellJob(ctx context.Context, nc *nats.Conn, host string, e *schema.JobEvent) error {
+	fs := procfs.New("")
+	boot, err := fs.BootID()
+	if err != nil {
+		return err
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	_, now := now()
+	m := &schema.Message{Envelope: schema.Envelope{Version: schema.Version, Kind: schema.KindJob, Host: host, BootID: boot,
+		Instance: schema.NewInstance(), Seq: 1, Wall: e.Wall, Boot: now, Produced: 1}, Jobs: []schema.JobEvent{*e}}
+	payload, encoding, err := schema.Encode(nil, m)
+	if err != nil {
+		return err
+	}
+	msg := nats.NewMsg(schema.Subject(host, schema.KindJob))
+	msg.Data = payload
+	msg.Header.Set(nats.MsgIdHdr, m.ID())
+	if encoding != "" {
+		msg.Header.Set(schema.HeaderEncoding, encoding)
+	}
+	_, err = js.PublishMsg(ctx, msg)
+	return err
 }

@@ -181,6 +181,10 @@ func (p *Producer) observe(ctx context.Context) error {
 	}
 	help("reading GPUs", p.gpus.Run)
 	help("tracing system calls", p.profiler.Run)
+	idle, err := p.obey()
+	if err != nil {
+		p.cfg.Log.Warn("nobody can ask for traces", "err", err)
+	}
 	deaf, err := p.listen()
 	if err == nil {
 		err = p.recall(ctx)
@@ -191,8 +195,10 @@ func (p *Producer) observe(ctx context.Context) error {
 	p.sampleUntil(ctx)
 	cancel()
 	helpers.Wait()
-	if deaf != nil {
-		deaf()
+	for _, stop := range []func(){deaf, idle} {
+		if stop != nil {
+			stop()
+		}
 	}
 	return errors.Join(p.watcher.source.Close(), p.watcher.oom.Close(), p.fs.Close())
 }

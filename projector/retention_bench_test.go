@@ -1,17 +1,26 @@
 package projector
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/proctape/proctape/schema"
+)
 
 // BenchmarkRetention makes one pass over the load of the benchmark of the fold, all of which has left full resolution:
-// 200,000 samples, one a second of 200 processes.
+// 200,000 samples, one every five seconds of 200 processes.
 func BenchmarkRetention(b *testing.B) {
 	var snapshots, samples, spent int64
 	for b.Loop() {
 		b.StopTimer()
 		w := newWorld(b)
-		for _, d := range benchDeliveries(b) {
-			w.publish(d.msg)
+		var made []*schema.Message
+		for i, d := range benchDeliveries(b) {
+			d.msg.Wall += int64(i) * 4 * second
+			d.msg.Boot += int64(i) * 4 * second
+			d.msg.Snapshot.Interval = 5 * second
+			made = append(made, d.msg)
 		}
+		w.publish(made...)
 		w.set(func(r *reading) { r.wall += day })
 		d := w.open("live", short)
 		d.settle()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -29,15 +28,9 @@ const (
 // short are limits that a test reaches soon.
 var short = Retention{Policy: schema.Policy{FullResolution: 10 * time.Minute, Downsampled: time.Hour, Events: 3 * time.Hour}}
 
-// tester is a test or a benchmark.
-type tester interface {
-	testing.TB
-	Output() io.Writer
-}
-
 // world is a log on a server of its own, and what time it is.
 type world struct {
-	t   tester
+	t   testing.TB
 	dir string
 	nc  *nats.Conn
 	js  jetstream.JetStream
@@ -50,7 +43,7 @@ type world struct {
 	made map[*schema.Message]int64 // when, by the boot clock of retention's machine, which is right
 }
 
-func newWorld(t tester) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, dir: fastDir(t), made: map[*schema.Message]int64{}, now: reading{wall: 1_700_000_000 * second, boot: 1000 * second, bootID: "machine"}}
 	w.startServer()

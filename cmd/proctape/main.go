@@ -22,17 +22,18 @@ const (
 )
 
 func main() {
-	unix.Umask(0o077) // nothing we make is anybody else's to read
-	// Who reads us may go; a recorder goes on, and a listing ends, each by the error of its write.
-	signal.Ignore(unix.SIGPIPE)
+	inheritedUmask = unix.Umask(0o077) // nothing we make is anybody else's to read
+	// Who reads us may go; a recorder goes on, and a listing ends, each by the error of its write. To ignore the signal
+	// would have a command that we run ignore it too.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
 	// After the first signal the default is back: a second Ctrl-C ends the program at once.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is all of the program: results go to stdout, everything else to stderr.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+// execute is all of the program: results go to stdout, everything else to stderr.
+func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out := &reader{w: stdout}
 	root := newRoot()
 	root.SetArgs(args)
@@ -42,6 +43,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	err := root.ExecuteContext(ctx)
 	if err == nil || out.gone && errors.Is(err, unix.EPIPE) {
 		return exitOK
+	}
+	var exit *exitWith
+	if errors.As(err, &exit) {
+		return exit.code
 	}
 	fmt.Fprintf(stderr, "proctape: error: %v\n", err)
 	if hint := hintOf(err); hint != "" {

@@ -59,7 +59,7 @@ PROCTAPE_<FLAG>, or in a YAML file of flag: value lines that --config names.`,
 		return hinted(&misuseError{err}, "%s --help lists the flags", cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(upCommand(s), sampleCommand(s), projectCommand(s), snapshotsCommand(s), eventsCommand(s),
+	root.AddCommand(upCommand(s), sampleCommand(s), projectCommand(s), runCommand(s), jobCommand(s), traceCommand(s), snapshotsCommand(s), eventsCommand(s),
 		historyCommand(s), jobsCommand(s), profileCommand(s), reportCommand(s), tailCommand(s), replayCommand(s),
 		statusCommand(s), gapsCommand(s), quarantineCommand(s), retentionCommand(s), verifyCommand(s), simulateCommand(s), versionCommand())
 	return root
@@ -122,7 +122,7 @@ var settingNames = []string{"data", "db", "server", "creds", "log-level", "inter
 // isSetting reports whether a command's flag is a setting.
 func isSetting(cmd *cobra.Command, name string) bool {
 	if name == "host" { // of a sampler it is a name, of a listing a filter
-		return cmd.Name() == "up" || cmd.Name() == "sample"
+		return slices.Contains([]string{"up", "sample", "run", "trace"}, cmd.Name()) || cmd.HasParent() && cmd.Parent().Name() == "job"
 	}
 	return slices.Contains(settingNames, name)
 }

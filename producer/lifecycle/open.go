@@ -68,7 +68,7 @@ func grant(rung Rung, err error) string {
 	case errors.Is(err, unix.ECONNREFUSED):
 		return "run in the host's network namespace"
 	case errors.Is(err, errNoRecord):
-		return "run in the host's network namespace, on Linux 5.19 or later"
+		return "run in the host's network namespace, on Linux 5.19 or later but 6.14 and 6.15"
 	case errors.Is(err, errNoEvent):
 		return "run in the host's pid and user namespaces, on a kernel with CONFIG_PROC_EVENTS"
 	case errors.Is(err, unix.EINVAL):

@@ -141,9 +141,6 @@ func (t *tracker) foldHeld(p *process) {
 
 // record takes in an exit record.
 func (t *tracker) record(r netlink.Record) {
-	if r.Bare && !r.Last {
-		return // nobody knows whose thread it was
-	}
 	if p := t.live[r.TGID]; p != nil && p.owed > 0 {
 		p.fold(&r)
 		p.owed--

@@ -50,7 +50,7 @@ type process struct {
 
 // tally is what the records of a process add up to.
 type tally struct {
-	recorded         bool // there is a record that says more than the end
+	recorded         bool // there is a record
 	threaded         bool // it had more than one thread
 	life             time.Duration
 	busy             time.Duration // user and system
@@ -113,9 +113,6 @@ func (p *process) fold(r *netlink.Record) {
 	p.threaded = p.threaded || r.Threads || r.PID != r.TGID
 	if r.Last {
 		p.last, p.status, p.life = true, r.Status, r.Life
-	}
-	if r.Bare {
-		return
 	}
 	p.recorded = true
 	p.busy += r.CPU

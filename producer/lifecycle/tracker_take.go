@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -197,5 +196,8 @@ func dumpsCore(signal schema.Opt[int64]) bool {
 
 // join puts two remarks together, either of which may be empty.
 func join(a, b string) string {
-	return strings.Trim(a+"; "+b, "; ")
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
 }

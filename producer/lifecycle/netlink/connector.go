@@ -30,13 +30,13 @@ type Connector struct {
 	lost   uint32            // found missing and not yet told
 }
 
-// OpenConnector starts to listen, with a receive buffer of so many bytes, [DefaultBuffer] when 0. Without
+// OpenConnector starts to listen, with a receive buffer of so many bytes, 32 MiB when 0. Without
 // CAP_NET_ADMIN the buffer is net.core.rmem_max at most, and before Linux 6.6 the error is EPERM. In another network
 // namespace than the first it is ECONNREFUSED. In a child pid or user namespace there is no error and there are no
 // events: probe. The caller closes it.
 func OpenConnector(receiveBuffer int) (*Connector, error) {
 	if receiveBuffer == 0 {
-		receiveBuffer = DefaultBuffer
+		receiveBuffer = defaultBuffer
 	}
 	s, err := open(unix.NETLINK_CONNECTOR, 1<<(connectorIndex-1), receiveBuffer, eventBatch, eventBuffer)
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package netlink reads what the kernel itself tells of the life of processes: fork, exec and exit events of the proc
 // connector, and the exit records of taskstats.
 //
-// Neither reader ever waits for the kernel: both are polled, and what happened since the call before lies in the
+// Once open, neither reader waits for the kernel: both are polled, and what happened since the call before lies in the
 // socket's receive buffer. When that overflows the kernel drops messages; each reader says so.
 package netlink
 
@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DefaultBuffer is the receive buffer asked for, in bytes. It holds some 60 000 events of the connector, three seconds
+// defaultBuffer is the receive buffer asked for, in bytes. It holds some 60 000 events of the connector, three seconds
 // of what two busy cores fork.
-const DefaultBuffer = 32 << 20
+const defaultBuffer = 32 << 20
 
 // Sizes of the headers in front of a message's payload, man netlink(7).
 const (

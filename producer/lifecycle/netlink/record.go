@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Versions of struct taskstats that matter, Linux include/uapi/linux/taskstats.h.
+// Versions of struct taskstats that matter, Linux include/uapi/linux/taskstats.h. Each but one adds fields at the end.
 const (
 	versionGroups = 12 // Linux 5.19: ac_tgid and the flag AGROUP
 	versionTorn   = 15 // Linux 6.14 and 6.15: new fields in the middle, which the next version moved to the end
@@ -38,13 +38,10 @@ type Record struct {
 	CPU                   time.Duration // user and system; sampled by the tick, so often 0 for a life of milliseconds
 	PeakRSS               uint64        // KiB, of the whole process since it last executed a program; 0 of a kernel thread
 	ReadBytes, WriteBytes uint64        // from and to storage
-
-	// Bare says that only PID, TGID, Status, Last and Threads are known: the kernel's layout is not.
-	Bare bool
 }
 
-// parseRecord reads the payload of a TASKSTATS_CMD_NEW message. It fails on a version before 12, which does not say
-// which thread is the last.
+// parseRecord reads the payload of a TASKSTATS_CMD_NEW message. It fails on versions before 12, which do not say which
+// thread is the last, and on 15.
 func parseRecord(data []byte) (Record, error) {
 	if len(data) < genericHeader {
 		return Record{}, errShort
@@ -56,9 +53,8 @@ func parseRecord(data []byte) (Record, error) {
 		case unix.TASKSTATS_TYPE_AGGR_PID:
 			found = true
 			return r.parseThread(value)
-		case unix.TASKSTATS_TYPE_AGGR_TGID: // sent along with the last thread's
+		case unix.TASKSTATS_TYPE_AGGR_TGID: // sums over the threads, but of delays only; sent with the last one's
 			r.Threads = true
-			return r.parseProcess(value)
 		}
 		return nil
 	})
@@ -73,30 +69,15 @@ func (r *Record) parseThread(data []byte) error {
 	return eachAttribute(data, func(kind uint16, value []byte) error {
 		switch kind {
 		case unix.TASKSTATS_TYPE_PID:
-			return parseID(value, &r.PID)
+			if len(value) < 4 {
+				return errShort
+			}
+			r.PID = int(int32(native.Uint32(value)))
 		case unix.TASKSTATS_TYPE_STATS:
 			return r.parseStats(value)
 		}
 		return nil
 	})
-}
-
-// parseProcess reads the id of a process. Its statistics are sums over the threads, but of delays only.
-func (r *Record) parseProcess(data []byte) error {
-	return eachAttribute(data, func(kind uint16, value []byte) error {
-		if kind != unix.TASKSTATS_TYPE_TGID {
-			return nil
-		}
-		return parseID(value, &r.TGID)
-	})
-}
-
-func parseID(value []byte, id *int) error {
-	if len(value) < 4 {
-		return errShort
-	}
-	*id = int(int32(native.Uint32(value)))
-	return nil
 }
 
 // parseStats reads struct taskstats as far as the kernel filled it and we know it.
@@ -106,18 +87,11 @@ func (r *Record) parseStats(data []byte) error {
 		return fmt.Errorf("taskstats of %d bytes is older than version %d, which has %d", len(data), versionGroups, n)
 	}
 	copy(unsafe.Slice((*byte)(unsafe.Pointer(&ts)), unsafe.Sizeof(ts)), data)
-	if ts.Version < versionGroups {
-		return fmt.Errorf("taskstats version %d does not tell the last thread: want version %d, Linux 5.19",
-			ts.Version, versionGroups)
+	if ts.Version < versionGroups || ts.Version == versionTorn {
+		return fmt.Errorf("taskstats version %d is none we can read: want version %d or later and not %d",
+			ts.Version, versionGroups, versionTorn)
 	}
 	r.Status, r.Last = ts.Ac_exitcode, ts.Ac_flag&flagLast != 0
-	if ts.Version == versionTorn {
-		r.Bare = true
-		if r.TGID == 0 { // unless a process record tells: right for the only thread there ever was
-			r.TGID = r.PID
-		}
-		return nil
-	}
 	r.TGID, r.ParentTGID, r.UID = int(ts.Ac_tgid), int(ts.Ac_ppid), ts.Ac_uid
 	r.Comm = text(ts.Ac_comm[:])
 	r.Life = microseconds(ts.Ac_tgetime)

@@ -28,13 +28,13 @@ type Taskstats struct {
 	lost   bool // a message was dropped that could not be read
 }
 
-// OpenTaskstats registers for the records of all CPUs, with a receive buffer of so many bytes, [DefaultBuffer] when 0.
+// OpenTaskstats registers for the records of all CPUs, with a receive buffer of so many bytes, 32 MiB when 0.
 // The error is ENOENT when the kernel has no taskstats, EPERM without CAP_NET_ADMIN and EINVAL in a child pid or user
-// namespace. In another network namespace than the first there is no error and there are no records: probe. The caller
-// closes it.
+// namespace. In another network namespace than the first there is no error and there are no records, and those of Linux
+// before 5.19, 6.14 and 6.15 cannot be read and are told as lost: probe. The caller closes it.
 func OpenTaskstats(receiveBuffer int) (*Taskstats, error) {
 	if receiveBuffer == 0 {
-		receiveBuffer = DefaultBuffer
+		receiveBuffer = defaultBuffer
 	}
 	cpus, err := os.ReadFile(possibleCPUs)
 	if err != nil {

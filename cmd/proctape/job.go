@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/producer"
+	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/schema"
+)
+
+func jobCommand(s *settings) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "job", Short: "Tell the recording of a job: for conductors",
+		Long: `Tell the recording of jobs and their steps (sheets). The processes of a job are those that descend from
+the one that --pid names, from now on. "proctape run" does all this for one command; docs/jobs.md shows
+how programs in other languages publish the same without these commands.`,
+		Example: `  proctape job declare build-7 --pid $$ --total-sheets 3
+  proctape job start-sheet build-7 1
+  proctape job end-sheet build-7 1 --exit-code 0
+  proctape job end build-7`,
+		Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	for _, c := range []struct {
+		use, short string
+		kind       schema.JobEventType
+		sheet      bool
+	}{
+		{"declare JOB", "Say that a job has begun", schema.JobDeclared, false},
+		{"start-sheet JOB N", "Say that a step has begun", schema.JobSheetStarted, true},
+		{"end-sheet JOB N", "Say that a step has ended", schema.JobSheetEnded, true},
+		{"progress JOB", "Say how far a job is", schema.JobProgressed, false},
+		{"end JOB", "Say that a job has ended", schema.JobEnded, false},
+	} {
+		cmd.AddCommand(jobEventCommand(s, c.use, c.short, c.kind, c.sheet))
+	}
+	return cmd
+}
+
+// jobEventFlags are what may be said of a job. Not every event has use for each.
+type jobEventFlags struct {
+	jobFlags
+	pid, total, last, exitCode int64
+	supervisor                 bool
+	status, command, details   string
+}
+
+func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, withSheet bool) *cobra.Command {
+	f := new(jobEventFlags)
+	want := 1
+	if withSheet {
+		want = 2
+	}
+	cmd := &cobra.Command{
+		Use: use, Short: short,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != want {
+				return hinted(misuse("%s wants %d arguments, got %d", cmd.CommandPath(), want, len(args)), "%s --help shows how it is called", cmd.CommandPath())
+			}
+			return checkJob(args[0])
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := f.event(cmd, kind, args)
+			if err != nil {
+				return err
+			}
+			host, err := f.hostToken()
+			if err != nil {
+				return err
+			}
+			nc, err := s.connect()
+			if err != nil {
+				return err
+			}
+			defer nc.Close()
+			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Second)
+			defer cancel()
+			if err := producer.TellJob(ctx, nc, host, e); err != nil {
+				return fmt.Errorf("tell the log of job %s: %w", command(args[0]), err)
+			}
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	switch kind {
+	case schema.JobDeclared, schema.JobSheetStarted:
+		flags.Int64Var(&f.pid, "pid", 0, "`process` whose descendants are the job's, itself included")
+		flags.BoolVar(&f.supervisor, "supervisor", false, "--pid is the parent of the job's processes, and not itself one")
+	case schema.JobSheetEnded, schema.JobEnded:
+		flags.Int64Var(&f.exitCode, "exit-code", 0, "exit `code`")
+	}
+	flags.Int64Var(&f.total, "total-sheets", 0, "`number` of steps that the job has")
+	flags.Int64Var(&f.last, "last-completed", 0, "`number` of the last step that is done")
+	flags.StringVar(&f.status, "status", "", "a `word` for how it is, such as running or failed")
+	flags.StringVar(&f.command, "command", "", "what the job runs, as people will read it")
+	flags.StringVar(&f.details, "details", "", "anything else, as `text`")
+	f.registerHost(cmd)
+	return cmd
+}
+
+// event is what the command line says of a job.
+func (f *jobEventFlags) event(cmd *cobra.Command, kind schema.JobEventType, args []string) (*schema.JobEvent, error) {
+	e := &schema.JobEvent{Type: kind, Wall: time.Now().UnixNano(), JobID: args[0], Status: f.status, Command: f.command,
+		Details: f.details, Supervisor: f.supervisor}
+	for _, v := range []struct {
+		flag  string
+		value int64
+		dst   *schema.Opt[int64]
+		most  int64
+	}{{"total-sheets", f.total, &e.TotalSheets, 1 << 31}, {"last-completed", f.last, &e.LastCompleted, 1 << 31},
+		{"exit-code", f.exitCode, &e.ExitCode, 255}} {
+		if !cmd.Flags().Changed(v.flag) {
+			continue
+		}
+		if v.value < 0 || v.value > v.most {
+			return nil, misuse("--%s %d is out of range: want 0 to %d", v.flag, v.value, v.most)
+		}
+		*v.dst = schema.Some(v.value)
+	}
+	if len(args) == 2 {
+		var n int64
+		if _, err := fmt.Sscanf(args[1]+" ", "%d ", &n); err != nil || n < 0 || fmt.Sprint(n) != args[1] {
+			return nil, hinted(misuse("%q is no step", args[1]), "a step is a whole number from 0 on")
+		}
+		e.Sheet = schema.Some(n)
+	}
+	if cmd.Flags().Changed("pid") {
+		if f.pid <= 0 || f.pid > 1<<22 {
+			return nil, misuse("--pid %d is no pid", f.pid)
+		}
+		fs := procfs.New("")
+		defer fs.Close()
+		p, err := fs.Process(int(f.pid), procfs.Options{KernelThreads: true})
+		if err != nil {
+			return nil, hinted(fmt.Errorf("--pid %d: %w", f.pid, err), "name a process of this machine that runs")
+		}
+		e.PID, e.StartTicks = schema.Some(f.pid), p.StartTicks
+	}
+	return e, nil
+}
