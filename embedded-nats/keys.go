@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -121,8 +122,12 @@ func (k *Keys) users() []*server.NkeyUser {
 	return []*server.NkeyUser{
 		{Nkey: k.Admin.Public},
 		{Nkey: k.Sampler.Public, Permissions: &server.Permissions{
-			Publish:   &server.SubjectPermission{Allow: []string{schema.SubjectPrefix + "*.>"}},
-			Subscribe: &server.SubjectPermission{Allow: []string{k.Sampler.inbox() + ".>", schema.SubjectPrefix + "*.job"}},
+			// Rollups are made of what is stored, by who stores it; requests come from people.
+			Publish: &server.SubjectPermission{Allow: []string{schema.SubjectPrefix + "*.>"},
+				Deny: []string{schema.SubjectPrefix + "*.rollup", schema.SubjectPrefix + "*.control.>"}},
+			Subscribe: &server.SubjectPermission{Allow: []string{k.Sampler.inbox() + ".>", schema.SubjectPrefix + "*.job",
+				schema.SubjectPrefix + "*.control.>"}},
+			Response: &server.ResponsePermission{MaxMsgs: 1, Expires: time.Minute},
 		}},
 	}
 }

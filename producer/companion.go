@@ -88,21 +88,21 @@ func (c *Companion) open(ctx context.Context, nc *nats.Conn) error {
 	return nil
 }
 
-// findSampler looks for a sampler of a host by its newest snapshot.
+// findSampler looks for a sampler of a host by its newest snapshot. Where it may not look, there may be one.
 func findSampler(ctx context.Context, nc *nats.Conn, host string) (live, exact bool) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return false, false
+		return true, false
 	}
 	stream, err := js.Stream(ctx, schema.StreamSnapshots)
 	if err != nil {
-		return false, false
+		return !errors.Is(err, jetstream.ErrStreamNotFound), false
 	}
 	msg, err := stream.GetLastMsgForSubject(ctx, schema.Subject(host, schema.KindSnapshot))
 	if err != nil {
-		return false, false
+		return !errors.Is(err, jetstream.ErrMsgNotFound), false
 	}
 	m, err := schema.DecodeOf(msg.Subject, msg.Header.Get(schema.HeaderType), msg.Header.Get(schema.HeaderEncoding), msg.Data)
 	if err != nil || time.Since(msg.Time) > 3*time.Duration(m.Snapshot.Interval)+2*time.Second {

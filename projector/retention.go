@@ -144,7 +144,7 @@ func (s *session) retain(ctx context.Context) error {
 			s.p.cfg.Log.Warn("retention waits", "err", err)
 			select {
 			case <-ctx.Done():
-			case <-time.After(30 * time.Second):
+			case <-time.After(5 * time.Second):
 			}
 		}
 	}
@@ -279,7 +279,7 @@ func (r *retention) waitFolded(ctx context.Context, until map[string]uint64) err
 			return err
 		}
 	}
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		behind := false

@@ -94,9 +94,9 @@ func TestRetention_NoClockDeletesEarly(t *testing.T) {
 			w := newWorld(t)
 			subject, witness := w.host("subject"), w.host("witness")
 			d := w.open("live", short)
-			for round := range 14 {
+			for round := range 11 {
 				story.at(round, w, subject)
-				w.run(2*minute, 20*second, steady, subject, witness)
+				w.run(2*minute, 40*second, steady, subject, witness)
 				d.settle()
 				d.retain()
 				within, beyond := w.within(short.Policy.FullResolution)

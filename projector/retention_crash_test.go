@@ -38,10 +38,10 @@ func TestRetention_PassesThatEndAnywhere(t *testing.T) {
 	d := w.open("live", limits)
 	roll := seeded(3)
 	live := busy(9)
-	w.run(8*minute, 30*second, live, alpha, beta)
+	w.run(8*minute, 40*second, live, alpha, beta)
 	cuts := 0
 	for round := range 50 {
-		w.run(2*minute, 30*second, live, alpha, beta)
+		w.run(2*minute, 40*second, live, alpha, beta)
 		d.settle()
 		if d.cutShort(roll(14)) {
 			cuts++

@@ -17,7 +17,7 @@ func busy(seed uint64) func(*simHost) {
 func TestRetention_RollsUpWhatLeavesFullResolution(t *testing.T) {
 	w := newWorld(t)
 	alpha, beta := w.host("alpha"), w.host("beta")
-	w.run(15*minute, 10*second, busy(1), alpha, beta)
+	w.run(14*minute, 10*second, busy(1), alpha, beta)
 	d := w.open("live", short)
 	d.settle()
 	d.retain()

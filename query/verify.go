@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/proctape/proctape/schema"
@@ -112,56 +114,104 @@ func (d *DB) Content(ctx context.Context) (Content, error) {
 	return content, nil
 }
 
-// Older is what a database holds from before another one begins: what was trimmed from the log that the other folded.
+// Older is what a database and another one that was folded from a log have that the other cannot: what was trimmed from
+// the log, and what retention has taken from the database and not yet from the log.
 type Older struct {
-	Snapshots int64 `json:"snapshots"`
+	Snapshots int64 `json:"snapshots"` // that the log no longer has
 	Events    int64 `json:"events"`
+	Expired   int64 `json:"expired"` // snapshots, events and rollups that the log still has
 }
 
-// The rows of a table that the database other has too, and those that are from before it begins.
+// shared is, by table, which rows two databases have to have in common: {it} is the other than the one that is looked at,
+// {live} the live one and {anew} the one that was folded anew. A row of the live one that the log is too short for
+// is left out, and so is one of the log that retention has taken from the live one.
+var shared = map[string]string{
+	"snapshots": snapshotShared, "samples": snapshotShared,
+	"process_events": `((e.instance, e.event_type, e.seq) IN (SELECT instance, event_type, seq FROM {it}.process_events)
+		OR e.timestamp >= max(` + first("process_events", "{live}") + `, ` + first("process_events", "{anew}") + `))`,
+	"job_events": `e.timestamp >= max(` + first("job_events", "{live}") + `, ` + first("job_events", "{anew}") + `)`,
+	"rollups":    rollupShared, "process_rollups": rollupShared,
+	// Jobs of which all is in both: that began after both do, and of which no process was there before.
+	"jobs": jobShared, "job_sheets": jobShared, "job_syscalls": jobShared, "job_pids": jobShared,
+}
+
 const (
-	sharedSnapshots = ` WHERE (s.instance, s.seq) IN (SELECT instance, seq FROM other.snapshots)`
-	sharedEvents    = ` WHERE (e.instance, e.event_type, e.seq) IN (SELECT instance, event_type, seq FROM other.process_events)`
-	olderSnapshots  = `SELECT count(*) FROM snapshots WHERE (instance, seq) NOT IN (SELECT instance, seq FROM other.snapshots)
-		AND timestamp < coalesce((SELECT min(timestamp) FROM other.snapshots), 9e99)`
-	olderEvents = `SELECT count(*) FROM process_events WHERE (instance, event_type, seq) NOT IN (SELECT instance, event_type, seq FROM other.process_events)
-		AND id < coalesce((SELECT min(e.id) FROM process_events e WHERE (e.instance, e.event_type, e.seq) IN (SELECT instance, event_type, seq FROM other.process_events)), 9e18)`
+	snapshotShared = `((s.instance, s.seq) IN (SELECT instance, seq FROM {it}.snapshots)
+		OR NOT EXISTS (SELECT 1 FROM {live}.rollups r WHERE r.host_id = s.host_id AND r.timestamp = CAST(s.timestamp AS INTEGER) / 60 * 60)
+		AND s.timestamp >= (SELECT min(timestamp) FROM {anew}.snapshots))`
+	rollupShared = `r.timestamp >= max((SELECT coalesce(min(timestamp), 9e99) FROM {live}.rollups), (SELECT coalesce(min(timestamp), 9e99) FROM {anew}.rollups))`
+	jobShared    = `job_id IN (SELECT j.job_id FROM {live}.jobs j WHERE
+		coalesce(j.first_seen, 9e99) > (SELECT coalesce(min(timestamp), 9e99) FROM {anew}.snapshots)
+		AND coalesce(j.first_event, 9e99) > (SELECT min(t) FROM (SELECT min(timestamp) AS t FROM {anew}.process_events
+			UNION ALL SELECT min(timestamp) FROM {anew}.job_events))
+		AND NOT EXISTS (SELECT 1 FROM {live}.processes p JOIN {live}.processes q ON q.pid = p.pid AND q.start_ticks = p.start_ticks
+			AND q.host_id = p.host_id AND q.boot_id = p.boot_id
+			WHERE p.job_id = j.job_id AND q.first_snapshot < (SELECT min(s.id) FROM {live}.snapshots s
+				WHERE (s.instance, s.seq) IN (SELECT instance, seq FROM {anew}.snapshots))))`
 )
 
-// ContentSince hashes what the database shares with another one that began later: the snapshots, samples and events
-// that are not from before it. What spans both, as a job's figures do, is left out.
-func (d *DB) ContentSince(ctx context.Context, other *DB) (Content, Older, error) {
-	var older Older
-	content := Content{}
+func first(table, schema string) string {
+	return `(SELECT coalesce(min(timestamp), 9e99) FROM ` + schema + `.` + table + `)`
+}
+
+// Shared hashes what the database has in common with another one, of which one was folded anew from a log that no
+// longer begins where the other did, or that retention has not trimmed yet. Of what spans more than both have, as an
+// old job's figures do, nothing is compared.
+func (d *DB) Shared(ctx context.Context, replayed *DB) (mine, theirs Content, older Older, err error) {
 	conn, err := d.db.Conn(ctx)
 	if err != nil {
-		return nil, older, err
+		return nil, nil, older, err
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, `ATTACH ? AS other`, schema.ReaderDSN(other.path)); err != nil {
-		return nil, older, fmt.Errorf("attach %s: %w", other.path, err)
+	if _, err := conn.ExecContext(ctx, `ATTACH ? AS other`, schema.ReaderDSN(replayed.path)); err != nil {
+		return nil, nil, older, fmt.Errorf("attach %s: %w", replayed.path, err)
 	}
 	defer conn.ExecContext(context.WithoutCancel(ctx), `DETACH other`)
-	for query, n := range map[string]*int64{olderSnapshots: &older.Snapshots, olderEvents: &older.Events} {
-		if err := conn.QueryRowContext(ctx, query).Scan(n); err != nil {
-			return nil, older, fmt.Errorf("count what is older: %w", err)
+	if older, err = countOlder(ctx, conn); err != nil {
+		return nil, nil, older, fmt.Errorf("count what is older: %w", err)
+	}
+	mine, theirs = Content{}, Content{}
+	for _, side := range []struct {
+		content  Content
+		this, it string
+	}{{mine, "main", "other"}, {theirs, "other", "main"}} {
+		for _, c := range contents {
+			where, ok := shared[c.table]
+			if !ok {
+				continue
+			}
+			where = strings.NewReplacer("{it}", side.it, "{live}", "main", "{anew}", "other").Replace(where)
+			query := within(c.query, side.this) + ` WHERE ` + where
+			if err := hashTable(ctx, conn, c.table, query, side.content); err != nil {
+				return nil, nil, older, fmt.Errorf("read %s: %w", c.table, err)
+			}
 		}
 	}
-	for _, c := range contents {
-		query := c.query
-		switch c.table {
-		case "snapshots", "samples":
-			query += sharedSnapshots + ` OR s.timestamp >= (SELECT min(timestamp) FROM other.snapshots)`
-		case "process_events":
-			query += sharedEvents + ` OR e.id >= (SELECT min(x.id) FROM process_events x WHERE (x.instance, x.event_type, x.seq) IN (SELECT instance, event_type, seq FROM other.process_events))`
-		default:
-			continue
+	return mine, theirs, older, nil
+}
+
+// within is a query over the tables of one of two databases.
+func within(query, schema string) string {
+	return tableName.ReplaceAllString(query, "${1}"+schema+".${2}")
+}
+
+var tableName = regexp.MustCompile(`(\b(?:FROM|JOIN)\s+)([a-z])`)
+
+func countOlder(ctx context.Context, conn *sql.Conn) (older Older, err error) {
+	const missing = `SELECT count(*) FROM %[1]s.snapshots WHERE (instance, seq) NOT IN (SELECT instance, seq FROM %[2]s.snapshots)`
+	const events = `SELECT count(*) FROM %[1]s.process_events WHERE (instance, event_type, seq) NOT IN (SELECT instance, event_type, seq FROM %[2]s.process_events)`
+	for _, c := range []struct {
+		query, this, it string
+		n               *int64
+	}{{missing, "main", "other", &older.Snapshots}, {events, "main", "other", &older.Events},
+		{missing, "other", "main", &older.Expired}, {events, "other", "main", &older.Expired}} {
+		var n int64
+		if err := conn.QueryRowContext(ctx, fmt.Sprintf(c.query, c.this, c.it)).Scan(&n); err != nil {
+			return older, err
 		}
-		if err := hashTable(ctx, conn, c.table, query, content); err != nil {
-			return nil, older, fmt.Errorf("read %s: %w", c.table, err)
-		}
+		*c.n += n
 	}
-	return content, older, nil
+	return older, nil
 }
 
 // Only is the part of a content that is of some tables.

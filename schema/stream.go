@@ -68,15 +68,13 @@ func Streams(p Policy, replicas int) []jetstream.StreamConfig {
 		return jetstream.StreamConfig{
 			Name: name, Subjects: subjects, Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy,
 			Discard: jetstream.DiscardOld, MaxAge: backstop(age), MaxBytes: max(p.MaxLogBytes*share/100, -1),
-			Duplicates: DuplicateWindow, AllowDirect: true, Replicas: max(replicas, 1),
+			Duplicates: DuplicateWindow, AllowDirect: true, Replicas: max(replicas, 1), Compression: jetstream.S2Compression,
 		}
 	}
-	snapshots := stream(StreamSnapshots, p.FullResolution, 60, SubjectPrefix+"*.snapshot")
-	snapshots.Compression = jetstream.S2Compression
 	ops := stream(StreamOps, 0, 1, "proctape.ops.>")
 	ops.AllowMsgSchedules, ops.AllowMsgTTL, ops.AllowRollup = true, true, true
 	return []jetstream.StreamConfig{
-		snapshots,
+		stream(StreamSnapshots, p.FullResolution, 60, SubjectPrefix+"*.snapshot"),
 		stream(StreamEvents, p.Events, 29, SubjectPrefix+"*.event.>", SubjectPrefix+"*.anomaly.>", SubjectPrefix+"*.job"),
 		stream(StreamRollups, p.Downsampled, 10, SubjectPrefix+"*.rollup"),
 		ops,

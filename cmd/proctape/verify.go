@@ -127,12 +127,12 @@ func (s *settings) verify(cmd *cobra.Command, against string, replay bool) (*ver
 	}
 	v.Differences = content.Diff(theirs)
 	if replay && len(v.Differences) > 0 { // a log that was trimmed cannot give what is older
-		since, older, err := db.ContentSince(ctx, other)
+		mine, theirs, older, err := db.Shared(ctx, other)
 		if err != nil {
 			return nil, explainRead(err, s)
 		}
 		if older != (query.Older{}) {
-			v.Older, v.Differences = &older, since.Diff(theirs.Only("snapshots", "samples", "process_events"))
+			v.Older, v.Differences = &older, mine.Diff(theirs)
 		}
 	}
 	equal := len(v.Differences) == 0
@@ -214,8 +214,9 @@ func printVerification(cmd *cobra.Command, v *verification) error {
 		return err
 	}
 	if v.Older != nil {
-		fmt.Fprintf(out, "\nThe log begins later than the database: %d snapshots and %d events are older, and neither they nor\n"+
-			"what spans them (processes, jobs, the books) were compared.\n", v.Older.Snapshots, v.Older.Events)
+		fmt.Fprintf(out, "\nThe log begins later than the database: %d snapshots and %d events are older. Retention has taken %d from\n"+
+			"the database that the log still has. Neither these nor what spans them (processes, older jobs, the books)\nwere compared.\n",
+			v.Older.Snapshots, v.Older.Events, v.Older.Expired)
 	}
 	switch {
 	case v.Equal == nil:

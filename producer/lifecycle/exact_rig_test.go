@@ -173,6 +173,8 @@ type actor struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	out   *bufio.Reader
+
+	headless bool // its first thread ends at once
 }
 
 // start starts a shell with a script.
@@ -184,7 +186,9 @@ func start(t testing.TB, script string) *actor {
 func startRole(t testing.TB, role string) *actor {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), roleKey+"="+role)
-	return startCommand(t, cmd)
+	a := startCommand(t, cmd)
+	a.headless = role == "leader exits first"
+	return a
 }
 
 func startCommand(t testing.TB, cmd *exec.Cmd) *actor {
@@ -198,7 +202,7 @@ func startCommand(t testing.TB, cmd *exec.Cmd) *actor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &actor{t, cmd, stdin, bufio.NewReader(stdout)}
+	a := &actor{t: t, cmd: cmd, stdin: stdin, out: bufio.NewReader(stdout)}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
