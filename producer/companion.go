@@ -120,7 +120,8 @@ func (c *Companion) watch() {
 		return // the command runs unwatched
 	}
 	jobs := &attribution{}
-	jobs.said(c.event(schema.JobDeclared))
+	_, boot := now()
+	jobs.said(c.event(schema.JobDeclared), boot)
 	c.watcher = &watcher{source: source, jobs: jobs, oom: oom.Open(oom.Config{Log: c.cfg.Log}), sampled: c.sampled}
 }
 

@@ -82,7 +82,7 @@ func (p *Producer) hear(subject string, header nats.Header, data []byte) {
 		}
 	}
 	for i := range m.Jobs {
-		p.watcher.jobs.said(&m.Jobs[i])
+		p.watcher.jobs.said(&m.Jobs[i], m.Boot)
 	}
 }
 

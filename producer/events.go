@@ -47,12 +47,12 @@ func (w *watcher) add(events []lifecycle.Occurrence, o lifecycle.Occurrence) []l
 		w.jobs.forked(e.PID, int(e.PPID.Or(0)), e.StartTicks)
 		w.jobs.called(e.PID, e.StartTicks, e.Command)
 	}
-	reported := w.jobs.reported(e.PID, e.StartTicks)
+	reported := w.jobs.reported(e.PID, e.StartTicks, e.Boot)
 	whose := w.jobs.owner(e.PID, e.StartTicks)
 	e.JobID, e.Sheet = whose.job, whose.sheet
 	cgroup := w.jobs.cgroup(e.PID)
 	if o.Kind == schema.KindExit {
-		w.jobs.ended(e.PID, e.StartTicks)
+		w.jobs.ended(e.PID, e.StartTicks, e.Boot)
 		e.SampledCPU = w.sampled(e.PID, e.StartTicks)
 	}
 	if reported {

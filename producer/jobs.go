@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -17,8 +18,24 @@ const (
 
 // owner is whose a process is. The zero owner is nobody.
 type owner struct {
-	job   string
-	sheet schema.Opt[int64]
+	job      string
+	sheet    schema.Opt[int64]
+	reporter *reporter // who publishes the process's events in the sampler's place; nil: nobody
+}
+
+// reporter is somebody who publishes the events of a job's processes.
+type reporter struct {
+	until int64 // boot time of the last that it publishes; 0 while it is at work
+}
+
+// has reports whether it publishes what happens at a boot time.
+func (r *reporter) has(boot int64) bool { return r != nil && (r.until == 0 || boot <= r.until) }
+
+// end has it publish nothing more.
+func (r *reporter) end(boot int64) {
+	if r.has(boot) {
+		r.until = max(boot, 1)
+	}
 }
 
 // basis is how an owner is known. A better one replaces a lesser, and among equals the first stays.
@@ -37,11 +54,11 @@ const (
 type member struct {
 	pid, parent int
 	start       uint64 // ticks; 0 while it is not known
+	latest      uint64 // by when it lived, in ticks, while its start is not known; 0: not known either
 	owner       owner
 	basis       basis
 	heir        owner // whose its children are: of a supervisor another's than its own
 	supervisor  bool
-	ownEvents   bool // whoever registered the job publishes its events
 	cgroup      string
 	seen        int64 // the scan that had it last; 0 for none
 	born        int64 // the scan before which it was forked
@@ -53,6 +70,7 @@ type attribution struct {
 	rules   []Rule
 	members map[int]*member
 	jobs    map[string]*job
+	heard   int64 // events of jobs
 	scans   int64
 	keep    int64 // scans for which a process that is gone is remembered: its exit may not have been taken yet
 }
@@ -60,13 +78,33 @@ type attribution struct {
 // job is what was said of a job that has not ended.
 type job struct {
 	schema.JobProgress
+	heard int64 // number of the last event
 }
 
 // descends is how far a chain of parents is followed: one that changes while it is read could be a ring.
 const descends = 512
 
-// sameStart reports whether two start times are one: that of a fork is taken a moment after the kernel's own.
-func sameStart(a, b uint64) bool { return a == 0 || b == 0 || a-b+2 <= 4 }
+// startSlack is how far two readings of one start time may be apart, in ticks: that of a fork is taken a moment after
+// the kernel's own.
+const startSlack = 2
+
+// sameStart reports whether two start times are one, as far as they are known.
+func sameStart(a, b uint64) bool {
+	return a == 0 || b == 0 || a-b+startSlack <= 2*startSlack
+}
+
+// is reports whether m is the process of its pid that began at start.
+func (m *member) is(start uint64) bool {
+	if m.start == 0 && m.latest > 0 && start > m.latest+startSlack {
+		return false
+	}
+	return sameStart(m.start, start)
+}
+
+// mayBeParentOf reports whether m was there when a process began: else it only has the pid of that one's parent.
+func (m *member) mayBeParentOf(start uint64) bool {
+	return m.start == 0 || start == 0 || m.start <= start+startSlack
+}
 
 // assign finds the owner of every process of a scan, and forgets the processes that are gone.
 func (a *attribution) assign(procs []procfs.Process) {
@@ -87,7 +125,7 @@ func (a *attribution) assign(procs []procfs.Process) {
 
 // owner is whose a process is.
 func (a *attribution) owner(pid int, start uint64) owner {
-	if m := a.members[pid]; m != nil && sameStart(m.start, start) {
+	if m := a.members[pid]; m != nil && m.is(start) {
 		return m.owner
 	}
 	return owner{}
@@ -95,12 +133,12 @@ func (a *attribution) owner(pid int, start uint64) owner {
 
 func (a *attribution) resolve(p *procfs.Process, byPID map[int]*procfs.Process, depth int) *member {
 	m := a.members[p.PID]
-	if m != nil && sameStart(m.start, p.StartTicks) {
+	if m != nil && m.is(p.StartTicks) {
 		if m.seen == a.scans {
 			return m
 		}
 	} else {
-		m = a.add(&member{pid: p.PID, parent: p.PPID})
+		m = a.add(&member{pid: p.PID, parent: p.PPID, start: p.StartTicks})
 		if parent := byPID[p.PPID]; parent != nil && depth < descends {
 			m.inherit(a.resolve(parent, byPID, depth+1), a)
 		}
@@ -116,24 +154,36 @@ func (a *attribution) describe(m *member, p *procfs.Process) {
 		m.cgroup = p.Cgroup
 	}
 	if m.basis < byCgroup {
-		if name := matchRules(a.rules, cgroupRule, p.Cgroup); name != "" {
+		switch name := matchRules(a.rules, cgroupRule, p.Cgroup); name {
+		case "":
+		case m.owner.job: // whose step is known better than by a rule
+			m.basis = byCgroup
+		default:
 			m.own(owner{job: name}, byCgroup)
 		}
 	}
-	if m.basis <= byEnvironment {
-		if o, named := fromEnvironment(p.Env); named {
-			m.own(o, byEnvironment)
+	if o, named := fromEnvironment(p.Env); named {
+		if m.basis <= byEnvironment || o.job == m.owner.job && !m.owner.sheet.Known {
+			m.own(o, max(m.basis, byEnvironment))
 		}
 	}
-	if m.basis == byNothing && len(p.Args) > 0 {
-		if name := matchCommand(a.rules, p.Args); name != "" {
-			m.own(owner{job: name}, byCommand)
-		}
+	if m.basis == byNothing {
+		m.call(matchCommand(a.rules, p.Args))
 	}
 }
 
-// own sets a process's owner, who is its children's too.
+// call gives a process the job that a rule gives to its command line, if one does.
+func (m *member) call(job string) {
+	if job != "" {
+		m.own(owner{job: job}, byCommand)
+	}
+}
+
+// own sets a process's owner, who is its children's too. Who publishes its events goes on to.
 func (m *member) own(o owner, by basis) {
+	if o.reporter == nil {
+		o.reporter = m.owner.reporter
+	}
 	m.basis = by
 	m.owner = o
 	if !m.supervisor {
@@ -143,35 +193,52 @@ func (m *member) own(o owner, by basis) {
 
 // inherit makes a process its parent's child.
 func (m *member) inherit(parent *member, a *attribution) {
-	if parent == nil || parent.heir.job == "" {
+	if parent == nil || !parent.mayBeParentOf(m.start) {
 		return
 	}
+	if m.cgroup == "" {
+		m.cgroup = parent.cgroup
+	}
 	o := parent.heir
+	if o.job == "" {
+		return
+	}
 	if j := a.jobs[o.job]; j != nil && !o.sheet.Known {
 		o.sheet = j.CurrentSheet
 	}
-	m.ownEvents = parent.ownEvents
 	m.own(o, byParent)
 }
 
 // forked takes in that a process was started.
 func (a *attribution) forked(pid, parent int, start uint64) {
 	if m := a.members[pid]; m != nil && m.start != 0 && sameStart(m.start, start) {
-		m.parent = parent // a scan was faster, and may have seen another parent
-		if m.basis == byNothing {
-			m.inherit(a.members[parent], a)
-		}
+		m.adopt(a.members[parent], parent, a)
 		return
 	}
 	m := a.add(&member{pid: pid, parent: parent, start: start, born: a.scans})
 	m.inherit(a.members[parent], a)
 }
 
+// adopt gives a process that a scan saw before its fork was told the parent that forked it: the scan may have seen
+// another, who took it in.
+func (m *member) adopt(parent *member, pid int, a *attribution) {
+	if m.parent != pid && m.basis == byParent && parent != nil && parent.mayBeParentOf(m.start) {
+		m.basis, m.owner = byNothing, owner{}
+		if !m.supervisor {
+			m.heir = owner{}
+		}
+	}
+	m.parent = pid
+	if m.basis <= byParent {
+		m.inherit(parent, a)
+	}
+}
+
 // met takes in what /proc says of a process between two scans.
 func (a *attribution) met(p *procfs.Process) {
 	m := a.members[p.PID]
-	if m == nil || !sameStart(m.start, p.StartTicks) {
-		m = a.add(&member{pid: p.PID, parent: p.PPID, born: a.scans})
+	if m == nil || !m.is(p.StartTicks) {
+		m = a.add(&member{pid: p.PID, parent: p.PPID, start: p.StartTicks, born: a.scans})
 		m.inherit(a.members[p.PPID], a)
 	}
 	m.start = p.StartTicks
@@ -180,10 +247,8 @@ func (a *attribution) met(p *procfs.Process) {
 
 // called takes in the command line of a process that may be gone.
 func (a *attribution) called(pid int, start uint64, command string) {
-	if m := a.members[pid]; m != nil && sameStart(m.start, start) && m.basis == byNothing && len(a.rules) > 0 {
-		if name := matchCommand(a.rules, strings.Fields(command)); name != "" {
-			m.own(owner{job: name}, byCommand)
-		}
+	if m := a.members[pid]; m != nil && m.is(start) && m.basis == byNothing && len(a.rules) > 0 {
+		m.call(matchCommand(a.rules, strings.Fields(command)))
 	}
 }
 
@@ -203,42 +268,69 @@ func (a *attribution) add(m *member) *member {
 	return m
 }
 
-// ended takes in that a process is gone.
-func (a *attribution) ended(pid int, start uint64) {
-	if m := a.members[pid]; m != nil && sameStart(m.start, start) {
-		delete(a.members, pid)
+// ended takes in that a process was gone at a boot time. A supervisor that is gone publishes nothing.
+func (a *attribution) ended(pid int, start uint64, boot int64) {
+	m := a.members[pid]
+	if m == nil || !m.is(start) {
+		return
 	}
+	if m.supervisor {
+		m.heir.reporter.end(boot)
+	}
+	delete(a.members, pid)
 }
 
-// said takes in what a conductor says of a job.
-func (a *attribution) said(e *schema.JobEvent) {
+// said takes in what a conductor said of a job at a boot time; 0 when that is not known.
+func (a *attribution) said(e *schema.JobEvent, boot int64) {
+	if e.Type == schema.JobEnded || e.Type == schema.JobSheetEnded {
+		a.reportsEnd(e, boot)
+	}
 	if e.Type == schema.JobEnded {
 		delete(a.jobs, e.JobID)
 		return
 	}
-	j := a.jobs[e.JobID]
-	if j == nil {
-		if len(a.jobs) >= maxJobs {
-			return
-		}
-		j = &job{JobProgress: schema.JobProgress{JobID: e.JobID, Status: "running"}}
-		if a.jobs == nil {
-			a.jobs = map[string]*job{}
-		}
-		a.jobs[e.JobID] = j
-	}
-	j.take(e)
-	o := owner{e.JobID, e.Sheet}
-	if pid := e.PID; pid.Known && pid.V > 0 && (e.Type == schema.JobDeclared || e.Type == schema.JobSheetStarted) {
-		a.register(int(pid.V), e.StartTicks, o, e)
+	a.job(e.JobID).take(e)
+	o := owner{job: e.JobID, sheet: e.Sheet}
+	if e.Type == schema.JobDeclared || e.Type == schema.JobSheetStarted {
+		a.register(o, e, boot)
 	}
 	if e.Type == schema.JobSheetStarted {
 		a.beginSheet(o)
 	}
 }
 
-// maxJobs bounds the jobs that are followed at a time: whoever may write to the log may declare jobs.
+// maxJobs bounds the jobs that are followed at a time: whoever may write to the log may declare jobs, and not each is
+// said to have ended. Those that were last heard of stay.
 const maxJobs = 1000
+
+// job is what is known of a job that was heard of now.
+func (a *attribution) job(name string) *job {
+	j := a.jobs[name]
+	if j == nil {
+		if len(a.jobs) >= maxJobs {
+			a.forgetJob()
+		}
+		j = &job{JobProgress: schema.JobProgress{JobID: name, Status: "running"}}
+		if a.jobs == nil {
+			a.jobs = map[string]*job{}
+		}
+		a.jobs[name] = j
+	}
+	a.heard++
+	j.heard = a.heard
+	return j
+}
+
+// forgetJob forgets the job that was not heard of for the longest time. Its processes stay its.
+func (a *attribution) forgetJob() {
+	var oldest *job
+	for _, j := range a.jobs {
+		if oldest == nil || j.heard < oldest.heard {
+			oldest = j
+		}
+	}
+	delete(a.jobs, oldest.JobID)
+}
 
 // take brings a job's progress up to date.
 func (j *job) take(e *schema.JobEvent) {
@@ -265,13 +357,26 @@ func (j *job) take(e *schema.JobEvent) {
 	}
 }
 
-// register makes a process and all that descends from it a job's, from now on. Of a supervisor only what descends.
-func (a *attribution) register(pid int, start uint64, o owner, e *schema.JobEvent) {
-	root := a.members[pid]
-	if root == nil || !sameStart(root.start, start) {
-		root = a.add(&member{pid: pid, start: start, born: a.scans})
+// register makes the process that a conductor named and all that descends from it a job's, from now on. Of a supervisor
+// only what descends. Who has the process's pid after it is not meant.
+func (a *attribution) register(o owner, e *schema.JobEvent, boot int64) {
+	if !e.PID.Known || e.PID.V <= 0 || e.PID.V > math.MaxInt32 {
+		return
 	}
-	root.supervisor, root.ownEvents = e.Supervisor, e.OwnEvents
+	pid, latest := int(e.PID.V), ticksOf(boot)
+	root := a.members[pid]
+	switch {
+	case root == nil:
+		root = a.add(&member{pid: pid, start: e.StartTicks, latest: latest, born: a.scans})
+	case !root.is(e.StartTicks) && root.start < e.StartTicks:
+		root = a.add(&member{pid: pid, start: e.StartTicks, born: a.scans})
+	case !root.is(e.StartTicks), latest > 0 && root.start > latest+startSlack:
+		return // the process is gone, and its pid in use again
+	}
+	root.supervisor = e.Supervisor
+	if e.OwnEvents {
+		o.reporter = &reporter{}
+	}
 	root.heir = o
 	if !e.Supervisor {
 		root.own(o, byRegistered)
@@ -289,7 +394,7 @@ func (a *attribution) bequeath(parent *member, children map[int][]*member, depth
 		return
 	}
 	for _, m := range children[parent.pid] {
-		if m == parent || m.basis > byParent || m.supervisor {
+		if m == parent || m.basis > byParent || m.supervisor || !parent.mayBeParentOf(m.start) {
 			continue
 		}
 		m.inherit(parent, a)
@@ -320,10 +425,16 @@ func (a *attribution) progress() []schema.JobProgress {
 	return out
 }
 
-// reported reports whether somebody else publishes the events of a process.
-func (a *attribution) reported(pid int, start uint64) bool {
-	m := a.members[pid]
-	return m != nil && sameStart(m.start, start) && m.ownEvents && m.owner.job != ""
+// reported reports whether somebody else publishes what happens to a process at a boot time.
+func (a *attribution) reported(pid int, start uint64, boot int64) bool {
+	return a.owner(pid, start).reporter.has(boot)
+}
+
+// reportsEnd takes in that a conductor that publishes the events of a job publishes no more of them.
+func (a *attribution) reportsEnd(e *schema.JobEvent, boot int64) {
+	if m := a.members[int(e.PID.Or(0))]; e.OwnEvents && m != nil && m.is(e.StartTicks) && m.heir.job == e.JobID {
+		m.heir.reporter.end(boot)
+	}
 }
 
 func fromEnvironment(env map[string]string) (o owner, named bool) {

@@ -59,7 +59,10 @@ func elements(p string) []string {
 
 // match is the job that the rule gives to a path; empty for none.
 func (r *Rule) match(p string) string {
-	have := elements(p)
+	if r.anchored && !strings.HasPrefix(p, "/") {
+		return ""
+	}
+	have := elements(path.Clean(p))
 	for at := 0; at+len(r.pattern) <= len(have); at++ {
 		if stars, ok := r.matchAt(have[at:]); ok {
 			return r.name(stars)
@@ -86,11 +89,11 @@ func (r *Rule) matchAt(have []string) (stars []string, ok bool) {
 
 // name fills what was matched into the job's name.
 func (r *Rule) name(stars []string) string {
-	name := r.job
+	var pairs []string
 	for i := len(stars); i > 0; i-- { // $10 before $1
-		name = strings.ReplaceAll(name, "$"+strconv.Itoa(i), stars[i-1])
+		pairs = append(pairs, "$"+strconv.Itoa(i), stars[i-1])
 	}
-	return validText(name, schema.MaxName)
+	return validText(strings.NewReplacer(pairs...).Replace(r.job), schema.MaxName)
 }
 
 // matchRules is the job that the first rule of a kind that matches gives to a path.
@@ -111,8 +114,11 @@ func matchRules(rules []Rule, kind ruleKind, p string) string {
 // matchCommand is the job that a rule gives to a command line: by an argument that is a path, or that has one behind
 // an equals sign.
 func matchCommand(rules []Rule, args []string) string {
+	if len(rules) == 0 {
+		return ""
+	}
 	for _, arg := range args {
-		if _, value, ok := strings.Cut(arg, "="); ok {
+		if option, value, ok := strings.Cut(arg, "="); ok && !strings.Contains(option, "/") {
 			arg = value
 		}
 		if !strings.Contains(arg, "/") {

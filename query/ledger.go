@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -23,6 +24,8 @@ type HostStatus struct {
 	Duplicates  int64   `json:"duplicates"`
 	LastTime    float64 `json:"last_time"` // wall time of the newest message, Unix seconds
 	Snapshots   int64   `json:"snapshots"` // kept at full resolution
+	// Capabilities are what the host's sampler could see at its newest snapshot; none when that is gone.
+	Capabilities []string `json:"capabilities"`
 
 	next map[producerKind]int64 // the next number expected
 }
@@ -37,10 +40,16 @@ type producerKind struct {
 func (d *DB) Hosts(ctx context.Context) ([]HostStatus, error) {
 	hosts, err := collect(ctx, d, `SELECT h.name, coalesce(sum(p.next_seq - 1), 0), coalesce(sum(p.stored), 0),
 		coalesce(sum(p.quarantined), 0), coalesce(sum(p.missing), 0), coalesce(sum(p.duplicates), 0),
-		coalesce(max(p.last_ns), 0) / 1e9, (SELECT count(*) FROM snapshots s WHERE s.host_id = h.id)
+		coalesce(max(p.last_ns), 0) / 1e9, (SELECT count(*) FROM snapshots s WHERE s.host_id = h.id),
+		coalesce((SELECT s.capabilities FROM rosters r JOIN snapshots s ON s.id = r.last_snapshot WHERE r.host_id = h.id), '[]')
 		FROM hosts h LEFT JOIN producers p ON p.host_id = h.id GROUP BY h.id ORDER BY h.name`, nil,
 		func(r *sql.Rows, h *HostStatus) error {
-			return r.Scan(&h.Host, &h.Produced, &h.Stored, &h.Quarantined, &h.Missing, &h.Duplicates, &h.LastTime, &h.Snapshots)
+			var capabilities []byte
+			if err := r.Scan(&h.Host, &h.Produced, &h.Stored, &h.Quarantined, &h.Missing, &h.Duplicates, &h.LastTime, &h.Snapshots,
+				&capabilities); err != nil {
+				return err
+			}
+			return json.Unmarshal(capabilities, &h.Capabilities)
 		})
 	if err != nil {
 		return nil, fmt.Errorf("read the hosts: %w", err)

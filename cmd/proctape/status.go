@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,7 +39,8 @@ func statusCommand(s *settings) *cobra.Command {
 		Use: "status", Short: "Show what is recorded and how far it has come", Args: noArgs,
 		Long: `Show whether a recorder runs, how far the database is in the log, and for each host the account of what
 its samplers produced: stored, in quarantine, missing, and in flight between the log and the
-database. The four add up to what was produced. Duplicates came besides and changed nothing.`,
+database. The four add up to what was produced. Duplicates came besides and changed nothing. At last,
+what each host's sampler sees, and what it does not: "proctape up" says what to grant.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.reading(cmd, func(db *query.DB) error {
 				st, err := s.status(cmd.Context(), db)
@@ -134,6 +139,27 @@ func printStatus(cmd *cobra.Command, st *status) error {
 		}
 		t.row("%s\t%d\t%d\t%d\t%d\t%s\t%d\t%s ago\t%d", h.Host, h.Produced, h.Stored, h.Quarantined, h.Missing, flight, h.Duplicates,
 			time.Since(time.Unix(0, int64(h.LastTime*1e9))).Round(time.Second), h.Snapshots)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	return printSight(out, st.Hosts)
+}
+
+// printSight says what each host's sampler can see, and what it would take to see more.
+func printSight(out io.Writer, hosts []query.HostStatus) error {
+	t := newTable(out, "\nHOST\tSEES\tDOES NOT SEE")
+	for _, h := range hosts {
+		if len(h.Capabilities) == 0 {
+			continue
+		}
+		var lacks []string
+		for _, c := range []string{"processes", "io", "psi", "events-taskstats", "oom"} {
+			if !slices.Contains(h.Capabilities, c) {
+				lacks = append(lacks, strings.TrimSuffix(c, "-taskstats"))
+			}
+		}
+		t.row("%s\t%s\t%s", h.Host, command(strings.Join(h.Capabilities, " ")), cmp.Or(strings.Join(lacks, " "), "-"))
 	}
 	return t.flush()
 }

@@ -53,7 +53,7 @@ func (c *Connector) Close() error { return c.socket.close() }
 
 // Read appends to events what has happened, in the order in which the kernel told it, from at most limit messages. It
 // does not wait. Overrun says that the receive buffer overflowed since the call before: how many events that cost is
-// told by Lost of the next event of each CPU.
+// told by Lost of the next event of each CPU, but for what a CPU told before its first event was read.
 func (c *Connector) Read(events []Event, limit int) (all []Event, overrun bool, err error) {
 	overrun, err = c.socket.drain(limit, func(message []byte) {
 		if e, ok := c.take(message); ok {
