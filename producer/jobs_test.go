@@ -135,7 +135,7 @@ func TestAttribution_LongChains(t *testing.T) {
 
 func TestFromEnvironment(t *testing.T) {
 	longest := strings.Repeat("é", schema.MaxName/2)
-	some := func(job string, sheet int64) owner { return owner{job, schema.Some(sheet)} }
+	some := func(job string, sheet int64) owner { return owner{job: job, sheet: schema.Some(sheet)} }
 	tests := map[string]struct {
 		job, sheet string
 		want       owner

@@ -46,6 +46,10 @@ func TestMain(m *testing.M) {
 func play(role string) error {
 	ended := make(chan struct{})
 	switch role {
+	case "produce":
+		return produce(os.Getenv(dirKey))
+	case "fork":
+		return forkOnOrder()
 	case "sleep", "burn":
 	case "odd": // a name of bytes that no text is made of
 		if err := os.WriteFile("/proc/self/comm", []byte("\xff\x1b)\x01 (\xc3"), 0); err != nil {
@@ -77,7 +81,14 @@ type child struct {
 }
 
 // startChild starts one and waits until it is ready. Args, when there are any, are its whole command line.
-func startChild(t *testing.T, role string, env []string, args ...string) *child {
+func startChild(t testing.TB, role string, env []string, args ...string) *child {
+	t.Helper()
+	c, _ := startChildReading(t, role, env, args...)
+	return c
+}
+
+// startChildReading is startChild; what else the child says can be read.
+func startChildReading(t testing.TB, role string, env []string, args ...string) (*child, *bufio.Reader) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
 	if len(args) > 0 {
@@ -102,15 +113,16 @@ func startChild(t *testing.T, role string, env []string, args ...string) *child 
 			c.end(t)
 		}
 	})
-	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
+	lines := bufio.NewReader(stdout)
+	if line, err := lines.ReadString('\n'); line != "ready\n" {
 		t.Fatalf("child said %q, %v", line, err)
 	}
-	return c
+	return c, lines
 }
 
 func (c *child) pid() int { return c.Process.Pid }
 
-func (c *child) end(t *testing.T) {
+func (c *child) end(t testing.TB) {
 	t.Helper()
 	c.stdin.Close()
 	if err := c.Wait(); err != nil {
@@ -118,10 +130,10 @@ func (c *child) end(t *testing.T) {
 	}
 }
 
-func logTo(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
+func logTo(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
 
 // startServer starts a server on dir. The caller closes it.
-func startServer(t *testing.T, dir string) *embeddednats.Server {
+func startServer(t testing.TB, dir string) *embeddednats.Server {
 	t.Helper()
 	s, err := embeddednats.Start(t.Context(), embeddednats.Config{Dir: dir, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -130,7 +142,7 @@ func startServer(t *testing.T, dir string) *embeddednats.Server {
 	return s
 }
 
-func closeServer(t *testing.T, s *embeddednats.Server) {
+func closeServer(t testing.TB, s *embeddednats.Server) {
 	t.Helper()
 	if err := s.Close(); err != nil {
 		t.Errorf("close the server: %v", err)
@@ -138,7 +150,7 @@ func closeServer(t *testing.T, s *embeddednats.Server) {
 }
 
 // connect opens a connection to whatever server runs on dir, now or later, with the settings a producer asks for.
-func connect(t *testing.T, dir string) *nats.Conn {
+func connect(t testing.TB, dir string) *nats.Conn {
 	t.Helper()
 	keys, err := embeddednats.LoadKeys(embeddednats.KeysDir(dir))
 	if err != nil {
@@ -155,9 +167,14 @@ func connect(t *testing.T, dir string) *nats.Conn {
 }
 
 // serve runs a server with the log's streams until the test ends, and returns a connection to it.
-func serve(t *testing.T) *nats.Conn {
+func serve(t testing.TB) *nats.Conn {
 	t.Helper()
-	dir := t.TempDir()
+	return serveAt(t, t.TempDir())
+}
+
+// serveAt runs one on dir.
+func serveAt(t testing.TB, dir string) *nats.Conn {
+	t.Helper()
 	s := startServer(t, dir)
 	t.Cleanup(func() { closeServer(t, s) })
 	nc := connect(t, dir)
@@ -165,7 +182,7 @@ func serve(t *testing.T) *nats.Conn {
 	return nc
 }
 
-func declare(t *testing.T, nc *nats.Conn) jetstream.JetStream {
+func declare(t testing.TB, nc *nats.Conn) jetstream.JetStream {
 	t.Helper()
 	js, err := jetstream.New(nc)
 	if err != nil {

@@ -31,9 +31,8 @@ type sampler struct {
 	gpuMemory func() map[int]int64                                      // KiB by pid
 	syscalls  func(pid int, startTicks uint64) ([]schema.Syscall, bool) // nil: none
 
-	scan   []procfs.Process
-	past   map[int]past
-	before map[int]past // as past was before the last sample
+	scan []procfs.Process
+	past map[int]past
 }
 
 // past is what the sample before knew of a process.
@@ -44,6 +43,7 @@ type past struct {
 	args    []string
 	comm    string
 	command string
+	gone    int64 // samples since that did not have it
 }
 
 // look is one sample: the snapshot and when it was taken.
@@ -109,7 +109,7 @@ func (s *sampler) processes(scan []procfs.Process) []schema.Process {
 		}
 		command := s.command(p, before)
 		whose := s.jobs.owner(p.PID, p.StartTicks)
-		remembered[p.PID] = past{p.StartTicks, p.CPUTicks, p.ReadAt, p.Args, p.Comm, command}
+		remembered[p.PID] = past{p.StartTicks, p.CPUTicks, p.ReadAt, p.Args, p.Comm, command, 0}
 		out = append(out, schema.Process{
 			PID: p.PID, PPID: p.PPID, StartTicks: p.StartTicks, State: string(rune(p.State)),
 			CPUPermille: cpuPermille(p, before, known), CPUMillis: p.CPUTicks * 1000 / schema.TicksPerSecond,
@@ -126,17 +126,27 @@ func (s *sampler) processes(scan []procfs.Process) []schema.Process {
 			out[len(out)-1].Syscalls, _ = s.syscalls(p.PID, p.StartTicks)
 		}
 	}
-	s.before, s.past = s.past, remembered
+	s.remember(remembered)
 	return out
+}
+
+// remember replaces what is known of processes, but for those that have gone so lately that their exits may not have
+// been taken.
+func (s *sampler) remember(now map[int]past) {
+	for pid, p := range s.past {
+		if _, lives := now[pid]; !lives && p.gone < s.jobs.keep {
+			p.gone++
+			now[pid] = p
+		}
+	}
+	s.past = now
 }
 
 // sampled is how much CPU, in milliseconds, the snapshots have of a process: nothing of one that started after the
 // first of them and was never in any.
 func (s *sampler) sampled(pid int, start uint64) schema.Opt[int64] {
-	for _, seen := range []map[int]past{s.past, s.before} {
-		if p, ok := seen[pid]; ok && sameStart(p.start, start) {
-			return schema.Some(int64(p.ticks) * 1000 / schema.TicksPerSecond)
-		}
+	if p, ok := s.past[pid]; ok && sameStart(p.start, start) {
+		return schema.Some(int64(p.ticks) * 1000 / schema.TicksPerSecond)
 	}
 	if s.firstLook > 0 && int64(start)*nsPerTick > s.firstLook {
 		return schema.Some(int64(0))

@@ -21,6 +21,7 @@ type fold struct {
 	rosters   map[int64]*roster
 	ledgers   map[ledgerKey]*ledger
 	hosts     map[string]int64
+	described map[int64]float64 // an hour up to which descriptions of rollups are known to be in use, by id
 
 	dir       string         // of the files
 	snapshots *ndjson.Writer // nil: no files
@@ -69,7 +70,7 @@ func (p *position) id(seq uint64) int64 { return p.idBase + int64(seq) }
 
 func newFold(db *store) *fold {
 	return &fold{db: db, positions: map[string]*position{}, rosters: map[int64]*roster{}, ledgers: map[ledgerKey]*ledger{},
-		hosts: map[string]int64{}, jobs: map[string]*jobDelta{}, sheets: map[sheetKey]*sheetDelta{}}
+		hosts: map[string]int64{}, described: map[int64]float64{}, jobs: map[string]*jobDelta{}, sheets: map[sheetKey]*sheetDelta{}}
 }
 
 // apply folds one message.

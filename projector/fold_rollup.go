@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"github.com/proctape/proctape/projector/ndjson"
 	"github.com/proctape/proctape/schema"
@@ -72,11 +73,7 @@ func (f *fold) insertRollup(id, hostID int64, m *schema.Message) error {
 
 func (f *fold) insertProcessRollup(rollup, hostID int64, minute float64, p *schema.ProcessRollup) error {
 	id := describedID(hostID, p)
-	if _, err := f.db.exec(`INSERT INTO rollup_processes(id, host_id, boot_id, pid, start_ticks, ppid, command, job_id,
-		sheet_num, uid, last_minute) VALUES (?,?,?,?,?,?,?,?,?,?,?)
-		ON CONFLICT(id) DO UPDATE SET last_minute = max(last_minute, excluded.last_minute)`,
-		id, hostID, p.BootID, p.PID, int64(p.StartTicks), p.PPID, p.Command, nullText(p.JobID), nullable(p.Sheet),
-		nullable(p.UID), minute); err != nil {
+	if err := f.describeProcess(id, hostID, minute, p); err != nil {
 		return err
 	}
 	state := p.State
@@ -91,10 +88,41 @@ func (f *fold) insertProcessRollup(rollup, hostID int64, minute float64, p *sche
 	return err
 }
 
+// lastHour is the hour in which a minute is: as exactly as a description says when it was last in use, so that it is
+// written once an hour.
+func lastHour(minute float64) float64 { return minute - math.Mod(minute, 3600) }
+
+// maxDescribed bounds the descriptions that are remembered.
+const maxDescribed = 1 << 20
+
+// describeProcess stores the description of a process, or that it still is in use.
+func (f *fold) describeProcess(id, hostID int64, minute float64, p *schema.ProcessRollup) error {
+	hour := lastHour(minute)
+	if last, ok := f.described[id]; ok && hour <= last {
+		return nil
+	}
+	if _, err := f.db.exec(`INSERT INTO rollup_processes(id, host_id, boot_id, pid, start_ticks, ppid, command, job_id,
+		sheet_num, uid, last_hour) VALUES (?,?,?,?,?,?,?,?,?,?,?)
+		ON CONFLICT(id) DO UPDATE SET last_hour = max(last_hour, excluded.last_hour)`,
+		id, hostID, p.BootID, p.PID, int64(p.StartTicks), p.PPID, p.Command, nullText(p.JobID), nullable(p.Sheet),
+		nullable(p.UID), hour); err != nil {
+		return err
+	}
+	if len(f.described) >= maxDescribed {
+		clear(f.described)
+	}
+	f.described[id] = hour // or less: a late minute does not move it back
+	return nil
+}
+
 // describedID is 62 bits of the hash of what describes a process.
 func describedID(hostID int64, p *schema.ProcessRollup) int64 {
-	b := fmt.Appendf(nil, "%d\x00%s\x00%d\x00%d\x00%d\x00%v\x00%v\x00%s\x00%s", hostID, p.BootID, p.PID, p.StartTicks, p.PPID,
-		p.UID, p.Sheet, p.JobID, p.Command)
+	var fixed [256]byte
+	b := fixed[:0]
+	for _, n := range []int64{hostID, int64(p.PID), int64(p.StartTicks), int64(p.PPID), p.UID.Or(-1), p.Sheet.Or(-1)} {
+		b = binary.BigEndian.AppendUint64(b, uint64(n))
+	}
+	b = append(append(append(append(append(b, p.BootID...), 0), p.JobID...), 0), p.Command...)
 	sum := sha256.Sum256(b)
 	return int64(binary.BigEndian.Uint64(sum[:8]) >> 2)
 }

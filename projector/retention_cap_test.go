@@ -28,7 +28,7 @@ func TestRetention_Cap(t *testing.T) {
 	w := newWorld(t)
 	h := w.host("alpha")
 	d := w.open("live", Retention{})
-	w.run(20*minute, 5*second, crowd(50), h)
+	w.run(15*minute, 5*second, crowd(50), h)
 	d.settle()
 	d.retain()
 	wantNone(t, "snapshots that went below the cap", earlyGone(t, d.r.db, w.sent))
@@ -90,7 +90,7 @@ func TestRetention_FoldsWhileItWorks(t *testing.T) {
 	w := newWorld(t)
 	h := w.host("alpha")
 	d := w.open("live", short)
-	w.run(12*minute, 3*second, crowd(150), h)
+	w.run(12*minute, 6*second, crowd(150), h)
 	w.pass(20*minute, h)
 	steady(h)
 	next := w.state(schema.StreamSnapshots).LastSeq + 1
@@ -110,7 +110,7 @@ func TestRetention_FoldsWhileItWorks(t *testing.T) {
 		}
 	}, func(d time.Duration) { took = append(took, d) })
 	removed := d.retain()
-	if removed.Samples < 30_000 {
+	if removed.Samples < 15_000 {
 		t.Fatalf("%+v shows nothing", removed)
 	}
 	if foldedAt < 0 {

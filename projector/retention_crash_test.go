@@ -37,7 +37,7 @@ func TestRetention_PassesThatEndAnywhere(t *testing.T) {
 	limits.Policy.Downsampled = 30 * 24 * time.Hour
 	d := w.open("live", limits)
 	roll := seeded(3)
-	live := busy(9)
+	live := steady
 	w.run(8*minute, 40*second, live, alpha, beta)
 	cuts := 0
 	for round := range 50 {

@@ -11,12 +11,12 @@ import (
 // What comes late is rolled up again. However a minute's snapshots came, and whenever they were rolled up, the rollups
 // are in the end those of a database that had them all at once.
 func TestRetention_LateSnapshotsConverge(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			roll := seeded(seed)
 			whole, parts := newWorld(t), newWorld(t)
 			alpha, beta := whole.host("alpha"), whole.host("beta")
-			made := whole.record(3*minute, 5*second, busy(seed), alpha, beta)
+			made := whole.record(3*minute, 7*second, busy(seed), alpha, beta)
 			whole.pass(20 * minute)
 			parts.pass(23 * minute)
 
@@ -67,11 +67,11 @@ func TestRetention_ReplayOfATrimmedLog(t *testing.T) {
 	alpha, beta := w.host("alpha"), w.host("beta")
 	d := w.open("live", short)
 	live := busy(5)
-	for round := range 20 {
-		w.run(4*minute, 30*second, live, alpha, beta)
+	for round := range 18 {
+		w.run(4*minute, 40*second, live, alpha, beta)
 		kinds := []schema.Kind{schema.KindSpawn, schema.KindExit, schema.KindKill}
 		w.publish(alpha.events(kinds[round%3], 3, "build"))
-		if round == 9 {
+		if round == 6 {
 			beta.restart()
 		}
 		d.settle()

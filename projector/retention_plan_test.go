@@ -65,7 +65,7 @@ func TestRetention_DryRun(t *testing.T) {
 	step("new")
 	w.run(4*minute, 20*second, live, alpha, gone)
 	for range 8 {
-		w.run(4*minute, 20*second, live, alpha)
+		w.run(4*minute, 40*second, live, alpha)
 		w.publish(alpha.events(schema.KindSpawn, 2, "build"))
 		step("with young rows")
 	}

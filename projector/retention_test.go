@@ -17,7 +17,7 @@ func busy(seed uint64) func(*simHost) {
 func TestRetention_RollsUpWhatLeavesFullResolution(t *testing.T) {
 	w := newWorld(t)
 	alpha, beta := w.host("alpha"), w.host("beta")
-	w.run(14*minute, 10*second, busy(1), alpha, beta)
+	w.run(13*minute, 10*second, busy(1), alpha, beta)
 	d := w.open("live", short)
 	d.settle()
 	d.retain()
@@ -68,7 +68,7 @@ func (d *database) exec(query string, args ...any) {
 // A pass that finds nothing to do does nothing.
 func TestRetention_SecondPassHasNothingToDo(t *testing.T) {
 	w := newWorld(t)
-	w.run(15*minute, 10*second, busy(2), w.host("alpha"))
+	w.run(12*minute, 20*second, busy(2), w.host("alpha"))
 	d := w.open("live", short)
 	d.settle()
 	if first := d.retain(); first.Snapshots == 0 || first.Rollups == 0 || first.Messages == 0 {

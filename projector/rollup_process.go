@@ -62,27 +62,63 @@ func (a *processAggregator) add(ctx context.Context, db *sql.DB, h head) (busy i
 	return busy, nil
 }
 
+// described are the columns of a process and of one of its samples that a rollup keeps as they are.
+const described = `SELECT m.process_id, p.pid, coalesce(p.ppid,0), p.start_ticks, p.boot_id, p.uid, coalesce(p.command,''),
+	coalesce(p.job_id,''), p.sheet_num, coalesce(m.state,'S'), m.vms_kib, coalesce(m.threads,0), m.open_fds, coalesce(m.cpu_ms,0)
+	FROM samples m JOIN processes p ON p.id = m.process_id WHERE m.snapshot_id = ?`
+
+// readTogether is from how many processes on those of a snapshot are read in one pass over it.
+const readTogether = 8
+
 // rollups is the aggregates of all processes.
 func (a *processAggregator) rollups(ctx context.Context, db *sql.DB, expected int64) ([]schema.ProcessRollup, error) {
-	describe, err := db.PrepareContext(ctx, `SELECT p.pid, coalesce(p.ppid,0), p.start_ticks, p.boot_id, p.uid, coalesce(p.command,''),
-		coalesce(p.job_id,''), p.sheet_num, coalesce(m.state,'S'), m.vms_kib, coalesce(m.threads,0), m.open_fds, coalesce(m.cpu_ms,0)
-		FROM processes p JOIN samples m ON m.process_id = p.id AND m.snapshot_id = ?1 WHERE p.id = ?2`)
-	if err != nil {
-		return nil, err
-	}
-	defer describe.Close()
 	out := make([]schema.ProcessRollup, 0, len(a.order))
+	lasts := map[int64][]int64{} // the processes that each snapshot was the last to have
 	for _, id := range a.order {
-		m := a.rows[id]
-		p := schema.ProcessRollup{Samples: m.samples, LastBoot: m.last.boot,
-			CPU: schema.SpreadOf(m.cpu, expected), RSS: schema.SpreadOf(m.rss, expected)}
-		var uid, sheet, vms, fds sql.NullInt64
-		if err := describe.QueryRowContext(ctx, m.last.id, id).Scan(&p.PID, &p.PPID, &p.StartTicks, &p.BootID, &uid, &p.Command,
-			&p.JobID, &sheet, &p.State, &vms, &p.Threads, &fds, &p.CPUMillis); err != nil {
-			return nil, fmt.Errorf("read process %d: %w", id, err)
+		last := a.rows[id].last.id
+		lasts[last] = append(lasts[last], id)
+	}
+	var reading int64 // the snapshot that is being read
+	add := func(rows *sql.Rows) error {
+		id, p, err := scanDescribed(rows)
+		if err != nil {
+			return err
 		}
-		p.UID, p.Sheet, p.VMS, p.OpenFDs = known(uid), known(sheet), known(vms), known(fds)
+		m := a.rows[id]
+		if m == nil || m.last.id != reading { // beyond what a message may hold, or a later snapshot has it too
+			return nil
+		}
+		p.Samples, p.LastBoot = m.samples, m.last.boot
+		p.CPU, p.RSS = schema.SpreadOf(m.cpu, expected), schema.SpreadOf(m.rss, expected)
 		out = append(out, p)
+		return nil
+	}
+	for snapshot, ids := range lasts {
+		reading = snapshot
+		if err := readDescribed(ctx, db, snapshot, ids, add); err != nil {
+			return nil, fmt.Errorf("read the processes of snapshot %d: %w", snapshot, err)
+		}
 	}
 	return mergeProcesses(nil, out, expected), nil
+}
+
+// readDescribed passes on the rows of those processes that had their last sample in a snapshot.
+func readDescribed(ctx context.Context, db *sql.DB, snapshot int64, ids []int64, add func(*sql.Rows) error) error {
+	if len(ids) < readTogether {
+		for _, id := range ids {
+			if err := each(ctx, db, described+` AND m.process_id = ?`, add, snapshot, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return each(ctx, db, described, add, snapshot)
+}
+
+func scanDescribed(rows *sql.Rows) (id int64, p schema.ProcessRollup, err error) {
+	var uid, sheet, vms, fds sql.NullInt64
+	err = rows.Scan(&id, &p.PID, &p.PPID, &p.StartTicks, &p.BootID, &uid, &p.Command, &p.JobID, &sheet, &p.State, &vms, &p.Threads,
+		&fds, &p.CPUMillis)
+	p.UID, p.Sheet, p.VMS, p.OpenFDs = known(uid), known(sheet), known(vms), known(fds)
+	return id, p, err
 }

@@ -153,7 +153,7 @@ func (s *settings) runRetention(cmd *cobra.Command, cfg projector.Retention, asJ
 	var pass query.Pass
 	if _, written := lockfile.Owner(projector.LockPath(s.db)); written {
 		for _, name := range []string{"full-resolution-hours", "downsampled-days", "events-days", "max-db-mb", "max-log-mb", "away-hours"} {
-			if cmd.Flags().Changed(name) {
+			if cmd.Flags().Changed(name) && !s.implied[name] {
 				return hinted(misuse("--%s: the recorder that writes %s has its own policy", name, s.db), "give it to the recorder, or use --dry-run")
 			}
 		}
@@ -196,6 +196,9 @@ func (s *settings) askRetention(ctx context.Context, db *query.DB) (query.Pass, 
 		}
 		select {
 		case <-tick.C:
+			if _, written := lockfile.Owner(projector.LockPath(s.db)); !written {
+				return query.Pass{}, errors.New("the recorder ended before the pass did")
+			}
 		case <-ctx.Done():
 			return query.Pass{}, errors.New("interrupted; the pass goes on")
 		}

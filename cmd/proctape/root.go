@@ -21,6 +21,8 @@ type settings struct {
 	creds    string
 	config   string
 	logLevel string
+
+	implied map[string]bool // flags that the environment or the file set, and not the command line
 }
 
 func newRoot() *cobra.Command {
@@ -92,6 +94,7 @@ func (s *settings) complete(cmd *cobra.Command) error {
 		}
 	}
 	var bad error
+	s.implied = map[string]bool{}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Changed || bad != nil || !isSetting(cmd, f.Name) {
 			return
@@ -101,10 +104,12 @@ func (s *settings) complete(cmd *cobra.Command) error {
 			if err := cmd.Flags().Set(f.Name, v); err != nil {
 				bad = misuse("%s=%q: %w", name, v, err)
 			}
+			s.implied[f.Name] = true
 		} else if v, ok := file[f.Name]; ok {
 			if err := cmd.Flags().Set(f.Name, v); err != nil {
 				bad = misuse("%s in %s: %w", f.Name, s.config, err)
 			}
+			s.implied[f.Name] = true
 		}
 	})
 	if bad != nil {

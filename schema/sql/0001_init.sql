@@ -360,11 +360,11 @@ CREATE TABLE rollup_processes (
   job_id TEXT,
   sheet_num INTEGER,
   uid INTEGER,
-  last_minute REAL NOT NULL               -- the newest minute that has it
+  last_hour REAL NOT NULL                 -- start of the hour of the newest minute that has it
 );
 CREATE INDEX rollup_processes_by_pid ON rollup_processes(pid);
 CREATE INDEX rollup_processes_by_job ON rollup_processes(job_id) WHERE job_id IS NOT NULL;
-CREATE INDEX rollup_processes_by_age ON rollup_processes(last_minute);
+CREATE INDEX rollup_processes_by_age ON rollup_processes(last_hour);
 
 -- One minute of a process. What has no spread is that of the minute's last snapshot with the process in it.
 CREATE TABLE process_rollups (

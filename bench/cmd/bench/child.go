@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// patience is how long anything may take that is waited for and usually comes at once.
+const patience = 5 * time.Minute
+
+// child is a program that runs until it is stopped.
+type child struct {
+	cmd   *exec.Cmd
+	input io.Closer // what it reads ends with it
+	lines chan string
+	last  bytes.Buffer // what it said on stderr
+}
+
+// start starts a program and returns when it has printed a line with the marker.
+func (b *bench) start(marker, program string, args ...string) (*child, error) {
+	c := &child{cmd: exec.CommandContext(b.ctx, program, args...), lines: make(chan string, 1000)}
+	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(unix.SIGTERM) }
+	c.cmd.WaitDelay = 20 * time.Second
+	c.cmd.Stderr = &c.last
+	stdin, err := c.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	c.input = stdin
+	stdout, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(c.lines)
+		for s := bufio.NewScanner(stdout); s.Scan(); {
+			c.lines <- s.Text()
+		}
+	}()
+	late := time.After(patience)
+	for {
+		select {
+		case line, ok := <-c.lines:
+			if !ok {
+				return nil, errors.Join(fmt.Errorf("%s ended before it was ready", c), c.wait())
+			}
+			if strings.Contains(line, marker) {
+				return c, nil
+			}
+		case <-late:
+			return nil, errors.Join(fmt.Errorf("%s was not ready after %s", c, patience), c.stop())
+		}
+	}
+}
+
+func (c *child) String() string { return filepath.Base(c.cmd.Path) + " " + strings.Join(c.cmd.Args[1:], " ") }
+
+func (c *child) pid() int { return c.cmd.Process.Pid }
+
+// stop asks it to end, and waits.
+func (c *child) stop() error {
+	_ = c.cmd.Process.Signal(os.Interrupt) // it may have ended
+	return c.wait()
+}
+
+func (c *child) wait() error {
+	err := c.input.Close()
+	for range c.lines {
+	}
+	if e := c.cmd.Wait(); e != nil {
+		return errors.Join(err, fmt.Errorf("%s: %w\n%s", c, e, &c.last))
+	}
+	return err
+}
+
+// cpu is the CPU time that it has used. The clock is the one of clock_getcpuclockid(3), which glibc makes of the pid in
+// this way; it counts nanoseconds, where /proc counts hundredths.
+func (c *child) cpu() (time.Duration, error) {
+	const scheduled = 2 // CPUCLOCK_SCHED, include/linux/posix-timers.h
+	var ts unix.Timespec
+	err := unix.ClockGettime(int32(^c.pid()<<3|scheduled), &ts)
+	return time.Duration(ts.Nano()), os.NewSyscallError("clock_gettime", err)
+}
+
+// memory is a line of its proc_pid_status(5), such as VmRSS or VmHWM, in MiB.
+func (c *child) memory(name string) (float64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.pid()))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(b), name+":")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return 0, fmt.Errorf("no %s in the status of process %d", name, c.pid())
+	}
+	kib, err := strconv.ParseFloat(fields[0], 64)
+	return kib / 1024, err
+}
+
+// ran is what became of a program that ran to its end.
+type ran struct {
+	out  []byte
+	cpu  time.Duration
+	took time.Duration
+}
+
+// run runs a program to its end.
+func (b *bench) run(program string, args ...string) (ran, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	began := time.Now()
+	if err := cmd.Run(); err != nil {
+		return ran{}, fmt.Errorf("%s %s: %w\n%s", filepath.Base(program), strings.Join(args, " "), err, &stderr)
+	}
+	return ran{out: stdout.Bytes(), took: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, nil
+}
+
+// await polls until done, and fails when it takes too long.
+func (b *bench) await(what string, done func() (bool, error)) error {
+	for deadline := time.Now().Add(patience); ; {
+		if ok, err := done(); err != nil || ok {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("waited %s for %s", patience, what)
+		}
+		select {
+		case <-b.ctx.Done():
+			return b.ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}

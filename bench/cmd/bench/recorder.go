@@ -1,0 +1,57 @@
+package main
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// recorder is a "proctape up" on a folder, and its database to look into.
+type recorder struct {
+	*child
+	dir string
+	db  *sql.DB
+}
+
+// record starts a recorder on a folder.
+func (b *bench) record(dir string, args ...string) (*recorder, error) {
+	c, err := b.start("In another terminal", b.proctape, append([]string{"up", "--data", dir}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	db, err := openDatabase(filepath.Join(dir, "monitor.db"))
+	if err != nil {
+		return nil, err
+	}
+	return &recorder{child: c, dir: dir, db: db}, nil
+}
+
+func (r *recorder) close() error {
+	if err := r.db.Close(); err != nil {
+		return err
+	}
+	return r.stop()
+}
+
+func openDatabase(path string) (*sql.DB, error) {
+	return sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(10000)")
+}
+
+// number is the one number of a query.
+func (r *recorder) number(query string, args ...any) (n int64, err error) {
+	if err := r.db.QueryRow(query, args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("%s: %w", query, err)
+	}
+	return n, nil
+}
+
+// awaitSnapshots waits until the database has n snapshots of a host, and returns how many it has then.
+func (b *bench) awaitSnapshots(r *recorder, host string, n int64) (have int64, err error) {
+	err = b.await(fmt.Sprintf("%d snapshots of %s", n, host), func() (bool, error) {
+		have, err = r.number(`SELECT count(*) FROM snapshots WHERE host_id = (SELECT id FROM hosts WHERE name = ?)`, host)
+		return have >= n, err
+	})
+	return have, err
+}

@@ -1,0 +1,113 @@
+// Command load makes processes for a recorder to see: many that sleep, or a storm of short ones.
+//
+//	load sleepers N   start N sleeping processes, print "ready", and end them when standard input ends
+//	load storm N      fork N processes as fast as one process can, and print how long it took, as JSON
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 2 {
+		return fmt.Errorf("want: load sleepers N, or load storm N")
+	}
+	n, err := strconv.Atoi(args[1])
+	if err != nil || n < 1 {
+		return fmt.Errorf("%q is no number of processes", args[1])
+	}
+	switch args[0] {
+	case "sleepers":
+		return sleepers(n)
+	case "storm":
+		return storm(n)
+	}
+	return fmt.Errorf("no load %q", args[0])
+}
+
+// sleepers keeps n processes asleep until standard input ends, as it does when whoever started us is gone. They end
+// with us in any case: the parent's death is a thread's (PR_SET_PDEATHSIG(2const)), so this goroutine keeps its own.
+func sleepers(n int) error {
+	runtime.LockOSThread()
+	signal.Ignore(unix.SIGINT) // a Ctrl-C ends whoever started us, and so our input
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		return err
+	}
+	pids := make([]int, 0, n)
+	defer func() {
+		for _, pid := range pids {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+		for range pids {
+			_, _ = unix.Wait4(-1, nil, 0, nil)
+		}
+	}()
+	attr := &syscall.ProcAttr{Sys: &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}}
+	for range n {
+		pid, err := syscall.ForkExec(sleep, []string{"sleep", "infinity"}, attr) // not os/exec: a pidfd for each is not wanted
+		if err != nil {
+			return fmt.Errorf("start %s: %w", sleep, err)
+		}
+		pids = append(pids, pid)
+	}
+	fmt.Println("ready")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// window is how many processes of a storm are there at one time.
+const window = 64
+
+// storm forks n processes that end at once, and waits for them all.
+func storm(n int) error {
+	began := time.Now()
+	for i := range n + window {
+		if i < n {
+			if err := fork(); err != nil {
+				return err
+			}
+		}
+		if i >= window && i-window < n {
+			if _, err := unix.Wait4(-1, nil, 0, nil); err != nil {
+				return fmt.Errorf("wait for a child: %w", err)
+			}
+		}
+	}
+	return json.NewEncoder(os.Stdout).Encode(map[string]any{"pid": os.Getpid(), "made": n, "seconds": time.Since(began).Seconds()})
+}
+
+// fork makes a process that ends and does nothing else: after a fork in a program of many threads, there is little else
+// that works.
+//
+//go:norace
+func fork() error {
+	pid, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+	if errno != 0 {
+		return os.NewSyscallError("clone", errno)
+	}
+	if pid == 0 {
+		for {
+			unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+		}
+	}
+	return nil
+}

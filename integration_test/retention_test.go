@@ -1,0 +1,241 @@
+package integration_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema"
+)
+
+// shortest is the shortest policy there is.
+var shortest = []string{"--full-resolution-hours", "1", "--downsampled-days", "1", "--events-days", "1"}
+
+// tape is a data folder at rest, most of which has left the shortest policy, and what it held before anything was taken
+// away. Tests work on copies of it.
+type tape struct {
+	dir   string
+	truth string // database of all there was
+}
+
+// aged makes a tape that ends now: two busy hosts of three hours, and one of 26 hours.
+func aged(t *testing.T) tape {
+	t.Helper()
+	tp := tape{quickDir(t), filepath.Join(quickDir(t), "truth.db")}
+	log := startLog(t, tp.dir)
+	end := time.Now()
+	story := slices.Concat(
+		newHost("alpha", 150, 1).until(end, 3*time.Hour, samplePeriod),
+		newHost("beta", 150, 2).until(end, 3*time.Hour, samplePeriod),
+		newHost("slow", 20, 3).until(end, 26*time.Hour, 2*time.Minute),
+	)
+	slices.SortStableFunc(story, func(a, b *schema.Message) int { return cmp.Compare(a.Wall, b.Wall) })
+	for batch := range slices.Chunk(story, 300) {
+		log.publish(batch...)
+	}
+	db := filepath.Join(tp.dir, "monitor.db")
+	p := projection(t, tp.dir, db)
+	await(t, "all in the database", func() bool { return count(t, db, `SELECT count(*) FROM snapshots`) == 2*3*720+26*30 })
+	p.stop()
+	log.stop()
+	run(t, "replay", "--data", tp.dir, "--db", tp.truth)
+	return tp
+}
+
+// until is what a host records in a span that ends at a time.
+func (h *host) until(end time.Time, span, every time.Duration) (story []*schema.Message) {
+	h.wall = end.Add(-span).UnixNano()
+	for range span / every {
+		h.wall += int64(every - samplePeriod)
+		h.uptime += int64(every - samplePeriod)
+		story = append(story, h.snapshot()...)
+	}
+	return story
+}
+
+// quickDir is a folder in memory, for what is only made ready: a log on a disk waits for it at every message.
+func quickDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "proctape-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// copy is the tape as a data folder of its own.
+func (tp tape) copy(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	err := filepath.WalkDir(tp.dir, func(path string, d fs.DirEntry, err error) error {
+		to := filepath.Join(dir, strings.TrimPrefix(path, tp.dir))
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			return os.MkdirAll(to, 0o700)
+		case !d.Type().IsRegular(): // the socket
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(to, b, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// recorder starts a recorder with the shortest policy that makes no pass by itself.
+func recorder(t *testing.T, program, dir string) *process {
+	t.Helper()
+	p := startProgram(t, program, append([]string{"up", "--data", dir, "--host", "here", "--interval", "5s", "--no-ndjson",
+		"--retention-interval", "1h"}, shortest...)...)
+	p.awaitLine("is recording")
+	return p
+}
+
+// TestRetention_KilledAtRandom kills a recorder in its passes, wherever it is. What is young is never touched, what is
+// old is there or is in exactly one minute's means, and an undisturbed pass makes of it what it would have been.
+func TestRetention_KilledAtRandom(t *testing.T) {
+	tp := aged(t)
+	kills := 5
+	if soak {
+		kills = 50
+	}
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 0))
+	phases := map[string]int{}
+	for killed := 0; killed < kills; {
+		dir := tp.copy(t)
+		n, defects := tp.disturb(t, proctape, dir, kills-killed, random, phases)
+		killed += n
+		if len(defects) > 0 {
+			t.Fatalf("seed %d, after %d kills:\n%s", seed, killed, strings.Join(defects, "\n"))
+		}
+		tp.settle(t, dir)
+	}
+	t.Logf("killed %v", phases)
+	if phases[whileCondensing] == 0 || soak && phases[whileTidying] == 0 {
+		t.Errorf("no kill came while it worked: %v", phases)
+	}
+
+	// The control: a build that deletes snapshots before their means are safe.
+	broken := buildBroken(t, "projector/retention_snapshots.go", "	last, err := r.publish(ctx, made)\n", `	for _, hm := range batch {
+		for _, h := range hm.heads {
+			if err := r.deleteSnapshots(ctx, []int64{h.id}); err != nil {
+				return err
+			}
+		}
+	}
+	last, err := r.publish(ctx, made)
+`)
+	for range 10 {
+		if _, defects := tp.disturb(t, broken, tp.copy(t), 6, random, map[string]int{}); len(defects) > 0 {
+			return
+		}
+	}
+	t.Error("a build that deletes before it publishes was not caught in ten rounds")
+}
+
+// disturb kills a recorder at random moments of its passes until one comes through, or it was killed so often. It looks
+// at what each kill leaves, and counts where they came.
+func (tp tape) disturb(t *testing.T, program, dir string, kills int, random *rand.Rand, phases map[string]int) (killed int, defects []string) {
+	t.Helper()
+	for killed < kills {
+		r := recorder(t, program, dir)
+		ask := start(t, "retention", "run", "--data", dir)
+		select {
+		case <-ask.done:
+			if ask.err != nil {
+				t.Fatalf("the pass: %v\n%s%s", ask.err, ask.stderr(), r.stderr())
+			}
+			r.stop()
+			return killed, defects
+		case <-r.done:
+			t.Fatalf("the recorder ended by itself: %s", r.stderr())
+		case <-time.After(time.Duration(random.IntN(2500)) * time.Millisecond):
+		}
+		r.cmd.Process.Kill()
+		<-r.done
+		ask.wait() // it notices
+		killed++
+		phases[phase(t, dir)]++
+		if defects = tp.unaccounted(t, dir); len(defects) > 0 {
+			return killed, defects
+		}
+	}
+	return killed, nil
+}
+
+// settle makes an undisturbed pass and compares all there is with what it should be.
+func (tp tape) settle(t *testing.T, dir string) {
+	t.Helper()
+	r := recorder(t, proctape, dir)
+	passes := decode[query.Pass](t, run(t, "retention", "run", "--data", dir, "--json"))
+	r.stop()
+	if len(passes) != 1 || passes[0].Error != "" {
+		t.Errorf("the last pass: %+v", passes)
+	}
+	if d := tp.defects(t, dir); len(d) > 0 {
+		t.Errorf("after an undisturbed pass:\n%s", strings.Join(d, "\n"))
+	}
+	if out := run(t, "verify", "--data", dir, "--replay"); !strings.Contains(out, "Equal") {
+		t.Errorf("verify prints\n%s", out)
+	}
+	oldest := count(t, filepath.Join(dir, "monitor.db"), `SELECT min(id) FROM snapshots`)
+	if first := firstSequence(t, dir, schema.StreamSnapshots); first != uint64(oldest) {
+		t.Errorf("the log of snapshots begins at %d, want at %d, the oldest that the database has", first, oldest)
+	}
+}
+
+// firstSequence is where a stream of a log at rest begins.
+func firstSequence(t *testing.T, dir, stream string) uint64 {
+	t.Helper()
+	log := startLog(t, dir)
+	defer log.stop()
+	return log.first(stream)
+}
+
+// first is where a stream begins.
+func (l *logServer) first(stream string) uint64 {
+	l.t.Helper()
+	return must(l.js.Stream(context.Background(), stream))(l.t).CachedInfo().State.FirstSeq
+}
+
+// Where a kill can come.
+const (
+	beforeWork      = "before it deleted"
+	whileCondensing = "while it deleted snapshots"
+	whileTidying    = "while it deleted the rest, trimmed and gave space back"
+	afterWork       = "after all"
+)
+
+// phase tells from what a recorder left how far its pass was.
+func phase(t *testing.T, dir string) string {
+	t.Helper()
+	db := filepath.Join(dir, "monitor.db")
+	old := fmt.Sprintf(`SELECT count(*) FROM snapshots WHERE timestamp < %d`, time.Now().Add(-time.Hour-2*time.Minute).Unix())
+	switch {
+	case count(t, db, `SELECT count(*) FROM rollups`) == 0:
+		return beforeWork
+	case count(t, db, old) > 0:
+		return whileCondensing
+	case count(t, db, `SELECT count(*) FROM retention_passes`) == 0:
+		return whileTidying
+	}
+	return afterWork
+}

@@ -1,0 +1,140 @@
+package lifecycle
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// Children that live for a moment are all told, with their codes, or their loss is.
+func TestExact_EveryChildOfAFlood(t *testing.T) {
+	const children = 5000
+	exact(t, func(t *testing.T, r *rig, see sees) {
+		f := startRole(t, "forker")
+		began := time.Now()
+		fmt.Fprintln(f.stdin, children, 0)
+		forked := r.await(schema.KindExit, f.pid()) // polls meanwhile
+		took := time.Since(began)
+		f.wait()
+		r.settle()
+		if got := ending(forked); got != "code 0" {
+			t.Fatalf("the forker ended with %s", got)
+		}
+		lost := r.lost(reasonEvents)
+		spawned, histogram, exits := r.childrenOf(f.pid())
+		t.Logf("%d children in %s, %d events lost", children, took.Round(time.Millisecond), lost)
+		if len(r.gaps) > 0 {
+			if exits > children || int64(exits)+lost < children {
+				t.Errorf("got %d exits and %d lost, want %d in all", exits, lost, children)
+			}
+			return
+		}
+		if spawned != children || exits != children {
+			t.Errorf("got %d spawns and %d exits, want %d", spawned, exits, children)
+		}
+		for code := range 256 {
+			want := children / 256
+			if code < children%256 {
+				want++
+			}
+			if got := histogram["code "+strconv.Itoa(code)]; got != want {
+				t.Errorf("got code %d %d times, want %d", code, got, want)
+			}
+		}
+		if !inOrder(r.told) {
+			t.Error("not in the order of the kernel's clock")
+		}
+	})
+}
+
+// childrenOf counts the spawns and exits of the children of a process.
+func (r *rig) childrenOf(parent int) (spawned int, endings map[string]int, exits int) {
+	endings = map[string]int{}
+	for _, o := range r.told {
+		switch {
+		case o.Event.PPID != schema.Some(int64(parent)):
+		case o.Kind == schema.KindSpawn:
+			spawned++
+		case o.Kind == schema.KindExit:
+			exits++
+			endings[ending(o.Event)]++
+		}
+	}
+	return spawned, endings, exits
+}
+
+// What is lost when nobody reads is told, and looks at /proc find who lives and who does not.
+func TestExact_StalledReader(t *testing.T) {
+	for _, see := range rungsSee[:2] {
+		t.Run(string(see.rung), func(t *testing.T) {
+			r := newRig(t, func(cfg Config) (Source, error) { return openExact(cfg, see.rung, 64<<10) })
+			onEachCPU(t, func() { start(t, "exit 0").wait() }) // from which on the CPU's events are counted
+			old := start(t, "read x; exit 4")
+			r.await(schema.KindSpawn, old.pid())
+
+			old.cue() // from here on nobody reads
+			f := startRole(t, "forker")
+			fmt.Fprintln(f.stdin, 500, 0)
+			f.wait()
+			young := start(t, "read x; exit 8")
+			lossy, err := r.Poll()
+			if !lossy || err != nil {
+				t.Fatalf("got %t, %v, want a loss", lossy, err)
+			}
+			r.observe()
+			r.observe()
+			r.take(math.MaxInt64)
+			if n := len(r.of(schema.KindSpawn, young.pid())); n != 1 {
+				t.Errorf("got %d spawns of one that lives, want 1", n)
+			}
+			if n := len(r.of(schema.KindExit, old.pid())); n != 1 {
+				t.Errorf("got %d exits of one that has ended, want 1", n)
+			}
+			young.cue()
+			if got := ending(r.await(schema.KindExit, young.pid())); got != "code 8" {
+				t.Errorf("got %s, want code 8", got)
+			}
+			r.settle()
+			spawned, _, exits := r.childrenOf(f.pid())
+			if spawned > 500 || exits > 500 {
+				t.Errorf("got %d spawns and %d exits of 500", spawned, exits)
+			}
+			onEachCPU(t, func() { start(t, "exit 0").wait() }) // which tells what the CPU lost
+			r.poll()
+			r.take(math.MaxInt64)
+			if lost := r.lost(reasonEvents); lost < int64(2*500-2*spawned) { // each child has two events
+				t.Errorf("got %d spawns and %d events lost, want all of 1000 events accounted for", spawned, lost)
+			}
+		})
+	}
+}
+
+// onEachCPU calls f once on each CPU that we may run on.
+func onEachCPU(t *testing.T, f func()) {
+	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var all unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.SchedSetaffinity(0, &all)
+	for cpu := range len(all) * 64 {
+		var one unix.CPUSet
+		if !all.IsSet(cpu) {
+			continue
+		}
+		one.Set(cpu)
+		if err := unix.SchedSetaffinity(0, &one); err != nil {
+			t.Fatal(err)
+		}
+		f()
+	}
+}
