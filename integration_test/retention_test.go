@@ -1,12 +1,14 @@
 package integration_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -187,14 +189,15 @@ func (tp tape) settle(t *testing.T, dir string) {
 	r := recorder(t, proctape, dir)
 	passes := decode[query.Pass](t, run(t, "retention", "run", "--data", dir, "--json"))
 	r.stop()
+	exec.Command("cp", "-r", dir, "/tmp/r11/kept").Run()
 	if len(passes) != 1 || passes[0].Error != "" {
 		t.Errorf("the last pass: %+v", passes)
 	}
 	if d := tp.defects(t, dir); len(d) > 0 {
 		t.Errorf("after an undisturbed pass:\n%s", strings.Join(d, "\n"))
 	}
-	if out := run(t, "verify", "--data", dir, "--replay"); !strings.Contains(out, "Equal") {
-		t.Errorf("verify prints\n%s", out)
+	if out, err := exec.Command(proctape, "verify", "--data", dir, "--replay").CombinedOutput(); err != nil || !bytes.Contains(out, []byte("Equal")) {
+		t.Errorf("verify: %v\n%s", err, out)
 	}
 	oldest := count(t, filepath.Join(dir, "monitor.db"), `SELECT min(id) FROM snapshots`)
 	if first := firstSequence(t, dir, schema.StreamSnapshots); first != uint64(oldest) {

@@ -3,6 +3,7 @@ package producer
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -10,157 +11,266 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// in is a process of an environment that names a job and, after a slash, a sheet; empty: it names none.
-func in(pid, ppid int, start uint64, marker string) procfs.Process {
-	p := procfs.Process{PID: pid, PPID: ppid, StartTicks: start}
-	if job, sheet, _ := strings.Cut(marker, "/"); job != "" {
-		p.Env = map[string]string{EnvJob: job}
-		if sheet != "" {
-			p.Env[EnvSheet] = sheet
-		}
-	}
-	return p
+// stage is an attribution to which a test tells a story, a word at a time.
+type stage struct {
+	attribution
+	t *testing.T
 }
 
-func TestAttribution(t *testing.T) {
-	type scan struct {
-		procs []procfs.Process
-		want  map[int]string // job and sheet of those that have one
+// tell takes a step: "fork 6 5" makes process 6 a child of 5, "exit 6" ends it, "scan 5 6:1 7:5/a" shows processes with
+// their parents, 0 unless said, and their markers; "declare j 5", "supervise j 5", "start j/2 5" and "end j" are a
+// conductor's words. A process started in the hundredth of a second that is its pid, or that follows an at sign.
+func (s *stage) tell(step string) {
+	s.t.Helper()
+	words := strings.Fields(step)
+	switch words[0] {
+	case "fork":
+		pid, start := s.identity(words[1])
+		s.forked(pid, s.number(words[2]), start)
+	case "exit":
+		pid, start := s.identity(words[1])
+		s.ended(pid, start, 1)
+	case "scan":
+		s.assign(s.processes(words[1:]))
+	case "met":
+		for _, p := range s.processes(words[1:]) {
+			s.met(&p)
+		}
+	default:
+		s.say(words)
 	}
-	tests := map[string][]scan{
-		"nobody's": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "")}, nil},
-		},
-		"the environment names it": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3"), in(6, 1, 9, "b")}, map[int]string{5: "a/3", 6: "b"}},
-		},
-		"a child has its parent's": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3"), in(6, 5, 9, ""), in(7, 6, 9, "")}, map[int]string{5: "a/3", 6: "a/3", 7: "a/3"}},
-		},
-		"a parent may have the higher pid": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(2, 9, 9, ""), in(3, 2, 9, ""), in(9, 1, 9, "a")}, map[int]string{2: "a", 3: "a", 9: "a"}},
-		},
-		"the environment goes before the parent": {
-			{[]procfs.Process{in(5, 1, 9, "a/3"), in(6, 5, 9, "b/4"), in(7, 6, 9, "")}, map[int]string{5: "a/3", 6: "b/4", 7: "b/4"}},
-		},
-		"a job of its own does not have the parent's sheet": {
-			{[]procfs.Process{in(5, 1, 9, "a/3"), in(6, 5, 9, "a")}, map[int]string{5: "a/3", 6: "a"}},
-		},
-		"an orphan keeps it": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3"), in(6, 5, 9, "")}, map[int]string{5: "a/3", 6: "a/3"}},
-			{[]procfs.Process{in(1, 0, 1, ""), in(6, 1, 9, "")}, map[int]string{6: "a/3"}},
-			{[]procfs.Process{in(1, 0, 1, ""), in(6, 1, 9, ""), in(7, 6, 20, "")}, map[int]string{6: "a/3", 7: "a/3"}},
-		},
-		"a reaper that is a job's does not take in orphans": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 2, "a"), in(6, 1, 9, "")}, map[int]string{5: "a"}},
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 2, "a"), in(6, 5, 9, "")}, map[int]string{5: "a"}},
-		},
-		"an orphan that was never seen before is nobody's": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a")}, map[int]string{5: "a"}},
-			{[]procfs.Process{in(1, 0, 1, ""), in(6, 1, 9, "")}, nil},
-		},
-		"it stays when the program that is executed next has no marker": {
-			{[]procfs.Process{in(5, 1, 9, "a/3")}, map[int]string{5: "a/3"}},
-			{[]procfs.Process{in(5, 1, 9, "")}, map[int]string{5: "a/3"}},
-		},
-		"it changes with the marker": {
-			{[]procfs.Process{in(5, 1, 9, "")}, nil},
-			{[]procfs.Process{in(5, 1, 9, "a")}, map[int]string{5: "a"}},
-			{[]procfs.Process{in(5, 1, 9, "b/1")}, map[int]string{5: "b/1"}},
-		},
-		"who has the pid next does not inherit": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3")}, map[int]string{5: "a/3"}},
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 12, "")}, nil},
-		},
-		"who has the pid next has its own parent's": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3"), in(6, 1, 9, "b")}, map[int]string{5: "a/3", 6: "b"}},
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 6, 12, ""), in(6, 1, 9, "b")}, map[int]string{5: "b", 6: "b"}},
-		},
-		"it is not remembered over a scan without the process": {
-			{[]procfs.Process{in(5, 1, 9, "a")}, map[int]string{5: "a"}},
-			{nil, nil},
-			{[]procfs.Process{in(5, 1, 9, "")}, nil},
-		},
-		"a ring of parents ends": {
-			{[]procfs.Process{in(5, 6, 9, ""), in(6, 5, 9, ""), in(7, 7, 9, "")}, nil},
-		},
-		"a parent that is not listed": {
-			{[]procfs.Process{in(5, 99, 9, "")}, nil},
-		},
+}
+
+func (s *stage) say(words []string) {
+	s.t.Helper()
+	types := map[string]schema.JobEventType{"declare": schema.JobDeclared, "supervise": schema.JobDeclared,
+		"start": schema.JobSheetStarted, "finish": schema.JobSheetEnded, "progress": schema.JobProgressed, "end": schema.JobEnded}
+	e := schema.JobEvent{Type: types[words[0]], Supervisor: words[0] == "supervise"}
+	if e.Type == "" {
+		s.t.Fatalf("no such step: %q", words)
 	}
-	for name, scans := range tests {
+	name, sheet, ok := strings.Cut(words[1], "/")
+	if e.JobID = name; ok {
+		e.Sheet = schema.Some(int64(s.number(sheet)))
+	}
+	boot := int64(0)
+	if len(words) > 2 {
+		pid, start := s.identity(words[2])
+		e.PID, e.StartTicks = schema.Some(int64(pid)), start
+		if strings.HasSuffix(words[2], "@?") {
+			boot = int64(s.number(words[3])) * nsPerTick // when it was said
+		}
+	}
+	s.said(&e, boot)
+}
+
+func (s *stage) processes(words []string) (procs []procfs.Process) {
+	s.t.Helper()
+	for _, word := range words {
+		word, marker, _ := strings.Cut(word, "/")
+		who, parent, ok := strings.Cut(word, ":")
+		pid, start := s.identity(who)
+		p := in(pid, 0, start, strings.ReplaceAll(marker, "-", "/"))
+		if ok {
+			p.PPID = s.number(parent)
+		}
+		procs = append(procs, p)
+	}
+	return procs
+}
+
+// identity is a pid and its start, 0 for "?".
+func (s *stage) identity(word string) (pid int, start uint64) {
+	s.t.Helper()
+	who, at, ok := strings.Cut(word, "@")
+	pid = s.number(who)
+	switch {
+	case !ok:
+		return pid, uint64(pid)
+	case at == "?":
+		return pid, 0
+	}
+	return pid, uint64(s.number(at))
+}
+
+func (s *stage) number(word string) (n int) {
+	s.t.Helper()
+	if _, err := fmt.Sscan(word, &n); err != nil {
+		s.t.Fatalf("%q: %v", word, err)
+	}
+	return n
+}
+
+func TestAttribution_Stories(t *testing.T) {
+	tests := map[string]struct {
+		story string // steps, with a semicolon between
+		want  string // job and step of each process that has one, in the form "5=j/2 6=j"
+	}{
+		"a child of a declared process":                      {"scan 5; declare j 5; fork 60 5", "5=j 60=j"},
+		"a grandchild whose parent is gone":                  {"scan 5; declare j 5; fork 60 5; fork 70 60; exit 60", "5=j 70=j"},
+		"declared before it was seen":                        {"declare j 5; scan 5 60:5", "5=j 60=j"},
+		"declared before its fork is told":                   {"declare j 50; fork 50 1; fork 60 50", "50=j 60=j"},
+		"declared while its children run":                    {"scan 5 60:5 70:60 8; declare j 5", "5=j 60=j 70=j"},
+		"its siblings are not":                               {"scan 5:3 6:3; declare j 5; fork 70 3; fork 80 6", "5=j"},
+		"a daemon that a scan sees under process 1":          {"scan 1 5; declare j 5; fork 60 5; scan 1 5 70:1; fork 70 60; exit 60", "5=j 70=j"},
+		"a daemon that is met under process 1":               {"scan 1 5; declare j 5; met 70:1; fork 60 5; fork 70 60; exit 60; scan 1 5 70:1", "5=j 70=j"},
+		"a stranger's orphan that a job's process took in":   {"scan 1 5 8; declare j 5; scan 1 5 8 70:5; fork 60 8; fork 70 60", "5=j"},
+		"another job's orphan that a job's process took in":  {"scan 5 8; declare j 5; declare k 8; scan 5 8 70:5; fork 60 8; fork 70 60", "5=j 8=k 60=k 70=k"},
+		"of a supervisor what descends":                      {"scan 5 60:5; supervise j 5; fork 70 5", "60=j 70=j"},
+		"a supervisor within a job":                          {"scan 4 5:4; declare o 4; supervise j 5; fork 60 5; fork 70 4", "4=o 5=o 60=j 70=o"},
+		"what is around a supervisor is declared after it":   {"scan 4 5:4 60:5; supervise j 5; declare o 4", "4=o 60=j"},
+		"registration goes before an environment":            {"scan 5/e; declare j 5; scan 5/e", "5=j"},
+		"an environment before the parent":                   {"scan 5; declare j 5; met 60:5/e-2; fork 60 5; fork 70 60", "5=j 60=e/2 70=e/2"},
+		"a job within a job":                                 {"scan 5 60:5; declare j 5; declare k 60; fork 70 60; fork 80 5", "5=j 60=k 70=k 80=j"},
+		"declared again around a job within":                 {"scan 5 60:5 70:60; declare k 60; declare j 5", "5=j 60=k 70=k"},
+		"it stays when the job has ended":                    {"scan 5; declare j 5; end j; fork 60 5", "5=j 60=j"},
+		"a job of no process":                                {"scan 5; declare j", ""},
+		"a process that is no number":                        {"declare j 0; declare j -5; scan 5", ""},
+		"a step of a process of its own":                     {"scan 5; declare j 5; fork 60 5; start j/2 60; fork 70 60; fork 80 5", "5=j 60=j/2 70=j/2 80=j/2"},
+		"a step of who runs, and who starts":                 {"scan 5 60:5; declare j 5; start j/1; fork 70 5", "5=j 60=j/1 70=j/1"},
+		"a step leaves those of the step before":             {"scan 5; declare j 5; start j/1; fork 60 5; finish j/1; start j/2; fork 70 5; fork 80 60", "5=j 60=j/1 70=j/2 80=j/1"},
+		"between two steps":                                  {"scan 5; declare j 5; start j/1; finish j/1; fork 60 5", "5=j 60=j"},
+		"the end of another step":                            {"scan 5; declare j 5; start j/2; finish j/1; fork 60 5", "5=j 60=j/2"},
+		"a step of another job":                              {"scan 5; declare j 5; start k/1; fork 60 5", "5=j 60=j"},
+		"who has the pid next":                               {"scan 5; declare j 5; exit 5; fork 5@90 1; fork 95 5", ""},
+		"who has the pid next, by a scan":                    {"scan 5; declare j 5; scan 5@90 95:5", ""},
+		"declared when the pid is another's":                 {"scan 5@90; declare j 5; fork 95 5", ""},
+		"declared of who has the pid next":                   {"scan 5; declare j 5@90; fork 95 5", "5=j 95=j"},
+		"a child of who had the pid before":                  {"scan 1 50 60:50; exit 50; fork 50@70 1; declare j 50@70; fork 80 50", "50=j 80=j"},
+		"a child of who had the pid before, told late":       {"declare j 50@70; scan 50@70 60:1; fork 60 50", "50=j"},
+		"declared without a start":                           {"declare j 5@? 30; scan 5 60:5", "5=j 60=j"},
+		"declared without a start, running":                  {"scan 5 60:5; declare j 5@? 30", "5=j 60=j"},
+		"declared without a start, before its fork is told":  {"declare j 5@? 30; fork 5@29 1; fork 60 5", "5=j 60=j"},
+		"declared without a start: who has the pid next":     {"declare j 5@? 30; scan 5@40 60:5; fork 70 5", ""},
+		"declared without a start: who forks has it next":    {"declare j 5@? 30; fork 5@40 1; fork 60 5", ""},
+		"declared without a start when the pid is another's": {"scan 5@40; declare j 5@? 30; fork 60 5", ""},
+	}
+	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			var a attribution
-			for i, s := range scans {
-				a.assign(s.procs)
-				if got := owners(a.members); !maps.Equal(got, s.want) {
-					t.Errorf("scan %d: got %v, want %v", i, got, s.want)
-				}
+			s := stage{attribution{keep: 5}, t}
+			for step := range strings.SplitSeq(tt.story, ";") {
+				s.tell(strings.TrimSpace(step))
+			}
+			want := map[int]string{}
+			for _, word := range strings.Fields(tt.want) {
+				pid, job, _ := strings.Cut(word, "=")
+				want[s.number(pid)] = job
+			}
+			if got := owners(s.members); !maps.Equal(got, want) {
+				t.Errorf("got %v, want %v", got, want)
 			}
 		})
 	}
 }
 
-func owners(m map[int]*member) map[int]string {
-	out := map[int]string{}
-	for pid, o := range m {
-		if o.owner.job == "" {
-			continue
-		}
-		out[pid] = o.owner.job
-		if o.owner.sheet.Known {
-			out[pid] += fmt.Sprintf("/%d", o.owner.sheet.V)
+func TestAttribution_Progress(t *testing.T) {
+	some := schema.Some[int64]
+	var a attribution
+	said := func(e schema.JobEvent) { a.said(&e, 0) }
+	expect := func(what string, want ...schema.JobProgress) {
+		t.Helper()
+		if got := a.progress(); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, want %+v", what, got, want)
 		}
 	}
-	return out
+	expect("nothing said")
+	said(schema.JobEvent{Type: schema.JobDeclared, JobID: "b", TotalSheets: some(3)})
+	said(schema.JobEvent{Type: schema.JobDeclared, JobID: "a", Status: "queued"})
+	a1 := schema.JobProgress{JobID: "a", Status: "queued"}
+	b := schema.JobProgress{JobID: "b", Status: "running", TotalSheets: some(3)}
+	expect("declared", a1, b)
+	said(schema.JobEvent{Type: schema.JobSheetStarted, JobID: "b", Sheet: some(1)})
+	b.CurrentSheet = some(1)
+	expect("a step began", a1, b)
+	said(schema.JobEvent{Type: schema.JobSheetEnded, JobID: "b", Sheet: some(1), ExitCode: some(0)})
+	b.CurrentSheet, b.LastCompleted = schema.Opt[int64]{}, some(1)
+	expect("a step ended well", a1, b)
+	said(schema.JobEvent{Type: schema.JobSheetStarted, JobID: "b", Sheet: some(2)})
+	said(schema.JobEvent{Type: schema.JobSheetEnded, JobID: "b", Sheet: some(2), ExitCode: some(1), Status: "retrying"})
+	b.Status = "retrying"
+	expect("a step ended badly", a1, b)
+	said(schema.JobEvent{Type: schema.JobProgressed, JobID: "b", LastCompleted: some(0)})
+	b.LastCompleted = some(0)
+	expect("the conductor knows better", a1, b)
+	said(schema.JobEvent{Type: schema.JobEnded, JobID: "b"})
+	said(schema.JobEvent{Type: schema.JobEnded, JobID: "never heard of"})
+	expect("ended", a1)
 }
 
-// A chain of parents is followed to its end, whichever end has the higher pids.
-func TestAttribution_LongChains(t *testing.T) {
-	const n = 400
-	up, down := []procfs.Process{in(1, 0, 1, "a")}, []procfs.Process{}
-	for pid := 2; pid <= n; pid++ {
-		up = append(up, in(pid, pid-1, 1, ""))
-		down = append(down, in(pid-1, pid, 1, ""))
+// More jobs than are followed: those last heard of stay, and each has its processes.
+func TestAttribution_ManyJobs(t *testing.T) {
+	var a attribution
+	name := func(i int) string { return fmt.Sprintf("j%05d", i) }
+	declare := func(i int) {
+		a.said(&schema.JobEvent{Type: schema.JobDeclared, JobID: name(i), PID: schema.Some(int64(i)), StartTicks: 7}, 0)
 	}
-	down = append(down, in(n, 0, 1, "a"))
-	for name, procs := range map[string][]procfs.Process{"rising": up, "falling": down} {
+	for i := 1; i <= maxJobs; i++ {
+		declare(i)
+	}
+	a.said(&schema.JobEvent{Type: schema.JobProgressed, JobID: name(1)}, 0)
+	declare(maxJobs + 1)
+	if got := len(a.jobs); got != maxJobs || a.jobs[name(1)] == nil || a.jobs[name(2)] != nil || a.jobs[name(maxJobs+1)] == nil {
+		t.Errorf("follows %d jobs, of them the first %t, the second %t, the last %t, want %d: all but the second",
+			got, a.jobs[name(1)] != nil, a.jobs[name(2)] != nil, a.jobs[name(maxJobs+1)] != nil, maxJobs)
+	}
+	for _, i := range []int{1, 2, maxJobs + 1} {
+		if got := a.owner(i, 7).job; got != name(i) {
+			t.Errorf("process %d: got job %q, want %s", i, got, name(i))
+		}
+	}
+}
+
+// Who publishes the events of a job's processes does so until it is gone, or says that it has done.
+func TestAttribution_OwnEvents(t *testing.T) {
+	ends := map[string]func(a *attribution){
+		"the supervisor ends":       func(a *attribution) { a.ended(5, 9, 100) },
+		"it says the job has ended": func(a *attribution) { a.said(own(schema.JobEnded, 5, true), 100) },
+		"it says the step has":      func(a *attribution) { a.said(own(schema.JobSheetEnded, 5, true), 100) },
+	}
+	for name, end := range ends {
+		a := attribution{keep: 3}
+		a.assign([]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "")})
+		a.said(own(schema.JobDeclared, 5, true), 20)
+		a.forked(6, 5, 10)
+		a.forked(7, 6, 10)
+		a.met(&procfs.Process{PID: 7, PPID: 1, StartTicks: 10, Env: map[string]string{EnvJob: "j", EnvSheet: "1"}})
+		a.forked(8, 1, 10)
+		for pid, want := range map[int]bool{5: false, 6: true, 7: true, 8: false} {
+			if got := a.reported(pid, 0, 50); got != want {
+				t.Errorf("%s: of %d before: got %t, want %t", name, pid, got, want)
+			}
+		}
+		end(&a)
+		if !a.reported(6, 10, 100) || a.reported(6, 10, 101) {
+			t.Errorf("%s: by the end got %t, after it %t, want true, false", name, a.reported(6, 10, 100), a.reported(6, 10, 101))
+		}
+		a.forked(9, 6, 200)
+		if a.reported(9, 200, 300) || a.owner(9, 200).job != "j" {
+			t.Errorf("%s: a child of later: got %+v, want one of job j that nobody else reports", name, a.owner(9, 200))
+		}
+	}
+}
+
+// A word of somebody else does not end it, nor does one of another job.
+func TestAttribution_OwnEventsGoOn(t *testing.T) {
+	others := map[string]*schema.JobEvent{
+		"another process":  own(schema.JobEnded, 6, true),
+		"no own events":    own(schema.JobEnded, 5, false),
+		"no process":       {Type: schema.JobEnded, JobID: "j", OwnEvents: true},
+		"another job":      {Type: schema.JobEnded, JobID: "k", PID: schema.Some(int64(5)), OwnEvents: true},
+		"another incident": {Type: schema.JobProgressed, JobID: "j", PID: schema.Some(int64(5)), OwnEvents: true},
+	}
+	for name, e := range others {
 		var a attribution
-		a.assign(procs)
-		if got := len(owners(a.members)); got != n {
-			t.Errorf("%s: got %d processes with a job, want %d", name, got, n)
+		a.said(own(schema.JobDeclared, 5, true), 20)
+		a.forked(6, 5, 10)
+		a.said(e, 30)
+		if !a.reported(6, 10, 40) {
+			t.Errorf("%s ended it", name)
 		}
 	}
 }
 
-func TestFromEnvironment(t *testing.T) {
-	longest := strings.Repeat("é", schema.MaxName/2)
-	some := func(job string, sheet int64) owner { return owner{job: job, sheet: schema.Some(sheet)} }
-	tests := map[string]struct {
-		job, sheet string
-		want       owner
-	}{
-		"a job":                     {"a", "", owner{job: "a"}},
-		"a job and a sheet":         {"a", "12", some("a", 12)},
-		"sheet 0":                   {"a", "0", some("a", 0)},
-		"the longest job":           {longest, "1", some(longest, 1)},
-		"nothing":                   {"", "", owner{}},
-		"a sheet alone":             {"", "3", owner{}},
-		"a sheet that is a word":    {"a", "three", owner{job: "a"}},
-		"a sheet that is a piece":   {"a", "1.5", owner{job: "a"}},
-		"a sheet beyond all bounds": {"a", "99999999999999999999", owner{job: "a"}},
-		"a sheet not in UTF-8":      {"a", "\xff", owner{job: "a"}},
-		"a job of too many bytes":   {longest + "x", "1", owner{}},
-		"a job not in UTF-8":        {"a\xff", "1", owner{}},
-		"a job with a NUL":          {"a\x00b", "1", owner{}},
-	}
-	for name, tt := range tests {
-		got, named := fromEnvironment(map[string]string{EnvJob: tt.job, EnvSheet: tt.sheet})
-		if got != tt.want || named != (tt.want.job != "") {
-			t.Errorf("%s: got %+v, %t, want %+v", name, got, named, tt.want)
-		}
-	}
-	if got, named := fromEnvironment(nil); named || got != (owner{}) {
-		t.Errorf("no environment: got %+v, %t, want nobody", got, named)
-	}
+func own(t schema.JobEventType, pid int64, ownEvents bool) *schema.JobEvent {
+	return &schema.JobEvent{Type: t, JobID: "j", PID: schema.Some(pid), Supervisor: true, OwnEvents: ownEvents}
 }

@@ -23,7 +23,7 @@ type Event struct {
 	ReadKiB    Opt[int64] `json:"read_kib"`
 	WriteKiB   Opt[int64] `json:"write_kib"`
 	Lifetime   Opt[int64] `json:"lifetime_ms"`
-	Source     string     `json:"source"` // who saw it: proc-diff, connector, taskstats, pidfd, run
+	Source     string     `json:"source"` // who saw it: taskstats, connector, pidfd, proc-diff, or scan: a look at /proc, after others missed it
 	Details    string     `json:"details"`
 	// SampledCPU is how much of CPUMillis the sampler's snapshots hold already; the rest came after the last of them.
 	SampledCPU Opt[int64] `json:"sampled_cpu_ms"`

@@ -63,7 +63,8 @@ func (w *watched) event(at moment) schema.Event {
 // setStatus takes over how a process ended.
 func setStatus(e *schema.Event, status unix.WaitStatus) {
 	if status.Signaled() {
-		e.Signal, e.Core = schema.Some(int64(status.Signal())), status.CoreDump()
+		e.Signal = schema.Some(int64(status.Signal()))
+		e.Core = dumpsCore(e.Signal)
 		return
 	}
 	e.ExitCode = schema.Some(int64(status.ExitStatus()))

@@ -156,7 +156,6 @@ func (t *tracker) complete(e *schema.Event, p *process) {
 	}
 	e.Source = SourceConnector
 	setStatus(e, unix.WaitStatus(p.status))
-	e.Core = dumpsCore(e.Signal)
 	if p.last {
 		e.Source = SourceTaskstats
 	}

@@ -26,6 +26,7 @@ type child struct {
 	input io.Closer // what it reads ends with it
 	lines chan string
 	last  bytes.Buffer // what it said on stderr
+	ended bool         // and has been waited for
 }
 
 // start starts a program and returns when it has printed a line with the marker.
@@ -46,6 +47,7 @@ func (b *bench) start(marker, program string, args ...string) (*child, error) {
 	if err := c.cmd.Start(); err != nil {
 		return nil, err
 	}
+	b.children = append(b.children, c)
 	go func() {
 		defer close(c.lines)
 		for s := bufio.NewScanner(stdout); s.Scan(); {
@@ -74,11 +76,17 @@ func (c *child) pid() int { return c.cmd.Process.Pid }
 
 // stop asks it to end, and waits.
 func (c *child) stop() error {
-	_ = c.cmd.Process.Signal(os.Interrupt) // it may have ended
+	if !c.ended {
+		_ = c.cmd.Process.Signal(os.Interrupt) // it may have ended by itself
+	}
 	return c.wait()
 }
 
 func (c *child) wait() error {
+	if c.ended {
+		return nil
+	}
+	c.ended = true
 	err := c.input.Close()
 	for range c.lines {
 	}
@@ -86,6 +94,14 @@ func (c *child) wait() error {
 		return errors.Join(err, fmt.Errorf("%s: %w\n%s", c, e, &c.last))
 	}
 	return err
+}
+
+// sweep stops what a section that failed has left.
+func (b *bench) sweep() {
+	for _, c := range b.children {
+		_ = c.stop() // why it failed is known already
+	}
+	b.children = nil
 }
 
 // cpu is the CPU time that it has used. The clock is the one of clock_getcpuclockid(3), which glibc makes of the pid in

@@ -32,8 +32,9 @@ type bench struct {
 	rounds   int
 	machine  machine
 
-	figures []figure
-	notes   []string // what was left out, and why
+	children []*child
+	figures  []figure
+	notes    []string // what was left out, and why
 }
 
 // section measures some figures.
@@ -79,7 +80,10 @@ func run(args []string) (err error) {
 	if err := b.place(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	defer func() {
+		b.sweep()
+		err = errors.Join(err, os.RemoveAll(b.dir))
+	}()
 	b.machine = thisMachine()
 	switch args[0] {
 	case "table":
@@ -134,6 +138,7 @@ func (b *bench) table(only string) error {
 		if err := s.run(b); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", s.name, cmp.Or(b.ctx.Err(), err)))
 		}
+		b.sweep()
 		if b.ctx.Err() != nil {
 			break
 		}
@@ -144,6 +149,13 @@ func (b *bench) table(only string) error {
 // add adds a figure, with one value a round.
 func (b *bench) add(name, unit string, bar bar, values ...float64) {
 	b.figures = append(b.figures, figure{name: name, unit: unit, bar: bar, values: values})
+}
+
+// note says something once.
+func (b *bench) note(text string) {
+	if !slices.Contains(b.notes, text) {
+		b.notes = append(b.notes, text)
+	}
 }
 
 // folder makes an empty folder to work in. Its name is short, for the path of a socket has to fit into 107 bytes.

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// samplers measures samplers of 1000 and of 5000 sleeping processes: ours, and of the 1000 others too.
+func (b *bench) samplers() error {
+	if err := b.sampling(1000, true); err != nil {
+		return err
+	}
+	return b.sampling(5000, false)
+}
+
+// The sampler is measured with an interval of a second, over so many samples a round, and without the kernel's events:
+// they cost what happens on the machine, not what is there.
+const samplesPerRound = 5
+
+func (b *bench) sampling(sleepers int, beside bool) error {
+	s, err := b.startSampler(sleepers)
+	if err != nil {
+		return err
+	}
+	var own []float64
+	others := map[string][]float64{}
+	for range b.rounds {
+		cost, err := s.cost()
+		if err != nil {
+			return err
+		}
+		own = append(own, cost)
+		if !beside {
+			continue
+		}
+		for _, t := range tools {
+			cost, err := b.cost(t)
+			if err != nil {
+				return err
+			}
+			if cost > 0 {
+				others[t.name] = append(others[t.name], 1000*cost/float64(s.processes))
+			}
+		}
+	}
+	memory, err := s.sampler.memory("VmHWM")
+	if err != nil {
+		return err
+	}
+	if err := s.sampler.stop(); err != nil {
+		return err
+	}
+	if err := s.recorder.close(); err != nil {
+		return err
+	}
+	b.add(fmt.Sprintf("sample of %s sleeping processes", thousands(int64(sleepers))), "CPU ms/1000", atMost(8), own...)
+	b.add("… at most in memory", "MiB", atMost(25), memory)
+	if beside {
+		for _, t := range tools {
+			if len(others[t.name]) > 0 {
+				b.add("… "+t.name, "CPU ms/1000", noBar, others[t.name]...)
+			}
+		}
+		if err := b.wholeRecorder(); err != nil {
+			return err
+		}
+	}
+	return s.sleepers.stop()
+}
+
+// sampled is a sampler at work, the recorder it publishes to, and what it sees.
+type sampled struct {
+	b                 *bench
+	sleepers, sampler *child
+	recorder          *recorder
+	processes         int64 // of the last snapshot
+}
+
+const sampledHost = "sampled"
+
+// startSampler starts a sampler, which has looked a few times when it returns.
+func (b *bench) startSampler(sleepers int) (*sampled, error) {
+	s := &sampled{b: b}
+	var err error
+	if s.sleepers, err = b.start("ready", filepath.Join(b.helpers, "load"), "sleepers", strconv.Itoa(sleepers)); err != nil {
+		return nil, err
+	}
+	dir, err := b.folder()
+	if err != nil {
+		return nil, err
+	}
+	if s.recorder, err = b.record(dir, "--host", "recorder", "--interval", "1h", "--events", "proc-diff", "--no-ndjson"); err != nil {
+		return nil, err
+	}
+	s.sampler, err = b.start("is sampling", b.proctape, "sample", "--data", dir, "--host", sampledHost, "--interval", "1s", "--events", "proc-diff")
+	if err != nil {
+		return nil, err
+	}
+	_, err = b.awaitSnapshots(s.recorder, sampledHost, 4)
+	return s, err
+}
+
+// cost is the CPU time of one sample, in milliseconds for every 1000 processes that it holds.
+func (s *sampled) cost() (float64, error) {
+	n, err := s.b.awaitSnapshots(s.recorder, sampledHost, 1)
+	if err != nil {
+		return 0, err
+	}
+	if n, err = s.b.awaitSnapshots(s.recorder, sampledHost, n+1); err != nil { // begin when one has just been taken
+		return 0, err
+	}
+	before, err := s.sampler.cpu()
+	if err != nil {
+		return 0, err
+	}
+	after, err := s.b.awaitSnapshots(s.recorder, sampledHost, n+samplesPerRound)
+	if err != nil {
+		return 0, err
+	}
+	spent, err := s.sampler.cpu()
+	if err != nil {
+		return 0, err
+	}
+	s.processes, err = s.recorder.number(`SELECT child_count FROM snapshots WHERE host_id = (SELECT id FROM hosts WHERE name = ?) ORDER BY id DESC LIMIT 1`, sampledHost)
+	if err != nil {
+		return 0, err
+	}
+	return milliseconds(spent-before) / float64(after-n) * 1000 / float64(s.processes), nil
+}
+
+// wholeRecorder measures a recorder as people run it, while the sleepers are there.
+func (b *bench) wholeRecorder() error {
+	dir, err := b.folder()
+	if err != nil {
+		return err
+	}
+	r, err := b.record(dir, "--host", sampledHost)
+	if err != nil {
+		return err
+	}
+	if _, err := b.awaitSnapshots(r, sampledHost, 2); err != nil {
+		return err
+	}
+	before, err := r.cpu()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if _, err := b.awaitSnapshots(r, sampledHost, 6); err != nil {
+		return err
+	}
+	spent, err := r.cpu()
+	if err != nil {
+		return err
+	}
+	memory, err := r.memory("VmRSS")
+	if err != nil {
+		return err
+	}
+	b.add("a whole recorder of the 1000, every 5 s with events and files", "% of a core", noBar, 100*(spent-before).Seconds()/time.Since(began).Seconds())
+	b.add("… in memory", "MiB", noBar, memory)
+	return r.close()
+}
+
+// tool is a program that samples processes too.
+type tool struct {
+	name   string
+	args   func(samples int) []string
+	single bool // takes one sample a call
+}
+
+// tools are asked for much the same as we read. What they print goes nowhere, and atop's file away.
+var tools = []tool{
+	{name: "top -b", args: func(n int) []string { return []string{"top", "-b", "-d", "1", "-n", strconv.Itoa(n)} }},
+	{name: "pidstat -urd -p ALL", args: func(n int) []string { return []string{"pidstat", "-urd", "-p", "ALL", "1", strconv.Itoa(n)} }},
+	{name: "ps -eo", args: func(int) []string {
+		return []string{"ps", "-eo", "pid,ppid,state,pcpu,rss,vsz,nlwp,etimes,args"}
+	}, single: true},
+	{name: "atop -w", args: func(n int) []string { return []string{"atop", "-w", "atop.raw", "1", strconv.Itoa(n)} }},
+}
+
+// cost is the CPU time of one sample in milliseconds: what a few more samples cost more. It is 0 when the tool is not
+// installed, which is noted.
+func (b *bench) cost(t tool) (float64, error) {
+	const more = 3
+	program, err := exec.LookPath(t.args(1)[0])
+	if err != nil {
+		b.note("Not installed, so not compared: " + t.args(1)[0] + ".")
+		return 0, nil
+	}
+	if t.single {
+		spent, err := b.spent(program, t.args(1))
+		return milliseconds(spent), err
+	}
+	one, err := b.spent(program, t.args(1))
+	if err != nil {
+		return 0, err
+	}
+	all, err := b.spent(program, t.args(1+more))
+	return milliseconds(all-one) / more, err
+}
+
+// spent is the CPU time of a tool that runs to its end.
+func (b *bench) spent(program string, args []string) (time.Duration, error) {
+	cmd := exec.CommandContext(b.ctx, program, args[1:]...)
+	cmd.Dir = b.dir
+	if err := cmd.Run(); err != nil {
+		return 0, fmt.Errorf("%s: %w", args[0], err)
+	}
+	// atop goes on writing the file it finds.
+	err := os.RemoveAll(filepath.Join(b.dir, "atop.raw"))
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), cmp.Or(err, b.ctx.Err())
+}
+
+func milliseconds(d time.Duration) float64 { return 1000 * d.Seconds() }

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// stormSize is how many processes a storm is made of.
+const stormSize = 20_000
+
+// storm has one process fork as fast as it can, with a recorder watching, and looks for every start and end in the
+// database. What is not there the recorder must have counted as lost.
+func (b *bench) storm() error {
+	dir, err := b.folder()
+	if err != nil {
+		return err
+	}
+	r, err := b.record(dir)
+	if err != nil {
+		return err
+	}
+	var rate, cost, missing, uncounted []float64
+	for range b.rounds {
+		s, err := b.oneStorm(r)
+		if err != nil {
+			return err
+		}
+		rate, cost = append(rate, s.rate), append(cost, s.cost)
+		missing, uncounted = append(missing, s.missing), append(uncounted, s.uncounted)
+	}
+	if err := r.close(); err != nil {
+		return err
+	}
+	b.add("storm: processes that come and go", "per second", noBar, rate...)
+	b.add("… the recorder's CPU time", "µs/process", noBar, cost...)
+	b.add("… starts and ends not recorded", "", noBar, missing...)
+	b.add("… of these neither counted as lost", "", atMost(0), uncounted...)
+	return nil
+}
+
+// stormed is what came of a storm.
+type stormed struct{ rate, cost, missing, uncounted float64 }
+
+func (b *bench) oneStorm(r *recorder) (s stormed, err error) {
+	lostBefore, err := lost(r)
+	if err != nil {
+		return s, err
+	}
+	before, err := r.cpu()
+	if err != nil {
+		return s, err
+	}
+	out, err := b.run(filepath.Join(b.helpers, "load"), "storm", strconv.Itoa(stormSize))
+	if err != nil {
+		return s, err
+	}
+	var made struct {
+		PID     int     `json:"pid"`
+		Seconds float64 `json:"seconds"`
+	}
+	if err := json.Unmarshal(out.out, &made); err != nil {
+		return s, fmt.Errorf("the storm printed %q: %w", out.out, err)
+	}
+	seen, err := b.seen(r, made.PID)
+	if err != nil {
+		return s, err
+	}
+	spent, err := r.cpu()
+	if err != nil {
+		return s, err
+	}
+	gone, err := lost(r)
+	if err != nil {
+		return s, err
+	}
+	s.rate = stormSize / made.Seconds
+	s.cost = float64((spent - before).Microseconds()) / stormSize
+	s.missing = float64(2*stormSize - seen)
+	s.uncounted = max(0, s.missing-float64(gone-lostBefore))
+	return s, nil
+}
+
+// seen is how many starts and ends of a process's children the database has, once it has no more for a while: what was
+// lost never comes.
+func (b *bench) seen(r *recorder, parent int) (seen int64, err error) {
+	const still = 3 * time.Second // many times what an event takes from the kernel to the database
+	last, since := int64(-1), time.Now()
+	err = b.await("the storm to be recorded", func() (bool, error) {
+		if seen, err = r.number(`SELECT count(*) FROM process_events WHERE ppid = ? AND event_type IN ('spawn', 'exit')`, parent); err != nil {
+			return false, err
+		}
+		if seen != last {
+			last, since = seen, time.Now()
+		}
+		return seen >= 2*stormSize || time.Since(since) > still, nil
+	})
+	return seen, err
+}
+
+// lost is how many events the recorder has counted as lost. It counts the kernel's, of which a process makes several.
+func lost(r *recorder) (int64, error) {
+	return r.number(`SELECT coalesce(sum(count), 0) FROM gaps WHERE reason NOT IN ('missed ticks')`)
+}

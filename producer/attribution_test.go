@@ -1,0 +1,237 @@
+package producer
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/schema"
+)
+
+// in is a process of an environment that names a job and, after a slash, a sheet; empty: it names none.
+func in(pid, ppid int, start uint64, marker string) procfs.Process {
+	p := procfs.Process{PID: pid, PPID: ppid, StartTicks: start}
+	if job, sheet, _ := strings.Cut(marker, "/"); job != "" {
+		p.Env = map[string]string{EnvJob: job}
+		if sheet != "" {
+			p.Env[EnvSheet] = sheet
+		}
+	}
+	return p
+}
+
+func TestAttribution(t *testing.T) {
+	type scan struct {
+		procs []procfs.Process
+		want  map[int]string // job and sheet of those that have one
+	}
+	tests := map[string][]scan{
+		"nobody's": {
+			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "")}, nil},
+		},
+		"the environment names it": {
+			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3"), in(6, 1, 9, "b")}, map[int]string{5: "a/3", 6: "b"}},
+		},
+		"a child has its parent's": {
+			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3"), in(6, 5, 9, ""), in(7, 6, 9, "")}, map[int]string{5: "a/3", 6: "a/3", 7: "a/3"}},
+		},
+		"a parent may have the higher pid": {
+			{[]procfs.Process{in(1, 0, 1, ""), in(2, 9, 9, ""), in(3, 2, 9, ""), in(9, 1, 9, "a")}, map[int]string{2: "a", 3: "a", 9: "a"}},
+		},
+		"the environment goes before the parent": {
+			{[]procfs.Process{in(5, 1, 9, "a/3"), in(6, 5, 9, "b/4"), in(7, 6, 9, "")}, map[int]string{5: "a/3", 6: "b/4", 7: "b/4"}},
+		},
+		"a job of its own does not have the parent's sheet": {
+			{[]procfs.Process{in(5, 1, 9, "a/3"), in(6, 5, 9, "a")}, map[int]string{5: "a/3", 6: "a"}},
+		},
+		"an orphan keeps it": {
+			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3"), in(6, 5, 9, "")}, map[int]string{5: "a/3", 6: "a/3"}},
+			{[]procfs.Process{in(1, 0, 1, ""), in(6, 1, 9, "")}, map[int]string{6: "a/3"}},
+			{[]procfs.Process{in(1, 0, 1, ""), in(6, 1, 9, ""), in(7, 6, 20, "")}, map[int]string{6: "a/3", 7: "a/3"}},
+		},
+		"a reaper that is a job's does not take in orphans": {
+			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 2, "a"), in(6, 1, 9, "")}, map[int]string{5: "a"}},
+			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 2, "a"), in(6, 5, 9, "")}, map[int]string{5: "a"}},
+		},
+		"an orphan that was never seen before is nobody's": {
+			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a")}, map[int]string{5: "a"}},
+			{[]procfs.Process{in(1, 0, 1, ""), in(6, 1, 9, "")}, nil},
+		},
+		"it stays when the program that is executed next has no marker": {
+			{[]procfs.Process{in(5, 1, 9, "a/3")}, map[int]string{5: "a/3"}},
+			{[]procfs.Process{in(5, 1, 9, "")}, map[int]string{5: "a/3"}},
+		},
+		"it changes with the marker": {
+			{[]procfs.Process{in(5, 1, 9, "")}, nil},
+			{[]procfs.Process{in(5, 1, 9, "a")}, map[int]string{5: "a"}},
+			{[]procfs.Process{in(5, 1, 9, "b/1")}, map[int]string{5: "b/1"}},
+		},
+		"who has the pid next does not inherit": {
+			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3")}, map[int]string{5: "a/3"}},
+			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 12, "")}, nil},
+		},
+		"who has the pid next has its own parent's": {
+			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3"), in(6, 1, 9, "b")}, map[int]string{5: "a/3", 6: "b"}},
+			{[]procfs.Process{in(1, 0, 1, ""), in(5, 6, 12, ""), in(6, 1, 9, "b")}, map[int]string{5: "b", 6: "b"}},
+		},
+		"it is not remembered over a scan without the process": {
+			{[]procfs.Process{in(5, 1, 9, "a")}, map[int]string{5: "a"}},
+			{nil, nil},
+			{[]procfs.Process{in(5, 1, 9, "")}, nil},
+		},
+		"a ring of parents ends": {
+			{[]procfs.Process{in(5, 6, 9, ""), in(6, 5, 9, ""), in(7, 7, 9, "")}, nil},
+		},
+		"a parent that is not listed": {
+			{[]procfs.Process{in(5, 99, 9, "")}, nil},
+		},
+	}
+	for name, scans := range tests {
+		t.Run(name, func(t *testing.T) {
+			var a attribution
+			for i, s := range scans {
+				a.assign(s.procs)
+				if got := owners(a.members); !maps.Equal(got, s.want) {
+					t.Errorf("scan %d: got %v, want %v", i, got, s.want)
+				}
+			}
+		})
+	}
+}
+
+func owners(m map[int]*member) map[int]string {
+	out := map[int]string{}
+	for pid, o := range m {
+		if o.owner.job == "" {
+			continue
+		}
+		out[pid] = o.owner.job
+		if o.owner.sheet.Known {
+			out[pid] += fmt.Sprintf("/%d", o.owner.sheet.V)
+		}
+	}
+	return out
+}
+
+// What is known of a process beside its parent, when a scan has it.
+func TestAttribution_Bases(t *testing.T) {
+	rules := []Rule{rule(t, "cgroup:/jobs/*=$1"), rule(t, "cgroup:/shared=pool"), rule(t, "command:/w/*=w-$1")}
+	const group, args, env = "/jobs/g", "/w/c", "e/4"
+	tests := map[string]struct {
+		cgroup, args, env string
+		parent            string // marker of the parent
+		want              string
+	}{
+		"nothing":                              {"", "", "", "", ""},
+		"a command":                            {"", args, "", "", "w-c"},
+		"a parent goes before a command":       {"", args, "", "p/1", "p/1"},
+		"an environment before a parent":       {"", args, env, "p/1", "e/4"},
+		"a cgroup before an environment":       {group, args, env, "p/1", "g"},
+		"a cgroup of no rule":                  {"/elsewhere/g", args, env, "p/1", "e/4"},
+		"a cgroup of the parent's job":         {"/shared", "", "", "pool/2", "pool/2"},
+		"a cgroup and an environment agree":    {"/shared", "", "pool/3", "", "pool/3"},
+		"a cgroup and an environment disagree": {"/shared", "", "e/3", "", "pool"},
+	}
+	for name, tt := range tests {
+		a := attribution{rules: rules}
+		p := in(6, 5, 9, tt.env)
+		p.Cgroup, p.Args = tt.cgroup, []string{"prog", tt.args}
+		scan := []procfs.Process{in(5, 1, 9, tt.parent), p}
+		for i := range 2 { // a second scan changes nothing
+			a.assign(scan)
+			if got := owners(a.members)[6]; got != tt.want {
+				t.Errorf("%s, scan %d: got %q, want %q", name, i, got, tt.want)
+			}
+		}
+	}
+}
+
+// The command of a process that was gone before anybody looked counts too.
+func TestAttribution_CommandOfTheDead(t *testing.T) {
+	a := attribution{rules: []Rule{rule(t, "command:/w/a=j")}}
+	a.forked(5, 1, 9)
+	a.forked(6, 1, 9)
+	a.called(5, 9, "cc -o /w/a/x.o")
+	a.called(6, 9, "cc -o /w/ab/x.o")
+	a.called(7, 9, "cc -o /w/a/x.o") // not known
+	if got, want := owners(a.members), (map[int]string{5: "j"}); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func rule(t testing.TB, s string) Rule {
+	t.Helper()
+	r, err := ParseRule(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// A process that a scan did not have is forgotten, but not before its exit can have been taken.
+func TestAttribution_Forgets(t *testing.T) {
+	a := attribution{keep: 2}
+	a.assign([]procfs.Process{in(5, 1, 9, "a")})
+	a.forked(6, 5, 10) // and is never seen
+	for scan, want := range []map[int]string{{5: "a", 6: "a"}, {5: "a", 6: "a"}, {6: "a"}, {}} {
+		a.assign(nil)
+		if got := owners(a.members); !maps.Equal(got, want) {
+			t.Errorf("scan %d without them: got %v, want %v", scan+1, got, want)
+		}
+	}
+	if len(a.members) != 0 {
+		t.Errorf("remembers %d processes", len(a.members))
+	}
+}
+
+// A chain of parents is followed to its end, whichever end has the higher pids.
+func TestAttribution_LongChains(t *testing.T) {
+	const n = 400
+	up, down := []procfs.Process{in(1, 0, 1, "a")}, []procfs.Process{}
+	for pid := 2; pid <= n; pid++ {
+		up = append(up, in(pid, pid-1, 1, ""))
+		down = append(down, in(pid-1, pid, 1, ""))
+	}
+	down = append(down, in(n, 0, 1, "a"))
+	for name, procs := range map[string][]procfs.Process{"rising": up, "falling": down} {
+		var a attribution
+		a.assign(procs)
+		if got := len(owners(a.members)); got != n {
+			t.Errorf("%s: got %d processes with a job, want %d", name, got, n)
+		}
+	}
+}
+
+func TestFromEnvironment(t *testing.T) {
+	longest := strings.Repeat("é", schema.MaxName/2)
+	some := func(job string, sheet int64) owner { return owner{job: job, sheet: schema.Some(sheet)} }
+	tests := map[string]struct {
+		job, sheet string
+		want       owner
+	}{
+		"a job":                     {"a", "", owner{job: "a"}},
+		"a job and a sheet":         {"a", "12", some("a", 12)},
+		"sheet 0":                   {"a", "0", some("a", 0)},
+		"the longest job":           {longest, "1", some(longest, 1)},
+		"nothing":                   {"", "", owner{}},
+		"a sheet alone":             {"", "3", owner{}},
+		"a sheet that is a word":    {"a", "three", owner{job: "a"}},
+		"a sheet that is a piece":   {"a", "1.5", owner{job: "a"}},
+		"a sheet beyond all bounds": {"a", "99999999999999999999", owner{job: "a"}},
+		"a sheet not in UTF-8":      {"a", "\xff", owner{job: "a"}},
+		"a job of too many bytes":   {longest + "x", "1", owner{}},
+		"a job not in UTF-8":        {"a\xff", "1", owner{}},
+		"a job with a NUL":          {"a\x00b", "1", owner{}},
+	}
+	for name, tt := range tests {
+		got, named := fromEnvironment(map[string]string{EnvJob: tt.job, EnvSheet: tt.sheet})
+		if got != tt.want || named != (tt.want.job != "") {
+			t.Errorf("%s: got %+v, %t, want %+v", name, got, named, tt.want)
+		}
+	}
+	if got, named := fromEnvironment(nil); named || got != (owner{}) {
+		t.Errorf("no environment: got %+v, %t, want nobody", got, named)
+	}
+}
