@@ -73,6 +73,13 @@ func (d *DB) Hosts(ctx context.Context) ([]HostStatus, error) {
 		})
 }
 
+// HostOfBoot returns the name under which the machine of a boot id was sampled last; empty when it never was.
+func (d *DB) HostOfBoot(ctx context.Context, bootID string) (name string, err error) {
+	err = d.each(ctx, `SELECT h.name FROM rosters r JOIN hosts h ON h.id = r.host_id WHERE r.boot_id = ? ORDER BY r.boot_ns DESC LIMIT 1`,
+		[]any{bootID}, func(r *sql.Rows) error { return r.Scan(&name) })
+	return name, err
+}
+
 // InFlight asks the log for the newest message of every kind of a host, and completes the host's account with what is
 // in the log and not in the database yet.
 func InFlight(ctx context.Context, js jetstream.JetStream, h *HostStatus) error {

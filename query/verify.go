@@ -200,11 +200,13 @@ var tableName = regexp.MustCompile(`(\b(?:FROM|JOIN)\s+)([a-z])`)
 func countOlder(ctx context.Context, conn *sql.Conn) (older Older, err error) {
 	const missing = `SELECT count(*) FROM %[1]s.snapshots WHERE (instance, seq) NOT IN (SELECT instance, seq FROM %[2]s.snapshots)`
 	const events = `SELECT count(*) FROM %[1]s.process_events WHERE (instance, event_type, seq) NOT IN (SELECT instance, event_type, seq FROM %[2]s.process_events)`
+	const rollups = `SELECT count(*) FROM %[1]s.rollups r JOIN %[1]s.hosts h ON h.id = r.host_id
+		WHERE (h.name, r.timestamp) NOT IN (SELECT h.name, r.timestamp FROM %[2]s.rollups r JOIN %[2]s.hosts h ON h.id = r.host_id)`
 	for _, c := range []struct {
 		query, this, it string
 		n               *int64
-	}{{missing, "main", "other", &older.Snapshots}, {events, "main", "other", &older.Events},
-		{missing, "other", "main", &older.Expired}, {events, "other", "main", &older.Expired}} {
+	}{{missing, "main", "other", &older.Snapshots}, {events, "main", "other", &older.Events}, {missing, "other", "main", &older.Expired},
+		{events, "other", "main", &older.Expired}, {rollups, "other", "main", &older.Expired}} {
 		var n int64
 		if err := conn.QueryRowContext(ctx, fmt.Sprintf(c.query, c.this, c.it)).Scan(&n); err != nil {
 			return older, err

@@ -67,7 +67,7 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 			if err != nil {
 				return err
 			}
-			host, err := f.hostToken()
+			host, err := f.hostToken(cmd.Context(), s)
 			if err != nil {
 				return err
 			}

@@ -14,8 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/producer"
+	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/producer/run"
 	"github.com/proctape/proctape/producer/scrub"
+	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -33,9 +35,14 @@ func (f *jobFlags) registerHost(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.host, "host", "", "`name` under which this machine is recorded (default: this machine's)")
 }
 
-// hostToken is the host of the flags, or this machine.
-func (f *jobFlags) hostToken() (string, error) {
+// hostToken is the host of the flags, or this machine: by the name that the recorder here has for it, else its own.
+func (f *jobFlags) hostToken(ctx context.Context, s *settings) (string, error) {
 	if f.host == "" {
+		if s.server == "" {
+			if name := recordedName(ctx, s.db); name != "" {
+				return name, nil
+			}
+		}
 		name, _ := os.Hostname() // an empty name becomes a token too
 		return schema.HostToken(name), nil
 	}
@@ -43,6 +50,26 @@ func (f *jobFlags) hostToken() (string, error) {
 		return "", hinted(misuse("--host %q cannot be a host's name", f.host), "use 1 to 64 of A-Z a-z 0-9 _ -; for example %s", schema.HostToken(f.host))
 	}
 	return f.host, nil
+}
+
+// recordedName is the name that a database has for this machine; empty when it has none.
+func recordedName(ctx context.Context, path string) string {
+	fs := procfs.New("")
+	defer fs.Close()
+	boot, err := fs.BootID()
+	if err != nil {
+		return ""
+	}
+	db, err := query.Open(ctx, path)
+	if err != nil {
+		return ""
+	}
+	defer db.Close()
+	name, err := db.HostOfBoot(ctx, boot)
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 // step is the step of the flags; unknown when the flag was not given.
@@ -117,7 +144,7 @@ func (s *settings) runJob(cmd *cobra.Command, f *jobFlags, args []string, argv s
 	if err != nil {
 		return err
 	}
-	host, err := f.hostToken()
+	host, err := f.hostToken(cmd.Context(), s)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ slower; so the recorder must have been started with --syscalls, and traces one p
 			if err != nil || pid <= 0 {
 				return hinted(misuse("%q is no pid", args[0]), "a pid is a whole number above 0")
 			}
-			host, err := f.hostToken()
+			host, err := f.hostToken(cmd.Context(), s)
 			if err != nil {
 				return err
 			}

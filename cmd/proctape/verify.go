@@ -14,6 +14,7 @@ import (
 
 	"github.com/proctape/proctape/projector"
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/lockfile"
 )
 
@@ -113,7 +114,7 @@ func (s *settings) verify(cmd *cobra.Command, against string, replay bool) (*ver
 	if against == "" && !replay {
 		return v, nil
 	}
-	other, err := s.other(cmd, db, tmp, against, replay)
+	other, trimmed, err := s.other(cmd, db, tmp, against, replay)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +132,7 @@ func (s *settings) verify(cmd *cobra.Command, against string, replay bool) (*ver
 		if err != nil {
 			return nil, explainRead(err, s)
 		}
-		if older != (query.Older{}) {
+		if trimmed || older != (query.Older{}) {
 			v.Older, v.Differences = &older, mine.Diff(theirs)
 		}
 	}
@@ -156,31 +157,50 @@ func (s *settings) still(cmd *cobra.Command, path, copyTo string) (*query.DB, er
 	return query.Open(cmd.Context(), copyTo)
 }
 
-// other is the database to compare with.
-func (s *settings) other(cmd *cobra.Command, db *query.DB, tmp, against string, replay bool) (*query.DB, error) {
+// other is the database to compare with, and whether it was made of a log that no longer has its beginning.
+func (s *settings) other(cmd *cobra.Command, db *query.DB, tmp, against string, replay bool) (other *query.DB, trimmed bool, err error) {
 	if !replay {
 		path, err := expand(against)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		return s.still(cmd, path, filepath.Join(tmp, "b.db"))
+		other, err = s.still(cmd, path, filepath.Join(tmp, "b.db"))
+		return other, false, err
 	}
 	path := filepath.Join(tmp, "replay.db")
 	checkpoints, err := db.Checkpoints(cmd.Context())
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	until := map[string]uint64{}
 	for _, c := range checkpoints {
 		until[c.Stream] = uint64(c.Seq)
 	}
 	err = s.withLog(cmd, func(js jetstream.JetStream) error {
+		if trimmed, err = isTrimmed(cmd.Context(), js); err != nil {
+			return err
+		}
 		return foldOnce(cmd, js, projector.Config{DB: path, Once: true, Until: until, Log: s.logger(cmd)})
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return query.Open(cmd.Context(), path)
+	other, err = query.Open(cmd.Context(), path)
+	return other, trimmed, err
+}
+
+// isTrimmed reports whether the log no longer has its beginning.
+func isTrimmed(ctx context.Context, js jetstream.JetStream) (bool, error) {
+	for _, name := range schema.DataStreams {
+		stream, err := js.Stream(ctx, name)
+		if err != nil {
+			return false, fmt.Errorf("stream %s: %w", name, err)
+		}
+		if stream.CachedInfo().State.FirstSeq > 1 {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // foldOnce folds the log once, showing how far it is.
