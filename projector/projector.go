@@ -218,7 +218,7 @@ func (p *Projector) open(ctx context.Context, stats Stats) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{p: p, fold: newFold(db), last: map[string]uint64{}, chores: make(chan chore), memory: semaphore.NewWeighted(decodedBytes)}
+	s := &session{p: p, fold: newFold(db), last: map[string]uint64{}, stands: map[string]standing{}, chores: make(chan chore), memory: semaphore.NewWeighted(decodedBytes)}
 	s.fold.stats = stats
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.close())

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"database/sql"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -253,11 +252,9 @@ func wrongRollups(t testing.TB, db *sql.DB, of []*schema.Message) string {
 
 // only are some tables of a dump.
 func only(dump map[string][]string, tables ...string) map[string][]string {
-	return maps.Collect(func(yield func(string, []string) bool) {
-		for _, table := range tables {
-			if !yield(table, dump[table]) {
-				return
-			}
-		}
-	})
+	out := map[string][]string{}
+	for _, table := range tables {
+		out[table] = dump[table]
+	}
+	return out
 }

@@ -122,14 +122,14 @@ func TestRetention_NoClockDeletesEarly(t *testing.T) {
 func steady(h *simHost) {
 	p := h.procs[5]
 	if p == nil {
-		p = h.start(schema.Process{PID: 5, PPID: 1, JobID: "build", Sheet: schema.Some[int64](1)})
+		p = h.start(schema.Process{PID: 5, PPID: 1, JobID: "build-" + h.name, Sheet: schema.Some[int64](1)})
 	}
 	p.CPUMillis += 300
 	n := int64(h.tick)
 	p.CPUPermille, p.RSS = schema.Some(n%7*100), schema.Some(1000+n%11*50)
 	pid := 100 + int(n%1000)
 	delete(h.procs, pid-1)
-	h.start(schema.Process{PID: pid, PPID: 5, JobID: "build", CPUPermille: schema.Some(n)})
+	h.start(schema.Process{PID: pid, PPID: 5, JobID: "build-" + h.name, CPUPermille: schema.Some(n)})
 }
 
 // wrongJobs names jobs of which the database does not know all that was recorded of them.

@@ -32,16 +32,15 @@ func (d *database) cutShort(n int) (cut bool) {
 // been.
 func TestRetention_PassesThatEndAnywhere(t *testing.T) {
 	w := newWorld(t)
-	alpha, beta := w.host("alpha"), w.host("beta")
+	h := w.host("alpha")
 	limits := short
 	limits.Policy.Downsampled = 30 * 24 * time.Hour
 	d := w.open("live", limits)
 	roll := seeded(3)
-	live := steady
-	w.run(8*minute, 40*second, live, alpha, beta)
+	w.run(8*minute, 40*second, steady, h)
 	cuts := 0
 	for round := range 50 {
-		w.run(2*minute, 40*second, live, alpha, beta)
+		w.run(2*minute, 40*second, steady, h)
 		d.settle()
 		if d.cutShort(roll(14)) {
 			cuts++
@@ -71,7 +70,7 @@ func TestRetention_PassesThatEndAnywhere(t *testing.T) {
 	}
 
 	// The control: a pass that deletes before its rollups are there, and is cut short then.
-	w.run(12*minute, 30*second, live, alpha, beta)
+	w.run(12*minute, 30*second, steady, h)
 	d.settle()
 	if err := d.r.readAges(t.Context()); err != nil {
 		t.Fatal(err)

@@ -98,14 +98,41 @@ func TestRetention_ReplayOfATrimmedLog(t *testing.T) {
 	}
 }
 
+// What comes late when the rollup of its minute is no longer in the log stays as it is.
+func TestRetention_LateSnapshotWithoutItsRollup(t *testing.T) {
+	w := newWorld(t)
+	h := w.host("alpha")
+	d := w.open("live", short)
+	made := w.record(2*minute, 10*second, steady, h)
+	late := made[3]
+	w.publish(slices.Delete(slices.Clone(made), 3, 4)...)
+	w.run(12*minute, 30*second, steady, h)
+	d.settle()
+	d.retain()
+	rollups, err := w.js.Stream(t.Context(), schema.StreamRollups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rollups.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.publish(late)
+	d.settle()
+	for range 2 {
+		d.retain()
+		wantNone(t, "snapshots that are not accounted for", unaccounted(t, d.r.db, w.sent))
+		wantNone(t, "the late snapshot", earlyGone(t, d.r.db, []*schema.Message{late}))
+	}
+}
+
 // The jobs' figures outlive what they were made of, and go when the longest limit is over. So do a producer's books, but
 // not while anything still comes of it.
 func TestRetention_WhatOutlivesSamples(t *testing.T) {
 	w := newWorld(t)
 	gone, alive := w.host("gone"), w.host("alive")
 	d := w.open("live", short)
-	w.publish(gone.jobs(declared("build")))
-	w.publish(gone.events(schema.KindSpawn, 2, "build"), alive.events(schema.KindSpawn, 2, "lasting"))
+	w.publish(gone.jobs(declared("build-gone")))
+	w.publish(gone.events(schema.KindSpawn, 2, "build-gone"), alive.events(schema.KindSpawn, 2, "lasting"))
 	w.run(4*minute, 20*second, steady, gone)
 	tables := []string{"snapshots", "samples", "processes", "rollups", "rollup_processes", "process_events", "job_events", "jobs", "job_pids", "job_sheets", "producers"}
 	without := func(gone ...string) []string {
@@ -149,7 +176,7 @@ func TestRetention_WhatOutlivesSamples(t *testing.T) {
 
 func (d *database) jobRows() []string {
 	d.settle()
-	return d.rows(`SELECT job_id, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids, spawns FROM jobs WHERE job_id = 'build'`)
+	return d.rows(`SELECT job_id, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids, spawns FROM jobs WHERE job_id = 'build-gone'`)
 }
 
 // leftOf counts the rows of a table that the host "gone" brought.
@@ -159,7 +186,7 @@ func (d *database) leftOf(table string) int64 {
 	case "samples":
 		return d.count(`SELECT count(*) FROM samples WHERE snapshot_id IN (SELECT id FROM snapshots WHERE host_id = ?)`, HostID("gone"))
 	case "jobs", "job_pids", "job_sheets":
-		return d.count(`SELECT count(*) FROM ` + table + ` WHERE job_id = 'build'`)
+		return d.count(`SELECT count(*) FROM ` + table + ` WHERE job_id = 'build-gone'`)
 	}
 	return d.count(`SELECT count(*) FROM `+table+` WHERE host_id = ?`, HostID("gone"))
 }

@@ -53,18 +53,6 @@ func TestRetention_RollsUpWhatLeavesFullResolution(t *testing.T) {
 	}
 }
 
-// exec breaks the database on purpose.
-func (d *database) exec(query string, args ...any) {
-	d.w.t.Helper()
-	err := d.r.write(d.w.t.Context(), func(f *fold) error {
-		_, err := f.db.exec(query, args...)
-		return err
-	})
-	if err != nil {
-		d.w.t.Fatalf("%s: %v", query, err)
-	}
-}
-
 // A pass that finds nothing to do does nothing.
 func TestRetention_SecondPassHasNothingToDo(t *testing.T) {
 	w := newWorld(t)

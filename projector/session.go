@@ -27,6 +27,8 @@ type session struct {
 
 	trimmed time.Time // when the write-ahead log was last asked to be short
 
+	stands map[string]standing // where each stream was at the last look, while it had more
+
 	chores chan chore // what retention has to write
 }
 
@@ -42,6 +44,15 @@ const (
 // trimInterval is how often readers that do not let the write-ahead log be cut are asked again, while it is not yet
 // too long: each time costs a tenth of a second.
 const trimInterval = 2 * time.Second
+
+// standing is since when a stream's fold has not moved.
+type standing struct {
+	seq   uint64
+	since time.Time
+}
+
+// stallLimit is how long messages that a stream has may not come before the session asks for them anew.
+const stallLimit = 15 * time.Second
 
 // placeInterval is how often a session looks whether the streams are still what they were.
 const placeInterval = 5 * time.Second
@@ -175,8 +186,32 @@ func (s *session) recheck(ctx context.Context) error {
 		if change != "" {
 			return fmt.Errorf("stream %s: %s", name, change)
 		}
+		if err := s.recheckFlow(ctx, stream, pos); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// recheckFlow ends the session when a stream has messages that do not come, for whatever reason: the next one sets the
+// durable to where the database is.
+func (s *session) recheckFlow(ctx context.Context, stream jetstream.Stream, pos *position) error {
+	stood, ok := s.stands[pos.stream]
+	switch {
+	case stream.CachedInfo().State.LastSeq <= pos.seq:
+		delete(s.stands, pos.stream)
+		return nil
+	case !ok || stood.seq != pos.seq:
+		s.stands[pos.stream] = standing{pos.seq, time.Now()}
+		return nil
+	case time.Since(stood.since) < stallLimit:
+		return nil
+	}
+	last, err := end(ctx, stream, stream.CachedInfo().State.LastSeq)
+	if err != nil || last <= pos.seq { // its end was deleted
+		return err
+	}
+	return fmt.Errorf("stream %s: message %d and those before it do not come, though they are there", pos.stream, last)
 }
 
 // boundWAL keeps the database's write-ahead log short. When readers do not let it, it waits for them until stopped:
@@ -372,7 +407,7 @@ func (s *session) read(ctx context.Context, name string, from uint64, target map
 	if err != nil {
 		return err
 	}
-	defer messages.Stop()
+	defer stopReading(messages)
 	for {
 		msg, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
@@ -399,6 +434,20 @@ func (s *session) read(ctx context.Context, name string, from uint64, target map
 		case out <- d:
 		case <-ctx.Done():
 			return nil
+		}
+	}
+}
+
+// stopReading ends a reader, and waits until the server has been told. The client tells it some time after Stop, and what
+// the server sends to a reader that nobody listens to is lost to the next one until AckWait is over.
+func stopReading(messages jetstream.MessagesContext) {
+	messages.Stop()
+	reader, ok := messages.(interface{ Closed() <-chan struct{} })
+	for deadline := time.Now().Add(time.Second); ok && time.Now().Before(deadline); {
+		select {
+		case <-reader.Closed(): // already closed when the subscription is gone, and else never
+			return
+		case <-time.After(time.Millisecond):
 		}
 	}
 }
