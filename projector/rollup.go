@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -296,14 +295,22 @@ func mergeCovers(a, b []schema.Cover) []schema.Cover {
 	return covers
 }
 
-// describedBy names a process under one description.
-func describedBy(p *schema.ProcessRollup) string {
-	return p.BootID + "\x00" + strconv.Itoa(p.PID) + "\x00" + fmt.Sprint(p.StartTicks, p.PPID, p.UID, p.Sheet) + "\x00" + p.JobID + "\x00" + p.Command
+// description is a process under one description.
+type description struct {
+	boot         string
+	pid, ppid    int
+	start        uint64
+	uid, sheet   schema.Opt[int64]
+	job, command string
+}
+
+func describedBy(p *schema.ProcessRollup) description {
+	return description{p.BootID, p.PID, p.PPID, p.StartTicks, p.UID, p.Sheet, p.JobID, p.Command}
 }
 
 func mergeProcesses(a, b []schema.ProcessRollup, expected int64) []schema.ProcessRollup {
 	merged := slices.Clone(a)
-	at := make(map[string]int, len(a))
+	at := make(map[description]int, len(a)+len(b))
 	for i := range merged {
 		at[describedBy(&merged[i])] = i
 	}
@@ -330,6 +337,10 @@ func mergeProcesses(a, b []schema.ProcessRollup, expected int64) []schema.Proces
 // whoever makes it, and however often.
 func sortProcesses(procs []schema.ProcessRollup) {
 	slices.SortFunc(procs, func(a, b schema.ProcessRollup) int {
-		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.StartTicks, b.StartTicks), cmp.Compare(describedBy(&a), describedBy(&b)))
+		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.StartTicks, b.StartTicks), cmp.Compare(a.BootID, b.BootID),
+			cmp.Compare(a.PPID, b.PPID), cmp.Compare(a.JobID, b.JobID), compareOpt(a.Sheet, b.Sheet), compareOpt(a.UID, b.UID),
+			cmp.Compare(a.Command, b.Command))
 	})
 }
+
+func compareOpt(a, b schema.Opt[int64]) int { return cmp.Compare(a.Or(-1), b.Or(-1)) }

@@ -63,7 +63,7 @@ func rollupOf(looks []lookAt) *schema.Rollup {
 	var heads []head
 	var used, load, cpu []int64
 	type values struct{ cpu, rss []int64 }
-	known, last := map[string]*values{}, map[string]schema.ProcessRollup{}
+	known, last := map[description]*values{}, map[description]schema.ProcessRollup{}
 	for _, l := range looks {
 		heads = append(heads, l.head)
 		l.sys.addTo(u)
