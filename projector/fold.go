@@ -30,6 +30,7 @@ type fold struct {
 	// What a batch has gathered, written by flush.
 	samples  []sample
 	touched  []*process
+	ended    map[identity]int64 // the most CPU, in milliseconds, of touched rows that ended
 	jobs     map[string]*jobDelta
 	sheets   map[sheetKey]*sheetDelta
 	observed observed
@@ -70,7 +71,8 @@ func (p *position) id(seq uint64) int64 { return p.idBase + int64(seq) }
 
 func newFold(db *store) *fold {
 	return &fold{db: db, positions: map[string]*position{}, rosters: map[int64]*roster{}, ledgers: map[ledgerKey]*ledger{},
-		hosts: map[string]int64{}, described: map[int64]float64{}, jobs: map[string]*jobDelta{}, sheets: map[sheetKey]*sheetDelta{}}
+		hosts: map[string]int64{}, described: map[int64]float64{}, ended: map[identity]int64{},
+		jobs: map[string]*jobDelta{}, sheets: map[sheetKey]*sheetDelta{}}
 }
 
 // apply folds one message.

@@ -68,7 +68,7 @@ func (f *fold) ledger(key ledgerKey) (*ledger, error) {
 
 func (f *fold) loadLedger(key ledgerKey) (*ledger, error) {
 	l := &ledger{key: key, numbers: numbers{next: 1}, dropped: "{}"}
-	err := f.db.query(`SELECT boot_id, next_seq, stored, duplicates, quarantined, missing, dropped, first_ns, last_ns,
+	err := f.db.lookup(`SELECT boot_id, next_seq, stored, duplicates, quarantined, missing, dropped, first_ns, last_ns,
 		last_boot_ns FROM producers WHERE host_id=? AND instance=? AND kind=?`,
 		func(r *sql.Rows) error {
 			return r.Scan(&l.bootID, &l.next, &l.stored, &l.duplicates, &l.quarantined, &l.missing, &l.dropped,
@@ -77,7 +77,7 @@ func (f *fold) loadLedger(key ledgerKey) (*ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = f.db.query(`SELECT stream, epoch, at_seq, n, first_seq, last_seq, reason FROM gaps
+	err = f.db.lookup(`SELECT stream, epoch, at_seq, n, first_seq, last_seq, reason FROM gaps
 		WHERE instance=? AND kind=? AND host_id=? AND first_seq IS NOT NULL ORDER BY first_seq`,
 		func(r *sql.Rows) error {
 			var h hole

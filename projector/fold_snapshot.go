@@ -38,7 +38,7 @@ func (f *fold) applySnapshot(pos *position, d *delivery) error {
 		return fmt.Errorf("store snapshot %d: %w", id, err)
 	}
 	f.addSamples(id, m.Snapshot.Processes)
-	f.touched = append(f.touched, f.observed.touched...)
+	f.gatherTouched()
 	if err := f.addToJobs(m); err != nil {
 		return err
 	}
@@ -103,6 +103,15 @@ func (f *fold) addSamples(id int64, procs []schema.Process) {
 	}
 }
 
+// gatherTouched gathers the rows of processes that a snapshot opened, changed or closed.
+func (f *fold) gatherTouched() {
+	f.touched = append(f.touched, f.observed.touched...)
+	for _, p := range f.observed.ended {
+		key := identity{p.hostID, p.bootID, p.pid, p.startTicks}
+		f.ended[key] = max(f.ended[key], p.cpuMillis)
+	}
+}
+
 // flushProcesses writes the rows of processes that were opened, changed or closed.
 func (f *fold) flushProcesses() error {
 	for _, p := range f.touched {
@@ -116,6 +125,7 @@ func (f *fold) flushProcesses() error {
 	}
 	clear(f.touched)
 	f.touched = f.touched[:0]
+	clear(f.ended)
 	return nil
 }
 
@@ -173,16 +183,12 @@ func (f *fold) nextID() int64 {
 	return int64(pos.process)
 }
 
+const cpuBeforeQuery = `SELECT coalesce(max(cpu_ms), 0) FROM processes WHERE pid=? AND start_ticks=? AND host_id=? AND boot_id=?`
+
 // cpuBefore looks among the rows that are not written yet, and in the table.
 func (f *fold) cpuBefore(hostID int64, bootID string, pid int, startTicks uint64) (most int64, err error) {
-	for _, rows := range [][]*process{f.touched, f.observed.touched} {
-		for _, p := range rows {
-			if p.pid == pid && p.startTicks == startTicks && p.hostID == hostID && p.bootID == bootID {
-				most = max(most, p.cpuMillis)
-			}
-		}
-	}
-	err = f.db.query(`SELECT coalesce(max(cpu_ms), 0) FROM processes WHERE pid=? AND start_ticks=? AND host_id=? AND boot_id=?`,
+	most = f.ended[identity{hostID, bootID, pid, startTicks}]
+	err = f.db.lookup(cpuBeforeQuery,
 		func(r *sql.Rows) error {
 			var stored int64
 			err := r.Scan(&stored)
@@ -194,7 +200,7 @@ func (f *fold) cpuBefore(hostID int64, bootID string, pid int, startTicks uint64
 
 // loadNewest reads what the newest snapshot of a host is, and which came last.
 func (f *fold) loadNewest(r *roster) error {
-	return f.db.query(`SELECT last_snapshot, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns FROM rosters WHERE host_id=?`,
+	return f.db.lookup(`SELECT last_snapshot, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns FROM rosters WHERE host_id=?`,
 		func(rows *sql.Rows) error {
 			s := &r.newest
 			return rows.Scan(&r.snapshot, &s.bootID, &s.instance, &s.seq, &s.tick, &s.wall, &s.boot, &s.interval)
@@ -204,7 +210,7 @@ func (f *fold) loadNewest(r *roster) error {
 // loadBoots reads which boots of a host were seen.
 func (f *fold) loadBoots(r *roster) error {
 	r.boots = map[string]bool{}
-	return f.db.query(`SELECT boot_id FROM boots WHERE host_id=?`, func(rows *sql.Rows) error {
+	return f.db.lookup(`SELECT boot_id FROM boots WHERE host_id=?`, func(rows *sql.Rows) error {
 		var id string
 		err := rows.Scan(&id)
 		r.boots[id] = true
@@ -243,7 +249,7 @@ func (f *fold) loadOpen(r *roster) error {
 		coalesce(cgroup, ''), first_snapshot, last_snapshot, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib
 		FROM processes WHERE host_id=? AND last_snapshot = 4611686018427387904`
 	r.byPID = map[int]*process{}
-	return f.db.query(open, func(rows *sql.Rows) error {
+	return f.db.lookup(open, func(rows *sql.Rows) error {
 		p := &process{hostID: r.hostID, stored: true}
 		var sheet, uid, maxCPU, peak, read, write sql.NullInt64
 		if err := rows.Scan(&p.id, &p.bootID, &p.pid, &p.startTicks, &p.ppid, &p.command, &p.job, &sheet, &uid, &p.cgroup,

@@ -6,6 +6,14 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
+// identity is what a process is known by.
+type identity struct {
+	hostID     int64
+	bootID     string
+	pid        int
+	startTicks uint64
+}
+
 // process is one row of processes: a process as it was described for a span of snapshots.
 type process struct {
 	id         int64
@@ -47,15 +55,21 @@ type roster struct {
 // observed is what a snapshot changes. Its slices are reused from call to call.
 type observed struct {
 	rows    []*process // one for each process of the snapshot, in its order
-	touched []*process // rows to write: opened, changed or closed
+	touched []*process // rows to write: opened, changed or closed; only those that were not to be written before
+	ended   []*process // rows that were closed, or never open
 	jobCPU  []int64    // CPU milliseconds that each process has used since it was last seen, beside rows
+}
+
+func (o *observed) reset() {
+	o.rows, o.touched, o.ended, o.jobCPU = o.rows[:0], o.touched[:0], o.ended[:0], o.jobCPU[:0]
 }
 
 // registry is what a roster asks of whoever keeps the rows.
 type registry interface {
 	// nextID gives a new row its id.
 	nextID() int64
-	// cpuBefore is the most CPU, in milliseconds, that any row has of a process; 0 when there is none.
+	// cpuBefore is the most CPU, in milliseconds, that any row has of a process and that has ended; 0 when there is
+	// none.
 	cpuBefore(hostID int64, bootID string, pid int, startTicks uint64) (int64, error)
 	// newBoot books a boot of a host that was not seen before.
 	newBoot(hostID int64, bootID string) error
@@ -66,10 +80,10 @@ type registry interface {
 // A snapshot that is older than the newest, because it waited in a producer's queue, tells who was there then. It
 // cannot tell who is gone now.
 func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observed) error {
-	out.rows, out.touched, out.jobCPU = out.rows[:0], out.touched[:0], out.jobCPU[:0]
+	out.reset()
 	r.dirty = true
-	late := r.late(m)
-	if !r.boots[m.BootID] {
+	a := arrival{m: m, id: id, late: r.late(m), first: !r.boots[m.BootID]}
+	if a.first {
 		if err := reg.newBoot(r.hostID, m.BootID); err != nil {
 			return err
 		}
@@ -78,7 +92,7 @@ func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observe
 		}
 		r.boots[strings.Clone(m.BootID)] = true
 	}
-	if !late && m.BootID != r.newest.bootID { // the machine started anew: nobody of before lives
+	if !a.late && m.BootID != r.newest.bootID { // the machine started anew: nobody of before lives
 		r.closeAll(out)
 	}
 	if r.byPID == nil {
@@ -86,7 +100,7 @@ func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observe
 	}
 	for i := range m.Snapshot.Processes {
 		p := &m.Snapshot.Processes[i]
-		row, used, err := r.find(p, m, id, late, reg, out)
+		row, used, err := r.find(p, a, reg, out)
 		if err != nil {
 			return err
 		}
@@ -94,7 +108,7 @@ func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observe
 		out.rows = append(out.rows, row)
 		out.jobCPU = append(out.jobCPU, used)
 	}
-	if late {
+	if a.late {
 		r.snapshot = id // the rows it holds may end no earlier
 		return nil
 	}
@@ -117,11 +131,19 @@ func (r *roster) late(m *schema.Message) bool {
 	return m.Wall < r.newest.wall
 }
 
+// arrival is a snapshot as it comes to a roster.
+type arrival struct {
+	m     *schema.Message
+	id    int64
+	late  bool // a newer one has been seen
+	first bool // of its boot: no row is of that boot
+}
+
 // find is the row that describes p: the one there is, or a new one. used is the CPU that the process used since
 // it was last seen.
-func (r *roster) find(p *schema.Process, m *schema.Message, id int64, late bool, reg registry, out *observed) (row *process, used int64, err error) {
+func (r *roster) find(p *schema.Process, a arrival, reg registry, out *observed) (row *process, used int64, err error) {
 	old := r.byPID[p.PID]
-	same := old != nil && old.startTicks == p.StartTicks && old.bootID == m.BootID
+	same := old != nil && old.startTicks == p.StartTicks && old.bootID == a.m.BootID
 	var before int64
 	if same {
 		before = old.cpuMillis
@@ -129,15 +151,18 @@ func (r *roster) find(p *schema.Process, m *schema.Message, id int64, late bool,
 	if same && old.describes(p) {
 		return old, max(0, int64(p.CPUMillis)-before), nil
 	}
-	if late || !same { // it may have had another row, before or after
-		if before, err = reg.cpuBefore(r.hostID, m.BootID, p.PID, p.StartTicks); err != nil {
+	if !a.first && (a.late || !same) { // it may have had another row, before or after
+		ended, err := reg.cpuBefore(r.hostID, a.m.BootID, p.PID, p.StartTicks)
+		if err != nil {
 			return nil, 0, err
 		}
+		before = max(before, ended)
 	}
-	row = r.newRow(p, m.BootID, id, reg.nextID())
+	row = r.newRow(p, a.m.BootID, a.id, reg.nextID())
 	switch {
-	case late: // it was called something else, has ended since, or another has its pid: a row for this one look
-		row.last, row.ended, row.endedBoot = id, schema.Timestamp(m.Wall), m.Boot
+	case a.late: // it was called something else, has ended since, or another has its pid: a row for this one look
+		row.last, row.ended, row.endedBoot = a.id, schema.Timestamp(a.m.Wall), a.m.Boot
+		out.ended = append(out.ended, row)
 	default:
 		if old != nil {
 			r.close(old, out)
@@ -197,6 +222,7 @@ func (row *process) touch(out *observed) {
 // close ends a row's span at the last snapshot that had it.
 func (r *roster) close(row *process, out *observed) {
 	row.last, row.ended, row.endedBoot = max(row.first, r.snapshot), schema.Timestamp(r.newest.wall), r.newest.boot
+	out.ended = append(out.ended, row)
 	row.touch(out)
 }
 

@@ -19,6 +19,7 @@ type register struct {
 	out  observed
 	rows []*process
 	ids  int64
+	asks int // how often cpuBefore was asked
 }
 
 // observe takes a snapshot in and returns how much CPU each of its processes is said to have used.
@@ -40,6 +41,7 @@ func (r *register) nextID() int64 { r.ids++; return r.ids }
 func (r *register) newBoot(int64, string) error { return nil }
 
 func (r *register) cpuBefore(_ int64, boot string, pid int, start uint64) (most int64, err error) {
+	r.asks++
 	for _, row := range slices.Concat(r.rows, r.out.touched) {
 		if row.pid == pid && row.startTicks == start && row.bootID == boot {
 			most = max(most, row.cpuMillis)
@@ -173,6 +175,28 @@ func TestRoster_TouchesWhatChanged(t *testing.T) {
 	r.observe(look("b", 2, busy, idle), 2)
 	if got := r.out.touched; len(got) != 1 || got[0].command != "busy" {
 		t.Errorf("got %v, want the busy one alone", got)
+	}
+}
+
+// Each process that is new to a roster may have rows that ended, but not in the first snapshot of a boot: a look-up of
+// each process of each host would be most of the work of a fleet that starts.
+func TestRoster_AsksForWhatEnded(t *testing.T) {
+	var r register
+	a, b := schema.Process{PID: 5, Command: "a"}, schema.Process{PID: 6, Command: "b"}
+	for i, test := range []struct {
+		look *schema.Message
+		want int
+	}{
+		{look("b", 1, a), 0},
+		{look("b", 2, a, b), 1},
+		{look("b", 3, b), 0},
+		{look("b", 4, a, b), 1},
+		{look("c", 1, a, b), 0},
+	} {
+		r.asks = 0
+		if r.observe(test.look, int64(i)); r.asks != test.want {
+			t.Errorf("look %d: asked for %d processes, want %d", i, r.asks, test.want)
+		}
 	}
 }
 

@@ -212,15 +212,23 @@ func (s *store) exec(query string, args ...any) (sql.Result, error) {
 }
 
 func (s *store) run(query string, args []any) (sql.Result, error) {
-	stmt, ok := s.stmts[query]
-	if !ok {
-		var err error
-		if stmt, err = s.conn.PrepareContext(background, query); err != nil {
-			return nil, err
-		}
-		s.stmts[query] = stmt
+	stmt, err := s.prepared(query)
+	if err != nil {
+		return nil, err
 	}
 	return stmt.ExecContext(background, args...)
+}
+
+// prepared is the statement of a query, prepared at its first use.
+func (s *store) prepared(query string) (*sql.Stmt, error) {
+	if stmt, ok := s.stmts[query]; ok {
+		return stmt, nil
+	}
+	stmt, err := s.conn.PrepareContext(background, query)
+	if err == nil {
+		s.stmts[query] = stmt
+	}
+	return stmt, err
 }
 
 // query runs a query of which each row is passed to scan.
@@ -229,6 +237,23 @@ func (s *store) query(query string, scan func(*sql.Rows) error, args ...any) err
 	if err != nil {
 		return err
 	}
+	return eachRow(rows, scan)
+}
+
+// lookup is query, of a statement that is asked often and stays prepared.
+func (s *store) lookup(query string, scan func(*sql.Rows) error, args ...any) error {
+	stmt, err := s.prepared(query)
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(background, args...)
+	if err != nil {
+		return err
+	}
+	return eachRow(rows, scan)
+}
+
+func eachRow(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {

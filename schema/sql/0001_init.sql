@@ -133,7 +133,7 @@ CREATE TABLE processes (
   read_kib INTEGER,
   write_kib INTEGER
 );
-CREATE INDEX processes_by_pid ON processes(pid);
+CREATE INDEX processes_by_pid ON processes(pid, start_ticks); -- many hosts have the pid, hardly any the start too
 CREATE INDEX processes_by_job ON processes(job_id) WHERE job_id IS NOT NULL;
 CREATE INDEX processes_by_end ON processes(ended) WHERE ended IS NOT NULL;
 CREATE INDEX processes_open ON processes(host_id) WHERE last_snapshot = 4611686018427387904;
