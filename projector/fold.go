@@ -180,12 +180,10 @@ func (f *fold) flush() error {
 			return err
 		}
 	}
-	if len(f.samples) > 0 {
-		if err := f.db.insertSamples(f.samples); err != nil {
-			return fmt.Errorf("insert samples: %w", err)
-		}
-		f.samples = f.samples[:0]
+	if err := f.db.insertSamples(f.samples); err != nil {
+		return fmt.Errorf("insert samples: %w", err)
 	}
+	f.samples = f.samples[:0]
 	if err := f.flushFiles(); err != nil {
 		return err
 	}

@@ -114,53 +114,25 @@ func (f *fold) gatherTouched() {
 
 // flushProcesses writes the rows of processes that were opened, changed or closed.
 func (f *fold) flushProcesses() error {
+	var opened, grown, closed []*process
 	for _, p := range f.touched {
-		if !p.touched {
-			continue // twice in the list
+		switch {
+		case !p.stored:
+			opened = append(opened, p)
+		case p.last != schema.OpenEnded:
+			closed = append(closed, p)
+		default:
+			grown = append(grown, p)
 		}
-		p.touched = false
-		if err := f.storeProcess(p); err != nil {
-			return fmt.Errorf("store process %d: %w", p.pid, err)
-		}
+		p.touched, p.stored = false, true
+	}
+	if err := errors.Join(f.db.insertProcesses(opened), f.db.growProcesses(grown), f.db.closeProcesses(closed)); err != nil {
+		return fmt.Errorf("store processes: %w", err)
 	}
 	clear(f.touched)
 	f.touched = f.touched[:0]
 	clear(f.ended)
 	return nil
-}
-
-func (f *fold) storeProcess(p *process) error {
-	if p.stored {
-		_, err := f.db.exec(`UPDATE processes SET last_snapshot=?, ended=?, ended_boot_ns=?, cpu_ms=?, max_cpu_permille=?, peak_rss_kib=?,
-			read_kib=?, write_kib=? WHERE id=?`,
-			p.last, p.endedAt(), p.endedBootAt(), p.cpuMillis, nullable(p.maxCPU), nullable(p.peakRSS), nullable(p.readKiB),
-			nullable(p.writeKiB), p.id)
-		return err
-	}
-	p.stored = true
-	_, err := f.db.exec(`INSERT OR ROLLBACK INTO processes(id, host_id, boot_id, pid, start_ticks, ppid, command, job_id,
-		sheet_num, uid, cgroup, first_snapshot, last_snapshot, ended, ended_boot_ns, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-		p.id, p.hostID, p.bootID, p.pid, int64(p.startTicks), p.ppid, p.command, nullText(p.job), nullable(p.sheet),
-		nullable(p.uid), nullText(p.cgroup), p.first, p.last, p.endedAt(), p.endedBootAt(), p.cpuMillis, nullable(p.maxCPU),
-		nullable(p.peakRSS), nullable(p.readKiB), nullable(p.writeKiB))
-	return err
-}
-
-// endedAt is when the process was last seen, as SQL has it.
-func (p *process) endedAt() any {
-	if p.ended == 0 {
-		return nil
-	}
-	return p.ended
-}
-
-// endedBootAt is the same by the boot clock.
-func (p *process) endedBootAt() any {
-	if p.ended == 0 {
-		return nil
-	}
-	return p.endedBoot
 }
 
 // roster returns who lives on a host, from memory or as the database has it.

@@ -18,73 +18,140 @@ type sample struct {
 	calls, times          string // JSON objects; empty is stored as NULL
 }
 
-// samplesTable hands the samples of a batch to SQLite as a virtual table, so that one statement inserts them all:
-// without a bind, a step and a reset for each row (docs/performance.md). It is its own module, its own
-// table and its own cursor, for there is one writer and it reads from start to end.
-type samplesTable struct {
-	rows []sample
-	next int
+// batchTable hands rows to SQLite as a virtual table, so that one statement writes them all: without a bind, a step and
+// a reset for each row (docs/performance.md). It is its own module, its own table and its own cursor, for there is one
+// writer and it reads from start to end.
+type batchTable struct {
+	columns string                           // names, with commas
+	rows    int                              // how many there are
+	value   func(row, column int) vtab.Value // what they hold
+	next    int
 }
 
-const samplesModule = "proctape_samples"
-
-func (t *samplesTable) Create(c vtab.Context, _ []string) (vtab.Table, error) {
-	return t, c.Declare(`CREATE TABLE samples(snapshot_id, process_id, state, cpu_permille, rss_kib, vms_kib,
-		threads, open_fds, cpu_ms, syscall_counts, syscall_time_pct, gpu_memory_kib)`)
+func (t *batchTable) Create(c vtab.Context, _ []string) (vtab.Table, error) {
+	return t, c.Declare(`CREATE TABLE batch(` + t.columns + `)`)
 }
 
-func (t *samplesTable) Connect(c vtab.Context, args []string) (vtab.Table, error) {
+func (t *batchTable) Connect(c vtab.Context, args []string) (vtab.Table, error) {
 	return t.Create(c, args)
 }
-func (t *samplesTable) BestIndex(*vtab.IndexInfo) error { return nil }
-func (t *samplesTable) Open() (vtab.Cursor, error)      { return t, nil }
-func (t *samplesTable) Disconnect() error               { return nil }
-func (t *samplesTable) Destroy() error                  { return nil }
+func (t *batchTable) BestIndex(*vtab.IndexInfo) error { return nil }
+func (t *batchTable) Open() (vtab.Cursor, error)      { return t, nil }
+func (t *batchTable) Disconnect() error               { return nil }
+func (t *batchTable) Destroy() error                  { return nil }
 
-func (t *samplesTable) Filter(int, string, []vtab.Value) error {
+func (t *batchTable) Filter(int, string, []vtab.Value) error {
 	t.next = 0
 	return nil
 }
 
-func (t *samplesTable) Next() error {
+func (t *batchTable) Next() error {
 	t.next++
 	return nil
 }
 
-func (t *samplesTable) Eof() bool             { return t.next >= len(t.rows) }
-func (t *samplesTable) Rowid() (int64, error) { return int64(t.next), nil }
-func (t *samplesTable) Close() error          { return nil }
+func (t *batchTable) Eof() bool                          { return t.next >= t.rows }
+func (t *batchTable) Rowid() (int64, error)              { return int64(t.next), nil }
+func (t *batchTable) Close() error                       { return nil }
+func (t *batchTable) Column(col int) (vtab.Value, error) { return t.value(t.next, col), nil }
 
-func (t *samplesTable) Column(col int) (vtab.Value, error) {
-	s := &t.rows[t.next]
+const sampleColumns = `snapshot_id, process_id, state, cpu_permille, rss_kib, vms_kib, threads, open_fds, cpu_ms,
+	syscall_counts, syscall_time_pct, gpu_memory_kib`
+
+// column is the value of one of sampleColumns.
+func (s *sample) column(col int) vtab.Value {
 	switch col {
 	case 0:
-		return s.snapshotID, nil
+		return s.snapshotID
 	case 1:
-		return s.processID, nil
+		return s.processID
 	case 2:
 		if s.state == "S" {
-			return nil, nil
+			return nil
 		}
-		return s.state, nil
+		return s.state
 	case 3:
-		return nullable(s.cpu), nil
+		return nullable(s.cpu)
 	case 4:
-		return nullable(s.rss), nil
+		return nullable(s.rss)
 	case 5:
-		return nullable(s.vms), nil
+		return nullable(s.vms)
 	case 6:
-		return s.threads, nil
+		return s.threads
 	case 7:
-		return nullable(s.fds), nil
+		return nullable(s.fds)
 	case 8:
-		return s.cpuMillis, nil
+		return s.cpuMillis
 	case 9:
-		return nullText(s.calls), nil
+		return nullText(s.calls)
 	case 10:
-		return nullText(s.times), nil
+		return nullText(s.times)
 	}
-	return nullable(s.gpuMemory), nil
+	return nullable(s.gpuMemory)
+}
+
+const processColumns = `id, host_id, boot_id, pid, start_ticks, ppid, command, job_id, sheet_num, uid, cgroup,
+	first_snapshot, last_snapshot, ended, ended_boot_ns, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib`
+
+// column is the value of one of processColumns.
+func (p *process) column(col int) vtab.Value {
+	switch col {
+	case 0:
+		return p.id
+	case 1:
+		return p.hostID
+	case 2:
+		return p.bootID
+	case 3:
+		return int64(p.pid)
+	case 4:
+		return int64(p.startTicks)
+	case 5:
+		return int64(p.ppid)
+	case 6:
+		return p.command
+	case 7:
+		return nullText(p.job)
+	case 8:
+		return nullable(p.sheet)
+	case 9:
+		return nullable(p.uid)
+	case 10:
+		return nullText(p.cgroup)
+	case 11:
+		return p.first
+	case 12:
+		return p.last
+	case 13:
+		return p.endedAt()
+	case 14:
+		return p.endedBootAt()
+	case 15:
+		return p.cpuMillis
+	case 16:
+		return nullable(p.maxCPU)
+	case 17:
+		return nullable(p.peakRSS)
+	case 18:
+		return nullable(p.readKiB)
+	}
+	return nullable(p.writeKiB)
+}
+
+// endedAt is when the process was last seen, as SQL has it.
+func (p *process) endedAt() any {
+	if p.ended == 0 {
+		return nil
+	}
+	return p.ended
+}
+
+// endedBootAt is the same by the boot clock.
+func (p *process) endedBootAt() any {
+	if p.ended == 0 {
+		return nil
+	}
+	return p.endedBoot
 }
 
 // nullable is the value as SQL has it: NULL for unknown.

@@ -70,7 +70,7 @@ func TestStore_InsertSamplesAgain(t *testing.T) {
 	if got := p.rows(`SELECT process_id, threads FROM samples ORDER BY process_id`); len(got) != len(want) {
 		t.Errorf("got %d rows, want %d", len(got), len(want))
 	}
-	if got := p.value(`SELECT count(*) FROM temp.batch`); got != 0 {
+	if got := p.value(`SELECT count(*) FROM temp.new_samples`); got != 0 {
 		t.Errorf("%d rows are still to be inserted, want none", got)
 	}
 }

@@ -14,23 +14,31 @@ import (
 
 	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
+	"modernc.org/sqlite/vtab"
 
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/lockfile"
 )
 
+// The names of our virtual tables' modules.
+const (
+	samplesModule   = "proctape_samples"
+	processesModule = "proctape_processes"
+)
+
 // store is the database's one writer: one connection, held for ever, never cancelled.
 type store struct {
-	path    string
-	lock    *lockfile.Lock
-	db      *sql.DB
-	conn    *sql.Conn
-	samples samplesTable
-	stmts   map[string]*sql.Stmt
-	within  bool   // a transaction is under way
-	failed  error  // why it cannot be committed
-	id      string // of the database, random, for ever
-	file    string // names the file that was opened
+	path      string
+	lock      *lockfile.Lock
+	db        *sql.DB
+	conn      *sql.Conn
+	samples   *batchTable
+	processes *batchTable
+	stmts     map[string]*sql.Stmt
+	within    bool   // a transaction is under way
+	failed    error  // why it cannot be committed
+	id        string // of the database, random, for ever
+	file      string // names the file that was opened
 }
 
 // background is the context of every statement of the writer: cancelling one would throw the connection away.
@@ -52,7 +60,8 @@ func openStore(path string) (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the database: %w", err)
 	}
-	s := &store{path: path, lock: lock, stmts: map[string]*sql.Stmt{}}
+	s := &store{path: path, lock: lock, stmts: map[string]*sql.Stmt{},
+		samples: &batchTable{columns: sampleColumns}, processes: &batchTable{columns: processColumns}}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.close())
 	}
@@ -69,7 +78,7 @@ func (s *store) open() error {
 		return err
 	}
 	var d sqlite.Driver
-	if err := d.RegisterModule(samplesModule, &s.samples); err != nil {
+	if err := errors.Join(d.RegisterModule(samplesModule, s.samples), d.RegisterModule(processesModule, s.processes)); err != nil {
 		return err
 	}
 	s.db = sql.OpenDB(connector{&d, schema.WriterDSN(s.path)})
@@ -83,7 +92,8 @@ func (s *store) open() error {
 	if err := schema.Migrate(background, s.conn); err != nil {
 		return err
 	}
-	if _, err := s.conn.ExecContext(background, `CREATE VIRTUAL TABLE temp.batch USING `+samplesModule); err != nil {
+	if _, err := s.conn.ExecContext(background, `CREATE VIRTUAL TABLE temp.new_samples USING `+samplesModule+`;
+		CREATE VIRTUAL TABLE temp.touched USING `+processesModule); err != nil {
 		return err
 	}
 	return s.loadID()
@@ -284,9 +294,41 @@ func (s *store) transact(f func() error) error {
 
 // insertSamples inserts the rows, which rise by primary key.
 func (s *store) insertSamples(rows []sample) error {
-	s.samples.rows = rows
-	defer func() { s.samples.rows = nil }()
-	_, err := s.exec(`INSERT OR ROLLBACK INTO samples SELECT * FROM temp.batch`)
+	return s.execBatch(s.samples, len(rows), func(row, col int) vtab.Value { return rows[row].column(col) },
+		`INSERT OR ROLLBACK INTO samples(`+sampleColumns+`) SELECT `+sampleColumns+` FROM temp.new_samples`)
+}
+
+// insertProcesses inserts rows, whose ids rise.
+func (s *store) insertProcesses(rows []*process) error {
+	return s.writeProcesses(rows, `INSERT OR ROLLBACK INTO processes(`+processColumns+`) SELECT `+processColumns+` FROM temp.touched`)
+}
+
+const setPeaks = `cpu_ms=t.cpu_ms, max_cpu_permille=t.max_cpu_permille, peak_rss_kib=t.peak_rss_kib, read_kib=t.read_kib,
+	write_kib=t.write_kib`
+
+// growProcesses writes what grows of rows that stay open. It leaves the columns alone that are in an index.
+func (s *store) growProcesses(rows []*process) error {
+	return s.writeProcesses(rows, `UPDATE OR ROLLBACK processes SET `+setPeaks+` FROM temp.touched t WHERE processes.id=t.id`)
+}
+
+// closeProcesses writes all that may change of a row.
+func (s *store) closeProcesses(rows []*process) error {
+	return s.writeProcesses(rows, `UPDATE OR ROLLBACK processes SET last_snapshot=t.last_snapshot, ended=t.ended,
+		ended_boot_ns=t.ended_boot_ns, `+setPeaks+` FROM temp.touched t WHERE processes.id=t.id`)
+}
+
+func (s *store) writeProcesses(rows []*process, query string) error {
+	return s.execBatch(s.processes, len(rows), func(row, col int) vtab.Value { return rows[row].column(col) }, query)
+}
+
+// execBatch runs a statement that reads rows from a table of ours.
+func (s *store) execBatch(t *batchTable, rows int, value func(row, col int) vtab.Value, query string) error {
+	if rows == 0 {
+		return nil
+	}
+	t.rows, t.value = rows, value
+	defer func() { t.rows, t.value = 0, nil }()
+	_, err := s.exec(query)
 	return err
 }
 
