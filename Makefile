@@ -6,6 +6,7 @@ export CGO_ENABLED = 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 DATA    ?= ./run-data
 FUZZTIME ?= 20s
+BENCH_DIR ?= bin/bench-data
 
 .PHONY: help
 help: ## list the targets
@@ -38,9 +39,26 @@ check: ## format, vet, staticcheck, known vulnerabilities, generated files: what
 soak: ## the long campaigns
 	CGO_ENABLED=0 PROCTAPE_SOAK=1 $(GO) test -count=1 -timeout 60m ./integration_test ./projector/...
 
+.PHONY: bench-tools
+bench-tools: build
+	$(GO) build -trimpath -o bin/bench/ ./bench/cmd/...
+
 .PHONY: bench
-bench: ## the benchmarks beside the code
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: bench-tools ## figures of this machine against the bars, in one table (ONLY=replay,storm for some of them)
+	@bin/bench/bench table -only '$(ONLY)'
+
+.PHONY: bench-data
+bench-data: bench-tools ## reads of ten million rows in BENCH_DIR, made once, while a recorder writes
+	@bin/bench/bench data -data '$(BENCH_DIR)'
+
+.PHONY: bench-grow
+bench-grow: bench-tools ## how cost grows, into bench/results, and its pictures into docs; half an hour
+	@bin/bench/bench grow -data '$(BENCH_DIR)' && bin/bench/plot
+
+.PHONY: bench-compare
+bench-compare: ## the commit REF against HEAD, in turn, with benchstat's verdict
+	@test -n "$(REF)" || { echo "say which commit to compare with: make bench-compare REF=main"; exit 2; }
+	@bench/compare '$(REF)'
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME

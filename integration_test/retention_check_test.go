@@ -46,7 +46,7 @@ var settled = []check{
 	{"minutes of the last day have no means", minutes + `SELECT count(*) FROM told JOIN ends USING (host_id) LEFT JOIN means USING (name, minute)
 		WHERE minute + 60 < ends.last - 3600 AND minute > {now} - 86400 AND means.id IS NULL`},
 	{"means that are too old are there", minutes + `SELECT count(*) FROM told JOIN means USING (name, minute) JOIN ends USING (host_id)
-		WHERE minute < ends.last - 86400`},
+		WHERE minute + 60 < ends.last - 86400`},
 	{"events that are too old are there", minutes + `SELECT count(*) FROM truth.process_events e JOIN ends USING (host_id)
 		WHERE e.timestamp < ends.last - 86400 AND (e.instance, e.event_type, e.seq) IN (SELECT instance, event_type, seq FROM process_events)`},
 	{"minutes have means of other processes than there were", minutes + `SELECT count(*) FROM means JOIN told USING (name, minute)

@@ -28,12 +28,9 @@ type reporter struct {
 	until int64 // boot time of the last that it publishes; 0 while it is at work
 }
 
-// has reports whether it publishes what happens at a boot time.
-func (r *reporter) has(boot int64) bool { return r != nil && (r.until == 0 || boot <= r.until) }
-
-// end has it publish nothing more.
+// end has it publish nothing of what is after a boot time.
 func (r *reporter) end(boot int64) {
-	if r.has(boot) {
+	if r != nil && (r.until == 0 || boot < r.until) {
 		r.until = max(boot, 1)
 	}
 }
@@ -61,6 +58,7 @@ type member struct {
 	supervisor  bool
 	cgroup      string
 	seen        int64 // the scan that had it last; 0 for none
+	alive       int64 // boot time at which one had it alive
 	born        int64 // the scan before which it was forked
 }
 
@@ -100,7 +98,7 @@ func (m *member) is(start uint64) bool {
 
 // mayBeParentOf reports whether m was there when a process began: else it only has the pid of that one's parent.
 func (m *member) mayBeParentOf(start uint64) bool {
-	return m.start == 0 || start == 0 || m.start <= start+startSlack
+	return start == 0 || cmp.Or(m.start, m.latest) <= start+startSlack
 }
 
 // assign finds the owner of every process of a scan, and forgets the processes that are gone.
@@ -141,6 +139,9 @@ func (a *attribution) resolve(p *procfs.Process, byPID map[int]*procfs.Process, 
 		}
 	}
 	m.start, m.seen = p.StartTicks, a.scans
+	if p.State != 'Z' && p.State != 'X' {
+		m.alive = int64(p.ReadAt)
+	}
 	a.describe(m, p)
 	return m
 }
@@ -227,8 +228,14 @@ func (m *member) adopt(parent *member, pid int, a *attribution) {
 		}
 	}
 	m.parent = pid
-	if m.basis <= byParent {
+	switch {
+	case m.basis <= byParent:
 		m.inherit(parent, a)
+	case parent != nil && parent.mayBeParentOf(m.start) && m.owner.reporter == nil: // whose it is is known better; who publishes goes by the tree
+		m.owner.reporter = parent.heir.reporter
+		if !m.supervisor {
+			m.heir.reporter = m.owner.reporter
+		}
 	}
 }
 
@@ -281,9 +288,15 @@ func (a *attribution) forget(m *member, boot int64) {
 	delete(a.members, m.pid)
 }
 
-// reported reports whether somebody else publishes what happens to a process at a boot time.
+// reported reports whether somebody else publishes what was seen to happen to a process at a boot time. It may have
+// happened some time before.
 func (a *attribution) reported(pid int, start uint64, boot int64) bool {
-	return a.owner(pid, start).reporter.has(boot)
+	m := a.members[pid]
+	if m == nil || !m.is(start) || m.owner.reporter == nil {
+		return false
+	}
+	until := m.owner.reporter.until
+	return until == 0 || boot <= until || m.alive <= until && m.start <= ticksOf(until)
 }
 func fromEnvironment(env map[string]string) (o owner, named bool) {
 	job := env[EnvJob]

@@ -43,6 +43,7 @@ type Companion struct {
 	exact     bool // and sees every start and end
 	processes int64
 	peak      schema.Opt[int64] // KiB, of the largest process that has ended
+	hearing   hearing           // of jobs inside this one
 	published chan error
 	stop      context.CancelFunc
 }
@@ -75,8 +76,9 @@ func (c *Companion) open(ctx context.Context, nc *nats.Conn) error {
 	if err != nil {
 		return err
 	}
+	origin := Origin{Host: c.cfg.Host, BootID: boot, Instance: schema.NewInstance()}
 	publisher, err := NewPublisher(nc, PublisherConfig{
-		Origin: Origin{Host: c.cfg.Host, BootID: boot, Instance: schema.NewInstance()}, MaxQueue: 8 << 20, Drain: 3 * time.Second, Log: c.cfg.Log})
+		Origin: origin, MaxQueue: 8 << 20, Drain: 3 * time.Second, Log: c.cfg.Log})
 	if err != nil {
 		return err
 	}
@@ -85,6 +87,7 @@ func (c *Companion) open(ctx context.Context, nc *nats.Conn) error {
 	c.stop = stop
 	go func() { c.published <- publisher.Run(publishing) }()
 	c.sampler, c.exact = findSampler(ctx, nc, c.cfg.Host)
+	c.hearing = hearing{nc: nc, host: c.cfg.Host, bootID: boot, self: origin.Instance, log: c.cfg.Log}
 	return nil
 }
 
@@ -122,7 +125,26 @@ func (c *Companion) watch() {
 	jobs := &attribution{}
 	_, boot := now()
 	jobs.said(c.event(schema.JobDeclared), boot)
+	c.listen(jobs)
 	c.watcher = &watcher{source: source, jobs: jobs, oom: oom.Open(oom.Config{Log: c.cfg.Log}), sampled: c.sampled}
+}
+
+// listen begins to hear of jobs that the command declares: their processes are not this one's.
+func (c *Companion) listen(jobs *attribution) {
+	if c.hearing.nc == nil {
+		return
+	}
+	c.hearing.jobs = jobs
+	deaf, err := c.hearing.listen()
+	if err != nil {
+		c.cfg.Log.Debug("jobs inside this one are taken for its own", "err", err)
+		return
+	}
+	stop := c.stop
+	c.stop = func() {
+		deaf()
+		stop()
+	}
 }
 
 func (c *Companion) describe(pid int) (lifecycle.Description, bool) {
@@ -194,6 +216,7 @@ func (c *Companion) Watch(ctx context.Context) {
 	for n := 1; ; n++ {
 		select {
 		case <-ctx.Done():
+			c.hearing.catchUp()
 			c.take(math.MaxInt64)
 			return
 		case <-poll.C:
@@ -215,6 +238,7 @@ func (c *Companion) take(until int64) {
 	if until == math.MinInt64 {
 		return
 	}
+	c.hearing.take()
 	events, gaps, err := c.watcher.take(until)
 	if err != nil {
 		c.cfg.Log.Debug("telling kills for want of memory apart", "err", err)

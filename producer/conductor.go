@@ -1,8 +1,10 @@
 package producer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,10 +17,21 @@ import (
 // maxHeard is how many messages of conductors may wait; more are dropped by the client, and said.
 const maxHeard = 1024
 
-// listen begins to hear what conductors say of the jobs of this host.
-func (p *Producer) listen() (stop func(), err error) {
-	p.heard = make(chan *nats.Msg, maxHeard)
-	sub, err := p.nc.ChanSubscribe(schema.Subject(p.cfg.Host, schema.KindJob), p.heard)
+// hearing takes in what conductors say of the jobs of a host. The zero hearing hears nothing.
+type hearing struct {
+	nc     *nats.Conn
+	host   string
+	bootID string
+	self   schema.Instance // whose messages are known already
+	jobs   *attribution
+	log    *slog.Logger
+	heard  chan *nats.Msg
+}
+
+// listen begins to hear what conductors say.
+func (h *hearing) listen() (stop func(), err error) {
+	h.heard = make(chan *nats.Msg, maxHeard)
+	sub, err := h.nc.ChanSubscribe(schema.Subject(h.host, schema.KindJob), h.heard)
 	if err != nil {
 		return nil, fmt.Errorf("listen for jobs: %w", err)
 	}
@@ -27,17 +40,17 @@ func (p *Producer) listen() (stop func(), err error) {
 
 // recall reads what was said of jobs since the machine started, before this sampler did: its processes still live. It
 // waits at most a few seconds; a key may not allow it.
-func (p *Producer) recall(ctx context.Context) error {
+func (h *hearing) recall(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	js, err := jetstream.New(p.nc)
+	js, err := jetstream.New(h.nc)
 	if err != nil {
 		return err
 	}
 	_, boot := now()
 	from := time.Now().Add(-time.Duration(boot))
 	consumer, err := js.OrderedConsumer(ctx, schema.StreamEvents, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{schema.Subject(p.cfg.Host, schema.KindJob)}, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from})
+		FilterSubjects: []string{schema.Subject(h.host, schema.KindJob)}, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from})
 	if err != nil {
 		return err
 	}
@@ -49,7 +62,7 @@ func (p *Producer) recall(ctx context.Context) error {
 		n := 0
 		for msg := range batch.Messages() {
 			n++
-			p.hear(msg.Subject(), msg.Headers(), msg.Data())
+			h.hear(msg.Subject(), msg.Headers(), msg.Data())
 		}
 		if batch.Error() != nil || n == 0 {
 			return batch.Error()
@@ -57,12 +70,19 @@ func (p *Producer) recall(ctx context.Context) error {
 	}
 }
 
-// hearJobs takes in what conductors have said.
-func (p *Producer) hearJobs() {
+// catchUp waits, for a second at most, until all is heard that was said before.
+func (h *hearing) catchUp() {
+	if h.nc != nil {
+		_ = h.nc.FlushTimeout(time.Second) // without an answer nothing more will be heard
+	}
+}
+
+// take takes in what conductors have said.
+func (h *hearing) take() {
 	for {
 		select {
-		case msg := <-p.heard:
-			p.hear(msg.Subject, msg.Header, msg.Data)
+		case msg := <-h.heard:
+			h.hear(msg.Subject, msg.Header, msg.Data)
 		default:
 			return
 		}
@@ -70,19 +90,23 @@ func (p *Producer) hearJobs() {
 }
 
 // hear takes in a message of a conductor. One that cannot be read is the projector's to put aside.
-func (p *Producer) hear(subject string, header nats.Header, data []byte) {
+func (h *hearing) hear(subject string, header nats.Header, data []byte) {
 	m, err := schema.DecodeOf(subject, header.Get(schema.HeaderType), header.Get(schema.HeaderEncoding), data)
 	if err != nil {
-		p.cfg.Log.Warn("a message of a job cannot be read", "subject", subject, "err", err)
+		h.log.Warn("a message of a job cannot be read", "subject", subject, "err", err)
 		return
 	}
-	if m.BootID != "" && m.BootID != p.bootID { // its pids are of another boot
+	if m.Instance == h.self {
+		return
+	}
+	if m.BootID != "" && m.BootID != h.bootID { // its pids are of another boot
 		for i := range m.Jobs {
 			m.Jobs[i].PID = schema.Opt[int64]{}
 		}
 	}
+	_, boot := now()
 	for i := range m.Jobs {
-		p.watcher.jobs.said(&m.Jobs[i], m.Boot)
+		h.jobs.said(&m.Jobs[i], cmp.Or(m.Boot, boot))
 	}
 }
 

@@ -134,7 +134,7 @@ func (p *Producer) poll() error {
 
 // publishEvents publishes what is due by a boot time.
 func (p *Producer) publishEvents(until int64) error {
-	p.hearJobs()
+	p.hearing.take()
 	events, gaps, err := p.watcher.take(until)
 	wall, boot := now()
 	return errors.Join(err, offerEvents(p.publisher, wall, boot, events), offerGaps(p.publisher, wall, boot, gaps))

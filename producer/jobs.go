@@ -128,11 +128,13 @@ func (a *attribution) bequeath(parent *member, children map[int][]*member, depth
 		return
 	}
 	for _, m := range children[parent.pid] {
-		if m == parent || m.basis > byParent || m.supervisor || !parent.mayBeParentOf(m.start) {
+		if m == parent || m.basis > byParent || !parent.mayBeParentOf(m.start) {
 			continue
 		}
 		m.inherit(parent, a)
-		a.bequeath(m, children, depth+1)
+		if !m.supervisor {
+			a.bequeath(m, children, depth+1)
+		}
 	}
 }
 
@@ -161,7 +163,8 @@ func (a *attribution) progress() []schema.JobProgress {
 
 // reportsEnd takes in that a conductor that publishes the events of a job publishes no more of them.
 func (a *attribution) reportsEnd(e *schema.JobEvent, boot int64) {
-	if m := a.members[int(e.PID.Or(0))]; e.OwnEvents && m != nil && m.is(e.StartTicks) && m.heir.job == e.JobID {
+	m := a.members[int(e.PID.Or(0))]
+	if e.OwnEvents && m != nil && m.is(e.StartTicks) && (m.supervisor || m.basis == byRegistered) && m.heir.job == e.JobID {
 		m.heir.reporter.end(boot)
 	}
 }

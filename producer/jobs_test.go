@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/schema"
@@ -118,7 +119,7 @@ func TestAttribution_Stories(t *testing.T) {
 		"another job's orphan that a job's process took in":  {"scan 5 8; declare j 5; declare k 8; scan 5 8 70:5; fork 60 8; fork 70 60", "5=j 8=k 60=k 70=k"},
 		"of a supervisor what descends":                      {"scan 5 60:5; supervise j 5; fork 70 5", "60=j 70=j"},
 		"a supervisor within a job":                          {"scan 4 5:4; declare o 4; supervise j 5; fork 60 5; fork 70 4", "4=o 5=o 60=j 70=o"},
-		"what is around a supervisor is declared after it":   {"scan 4 5:4 60:5; supervise j 5; declare o 4", "4=o 60=j"},
+		"what is around a supervisor is declared after it":   {"scan 4 5:4 60:5; supervise j 5; declare o 4", "4=o 5=o 60=j"},
 		"registration goes before an environment":            {"scan 5/e; declare j 5; scan 5/e", "5=j"},
 		"an environment before the parent":                   {"scan 5; declare j 5; met 60:5/e-2; fork 60 5; fork 70 60", "5=j 60=e/2 70=e/2"},
 		"a job within a job":                                 {"scan 5 60:5; declare j 5; declare k 60; fork 70 60; fork 80 5", "5=j 60=k 70=k 80=j"},
@@ -222,30 +223,38 @@ func TestAttribution_ManyJobs(t *testing.T) {
 
 // Who publishes the events of a job's processes does so until it is gone, or says that it has done.
 func TestAttribution_OwnEvents(t *testing.T) {
+	const at50, at100, at150, at160, at200 = 50 * nsPerTick, 100 * nsPerTick, 150 * nsPerTick, 160 * nsPerTick, 200 * nsPerTick
 	ends := map[string]func(a *attribution){
-		"the supervisor ends":       func(a *attribution) { a.ended(5, 9, 100) },
-		"it says the job has ended": func(a *attribution) { a.said(own(schema.JobEnded, 5, true), 100) },
-		"it says the step has":      func(a *attribution) { a.said(own(schema.JobSheetEnded, 5, true), 100) },
+		"the supervisor ends":       func(a *attribution) { a.ended(5, 9, at100) },
+		"it says the job has ended": func(a *attribution) { a.said(own(schema.JobEnded, 5, true), at100) },
+		"it says the step has":      func(a *attribution) { a.said(own(schema.JobSheetEnded, 5, true), at100) },
 	}
 	for name, end := range ends {
 		a := attribution{keep: 3}
 		a.assign([]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "")})
-		a.said(own(schema.JobDeclared, 5, true), 20)
+		a.said(own(schema.JobDeclared, 5, true), 20*nsPerTick)
 		a.forked(6, 5, 10)
 		a.forked(7, 6, 10)
 		a.met(&procfs.Process{PID: 7, PPID: 1, StartTicks: 10, Env: map[string]string{EnvJob: "j", EnvSheet: "1"}})
 		a.forked(8, 1, 10)
 		for pid, want := range map[int]bool{5: false, 6: true, 7: true, 8: false} {
-			if got := a.reported(pid, 0, 50); got != want {
+			if got := a.reported(pid, 0, at50); got != want {
 				t.Errorf("%s: of %d before: got %t, want %t", name, pid, got, want)
 			}
 		}
 		end(&a)
-		if !a.reported(6, 10, 100) || a.reported(6, 10, 101) {
-			t.Errorf("%s: by the end got %t, after it %t, want true, false", name, a.reported(6, 10, 100), a.reported(6, 10, 101))
+		living, dead := in(6, 5, 10, ""), in(7, 6, 10, "")
+		living.ReadAt, dead.ReadAt, dead.State = time.Duration(at150), time.Duration(at150), 'Z'
+		if !a.reported(6, 10, at160) {
+			t.Errorf("%s: one that nobody saw alive since is told of twice", name)
+		}
+		a.assign([]procfs.Process{living, dead})
+		if !a.reported(6, 10, at100) || a.reported(6, 10, at160) || !a.reported(7, 10, at160) {
+			t.Errorf("%s: got %t by the end and %t after it, %t of one that was dead, want true, false, true", name,
+				a.reported(6, 10, at100), a.reported(6, 10, at160), a.reported(7, 10, at160))
 		}
 		a.forked(9, 6, 200)
-		if a.reported(9, 200, 300) || a.owner(9, 200).job != "j" {
+		if a.reported(9, 200, at200) || a.owner(9, 200).job != "j" {
 			t.Errorf("%s: a child of later: got %+v, want one of job j that nobody else reports", name, a.owner(9, 200))
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"path"
 	"slices"
@@ -86,9 +85,8 @@ type Producer struct {
 	fs           *procfs.FS
 	sampler      sampler
 	nc           *nats.Conn
-	bootID       string
 	watcher      watcher
-	heard        chan *nats.Msg // from conductors
+	hearing      hearing
 	gpus         *gpu.Reader
 	profiler     *syscalls.Profiler
 	publisher    *Publisher
@@ -119,7 +117,7 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 		return nil, fmt.Errorf("forget the probe: %w", err)
 	}
 	p := &Producer{
-		cfg: cfg, fs: fs, publisher: pub, nc: nc, bootID: boot, gpus: gpu.Open(gpu.Config{NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log}),
+		cfg: cfg, fs: fs, publisher: pub, nc: nc, gpus: gpu.Open(gpu.Config{NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log}),
 		sampler: sampler{
 			fs:       fs,
 			opt:      procfs.Options{KernelThreads: cfg.KernelThreads, EnvKeys: []string{EnvJob, EnvSheet}},
@@ -127,6 +125,7 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 			jobs: attribution{rules: cfg.Rules, keep: int64(2*time.Second/cfg.Interval) + 1},
 		},
 	}
+	p.hearing = hearing{nc: nc, host: cfg.Host, bootID: boot, jobs: &p.sampler.jobs, log: cfg.Log}
 	p.sampler.gpus, p.sampler.gpuMemory = p.gpus.Read, p.gpus.Processes
 	p.watcher = watcher{jobs: &p.sampler.jobs, sampled: p.sampler.sampled,
 		oom: oom.Open(oom.Config{Root: cfg.Root, Log: cfg.Log})}
@@ -185,9 +184,9 @@ func (p *Producer) observe(ctx context.Context) error {
 	if err != nil {
 		p.cfg.Log.Warn("nobody can ask for traces", "err", err)
 	}
-	deaf, err := p.listen()
+	deaf, err := p.hearing.listen()
 	if err == nil {
-		err = p.recall(ctx)
+		err = p.hearing.recall(ctx)
 	}
 	if err != nil {
 		p.cfg.Log.Debug("jobs declared before this sampler started are known by their environment alone", "err", err)
@@ -237,7 +236,7 @@ func (p *Producer) failed(what string, err error) {
 
 // tick takes one sample, and offers it and the events that are due to the publisher.
 func (p *Producer) tick() error {
-	p.hearJobs()
+	p.hearing.take()
 	l, err := p.sampler.sample(tickNumber(time.Since(p.sampler.started), p.cfg.Interval))
 	if err != nil {
 		return err
@@ -260,16 +259,21 @@ func tickNumber(elapsed, interval time.Duration) uint64 {
 	return uint64(elapsed/interval) + 1
 }
 
+// kindsOfEvents are in the order in which they are published: who reads along meets a process before its end.
+var kindsOfEvents = []schema.Kind{schema.KindSpawn, schema.KindExit, schema.KindSignal, schema.KindKill, schema.KindOOM}
+
 // offerEvents publishes the events of each kind together, in messages of at most [schema.MaxEvents].
 func offerEvents(pub *Publisher, wall, boot int64, occurred []lifecycle.Occurrence) error {
 	batches := map[schema.Kind][]schema.Event{}
 	var errs []error
-	flush := func(kind schema.Kind) {
-		if events := batches[kind]; len(events) > 0 {
-			errs = append(errs, pub.Offer(&schema.Message{
-				Envelope: schema.Envelope{Kind: kind, Wall: wall, Boot: boot}, Events: events,
-			}))
-			batches[kind] = nil
+	flush := func(last schema.Kind) { // and the kinds before it
+		for _, kind := range kindsOfEvents[:slices.Index(kindsOfEvents, last)+1] {
+			if events := batches[kind]; len(events) > 0 {
+				errs = append(errs, pub.Offer(&schema.Message{
+					Envelope: schema.Envelope{Kind: kind, Wall: wall, Boot: boot}, Events: events,
+				}))
+				batches[kind] = nil
+			}
 		}
 	}
 	for _, o := range occurred {
@@ -278,8 +282,6 @@ func offerEvents(pub *Publisher, wall, boot int64, occurred []lifecycle.Occurren
 			flush(o.Kind)
 		}
 	}
-	for _, kind := range slices.Sorted(maps.Keys(batches)) {
-		flush(kind)
-	}
+	flush(schema.KindOOM)
 	return errors.Join(errs...)
 }

@@ -152,7 +152,7 @@ func (s *settings) runRetention(cmd *cobra.Command, cfg projector.Retention, asJ
 	defer db.Close()
 	var pass query.Pass
 	if _, written := lockfile.Owner(projector.LockPath(s.db)); written {
-		for _, name := range []string{"full-resolution-hours", "downsampled-days", "events-days", "max-db-mb", "max-log-mb", "away-hours"} {
+		for _, name := range []string{"full-resolution-hours", "downsampled-days", "events-days", "max-db-mb", "max-log-mb", "away-hours", "retention-interval"} {
 			if cmd.Flags().Changed(name) && !s.implied[name] {
 				return hinted(misuse("--%s: the recorder that writes %s has its own policy", name, s.db), "give it to the recorder, or use --dry-run")
 			}
@@ -211,6 +211,9 @@ func (s *settings) ownRetention(cmd *cobra.Command, cfg projector.Retention) (qu
 	err := s.withLog(cmd, func(js jetstream.JetStream) error {
 		var err error
 		done, err = projector.Retain(cmd.Context(), js, projector.Config{DB: s.db, Retention: &cfg, Log: s.logger(cmd)})
+		if errors.Is(err, context.Canceled) {
+			return errors.New("interrupted; the next pass goes on from there")
+		}
 		return explainDatabase(err, s.db)
 	})
 	return query.Pass{Started: float64(done.Started.UnixNano()) / 1e9, Finished: float64(done.Finished.UnixNano()) / 1e9,
@@ -288,7 +291,7 @@ func printRetentionStatus(w io.Writer, st *retentionStatus) error {
 		for _, p := range st.Passes {
 			r := p.Removed
 			t.row("%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t%s", clock(p.Started), took(p), p.Asked, r.Snapshots, r.Rollups, r.Minutes,
-				r.Events, r.Processes, r.Jobs, r.Messages, float64(r.Bytes)/(1<<20), term.Cut(term.Safe(p.Error), 60))
+				r.Events+r.JobEvents, r.Processes, r.Jobs, r.Messages, float64(r.Bytes)/(1<<20), term.Cut(term.Safe(p.Error), 60))
 		}
 		if err := t.flush(); err != nil {
 			return err

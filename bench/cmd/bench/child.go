@@ -70,7 +70,9 @@ func (b *bench) start(marker, program string, args ...string) (*child, error) {
 	}
 }
 
-func (c *child) String() string { return filepath.Base(c.cmd.Path) + " " + strings.Join(c.cmd.Args[1:], " ") }
+func (c *child) String() string {
+	return filepath.Base(c.cmd.Path) + " " + strings.Join(c.cmd.Args[1:], " ")
+}
 
 func (c *child) pid() int { return c.cmd.Process.Pid }
 
@@ -91,7 +93,7 @@ func (c *child) wait() error {
 	for range c.lines {
 	}
 	if e := c.cmd.Wait(); e != nil {
-		return errors.Join(err, fmt.Errorf("%s: %w\n%s", c, e, &c.last))
+		return errors.Join(err, fmt.Errorf("%s: %w\n%s", c, e, tail(c.last.Bytes())))
 	}
 	return err
 }
@@ -135,7 +137,7 @@ type ran struct {
 	took time.Duration
 }
 
-// run runs a program to its end.
+// run runs a program to its end. What it printed comes with an error too.
 func (b *bench) run(program string, args ...string) (ran, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Minute)
 	defer cancel()
@@ -143,11 +145,19 @@ func (b *bench) run(program string, args ...string) (ran, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	began := time.Now()
-	if err := cmd.Run(); err != nil {
-		return ran{}, fmt.Errorf("%s %s: %w\n%s", filepath.Base(program), strings.Join(args, " "), err, &stderr)
+	err := cmd.Run()
+	r := ran{out: stdout.Bytes(), took: time.Since(began)}
+	if cmd.ProcessState != nil {
+		r.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
-	return ran{out: stdout.Bytes(), took: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, nil
+	if err != nil {
+		err = fmt.Errorf("%s %s: %w\n%s", filepath.Base(program), strings.Join(args, " "), err, tail(append(stdout.Bytes(), stderr.Bytes()...)))
+	}
+	return r, err
 }
+
+// tail is the end of what a program said.
+func tail(b []byte) []byte { return b[max(0, len(b)-500):] }
 
 // await polls until done, and fails when it takes too long.
 func (b *bench) await(what string, done func() (bool, error)) error {

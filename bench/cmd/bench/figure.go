@@ -94,6 +94,9 @@ func thousands(n int64) string {
 // print writes the one table, which is Markdown too.
 func (b *bench) print(w io.Writer) {
 	fmt.Fprintf(w, "\n%s\n\n", b.machine.describe())
+	if len(b.figures) == 0 {
+		return
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
 	fmt.Fprintln(t, "| figure\t| measured\t| unit\t| least–most\t| bar\t| \t|")
 	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|")
@@ -108,9 +111,16 @@ func (b *bench) print(w io.Writer) {
 
 // printLines writes each value as a line of the Go benchmark format, which benchstat reads.
 func (b *bench) printLines(w io.Writer) {
+	whole := ""
 	for _, f := range b.figures {
+		name := f.name
+		if strings.HasPrefix(name, "…") {
+			name = whole + name
+		} else {
+			whole = name
+		}
 		for _, v := range f.values {
-			fmt.Fprintf(w, "BenchmarkProgram/%s 1 %v %s\n", word(f.name), v, cmp.Or(strings.ReplaceAll(f.unit, " ", "-"), "times"))
+			fmt.Fprintf(w, "BenchmarkProgram/%s 1 %v %s\n", word(name), v, cmp.Or(strings.ReplaceAll(f.unit, " ", "-"), "times"))
 		}
 	}
 }

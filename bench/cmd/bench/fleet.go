@@ -52,9 +52,10 @@ func (b *bench) live(f fleetOf) (lived, error) {
 	if err != nil {
 		return lived{}, err
 	}
-	out, err := b.run(b.proctape, f.args(dir)...)
-	if err != nil {
-		return lived{}, err
+	out, late := b.run(b.proctape, f.args(dir)...) // which fails when the log was too slow, and says how much
+	var s []simulated
+	if err := json.Unmarshal(out.out, &s); err != nil {
+		return lived{}, errors.Join(late, err)
 	}
 	spent, err := r.cpu()
 	if err != nil {
@@ -64,8 +65,7 @@ func (b *bench) live(f fleetOf) (lived, error) {
 	if err != nil {
 		return lived{}, err
 	}
-	var s []simulated
-	if err := errors.Join(r.close(), json.Unmarshal(out.out, &s)); err != nil {
+	if err := r.close(); err != nil {
 		return lived{}, err
 	}
 	if len(s) != 1 || !s[0].LagKnown || len(s[0].Lag) == 0 {

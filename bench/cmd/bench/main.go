@@ -29,6 +29,7 @@ type bench struct {
 	proctape string // the program that is measured
 	helpers  string // folder of load and inserts, and of this program
 	dir      string // for what is made; removed afterwards
+	largest  string // folder of the ten million rows, which stays
 	rounds   int
 	machine  machine
 
@@ -69,7 +70,7 @@ func run(args []string) (err error) {
 	flags.IntVar(&b.rounds, "rounds", 3, "how `often` to measure what varies")
 	only := flags.String("only", "", "the `sections` to measure, of go, replay, sample, storm and fleet (default: all); of processes, hosts and rows for grow")
 	lines := flags.Bool("lines", false, "print lines that benchstat reads, in place of the table")
-	data := flags.String("data", "bin/bench-data", "`folder` of the ten million rows; made when it is not there")
+	flags.StringVar(&b.largest, "data", "bin/bench-data", "`folder` of the ten million rows; made when it is not there")
 	out := flags.String("out", "bench/results", "`folder` for the CSV files")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -89,7 +90,7 @@ func run(args []string) (err error) {
 	case "table":
 		err = b.table(*only)
 	case "data":
-		err = b.data(*data)
+		err = b.data(b.largest)
 	case "grow":
 		return b.grow(*out, *only)
 	default:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -94,12 +95,8 @@ var foldedLine = regexp.MustCompile(`Folded \d+ messages into .* in (\S+): \d+ s
 // The time is the one replay prints: from the moment the log is open to the last commit.
 func (b *bench) fold(dir, files string) (folded, error) {
 	db := filepath.Join(dir, "fresh.db")
-	for _, old := range []string{db, db + "-wal", db + "-shm", db + ".lock", files} {
-		if old != "" {
-			if err := os.RemoveAll(old); err != nil {
-				return folded{}, err
-			}
-		}
+	if err := errors.Join(removeDatabase(db), os.RemoveAll(files)); err != nil {
+		return folded{}, err
 	}
 	args := []string{"replay", "--data", dir, "--db", db}
 	if files != "" {
@@ -109,10 +106,17 @@ func (b *bench) fold(dir, files string) (folded, error) {
 	if err != nil {
 		return folded{}, err
 	}
-	return b.foldedOf(r, db)
+	return foldedOf(r, db)
 }
 
-func (b *bench) foldedOf(r ran, db string) (f folded, err error) {
+func removeDatabase(db string) (err error) {
+	for _, file := range []string{db, db + "-wal", db + "-shm", db + ".lock"} {
+		err = errors.Join(err, os.RemoveAll(file))
+	}
+	return err
+}
+
+func foldedOf(r ran, db string) (f folded, err error) {
 	m := foldedLine.FindSubmatch(r.out)
 	if m == nil {
 		return f, fmt.Errorf("replay printed %q", r.out)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -99,8 +100,8 @@ func fork(code int) error {
 	return nil
 }
 
-// usage runs a command, writes what it and its descendants used to a file, in milliseconds of CPU and KiB of the largest
-// resident memory, and ends with its exit code: it is the yardstick, man getrusage(2).
+// usage runs a command, writes to a file what it, its descendants and the actor used, in milliseconds of CPU and KiB of
+// the largest resident memory, and ends with its exit code: it is the yardstick, man getrusage(2).
 func usage(file string, args []string) error {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -108,11 +109,11 @@ func usage(file string, args []string) error {
 	if cmd.ProcessState == nil {
 		return err
 	}
-	var used unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_CHILDREN, &used); err != nil {
+	var used, own unix.Rusage
+	if err := errors.Join(unix.Getrusage(unix.RUSAGE_CHILDREN, &used), unix.Getrusage(unix.RUSAGE_SELF, &own)); err != nil {
 		return err
 	}
-	cpu := (used.Utime.Nano() + used.Stime.Nano()) / 1e6
+	cpu := (used.Utime.Nano() + used.Stime.Nano() + own.Utime.Nano() + own.Stime.Nano()) / 1e6
 	if err := os.WriteFile(file, fmt.Appendln(nil, cpu, used.Maxrss), 0o600); err != nil {
 		return err
 	}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// tenMillion is a day of three hosts: 10 368 000 process rows.
+var tenMillion = fleetOf{hosts: 3, processes: 200, interval: 5 * time.Second, duration: 24 * time.Hour}
+
+// data measures the reads that people rely on in a recording of ten million process rows, which it makes unless the
+// folder holds it, while a recorder adds to it.
+func (b *bench) data(dir string) error {
+	if err := b.recording(dir, tenMillion); err != nil {
+		return err
+	}
+	r, err := b.reads(dir)
+	if err != nil {
+		return err
+	}
+	b.add(fmt.Sprintf("of %s rows, while a recorder writes: a job's profile", thousands(r.rows)), "ms", atMost(10), r.of["profile"]...)
+	b.add("… a job's report", "ms", atMost(10), r.of["report"]...)
+	b.add("… a day of one process", "ms", atMost(200), r.of["process"]...)
+	b.add("… its newest 100 samples", "ms", noBar, r.of["process,_newest_100"]...)
+	b.add("… a page of 100 snapshots × 200 processes", "ms", atMost(150), r.of["page"]...)
+	b.add("… rows written meanwhile", "rows/s", noBar, r.written)
+	return nil
+}
+
+// recordingMark is a file that a folder has when the recording in it is whole.
+const recordingMark = "bench-complete"
+
+// recording makes a folder that a recorder could have left, unless it is there.
+func (b *bench) recording(dir string, f fleetOf) error {
+	mark := filepath.Join(dir, recordingMark)
+	if _, err := os.Stat(mark); err == nil {
+		return nil
+	}
+	if there, err := os.ReadDir(dir); err == nil && len(there) > 0 {
+		return fmt.Errorf("%s is neither empty nor a recording that was finished; name another folder, or remove it", dir)
+	}
+	fmt.Fprintf(os.Stderr, "bench: generating %s rows in %s\n", thousands(int64(f.rows())), dir)
+	if err := b.generate(dir, f); err != nil {
+		return err
+	}
+	db := filepath.Join(dir, "monitor.db")
+	r, err := b.run(b.proctape, "replay", "--data", dir, "--db", db)
+	if err != nil {
+		return err
+	}
+	made, err := foldedOf(r, db)
+	if err != nil {
+		return err
+	}
+	b.add(fmt.Sprintf("replay of %s rows", thousands(int64(made.Rows))), "rows/s", atLeast(350_000), made.perSecond())
+	b.add("… database", "bytes/row", atMost(60), made.bytesPerRow())
+	return os.WriteFile(mark, nil, 0o600)
+}
+
+// reading is what reads took, in milliseconds.
+type reading struct {
+	of      map[string][]float64
+	rows    int64   // that the recording holds
+	written float64 // rows a second that a recorder added meanwhile
+}
+
+// reads has the benchmark in the package query read a recording while a recorder looks at this machine ten times a
+// second and writes what it sees to the same database. Retention is kept from the old rows.
+func (b *bench) reads(dir string) (reading, error) {
+	rec, err := b.record(dir, "--host", "writer", "--interval", "100ms", "--full-resolution-hours", "8760", "--downsampled-days", "3650", "--events-days", "3650")
+	if err != nil {
+		return reading{}, err
+	}
+	if _, err := b.awaitSnapshots(rec, "writer", 1); err != nil {
+		return reading{}, err
+	}
+	const rows = `SELECT sum(child_count) FROM snapshots`
+	before, err := rec.number(rows)
+	if err != nil {
+		return reading{}, err
+	}
+	began := time.Now()
+	if err := os.Setenv("PROCTAPE_BENCH_DB", filepath.Join(dir, "monitor.db")); err != nil {
+		return reading{}, err
+	}
+	out, err := b.run("go", "test", "-run", "^$", "-bench", "Recorded", "-benchtime", "500ms", "-count", strconv.Itoa(b.rounds), "./query")
+	if err != nil {
+		return reading{}, err
+	}
+	after, err := rec.number(rows)
+	if err := errors.Join(err, rec.close()); err != nil {
+		return reading{}, err
+	}
+	r := reading{of: map[string][]float64{}, rows: before, written: float64(after-before) / time.Since(began).Seconds()}
+	for name, units := range parseBenchmarks(out.out) {
+		r.of[filepath.Base(name)] = units["ms/op"]
+	}
+	return r, nil
+}

@@ -1,0 +1,303 @@
+package producer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/schema"
+)
+
+// needRung skips a test where a way of watching processes does not work.
+func needRung(t *testing.T, p *Producer, rungs ...lifecycle.Rung) {
+	t.Helper()
+	if got := p.watcher.source.Rung(); !slices.Contains(rungs, got) {
+		t.Skipf("processes are watched by %s", got)
+	}
+}
+
+// Processes that live for two milliseconds are their parent's job's, each of them, at their start and at their end.
+func TestLive_ShortLived(t *testing.T) {
+	t.Parallel()
+	nc := serve(t)
+	j := newJournal(t, nc)
+	p, _ := record(t, nc, Config{})
+	needRung(t, p, lifecycle.RungTaskstats, lifecycle.RungConnector)
+	const n = 300
+	loop := `i=0; while [ $i -lt %d ]; do sleep 0.002; i=$((i+1)); done; echo done`
+	ours, theirs := startShell(t), startShell(t)
+	j.tell(nc, declared(t, "job", ours.pid()))
+	ours.ask(fmt.Sprintf(loop, n))
+	theirs.ask(fmt.Sprintf(loop, 20))
+	j.until("exits", func() bool {
+		return len(j.children("exit", ours.pid())) >= n && len(j.children("exit", theirs.pid())) >= 20
+	})
+	for shell, want := range map[*shell]struct {
+		n   int
+		job string
+	}{ours: {n, "job"}, theirs: {20, ""}} {
+		for _, kind := range []string{"spawn", "exit"} {
+			events := j.children(kind, shell.pid())
+			if len(events) != want.n {
+				t.Errorf("%s of job %q: got %d, want %d", kind, want.job, len(events), want.n)
+			}
+			for _, e := range events {
+				if e.JobID != want.job || e.SampledCPU.Known != (kind == "exit") {
+					t.Fatalf("got %+v, want one of job %q", e, want.job)
+				}
+			}
+		}
+	}
+	if len(j.gaps) != 0 {
+		t.Errorf("got gaps %+v", j.gaps)
+	}
+}
+
+// A daemon keeps its job when who started it is gone, in the snapshots and at its end.
+func TestLive_Daemon(t *testing.T) {
+	t.Parallel()
+	nc := serve(t)
+	j := newJournal(t, nc)
+	p, _ := record(t, nc, Config{})
+	needRung(t, p, lifecycle.RungTaskstats, lifecycle.RungConnector)
+	s := startShell(t)
+	j.tell(nc, declared(t, "job", s.pid()))
+	var pid int
+	fmt.Sscan(s.ask("(sleep 600 </dev/null >/dev/null 2>&1 & echo $!)"), &pid)
+	t.Cleanup(func() { unix.Kill(pid, unix.SIGKILL) })
+	orphaned := func(p *schema.Process) bool { return p.PPID != s.pid() && strings.HasPrefix(p.Command, "sleep") }
+	if parent := j.untilSeen(pid, orphaned).PPID; parent == 0 || len(j.children("spawn", s.pid())) > 0 && parent == j.children("spawn", s.pid())[0].PID {
+		t.Fatalf("its parent is %d still", parent)
+	}
+	j.until("spawn", func() bool { return len(j.of(pid)) > 0 })
+	if got := j.untilSeen(pid, orphaned).JobID; got != "job" {
+		t.Errorf("in a snapshot: got job %q", got)
+	}
+	s.end()
+	j.untilEnded(s.pid())
+	if got := j.untilSeen(pid, orphaned).JobID; got != "job" {
+		t.Errorf("in a snapshot when its job's root is gone: got job %q", got)
+	}
+	if err := unix.Kill(pid, unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	j.untilEnded(pid)
+	for _, e := range j.of(pid) {
+		if e.JobID != "job" {
+			t.Errorf("%s: got job %q", e.kind, e.JobID)
+		}
+	}
+	if got := j.kinds(pid); got != "spawn exit signal" {
+		t.Errorf("got events %s, want spawn, exit and signal", got)
+	}
+}
+
+// What kind of a death an exit was.
+func TestLive_Deaths(t *testing.T) {
+	t.Parallel()
+	nc := serve(t)
+	j := newJournal(t, nc)
+	p, _ := record(t, nc, Config{})
+	needRung(t, p, lifecycle.RungTaskstats, lifecycle.RungConnector)
+	s := startShell(t)
+	deaths := map[string]struct {
+		command string
+		signal  unix.Signal // 0 for none
+		kinds   string
+		code    schema.Opt[int64]
+		core    bool
+	}{
+		"killed":       {"sleep 600", unix.SIGKILL, "spawn exit kill", schema.Opt[int64]{}, false},
+		"terminated":   {"sleep 600", unix.SIGTERM, "spawn exit signal", schema.Opt[int64]{}, false},
+		"aborted":      {"sleep 600", unix.SIGABRT, "spawn exit signal", schema.Opt[int64]{}, true},
+		"ended well":   {"true", 0, "spawn exit", schema.Some(int64(0)), false},
+		"ended with 3": {"sh -c 'exit 3'", 0, "spawn exit", schema.Some(int64(3)), false},
+	}
+	for name, tt := range deaths {
+		pid := s.start("exec " + tt.command)
+		if tt.signal != 0 {
+			if err := unix.Kill(pid, tt.signal); err != nil {
+				t.Fatal(err)
+			}
+		}
+		exit := j.untilEnded(pid)
+		if got := j.kinds(pid); got != tt.kinds {
+			t.Errorf("%s: got events %s, want %s", name, got, tt.kinds)
+		}
+		for _, e := range j.of(pid) {
+			if e.kind == "spawn" {
+				continue
+			}
+			if e.Signal.Known != (tt.signal != 0) || e.Signal.V != int64(tt.signal) || e.ExitCode != tt.code || e.Core != tt.core {
+				t.Errorf("%s: got %+v", name, e)
+			}
+			if e.kind != "exit" && (e.CPUMillis.Known || e.PeakRSS.Known || e.SampledCPU.Known || e.Boot != exit.Boot || e.Command != exit.Command) {
+				t.Errorf("%s: got %+v, want it as the exit is, without what is counted there", name, e)
+			}
+		}
+	}
+}
+
+// A job that is declared while its processes run has them from then on; a sampler that starts later knows of it too.
+func TestLive_DeclaredLate(t *testing.T) {
+	t.Parallel()
+	nc := serve(t)
+	j := newJournal(t, nc)
+	_, stop := record(t, nc, Config{})
+	s := startShell(t)
+	pid := s.start("exec sleep 600")
+	t.Cleanup(func() { unix.Kill(pid, unix.SIGKILL) })
+	if got := j.untilSeen(pid, func(*schema.Process) bool { return true }); got.JobID != "" {
+		t.Fatalf("before: got job %q", got.JobID)
+	}
+	e := declared(t, "job", s.pid())
+	e.TotalSheets = schema.Some(int64(4))
+	j.tell(nc, e)
+	if got := j.untilSeen(pid, func(p *schema.Process) bool { return p.JobID != "" }); got.JobID != "job" || got.Sheet.Known {
+		t.Errorf("declared: got job %q, sheet %+v", got.JobID, got.Sheet)
+	}
+	j.tell(nc, schema.JobEvent{Type: schema.JobSheetStarted, JobID: "job", Sheet: schema.Some(int64(2))})
+	if got := j.untilSeen(pid, func(p *schema.Process) bool { return p.Sheet.Known }); got.Sheet.V != 2 {
+		t.Errorf("sheet 2: got %+v", got.Sheet)
+	}
+	stop()
+	j.drain()
+	first := len(j.snapshots)
+
+	record(t, nc, Config{})
+	j.untilSnapshots(1)
+	m := j.snapshots[first]
+	for _, pid := range []int{s.pid(), pid} {
+		if p, _ := find(m, pid); p.JobID != "job" || p.Sheet.Known != (pid != s.pid()) {
+			t.Errorf("the first snapshot of the next sampler: got process %d of job %q, sheet %+v", pid, p.JobID, p.Sheet)
+		}
+	}
+	want := schema.JobProgress{JobID: "job", TotalSheets: schema.Some(int64(4)), CurrentSheet: schema.Some(int64(2)), Status: "running"}
+	if got := m.Snapshot.JobProgress; len(got) != 1 || got[0] != want {
+		t.Errorf("the first snapshot of the next sampler: got progress %+v, want %+v", got, want)
+	}
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if e := j.untilEnded(pid); e.JobID != "job" || e.Sheet != schema.Some(int64(2)) {
+		t.Errorf("got exit %+v", e)
+	}
+}
+
+// Each way of watching processes tells what it can of one that lives for a while, and says what it is.
+func TestLive_Rungs(t *testing.T) {
+	t.Parallel()
+	type knows struct{ code, cpu, short bool }
+	rungs := map[lifecycle.Rung]knows{
+		lifecycle.RungTaskstats: {code: true, cpu: true, short: true},
+		lifecycle.RungConnector: {code: true, short: true},
+		lifecycle.RungPidfd:     {code: true},
+		lifecycle.RungDiff:      {},
+	}
+	nc := serve(t)
+	for rung, want := range rungs {
+		t.Run(string(rung), func(t *testing.T) {
+			source, _, err := lifecycle.Open(lifecycle.Config{Describe: func(int) (d lifecycle.Description, ok bool) { return }}, []lifecycle.Rung{rung})
+			if err != nil {
+				t.Skip(err)
+			}
+			source.Close()
+			j := newJournal(t, nc)
+			_, stop := record(t, nc, Config{Events: []lifecycle.Rung{rung}})
+			defer stop()
+			s := startShell(t)
+			j.tell(nc, declared(t, string(rung), s.pid()))
+			if caps := j.snapshots[len(j.snapshots)-1].Snapshot.Capabilities; !slices.Contains(caps, string(rung)) {
+				t.Errorf("got capabilities %q", caps)
+			}
+			s.ask("/bin/true; echo done")
+			pid := s.start("exec sleep 600")
+			j.until("spawn", func() bool { return len(j.of(pid)) > 0 })
+			if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			s.ask("wait; echo done")
+			exit := j.untilEnded(pid)
+			for _, e := range j.of(pid) {
+				if e.JobID != string(rung) {
+					t.Errorf("%s: got job %q", e.kind, e.JobID)
+				}
+			}
+			kinds := "spawn exit"
+			if want.code {
+				kinds += " kill"
+			}
+			if got := j.kinds(pid); got != kinds || exit.Signal.Known != want.code {
+				t.Errorf("got events %s, signal %+v, want %s", got, exit.Signal, kinds)
+			}
+			if want.cpu && (!exit.CPUMillis.Known || !exit.PeakRSS.Known || !exit.ReadKiB.Known) {
+				t.Errorf("got %+v, want CPU, memory and I/O", exit)
+			}
+			if !want.code && (exit.ExitCode.Known || exit.PeakRSS.Known) {
+				t.Errorf("got %+v, want no more than a look at /proc can tell", exit)
+			}
+			s.end()
+			j.untilEnded(s.pid())
+			short := 0
+			for _, e := range j.children("exit", s.pid()) {
+				if e.PID != pid {
+					short++
+				}
+			}
+			if want.short && short != 1 {
+				t.Errorf("got %d other exits, want that of true", short)
+			}
+		})
+	}
+}
+
+// What a job used is the sum of what its processes had used when they were last sampled, and of what each exit adds.
+func TestLive_CPU(t *testing.T) {
+	t.Parallel()
+	nc := serve(t)
+	j := newJournal(t, nc)
+	p, _ := record(t, nc, Config{})
+	needRung(t, p, lifecycle.RungTaskstats)
+	s := startShell(t)
+	j.tell(nc, declared(t, "job", s.pid()))
+	burn := func(n int) string { return fmt.Sprintf(`sh -c "i=0; while [ \$i -lt %d ]; do i=\$((i+1)); done"`, n) }
+	s.ask(burn(1000000) + " & " + burn(300000) + " & " + burn(30000) + "; " + burn(3000) + "; (" + burn(100000) + "); wait; echo done")
+	s.end()
+	j.untilEnded(s.pid())
+	usage := s.ProcessState.SysUsage().(*syscall.Rusage) // its children's with it
+	used := time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Milliseconds()
+
+	sampled := map[int]uint64{} // in the last snapshot that has the process
+	for _, m := range j.snapshots {
+		for _, p := range m.Snapshot.Processes {
+			if p.JobID == "job" {
+				sampled[p.PID] = p.CPUMillis
+			}
+		}
+	}
+	var total, ended int64
+	for _, e := range j.events {
+		if e.kind != "exit" || e.JobID != "job" {
+			continue
+		}
+		if e.SampledCPU != schema.Some(int64(sampled[e.PID])) {
+			t.Errorf("process %d: the exit says that %+v ms were sampled, the snapshots have %d", e.PID, e.SampledCPU, sampled[e.PID])
+		}
+		total += int64(sampled[e.PID]) + e.CPUMillis.V - e.SampledCPU.V
+		ended++
+	}
+	// The kernel's record counts who runs at its ticks, 1/250 s and up to 1/100 s: chance is a part of it.
+	if off, chance := max(used-total, total-used), 20*ended+used/4; ended != 6 || off > chance {
+		t.Errorf("got %d ms of %d processes, want %d ms of 6, or up to %d ms beside it", total, ended, used, chance)
+	}
+	t.Logf("%d ms of %d processes; the kernel told their parent of %d ms", total, ended, used)
+	if len(sampled) < 3 || used < 500 {
+		t.Errorf("only %d of the processes were sampled, %d ms of CPU used: the test tests little", len(sampled), used)
+	}
+}
