@@ -69,6 +69,8 @@ type retention struct {
 	now    func() (reading, error)
 	alive  func() error // tells the server that the tick is being worked on
 	dry    bool         // count only
+	// simulated says that now is made up, and what the server says of times has nothing to do with it.
+	simulated bool
 
 	ages    ages
 	removed Removed
@@ -81,7 +83,7 @@ func newRetention(js jetstream.JetStream, cfg Config) (*retention, error) {
 	}
 	db.SetMaxOpenConns(2)
 	settings := cmp.Or(cfg.Retention, new(Retention)).withDefaults()
-	r := &retention{js: js, log: cfg.Log, cfg: settings, limits: limitsOf(settings.Policy), db: db, now: cfg.now,
+	r := &retention{js: js, log: cfg.Log, cfg: settings, limits: limitsOf(settings.Policy), db: db, now: cfg.now, simulated: cfg.now != nil,
 		alive: func() error { return nil }}
 	if r.now == nil {
 		r.now = readClocks

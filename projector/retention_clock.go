@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/schema"
@@ -123,7 +124,15 @@ func (r *retention) noteLive(ctx context.Context) error {
 			continue
 		}
 		moved = append(moved, id)
-		if b.bootID != n.bootID || goesOn(time.Duration(n.boot-b.boot), time.Duration(r.ages.now-b.wall)) {
+		live := goesOn(time.Duration(n.boot-b.boot), time.Duration(r.ages.now-b.wall))
+		if b.bootID != n.bootID {
+			atOnce, err := r.cameAtOnce(ctx, id, n)
+			if err != nil {
+				return fmt.Errorf("read when a host's snapshots came: %w", err)
+			}
+			live = !atOnce // nothing speaks against it
+		}
+		if live {
 			n.wall = max(n.wall, r.ages.now)
 			r.ages.newest[id] = n
 		}
@@ -134,6 +143,42 @@ func (r *retention) noteLive(ctx context.Context) error {
 			id, n.bootID, n.boot, r.ages.now)
 		return err
 	})
+}
+
+// cameAtOnce reports whether the snapshots of a boot that is seen for the first time came faster than they were made: they
+// waited somewhere, and their host may be long gone.
+func (r *retention) cameAtOnce(ctx context.Context, hostID int64, n sight) (bool, error) {
+	if r.js == nil || r.simulated {
+		return false, nil
+	}
+	var base int64
+	var ids, boots []int64
+	err := each(ctx, r.db, `SELECT s.id, s.boot_ns, c.id_base FROM snapshots s JOIN checkpoints c ON c.stream = ?
+		WHERE s.host_id = ? AND s.boot_id = ? AND s.id IN ((SELECT min(id) FROM snapshots WHERE host_id = ?), (SELECT max(id) FROM snapshots WHERE host_id = ?))
+		ORDER BY s.id`, func(rows *sql.Rows) error {
+		var id, boot int64
+		err := rows.Scan(&id, &boot, &base)
+		ids, boots = append(ids, id), append(boots, boot)
+		return err
+	}, schema.StreamSnapshots, hostID, n.bootID, hostID, hostID)
+	if err != nil || len(ids) < 2 || ids[0] <= base {
+		return false, err
+	}
+	stream, err := r.js.Stream(ctx, schema.StreamSnapshots)
+	if err != nil {
+		return false, err
+	}
+	var stored [2]time.Time
+	for i, id := range ids {
+		msg, err := stream.GetMsg(ctx, uint64(id-base))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return false, nil
+		} else if err != nil {
+			return false, err
+		}
+		stored[i] = msg.Time
+	}
+	return time.Duration(boots[1]-boots[0]) > 2*stored[1].Sub(stored[0])+time.Minute, nil
 }
 
 // goesOn reports whether a clock that moved by d in the time t may be one that runs now, and not one of messages that
