@@ -110,7 +110,7 @@ func TestJobRun_Tree(t *testing.T) {
 	const subshells, each = 4, 250
 	command := tree(t, subshells, each)
 	u := measure(t, proctape, quiet, command...)
-	if d := u.defects(0.1); len(d) > 0 {
+	if d := u.defects(0.15); len(d) > 0 {
 		t.Error(strings.Join(d, "\n"))
 	}
 	if n := straced(t, command); n > 0 && u.processes != n+1 {

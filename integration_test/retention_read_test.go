@@ -21,6 +21,9 @@ func atRest(dir string, more ...string) []string {
 // took lies between the plans, for time goes on.
 func (tp tape) planned(t *testing.T) {
 	plan := func(dir string) query.Removed {
+		t.Helper()
+		log := startLog(t, dir) // which tells when messages came
+		defer log.stop()
 		return decode[query.Removed](t, run(t, atRest(dir, "--dry-run")...))[0]
 	}
 	work, untouched := tp.copy(t), tp.copy(t)

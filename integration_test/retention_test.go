@@ -183,7 +183,7 @@ func (tp tape) disturb(t *testing.T, program, dir string, kills int, random *ran
 		ask := start(t, "retention", "run", "--data", dir)
 		delay := time.Duration(random.IntN(2500)) * time.Millisecond
 		if random.IntN(2) == 0 { // what comes behind the snapshots takes a short while only: aim there
-			await(t, "the last of the old snapshots", func() bool { return ask.ended() || phase(t, dir) == whileTidying })
+			awaitTidying(t, dir, ask.done)
 			delay /= 6
 		}
 		select {
@@ -209,13 +209,19 @@ func (tp tape) disturb(t *testing.T, program, dir string, kills int, random *ran
 	return killed, nil
 }
 
-// ended reports whether a process has.
-func (p *process) ended() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
+// awaitTidying waits until a pass has come behind the old snapshots, or has ended.
+func awaitTidying(t *testing.T, dir string, ended <-chan struct{}) {
+	t.Helper()
+	tick, deadline := time.NewTicker(20*time.Millisecond), time.After(5*time.Minute)
+	defer tick.Stop()
+	for phase(t, dir) != whileTidying {
+		select {
+		case <-ended:
+			return
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("a pass has not come through in five minutes: %s", run(t, "retention", "status", "--data", dir))
+		}
 	}
 }
 

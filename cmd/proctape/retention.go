@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -121,24 +123,28 @@ func (s *settings) planRetention(cmd *cobra.Command, cfg projector.Retention, as
 	} else if err := db.Close(); err != nil {
 		return err
 	}
-	var js jetstream.JetStream
-	if nc, err := s.connect(); err == nil {
-		defer nc.Close()
-		if js, err = jetStream(cmd.Context(), nc, schema.Policy{}, false); err != nil {
-			return err
-		}
-	}
-	removed, err := projector.PlanRetention(cmd.Context(), js, projector.Config{DB: s.db, Retention: &cfg, Log: s.logger(cmd)})
-	if err != nil {
+	var removed projector.Removed
+	plan := func(js jetstream.JetStream) (err error) {
+		removed, err = projector.PlanRetention(cmd.Context(), js, projector.Config{DB: s.db, Retention: &cfg, Log: s.logger(cmd)})
 		return explainRead(err, s)
+	}
+	_, err := os.Stat(filepath.Join(s.data, "jetstream"))
+	noLog := s.server == "" && errors.Is(err, os.ErrNotExist)
+	if noLog {
+		err = plan(nil)
+	} else {
+		err = s.withLog(cmd, plan)
+	}
+	if err != nil {
+		return err
 	}
 	if asJSON {
 		return printJSON(cmd.OutOrStdout(), []projector.Removed{removed})
 	}
 	fmt.Fprintln(cmd.OutOrStdout(), "A pass now would remove:")
 	printRemoved(cmd.OutOrStdout(), removed)
-	if js == nil {
-		fmt.Fprintln(cmd.OutOrStdout(), "and of the log what then no database needs: the log is at rest.")
+	if noLog {
+		fmt.Fprintln(cmd.OutOrStdout(), "There is no log here to trim.")
 	}
 	return nil
 }

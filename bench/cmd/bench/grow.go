@@ -99,8 +99,8 @@ func (b *bench) growHosts() (points []point, err error) {
 		for _, of := range []figure{
 			{name: "recorder", unit: "% of a core", values: []float64{l.cpu}},
 			{name: "memory", unit: "MiB", values: []float64{l.memory}},
-			{name: "behind at the end", unit: "s", values: []float64{l.lag}},
-			{name: "behind at most", unit: "s", values: []float64{l.most}},
+			{name: "behind", unit: "s", values: []float64{l.behind}},
+			{name: "not stored", unit: "snapshots", values: []float64{l.missing}},
 			{name: "acknowledged, p99", unit: "ms", values: []float64{l.ack}},
 			{name: "replay", unit: "rows/s", values: rates},
 		} {

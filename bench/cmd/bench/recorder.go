@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
@@ -54,4 +55,21 @@ func (b *bench) awaitSnapshots(r *recorder, host string, n int64) (have int64, e
 		return have >= n, err
 	})
 	return have, err
+}
+
+// settled waits until a count is as high as is wanted or, since what was lost never comes, has stood still for a while.
+// It returns the count, and when it was reached.
+func (b *bench) settled(r *recorder, want int64, query string, args ...any) (n int64, at time.Time, err error) {
+	const still = 10 * time.Second // many times what a message takes to the database
+	last := int64(-1)
+	err = b.await(fmt.Sprintf("%d rows", want), func() (bool, error) {
+		if n, err = r.number(query, args...); err != nil {
+			return false, err
+		}
+		if n != last {
+			last, at = n, time.Now()
+		}
+		return n >= want || time.Since(at) > still, nil
+	})
+	return n, at, err
 }

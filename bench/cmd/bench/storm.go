@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
-	"time"
 )
 
 // stormSize is how many processes a storm is made of.
@@ -64,7 +63,7 @@ func (b *bench) oneStorm(r *recorder) (s stormed, err error) {
 	if err := json.Unmarshal(out.out, &made); err != nil {
 		return s, fmt.Errorf("the storm printed %q: %w", out.out, err)
 	}
-	seen, err := b.seen(r, made.PID)
+	seen, _, err := b.settled(r, 2*stormSize, `SELECT count(*) FROM process_events WHERE ppid = ? AND event_type IN ('spawn', 'exit')`, made.PID)
 	if err != nil {
 		return s, err
 	}
@@ -81,23 +80,6 @@ func (b *bench) oneStorm(r *recorder) (s stormed, err error) {
 	s.missing = float64(2*stormSize - seen)
 	s.uncounted = max(0, s.missing-float64(gone-lostBefore))
 	return s, nil
-}
-
-// seen is how many starts and ends of a process's children the database has, once it has no more for a while: what was
-// lost never comes.
-func (b *bench) seen(r *recorder, parent int) (seen int64, err error) {
-	const still = 3 * time.Second // many times what an event takes from the kernel to the database
-	last, since := int64(-1), time.Now()
-	err = b.await("the storm to be recorded", func() (bool, error) {
-		if seen, err = r.number(`SELECT count(*) FROM process_events WHERE ppid = ? AND event_type IN ('spawn', 'exit')`, parent); err != nil {
-			return false, err
-		}
-		if seen != last {
-			last, since = seen, time.Now()
-		}
-		return seen >= 2*stormSize || time.Since(since) > still, nil
-	})
-	return seen, err
 }
 
 // lost is how many events the recorder has counted as lost. It counts the kernel's, of which a process makes several.

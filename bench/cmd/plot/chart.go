@@ -31,7 +31,8 @@ const (
 // Colours that can be told apart by most eyes, after Okabe and Ito.
 var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7"}
 
-// axis maps values to places: whole decades, so that the ticks are round.
+// axis maps values to places: whole decades, so that the ticks are round. What is a little outside of a decade may be
+// drawn a little outside of it.
 type axis struct {
 	low, high float64 // exponents of ten
 	from, to  float64 // places
@@ -47,10 +48,8 @@ func newAxis(values []float64, from, to float64) axis {
 	if low > high { // nothing above zero
 		low, high = 0, 0
 	}
-	a := axis{low: math.Floor(low), high: math.Ceil(high), from: from, to: to}
-	if a.low == a.high {
-		a.high++
-	}
+	a := axis{low: math.Floor(low + 0.05), high: math.Ceil(high - 0.05), from: from, to: to}
+	a.high = max(a.high, a.low+1)
 	return a
 }
 
@@ -58,7 +57,7 @@ func newAxis(values []float64, from, to float64) axis {
 func (a axis) at(v float64) float64 {
 	exponent := a.low
 	if v > 0 {
-		exponent = max(a.low, math.Log10(v))
+		exponent = math.Log10(v)
 	}
 	return a.from + (exponent-a.low)/(a.high-a.low)*(a.to-a.from)
 }
