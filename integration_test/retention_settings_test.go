@@ -89,7 +89,7 @@ func (tp tape) configured(t *testing.T) {
 		return decode[query.Removed](t, string(out))[0]
 	}
 	byFlag := plan(nil, "--full-resolution-hours", "2").Snapshots
-	if byFlag < 1400 || byFlag > 2200 || plan(nil).Snapshots > 100 {
+	if byFlag < 1400 || byFlag > 2400 || plan(nil).Snapshots > 100 {
 		t.Fatalf("a limit of two hours takes %d snapshots, and the default %d", byFlag, plan(nil).Snapshots)
 	}
 	for what, got := range map[string]int64{
