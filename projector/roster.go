@@ -1,6 +1,7 @@
 package projector
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/proctape/proctape/schema"
@@ -50,6 +51,7 @@ type roster struct {
 	snapshot int64           // id of the last one that came, late or not: where rows end
 	boots    map[string]bool // those that were ever seen
 	byPID    map[int]*process
+	made     *process // the newest row of those that were made since the database was opened; nil for none
 }
 
 // observed is what a snapshot changes. Its slices are reused from call to call.
@@ -179,13 +181,24 @@ func (row *process) describes(p *schema.Process) bool {
 		row.uid == p.UID && row.cgroup == p.Cgroup
 }
 
-// newRow makes a row. It copies the strings: those of a message are parts of one that is much larger.
+// newRow makes a row. It copies the strings: those of a message are parts of one that is much larger. What the row made
+// before has too, as neighbours mostly do, they share.
 func (r *roster) newRow(p *schema.Process, boot string, id, rowID int64) *process {
-	return &process{
-		id: rowID, hostID: r.hostID, bootID: strings.Clone(boot), pid: p.PID, startTicks: p.StartTicks, ppid: p.PPID,
-		command: strings.Clone(p.Command), job: strings.Clone(p.JobID), sheet: p.Sheet, uid: p.UID,
-		cgroup: strings.Clone(p.Cgroup), first: id, last: schema.OpenEnded,
+	like := cmp.Or(r.made, &process{})
+	r.made = &process{
+		id: rowID, hostID: r.hostID, bootID: share(like.bootID, boot), pid: p.PID, startTicks: p.StartTicks, ppid: p.PPID,
+		command: share(like.command, p.Command), job: share(like.job, p.JobID), sheet: p.Sheet, uid: p.UID,
+		cgroup: share(like.cgroup, p.Cgroup), first: id, last: schema.OpenEnded,
 	}
+	return r.made
+}
+
+// share is a copy of s: the one there is, if it is one.
+func share(copied, s string) string {
+	if s == copied {
+		return copied
+	}
+	return strings.Clone(s)
 }
 
 // update takes in what grows.
