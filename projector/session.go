@@ -35,10 +35,10 @@ type session struct {
 // Limits of a transaction. What waits is taken up to them: a batch is one message when little comes, and many when
 // the log is ahead, with no timer in between.
 const (
-	batchMessages  = 64
-	batchProcesses = 20_000
-	readAhead      = 128       // messages decoded and not yet taken
-	decodedBytes   = 128 << 20 // what decoded messages may take in memory until they are folded, about
+	batchMessages = 512
+	batchItems    = 20_000
+	readAhead     = 512      // messages decoded and not yet taken
+	decodedBytes  = 32 << 20 // what decoded messages may take in memory until they are folded, about
 )
 
 // trimInterval is how often readers that do not let the write-ahead log be cut are asked again, while it is not yet
@@ -61,6 +61,10 @@ const placeInterval = 5 * time.Second
 // A bound on the number of messages too would save the client's 8 MB for each reader, and cost messages: its queue is
 // just as long, heartbeats wait in it beside messages, and what does not fit is dropped.
 const pullBytes = 16 << 20
+
+// heartbeat is how often a server with nothing to send shows that it is there. Two that do not come end the session,
+// and a server that waits for a busy disk may well be silent for some seconds.
+const heartbeat = 5 * time.Second
 
 func (s *session) run(ctx context.Context) error {
 	target, err := s.target(ctx)
@@ -244,12 +248,12 @@ func (s *session) boundWAL(ctx context.Context, stop <-chan struct{}) error {
 // gather takes what waits behind the first delivery, up to the limits of a transaction.
 func gather(first *delivery, deliveries <-chan *delivery) []*delivery {
 	batch := []*delivery{first}
-	processes := first.processes()
-	for len(batch) < batchMessages && processes < batchProcesses {
+	items := first.items()
+	for len(batch) < batchMessages && items < batchItems {
 		select {
 		case d := <-deliveries:
 			batch = append(batch, d)
-			processes += d.processes()
+			items += d.items()
 		default:
 			return batch
 		}
@@ -259,24 +263,24 @@ func gather(first *delivery, deliveries <-chan *delivery) []*delivery {
 
 // weight is about what a delivery takes in memory, and at most what there is for all of them.
 func (d *delivery) weight() int64 {
-	n := int64(len(d.payload)) + 512
-	if m := d.msg; m != nil {
-		n += 512 * int64(len(m.Events)+len(m.Gaps)+len(m.Jobs))
-		if m.Snapshot != nil {
-			n += 512 * int64(len(m.Snapshot.Processes)) // with their text, and the system calls of some
-		}
-		if m.Rollup != nil {
-			n += 512 * int64(len(m.Rollup.Processes))
-		}
-	}
+	n := int64(len(d.payload)) + 512 + 512*int64(d.items()) // with their text, and the system calls of some
 	return min(n, decodedBytes)
 }
 
-func (d *delivery) processes() int {
-	if d.msg == nil || d.msg.Snapshot == nil {
+// items is how many rows, about, a delivery comes to.
+func (d *delivery) items() int {
+	if d.msg == nil {
 		return 0
 	}
-	return len(d.msg.Snapshot.Processes)
+	m := d.msg
+	n := len(m.Events) + len(m.Gaps) + len(m.Jobs)
+	if m.Snapshot != nil {
+		n += len(m.Snapshot.Processes)
+	}
+	if m.Rollup != nil {
+		n += len(m.Rollup.Processes)
+	}
+	return n
 }
 
 // ends is where each stream ends now.
@@ -402,8 +406,8 @@ func (s *session) read(ctx context.Context, name string, from uint64, target map
 	if err != nil {
 		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxBytes(pullBytes), jetstream.PullExpiry(5*time.Second),
-		jetstream.PullHeartbeat(time.Second))
+	messages, err := consumer.Messages(jetstream.PullMaxBytes(pullBytes), jetstream.PullExpiry(15*time.Second),
+		jetstream.PullHeartbeat(heartbeat))
 	if err != nil {
 		return err
 	}
