@@ -52,10 +52,13 @@ type standing struct {
 }
 
 // stallLimit is how long messages that a stream has may not come before the session asks for them anew.
-const stallLimit = 15 * time.Second
+const stallLimit = time.Minute
 
 // placeInterval is how often a session looks whether the streams are still what they were.
 const placeInterval = 5 * time.Second
+
+// lookTime is how long it waits for an answer, and nothing is folded meanwhile.
+const lookTime = time.Second
 
 // pullBytes bounds what the server sends ahead. It is above the largest message, or that one could never come.
 // A bound on the number of messages too would save the client's 8 MB for each reader, and cost messages: its queue is
@@ -173,49 +176,61 @@ func (s *session) target(ctx context.Context) (map[string]uint64, error) {
 	return target, nil
 }
 
-// recheck ends the session when a stream is no longer the one that is being folded: the next one finds its place.
+// recheck ends the session when a stream is no longer the one that is being folded: the next one finds its place. A
+// server that is too busy to answer is asked again the next time, and folding goes on; that a server is gone, the readers
+// notice.
 func (s *session) recheck(ctx context.Context) error {
 	if err := s.fold.db.inPlace(); err != nil {
 		return err
 	}
+	brief, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
 	for name, pos := range s.fold.positions {
-		stream, err := s.p.js.Stream(ctx, name)
-		if err != nil {
+		change, err := s.look(brief, name, pos)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			return nil
+		case err != nil:
 			return fmt.Errorf("look at stream %s: %w", name, err)
-		}
-		change, err := changed(ctx, stream, pos)
-		if err != nil {
-			return fmt.Errorf("look at stream %s: %w", name, err)
-		}
-		if change != "" {
+		case change != "":
 			return fmt.Errorf("stream %s: %s", name, change)
-		}
-		if err := s.recheckFlow(ctx, stream, pos); err != nil {
-			return err
 		}
 	}
 	return nil
 }
 
-// recheckFlow ends the session when a stream has messages that do not come, for whatever reason: the next one sets the
-// durable to where the database is.
-func (s *session) recheckFlow(ctx context.Context, stream jetstream.Stream, pos *position) error {
+// look says in which way a stream is another one than the one that is being folded, or nothing.
+func (s *session) look(ctx context.Context, name string, pos *position) (string, error) {
+	stream, err := s.p.js.Stream(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	change, err := changed(ctx, stream, pos)
+	if err != nil || change != "" {
+		return change, err
+	}
+	return s.stalled(ctx, stream, pos)
+}
+
+// stalled says that a stream has messages that do not come, for whatever reason: the next session sets the durable to
+// where the database is.
+func (s *session) stalled(ctx context.Context, stream jetstream.Stream, pos *position) (string, error) {
 	stood, ok := s.stands[pos.stream]
 	switch {
 	case stream.CachedInfo().State.LastSeq <= pos.seq:
 		delete(s.stands, pos.stream)
-		return nil
+		return "", nil
 	case !ok || stood.seq != pos.seq:
 		s.stands[pos.stream] = standing{pos.seq, time.Now()}
-		return nil
+		return "", nil
 	case time.Since(stood.since) < stallLimit:
-		return nil
+		return "", nil
 	}
 	last, err := end(ctx, stream, stream.CachedInfo().State.LastSeq)
 	if err != nil || last <= pos.seq { // its end was deleted
-		return err
+		return "", err
 	}
-	return fmt.Errorf("stream %s: message %d and those before it do not come, though they are there", pos.stream, last)
+	return fmt.Sprintf("message %d and those before it do not come, though they are there", last), nil
 }
 
 // boundWAL keeps the database's write-ahead log short. When readers do not let it, it waits for them until stopped:
