@@ -22,7 +22,7 @@ run: build ## record this machine into ./run-data (DATA=… for another folder);
 
 .PHONY: test
 test: ## all tests, with the race detector where there is a C compiler for it
-	@if command -v $${CC:-gcc} >/dev/null; then set -x; CGO_ENABLED=1 $(GO) test -race ./...; \
+	@if command -v $${CC:-gcc} >/dev/null; then set -x; CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...; \
 	else echo "no C compiler: without the race detector"; set -x; $(GO) test ./...; fi
 
 .PHONY: check

@@ -96,7 +96,7 @@ func (tp tape) interrupted(t *testing.T) {
 func (tp tape) readGone(t *testing.T) {
 	dir := tp.copy(t)
 	db := filepath.Join(dir, "monitor.db")
-	minute := time.Unix(int64(count(t, db, `SELECT CAST(max(timestamp) AS INTEGER) FROM snapshots`)), 0).Add(-150 * time.Minute).Truncate(time.Minute)
+	minute := time.Unix(int64(count(t, db, `SELECT CAST(max(timestamp) AS INTEGER) FROM snapshots`)), 0).Add(-90 * time.Minute).Truncate(time.Minute)
 	old := []string{"--host", "alpha", "--since", fmt.Sprint(minute.Unix()), "--until", fmt.Sprint(minute.Add(10 * time.Minute).Unix()), "--limit", "0", "--json"}
 	pid := count(t, db, fmt.Sprintf(`SELECT min(p.pid) FROM samples m JOIN snapshots s ON s.id = m.snapshot_id JOIN processes p ON p.id = m.process_id
 		JOIN hosts h ON h.id = s.host_id WHERE h.name = 'alpha' AND s.timestamp BETWEEN %d AND %[1]d + 60`, minute.Unix()))

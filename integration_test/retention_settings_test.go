@@ -88,16 +88,16 @@ func (tp tape) configured(t *testing.T) {
 		}
 		return decode[query.Removed](t, string(out))[0]
 	}
-	byFlag := plan(nil, "--full-resolution-hours", "2").Snapshots
-	if byFlag < 1400 || byFlag > 2400 || plan(nil).Snapshots > 100 {
-		t.Fatalf("a limit of two hours takes %d snapshots, and the default %d", byFlag, plan(nil).Snapshots)
+	byFlag := plan(nil, "--full-resolution-hours", "1").Snapshots
+	if byFlag < 1500 || plan(nil).Snapshots > 100 {
+		t.Fatalf("a limit of an hour takes %d snapshots, and the default %d", byFlag, plan(nil).Snapshots)
 	}
 	for what, got := range map[string]int64{
-		"environment":         plan([]string{"PROCTAPE_FULL_RESOLUTION_HOURS=2"}).Snapshots,
-		"file":                plan(nil, "--config", configFile(t, "full-resolution-hours: 2")).Snapshots,
-		"file, underscores":   plan(nil, "--config", configFile(t, "full_resolution_hours: 2")).Snapshots,
-		"flag first":          plan([]string{"PROCTAPE_FULL_RESOLUTION_HOURS=20"}, "--full-resolution-hours", "2").Snapshots,
-		"environment, second": plan([]string{"PROCTAPE_FULL_RESOLUTION_HOURS=2"}, "--config", configFile(t, "full_resolution_hours: 20")).Snapshots,
+		"environment":         plan([]string{"PROCTAPE_FULL_RESOLUTION_HOURS=1"}).Snapshots,
+		"file":                plan(nil, "--config", configFile(t, "full-resolution-hours: 1")).Snapshots,
+		"file, underscores":   plan(nil, "--config", configFile(t, "full_resolution_hours: 1")).Snapshots,
+		"flag first":          plan([]string{"PROCTAPE_FULL_RESOLUTION_HOURS=20"}, "--full-resolution-hours", "1").Snapshots,
+		"environment, second": plan([]string{"PROCTAPE_FULL_RESOLUTION_HOURS=1"}, "--config", configFile(t, "full_resolution_hours: 20")).Snapshots,
 	} {
 		if got < byFlag || got > byFlag+200 { // time goes on
 			t.Errorf("%s: %d snapshots would go, want %d as by the flag", what, got, byFlag)

@@ -32,13 +32,13 @@ type tape struct {
 // earlyJob is a job of which only what is old has samples.
 const earlyJob = "early"
 
-// aged makes a tape that ends now: two busy hosts of three hours, and one of 26 hours. Under make soak it is so large
+// aged makes a tape that ends now: two busy hosts of two hours, and one of 26 hours. Under make soak it is so large
 // that passes give space back.
 func aged(t *testing.T) tape {
 	t.Helper()
-	busy := 40
+	busy, span := 40, 2*time.Hour
 	if soak {
-		busy = 150
+		busy, span = 150, 3*time.Hour
 	}
 	tp := tape{quickDir(t), filepath.Join(quickDir(t), "truth.db")}
 	log := startLog(t, tp.dir)
@@ -46,9 +46,9 @@ func aged(t *testing.T) tape {
 	alpha := newHost("alpha", busy, 1)
 	alpha.procs[0].JobID, alpha.procs[0].Sheet = earlyJob, schema.Some[int64](1)
 	story := slices.Concat(
-		alpha.until(end, 3*time.Hour, samplePeriod),
-		newHost("beta", busy, 2).until(end, 3*time.Hour, samplePeriod),
-		newHost("slow", 20, 3).until(end, 26*time.Hour, 2*time.Minute),
+		alpha.until(end, span, samplePeriod),
+		newHost("beta", busy, 2).until(end, span, samplePeriod),
+		newHost("slow", 20, 3).until(end, 26*time.Hour, 6*time.Minute),
 	)
 	slices.SortStableFunc(story, func(a, b *schema.Message) int { return cmp.Compare(a.Wall, b.Wall) })
 	for batch := range slices.Chunk(story, 300) {
@@ -56,7 +56,8 @@ func aged(t *testing.T) tape {
 	}
 	db := filepath.Join(tp.dir, "monitor.db")
 	p := projection(t, tp.dir, db)
-	await(t, "all in the database", func() bool { return count(t, db, `SELECT count(*) FROM snapshots`) == 2*3*720+26*30 })
+	all := int(2*span/samplePeriod) + 26*10
+	await(t, "all in the database", func() bool { return count(t, db, `SELECT count(*) FROM snapshots`) == all })
 	p.stop()
 	log.stop()
 	run(t, "replay", "--data", tp.dir, "--db", tp.truth)

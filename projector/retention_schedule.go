@@ -51,6 +51,15 @@ func installSchedule(ctx context.Context, js jetstream.JetStream, every time.Dur
 	return err
 }
 
+// HearsTicks reports whether the database with this id has a pass made at each tick of the log.
+func HearsTicks(ctx context.Context, js jetstream.JetStream, id string) (bool, error) {
+	_, err := js.Consumer(ctx, schema.StreamOps, schema.TickConsumer(id).Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // AskRetention asks every database of the log for a pass of retention now.
 func AskRetention(ctx context.Context, js jetstream.JetStream) error {
 	msg := nats.NewMsg(schema.SubjectTick)

@@ -33,6 +33,14 @@ type Removed struct {
 	LeftBehind  int64 `json:"databases_left_behind"`
 }
 
+// ID is the name that the database goes by in the log. A copy has one of its own as soon as it is written.
+func (d *DB) ID(ctx context.Context) (id string, err error) {
+	if err := d.db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'database_id'`).Scan(&id); err != nil {
+		return "", fmt.Errorf("read the database's id: %w", err)
+	}
+	return id, nil
+}
+
 // Passes returns the newest passes of retention, the newest last.
 func (d *DB) Passes(ctx context.Context, limit int) ([]Pass, error) {
 	passes, err := collect(ctx, d, `SELECT started, finished, asked, removed, error FROM

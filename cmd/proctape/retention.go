@@ -177,36 +177,57 @@ func (s *settings) runRetention(cmd *cobra.Command, cfg projector.Retention, asJ
 }
 
 // askRetention makes the log tick, and waits for the pass that this brings.
-func (s *settings) askRetention(ctx context.Context, db *query.DB) (query.Pass, error) {
+func (s *settings) askRetention(ctx context.Context, db *query.DB) (pass query.Pass, err error) {
 	nc, err := s.connect()
 	if err != nil {
-		return query.Pass{}, err
+		return pass, err
 	}
 	defer nc.Close()
 	js, err := jetStream(ctx, nc, schema.Policy{}, false)
 	if err != nil {
-		return query.Pass{}, err
+		return pass, err
+	}
+	id, err := db.ID(ctx)
+	if err != nil {
+		return pass, explainRead(err, s)
+	}
+	// A recorder that has only just started does not hear it yet.
+	if err := s.whileWritten(ctx, func() (bool, error) { return projector.HearsTicks(ctx, js, id) }); err != nil {
+		return pass, err
 	}
 	asked := time.Now()
 	if err := projector.AskRetention(ctx, js); err != nil {
-		return query.Pass{}, fmt.Errorf("ask for a pass of retention: %w", err)
+		return pass, fmt.Errorf("ask for a pass of retention: %w", err)
 	}
-	for tick := time.NewTicker(100 * time.Millisecond); ; {
+	err = s.whileWritten(ctx, func() (bool, error) {
 		passes, err := db.Passes(ctx, 1)
-		if err != nil {
-			return query.Pass{}, explainRead(err, s)
+		if err != nil || len(passes) == 0 || passes[0].Started < float64(asked.UnixNano())/1e9 {
+			return false, explainRead(err, s)
 		}
-		if len(passes) == 1 && passes[0].Started >= float64(asked.UnixNano())/1e9 {
-			tick.Stop()
-			return passes[0], nil
+		pass = passes[0]
+		return true, nil
+	})
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted; the pass goes on")
+	}
+	return pass, err
+}
+
+// whileWritten waits until done, as long as somebody writes the database.
+func (s *settings) whileWritten(ctx context.Context, done func() (bool, error)) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if ok, err := done(); ok || err != nil {
+			return err
 		}
 		select {
 		case <-tick.C:
 			if _, written := lockfile.Owner(projector.LockPath(s.db)); !written {
-				return query.Pass{}, errors.New("the recorder ended before the pass did")
+				return errors.New("the recorder ended before the pass did")
 			}
 		case <-ctx.Done():
-			return query.Pass{}, errors.New("interrupted; the pass goes on")
+			return ctx.Err()
 		}
 	}
 }

@@ -100,6 +100,7 @@ func (b *bench) growHosts() (points []point, err error) {
 			{name: "recorder", unit: "% of a core", values: []float64{l.cpu}},
 			{name: "memory", unit: "MiB", values: []float64{l.memory}},
 			{name: "behind", unit: "s", values: []float64{l.behind}},
+			{name: "at most behind", unit: "messages", values: []float64{l.most}},
 			{name: "not stored", unit: "snapshots", values: []float64{l.missing}},
 			{name: "acknowledged, p99", unit: "ms", values: []float64{l.ack}},
 			{name: "replay", unit: "rows/s", values: rates},
