@@ -23,7 +23,7 @@ run: build ## record this machine into ./run-data (DATA=… for another folder);
 .PHONY: test
 test: ## all tests, with the race detector where there is a C compiler for it
 	@if command -v $${CC:-gcc} >/dev/null; then set -x; CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...; \
-	else echo "no C compiler: without the race detector"; set -x; $(GO) test ./...; fi
+	else echo "no C compiler: without the race detector"; set -x; $(GO) test -timeout 20m ./...; fi
 
 .PHONY: check
 check: ## format, vet, staticcheck, known vulnerabilities, generated files: what CI asks before the tests

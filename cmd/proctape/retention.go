@@ -192,14 +192,14 @@ func (s *settings) askRetention(ctx context.Context, db *query.DB) (pass query.P
 		return pass, explainRead(err, s)
 	}
 	// A recorder that has only just started does not hear it yet.
-	if err := s.whileWritten(ctx, func() (bool, error) { return projector.HearsTicks(ctx, js, id) }); err != nil {
+	if err := s.whileWritten(ctx, "interrupted", func() (bool, error) { return projector.HearsTicks(ctx, js, id) }); err != nil {
 		return pass, err
 	}
 	asked := time.Now()
 	if err := projector.AskRetention(ctx, js); err != nil {
 		return pass, fmt.Errorf("ask for a pass of retention: %w", err)
 	}
-	err = s.whileWritten(ctx, func() (bool, error) {
+	err = s.whileWritten(ctx, "interrupted; the pass goes on", func() (bool, error) {
 		passes, err := db.Passes(ctx, 1)
 		if err != nil || len(passes) == 0 || passes[0].Started < float64(asked.UnixNano())/1e9 {
 			return false, explainRead(err, s)
@@ -207,27 +207,28 @@ func (s *settings) askRetention(ctx context.Context, db *query.DB) (pass query.P
 		pass = passes[0]
 		return true, nil
 	})
-	if errors.Is(err, context.Canceled) {
-		err = errors.New("interrupted; the pass goes on")
-	}
 	return pass, err
 }
 
-// whileWritten waits until done, as long as somebody writes the database.
-func (s *settings) whileWritten(ctx context.Context, done func() (bool, error)) error {
+// whileWritten waits until done, as long as somebody writes the database and nobody interrupts.
+func (s *settings) whileWritten(ctx context.Context, interrupted string, done func() (bool, error)) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if ok, err := done(); ok || err != nil {
+		ok, err := done()
+		switch {
+		case ctx.Err() != nil:
+			return errors.New(interrupted)
+		case ok || err != nil:
 			return err
 		}
 		select {
 		case <-tick.C:
-			if _, written := lockfile.Owner(projector.LockPath(s.db)); !written {
-				return errors.New("the recorder ended before the pass did")
-			}
 		case <-ctx.Done():
-			return ctx.Err()
+			continue
+		}
+		if _, written := lockfile.Owner(projector.LockPath(s.db)); !written {
+			return errors.New("the recorder ended before the pass did")
 		}
 	}
 }
