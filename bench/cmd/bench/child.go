@@ -144,6 +144,7 @@ func (b *bench) run(program string, args ...string) (ran, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.WaitDelay = 20 * time.Second // for what it has started itself and not ended
 	began := time.Now()
 	err := cmd.Run()
 	r := ran{out: stdout.Bytes(), took: time.Since(began)}

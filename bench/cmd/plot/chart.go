@@ -100,7 +100,7 @@ func (c *chart) axes(b *strings.Builder, x, y axis) {
 		text(b, left-8, at+4, "end", "", label(e))
 	}
 	text(b, (left+right)/2, bottom+44, "middle", "", c.x)
-	text(b, left-8, top-12, "end", "", c.y)
+	text(b, 12, top-12, "start", "", c.y)
 }
 
 // draw draws the medians, and a bar from the least to the most.
