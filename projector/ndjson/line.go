@@ -17,9 +17,9 @@ func AppendSnapshot(b []byte, m *schema.Message) []byte {
 	o.float("system_memory_available_mb", schema.MiB(int64(s.MemoryAvail)))
 	o.float("system_memory_used_mb", schema.MiB(int64(s.MemoryTotal)-int64(s.MemoryAvail)))
 	o.float("daemon_rss_mb", schema.MiB(int64(s.DaemonRSS)))
-	o.float("load_avg_1", float64(s.Load[0])/100)
-	o.float("load_avg_5", float64(s.Load[1])/100)
-	o.float("load_avg_15", float64(s.Load[2])/100)
+	o.decimal("load_avg_1", s.Load[0], 2)
+	o.decimal("load_avg_5", s.Load[1], 2)
+	o.decimal("load_avg_15", s.Load[2], 2)
 	list(&o, "processes", s.Processes, func(o *object, p *schema.Process) { appendProcess(o, p, m.Boot) })
 	list(&o, "gpus", s.GPUs, appendGPU)
 	o.text("pressure_level", s.PressureLevel)
@@ -30,7 +30,7 @@ func AppendSnapshot(b []byte, m *schema.Message) []byte {
 	o.key("zombie_pids")
 	o.b = AppendInts(o.b, zombies)
 	list(&o, "job_progress", s.JobProgress, appendJobProgress)
-	o.float("conductor_uptime_seconds", float64(s.Uptime)/1e9)
+	o.decimal("conductor_uptime_seconds", s.Uptime, 9)
 	o.close()
 	return append(o.b, '\n')
 }
@@ -41,12 +41,12 @@ func appendProcess(o *object, p *schema.Process, boot int64) {
 	o.int("ppid", int64(p.PPID))
 	o.text("command", p.Command)
 	o.text("state", p.State)
-	o.optFloat("cpu_percent", p.CPUPermille, 10)
-	o.optFloat("rss_mb", p.RSS, 1024)
-	o.optFloat("vms_mb", p.VMS, 1024)
+	o.optDecimal("cpu_percent", p.CPUPermille, 1)
+	o.optMiB("rss_mb", p.RSS)
+	o.optMiB("vms_mb", p.VMS)
 	o.int("threads", int64(p.Threads))
 	o.optInt("open_fds", p.OpenFDs)
-	o.float("age_seconds", p.Age(boot))
+	o.decimal("age_seconds", boot-int64(p.StartTicks)*(1e9/schema.TicksPerSecond), 9)
 	o.optText("job_id", p.JobID)
 	o.optInt("sheet_num", p.Sheet)
 	o.key("syscall_counts")
@@ -59,10 +59,10 @@ func appendProcess(o *object, p *schema.Process, boot int64) {
 func appendGPU(o *object, g *schema.GPU) {
 	o.open()
 	o.int("index", int64(g.Index))
-	o.optFloat("utilization_pct", g.Utilization, 10)
-	o.optFloat("memory_used_mb", g.MemoryUsed, 1024)
-	o.optFloat("memory_total_mb", g.MemoryTotal, 1024)
-	o.optFloat("temperature_c", g.Temperature, 10)
+	o.optDecimal("utilization_pct", g.Utilization, 1)
+	o.optMiB("memory_used_mb", g.MemoryUsed)
+	o.optMiB("memory_total_mb", g.MemoryTotal)
+	o.optDecimal("temperature_c", g.Temperature, 1)
 	o.close()
 }
 
@@ -136,7 +136,8 @@ func AppendSyscallCounts(b []byte, calls []schema.Syscall) []byte {
 	o := object{b: b}
 	o.open()
 	for i := range calls {
-		o.int(calls[i].Name, int64(calls[i].Calls))
+		o.foreignKey(calls[i].Name)
+		o.b = strconv.AppendInt(o.b, int64(calls[i].Calls), 10)
 	}
 	o.close()
 	return o.b
@@ -147,7 +148,8 @@ func AppendSyscallTimes(b []byte, calls []schema.Syscall) []byte {
 	o := object{b: b}
 	o.open()
 	for i := range calls {
-		o.float(calls[i].Name, float64(calls[i].TimeX100)/100)
+		o.foreignKey(calls[i].Name)
+		o.b = appendDecimal(o.b, int64(calls[i].TimeX100), 2)
 	}
 	o.close()
 	return o.b
@@ -157,11 +159,11 @@ func AppendSyscallTimes(b []byte, calls []schema.Syscall) []byte {
 func AppendPressure(b []byte, p *schema.Pressure) []byte {
 	o := object{b: b}
 	o.open()
-	o.float("cpu_some", float64(p.CPUSome)/100)
-	o.float("memory_some", float64(p.MemorySome)/100)
-	o.float("memory_full", float64(p.MemoryFull)/100)
-	o.float("io_some", float64(p.IOSome)/100)
-	o.float("io_full", float64(p.IOFull)/100)
+	o.decimal("cpu_some", p.CPUSome, 2)
+	o.decimal("memory_some", p.MemorySome, 2)
+	o.decimal("memory_full", p.MemoryFull, 2)
+	o.decimal("io_some", p.IOSome, 2)
+	o.decimal("io_full", p.IOFull, 2)
 	o.close()
 	return o.b
 }
@@ -181,11 +183,11 @@ func AppendEvent(b []byte, m *schema.Message, e *schema.Event) []byte {
 	o.bool("core", e.Core)
 	o.optText("job_id", e.JobID)
 	o.optInt("sheet_num", e.Sheet)
-	o.optFloat("cpu_seconds", e.CPUMillis, 1000)
-	o.optFloat("peak_rss_mb", e.PeakRSS, 1024)
-	o.optFloat("read_mb", e.ReadKiB, 1024)
-	o.optFloat("write_mb", e.WriteKiB, 1024)
-	o.optFloat("lifetime_seconds", e.Lifetime, 1000)
+	o.optDecimal("cpu_seconds", e.CPUMillis, 3)
+	o.optMiB("peak_rss_mb", e.PeakRSS)
+	o.optMiB("read_mb", e.ReadKiB)
+	o.optMiB("write_mb", e.WriteKiB)
+	o.optDecimal("lifetime_seconds", e.Lifetime, 3)
 	o.text("source", e.Source)
 	o.text("details", e.Details)
 	o.close()
