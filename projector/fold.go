@@ -28,12 +28,14 @@ type fold struct {
 	events    *ndjson.Writer
 
 	// What a batch has gathered, written by flush.
-	samples  []sample
-	touched  []*process
-	ended    map[identity]int64 // the most CPU, in milliseconds, of touched rows that ended
-	jobs     map[string]*jobDelta
-	sheets   map[sheetKey]*sheetDelta
-	observed observed
+	dirtyRosters []*roster // whose newest snapshot is another
+	dirtyLedgers []*ledger
+	samples      []sample
+	touched      []*process
+	ended        map[identity]int64 // the most CPU, in milliseconds, of touched rows that ended
+	jobs         map[string]*jobDelta
+	sheets       map[sheetKey]*sheetDelta
+	observed     observed
 
 	stats Stats
 }

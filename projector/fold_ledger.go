@@ -30,7 +30,7 @@ type ledger struct {
 	firstTime   int64  // Unix ns
 	lastTime    int64
 	lastBoot    int64
-	dirty       bool
+	dirty       bool // it is to be written
 }
 
 // note takes in what a message's envelope says of its producer.
@@ -62,7 +62,10 @@ func (f *fold) ledger(key ledgerKey) (*ledger, error) {
 		}
 		f.ledgers[key] = l
 	}
-	l.dirty = true
+	if !l.dirty {
+		l.dirty = true
+		f.dirtyLedgers = append(f.dirtyLedgers, l)
+	}
 	return l, nil
 }
 
@@ -91,10 +94,7 @@ func (f *fold) loadLedger(key ledgerKey) (*ledger, error) {
 }
 
 func (f *fold) flushLedgers() error {
-	for _, l := range f.ledgers {
-		if !l.dirty {
-			continue
-		}
+	for _, l := range f.dirtyLedgers {
 		l.dirty = false
 		if _, err := f.db.exec(`INSERT INTO producers(host_id, instance, kind, boot_id, next_seq, stored, duplicates,
 			quarantined, missing, dropped, first_ns, last_ns, last_boot_ns)
@@ -108,6 +108,7 @@ func (f *fold) flushLedgers() error {
 			return fmt.Errorf("store producer %s: %w", l.key.instance, err)
 		}
 	}
+	f.dirtyLedgers = f.dirtyLedgers[:0]
 	return nil
 }
 

@@ -30,6 +30,10 @@ func (f *fold) applySnapshot(pos *position, d *delivery) error {
 			}
 		}
 	}
+	if !r.dirty {
+		r.dirty = true
+		f.dirtyRosters = append(f.dirtyRosters, r)
+	}
 	id := pos.id(d.seq)
 	if err := r.observe(m, id, f, &f.observed); err != nil {
 		return fmt.Errorf("look up a process: %w", err)
@@ -198,10 +202,7 @@ func (f *fold) newBoot(hostID int64, bootID string) error {
 
 // flushRosters writes which snapshot of each host is the newest.
 func (f *fold) flushRosters() error {
-	for _, r := range f.rosters {
-		if !r.dirty {
-			continue
-		}
+	for _, r := range f.dirtyRosters {
 		r.dirty = false
 		s := &r.newest
 		if _, err := f.db.exec(`INSERT INTO rosters(host_id, last_snapshot, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns)
@@ -212,6 +213,7 @@ func (f *fold) flushRosters() error {
 			return fmt.Errorf("store the newest snapshot of a host: %w", err)
 		}
 	}
+	f.dirtyRosters = f.dirtyRosters[:0]
 	return nil
 }
 

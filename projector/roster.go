@@ -46,7 +46,7 @@ type process struct {
 // roster is who lives on a host, as the newest snapshot has it.
 type roster struct {
 	hostID   int64
-	dirty    bool
+	dirty    bool            // its newest snapshot is to be written
 	newest   sight           // the newest snapshot; its boot id is empty when there is none
 	snapshot int64           // id of the last one that came, late or not: where rows end
 	boots    map[string]bool // those that were ever seen
@@ -83,7 +83,6 @@ type registry interface {
 // cannot tell who is gone now.
 func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observed) error {
 	out.reset()
-	r.dirty = true
 	a := arrival{m: m, id: id, late: r.late(m), first: !r.boots[m.BootID]}
 	if a.first {
 		if err := reg.newBoot(r.hostID, m.BootID); err != nil {
