@@ -55,12 +55,6 @@ var settled = []check{
 	{"means of processes have no minute", `SELECT count(*) FROM process_rollups WHERE rollup_id NOT IN (SELECT id FROM rollups)`},
 }
 
-// unaccounted is what a database lacks, in the middle of a pass too.
-func (tp tape) unaccounted(t *testing.T, dir string) []string {
-	t.Helper()
-	return tp.failing(t, dir, always)
-}
-
 // defects is what is wrong with a database after a pass.
 func (tp tape) defects(t *testing.T, dir string) []string {
 	t.Helper()

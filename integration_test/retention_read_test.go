@@ -86,7 +86,7 @@ func (tp tape) interrupted(t *testing.T) {
 	own := start(t, atRest(dir)...)
 	underWay(dir)
 	interrupt(own, "interrupted; the next pass goes on from there")
-	for _, d := range tp.unaccounted(t, dir) {
+	for _, d := range tp.failing(t, dir, always) {
 		t.Error("after an interrupted pass: ", d)
 	}
 	tp.settle(t, dir)

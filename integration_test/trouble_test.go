@@ -120,7 +120,7 @@ func TestTrouble_LingeringReader(t *testing.T) {
 		projection(t, log.dir, db).stop()
 	}
 	for i := range 5 {
-		log.record(newHost(fmt.Sprintf("host%d", i), 400, uint64(i)), 400)
+		log.record(newHost(fmt.Sprintf("host%d", i), 400, uint64(i)), 600)
 	}
 	const limit = 64 << 20
 	folded := func(db string) int {
@@ -132,8 +132,8 @@ func TestTrouble_LingeringReader(t *testing.T) {
 	p.awaitStderr("folding waits")
 	held := folded(fold)
 	<-time.After(500 * time.Millisecond)
-	if now := folded(fold); now != held || held >= 2000 {
-		t.Errorf("the fold went from %d to %d of 2000 while it said it waits", held, now)
+	if now := folded(fold); now != held || held >= 3000 {
+		t.Errorf("the fold went from %d to %d of 3000 while it said it waits", held, now)
 	}
 	if size := walSize(t, fold); size > limit {
 		t.Errorf("the write-ahead log grew to %d bytes, want at most %d", size, limit)
@@ -141,14 +141,14 @@ func TestTrouble_LingeringReader(t *testing.T) {
 		t.Logf("the write-ahead log grew to %.1f MiB", float64(size)/(1<<20))
 	}
 	leave()
-	await(t, "all folded", func() bool { return folded(fold) == 2000 })
+	await(t, "all folded", func() bool { return folded(fold) == 3000 })
 	p.stop()
 
 	// The control: a build that does not wait for the reader is caught.
 	broken := buildBroken(t, "projector/session.go", "for waited := false; db.walSize() > walTrim; waited = true {", "for waited := false; false; waited = true {")
 	leave = linger(t, control)
 	p = startProgram(t, broken, "project", "--data", log.dir, "--db", control)
-	await(t, "all folded", func() bool { return folded(control) == 2000 })
+	await(t, "all folded", func() bool { return folded(control) == 3000 })
 	if size := walSize(t, control); size <= limit {
 		t.Errorf("the write-ahead log of the broken build grew to %d bytes only: this test catches nothing", size)
 	}

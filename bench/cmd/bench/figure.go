@@ -93,10 +93,10 @@ func thousands(n int64) string {
 
 // print writes the one table, which is Markdown too.
 func (b *bench) print(w io.Writer) {
-	fmt.Fprintf(w, "\n%s\n\n", b.machine.describe())
 	if len(b.figures) == 0 {
 		return
 	}
+	fmt.Fprintf(w, "\n%s\n\n", b.machine.describe())
 	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
 	fmt.Fprintln(t, "| figure\t| measured\t| unit\t| least–most\t| bar\t| \t|")
 	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|")
