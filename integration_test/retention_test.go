@@ -140,21 +140,23 @@ func (tp tape) killedAtRandom(t *testing.T) {
 	if soak {
 		kills = 50
 	}
+	began := time.Now()
+	run(t, atRest(tp.copy(t))...)
+	k := killer{tp, time.Since(began), map[string]int{}, nil}
 	seed := uint64(time.Now().UnixNano())
-	random := rand.New(rand.NewPCG(seed, 0))
-	phases := map[string]int{}
+	k.random = rand.New(rand.NewPCG(seed, 0))
 	for killed := 0; killed < kills; {
 		dir := tp.copy(t)
-		n, defects := tp.disturb(t, proctape, dir, kills-killed, random, phases)
+		n, defects := k.disturb(t, proctape, dir, kills-killed)
 		killed += n
 		if len(defects) > 0 {
 			t.Fatalf("seed %d, after %d kills:\n%s", seed, killed, strings.Join(defects, "\n"))
 		}
 		tp.settle(t, dir)
 	}
-	t.Logf("killed %v", phases)
-	if work := min(phases[whileCondensing], phases[whileTidying]); work == 0 && (soak || phases[beforeWork]+phases[afterWork] == kills) {
-		t.Errorf("no kill came while it worked: %v", phases)
+	t.Logf("killed %v", k.phases)
+	if work := min(k.phases[whileCondensing], k.phases[whileTidying]); work == 0 && (soak || k.phases[beforeWork]+k.phases[afterWork] == kills) {
+		t.Errorf("no kill came while it worked: %v", k.phases)
 	}
 
 	// The control: a build that deletes snapshots before their means are safe.
@@ -165,27 +167,36 @@ func (tp tape) killedAtRandom(t *testing.T) {
 			}
 		}
 	}
+	time.Sleep(50 * time.Millisecond)
 	last, err := r.publish(ctx, made)
 `)
 	for range 10 {
-		if _, defects := tp.disturb(t, broken, tp.copy(t), 6, random, map[string]int{}); len(defects) > 0 {
+		if _, defects := k.disturb(t, broken, tp.copy(t), 6); len(defects) > 0 {
 			return
 		}
 	}
 	t.Error("a build that deletes before it publishes was not caught in ten rounds")
 }
 
+// killer kills passes over copies of a tape.
+type killer struct {
+	tape
+	took   time.Duration  // by a pass that is not disturbed
+	phases map[string]int // where the kills came
+	random *rand.Rand
+}
+
 // disturb kills a program at random moments of its passes until one comes through, or it was killed so often. It looks
-// at what each kill leaves, and counts where they came.
-func (tp tape) disturb(t *testing.T, program, dir string, kills int, random *rand.Rand, phases map[string]int) (killed int, defects []string) {
+// at what each kill leaves.
+func (k *killer) disturb(t *testing.T, program, dir string, kills int) (killed int, defects []string) {
 	t.Helper()
 	for killed < kills {
 		// The log gives a tick again half a minute after a recorder was killed over it: make soak has that time.
-		passing := startPass(t, program, dir, killed == 0 || soak && random.IntN(2) == 0)
-		delay := time.Duration(random.IntN(2500)) * time.Millisecond
-		if random.IntN(2) == 0 { // what comes behind the snapshots takes a short while only: aim there
+		passing := startPass(t, program, dir, killed == 0 || soak && k.random.IntN(2) == 0)
+		delay := time.Duration(k.random.Int64N(int64(k.took)))
+		if k.random.IntN(2) == 0 { // what comes behind the snapshots takes a short while only: aim there
 			awaitTidying(t, dir, passing.command.done)
-			delay /= 6
+			delay /= 8
 		}
 		select {
 		case <-passing.command.done:
@@ -195,8 +206,8 @@ func (tp tape) disturb(t *testing.T, program, dir string, kills int, random *ran
 		}
 		passing.kill()
 		killed++
-		phases[phase(t, dir)]++
-		if defects = tp.failing(t, dir, always); len(defects) > 0 {
+		k.phases[phase(t, dir)]++
+		if defects = k.failing(t, dir, always); len(defects) > 0 {
 			return killed, defects
 		}
 	}
