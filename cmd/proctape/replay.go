@@ -207,6 +207,6 @@ func progressLines(w io.Writer) (show func(folded, all int64), finish func()) {
 		last = time.Now()
 		rate := float64(folded) / time.Since(began).Seconds()
 		left := time.Duration(float64(all-folded) / rate * float64(time.Second))
-		fmt.Fprintf(w, "replay: %d of %d messages, %d%%, %.0f/s, left %s\n", folded, all, 100*folded/all, rate, left.Round(time.Second))
+		fmt.Fprintf(w, "proctape: replay: %d of %d messages, %d%%, %.0f/s, left %s\n", folded, all, 100*folded/all, rate, left.Round(time.Second))
 	}, func() {}
 }

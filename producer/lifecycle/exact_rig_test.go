@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -248,9 +247,4 @@ func ending(e schema.Event) string {
 		return fmt.Sprintf("code %d", e.ExitCode.V)
 	}
 	return "unknown"
-}
-
-// inOrder reports whether occurrences are in the order of the kernel's clock.
-func inOrder(told []Occurrence) bool {
-	return slices.IsSortedFunc(told, func(a, b Occurrence) int { return int(min(1, max(-1, a.Event.Boot-b.Event.Boot))) })
 }
