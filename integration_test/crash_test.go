@@ -201,13 +201,15 @@ func TestCrash_KillAtEverySystemCall(t *testing.T) {
 	// The control: a build that books its place before the rows are there.
 	broken := buildBroken(t, "projector/fold.go", "	if err := f.flushFiles(); err != nil {\n		return err\n	}\n	for _, p := range f.positions {",
 		"	for _, p := range f.positions {", "	f.stats.Commits++\n	return nil", "	f.stats.Commits++\n	if _, err := f.db.exec(`COMMIT`); err != nil {\n		return err\n	}\n	if _, err := f.db.exec(`BEGIN IMMEDIATE`); err != nil {\n		return err\n	}\n	return f.flushFiles()")
-	for n := 2; n < 40; n++ {
-		f := fold{t.TempDir()}
-		if !kill(broken, "fdatasync", n, f) {
-			break
-		}
-		if len(f.defects(t, undisturbed)) > 0 {
-			return
+	for _, call := range []string{"fdatasync", "write", "pwrite64"} {
+		for n := 1; n < 60; n++ {
+			f := fold{t.TempDir()}
+			if !kill(broken, call, n, f) {
+				break
+			}
+			if len(f.defects(t, undisturbed)) > 0 {
+				return
+			}
 		}
 	}
 	t.Error("a build that commits before its lines are written was not caught")
