@@ -69,7 +69,7 @@ func TestSampler_Columns(t *testing.T) {
 
 // How much of a process the snapshots have stays known until its exit can have been taken.
 func TestSampler_Sampled(t *testing.T) {
-	s := sampler{scrubber: scrub.New(scrub.Scrubbed), firstLook: 50 * nsPerTick, jobs: attribution{keep: 2}}
+	s := sampler{scrubber: scrub.New(scrub.Scrubbed), began: 50 * nsPerTick, jobs: attribution{keep: 2}}
 	unknown, some := schema.Opt[int64]{}, schema.Some[int64]
 	expect := func(what string, pid int, start uint64, want schema.Opt[int64]) {
 		t.Helper()

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -211,33 +212,44 @@ func (c *Companion) Watch(ctx context.Context) {
 	if c.watcher == nil {
 		return
 	}
-	poll := time.NewTicker(pollInterval)
-	defer poll.Stop()
-	for n := 1; ; n++ {
+	pace := newPace()
+	defer pace.publish.Stop()
+	var follower sync.WaitGroup
+	defer follower.Wait()
+	follower.Go(func() {
+		if err := pace.follow(ctx, c.watcher.source); err != nil && ctx.Err() == nil {
+			c.cfg.Log.Warn("watching the command's processes", "err", err)
+		}
+	})
+	for {
 		select {
 		case <-ctx.Done():
 			c.hearing.catchUp()
 			c.take(math.MaxInt64)
 			return
-		case <-poll.C:
+		case <-pace.poll:
+			c.poll()
+			pace.heard()
+		case <-pace.publish.C:
+			_, boot := now()
+			c.take(boot - int64(lifecycle.Settle))
+			pace.published()
+		case msg := <-c.hearing.heard:
+			c.hearing.hear(msg.Subject, msg.Header, msg.Data)
 		}
-		_, boot := now()
-		until := boot - int64(lifecycle.Settle)
-		if n%int(publishInterval/pollInterval) != 0 {
-			until = math.MinInt64 // only drain
-		}
-		c.take(until)
 	}
 }
 
-// take takes in what the kernel has told, and counts and publishes what is due.
-func (c *Companion) take(until int64) {
+// poll takes in what the kernel has told.
+func (c *Companion) poll() {
 	if _, err := c.watcher.source.Poll(); err != nil {
 		c.cfg.Log.Warn("watching the command's processes", "err", err)
 	}
-	if until == math.MinInt64 {
-		return
-	}
+}
+
+// take takes in what the kernel has told, and counts and publishes what is due by a boot time.
+func (c *Companion) take(until int64) {
+	c.poll()
 	c.hearing.take()
 	events, gaps, err := c.watcher.take(until)
 	if err != nil {

@@ -5,19 +5,11 @@ import (
 	"math"
 	"path"
 	"slices"
-	"time"
 
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/producer/oom"
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/schema"
-)
-
-// How often what the kernel tells is taken in, and published. Between two polls it waits in the sockets' buffers, which
-// hold seconds of the worst; a poll too late finds a short-lived process's command line gone.
-const (
-	pollInterval    = 20 * time.Millisecond
-	publishInterval = 250 * time.Millisecond
 )
 
 // watcher makes events of what the source tells: it adds whose a process is, and what a death was.
@@ -130,6 +122,13 @@ func (p *Producer) poll() error {
 	}
 	p.watcher.source.Observe(look)
 	return nil
+}
+
+// publishDue publishes the events of which nothing more can become known.
+func (p *Producer) publishDue() error {
+	polled := p.poll() // also without news: what did not come in time is given up
+	_, boot := now()
+	return errors.Join(polled, p.publishEvents(boot-int64(lifecycle.Settle)))
 }
 
 // publishEvents publishes what is due by a boot time.

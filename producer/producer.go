@@ -86,6 +86,7 @@ type Producer struct {
 	sampler      sampler
 	nc           *nats.Conn
 	watcher      watcher
+	pace         *pace
 	hearing      hearing
 	gpus         *gpu.Reader
 	profiler     *syscalls.Profiler
@@ -99,6 +100,7 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	_, began := now()
 	fs := procfs.New(cfg.Root)
 	boot, err := fs.BootID()
 	if err != nil {
@@ -117,11 +119,11 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 		return nil, fmt.Errorf("forget the probe: %w", err)
 	}
 	p := &Producer{
-		cfg: cfg, fs: fs, publisher: pub, nc: nc, gpus: gpu.Open(gpu.Config{NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log}),
+		cfg: cfg, fs: fs, publisher: pub, nc: nc, pace: newPace(), gpus: gpu.Open(gpu.Config{NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log}),
 		sampler: sampler{
 			fs:       fs,
 			opt:      procfs.Options{KernelThreads: cfg.KernelThreads, EnvKeys: []string{EnvJob, EnvSheet}},
-			scrubber: scrub.New(cfg.Argv, cfg.ScrubWords...), interval: cfg.Interval,
+			scrubber: scrub.New(cfg.Argv, cfg.ScrubWords...), began: began, interval: cfg.Interval,
 			jobs: attribution{rules: cfg.Rules, keep: int64(2*time.Second/cfg.Interval) + 1},
 		},
 	}
@@ -180,6 +182,8 @@ func (p *Producer) observe(ctx context.Context) error {
 	}
 	help("reading GPUs", p.gpus.Run)
 	help("tracing system calls", p.profiler.Run)
+	defer p.pace.publish.Stop()
+	help("watching processes", func(ctx context.Context) error { return p.pace.follow(ctx, p.watcher.source) })
 	idle, err := p.obey()
 	if err != nil {
 		p.cfg.Log.Warn("nobody can ask for traces", "err", err)
@@ -206,21 +210,22 @@ func (p *Producer) observe(ctx context.Context) error {
 // tells. A machine too slow for the interval misses ticks; they do not pile up.
 func (p *Producer) sampleUntil(ctx context.Context) {
 	p.sampler.started = time.Now()
-	sample, poll, publish := time.NewTicker(p.cfg.Interval), time.NewTicker(pollInterval), time.NewTicker(publishInterval)
+	sample := time.NewTicker(p.cfg.Interval)
 	defer sample.Stop()
-	defer poll.Stop()
-	defer publish.Stop()
 	p.failed("a sample", p.tick())
 	for {
 		select {
 		case <-ctx.Done():
 			p.failed("the last events", p.flushEvents())
 			return
-		case <-poll.C:
+		case <-p.pace.poll:
 			p.failed("watching processes", p.poll())
-		case <-publish.C:
-			_, boot := now()
-			p.failed("publishing events", p.publishEvents(boot-int64(lifecycle.Settle)))
+			p.pace.heard()
+		case <-p.pace.publish.C:
+			p.failed("publishing events", p.publishDue())
+			p.pace.published()
+		case msg := <-p.hearing.heard:
+			p.hearing.hear(msg.Subject, msg.Header, msg.Data)
 		case <-sample.C:
 			p.failed("a sample", p.tick())
 		}

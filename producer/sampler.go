@@ -24,7 +24,7 @@ type sampler struct {
 	scrubber  *scrub.Scrubber
 	jobs      attribution
 	started   time.Time
-	firstLook int64 // boot time of the first sample, ns
+	began     int64 // boot time from which on no other sampler can have been this host's, ns; 0: unknown
 	interval  time.Duration
 	caps      []string
 	gpus      func(now time.Time) []schema.GPU                          // nil: none
@@ -67,10 +67,6 @@ func (s *sampler) sample(tick uint64) (look, error) {
 		scan.Processes, scan.Partial, scan.Hidden = scan.Processes[:schema.MaxProcesses], true, scan.Hidden+over
 	}
 	wall, boot := now()
-	if s.firstLook == 0 {
-		s.firstLook = boot
-	}
-
 	snap := &schema.Snapshot{
 		Interval: int64(s.interval), Tick: tick,
 		DaemonPID: os.Getpid(), Uptime: int64(time.Since(s.started)), CPUs: host.CPUs,
@@ -142,13 +138,13 @@ func (s *sampler) remember(now map[int]past) {
 	s.past = now
 }
 
-// sampled is how much CPU, in milliseconds, the snapshots have of a process: nothing of one that started after the
-// first of them and was never in any.
+// sampled is how much CPU, in milliseconds, the snapshots have of a process: nothing of one that started after this
+// sampler and was never in any.
 func (s *sampler) sampled(pid int, start uint64) schema.Opt[int64] {
 	if p, ok := s.past[pid]; ok && sameStart(p.start, start) {
 		return schema.Some(int64(p.ticks) * 1000 / schema.TicksPerSecond)
 	}
-	if s.firstLook > 0 && int64(start)*nsPerTick > s.firstLook {
+	if s.began > 0 && int64(start)*nsPerTick > s.began {
 		return schema.Some(int64(0))
 	}
 	return schema.Opt[int64]{}

@@ -3,6 +3,7 @@
 package lifecycle
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,6 +41,12 @@ func NewDiff() *Diff { return &Diff{} }
 
 // Rung is [RungDiff].
 func (d *Diff) Rung() Rung { return RungDiff }
+
+// Wait returns when ctx ends: a Diff learns from looks alone.
+func (d *Diff) Wait(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
 
 // Poll does nothing: a Diff learns from looks alone.
 func (d *Diff) Poll() (lossy bool, err error) { return false, nil }

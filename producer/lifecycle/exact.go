@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -50,6 +51,9 @@ func (e *Exact) Rung() Rung {
 	}
 	return RungConnector
 }
+
+// Wait returns when the kernel has told of an event.
+func (e *Exact) Wait(ctx context.Context) error { return waitReadable(ctx, e.connector.FD(), forever) }
 
 // Poll takes in what waits in the sockets, up to a limit, and looks up in /proc those who are new and live.
 func (e *Exact) Poll() (lossy bool, err error) {

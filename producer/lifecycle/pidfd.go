@@ -2,9 +2,11 @@ package lifecycle
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,9 +40,9 @@ type Pidfd struct {
 	max     int // the same, or fewer once no more were to be had since the last listing
 	highest int // no pidfd has this number or a higher one: some descriptors are left to others
 
-	since    int64  // boot time at which watching began; 0 before
-	listing  uint64 // number of the last listing
-	listedAt int64  // its boot time
+	since    int64        // boot time at which watching began; 0 before
+	listing  uint64       // number of the last listing
+	listNext atomic.Int64 // boot time at which the next is due
 
 	pending []*pending
 	// ended are the ends that were told since the last look, by pid: the next look may show who has ended since.
@@ -110,6 +112,15 @@ func NewPidfd(cfg Config) (*Pidfd, error) {
 // Rung is [RungPidfd].
 func (p *Pidfd) Rung() Rung { return RungPidfd }
 
+// Wait returns when a process that is watched has ended, or a listing is due.
+func (p *Pidfd) Wait(ctx context.Context) error {
+	now, err := thisMoment()
+	if err != nil {
+		return err
+	}
+	return waitReadable(ctx, p.epoll, max(0, time.Duration(p.listNext.Load()-now.boot)))
+}
+
 // Poll takes in which of the watched processes have ended and, when the last listing is a second old, who is new.
 // It is never lossy: whoever was seen is told of. After an error the next Poll goes on where this one stopped.
 func (p *Pidfd) Poll() (lossy bool, err error) {
@@ -117,7 +128,7 @@ func (p *Pidfd) Poll() (lossy bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if p.listing > 0 && now.boot-p.listedAt < int64(listEvery) {
+	if now.boot < p.listNext.Load() {
 		return false, p.drain(now)
 	}
 	listed, err := listProcesses(p.dir, p.buffer)
@@ -129,7 +140,7 @@ func (p *Pidfd) Poll() (lossy bool, err error) {
 		return false, err
 	}
 	p.listing++
-	p.listedAt = now.boot
+	p.listNext.Store(now.boot + int64(listEvery))
 	p.max = p.limit
 	p.compare(listed, now)
 	p.began(now.boot)

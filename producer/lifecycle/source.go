@@ -1,17 +1,22 @@
 package lifecycle
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
 	"github.com/proctape/proctape/schema"
 )
 
-// Source tells what happens to the processes of this machine. One goroutine uses it; nothing in it waits for the
-// kernel.
+// Source tells what happens to the processes of this machine. One goroutine uses it; nothing in it but Wait waits for
+// the kernel.
 type Source interface {
 	// Rung is which of the ways of watching this is.
 	Rung() Rung
+	// Wait returns when there is something for Poll to take in, at once when there is already. One goroutine may wait
+	// beside the one that uses the source, and returns before Close. The error is not nil when ctx has ended, or when
+	// nobody can wait here.
+	Wait(ctx context.Context) error
 	// Poll takes in what the kernel has told since the call before. It reports whether some of it was lost: then a
 	// look at /proc should follow soon, for Observe to find what was missed.
 	Poll() (lossy bool, err error)

@@ -51,6 +51,9 @@ func OpenConnector(receiveBuffer int) (*Connector, error) {
 // Close stops listening.
 func (c *Connector) Close() error { return c.socket.close() }
 
+// FD is the descriptor of the socket, for poll(2): it becomes readable when there is something for Read.
+func (c *Connector) FD() int { return c.socket.fd }
+
 // Read appends to events what has happened, in the order in which the kernel told it, from at most limit messages. It
 // does not wait. Overrun says that the receive buffer overflowed since the call before: how many events that cost is
 // told by Lost of the next event of each CPU, but for what a CPU told before its first event was read.
