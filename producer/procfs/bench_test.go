@@ -16,6 +16,7 @@ func BenchmarkProcesses(b *testing.B) {
 		b.Run(fmt.Sprintf("children=%d", n), func(b *testing.B) {
 			startSleepers(b, n)
 			fs := New("")
+			fs.sleepAge = 0 // as if there were some time between the scans
 			defer fs.Close()
 			scan, err := fs.Processes(nil, Options{})
 			if err != nil {

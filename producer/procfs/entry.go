@@ -16,9 +16,10 @@ type entry struct {
 	statFD int // kept descriptor of stat, or -1
 	runsFD int // kept descriptor of schedstat, or -1
 
-	known    bool // it has been read: the fields below hold
-	stat     stat // without comm, which process holds
-	runs     runs // read before stat was; zero when not read
+	known    bool          // it has been read: the fields below hold
+	stat     stat          // without comm, which process holds
+	statAt   time.Duration // when stat was read, on CLOCK_BOOTTIME
+	runs     runs          // read before stat was; zero when not read
 	process  Process
 	stale    bool              // it may have run since its I/O and descriptors were read
 	cgroupAt time.Duration     // when the cgroup was read, on CLOCK_BOOTTIME
@@ -104,7 +105,7 @@ func (e *entry) store(s stat, at time.Duration) {
 	p.Threads = s.threads
 	p.CPUTicks = s.utime + s.stime
 	p.MinorFaults, p.MajorFaults = s.minflt, s.majflt
-	p.ReadAt = at
+	p.ReadAt, e.statAt = at, at
 	p.ArgsKnown = p.ArgsKnown || p.Kernel
 	s.comm = nil
 	e.stat, e.known = s, true

@@ -181,6 +181,22 @@ func TestProcesses_SleeperIsNotRead(t *testing.T) {
 		t.Errorf("got read at %v then %v, state %c", before.ReadAt, after.ReadAt, after.State)
 	}
 
+	// Half a minute is not over.
+	read := e.statAt
+	for range fullEvery {
+		scan(t, fs, Options{})
+	}
+	if e.statAt != read {
+		t.Errorf("its stat was read at %v and again at %v", read, e.statAt)
+	}
+	fs.sleepAge = 0
+	for range fullEvery {
+		scan(t, fs, Options{})
+	}
+	if e.statAt == read {
+		t.Errorf("its stat was not read again since %v", read)
+	}
+
 	stop(cmd)
 	if p, ok := find(scan(t, fs, Options{}), cmd.Process.Pid); ok {
 		t.Errorf("got %+v after it was reaped", p)

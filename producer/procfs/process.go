@@ -5,13 +5,14 @@ import "time"
 // Process is one process as it was when its stat file was read.
 //
 // CPU, fault and thread figures and the state are exact at ReadAt. Memory, I/O and descriptor figures and the owner are
-// read again when one of those changed, and otherwise at every tenth scan: they may be that old for a process that sleeps.
+// read again when one of those changed, and otherwise at every tenth scan; for a process that has not run at all, at
+// the first of these that is half a minute after the last.
 // Args and Env are shared with later scans; callers must not change them.
 type Process struct {
 	// PID is the process's id in the pid namespace of the proc mount. Source: stat field 1, man proc_pid_stat(5).
 	PID int
-	// PPID is the parent's id, 0 for a process without one in this namespace. That a sleeping process has a new parent may
-	// take ten scans to show. Source: stat field 4.
+	// PPID is the parent's id, 0 for a process without one in this namespace. That a sleeping process has a new parent,
+	// though the one before lives, may take half a minute and ten scans to show. Source: stat field 4.
 	PPID int
 	// StartTicks is when the process started, in clock ticks (1/100 s) since boot, on CLOCK_BOOTTIME. A pid together with
 	// its start is one process. Source: stat field 22.

@@ -42,6 +42,8 @@ type FS struct {
 	kept    int            // descriptors now kept for entries
 	keepMax int            // descriptors that may be
 
+	sleepAge time.Duration // sleepAge, but in tests
+
 	slow *slowReader
 
 	pids   []listedPID // reused by every listing
@@ -56,14 +58,15 @@ func New(root string) *FS {
 		root = "/proc"
 	}
 	return &FS{
-		root:    filepath.Clean(root),
-		rootFD:  -1,
-		pageKiB: uint64(os.Getpagesize() / 1024),
-		host:    make(map[string]int),
-		entries: make(map[int]*entry),
-		keepMax: keepLimit(),
-		slow:    &slowReader{timeout: slowTimeout},
-		buffer:  make([]byte, statBufferSize),
+		root:     filepath.Clean(root),
+		rootFD:   -1,
+		pageKiB:  uint64(os.Getpagesize() / 1024),
+		host:     make(map[string]int),
+		entries:  make(map[int]*entry),
+		keepMax:  keepLimit(),
+		sleepAge: sleepAge,
+		slow:     &slowReader{timeout: slowTimeout},
+		buffer:   make([]byte, statBufferSize),
 	}
 }
 

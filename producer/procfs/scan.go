@@ -44,7 +44,7 @@ func (fs *FS) scanOne(e *entry, l listedPID, opt Options, scan *Scan) bool {
 	same := e.inode == l.inode
 	e.inode, e.scan = l.inode, fs.scan
 	hidden := e.process.Kernel && !opt.KernelThreads
-	if hidden && same && !fs.turn(l.pid, fullEvery) {
+	if hidden && same && !(fs.turn(l.pid, fullEvery) && fs.aged(e, fs.clock.now())) {
 		return true // a kernel thread nobody asked for: as long as its directory is the same, so is the thread
 	}
 

@@ -9,6 +9,7 @@ import (
 
 const (
 	fullEvery   = 10               // scans after which an idle process's memory, I/O and descriptors are read again
+	sleepAge    = 30 * time.Second // age from which on what is known of a sleeping process is read again, in its turn
 	argsEvery   = 12               // scans after which a busy process's command line is read again
 	cgroupEvery = 45 * time.Second // age at which the cgroup is read again, and up to cgroupSpread more
 	// cgroupSpread is how far apart, in seconds, processes that were first seen together have their cgroups read.
@@ -30,10 +31,11 @@ const (
 func (fs *FS) visit(e *entry, keep bool, opt Options) (partly, err error) {
 	at := fs.clock.now()
 	slept := fs.slept(e)
-	if slept && !fs.turn(e.process.PID, fullEvery) {
+	full := fs.turn(e.process.PID, fullEvery)
+	if slept && !(full && fs.aged(e, at)) {
 		e.process.ReadAt = at
 		e.adoptLate()
-		return fs.fulfil(e, fs.needsOf(e, asleep), opt), nil
+		return fs.fulfil(e, fs.needsOf(e, asleep, false), opt), nil
 	}
 
 	s, err := fs.readStat(e, keep)
@@ -54,7 +56,7 @@ func (fs *FS) visit(e *entry, keep bool, opt Options) (partly, err error) {
 		e.stale = true
 		fs.watchRuns(e)
 	}
-	return fs.fulfil(e, fs.needsOf(e, did), opt), nil
+	return fs.fulfil(e, fs.needsOf(e, did, full), opt), nil
 }
 
 // activity says what the process did between e's stat and s, which was read next.
@@ -71,23 +73,26 @@ func (e *entry) activity(s stat, slept bool) activity {
 	}
 }
 
-// needsOf decides what to read of e besides its stat. Only the kernel changes the memory of a process that sleeps, by
-// taking some away.
-func (fs *FS) needsOf(e *entry, did activity) needs {
+// aged reports whether it is time, at its turn, to read all of e again though it slept: it did something after all was
+// read, or that is long ago.
+func (fs *FS) aged(e *entry, at time.Duration) bool { return e.stale || at-e.statAt >= fs.sleepAge }
+
+// needsOf decides what to read of e besides its stat; full says that it is time to read what changes without a trace.
+// Only the kernel changes the memory of a process that sleeps, by taking some away.
+func (fs *FS) needsOf(e *entry, did activity, full bool) needs {
 	s := e.stat
 	if s.kernel() {
 		return needs{owner: !e.process.UIDKnown}
 	}
 	cgroupAge := cgroupEvery + time.Duration(s.pid%cgroupSpread)*time.Second
-	turn := fs.turn(s.pid, fullEvery)
 	need := needs{
-		memory: did >= busy || turn,
-		owner:  did >= busy || turn,
-		usage:  did >= busy || (e.stale && turn),
+		memory: did >= busy || full,
+		owner:  did >= busy || (full && (did == idle || !e.process.UIDKnown)),
+		usage:  did >= busy || (e.stale && full),
 		cgroup: did == fresh || e.process.ReadAt-e.cgroupAt > cgroupAge,
 	}
 	if !s.ended() && e.late == nil {
-		due := did == fresh || (e.argsDue && turn)
+		due := did == fresh || (e.argsDue && fs.turn(s.pid, fullEvery))
 		need.args = due || (did == busy && fs.turn(s.pid, argsEvery))
 		need.env = due
 	}
