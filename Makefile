@@ -55,6 +55,10 @@ bench-data: bench-tools ## reads of ten million rows in BENCH_DIR, made once, wh
 bench-grow: bench-tools ## how cost grows, into bench/results, and its pictures into docs; half an hour
 	@bin/bench/bench grow -data '$(BENCH_DIR)' && bin/bench/plot
 
+.PHONY: bench-steady
+bench-steady: bench-tools ## an hour of 200 hosts (FOR=10m for less): memory, descriptors, how far behind, into bench/results
+	@bin/bench/bench steady -for '$(or $(FOR),1h)'
+
 .PHONY: bench-compare
 bench-compare: ## the commit REF against HEAD, in turn, with benchstat's verdict
 	@test -n "$(REF)" || { echo "say which commit to compare with: make bench-compare REF=main"; exit 2; }

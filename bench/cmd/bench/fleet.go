@@ -46,7 +46,7 @@ func (b *bench) live(f fleetOf) (l lived, err error) {
 	if err != nil {
 		return l, err
 	}
-	out, late := b.run(b.proctape, f.args(dir)...) // which fails when the log was too slow, and says how much
+	out, late := b.run(b.proctape, append(f.args(dir), "--json")...) // which fails when the log was too slow, and says how much
 	ended := time.Now()
 	spent, err := r.cpu()
 	if err != nil {

@@ -4,6 +4,7 @@
 //	bench table [-only replay,storm]   all figures once, in some minutes
 //	bench data -data FOLDER            the reads of ten million process rows, while a recorder writes
 //	bench grow -out FOLDER             how cost grows with processes, hosts and rows, as CSV files
+//	bench steady -for 1h -out FOLDER   what a recorder of 200 hosts needs, minute by minute, as a CSV file
 //
 // It runs bin/proctape or what -proctape names, and never looks inside: two versions can be measured with one bench.
 package main
@@ -19,6 +20,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,7 +64,7 @@ func main() {
 
 func run(args []string) (err error) {
 	if len(args) == 0 {
-		return errors.New("want: bench table, bench data or bench grow")
+		return errors.New("want: bench table, bench data, bench grow or bench steady")
 	}
 	flags := flag.NewFlagSet("bench "+args[0], flag.ContinueOnError)
 	b := &bench{}
@@ -72,6 +74,7 @@ func run(args []string) (err error) {
 	lines := flags.Bool("lines", false, "print lines that benchstat reads, in place of the table")
 	flags.StringVar(&b.largest, "data", "bin/bench-data", "`folder` of the ten million rows; made when it is not there")
 	out := flags.String("out", "bench/results", "`folder` for the CSV files")
+	lasts := flags.Duration("for", time.Hour, "how `long` steady looks")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -93,6 +96,8 @@ func run(args []string) (err error) {
 		err = b.data(b.largest)
 	case "grow":
 		return b.grow(*out, *only)
+	case "steady":
+		err = b.steady(*out, *lasts)
 	default:
 		return fmt.Errorf("no such thing to do: %q", args[0])
 	}

@@ -23,7 +23,7 @@ func (f fleetOf) rows() int { return int(f.duration/f.interval) * f.hosts * f.pr
 
 func (f fleetOf) args(dir string) []string {
 	return []string{"simulate", "--data", dir, "--hosts", strconv.Itoa(f.hosts), "--processes", strconv.Itoa(f.processes),
-		"--interval", f.interval.String(), "--duration", f.duration.String(), "--json"}
+		"--interval", f.interval.String(), "--duration", f.duration.String()}
 }
 
 // generate puts a load into the log of a folder, as fast as that takes it.

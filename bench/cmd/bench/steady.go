@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// steady has a recorder with its default settings follow 200 hosts for a while, and writes, for each minute, what it
+// needs and how far behind it is. What leaks grows.
+func (b *bench) steady(out string, lasts time.Duration) error {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	dir, err := b.folder()
+	if err != nil {
+		return err
+	}
+	r, err := b.record(dir)
+	if err != nil {
+		return err
+	}
+	f := fleetOf{hosts: 200, processes: 200, interval: 5 * time.Second, duration: lasts + time.Minute}
+	fleet, err := b.start("", b.proctape, f.args(dir)...)
+	if err != nil {
+		return err
+	}
+	points, err := b.minutes(r, lasts)
+	if len(points) > 0 {
+		if err := b.writeCSV(filepath.Join(out, "steady.csv"), points); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := fleet.stop(); err != nil {
+		return err
+	}
+	b.summary(points)
+	return r.close()
+}
+
+// minutes looks at a recorder every second. The first minute, in which it fills its caches, is left out.
+func (b *bench) minutes(r *recorder, lasts time.Duration) (points []point, err error) {
+	began := time.Now()
+	used, err := r.cpu()
+	if err != nil {
+		return nil, err
+	}
+	for minute := int64(0); time.Since(began) < lasts; minute++ {
+		memory, files, behind := figure{name: "memory", unit: "MiB"}, figure{name: "descriptors"}, figure{name: "behind", unit: "s"}
+		for end := began.Add(time.Duration(minute+1) * time.Minute); time.Now().Before(end); {
+			select {
+			case <-b.ctx.Done():
+				return points, b.ctx.Err()
+			case <-time.After(time.Second):
+			}
+			for into, look := range map[*figure]func() (float64, error){&memory: func() (float64, error) { return r.memory("VmRSS") }, &files: r.descriptors, &behind: r.behind} {
+				v, err := look()
+				if err != nil {
+					return points, err
+				}
+				into.values = append(into.values, v)
+			}
+		}
+		now, err := r.cpu()
+		if err != nil {
+			return points, err
+		}
+		cpu := figure{name: "recorder", unit: "% of a core", values: []float64{100 * (now - used).Seconds() / 60}}
+		used = now
+		if minute == 0 {
+			continue
+		}
+		for _, of := range []figure{memory, files, behind, cpu} {
+			points = append(points, point{minute, of})
+		}
+	}
+	return points, nil
+}
+
+// descriptors is how many files it has open.
+func (c *child) descriptors() (float64, error) {
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.pid()))
+	return float64(len(entries)), err
+}
+
+// behind is how old the newest of the simulated snapshots in the database is, in seconds. One comes every 25 ms.
+func (r *recorder) behind() (float64, error) {
+	newest, err := r.number(`SELECT coalesce(max(wall_ns), 0) FROM snapshots WHERE id > (SELECT max(id) FROM snapshots) - 100`)
+	return time.Since(time.Unix(0, newest)).Seconds(), err
+}
+
+// summary says, of each figure, the first minutes, the last, and the worst.
+func (b *bench) summary(points []point) {
+	series := map[string][]point{}
+	var names []string
+	for _, p := range points {
+		if series[p.name] == nil {
+			names = append(names, p.name)
+		}
+		series[p.name] = append(series[p.name], p)
+	}
+	for _, name := range names {
+		all := series[name]
+		some := min(5, len(all))
+		b.add(strings.TrimSpace(name+": first minutes"), all[0].unit, noBar, medians(all[:some])...)
+		b.add("… last minutes", all[0].unit, noBar, medians(all[len(all)-some:])...)
+		b.add("… all minutes", all[0].unit, noBar, medians(all)...)
+	}
+}
+
+func medians(points []point) (values []float64) {
+	for _, p := range points {
+		values = append(values, p.median())
+	}
+	return values
+}
