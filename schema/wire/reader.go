@@ -52,7 +52,7 @@ func (r *Reader) next() bool {
 // take returns the next n bytes.
 func (r *Reader) take(n int) []byte {
 	if n > len(r.b)-r.off {
-		r.Fail("want %d bytes, %d are left", n, len(r.b)-r.off)
+		r.short(n)
 		return nil
 	}
 	p := r.b[r.off : r.off+n]
@@ -60,20 +60,28 @@ func (r *Reader) take(n int) []byte {
 	return p
 }
 
+// short records that n bytes were to be read and are not there.
+func (r *Reader) short(n int) { r.Fail("want %d bytes, %d are left", n, len(r.b)-r.off) }
+
 // code reads a first byte.
 func (r *Reader) code() byte {
-	if p := r.take(1); p != nil {
-		return p[0]
+	if r.off == len(r.b) {
+		r.short(1)
+		return codeNil
 	}
-	return codeNil
+	c := r.b[r.off]
+	r.off++
+	return c
 }
 
 // word reads an n-byte big-endian number.
 func (r *Reader) word(n int) uint64 {
-	p := r.take(n)
-	if p == nil {
+	p := r.b[r.off:]
+	if n > len(p) {
+		r.short(n)
 		return 0
 	}
+	r.off += n
 	switch n {
 	case 1:
 		return uint64(p[0])
