@@ -31,6 +31,7 @@ type fold struct {
 	dirtyRosters []*roster // whose newest snapshot is another
 	dirtyLedgers []*ledger
 	samples      []sample
+	eventRows    []eventRow
 	touched      []*process
 	ended        map[identity]int64 // the most CPU, in milliseconds, of touched rows that ended
 	jobs         map[string]*jobDelta
@@ -186,6 +187,11 @@ func (f *fold) flush() error {
 		return fmt.Errorf("insert samples: %w", err)
 	}
 	f.samples = f.samples[:0]
+	if err := f.db.insertEvents(f.eventRows); err != nil {
+		return fmt.Errorf("insert events: %w", err)
+	}
+	clear(f.eventRows) // they hold whole messages
+	f.eventRows = f.eventRows[:0]
 	if err := f.flushFiles(); err != nil {
 		return err
 	}

@@ -20,10 +20,7 @@ func (f *fold) applyEvents(pos *position, d *delivery) error {
 	counts := map[string]*eventCounts{}
 	for i := range m.Events {
 		e := &m.Events[i]
-		id := pos.id(d.seq)<<eventBits | int64(i)
-		if err := f.insertEvent(id, hostID, m, e, m.Seq+uint64(i)); err != nil {
-			return fmt.Errorf("store %s of process %d: %w", m.Kind, e.PID, err)
-		}
+		f.eventRows = append(f.eventRows, eventRow{pos.id(d.seq)<<eventBits | int64(i), hostID, m, e, m.Seq + uint64(i)})
 		if f.events != nil {
 			f.events.Append(func(b []byte) []byte { return ndjson.AppendEvent(b, m, e) })
 		}
@@ -36,18 +33,6 @@ func (f *fold) applyEvents(pos *position, d *delivery) error {
 	}
 	f.stats.Events += uint64(len(m.Events))
 	return f.countJobEvents(counts)
-}
-
-func (f *fold) insertEvent(id, hostID int64, m *schema.Message, e *schema.Event, number uint64) error {
-	_, err := f.db.exec(`INSERT OR ROLLBACK INTO process_events(id, timestamp, pid, event_type, exit_code, signal_num,
-		job_id, sheet_num, details, host_id, boot_id, boot_ns, start_ticks, ppid, uid, command, core, cpu_ms, peak_rss_kib,
-		read_kib, write_kib, lifetime_ms, sampled_cpu_ms, source, instance, seq)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-		id, schema.Timestamp(e.Wall), e.PID, m.Kind.EventType(), nullable(e.ExitCode), nullable(e.Signal), nullText(e.JobID),
-		nullable(e.Sheet), e.Details, hostID, m.BootID, e.Boot, int64(e.StartTicks), nullable(e.PPID), nullable(e.UID), e.Command,
-		e.Core, nullable(e.CPUMillis), nullable(e.PeakRSS), nullable(e.ReadKiB), nullable(e.WriteKiB), nullable(e.Lifetime), nullable(e.SampledCPU),
-		e.Source, m.Instance.String(), int64(number))
-	return err
 }
 
 // eventCounts is what a message's events add to a job's row.

@@ -138,6 +138,75 @@ func (p *process) column(col int) vtab.Value {
 	return nullable(p.writeKiB)
 }
 
+// eventRow is one row of process_events.
+type eventRow struct {
+	id, hostID int64
+	message    *schema.Message // that the event is of
+	*schema.Event
+	number uint64
+}
+
+const eventColumns = `id, timestamp, pid, event_type, exit_code, signal_num, job_id, sheet_num, details, host_id, boot_id,
+	boot_ns, start_ticks, ppid, uid, command, core, cpu_ms, peak_rss_kib, read_kib, write_kib, lifetime_ms,
+	sampled_cpu_ms, source, instance, seq`
+
+// column is the value of one of eventColumns.
+func (e *eventRow) column(col int) vtab.Value {
+	switch col {
+	case 0:
+		return e.id
+	case 1:
+		return schema.Timestamp(e.Wall)
+	case 2:
+		return int64(e.PID)
+	case 3:
+		return e.message.Kind.EventType()
+	case 4:
+		return nullable(e.ExitCode)
+	case 5:
+		return nullable(e.Signal)
+	case 6:
+		return nullText(e.JobID)
+	case 7:
+		return nullable(e.Sheet)
+	case 8:
+		return e.Details
+	case 9:
+		return e.hostID
+	case 10:
+		return e.message.BootID
+	case 11:
+		return e.Boot
+	case 12:
+		return int64(e.StartTicks)
+	case 13:
+		return nullable(e.PPID)
+	case 14:
+		return nullable(e.UID)
+	case 15:
+		return e.Command
+	case 16:
+		return e.Core
+	case 17:
+		return nullable(e.CPUMillis)
+	case 18:
+		return nullable(e.PeakRSS)
+	case 19:
+		return nullable(e.ReadKiB)
+	case 20:
+		return nullable(e.WriteKiB)
+	case 21:
+		return nullable(e.Lifetime)
+	case 22:
+		return nullable(e.SampledCPU)
+	case 23:
+		return e.Source
+	case 24:
+		return e.message.Instance.String()
+	}
+	return int64(e.number)
+}
+
 // endedAt is when the process was last seen, as SQL has it.
 func (p *process) endedAt() any {
 	if p.ended == 0 {

@@ -24,6 +24,7 @@ import (
 const (
 	samplesModule   = "proctape_samples"
 	processesModule = "proctape_processes"
+	eventsModule    = "proctape_events"
 )
 
 // store is the database's one writer: one connection, held for ever, never cancelled.
@@ -34,6 +35,7 @@ type store struct {
 	conn      *sql.Conn
 	samples   *batchTable
 	processes *batchTable
+	events    *batchTable
 	stmts     map[string]*sql.Stmt
 	within    bool   // a transaction is under way
 	failed    error  // why it cannot be committed
@@ -61,7 +63,7 @@ func openStore(path string) (*store, error) {
 		return nil, fmt.Errorf("lock the database: %w", err)
 	}
 	s := &store{path: path, lock: lock, stmts: map[string]*sql.Stmt{},
-		samples: &batchTable{columns: sampleColumns}, processes: &batchTable{columns: processColumns}}
+		samples: &batchTable{columns: sampleColumns}, events: &batchTable{columns: eventColumns}, processes: &batchTable{columns: processColumns}}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.close())
 	}
@@ -78,7 +80,8 @@ func (s *store) open() error {
 		return err
 	}
 	var d sqlite.Driver
-	if err := errors.Join(d.RegisterModule(samplesModule, s.samples), d.RegisterModule(processesModule, s.processes)); err != nil {
+	if err := errors.Join(d.RegisterModule(samplesModule, s.samples), d.RegisterModule(processesModule, s.processes),
+		d.RegisterModule(eventsModule, s.events)); err != nil {
 		return err
 	}
 	s.db = sql.OpenDB(connector{&d, schema.WriterDSN(s.path)})
@@ -93,6 +96,7 @@ func (s *store) open() error {
 		return err
 	}
 	if _, err := s.conn.ExecContext(background, `CREATE VIRTUAL TABLE temp.new_samples USING `+samplesModule+`;
+		CREATE VIRTUAL TABLE temp.new_events USING `+eventsModule+`;
 		CREATE VIRTUAL TABLE temp.touched USING `+processesModule); err != nil {
 		return err
 	}
@@ -168,12 +172,19 @@ func (s *store) beginReplay() error {
 	case marks == 0 && checkpoints > 0:
 		return fmt.Errorf("replay into %s: %w", s.path, ErrNotFresh)
 	}
-	_, err = s.exec(`INSERT INTO meta(key, value) VALUES ('replay', 'unfinished') ON CONFLICT(key) DO NOTHING`)
+	if _, err = s.exec(`INSERT INTO meta(key, value) VALUES ('replay', 'unfinished') ON CONFLICT(key) DO NOTHING`); err != nil {
+		return err
+	}
+	// A power cut costs no more than the last transactions, which the log still has: it does not wait for the disk.
+	_, err = s.conn.ExecContext(background, `PRAGMA synchronous=NORMAL`)
 	return err
 }
 
-// endReplay marks the replay as finished.
+// endReplay marks the replay as finished, and returns when all of it is on disk.
 func (s *store) endReplay() error {
+	if _, err := s.conn.ExecContext(background, `PRAGMA synchronous=FULL`); err != nil {
+		return err
+	}
 	_, err := s.exec(`UPDATE meta SET value='finished' WHERE key='replay'`)
 	return err
 }
@@ -296,6 +307,12 @@ func (s *store) transact(f func() error) error {
 func (s *store) insertSamples(rows []sample) error {
 	return s.execBatch(s.samples, len(rows), func(row, col int) vtab.Value { return rows[row].column(col) },
 		`INSERT OR ROLLBACK INTO samples(`+sampleColumns+`) SELECT `+sampleColumns+` FROM temp.new_samples`)
+}
+
+// insertEvents inserts the rows.
+func (s *store) insertEvents(rows []eventRow) error {
+	return s.execBatch(s.events, len(rows), func(row, col int) vtab.Value { return rows[row].column(col) },
+		`INSERT OR ROLLBACK INTO process_events(`+eventColumns+`) SELECT `+eventColumns+` FROM temp.new_events`)
 }
 
 // insertProcesses inserts rows, whose ids rise.
