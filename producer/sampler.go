@@ -31,11 +31,12 @@ type sampler struct {
 	gpuMemory func() map[int]int64                                      // KiB by pid
 	syscalls  func(pid int, startTicks uint64) ([]schema.Syscall, bool) // nil: none
 
-	scan []procfs.Process
-	past map[int]past
+	scan  []procfs.Process
+	scans int64         // looked at
+	past  map[int]*past // by pid
 }
 
-// past is what the sample before knew of a process.
+// past is what the last sample that had a process knew of it.
 type past struct {
 	start   uint64
 	ticks   uint64
@@ -43,7 +44,7 @@ type past struct {
 	args    []string
 	comm    string
 	command string
-	gone    int64 // samples since that did not have it
+	scan    int64 // number of that sample
 }
 
 // look is one sample: the snapshot and when it was taken.
@@ -88,7 +89,7 @@ func (s *sampler) sample(tick uint64) (look, error) {
 	return look{wall, boot, snap}, nil
 }
 
-// processes converts a scan, and replaces what is remembered of the one before.
+// processes converts a scan, and remembers of it what the next one needs.
 func (s *sampler) processes(scan []procfs.Process) []schema.Process {
 	s.jobs.assign(scan)
 	var gpuMemory map[int]int64
@@ -96,16 +97,14 @@ func (s *sampler) processes(scan []procfs.Process) []schema.Process {
 		gpuMemory = s.gpuMemory()
 	}
 	out := make([]schema.Process, 0, len(scan))
-	remembered := make(map[int]past, len(scan))
+	s.scans++
 	for i := range scan {
 		p := &scan[i]
-		before, known := s.past[p.PID]
-		if known && before.start != p.StartTicks { // the pid is another process's now
-			before, known = past{}, false
-		}
+		memory, known := s.recall(p)
+		before := *memory
 		command := s.command(p, before)
 		whose := s.jobs.owner(p.PID, p.StartTicks)
-		remembered[p.PID] = past{p.StartTicks, p.CPUTicks, p.ReadAt, p.Args, p.Comm, command, 0}
+		*memory = past{p.StartTicks, p.CPUTicks, p.ReadAt, p.Args, p.Comm, command, s.scans}
 		out = append(out, schema.Process{
 			PID: p.PID, PPID: p.PPID, StartTicks: p.StartTicks, State: string(rune(p.State)),
 			CPUPermille: cpuPermille(p, before, known), CPUMillis: p.CPUTicks * 1000 / schema.TicksPerSecond,
@@ -122,20 +121,32 @@ func (s *sampler) processes(scan []procfs.Process) []schema.Process {
 			out[len(out)-1].Syscalls, _ = s.syscalls(p.PID, p.StartTicks)
 		}
 	}
-	s.remember(remembered)
+	s.forget()
 	return out
 }
 
-// remember replaces what is known of processes, but for those that have gone so lately that their exits may not have
-// been taken.
-func (s *sampler) remember(now map[int]past) {
+// recall is where what is remembered of a process is kept, and whether something is: of the process, and not of another
+// that had its pid.
+func (s *sampler) recall(p *procfs.Process) (memory *past, known bool) {
+	memory = s.past[p.PID]
+	if memory != nil && memory.start == p.StartTicks {
+		return memory, true
+	}
+	if s.past == nil {
+		s.past = map[int]*past{}
+	}
+	memory = new(past)
+	s.past[p.PID] = memory
+	return memory, false
+}
+
+// forget drops who has gone, but for those that went so lately that their exits may not have been taken.
+func (s *sampler) forget() {
 	for pid, p := range s.past {
-		if _, lives := now[pid]; !lives && p.gone < s.jobs.keep {
-			p.gone++
-			now[pid] = p
+		if s.scans-p.scan > s.jobs.keep {
+			delete(s.past, pid)
 		}
 	}
-	s.past = now
 }
 
 // sampled is how much CPU, in milliseconds, the snapshots have of a process: nothing of one that started after this
