@@ -56,8 +56,8 @@ bench-grow: bench-tools ## how cost grows, into bench/results, and its pictures 
 	@bin/bench/bench grow -data '$(BENCH_DIR)' && bin/bench/plot
 
 .PHONY: bench-steady
-bench-steady: bench-tools ## an hour of 200 hosts (FOR=10m for less): memory, descriptors, how far behind, into bench/results
-	@bin/bench/bench steady -for '$(or $(FOR),1h)'
+bench-steady: bench-tools ## an hour (FOR=10m) of 200 hosts (HOSTS=1000): memory, descriptors, how far behind, into bench/results
+	@bin/bench/bench steady -for '$(or $(FOR),1h)' -hosts '$(or $(HOSTS),200)'
 
 .PHONY: bench-compare
 bench-compare: ## the commit REF against HEAD, in turn, with benchstat's verdict

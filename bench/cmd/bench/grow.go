@@ -52,7 +52,7 @@ func (b *bench) grow(out, only string) error {
 // growProcesses has the sampler, and top beside it, look at ever more sleeping processes.
 func (b *bench) growProcesses() (points []point, err error) {
 	for _, sleepers := range []int{200, 1000, 2000, 5000, 10_000} {
-		s, err := b.startSampler(sleepers)
+		s, err := b.startSampler("sleepers", sleepers)
 		if err != nil {
 			return points, err
 		}

@@ -4,7 +4,7 @@
 //	bench table [-only replay,storm]   all figures once, in some minutes
 //	bench data -data FOLDER            the reads of ten million process rows, while a recorder writes
 //	bench grow -out FOLDER             how cost grows with processes, hosts and rows, as CSV files
-//	bench steady -for 1h -out FOLDER   what a recorder of 200 hosts needs, minute by minute, as a CSV file
+//	bench steady -for 1h -hosts 200    what a recorder of so many hosts needs, minute by minute, as a CSV file
 //
 // It runs bin/proctape or what -proctape names, and never looks inside: two versions can be measured with one bench.
 package main
@@ -74,6 +74,7 @@ func run(args []string) (err error) {
 	lines := flags.Bool("lines", false, "print lines that benchstat reads, in place of the table")
 	flags.StringVar(&b.largest, "data", "bin/bench-data", "`folder` of the ten million rows; made when it is not there")
 	out := flags.String("out", "bench/results", "`folder` for the CSV files")
+	hosts := flags.Int("hosts", 200, "how `many` of them steady simulates")
 	lasts := flags.Duration("for", time.Hour, "how `long` steady looks")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -97,7 +98,7 @@ func run(args []string) (err error) {
 	case "grow":
 		return b.grow(*out, *only)
 	case "steady":
-		err = b.steady(*out, *lasts)
+		err = b.steady(*out, *hosts, *lasts)
 	default:
 		return fmt.Errorf("no such thing to do: %q", args[0])
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,20 +11,18 @@ import (
 	"time"
 )
 
-// samplers measures samplers of 1000 and of 5000 sleeping processes: ours, and of the 1000 others too.
+// samplers measures samplers of 1000 and of 5000 sleeping processes, and of 1000 that run: ours, and of the first others
+// too.
 func (b *bench) samplers() error {
-	if err := b.sampling(1000, true); err != nil {
-		return err
-	}
-	return b.sampling(5000, false)
+	return errors.Join(b.sampling("sleepers", 1000, 8, true), b.sampling("busy", 1000, 26, false), b.sampling("sleepers", 5000, 8, false))
 }
 
 // The sampler is measured with an interval of a second, over so many samples a round, and without the kernel's events:
 // they cost what happens on the machine, not what is there.
 const samplesPerRound = 5
 
-func (b *bench) sampling(sleepers int, beside bool) error {
-	s, err := b.startSampler(sleepers)
+func (b *bench) sampling(load string, processes int, most float64, beside bool) error {
+	s, err := b.startSampler(load, processes)
 	if err != nil {
 		return err
 	}
@@ -58,8 +57,13 @@ func (b *bench) sampling(sleepers int, beside bool) error {
 	if err := s.recorder.close(); err != nil {
 		return err
 	}
-	b.add(fmt.Sprintf("sample of %s sleeping processes", thousands(int64(sleepers))), "CPU ms/1000", atMost(8), own...)
-	b.add("… at most in memory", "MiB", atMost(25), memory)
+	b.add(fmt.Sprintf("sample of %s %s processes", thousands(int64(processes)), map[string]string{"sleepers": "sleeping", "busy": "busy"}[load]),
+		"CPU ms/1000", atMost(most), own...)
+	inMemory := noBar // which is one of a thousand processes
+	if processes == 1000 {
+		inMemory = atMost(25)
+	}
+	b.add("… at most in memory", "MiB", inMemory, memory)
 	if beside {
 		for _, t := range tools {
 			if len(others[t.name]) > 0 {
@@ -70,24 +74,24 @@ func (b *bench) sampling(sleepers int, beside bool) error {
 			return err
 		}
 	}
-	return s.sleepers.stop()
+	return s.load.stop()
 }
 
 // sampled is a sampler at work, the recorder it publishes to, and what it sees.
 type sampled struct {
-	b                 *bench
-	sleepers, sampler *child
-	recorder          *recorder
-	processes         int64 // of the last snapshot
+	b             *bench
+	load, sampler *child
+	recorder      *recorder
+	processes     int64 // of the last snapshot
 }
 
 const sampledHost = "sampled"
 
 // startSampler starts a sampler, which has looked a few times when it returns.
-func (b *bench) startSampler(sleepers int) (*sampled, error) {
+func (b *bench) startSampler(load string, processes int) (*sampled, error) {
 	s := &sampled{b: b}
 	var err error
-	if s.sleepers, err = b.start("ready", filepath.Join(b.helpers, "load"), "sleepers", strconv.Itoa(sleepers)); err != nil {
+	if s.load, err = b.start("ready", filepath.Join(b.helpers, "load"), load, strconv.Itoa(processes)); err != nil {
 		return nil, err
 	}
 	dir, err := b.folder()

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// steady has a recorder with its default settings follow 200 hosts for a while, and writes, for each minute, what it
+// steady has a recorder with its default settings follow many hosts for a while, and writes, for each minute, what it
 // needs and how far behind it is. What leaks grows.
-func (b *bench) steady(out string, lasts time.Duration) error {
+func (b *bench) steady(out string, hosts int, lasts time.Duration) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
@@ -22,14 +22,14 @@ func (b *bench) steady(out string, lasts time.Duration) error {
 	if err != nil {
 		return err
 	}
-	f := fleetOf{hosts: 200, processes: 200, interval: 5 * time.Second, duration: lasts + time.Minute}
+	f := fleetOf{hosts: hosts, processes: 200, interval: 5 * time.Second, duration: lasts + time.Minute}
 	fleet, err := b.start("", b.proctape, f.args(dir)...)
 	if err != nil {
 		return err
 	}
 	points, err := b.minutes(r, lasts)
 	if len(points) > 0 {
-		if err := b.writeCSV(filepath.Join(out, "steady.csv"), points); err != nil {
+		if err := b.writeCSV(filepath.Join(out, fmt.Sprintf("steady-%d.csv", hosts)), points); err != nil {
 			return err
 		}
 	}
@@ -88,7 +88,8 @@ func (c *child) descriptors() (float64, error) {
 	return float64(len(entries)), err
 }
 
-// behind is how old the newest of the simulated snapshots in the database is, in seconds. One comes every 25 ms.
+// behind is how old the newest of the simulated snapshots in the database is, in seconds. They come all the time: 200 hosts send one
+// every 25 ms.
 func (r *recorder) behind() (float64, error) {
 	newest, err := r.number(`SELECT coalesce(max(wall_ns), 0) FROM snapshots WHERE id > (SELECT max(id) FROM snapshots) - 100`)
 	return time.Since(time.Unix(0, newest)).Seconds(), err

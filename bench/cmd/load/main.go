@@ -1,6 +1,7 @@
-// Command load makes processes for a recorder to see: many that sleep, or a storm of short ones.
+// Command load makes processes for a recorder to see: many that sleep or that do a little, or a storm of short ones.
 //
 //	load sleepers N   start N sleeping processes, print "ready", and end them when standard input ends
+//	load busy N       the same of processes that do something twice a second
 //	load storm N      fork N processes as fast as one process can, and print how long it took, as JSON
 package main
 
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,7 +30,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) != 2 {
-		return fmt.Errorf("want: load sleepers N, or load storm N")
+		return fmt.Errorf("want: load sleepers N, load busy N, or load storm N")
 	}
 	n, err := strconv.Atoi(args[1])
 	if err != nil || n < 1 {
@@ -37,6 +39,8 @@ func run(args []string) error {
 	switch args[0] {
 	case "sleepers":
 		return sleepers(n)
+	case "busy":
+		return busy(n)
 	case "storm":
 		return storm(n)
 	}
@@ -52,6 +56,44 @@ func sleepers(n int) error {
 	if err != nil {
 		return err
 	}
+	attr := &syscall.ProcAttr{Sys: &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}}
+	return keep(n, func() (int, error) {
+		pid, err := syscall.ForkExec(sleep, []string{"sleep", "infinity"}, attr) // not os/exec: a pidfd for each is not wanted
+		if err != nil {
+			return 0, fmt.Errorf("start %s: %w", sleep, err)
+		}
+		return pid, nil
+	})
+}
+
+// busy keeps n processes that touch a page twice a second: little enough that a thousand of them leave the machine to
+// others, and every sample finds that each has run and has another count of page faults.
+func busy(n int) error {
+	runtime.LockOSThread()
+	signal.Ignore(unix.SIGINT)
+	page, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return os.NewSyscallError("mmap", err)
+	}
+	return keep(n, func() (int, error) { return fork(func() { touch(page) }) })
+}
+
+// touch faults a page in, for ever. It runs behind a fork: see fork.
+//
+//go:norace
+//go:nosplit
+func touch(page []byte) {
+	unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0)
+	half := unix.Timespec{Nsec: 5e8}
+	for {
+		unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&half)), 0, 0)
+		unix.RawSyscall(unix.SYS_MADVISE, uintptr(unsafe.Pointer(&page[0])), uintptr(len(page)), unix.MADV_DONTNEED)
+		page[0] = 1
+	}
+}
+
+// keep starts n processes, says that they are there, and ends them when standard input ends.
+func keep(n int, start func() (pid int, err error)) error {
 	pids := make([]int, 0, n)
 	defer func() {
 		for _, pid := range pids {
@@ -61,16 +103,15 @@ func sleepers(n int) error {
 			_, _ = unix.Wait4(-1, nil, 0, nil)
 		}
 	}()
-	attr := &syscall.ProcAttr{Sys: &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}}
 	for range n {
-		pid, err := syscall.ForkExec(sleep, []string{"sleep", "infinity"}, attr) // not os/exec: a pidfd for each is not wanted
+		pid, err := start()
 		if err != nil {
-			return fmt.Errorf("start %s: %w", sleep, err)
+			return err
 		}
 		pids = append(pids, pid)
 	}
 	fmt.Println("ready")
-	_, err = io.Copy(io.Discard, os.Stdin)
+	_, err := io.Copy(io.Discard, os.Stdin)
 	return err
 }
 
@@ -82,7 +123,7 @@ func storm(n int) error {
 	began := time.Now()
 	for i := range n + window {
 		if i < n {
-			if err := fork(); err != nil {
+			if _, err := fork(exit); err != nil {
 				return err
 			}
 		}
@@ -95,19 +136,27 @@ func storm(n int) error {
 	return json.NewEncoder(os.Stdout).Encode(map[string]any{"pid": os.Getpid(), "made": n, "seconds": time.Since(began).Seconds()})
 }
 
-// fork makes a process that ends and does nothing else: after a fork in a program of many threads, there is little else
-// that works.
+// fork makes a process that does one thing, from which it does not return, by system calls alone: after a fork in a
+// program of many threads, there is little else that works.
 //
 //go:norace
-func fork() error {
-	pid, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+func fork(do func()) (pid int, err error) {
+	child, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 	if errno != 0 {
-		return os.NewSyscallError("clone", errno)
+		return 0, os.NewSyscallError("clone", errno)
 	}
-	if pid == 0 {
-		for {
-			unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
-		}
+	if child == 0 {
+		do()
 	}
-	return nil
+	return int(child), nil
+}
+
+// exit ends the process.
+//
+//go:norace
+//go:nosplit
+func exit() {
+	for {
+		unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+	}
 }
