@@ -167,7 +167,7 @@ func (t *tracker) complete(e *schema.Event, p *process) {
 // addTally adds what the records of p's threads add up to. It returns what is wanting in it: threads may have ended
 // before p was known, or unseen.
 func (t *tracker) addTally(e *schema.Event, p *process) (wanting string) {
-	cpu := p.busy.Milliseconds()
+	cpu := p.busy.Round(time.Millisecond).Milliseconds()
 	if p.peak > 0 {
 		e.PeakRSS = schema.Some(int64(p.peak))
 	}
