@@ -36,6 +36,11 @@ type producerKind struct {
 	kind     schema.Kind
 }
 
+// HostNames returns the names of the hosts that were recorded, in order.
+func (d *DB) HostNames(ctx context.Context) ([]string, error) {
+	return collect(ctx, d, `SELECT name FROM hosts ORDER BY name`, nil, func(r *sql.Rows, name *string) error { return r.Scan(name) })
+}
+
 // Hosts returns the account of every host that was recorded.
 func (d *DB) Hosts(ctx context.Context) ([]HostStatus, error) {
 	hosts, err := collect(ctx, d, `SELECT h.name, coalesce(sum(p.next_seq - 1), 0), coalesce(sum(p.stored), 0),

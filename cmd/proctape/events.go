@@ -31,7 +31,7 @@ func eventsCommand(s *settings) *cobra.Command {
 						strings.Join(slices.Sorted(maps.Keys(schema.EventKinds)), ", "))
 				}
 			}
-			return s.reading(cmd, func(db *query.DB) error {
+			return l.reading(cmd, s, func(db *query.DB) error {
 				events, err := db.Events(cmd.Context(), *f)
 				if err != nil {
 					return err
@@ -44,7 +44,7 @@ func eventsCommand(s *settings) *cobra.Command {
 			})
 		},
 	}
-	l.register(cmd, 100)
+	l.register(cmd, s, 100)
 	cmd.Flags().StringSliceVar(&f.Types, "type", nil, "of these `types` only: spawn, exit, signal, kill, oom")
 	cmd.Flags().StringVar(&f.Job, "job", "", "of this `job` only")
 	cmd.Flags().Int64Var(&f.PID, "pid", 0, "of this `pid` only")

@@ -25,7 +25,7 @@ hour, without --since). --json prints the gaps, and then the coverage, one objec
 			if err != nil {
 				return err
 			}
-			return s.reading(cmd, func(db *query.DB) error {
+			return l.reading(cmd, s, func(db *query.DB) error {
 				gaps, err := db.Gaps(cmd.Context(), r)
 				if err != nil {
 					return err
@@ -53,7 +53,7 @@ hour, without --since). --json prints the gaps, and then the coverage, one objec
 			})
 		},
 	}
-	l.register(cmd, 100)
+	l.register(cmd, s, 100)
 	return cmd
 }
 

@@ -25,7 +25,7 @@ says where the next one begins.`,
 			if err != nil {
 				return err
 			}
-			return s.reading(cmd, func(db *query.DB) error {
+			return l.reading(cmd, s, func(db *query.DB) error {
 				moments, err := db.History(cmd.Context(), pid, r)
 				if err != nil {
 					return err
@@ -42,7 +42,7 @@ says where the next one begins.`,
 			})
 		},
 	}
-	l.register(cmd, 100)
+	l.register(cmd, s, 100)
 	return cmd
 }
 

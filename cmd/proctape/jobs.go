@@ -74,7 +74,7 @@ func known[T any](v *T, show func(T) string) string {
 func profileCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	cmd := &cobra.Command{
-		Use: "profile JOB", Short: "Show what a job used", Args: oneArg("job"),
+		Use: "profile JOB", Short: "Show what a job used", Args: oneArg("job"), ValidArgsFunction: s.offerJobs(),
 		Example: `  proctape profile build-7 --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.reading(cmd, func(db *query.DB) error {
@@ -136,7 +136,7 @@ func reportCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	format := "text"
 	cmd := &cobra.Command{
-		Use: "report JOB", Short: "Report on a job", Args: oneArg("job"),
+		Use: "report JOB", Short: "Report on a job", Args: oneArg("job"), ValidArgsFunction: s.offerJobs(),
 		Long: `Report what a job used and what happened to its processes. --format classic is the text that other
 tools read; it reports a job that nobody ran too.`,
 		Example: `  proctape report build-7

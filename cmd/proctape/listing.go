@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -23,12 +25,13 @@ type listing struct {
 }
 
 // register adds the flags. limit is the most that is listed by default.
-func (l *listing) register(cmd *cobra.Command, limit int) {
+func (l *listing) register(cmd *cobra.Command, s *settings, limit int) {
 	cmd.Flags().StringVar(&l.since, "since", "", "from this `time` on, for example -15m or \"2026-11-23 03:10\"")
 	cmd.Flags().StringVar(&l.until, "until", "", "up to this `time`")
 	cmd.Flags().IntVar(&l.limit, "limit", limit, "at most this `many`; 0 for all")
 	cmd.Flags().BoolVar(&l.newest, "newest", false, "the newest up to the limit; without it and with --since, the oldest")
 	cmd.Flags().StringVar(&l.host, "host", "", "of this `host` only")
+	s.offerHosts(cmd)
 	l.registerJSON(cmd)
 }
 
@@ -136,4 +139,34 @@ func (s *settings) reading(cmd *cobra.Command, f func(*query.DB) error) error {
 	}
 	defer db.Close()
 	return explainRead(f(db), s)
+}
+
+// reading runs f with the database open, which has the host that is asked for.
+func (l *listing) reading(cmd *cobra.Command, s *settings, f func(*query.DB) error) error {
+	return s.reading(cmd, func(db *query.DB) error {
+		if err := l.checkHost(cmd, db); err != nil {
+			return err
+		}
+		return f(db)
+	})
+}
+
+func (l *listing) checkHost(cmd *cobra.Command, db *query.DB) error {
+	if l.host == "" {
+		return nil
+	}
+	hosts, err := db.HostNames(cmd.Context())
+	if err != nil || slices.Contains(hosts, l.host) {
+		return err
+	}
+	err = fmt.Errorf("no host %q is in the recording", l.host)
+	const most = 10
+	switch n := len(hosts); {
+	case n == 0:
+		return err
+	case n > most:
+		return hinted(err, "there are %s and %d more", strings.Join(hosts[:most], ", "), n-most)
+	default:
+		return hinted(err, "there are %s", strings.Join(hosts, ", "))
+	}
 }

@@ -41,7 +41,12 @@ PROCTAPE_<FLAG>, or in a YAML file of flag: value lines that --config names.`,
   proctape report build-7              what a job used`,
 		Version:      version,
 		SilenceUsage: true, SilenceErrors: true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return s.complete(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Name() == cobra.ShellCompRequestCmd || cmd.Name() == cobra.ShellCompNoDescRequestCmd {
+				return nil // the settings are those of the command that is typed: see offer
+			}
+			return s.complete(cmd)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return hinted(misuse("unknown command %q", args[0]), "proctape --help lists the commands")

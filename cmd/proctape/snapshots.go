@@ -25,7 +25,7 @@ newest. --json has every process.`,
 			if err != nil {
 				return err
 			}
-			return s.reading(cmd, func(db *query.DB) error {
+			return l.reading(cmd, s, func(db *query.DB) error {
 				snaps, err := db.Snapshots(cmd.Context(), r)
 				if err != nil {
 					return err
@@ -38,7 +38,7 @@ newest. --json has every process.`,
 			})
 		},
 	}
-	l.register(cmd, 100)
+	l.register(cmd, s, 100)
 	cmd.Flags().IntVar(&top, "top", top, "show this `many` of each snapshot's processes, the busiest first")
 	return cmd
 }

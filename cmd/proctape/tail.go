@@ -45,6 +45,7 @@ time from the log. Any number of readers can follow at once; none delays another
 	}
 	cmd.Flags().StringVar(&since, "since", "", "begin at this `time`")
 	cmd.Flags().StringVar(&host, "host", "", "of this `host` only")
+	s.offerHosts(cmd)
 	return cmd
 }
 

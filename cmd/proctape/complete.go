@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
+)
+
+// offer is what a shell offers when Tab is pressed: names that are in the database. Where there is no database, or it
+// holds a name that could steer the terminal, nothing is said.
+func (s *settings) offer(names func(context.Context, *query.DB) ([]string, error)) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		found, err := s.names(cmd, names)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		unfit := func(name string) bool { return term.Safe(name) != name || !strings.HasPrefix(name, typed) }
+		return slices.DeleteFunc(found, unfit), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func (s *settings) names(cmd *cobra.Command, names func(context.Context, *query.DB) ([]string, error)) ([]string, error) {
+	if err := s.complete(cmd); err != nil { // which is not called on the way here
+		return nil, err
+	}
+	ctx := cmd.Root().Context()
+	db, err := query.Open(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	return names(ctx, db)
+}
+
+// offerHosts offers hosts for the flag --host of a listing.
+func (s *settings) offerHosts(cmd *cobra.Command) {
+	hosts := func(ctx context.Context, db *query.DB) ([]string, error) { return db.HostNames(ctx) }
+	if err := cmd.RegisterFlagCompletionFunc("host", s.offer(hosts)); err != nil {
+		panic(err) // there is no such flag
+	}
+}
+
+// offerJobs offers jobs, those that were seen last, for the first argument of a command.
+func (s *settings) offerJobs() cobra.CompletionFunc {
+	const most = 200
+	offered := s.offer(func(ctx context.Context, db *query.DB) ([]string, error) {
+		jobs, err := db.Jobs(ctx, query.Range{Newest: true, Limit: most})
+		names := make([]string, len(jobs))
+		for i, j := range jobs {
+			names[i] = j.JobID
+		}
+		return names, err
+	})
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return offered(cmd, args, typed)
+	}
+}
