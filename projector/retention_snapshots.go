@@ -30,8 +30,9 @@ type hostMinute struct {
 	heads  []head
 }
 
-// rollupBatch is how many minutes of hosts are rolled up before they are waited for and go.
-const rollupBatch = 64
+// rollupBatch is how many minutes of hosts are rolled up before they are waited for and go. They come to the fold
+// together, and live messages wait behind them.
+const rollupBatch = 8
 
 // expireSnapshots rolls up and deletes what has left full resolution.
 func (r *retention) expireSnapshots(ctx context.Context) error {
