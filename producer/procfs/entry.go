@@ -1,6 +1,7 @@
 package procfs
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -13,8 +14,10 @@ type entry struct {
 	inode uint64 // of that directory when it was last listed
 	scan  uint64 // the scan that last listed it
 
-	statFD int // kept descriptor of stat, or -1
-	runsFD int // kept descriptor of schedstat, or -1
+	statFD  int // kept descriptor of stat, or -1
+	runsFD  int // kept descriptor of schedstat, or -1
+	statmFD int // kept descriptor of statm while the process is busy, or -1
+	ioFD    int // kept descriptor of io while the process is busy, or -1
 
 	known    bool          // it has been read: the fields below hold
 	stat     stat          // without comm, which process holds
@@ -28,12 +31,12 @@ type entry struct {
 }
 
 func newEntry(pid int) *entry {
-	return &entry{name: strconv.Itoa(pid), statFD: -1, runsFD: -1}
+	return &entry{name: strconv.Itoa(pid), statFD: -1, runsFD: -1, statmFD: -1, ioFD: -1}
 }
 
 // forget makes e the entry of a process that has not been read yet, at the same pid.
 func (e *entry) forget() {
-	*e = entry{name: e.name, inode: e.inode, scan: e.scan, statFD: e.statFD, runsFD: e.runsFD}
+	*e = entry{name: e.name, inode: e.inode, scan: e.scan, statFD: e.statFD, runsFD: e.runsFD, statmFD: e.statmFD, ioFD: e.ioFD}
 }
 
 // keepFD makes fd a kept descriptor in slot, and reports false when no more may be kept.
@@ -60,6 +63,33 @@ func (fs *FS) dropFD(slot *int) {
 func (fs *FS) release(e *entry) {
 	fs.dropFD(&e.statFD)
 	fs.dropFD(&e.runsFD)
+	fs.dropBusy(e)
+}
+
+// dropBusy closes what is kept open for a busy process.
+func (fs *FS) dropBusy(e *entry) {
+	fs.dropFD(&e.statmFD)
+	fs.dropFD(&e.ioFD)
+}
+
+// readKept reads a file of a process through the descriptor in slot, or opens it under dir, and keeps that if keep.
+func (fs *FS) readKept(slot *int, dir int, name string, keep bool) ([]byte, error) {
+	if *slot >= 0 {
+		return readOnce(*slot, fs.buffer)
+	}
+	if !keep {
+		return readSmall(dir, name, fs.buffer)
+	}
+	fd, err := openAt(dir, name, 0)
+	if err != nil {
+		return nil, err
+	}
+	data, err := readOnce(fd, fs.buffer)
+	// Half of the descriptors are left to those who sleep, for whom they save more.
+	if err != nil || fs.kept >= fs.keepMax/2 || !fs.keepFD(slot, fd) {
+		return data, errors.Join(err, unix.Close(fd))
+	}
+	return data, nil
 }
 
 // readStat reads and parses e's stat. It reads through the kept descriptor, which is bound to one

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -203,6 +204,46 @@ func TestProcesses_SleeperIsNotRead(t *testing.T) {
 	}
 }
 
+// What is read of a busy process at every scan stays open, until it is busy no more.
+func TestProcesses_BusyKeepsItsFilesOpen(t *testing.T) {
+	cmd := exec.Command("sh", "-c", "while read line; do i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done; echo done; done")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Skip("SKIPPED: no shell: ", err)
+	}
+	t.Cleanup(func() { stop(cmd) })
+	answers := bufio.NewReader(out)
+	fs := newFS(t, "")
+	fs.sleepAge = 0
+	scan(t, fs, Options{})
+	e := fs.entries[cmd.Process.Pid]
+	for range 2 {
+		if _, err := io.WriteString(in, "work\n"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := answers.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		p := processOf(t, scan(t, fs, Options{}), cmd.Process.Pid)
+		if e.statmFD < 0 || e.ioFD < 0 || !p.MemoryKnown || p.RSSKiB == 0 || !p.IOKnown {
+			t.Errorf("got descriptors %d and %d, %d KiB (known %t), I/O known %t", e.statmFD, e.ioFD, p.RSSKiB, p.MemoryKnown, p.IOKnown)
+		}
+	}
+	for range 2 * fullEvery {
+		scan(t, fs, Options{})
+	}
+	if e.statmFD >= 0 || e.ioFD >= 0 {
+		t.Errorf("got descriptors %d and %d of a process that sleeps", e.statmFD, e.ioFD)
+	}
+}
+
 func TestProcesses_SleeperGetsNewParent(t *testing.T) {
 	cmd := exec.Command("sh", "-c", "sleep 600 & echo $!; read line")
 	if _, err := cmd.StdinPipe(); err != nil {
@@ -320,7 +361,7 @@ func stop(cmd *exec.Cmd) {
 func countKept(fs *FS) int {
 	kept := 0
 	for _, e := range fs.entries {
-		for _, fd := range []int{e.statFD, e.runsFD} {
+		for _, fd := range []int{e.statFD, e.runsFD, e.statmFD, e.ioFD} {
 			if fd >= 0 {
 				kept++
 			}

@@ -17,9 +17,10 @@ func (e *entry) forgetValues(need needs) {
 	}
 }
 
-func (fs *FS) readMemory(dir int, p *Process) error {
+func (fs *FS) readMemory(dir int, e *entry, keep bool) error {
+	p := &e.process
 	p.RSSKiB, p.VMSKiB, p.MemoryKnown = 0, 0, false
-	data, err := readSmall(dir, "statm", fs.buffer)
+	data, err := fs.readKept(&e.statmFD, dir, "statm", keep)
 	if err != nil {
 		return unexpected(err)
 	}
@@ -31,9 +32,10 @@ func (fs *FS) readMemory(dir int, p *Process) error {
 	return nil
 }
 
-func (fs *FS) readIO(dir int, p *Process) error {
+func (fs *FS) readIO(dir int, e *entry, keep bool) error {
+	p := &e.process
 	p.ReadBytes, p.WriteBytes, p.IOKnown = 0, 0, false
-	data, err := readSmall(dir, "io", fs.buffer)
+	data, err := fs.readKept(&e.ioFD, dir, "io", keep)
 	if err != nil {
 		return unexpected(err)
 	}

@@ -43,6 +43,7 @@ func (fs *FS) visit(e *entry, keep bool, opt Options) (partly, err error) {
 		return nil, err
 	}
 	if e.known && s.start != e.stat.start {
+		fs.dropBusy(e)
 		e.forget() // the pid is in use again
 	}
 	did := e.activity(s, slept)
@@ -55,6 +56,9 @@ func (fs *FS) visit(e *entry, keep bool, opt Options) (partly, err error) {
 	if did == idle {
 		e.stale = true
 		fs.watchRuns(e)
+	}
+	if did < busy && full {
+		fs.dropBusy(e)
 	}
 	return fs.fulfil(e, fs.needsOf(e, did, full), opt), nil
 }
@@ -86,6 +90,7 @@ func (fs *FS) needsOf(e *entry, did activity, full bool) needs {
 	}
 	cgroupAge := cgroupEvery + time.Duration(s.pid%cgroupSpread)*time.Second
 	need := needs{
+		often:  did == busy,
 		memory: did >= busy || full,
 		owner:  did >= busy || (full && (did == idle || !e.process.UIDKnown)),
 		usage:  did >= busy || (e.stale && full),
@@ -107,6 +112,7 @@ func (fs *FS) turn(pid, every int) bool {
 
 // needs says what is to be read of a process besides its stat.
 type needs struct {
+	often  bool // soon again: files stay open
 	memory bool
 	owner  bool
 	usage  bool // I/O and descriptors
@@ -129,11 +135,11 @@ func (fs *FS) fulfil(e *entry, need needs, opt Options) error {
 	}
 	var errs []error
 	if need.memory {
-		errs = append(errs, fs.readMemory(dir, &e.process))
+		errs = append(errs, fs.readMemory(dir, e, need.often))
 	}
 	if need.usage {
 		e.stale = false
-		errs = append(errs, fs.readIO(dir, &e.process), fs.countFDs(dir, &e.process))
+		errs = append(errs, fs.readIO(dir, e, need.often), fs.countFDs(dir, &e.process))
 	}
 	if need.owner {
 		errs = append(errs, fs.readOwner(dir, &e.process))
