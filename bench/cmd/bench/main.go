@@ -124,6 +124,9 @@ func (b *bench) place() error {
 	if _, err := os.Stat(b.proctape); err != nil {
 		return fmt.Errorf("%w: make build makes it", err)
 	}
+	if b.largest, err = filepath.Abs(b.largest); err != nil { // go test runs in its package's folder
+		return err
+	}
 	b.dir, err = os.MkdirTemp(b.helpers, "run-")
 	return err
 }
