@@ -16,6 +16,7 @@ import (
 type story struct {
 	late   bool // some come after later ones
 	poison bool // some cannot be read, at first or for ever
+	full   bool // every field of a message has a value
 }
 
 // teller makes a story's deliveries.
@@ -78,6 +79,9 @@ func (t *teller) flush(h *simHost) {
 
 // transport loses a message, holds it back, repeats it, spoils it, or sends it on.
 func (t *teller) transport(m *schema.Message) {
+	if t.full {
+		t.fill(m)
+	}
 	switch n := t.roll(100); {
 	case n < 6:
 		return

@@ -1,0 +1,226 @@
+package projector
+
+import (
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// recordLog writes testdata/recorded.jsonl.gz anew. The log is frozen: a change of the code does not call for another
+// recording, and a change of its hash is a change of what the tables or the lines hold.
+var recordLog = flag.Bool("record", false, "record testdata/recorded.jsonl.gz anew")
+
+const recordedPath = "testdata/recorded.jsonl.gz"
+
+// recordedHash is the hash of all tables and both files that the recorded log gives.
+const recordedHash = "5aa696e53b0d1cd6ac7c2e545f9e55b0aba26408691011196c5e7c1265a92bca"
+
+// recordedMessage is one message of the recorded log, as the server kept it.
+type recordedMessage struct {
+	Log     int         `json:"log"` // messages of one number are one log
+	Stream  string      `json:"stream"`
+	Seq     uint64      `json:"seq"`
+	Stored  int64       `json:"stored_ns"`
+	Subject string      `json:"subject"`
+	Header  nats.Header `json:"header"`
+	Payload []byte      `json:"payload"`
+}
+
+// The recorded log gives the same rows and the same lines, to the byte, as it did when it was recorded, in batches of
+// any size.
+func TestRecordedLog(t *testing.T) {
+	if *recordLog {
+		writeRecorded(t, makeLogs(t))
+	}
+	logs := readRecorded(t, recordedPath)
+	for _, batch := range []int{1, 7, 1000} {
+		if got := foldRecorded(t, logs, batch); got != recordedHash {
+			t.Errorf("in batches of %d: got hash %s, want %s", batch, got, recordedHash)
+		}
+	}
+	// The control: one message less is another hash.
+	logs[0] = slices.Delete(logs[0], 20, 21)
+	if got := foldRecorded(t, logs, 1000); got == recordedHash {
+		t.Error("a message is missing, and the hash is the same")
+	}
+}
+
+// foldRecorded folds each log into a database of its own, and returns the hash of what they hold.
+func foldRecorded(t *testing.T, logs [][]recordedMessage, batch int) string {
+	t.Helper()
+	sum := sha256.New()
+	for _, log := range logs {
+		p := newTape(t, smallFile*4)
+		for part := range slices.Chunk(log, batch) {
+			deliveries := make([]*delivery, len(part))
+			for i, m := range part {
+				deliveries[i] = &delivery{stream: m.Stream, seq: m.Seq, stored: time.Unix(0, m.Stored), subject: m.Subject, header: m.Header, payload: m.Payload}
+				deliveries[i].decode()
+			}
+			p.fold(deliveries...)
+		}
+		tables, files := p.dump(), p.files()
+		for _, table := range slices.Sorted(maps.Keys(tables)) {
+			fmt.Fprintln(sum, table, len(tables[table]))
+			for _, row := range tables[table] {
+				fmt.Fprintln(sum, row)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			fmt.Fprintln(sum, name, len(files[name]), files[name])
+		}
+		p.close()
+	}
+	return fmt.Sprintf("%x", sum.Sum(nil))
+}
+
+// makeLogs makes the logs to record: stories in which messages are lost, late, repeated and spoilt, with every field
+// that a message has, and a log with rollups as retention makes them.
+func makeLogs(t *testing.T) [][]*delivery {
+	t.Helper()
+	var logs [][]*delivery
+	for seed := range uint64(4) {
+		logs = append(logs, story{late: true, poison: true, full: true}.tell(seeded(seed+100), 150))
+	}
+	return append(logs, logWithRollups(t))
+}
+
+// logWithRollups is what the streams of a log hold after retention has made its rollups.
+func logWithRollups(t *testing.T) []*delivery {
+	t.Helper()
+	w := newWorld(t)
+	alpha, beta := w.host("alpha"), w.host("beta")
+	w.run(13*minute, 20*second, busy(7), alpha, beta)
+	log := newLog()
+	told := log.publishAll(w.sent...)
+	d := w.open("live", short)
+	d.settle()
+	d.retain()
+	late := w.record(40*second, 20*second, busy(8), alpha)
+	w.publish(late...)
+	told = append(told, log.publishAll(late...)...)
+	stream, err := w.js.Stream(t.Context(), schema.StreamRollups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seq := stream.CachedInfo().State.FirstSeq; seq <= stream.CachedInfo().State.LastSeq; seq++ {
+		msg, err := stream.GetMsg(t.Context(), seq)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = append(told, log.deliver(schema.StreamRollups, msg.Subject, msg.Header, msg.Data))
+	}
+	return told
+}
+
+func writeRecorded(t *testing.T, logs [][]*delivery) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(recordedPath), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(recordedPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := gzip.NewWriter(f)
+	lines := json.NewEncoder(z)
+	for i, log := range logs {
+		for _, d := range log {
+			if err := lines.Encode(recordedMessage{i, d.stream, d.seq, d.stored.UnixNano(), d.subject, d.header, d.payload}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := errors.Join(z.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readRecorded(t *testing.T, path string) [][]recordedMessage {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logs [][]recordedMessage
+	for lines := json.NewDecoder(z); ; {
+		var m recordedMessage
+		if err := lines.Decode(&m); errors.Is(err, io.EOF) {
+			return logs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for len(logs) <= m.Log {
+			logs = append(logs, nil)
+		}
+		logs[m.Log] = append(logs[m.Log], m)
+	}
+}
+
+// fill gives a message a value in every field that a story leaves open.
+func (t *teller) fill(m *schema.Message) {
+	m.Dropped = nil
+	if t.roll(5) == 0 {
+		m.Dropped = []schema.Drop{{Reason: "queue full", Count: uint64(1 + t.roll(4))}}
+	}
+	if s := m.Snapshot; s != nil {
+		t.fillSnapshot(s)
+	}
+	for i := range m.Events {
+		e := &m.Events[i]
+		e.PPID, e.UID, e.ExitCode, e.Signal, e.Sheet = t.opt(9), t.opt(3), t.opt(256), t.opt(15), t.opt(3)
+		e.CPUMillis, e.SampledCPU, e.PeakRSS = t.opt(5000), t.opt(5000), t.opt(1<<20)
+		e.ReadKiB, e.WriteKiB, e.Lifetime, e.Core = t.opt(1<<12), t.opt(1<<12), t.opt(1<<20), t.roll(4) == 0
+		e.StartTicks, e.Command = uint64(t.roll(1000)), fmt.Sprintf("cc \"né\" -o %d.o\t\u2028", t.roll(5))
+	}
+	for i := range m.Jobs {
+		j := &m.Jobs[i]
+		j.PID, j.StartTicks, j.Details = t.opt(100), uint64(t.roll(1000)), strings.Repeat("d", t.roll(3))
+	}
+	for i := range m.Gaps {
+		m.Gaps[i].Details = fmt.Sprintf("gap %d", i)
+	}
+}
+
+func (t *teller) fillSnapshot(s *schema.Snapshot) {
+	s.Partial, s.Hidden = t.roll(3) == 0, t.roll(4)
+	s.RunningJobs, s.ActiveSheets = t.roll(3), t.roll(3)
+	s.Capabilities = []string{"every process", "exit codes"}[:t.roll(3)]
+	s.PressureLevel = pressureLevels[1+t.roll(5)]
+	if t.roll(3) > 0 {
+		s.Pressure = &schema.Pressure{CPUSome: int64(t.roll(10000)), MemorySome: int64(t.roll(10000)), MemoryFull: int64(t.roll(99)),
+			IOSome: int64(t.roll(10000)), IOFull: int64(t.roll(99))}
+	}
+	for i := range t.roll(3) {
+		s.GPUs = append(s.GPUs, schema.GPU{Index: i, Utilization: t.opt(1000), MemoryUsed: t.opt(1 << 24), MemoryTotal: t.opt(1 << 25), Temperature: t.opt(900)})
+	}
+	for i := range t.roll(3) {
+		s.JobProgress = append(s.JobProgress, schema.JobProgress{JobID: fmt.Sprintf("job-%d", i), TotalSheets: t.opt(9), LastCompleted: t.opt(9),
+			CurrentSheet: t.opt(9), Status: "running"})
+	}
+	for i := range s.Processes {
+		p := &s.Processes[i]
+		p.WriteKiB, p.GPUMemory, p.Threads = t.opt(1<<16), t.opt(1<<22), 1+t.roll(5)
+		p.Cgroup = []string{"", "/system.slice/cron.service", "/user.slice"}[t.roll(3)]
+	}
+}
