@@ -2,61 +2,10 @@ package schema
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/klauspost/compress/s2"
 )
-
-// Bounds on what a message may hold. A message beyond one is refused whole, before anything is allocated for it.
-const (
-	MaxMessage   = 16 << 20 // bytes of a decoded message
-	MaxJSON      = 1 << 20  // bytes of a message in JSON
-	MaxProcesses = 1 << 16
-	MaxCommand   = 4096 + 3 // bytes; a cut command ends in "…"
-	MaxText      = 16 << 10 // bytes of any other text
-	MaxName      = 256      // bytes of a job id, a reason, a status, a system call's name
-	maxSyscalls  = 1 << 16  // in all processes of a snapshot
-	maxList      = 1024     // elements of the short lists: GPUs, drops, capabilities, jobs, system calls
-)
-
-// The headers and their values by which a reader knows a message's encoding. A message without them is
-// MessagePack, uncompressed.
-const (
-	HeaderType     = "Content-Type"
-	HeaderEncoding = "Content-Encoding"
-
-	TypeMsgpack = "application/msgpack"
-	TypeJSON    = "application/json"
-	EncodingS2  = "s2"
-
-	// HeaderItems is how many items a message holds when they are more than one: all that is left to count a message by
-	// that cannot be read.
-	HeaderItems = "Proctape-Items"
-
-	// HeaderReplayed is on a message that was taken out of a quarantine and published again: stream/epoch/sequence of
-	// where it lay. Its id is the old one, ReplayedMark, and something new, so that no server takes it for a repetition.
-	HeaderReplayed = "Proctape-Replayed"
-	ReplayedMark   = "+replayed-"
-)
-
-// Replayed is the value of [HeaderReplayed].
-func Replayed(stream string, epoch, seq int64) string {
-	return fmt.Sprintf("%s/%d/%d", stream, epoch, seq)
-}
-
-// ParseReplayed takes the value of [HeaderReplayed] apart.
-func ParseReplayed(value string) (stream string, epoch, seq int64, ok bool) {
-	parts := strings.Split(value, "/")
-	if len(parts) != 3 {
-		return "", 0, 0, false
-	}
-	epoch, err1 := strconv.ParseInt(parts[1], 10, 64)
-	seq, err2 := strconv.ParseInt(parts[2], 10, 64)
-	return parts[0], epoch, seq, err1 == nil && err2 == nil
-}
 
 // compressAbove is the size from which a message is worth compressing: below it the stream's own block
 // compression does as well, and above it a snapshot of a large host would not pass a server's payload limit.
@@ -65,29 +14,6 @@ const compressAbove = 256 << 10
 // maxRatio is the most that a reader lets a message grow by decompression, so that a few bytes do not make it clear
 // MaxMessage of memory. A thousand processes of one long command line come to some hundred.
 const maxRatio = 1024
-
-// ErrForged is returned for a message that says it is another's than its subject's. Whoever may publish under a host's
-// subject speaks for that host alone.
-var ErrForged = errors.New("forged")
-
-// DecodeOf is Decode of a message that came on a subject, and checks that it is what the subject says.
-func DecodeOf(subject, contentType, encoding string, payload []byte) (*Message, error) {
-	host, kind, err := ParseSubject(subject)
-	if err != nil {
-		return nil, err
-	}
-	m, err := Decode(contentType, encoding, payload)
-	if err != nil {
-		return nil, err
-	}
-	if m.Host != host || m.Kind != kind {
-		return nil, fmt.Errorf("%w: subject of host %s and kind %s, message of host %s and kind %s", ErrForged, host, kind, m.Host, m.Kind)
-	}
-	return m, nil
-}
-
-// ErrVersion is returned for a message of a schema version this build does not know.
-var ErrVersion = errors.New("unknown schema version")
 
 // Codec is one encoding of messages.
 type Codec interface {

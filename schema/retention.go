@@ -1,0 +1,19 @@
+package schema
+
+// Removed counts what one pass of retention took away from a database and its log, and the rollups that it made first. It
+// is stored as JSON with the pass.
+type Removed struct {
+	RollupsMade    int64 `json:"rollups_made"` // minutes, of snapshots that left full resolution
+	Snapshots      int64 `json:"snapshots"`    // of which rollups stand in their place
+	Samples        int64 `json:"samples"`      // processes in those snapshots
+	Events         int64 `json:"events"`       // starts and ends of processes
+	JobEvents      int64 `json:"job_events"`   // what conductors told of jobs
+	Gaps           int64 `json:"gaps"`
+	Quarantined    int64 `json:"quarantined"` // messages in quarantine
+	RollupsDeleted int64 `json:"rollups"`     // minutes that left the policy
+	Processes      int64 `json:"processes"`   // of which nothing else is left
+	Jobs           int64 `json:"jobs"`
+	Messages       int64 `json:"messages"`              // of the log
+	Bytes          int64 `json:"bytes"`                 // of the database file, given back
+	LeftBehind     int64 `json:"databases_left_behind"` // other databases that the log no longer waits for
+}
