@@ -20,8 +20,8 @@ func (msgpackCodec) Decode(b []byte) (*Message, error) {
 		return nil, err
 	case r.Err() != nil:
 		return nil, fmt.Errorf("decode msgpack: %w", r.Err())
-	case r.Rest() != 0:
-		return nil, fmt.Errorf("decode msgpack: %d bytes follow the message", r.Rest())
+	case r.Remaining() != 0:
+		return nil, fmt.Errorf("decode msgpack: %d bytes follow the message", r.Remaining())
 	}
 	if err := m.Validate(); err != nil {
 		return nil, err
@@ -72,8 +72,8 @@ func readBody(r *wire.Reader, m *Message) {
 // hostile message allocates some fifteen times its own length at most.
 func readList[T any](r *wire.Reader, limit, fields int, one func(*wire.Reader, *T)) []T {
 	n, outer := r.Open(limit)
-	if n > r.Rest()/(1+fields) {
-		r.Fail("%d records of %d fields in %d bytes", n, fields, r.Rest())
+	if n > r.Remaining()/(1+fields) {
+		r.Fail("%d records of %d fields in %d bytes", n, fields, r.Remaining())
 		n = 0
 	}
 	var list []T

@@ -134,8 +134,8 @@ func FuzzReader(f *testing.F) {
 		if limit := uint64(2*len(b) + 64<<10); got > limit {
 			t.Errorf("allocated %d bytes for %d, the limit is %d", got, len(b), limit)
 		}
-		if r.Rest() < 0 || r.Rest()+r.Offset() != len(b) {
-			t.Errorf("got offset %d and %d left of %d bytes", r.Offset(), r.Rest(), len(b))
+		if r.Remaining() < 0 || r.Remaining()+r.Offset() != len(b) {
+			t.Errorf("got offset %d and %d left of %d bytes", r.Offset(), r.Remaining(), len(b))
 		}
 	})
 }

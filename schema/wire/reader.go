@@ -10,8 +10,8 @@ import (
 const maxDepth = 16
 
 // Reader reads records from one message. Its first error stays: every later read returns zero values, so a
-// decoder may read a whole record and look at [Reader.Err] once. It allocates one string, a copy of the message,
-// of which the strings it returns are parts.
+// decoder may read a whole record and look at [Reader.Err] once. A message's strings share one allocation, a copy of
+// the message. A Reader is for one goroutine; nobody may change the message's bytes meanwhile.
 type Reader struct {
 	b    []byte
 	s    string
@@ -26,8 +26,8 @@ func NewReader(b []byte) *Reader { return &Reader{b: b, s: string(b), left: 1} }
 // Err is the first error met, or nil.
 func (r *Reader) Err() error { return r.err }
 
-// Rest is the number of bytes not read yet.
-func (r *Reader) Rest() int { return len(r.b) - r.off }
+// Remaining is the number of bytes not read yet.
+func (r *Reader) Remaining() int { return len(r.b) - r.off }
 
 // Offset is the number of bytes read.
 func (r *Reader) Offset() int { return r.off }
@@ -39,9 +39,9 @@ func (r *Reader) Fail(format string, args ...any) {
 	}
 }
 
-// next takes one element of the open array. It is false when there is none left, which is how a missing tail
-// reads as zero values, and after an error.
-func (r *Reader) next() bool {
+// takeElement takes one element of the open array. It is false after an error and when no element is left. That is how a
+// missing tail reads as zero values.
+func (r *Reader) takeElement() bool {
 	if r.err != nil || r.left == 0 {
 		return false
 	}
@@ -49,10 +49,10 @@ func (r *Reader) next() bool {
 	return true
 }
 
-// take returns the next n bytes.
-func (r *Reader) take(n int) []byte {
+// takeBytes returns the next n bytes.
+func (r *Reader) takeBytes(n int) []byte {
 	if n > len(r.b)-r.off {
-		r.short(n)
+		r.failShort(n)
 		return nil
 	}
 	p := r.b[r.off : r.off+n]
@@ -60,13 +60,13 @@ func (r *Reader) take(n int) []byte {
 	return p
 }
 
-// short records that n bytes were to be read and are not there.
-func (r *Reader) short(n int) { r.Fail("want %d bytes, %d are left", n, len(r.b)-r.off) }
+// failShort records that n bytes were to be read and are not there.
+func (r *Reader) failShort(n int) { r.Fail("want %d bytes, %d are left", n, len(r.b)-r.off) }
 
-// code reads a first byte.
-func (r *Reader) code() byte {
+// firstByte reads the first byte of a value, which says what the value is.
+func (r *Reader) firstByte() byte {
 	if r.off == len(r.b) {
-		r.short(1)
+		r.failShort(1)
 		return codeNil
 	}
 	c := r.b[r.off]
@@ -74,11 +74,11 @@ func (r *Reader) code() byte {
 	return c
 }
 
-// word reads an n-byte big-endian number.
-func (r *Reader) word(n int) uint64 {
+// bigEndian reads an n-byte big-endian number.
+func (r *Reader) bigEndian(n int) uint64 {
 	p := r.b[r.off:]
 	if n > len(p) {
-		r.short(n)
+		r.failShort(n)
 		return 0
 	}
 	r.off += n
@@ -97,18 +97,18 @@ func (r *Reader) word(n int) uint64 {
 // so a length beyond the bytes that are left is refused before anything is allocated for it. outer goes to
 // [Reader.Close].
 func (r *Reader) Open(limit int) (n, outer int) {
-	if !r.next() {
+	if !r.takeElement() {
 		outer, r.left = r.left, 0
 		return 0, outer
 	}
 	var length uint64
-	switch c := r.code(); {
+	switch c := r.firstByte(); {
 	case c&0xf0 == fixArray:
 		length = uint64(c & 0x0f)
-	case c == codeA16:
-		length = r.word(2)
-	case c == codeA32:
-		length = r.word(4)
+	case c == codeArray16:
+		length = r.bigEndian(2)
+	case c == codeArray32:
+		length = r.bigEndian(4)
 	case c == codeNil:
 	default:
 		r.Fail("0x%02x is no array", c)
@@ -116,8 +116,8 @@ func (r *Reader) Open(limit int) (n, outer int) {
 	if length > uint64(limit) {
 		r.Fail("array of %d elements, the limit is %d", length, limit)
 	}
-	if length > uint64(r.Rest()) {
-		r.Fail("array of %d elements in %d bytes", length, r.Rest())
+	if length > uint64(r.Remaining()) {
+		r.Fail("array of %d elements in %d bytes", length, r.Remaining())
 	}
 	outer = r.left
 	if r.err != nil {
@@ -152,13 +152,13 @@ func (r *Reader) Nil() bool {
 
 // Bool reads a boolean.
 func (r *Reader) Bool() bool {
-	if !r.next() {
+	if !r.takeElement() {
 		return false
 	}
-	switch c := r.code(); c {
-	case codeT:
+	switch c := r.firstByte(); c {
+	case codeTrue:
 		return true
-	case codeF:
+	case codeFalse:
 	default:
 		r.Fail("0x%02x is no boolean", c)
 	}
@@ -167,16 +167,16 @@ func (r *Reader) Bool() bool {
 
 // Uint reads an integer that is not negative.
 func (r *Reader) Uint() uint64 {
-	if !r.next() {
+	if !r.takeElement() {
 		return 0
 	}
-	c := r.code()
+	c := r.firstByte()
 	switch {
 	case c < 0x80:
 		return uint64(c)
-	case c >= codeU8 && c <= codeU64:
-		return r.word(1 << (c - codeU8))
-	case c >= codeI8 && c <= codeI64:
+	case c >= codeUint8 && c <= codeUint64:
+		return r.bigEndian(1 << (c - codeUint8))
+	case c >= codeInt8 && c <= codeInt64:
 		if v := r.signed(c); v >= 0 {
 			return uint64(v)
 		}
@@ -189,23 +189,23 @@ func (r *Reader) Uint() uint64 {
 
 // Int reads an integer.
 func (r *Reader) Int() int64 {
-	if !r.next() {
+	if !r.takeElement() {
 		return 0
 	}
-	c := r.code()
+	c := r.firstByte()
 	switch {
 	case c < 0x80:
 		return int64(c)
-	case c >= negFix:
+	case c >= negFixInt:
 		return int64(int8(c))
-	case c >= codeU8 && c <= codeU64:
-		v := r.word(1 << (c - codeU8))
+	case c >= codeUint8 && c <= codeUint64:
+		v := r.bigEndian(1 << (c - codeUint8))
 		if v > math.MaxInt64 {
 			r.Fail("%d overflows 63 bits", v)
 			return 0
 		}
 		return int64(v)
-	case c >= codeI8 && c <= codeI64:
+	case c >= codeInt8 && c <= codeInt64:
 		return r.signed(c)
 	}
 	r.Fail("0x%02x is no integer", c)
@@ -215,27 +215,27 @@ func (r *Reader) Int() int64 {
 // signed reads the body of an int8 … int64.
 func (r *Reader) signed(c byte) int64 {
 	switch c {
-	case codeI8:
-		return int64(int8(r.word(1)))
-	case codeI16:
-		return int64(int16(r.word(2)))
-	case codeI32:
-		return int64(int32(r.word(4)))
+	case codeInt8:
+		return int64(int8(r.bigEndian(1)))
+	case codeInt16:
+		return int64(int16(r.bigEndian(2)))
+	case codeInt32:
+		return int64(int32(r.bigEndian(4)))
 	}
-	return int64(r.word(8))
+	return int64(r.bigEndian(8))
 }
 
 // String reads a string of at most limit bytes.
 func (r *Reader) String(limit int) string {
-	if !r.next() {
+	if !r.takeElement() {
 		return ""
 	}
 	var n uint64
-	switch c := r.code(); {
+	switch c := r.firstByte(); {
 	case c&0xe0 == fixStr:
 		n = uint64(c & 0x1f)
-	case c >= codeS8 && c <= codeS32:
-		n = r.word(1 << (c - codeS8))
+	case c >= codeStr8 && c <= codeStr32:
+		n = r.bigEndian(1 << (c - codeStr8))
 	default:
 		r.Fail("0x%02x is no string", c)
 	}
@@ -244,13 +244,13 @@ func (r *Reader) String(limit int) string {
 
 // Bytes reads a byte string of exactly n bytes, or none, into dst.
 func (r *Reader) Bytes(dst []byte) {
-	if !r.next() {
+	if !r.takeElement() {
 		return
 	}
 	var n uint64
-	switch c := r.code(); {
-	case c >= codeBin8 && c <= codeB32:
-		n = r.word(1 << (c - codeBin8))
+	switch c := r.firstByte(); {
+	case c >= codeBin8 && c <= codeBin32:
+		n = r.bigEndian(1 << (c - codeBin8))
 	default:
 		r.Fail("0x%02x is no byte string", c)
 	}
@@ -258,11 +258,11 @@ func (r *Reader) Bytes(dst []byte) {
 		r.Fail("byte string of %d bytes, want %d", n, len(dst))
 	}
 	if r.err == nil {
-		copy(dst, r.take(int(n)))
+		copy(dst, r.takeBytes(int(n)))
 	}
 }
 
-// text returns the next n bytes as a part of the message's one string.
+// text returns the next n bytes as a part of the string that all of a message's strings share.
 func (r *Reader) text(n uint64, limit int) string {
 	if r.err != nil {
 		return ""
@@ -272,67 +272,67 @@ func (r *Reader) text(n uint64, limit int) string {
 		return ""
 	}
 	from := r.off
-	if r.take(int(n)) == nil {
+	if r.takeBytes(int(n)) == nil {
 		return ""
 	}
 	return r.s[from:r.off]
 }
 
-// skip passes over one value of any type, of which it has no use.
+// skip passes over one value of any type that MessagePack has.
 func (r *Reader) skip(depth int) {
 	if depth > maxDepth {
 		r.Fail("nested deeper than %d", maxDepth)
 		return
 	}
-	switch c := r.code(); {
-	case c < 0x80, c >= negFix, c == codeNil, c == codeT, c == codeF:
+	switch c := r.firstByte(); {
+	case c < 0x80, c >= negFixInt, c == codeNil, c == codeTrue, c == codeFalse:
 	case c&0xf0 == 0x80:
-		r.skipMany(2*uint64(c&0x0f), depth)
+		r.skipElements(2*uint64(c&0x0f), depth)
 	case c&0xf0 == fixArray:
-		r.skipMany(uint64(c&0x0f), depth)
+		r.skipElements(uint64(c&0x0f), depth)
 	case c&0xe0 == fixStr:
-		r.pass(uint64(c & 0x1f))
-	case c >= codeBin8 && c <= codeB32:
-		r.pass(r.word(1 << (c - codeBin8)))
+		r.skipBytes(uint64(c & 0x1f))
+	case c >= codeBin8 && c <= codeBin32:
+		r.skipBytes(r.bigEndian(1 << (c - codeBin8)))
 	case c >= 0xc7 && c <= 0xc9: // ext 8, 16, 32: a type byte follows the length
-		r.pass(r.word(1<<(c-0xc7)) + 1)
-	case c == codeF32:
-		r.pass(4)
-	case c == codeF64:
-		r.pass(8)
-	case c >= codeU8 && c <= codeU64:
-		r.pass(1 << (c - codeU8))
-	case c >= codeI8 && c <= codeI64:
-		r.pass(1 << (c - codeI8))
+		r.skipBytes(r.bigEndian(1<<(c-0xc7)) + 1)
+	case c == codeFloat32:
+		r.skipBytes(4)
+	case c == codeFloat64:
+		r.skipBytes(8)
+	case c >= codeUint8 && c <= codeUint64:
+		r.skipBytes(1 << (c - codeUint8))
+	case c >= codeInt8 && c <= codeInt64:
+		r.skipBytes(1 << (c - codeInt8))
 	case c >= 0xd4 && c <= 0xd8: // fixext 1, 2, 4, 8, 16
-		r.pass(1<<(c-0xd4) + 1)
-	case c >= codeS8 && c <= codeS32:
-		r.pass(r.word(1 << (c - codeS8)))
-	case c == codeA16:
-		r.skipMany(r.word(2), depth)
-	case c == codeA32:
-		r.skipMany(r.word(4), depth)
+		r.skipBytes(1<<(c-0xd4) + 1)
+	case c >= codeStr8 && c <= codeStr32:
+		r.skipBytes(r.bigEndian(1 << (c - codeStr8)))
+	case c == codeArray16:
+		r.skipElements(r.bigEndian(2), depth)
+	case c == codeArray32:
+		r.skipElements(r.bigEndian(4), depth)
 	case c == 0xde:
-		r.skipMany(2*r.word(2), depth)
+		r.skipElements(2*r.bigEndian(2), depth)
 	case c == 0xdf:
-		r.skipMany(2*r.word(4), depth)
+		r.skipElements(2*r.bigEndian(4), depth)
 	default:
 		r.Fail("0x%02x starts no value", c)
 	}
 }
 
-func (r *Reader) skipMany(n uint64, depth int) {
-	if n > uint64(r.Rest()) {
-		r.Fail("%d elements in %d bytes", n, r.Rest())
+func (r *Reader) skipElements(n uint64, depth int) {
+	if n > uint64(r.Remaining()) {
+		r.Fail("%d elements in %d bytes", n, r.Remaining())
 	}
 	for i := uint64(0); i < n && r.err == nil; i++ {
 		r.skip(depth + 1)
 	}
 }
 
-func (r *Reader) pass(n uint64) {
-	if n > uint64(r.Rest()) {
-		r.Fail("want %d bytes, %d are left", n, r.Rest())
+func (r *Reader) skipBytes(n uint64) {
+	if n > uint64(r.Remaining()) {
+		r.Fail("want %d bytes, %d are left", n, r.Remaining())
 		return
 	}
 	r.off += int(n)

@@ -11,30 +11,30 @@ import "encoding/binary"
 
 // The first bytes of the forms in use.
 const (
-	fixArray = 0x90
-	fixStr   = 0xa0
-	codeNil  = 0xc0
-	codeF    = 0xc2
-	codeT    = 0xc3
-	codeBin8 = 0xc4
-	codeB16  = 0xc5
-	codeB32  = 0xc6
-	codeF32  = 0xca
-	codeF64  = 0xcb
-	codeU8   = 0xcc
-	codeU16  = 0xcd
-	codeU32  = 0xce
-	codeU64  = 0xcf
-	codeI8   = 0xd0
-	codeI16  = 0xd1
-	codeI32  = 0xd2
-	codeI64  = 0xd3
-	codeS8   = 0xd9
-	codeS16  = 0xda
-	codeS32  = 0xdb
-	codeA16  = 0xdc
-	codeA32  = 0xdd
-	negFix   = 0xe0
+	fixArray    = 0x90
+	fixStr      = 0xa0
+	codeNil     = 0xc0
+	codeFalse   = 0xc2
+	codeTrue    = 0xc3
+	codeBin8    = 0xc4
+	codeBin16   = 0xc5
+	codeBin32   = 0xc6
+	codeFloat32 = 0xca
+	codeFloat64 = 0xcb
+	codeUint8   = 0xcc
+	codeUint16  = 0xcd
+	codeUint32  = 0xce
+	codeUint64  = 0xcf
+	codeInt8    = 0xd0
+	codeInt16   = 0xd1
+	codeInt32   = 0xd2
+	codeInt64   = 0xd3
+	codeStr8    = 0xd9
+	codeStr16   = 0xda
+	codeStr32   = 0xdb
+	codeArray16 = 0xdc
+	codeArray32 = 0xdd
+	negFixInt   = 0xe0
 )
 
 // AppendNil appends nil.
@@ -43,9 +43,9 @@ func AppendNil(b []byte) []byte { return append(b, codeNil) }
 // AppendBool appends a boolean.
 func AppendBool(b []byte, v bool) []byte {
 	if v {
-		return append(b, codeT)
+		return append(b, codeTrue)
 	}
-	return append(b, codeF)
+	return append(b, codeFalse)
 }
 
 // AppendUint appends an unsigned integer in its shortest form.
@@ -54,13 +54,13 @@ func AppendUint(b []byte, v uint64) []byte {
 	case v < 0x80:
 		return append(b, byte(v))
 	case v <= 0xff:
-		return append(b, codeU8, byte(v))
+		return append(b, codeUint8, byte(v))
 	case v <= 0xffff:
-		return append(b, codeU16, byte(v>>8), byte(v))
+		return append(b, codeUint16, byte(v>>8), byte(v))
 	case v <= 0xffffffff:
-		return binary.BigEndian.AppendUint32(append(b, codeU32), uint32(v))
+		return binary.BigEndian.AppendUint32(append(b, codeUint32), uint32(v))
 	}
-	return binary.BigEndian.AppendUint64(append(b, codeU64), v)
+	return binary.BigEndian.AppendUint64(append(b, codeUint64), v)
 }
 
 // AppendInt appends a signed integer in its shortest form.
@@ -71,13 +71,13 @@ func AppendInt(b []byte, v int64) []byte {
 	case v >= -32:
 		return append(b, byte(v))
 	case v >= -1<<7:
-		return append(b, codeI8, byte(v))
+		return append(b, codeInt8, byte(v))
 	case v >= -1<<15:
-		return append(b, codeI16, byte(v>>8), byte(v))
+		return append(b, codeInt16, byte(v>>8), byte(v))
 	case v >= -1<<31:
-		return binary.BigEndian.AppendUint32(append(b, codeI32), uint32(v))
+		return binary.BigEndian.AppendUint32(append(b, codeInt32), uint32(v))
 	}
-	return binary.BigEndian.AppendUint64(append(b, codeI64), uint64(v))
+	return binary.BigEndian.AppendUint64(append(b, codeInt64), uint64(v))
 }
 
 // AppendString appends a string.
@@ -86,11 +86,11 @@ func AppendString(b []byte, s string) []byte {
 	case n < 32:
 		b = append(b, fixStr|byte(n))
 	case n <= 0xff:
-		b = append(b, codeS8, byte(n))
+		b = append(b, codeStr8, byte(n))
 	case n <= 0xffff:
-		b = append(b, codeS16, byte(n>>8), byte(n))
+		b = append(b, codeStr16, byte(n>>8), byte(n))
 	default:
-		b = binary.BigEndian.AppendUint32(append(b, codeS32), uint32(n))
+		b = binary.BigEndian.AppendUint32(append(b, codeStr32), uint32(n))
 	}
 	return append(b, s...)
 }
@@ -101,9 +101,9 @@ func AppendBytes(b, v []byte) []byte {
 	case n <= 0xff:
 		b = append(b, codeBin8, byte(n))
 	case n <= 0xffff:
-		b = append(b, codeB16, byte(n>>8), byte(n))
+		b = append(b, codeBin16, byte(n>>8), byte(n))
 	default:
-		b = binary.BigEndian.AppendUint32(append(b, codeB32), uint32(n))
+		b = binary.BigEndian.AppendUint32(append(b, codeBin32), uint32(n))
 	}
 	return append(b, v...)
 }
@@ -114,7 +114,7 @@ func AppendArray(b []byte, n int) []byte {
 	case n < 16:
 		return append(b, fixArray|byte(n))
 	case n <= 0xffff:
-		return append(b, codeA16, byte(n>>8), byte(n))
+		return append(b, codeArray16, byte(n>>8), byte(n))
 	}
-	return binary.BigEndian.AppendUint32(append(b, codeA32), uint32(n))
+	return binary.BigEndian.AppendUint32(append(b, codeArray32), uint32(n))
 }

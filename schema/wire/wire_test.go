@@ -15,8 +15,8 @@ import (
 // done fails the test unless the reader is at the end of its message and met no error.
 func done(t *testing.T, r *Reader) {
 	t.Helper()
-	if r.Err() != nil || r.Rest() != 0 {
-		t.Errorf("got error %v and %d bytes left, want neither", r.Err(), r.Rest())
+	if r.Err() != nil || r.Remaining() != 0 {
+		t.Errorf("got error %v and %d bytes left, want neither", r.Err(), r.Remaining())
 	}
 }
 
