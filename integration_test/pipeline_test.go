@@ -49,7 +49,7 @@ func TestPipeline_ChildOfKnownBehaviour(t *testing.T) {
 	})
 	recorder.stop()
 
-	history := decode[query.Moment](t, run(t, "history", strconv.Itoa(pid), "--data", dir, "--limit", "0", "--json"))
+	history := decode[query.HistoryPoint](t, run(t, "history", strconv.Itoa(pid), "--data", dir, "--limit", "0", "--json"))
 	if len(history) < 4 {
 		t.Fatalf("%d samples of the worker, want at least 4", len(history))
 	}

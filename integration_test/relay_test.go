@@ -18,7 +18,7 @@ import (
 	"github.com/proctape/proctape/producer"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/projector"
-	"github.com/proctape/proctape/query"
+	querylive "github.com/proctape/proctape/query/live"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -72,8 +72,8 @@ func (r *relay) startReader(l *line) {
 	r.lines = append(r.lines, l)
 	js := r.jetStream(l.nc)
 	r.run(func(ctx context.Context) error {
-		live := query.Live{Stream: schema.StreamSnapshots, Host: relayHost, Since: time.Unix(1, 0)}
-		return query.Follow(ctx, js, live, r.receive, func(subject string, err error) { r.t.Errorf("%s: %v", subject, err) })
+		filter := querylive.Filter{Stream: schema.StreamSnapshots, Host: relayHost, Since: time.Unix(1, 0)}
+		return querylive.Follow(ctx, js, filter, r.receive, func(subject string, err error) { r.t.Errorf("%s: %v", subject, err) })
 	})
 }
 

@@ -72,7 +72,7 @@ func delays(t *testing.T, old int) (quiet, busy delay) {
 		t.Fatalf("the pass: %v\n%s", pass.err, pass.stderr())
 	}
 	p.stop()
-	done := decode[query.Pass](t, strings.Join(pass.out(), "\n"))[0]
+	done := decode[query.RetentionPass](t, strings.Join(pass.out(), "\n"))[0]
 	if left := count(t, db, `SELECT count(*) FROM snapshots`); done.Removed.Snapshots != int64(old) || left != l.sent+1 {
 		t.Errorf("%d snapshots were removed and %d are there, want %d and %d", done.Removed.Snapshots, left, old, l.sent+1)
 	}

@@ -23,10 +23,10 @@ func retaining(t *testing.T, program, data, db string, args ...string) *process 
 }
 
 // passes are what a database's status shows of its passes.
-func passes(t *testing.T, db string) []query.Pass {
+func passes(t *testing.T, db string) []query.RetentionPass {
 	t.Helper()
 	return decode[struct {
-		Passes []query.Pass `json:"passes"`
+		Passes []query.RetentionPass `json:"passes"`
 	}](t, run(t, "retention", "status", "--json", "--data", filepath.Dir(db), "--db", db))[0].Passes
 }
 
@@ -173,7 +173,7 @@ func newSlow(t *testing.T) *slow {
 }
 
 // pass makes a pass over the quick database.
-func (s *slow) pass(t *testing.T, program string, args ...string) query.Removed {
+func (s *slow) pass(t *testing.T, program string, args ...string) schema.Removed {
 	t.Helper()
 	p := startProgram(t, program, append([]string{"retention", "run", "--data", s.log.dir, "--db", s.quick, "--json",
 		"--full-resolution-hours", "1"}, args...)...)
@@ -181,7 +181,7 @@ func (s *slow) pass(t *testing.T, program string, args ...string) query.Removed 
 	if p.err != nil {
 		t.Fatalf("pass: %v\n%s", p.err, p.stderr())
 	}
-	return decode[query.Pass](t, strings.Join(p.out(), "\n"))[0].Removed
+	return decode[query.RetentionPass](t, strings.Join(p.out(), "\n"))[0].Removed
 }
 
 // comeBack has the slow database follow again, and returns how many snapshots it misses in the end.

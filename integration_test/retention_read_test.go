@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema"
 )
 
 // atRest is how the shortest policy is given to a pass that the command makes itself.
@@ -20,26 +21,26 @@ func atRest(dir string, more ...string) []string {
 // planned plans a pass over a database at rest, makes it, and plans another over what was there before: what the pass
 // took lies between the plans, for time goes on.
 func (tp tape) planned(t *testing.T) {
-	plan := func(dir string) query.Removed {
+	plan := func(dir string) schema.Removed {
 		t.Helper()
 		log := startLog(t, dir) // which tells when messages came
 		defer log.stop()
-		return decode[query.Removed](t, run(t, atRest(dir, "--dry-run")...))[0]
+		return decode[schema.Removed](t, run(t, atRest(dir, "--dry-run")...))[0]
 	}
 	work, untouched := tp.copy(t), tp.copy(t)
 	before := plan(work)
 	if again := plan(work); again.Snapshots < before.Snapshots || again.Snapshots > before.Snapshots+36 {
 		t.Errorf("a plan took something away: %+v, then %+v", before, again)
 	}
-	did := decode[query.Pass](t, run(t, atRest(work)...))[0].Removed
+	did := decode[query.RetentionPass](t, run(t, atRest(work)...))[0].Removed
 	after := plan(untouched)
 	for _, c := range []struct {
 		what               string
 		least, did, atMost int64
 	}{
-		{"means made", before.Rollups, did.Rollups, after.Rollups}, {"snapshots", before.Snapshots, did.Snapshots, after.Snapshots},
+		{"means made", before.RollupsMade, did.RollupsMade, after.RollupsMade}, {"snapshots", before.Snapshots, did.Snapshots, after.Snapshots},
 		{"samples", before.Samples, did.Samples, after.Samples}, {"events", before.Events, did.Events, after.Events},
-		{"means", before.Minutes, did.Minutes, after.Minutes}, {"processes", before.Processes, did.Processes, after.Processes},
+		{"means", before.RollupsDeleted, did.RollupsDeleted, after.RollupsDeleted}, {"processes", before.Processes, did.Processes, after.Processes},
 	} {
 		if c.did < c.least || c.did > c.atMost || c.did == 0 {
 			t.Errorf("%s: the pass took %d, and the plans before and after say %d and %d", c.what, c.did, c.least, c.atMost)
@@ -116,7 +117,7 @@ func (tp tape) readGone(t *testing.T) {
 			t.Errorf("minute %d: at %.0f, of %.0f s, %d snapshots and %d processes", i, s.Timestamp, s.Resolution, s.Samples, len(s.Processes))
 		}
 	}
-	moments := decode[query.Moment](t, run(t, history...))
+	moments := decode[query.HistoryPoint](t, run(t, history...))
 	if len(moments) == 0 {
 		t.Errorf("process %d has no history", pid)
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema"
 )
 
 // TestRetentionSettings_Refused gives each setting values that cannot be, as a flag, in the environment and in a file.
@@ -78,7 +78,7 @@ func wantRefused(t *testing.T, name string, env []string, args ...string) {
 
 // A setting means the same wherever it stands, and the flag goes before the environment, and that before the file.
 func (tp tape) configured(t *testing.T) {
-	plan := func(env []string, args ...string) query.Removed {
+	plan := func(env []string, args ...string) schema.Removed {
 		t.Helper()
 		cmd := exec.Command(proctape, append([]string{"retention", "run", "--dry-run", "--json", "--data", tp.dir}, args...)...)
 		cmd.Env = append(os.Environ(), env...)
@@ -86,7 +86,7 @@ func (tp tape) configured(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v %v: %v", env, args, err)
 		}
-		return decode[query.Removed](t, string(out))[0]
+		return decode[schema.Removed](t, string(out))[0]
 	}
 	byFlag := plan(nil, "--full-resolution-hours", "1").Snapshots
 	if byFlag < 1500 || plan(nil).Snapshots > 100 {

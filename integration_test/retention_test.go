@@ -134,7 +134,7 @@ func TestRetention(t *testing.T) {
 // settle makes an undisturbed pass and compares all there is with what it should be.
 func (tp tape) settle(t *testing.T, dir string) {
 	t.Helper()
-	passes := decode[query.Pass](t, run(t, atRest(dir)...))
+	passes := decode[query.RetentionPass](t, run(t, atRest(dir)...))
 	if len(passes) != 1 || passes[0].Error != "" {
 		t.Errorf("the last pass: %+v", passes)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/report"
 )
 
 // The generated recording: a day of one host, a snapshot every five seconds. The last hundred snapshots hold
@@ -130,9 +131,9 @@ func BenchmarkHistory_Day(b *testing.B) {
 	db := generated(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		moments, err := db.History(b.Context(), longPID, query.Range{})
-		if err != nil || len(moments) != daySnapshots {
-			b.Fatalf("got %d moments, %v", len(moments), err)
+		points, err := db.History(b.Context(), longPID, query.Range{})
+		if err != nil || len(points) != daySnapshots {
+			b.Fatalf("got %d points, %v", len(points), err)
 		}
 	}
 	milliseconds(b)
@@ -142,9 +143,9 @@ func BenchmarkHistory_LastHundred(b *testing.B) {
 	db := generated(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		moments, err := db.History(b.Context(), longPID, query.Range{Newest: true, Limit: 100})
-		if err != nil || len(moments) != 100 {
-			b.Fatalf("got %d moments, %v", len(moments), err)
+		points, err := db.History(b.Context(), longPID, query.Range{Newest: true, Limit: 100})
+		if err != nil || len(points) != 100 {
+			b.Fatalf("got %d points, %v", len(points), err)
 		}
 	}
 	milliseconds(b)
@@ -184,7 +185,7 @@ func BenchmarkReport(b *testing.B) {
 	now := time.Unix(1700000000+daySeconds, 0)
 	b.ReportAllocs()
 	for b.Loop() {
-		r, err := db.Report(b.Context(), "build-5", now)
+		r, err := report.Read(b.Context(), db, "build-5", now)
 		if err != nil || r.Profile == nil || r.Counts["spawn"] == 0 {
 			b.Fatalf("got %v, %v", r, err)
 		}

@@ -5,37 +5,14 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-
-	"github.com/proctape/proctape/schema"
 )
-
-// Event is one step in a process's life, with the contract's keys and ours beside them.
-type Event struct {
-	ID         int64    `json:"id,omitzero"` // row id; 0 when it comes from the log
-	Timestamp  float64  `json:"timestamp"`   // Unix seconds
-	Host       string   `json:"host"`
-	PID        int64    `json:"pid"`
-	Type       string   `json:"event_type"` // spawn, exit, signal, kill or oom
-	ExitCode   *int64   `json:"exit_code"`
-	Signal     *int64   `json:"signal_num"`
-	JobID      *string  `json:"job_id"`
-	Sheet      *int64   `json:"sheet_num"`
-	Details    string   `json:"details"`
-	PPID       *int64   `json:"ppid"`
-	Command    string   `json:"command"`
-	StartTicks int64    `json:"start_ticks"`
-	CPUSeconds *float64 `json:"cpu_seconds"`
-	PeakRSS    *float64 `json:"peak_rss_mb"`
-	Lifetime   *float64 `json:"lifetime_seconds"`
-	Source     string   `json:"source"`
-}
 
 // EventFilter picks events. The zero filter picks all.
 type EventFilter struct {
 	Range
-	Types []string
-	Job   string
-	PID   int64
+	Types []string // event types, such as "exit"; empty for all
+	Job   string   // empty for all jobs
+	PID   int64    // 0 for all pids
 }
 
 // Events returns the events of a range, oldest first.
@@ -61,7 +38,7 @@ func (d *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 func (f EventFilter) join() string {
 	var on string
 	if len(f.Types) > 0 {
-		on += ` AND t.event_type IN (` + marks(len(f.Types)) + `)`
+		on += ` AND t.event_type IN (` + placeholders(len(f.Types)) + `)`
 	}
 	if f.Job != "" {
 		on += ` AND t.job_id = ?`
@@ -86,29 +63,21 @@ func (f EventFilter) args() []any {
 	return args
 }
 
-// marks is n comma-separated parameters.
-func marks(n int) string {
-	b := make([]byte, 0, 2*n)
-	for range n {
-		b = append(b, '?', ',')
+// EventCounts counts the events of a job since a time in Unix seconds, by type. A type without events is not in it.
+func (d *DB) EventCounts(ctx context.Context, job string, since float64) (map[string]int64, error) {
+	counts := map[string]int64{}
+	err := d.each(ctx, `SELECT event_type, count(*) FROM process_events WHERE job_id = ? AND timestamp >= ? GROUP BY event_type`,
+		[]any{job, since}, func(rows *sql.Rows) error {
+			var name string
+			var n int64
+			if err := rows.Scan(&name, &n); err != nil {
+				return err
+			}
+			counts[name] = n
+			return nil
+		})
+	if err != nil {
+		return nil, fmt.Errorf("count the events of job %q: %w", job, err)
 	}
-	return string(b[:max(0, len(b)-1)])
-}
-
-// EventsFromMessage are events as the log has them.
-func EventsFromMessage(m *schema.Message) []Event {
-	out := make([]Event, len(m.Events))
-	for i := range m.Events {
-		e := &m.Events[i]
-		out[i] = Event{
-			Timestamp: schema.Timestamp(e.Wall), Host: m.Host, PID: int64(e.PID), Type: m.Kind.EventType(),
-			ExitCode: pointer(e.ExitCode), Signal: pointer(e.Signal), Sheet: pointer(e.Sheet), Details: e.Details,
-			PPID: pointer(e.PPID), Command: e.Command, StartTicks: int64(e.StartTicks), CPUSeconds: scaled(e.CPUMillis, 1000),
-			PeakRSS: scaled(e.PeakRSS, 1024), Lifetime: scaled(e.Lifetime, 1000), Source: e.Source,
-		}
-		if e.JobID != "" {
-			out[i].JobID = &e.JobID
-		}
-	}
-	return out
+	return counts, nil
 }

@@ -12,7 +12,7 @@ func (s Snapshot) Public() Snapshot {
 }
 
 // Public is the moment as a caller sees it.
-func (m Moment) Public() Moment {
+func (m HistoryPoint) Public() HistoryPoint {
 	m.snapshotID = 0
 	return m
 }

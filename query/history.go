@@ -8,25 +8,14 @@ import (
 	"slices"
 )
 
-// Moment is one process in one snapshot of its history.
-type Moment struct {
-	Timestamp float64 `json:"timestamp"` // of the snapshot, Unix seconds
-	Host      string  `json:"host"`
-	BootID    string  `json:"boot_id"`
-	// Resolution is 60 for a minute that has left full resolution, and 0 for one look.
-	Resolution float64 `json:"resolution_seconds,omitzero"`
-	Process
-	snapshotID int64
-}
-
-// History returns what was recorded of a pid since a time, oldest first. A pid that was reused is more than one
-// process: they come in the order of time, and StartTicks, BootID and Host tell them apart.
-func (d *DB) History(ctx context.Context, pid int64, r Range) ([]Moment, error) {
-	moments := []Moment{}
-	spans, err := d.spans(ctx, pid, r)
-	for i := range spans {
+// History returns what was recorded of a pid in a range, oldest first; nothing when the pid was never seen. A pid that was
+// reused is more than one process: StartTicks, BootID and Host tell them apart.
+func (d *DB) History(ctx context.Context, pid int64, r Range) ([]HistoryPoint, error) {
+	points := []HistoryPoint{}
+	processSpans, err := d.processSpans(ctx, pid, r)
+	for i := range processSpans {
 		if err == nil {
-			err = d.addMoments(ctx, &spans[i], r, &moments)
+			err = d.addHistoryPoints(ctx, &processSpans[i], r, &points)
 		}
 	}
 	if err != nil {
@@ -36,30 +25,30 @@ func (d *DB) History(ctx context.Context, pid int64, r Range) ([]Moment, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read the history of process %d: %w", pid, err)
 	}
-	return merged(moments, minutes, r, func(a, b Moment) int {
+	return merged(points, minutes, r, func(a, b HistoryPoint) int {
 		return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.snapshotID, b.snapshotID))
 	}), nil
 }
 
-// span is a row of processes: a process as it was described from one snapshot to another.
-type span struct {
+// processSpan is a row of processes: a process with one description, from one snapshot to another.
+type processSpan struct {
 	id, hostID, first, last int64
-	common                  Moment
+	description             HistoryPoint
 }
 
-// spans returns the rows of a pid of which a range may hold samples.
-func (d *DB) spans(ctx context.Context, pid int64, r Range) ([]span, error) {
+// processSpans returns the rows of a pid of which a range may hold samples.
+func (d *DB) processSpans(ctx context.Context, pid int64, r Range) ([]processSpan, error) {
 	query := `SELECT ` + processColumns + `, p.host_id, p.first_snapshot, p.last_snapshot, h.name, p.boot_id
 		FROM processes p JOIN hosts h ON h.id = p.host_id WHERE p.pid = ?`
 	args := []any{pid}
 	if r.Host != "" {
 		query, args = query+` AND h.name = ?`, append(args, r.Host)
 	}
-	spans, err := collect(ctx, d, query, args, func(rows *sql.Rows, s *span) error {
-		return scanProcess(rows, &s.id, &s.common.Process, &s.hostID, &s.first, &s.last, &s.common.Host, &s.common.BootID)
+	processSpans, err := collect(ctx, d, query, args, func(rows *sql.Rows, s *processSpan) error {
+		return scanProcess(rows, &s.id, &s.description.Process, &s.hostID, &s.first, &s.last, &s.description.Host, &s.description.BootID)
 	})
-	if err != nil || len(spans) == 0 || r.Since <= 0 && r.Until <= 0 {
-		return spans, err
+	if err != nil || len(processSpans) == 0 || r.Since <= 0 && r.Until <= 0 {
+		return processSpans, err
 	}
 	// The snapshots of the range, by id: those of a few hosts come late, so that ids do not quite rise with time.
 	var first, last sql.Null[int64]
@@ -70,16 +59,16 @@ func (d *DB) spans(ctx context.Context, pid int64, r Range) ([]span, error) {
 	if err := d.db.QueryRowContext(ctx, query, args...).Scan(&first, &last); err != nil {
 		return nil, err
 	}
-	for i := range spans {
-		s := &spans[i]
+	for i := range processSpans {
+		s := &processSpans[i]
 		s.first, s.last = max(s.first, first.V), min(s.last, last.V)
 	}
-	return slices.DeleteFunc(spans, func(s span) bool { return s.first > s.last || !first.Valid }), nil
+	return slices.DeleteFunc(processSpans, func(s processSpan) bool { return s.first > s.last || !first.Valid }), nil
 }
 
-// addMoments reads the samples of a row of processes. The first or last few of a long one are found by time, where
+// addHistoryPoints reads the samples of a row of processes. The first or last few of a long one are found by time, where
 // the read can stop when it has them; all of it, or a short one, by the host's snapshots, which reads no others.
-func (d *DB) addMoments(ctx context.Context, s *span, r Range, moments *[]Moment) error {
+func (d *DB) addHistoryPoints(ctx context.Context, s *processSpan, r Range, points *[]HistoryPoint) error {
 	byTime := r.Limit > 0 && s.last-s.first > 10*int64(r.Limit)
 	where, at := ` WHERE sn.host_id = ? AND sn.id BETWEEN ? AND ?`, `+sn.timestamp` // a plus keeps from an index
 	if byTime {
@@ -97,7 +86,7 @@ func (d *DB) addMoments(ctx context.Context, s *span, r Range, moments *[]Moment
 	case byTime:
 		query, args = query+` ORDER BY sn.timestamp, sn.id LIMIT ?`, append(args, r.Limit)
 	}
-	m := s.common
+	m := s.description
 	var boot int64
 	scanner := newSampleScanner(&m.snapshotID, &m.Timestamp, &boot)
 	return d.each(ctx, query, args, func(rows *sql.Rows) error {
@@ -105,8 +94,8 @@ func (d *DB) addMoments(ctx context.Context, s *span, r Range, moments *[]Moment
 		if err := scanner.scan(rows, &m.Process); err != nil {
 			return err
 		}
-		m.describe(&s.common.Process, boot)
-		*moments = append(*moments, m)
+		m.setDescription(&s.description.Process, boot)
+		*points = append(*points, m)
 		return nil
 	})
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // describe says of a moment which process it is of, and when.
-func describe(m query.Moment) string {
+func describe(m query.HistoryPoint) string {
 	return fmt.Sprintf("%g %s %s %d %s", m.Timestamp, m.Host, m.BootID, m.StartTicks, m.Command)
 }
 
@@ -76,14 +76,14 @@ func TestDB_History(t *testing.T) {
 		{"of a pid that nobody had", 44, query.Range{}, []string{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			moments, err := db.History(t.Context(), c.pid, c.r)
+			points, err := db.History(t.Context(), c.pid, c.r)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if moments == nil {
+			if points == nil {
 				t.Error("got nil, want an empty list")
 			}
-			if got := ids(moments, describe); !slices.Equal(got, c.want) {
+			if got := ids(points, describe); !slices.Equal(got, c.want) {
 				t.Errorf("got\n%q, want\n%q", got, c.want)
 			}
 		})
@@ -95,12 +95,12 @@ func TestDB_History_Values(t *testing.T) {
 	r.process(1, 42, 1, row{"job_id": "build-7", "sheet_num": 3})
 	r.snapshot(1, 10.5, nil)
 	r.sample(1, 1, nil)
-	moments, err := r.open().History(t.Context(), 42, query.Range{})
-	if err != nil || len(moments) != 1 {
-		t.Fatalf("got %v, %v, want one moment", moments, err)
+	points, err := r.open().History(t.Context(), 42, query.Range{})
+	if err != nil || len(points) != 1 {
+		t.Fatalf("got %v, %v, want one moment", points, err)
 	}
-	want := query.Moment{Timestamp: 10.5, Host: "alpha", BootID: "boot-1", Process: wholeProcess()}
-	if got := moments[0].Public(); !reflect.DeepEqual(got, want) {
+	want := query.HistoryPoint{Timestamp: 10.5, Host: "alpha", BootID: "boot-1", Process: wholeProcess()}
+	if got := points[0].Public(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v, want\n%+v", got, want)
 	}
 }
@@ -126,14 +126,14 @@ func TestDB_History_Pages(t *testing.T) {
 		r.sample(id, process, nil)
 	}
 	db := r.open()
-	say := func(m query.Moment) string { return fmt.Sprint(m.Timestamp, m.Host, m.StartTicks) }
+	say := func(m query.HistoryPoint) string { return fmt.Sprint(m.Timestamp, m.Host, m.StartTicks) }
 	for _, span := range []query.Range{{}, {Since: 120}, {Until: 160}, {Since: 149, Until: 152}, {Host: "beta"}, {Host: "alpha", Since: 140, Until: 240}} {
 		whole, err := db.History(t.Context(), 42, span)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(whole) < 3 || !slices.IsSortedFunc(whole, func(a, b query.Moment) int { return int(2 * (a.Timestamp - b.Timestamp)) }) {
-			t.Fatalf("%+v: got %d moments, want some in the order of time", span, len(whole))
+		if len(whole) < 3 || !slices.IsSortedFunc(whole, func(a, b query.HistoryPoint) int { return int(2 * (a.Timestamp - b.Timestamp)) }) {
+			t.Fatalf("%+v: got %d points, want some in the order of time", span, len(whole))
 		}
 		for _, limit := range []int{1, 2, 3, 5, 29, 30, 31, 150, 1000} {
 			n := min(limit, len(whole))
@@ -149,7 +149,7 @@ func TestDB_History_Pages(t *testing.T) {
 					want = whole[len(whole)-n:]
 				}
 				if !slices.Equal(ids(got, say), ids(want, say)) {
-					t.Errorf("%+v: got %d moments, which are not that part of the %d", page, len(got), len(whole))
+					t.Errorf("%+v: got %d points, which are not that part of the %d", page, len(got), len(whole))
 				}
 			}
 		}

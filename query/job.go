@@ -1,13 +1,15 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 )
 
-// ErrNoJob is returned for a job of which nothing was ever recorded.
+// ErrNoJob is returned by Profile for a job of which nothing was ever recorded.
 var ErrNoJob = errors.New("no such job")
 
 // Job is one line of the list of jobs.
@@ -37,8 +39,8 @@ func scanJob(r *sql.Rows, j *Job) error {
 		&j.Exits, &j.Signals, &j.OOMs, &j.ExitCode, &j.Command)
 }
 
-// Jobs lists the jobs that were seen since a time, at most limit of them, the one last seen last. Of the range it takes
-// Since and Limit alone, for a job has no one host and no one time.
+// Jobs returns the jobs that were seen since a time, the one last seen last: of too many, those seen last. It uses the Since
+// and Limit of the range alone, for a job has no single host and no single time.
 func (d *DB) Jobs(ctx context.Context, r Range) ([]Job, error) {
 	query := `SELECT ` + jobColumns + ` FROM jobs WHERE max(coalesce(last_seen, 0), coalesce(last_event, 0)) >= ?
 		ORDER BY max(coalesce(last_seen, 0), coalesce(last_event, 0)) DESC, job_id`
@@ -75,10 +77,10 @@ type Profile struct {
 	// resolution, or totals when all have. These figures are of all samples whatever it is.
 	Resolution   string   `json:"resolution"`
 	hotspotOrder []string // by first appearance
-	seen         bool     // a process of it, in a sample or an event
+	hasProcesses bool     // a process of it was seen, in a sample or an event
 }
 
-// Sheet is what one step of a job used.
+// Sheet is what one step (sheet) of a job used.
 type Sheet struct {
 	PeakRSS    float64 `json:"peak_rss_mb"`
 	MaxCPU     float64 `json:"max_cpu_pct"`
@@ -97,7 +99,7 @@ func (d *DB) Profile(ctx context.Context, job string) (*Profile, error) {
 	j := jobs[0]
 	p := &Profile{JobID: job, CPUSeconds: j.CPUSeconds, Spawns: j.Spawns, PIDs: j.PIDs, Exits: j.Exits, FirstSeen: j.FirstSeen,
 		LastSeen: j.LastSeen, Status: j.Status, ExitCode: j.ExitCode, Hotspots: map[string]float64{}, Sheets: map[int64]Sheet{},
-		seen: j.PIDs+j.Spawns+j.Exits+j.Signals+j.OOMs > 0}
+		hasProcesses: j.PIDs+j.Spawns+j.Exits+j.Signals+j.OOMs > 0}
 	if j.PeakRSS != nil {
 		p.PeakRSS = *j.PeakRSS
 	}
@@ -108,6 +110,16 @@ func (d *DB) Profile(ctx context.Context, job string) (*Profile, error) {
 		return nil, fmt.Errorf("read job %q: %w", job, err)
 	}
 	return p, nil
+}
+
+// HasProcesses reports whether a process of the job was seen, in a sample or an event. A job that was only declared has none.
+func (p *Profile) HasProcesses() bool { return p.hasProcesses }
+
+// HotspotNames are the system calls by time, the largest first, ties in the order in which they first appeared.
+func (p *Profile) HotspotNames() []string {
+	names := slices.Clone(p.hotspotOrder)
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(p.Hotspots[b], p.Hotspots[a]) })
+	return names
 }
 
 func (d *DB) hotspots(ctx context.Context, p *Profile) error {

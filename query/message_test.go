@@ -146,7 +146,7 @@ func TestFromMessage_IsWhatTheDatabaseSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	snaps[0].ID = 0 // the log has no row ids
-	got, err := json.Marshal(query.FromMessage(wholeMessage()))
+	got, err := json.Marshal(query.SnapshotFromMessage(wholeMessage()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,9 +207,9 @@ func TestSnapshot_JSONHasTheContractsKeys(t *testing.T) {
 		return snaps[n]
 	}
 	for name, s := range map[string]query.Snapshot{
-		"from a message":            query.FromMessage(wholeMessage()),
-		"from an empty message":     query.FromMessage(&schema.Message{Snapshot: &schema.Snapshot{}}),
-		"from an empty process":     query.FromMessage(&schema.Message{Snapshot: &schema.Snapshot{Processes: []schema.Process{{}}, GPUs: []schema.GPU{{}}, JobProgress: []schema.JobProgress{{}}}}),
+		"from a message":            query.SnapshotFromMessage(wholeMessage()),
+		"from an empty message":     query.SnapshotFromMessage(&schema.Message{Snapshot: &schema.Snapshot{}}),
+		"from an empty process":     query.SnapshotFromMessage(&schema.Message{Snapshot: &schema.Snapshot{Processes: []schema.Process{{}}, GPUs: []schema.GPU{{}}, JobProgress: []schema.JobProgress{{}}}}),
 		"from the database":         read(whole, 0),
 		"with all that can be NULL": read(bare, 0),
 		"without processes":         read(bare, 1),
@@ -230,14 +230,14 @@ func TestSnapshot_JSONHasTheContractsKeys(t *testing.T) {
 	}
 }
 
-func TestMoment_JSONHasTheContractsKeys(t *testing.T) {
+func TestHistoryPoint_JSONHasTheContractsKeys(t *testing.T) {
 	r := newRecording(t)
 	wholeRows(r)
-	moments, err := r.open().History(t.Context(), 42, query.Range{})
-	if err != nil || len(moments) != 1 {
-		t.Fatalf("got %d moments, %v", len(moments), err)
+	points, err := r.open().History(t.Context(), 42, query.Range{})
+	if err != nil || len(points) != 1 {
+		t.Fatalf("got %d points, %v", len(points), err)
 	}
-	got := decoded(t, moments[0])
+	got := decoded(t, points[0])
 	wantKeys(t, got, processKeys)
 	wantKeys(t, got, map[string]string{"timestamp": "number", "host": "text", "boot_id": "text", "start_ticks": "number"})
 	more := slices.Sorted(maps.Keys(got))

@@ -12,6 +12,7 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/report"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -61,10 +62,21 @@ func (c watchedConn) QueryContext(ctx context.Context, text string, args []drive
 // large are the tables that grow with time. No read may go through one from end to end.
 var large = []string{"samples", "processes", "process_events"}
 
+// eventfulJob inserts a job with steps, system calls and an event of every type.
+func eventfulJob(r *recording) {
+	r.Helper()
+	r.build7(nil)
+	r.sheet("build-7", 1, 292352, 850)
+	r.syscalls("build-7", "read", 6100, "futex", 14020)
+	for i, kind := range []string{"spawn", "signal", "kill", "oom", "exit"} {
+		r.event(int64(i+1), 999_000+float64(i), kind, row{"job_id": "build-7"})
+	}
+}
+
 // TestPlans asks SQLite how it would run every statement of every read.
 func TestPlans(t *testing.T) {
 	r := newRecording(t)
-	contractSample(r)
+	eventfulJob(r)
 	wholeRows(r)
 	var log []asked
 	db := r.watch(func(a asked) { log = append(log, a) })
@@ -92,7 +104,7 @@ func TestPlans(t *testing.T) {
 				return err
 			},
 			"Profile": func() error { _, err := db.Profile(t.Context(), "build-7"); return err },
-			"Report":  func() error { _, err := db.Report(t.Context(), "build-7", reportTime); return err },
+			"Report":  func() error { _, err := report.Read(t.Context(), db, "build-7", time.Unix(1e6, 0)); return err },
 			"Jobs":    func() error { _, err := db.Jobs(t.Context(), span); return err },
 		} {
 			t.Run(read+"/"+name, func(t *testing.T) {
@@ -180,7 +192,7 @@ func plan(t *testing.T, r *recording, a asked) []string {
 // TestPlans_Index says which index each statement that matters takes.
 func TestPlans_Index(t *testing.T) {
 	r := newRecording(t)
-	contractSample(r)
+	eventfulJob(r)
 	wholeRows(r)
 	var log []asked
 	db := r.watch(func(a asked) { log = append(log, a) })
@@ -202,7 +214,7 @@ func TestPlans_Index(t *testing.T) {
 		{"events", func() error { _, err := db.Events(t.Context(), query.EventFilter{}); return err }, "FROM process_events", "process_events_by_time"},
 		{"events of a job", func() error { _, err := db.Events(t.Context(), query.EventFilter{Job: "build-7"}); return err }, "FROM process_events", "process_events_by_job"},
 		{"events of a pid", func() error { _, err := db.Events(t.Context(), query.EventFilter{PID: 42}); return err }, "FROM process_events", "process_events_by_pid"},
-		{"counts of a job's events", func() error { _, err := db.Report(t.Context(), "build-7", time.Unix(1e6, 0)); return err }, "count(*) FROM process_events", "COVERING INDEX process_events_by_job"},
+		{"counts of a job's events", func() error { _, err := report.Read(t.Context(), db, "build-7", time.Unix(1e6, 0)); return err }, "count(*) FROM process_events", "COVERING INDEX process_events_by_job"},
 		{"a job", func() error { _, err := db.Profile(t.Context(), "build-7"); return err }, "FROM jobs", "PRIMARY KEY (job_id=?)"},
 		{"a job's steps", func() error { _, err := db.Profile(t.Context(), "build-7"); return err }, "FROM job_sheets", "PRIMARY KEY (job_id=?)"},
 		{"a job's hotspots", func() error { _, err := db.Profile(t.Context(), "build-7"); return err }, "FROM job_syscalls", "PRIMARY KEY (job_id=?)"},

@@ -8,7 +8,7 @@ import (
 	"fmt"
 )
 
-// Quarantined is a message that could not be folded.
+// Quarantined is a message that could not be projected.
 type Quarantined struct {
 	Stream    string              `json:"stream"`
 	Epoch     int64               `json:"epoch"`
@@ -22,21 +22,22 @@ type Quarantined struct {
 	SHA256    string              `json:"sha256"`
 	Headers   map[string][]string `json:"headers"`
 	Payload   []byte              `json:"payload,omitempty"` // nil when it was not kept, or not asked for
-	Kept      bool                `json:"kept"`              // the bytes are there
+	Kept      bool                `json:"kept"`              // the payload was kept
 }
 
 // ID names the message to the commands: stream/epoch/sequence.
 func (q *Quarantined) ID() string { return fmt.Sprintf("%s/%d/%d", q.Stream, q.Epoch, q.Seq) }
 
-// Quarantine lists the messages in quarantine, oldest first. Their bytes come along when payload is set.
+// Quarantine returns the messages in quarantine, oldest first, at most limit of them; all when limit is negative. Their
+// payloads come along when payload is set.
 func (d *DB) Quarantine(ctx context.Context, limit int, payload bool) ([]Quarantined, error) {
 	return d.quarantine(ctx, ` ORDER BY timestamp, stream, epoch, seq LIMIT ?`, payload, max(limit, -1))
 }
 
-// ErrNotQuarantined is returned for a message that is not in quarantine.
+// ErrNotQuarantined is returned by Quarantined for a message that is not in quarantine.
 var ErrNotQuarantined = errors.New("no such message in quarantine")
 
-// Quarantined returns one message with its bytes.
+// Quarantined returns one message of the quarantine with its payload.
 func (d *DB) Quarantined(ctx context.Context, stream string, epoch, seq int64) (*Quarantined, error) {
 	list, err := d.quarantine(ctx, ` WHERE stream = ? AND epoch = ? AND seq = ?`, true, stream, epoch, seq)
 	if err == nil && len(list) == 0 {
@@ -65,8 +66,8 @@ func (d *DB) quarantine(ctx context.Context, where string, payload bool, args ..
 	return list, nil
 }
 
-// QuarantineCount is how many messages of a host were put into quarantine for a reason, those included of which no
-// bytes were kept, and those that were dropped or read since.
+// QuarantineCount is how many messages of a host were ever put into quarantine for a reason. Messages whose payload was not
+// kept count, and so do those that were dropped or could be read since.
 type QuarantineCount struct {
 	Host   string `json:"host"` // empty for subjects that name none
 	Reason string `json:"reason"`

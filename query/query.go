@@ -65,8 +65,26 @@ func (d *DB) check(ctx context.Context) error {
 	return err
 }
 
-// Path is the file that is read.
+// Path is the absolute path of the file that is read.
 func (d *DB) Path() string { return d.path }
+
+// Handle is the database as database/sql has it, for questions that have no method here. It cannot write. A reader that
+// holds a transaction for long keeps the writer's log from being reset. Close the DB, not the handle.
+func (d *DB) Handle() *sql.DB { return d.db }
+
+// CopyTo writes a copy of the database, as it is now, to a new file at path. It is an error when the file exists.
+func (d *DB) CopyTo(ctx context.Context, path string) error {
+	// SQLite refuses to copy through a handle that may not write, though the copy only reads.
+	db, err := sql.Open("sqlite", schema.CopierDSN(d.path))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
+		return fmt.Errorf("copy database %s: %w", d.path, err)
+	}
+	return nil
+}
 
 // Close closes the database.
 func (d *DB) Close() error { return d.db.Close() }
@@ -117,4 +135,13 @@ func collect[T any](ctx context.Context, d *DB, query string, args []any, scan f
 		return nil
 	})
 	return out, err
+}
+
+// placeholders is n comma-separated parameters.
+func placeholders(n int) string {
+	b := make([]byte, 0, 2*n)
+	for range n {
+		b = append(b, '?', ',')
+	}
+	return string(b[:max(0, len(b)-1)])
 }

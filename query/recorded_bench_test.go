@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/report"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -49,19 +50,19 @@ func BenchmarkRecorded(b *testing.B) {
 		return 1, nil
 	}, 1)
 	read("report", func() (int, error) {
-		r, err := db.Report(b.Context(), most.job, time.Unix(int64(most.pageEnds), 0))
+		r, err := report.Read(b.Context(), db, most.job, time.Unix(int64(most.pageEnds), 0))
 		if err != nil || r.Profile == nil {
 			return 0, err
 		}
 		return 1, nil
 	}, 1)
 	read("process", func() (int, error) {
-		moments, err := db.History(b.Context(), most.pid, query.Range{Host: most.host})
-		return len(moments), err
+		points, err := db.History(b.Context(), most.pid, query.Range{Host: most.host})
+		return len(points), err
 	}, most.samples)
 	read("process, newest 100", func() (int, error) {
-		moments, err := db.History(b.Context(), most.pid, query.Range{Host: most.host, Newest: true, Limit: 100})
-		return len(moments), err
+		points, err := db.History(b.Context(), most.pid, query.Range{Host: most.host, Newest: true, Limit: 100})
+		return len(points), err
 	}, 100)
 	read("page", func() (int, error) {
 		snaps, err := db.Snapshots(b.Context(), query.Range{Host: most.host, Newest: true, Limit: pageSnapshots})

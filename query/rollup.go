@@ -14,19 +14,19 @@ import (
 // Minute is the resolution of rollups, in seconds.
 const Minute = 60
 
-// noRaw keeps rollups out of an answer where the snapshots of their minute are still there.
-const noRaw = ` AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.host_id = t.host_id
+// withoutSnapshots leaves a rollup out where the snapshots of their minute are still there.
+const withoutSnapshots = ` AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.host_id = t.host_id
 	AND s.timestamp >= t.timestamp AND s.timestamp < t.timestamp + 60)`
 
-// rollupHeads reads the minutes of a range that have left full resolution, as snapshots without their processes: the
-// mean of the minute where there is one, the last or the most where there is none.
+// rollupHeads reads the minutes of a range that have left full resolution, as snapshots without their processes. A figure
+// is the mean of the minute, or the last value or the largest where there is no mean.
 func (d *DB) rollupHeads(ctx context.Context, r Range) ([]Snapshot, error) {
 	query, args := r.page(`SELECT t.id, t.timestamp, h.name, coalesce(t.daemon_pid,0), t.memory_total_kib,
 		coalesce(t.memory_used_mean,0), coalesce(t.memory_used_max,0), coalesce(t.memory_used_p95,0), coalesce(t.daemon_rss_kib,0),
 		coalesce(t.load1_mean,0), coalesce(t.load1_max,0), coalesce(t.load5,0), coalesce(t.load15,0), t.gpus,
 		coalesce(nullif(t.pressure_level,''),'none'), coalesce(t.running_jobs,0), coalesce(t.active_sheets,0), t.zombie_count,
 		coalesce(t.cpus,0), t.partial, t.samples, t.process_count
-		FROM rollups t JOIN hosts h ON h.id = t.host_id`, noRaw)
+		FROM rollups t JOIN hosts h ON h.id = t.host_id`, withoutSnapshots)
 	snaps, err := collect(ctx, d, query, args, func(rows *sql.Rows, s *Snapshot) error {
 		var total, used, usedMax, usedP95, daemon, load1, load1Max, load5, load15 int64
 		var gpus []byte
@@ -52,7 +52,7 @@ func (d *DB) rollupHeads(ctx context.Context, r Range) ([]Snapshot, error) {
 	return snaps, nil
 }
 
-// rollupColumns are those of a process's minute; scanRollup reads them.
+// rollupColumns are the columns of a process's minute. scanRollup reads them.
 const rollupColumns = `m.samples, m.cpu_mean, m.cpu_max, m.cpu_p95, m.rss_mean, m.rss_max, m.rss_p95, m.last_boot_ns, m.state,
 	m.vms_kib, m.threads, m.open_fds, m.cpu_ms, p.pid, p.ppid, p.command, p.job_id, p.sheet_num, p.start_ticks`
 
@@ -67,7 +67,7 @@ func scanRollup(rows *sql.Rows, p *Process, more ...any) error {
 	}
 	opt := func(v sql.NullInt64) schema.Opt[int64] { return schema.Opt[int64]{V: v.Int64, Known: v.Valid} }
 	p.State = cmp.Or(state.String, "S")
-	p.fill(opt(cpu), opt(rss), opt(vms), opt(fds))
+	p.setMeasured(opt(cpu), opt(rss), opt(vms), opt(fds))
 	p.CPUMax, p.CPUP95 = float64(cpuMax.Int64)/10, float64(cpuP95.Int64)/10
 	p.RSSMax, p.RSSP95 = schema.MiB(rssMax.Int64), schema.MiB(rssP95.Int64)
 	p.PPID, p.Command, p.Threads, p.CPUSeconds = ppid.Int64, command.String, threads.Int64, float64(millis.Int64)/1000
@@ -86,7 +86,7 @@ func (d *DB) addRollupProcesses(ctx context.Context, s *Snapshot) error {
 }
 
 // rollupHistory reads the minutes of a pid that have left full resolution.
-func (d *DB) rollupHistory(ctx context.Context, pid int64, r Range) ([]Moment, error) {
+func (d *DB) rollupHistory(ctx context.Context, pid int64, r Range) ([]HistoryPoint, error) {
 	query := `SELECT ` + rollupColumns + `, t.timestamp, h.name, p.boot_id FROM rollup_processes p
 		JOIN process_rollups m ON m.process_id = p.id JOIN rollups t ON t.id = m.rollup_id JOIN hosts h ON h.id = t.host_id
 		WHERE p.pid = ? AND t.timestamp >= ?`
@@ -97,21 +97,8 @@ func (d *DB) rollupHistory(ctx context.Context, pid int64, r Range) ([]Moment, e
 	if r.Host != "" {
 		query, args = query+` AND h.name = ?`, append(args, r.Host)
 	}
-	return collect(ctx, d, query+noRaw, args, func(rows *sql.Rows, m *Moment) error {
+	return collect(ctx, d, query+withoutSnapshots, args, func(rows *sql.Rows, m *HistoryPoint) error {
 		m.Resolution = Minute
 		return scanRollup(rows, &m.Process, &m.Timestamp, &m.Host, &m.BootID)
 	})
-}
-
-// merged is what two listings of one range have together: oldest first, and no more than the range asks for.
-func merged[T any](a, b []T, r Range, compare func(a, b T) int) []T {
-	all := append(a, b...)
-	slices.SortStableFunc(all, compare)
-	switch {
-	case r.Limit == 0 || len(all) <= r.Limit:
-		return all
-	case r.Newest:
-		return all[len(all)-r.Limit:]
-	}
-	return all[:r.Limit]
 }

@@ -10,15 +10,14 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// The two halves of a process in a snapshot: what describes it, over the alias p of processes, is the same from
-// snapshot to snapshot and read once; what was measured, over the alias m of samples, is read for each.
+// The two halves of a process in a snapshot. What describes it, over the alias p of processes, stays the same from snapshot to
+// snapshot and is read once. What was measured, over the alias m of samples, is read for each.
 const (
 	processColumns = `p.id, p.pid, p.ppid, p.command, p.job_id, p.sheet_num, p.start_ticks`
 	sampleColumns  = `m.state, m.cpu_permille, m.rss_kib, m.vms_kib, m.threads, m.open_fds, m.cpu_ms, m.syscall_counts, m.syscall_time_pct, m.gpu_memory_kib`
 )
 
-// scanProcess scans processColumns into what all samples of a process have in common, and what comes after them
-// into more.
+// scanProcess scans processColumns into a process's description, and what comes after them into more.
 func scanProcess(rows *sql.Rows, id *int64, p *Process, more ...any) error {
 	var ppid sql.Null[int64]
 	var command sql.Null[string]
@@ -43,7 +42,7 @@ func newSampleScanner(lead ...any) *sampleScanner {
 	return s
 }
 
-// scan reads a row, and fills in p what was measured.
+// scan reads a row, and sets in p what was measured.
 func (s *sampleScanner) scan(rows *sql.Rows, p *Process) error {
 	if err := rows.Scan(s.dst...); err != nil {
 		return err
@@ -53,38 +52,38 @@ func (s *sampleScanner) scan(rows *sql.Rows, p *Process) error {
 	if state, ok := v[0].(string); ok {
 		p.State = state
 	}
-	p.fill(integer(v[1]), integer(v[2]), integer(v[3]), integer(v[5]))
-	p.Threads = integer(v[4]).Or(1)
-	p.CPUSeconds = float64(integer(v[6]).V) / 1000
-	p.SyscallCounts, p.SyscallTimes = object(v[7]), object(v[8])
-	p.GPUMemory = scaled(integer(v[9]), 1024)
+	p.setMeasured(optInt(v[1]), optInt(v[2]), optInt(v[3]), optInt(v[5]))
+	p.Threads = optInt(v[4]).Or(1)
+	p.CPUSeconds = float64(optInt(v[6]).V) / 1000
+	p.SyscallCounts, p.SyscallTimes = jsonObject(v[7]), jsonObject(v[8])
+	p.GPUMemory = scaled(optInt(v[9]), 1024)
 	return nil
 }
 
-// integer is a column's value, unknown for NULL.
-func integer(v any) schema.Opt[int64] {
+// optInt is a column's value, unknown for NULL.
+func optInt(v any) schema.Opt[int64] {
 	n, ok := v.(int64)
 	return schema.Opt[int64]{V: n, Known: ok}
 }
 
-// object is a column's JSON object, an empty one for NULL.
-func object(v any) json.RawMessage {
+// jsonObject is a column's JSON object, an empty one for NULL.
+func jsonObject(v any) json.RawMessage {
 	if s, ok := v.(string); ok {
 		return json.RawMessage(s)
 	}
 	return json.RawMessage("{}")
 }
 
-// describe fills in what the samples of a process have in common, and its age when the boot clock said boot.
-func (p *Process) describe(common *Process, boot int64) {
-	p.PID, p.PPID, p.Command, p.StartTicks = common.PID, common.PPID, common.Command, common.StartTicks
-	p.JobID, p.Sheet = common.JobID, common.Sheet
+// setDescription sets what the samples of a process have in common, and its age when the boot clock said boot.
+func (p *Process) setDescription(description *Process, boot int64) {
+	p.PID, p.PPID, p.Command, p.StartTicks = description.PID, description.PPID, description.Command, description.StartTicks
+	p.JobID, p.Sheet = description.JobID, description.Sheet
 	p.Age = float64(boot-p.StartTicks*(1e9/schema.TicksPerSecond)) / 1e9
 }
 
-// processReader reads the processes of snapshots. It keeps the rows that describe them.
+// processReader reads the processes of snapshots. It keeps their descriptions.
 type processReader struct {
-	known map[int64]*Process // by the id of the row
+	described map[int64]*Process // by the id of the row
 }
 
 // read returns the processes of a snapshot, by pid. boot is the snapshot's boot clock.
@@ -97,7 +96,7 @@ func (r *processReader) read(ctx context.Context, tx *sql.Tx, snapshot, boot int
 		procs = append(procs, Process{})
 		err := scanner.scan(rows, &procs[len(procs)-1])
 		rowIDs = append(rowIDs, id)
-		if r.known[id] == nil {
+		if r.described[id] == nil {
 			unknown = append(unknown, id)
 		}
 		return err
@@ -105,32 +104,32 @@ func (r *processReader) read(ctx context.Context, tx *sql.Tx, snapshot, boot int
 	if err != nil {
 		return nil, err
 	}
-	if err := r.learn(ctx, tx, unknown); err != nil {
+	if err := r.readDescriptions(ctx, tx, unknown); err != nil {
 		return nil, err
 	}
 	for i := range procs {
-		if common := r.known[rowIDs[i]]; common != nil {
-			procs[i].describe(common, boot)
+		if description := r.described[rowIDs[i]]; description != nil {
+			procs[i].setDescription(description, boot)
 		}
 	}
-	// As in the view process_metrics, a sample that nothing describes is none.
+	// As in the view process_metrics, a sample without a row that describes it is left out.
 	procs = slices.DeleteFunc(procs, func(p Process) bool { return p.PID == 0 })
 	slices.SortFunc(procs, func(a, b Process) int { return cmp.Compare(a.PID, b.PID) })
 	return procs, nil
 }
 
-// learn reads the rows that describe processes.
-func (r *processReader) learn(ctx context.Context, tx *sql.Tx, rowIDs []int64) error {
+// readDescriptions reads the rows that describe processes.
+func (r *processReader) readDescriptions(ctx context.Context, tx *sql.Tx, rowIDs []int64) error {
 	for some := range slices.Chunk(rowIDs, 500) {
 		args := make([]any, len(some))
 		for i, id := range some {
 			args[i] = id
 		}
-		err := each(ctx, tx, `SELECT `+processColumns+` FROM processes p WHERE p.id IN (`+marks(len(some))+`)`, args, func(rows *sql.Rows) error {
+		err := each(ctx, tx, `SELECT `+processColumns+` FROM processes p WHERE p.id IN (`+placeholders(len(some))+`)`, args, func(rows *sql.Rows) error {
 			var id int64
 			p := new(Process)
 			err := scanProcess(rows, &id, p)
-			r.known[id] = p
+			r.described[id] = p
 			return err
 		})
 		if err != nil {

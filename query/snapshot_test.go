@@ -232,12 +232,12 @@ func TestDB_Snapshots_ProcessDefaults(t *testing.T) {
 			if got := snaps[0].Processes; len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 				t.Errorf("got\n%+v, want\n%+v", got, want)
 			}
-			moments, err := db.History(t.Context(), 100+id, query.Range{})
+			points, err := db.History(t.Context(), 100+id, query.Range{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(moments) != 1 || !reflect.DeepEqual(moments[0].Process, want) {
-				t.Errorf("history: got\n%+v, want\n%+v", moments, want)
+			if len(points) != 1 || !reflect.DeepEqual(points[0].Process, want) {
+				t.Errorf("history: got\n%+v, want\n%+v", points, want)
 			}
 		})
 	}
@@ -253,7 +253,7 @@ func TestDB_Snapshots_UnknownOnce(t *testing.T) {
 	}
 	r.exec(`UPDATE samples SET open_fds = NULL, rss_kib = NULL, state = NULL WHERE snapshot_id = 2`)
 	db := r.open()
-	moments, err := db.History(t.Context(), 42, query.Range{})
+	points, err := db.History(t.Context(), 42, query.Range{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestDB_Snapshots_UnknownOnce(t *testing.T) {
 	}
 	want := []string{"R [] 9", "S [rss_mb open_fds] 0", "R [] 9"}
 	say := func(p query.Process) string { return fmt.Sprint(p.State, " ", p.Unknown, " ", p.OpenFDs) }
-	if got := ids(moments, func(m query.Moment) string { return say(m.Process) }); !slices.Equal(got, want) {
+	if got := ids(points, func(m query.HistoryPoint) string { return say(m.Process) }); !slices.Equal(got, want) {
 		t.Errorf("history: got %q, want %q", got, want)
 	}
 	if got := ids(snaps, func(s query.Snapshot) string { return say(s.Processes[0]) }); !slices.Equal(got, want) {

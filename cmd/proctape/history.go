@@ -26,19 +26,19 @@ says where the next one begins.`,
 				return err
 			}
 			return l.reading(cmd, s, func(db *query.DB) error {
-				moments, err := db.History(cmd.Context(), pid, r)
+				points, err := db.History(cmd.Context(), pid, r)
 				if err != nil {
 					return err
 				}
-				if len(moments) == 0 {
+				if len(points) == 0 {
 					return hinted(fmt.Errorf("process %d is not in the recording", pid),
 						`a process that ends between two samples leaves events only: "proctape events --pid %d"`, pid)
 				}
-				moments = cut(cmd, l, r, moments)
+				points = cut(cmd, l, r, points)
 				if l.json {
-					return printJSON(cmd.OutOrStdout(), moments)
+					return printJSON(cmd.OutOrStdout(), points)
 				}
-				return printHistory(cmd, moments)
+				return printHistory(cmd, points)
 			})
 		},
 	}
@@ -46,10 +46,10 @@ says where the next one begins.`,
 	return cmd
 }
 
-func printHistory(cmd *cobra.Command, moments []query.Moment) error {
+func printHistory(cmd *cobra.Command, points []query.HistoryPoint) error {
 	var t *table
-	var last query.Moment
-	for _, m := range moments {
+	var last query.HistoryPoint
+	for _, m := range points {
 		if t == nil || m.Host != last.Host || m.BootID != last.BootID || m.StartTicks != last.StartTicks {
 			if t != nil {
 				if err := t.flush(); err != nil {

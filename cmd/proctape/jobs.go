@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/report"
 	"github.com/proctape/proctape/query/term"
 )
 
@@ -149,7 +150,7 @@ tools read; it reports a job that nobody ran too.`,
 				return misuse("--format classic and --json exclude each other")
 			}
 			return s.reading(cmd, func(db *query.DB) error {
-				r, err := db.Report(cmd.Context(), args[0], time.Now())
+				r, err := report.Read(cmd.Context(), db, args[0], time.Now())
 				if err != nil {
 					return err
 				}
@@ -162,7 +163,7 @@ tools read; it reports a job that nobody ran too.`,
 	return cmd
 }
 
-func printReport(cmd *cobra.Command, r *query.Report, format string, asJSON bool) error {
+func printReport(cmd *cobra.Command, r *report.Report, format string, asJSON bool) error {
 	out := cmd.OutOrStdout()
 	switch {
 	case format == "classic":
@@ -171,7 +172,7 @@ func printReport(cmd *cobra.Command, r *query.Report, format string, asJSON bool
 	case r.Profile == nil:
 		return noJob(r.Name)
 	case asJSON:
-		return printJSON(out, []*query.Report{r})
+		return printJSON(out, []*report.Report{r})
 	}
 	if err := printProfile(cmd, r.Profile); err != nil {
 		return err

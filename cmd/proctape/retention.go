@@ -123,9 +123,10 @@ func (s *settings) planRetention(cmd *cobra.Command, cfg projector.Retention, as
 	} else if err := db.Close(); err != nil {
 		return err
 	}
-	var removed projector.Removed
-	plan := func(js jetstream.JetStream) (err error) {
-		removed, err = projector.PlanRetention(cmd.Context(), js, projector.Config{DB: s.db, Retention: &cfg, Log: s.logger(cmd)})
+	var removed schema.Removed
+	plan := func(js jetstream.JetStream) error {
+		planned, err := projector.PlanRetention(cmd.Context(), js, projector.Config{DB: s.db, Retention: &cfg, Log: s.logger(cmd)})
+		removed = removedBy(planned)
 		return explainRead(err, s)
 	}
 	_, err := os.Stat(filepath.Join(s.data, "jetstream"))
@@ -139,7 +140,7 @@ func (s *settings) planRetention(cmd *cobra.Command, cfg projector.Retention, as
 		return err
 	}
 	if asJSON {
-		return printJSON(cmd.OutOrStdout(), []projector.Removed{removed})
+		return printJSON(cmd.OutOrStdout(), []schema.Removed{removed})
 	}
 	fmt.Fprintln(cmd.OutOrStdout(), "A pass now would remove:")
 	printRemoved(cmd.OutOrStdout(), removed)
@@ -156,7 +157,7 @@ func (s *settings) runRetention(cmd *cobra.Command, cfg projector.Retention, asJ
 		return err
 	}
 	defer db.Close()
-	var pass query.Pass
+	var pass query.RetentionPass
 	if _, written := lockfile.Owner(projector.LockPath(s.db)); written {
 		for _, name := range []string{"full-resolution-hours", "downsampled-days", "events-days", "max-db-mb", "max-log-mb", "away-hours", "retention-interval"} {
 			if cmd.Flags().Changed(name) && !s.implied[name] {
@@ -171,13 +172,13 @@ func (s *settings) runRetention(cmd *cobra.Command, cfg projector.Retention, asJ
 		return err
 	}
 	if asJSON {
-		return printJSON(cmd.OutOrStdout(), []query.Pass{pass})
+		return printJSON(cmd.OutOrStdout(), []query.RetentionPass{pass})
 	}
 	return printPass(cmd.OutOrStdout(), pass)
 }
 
 // askRetention makes the log tick, and waits for the pass that this brings.
-func (s *settings) askRetention(ctx context.Context, db *query.DB) (pass query.Pass, err error) {
+func (s *settings) askRetention(ctx context.Context, db *query.DB) (pass query.RetentionPass, err error) {
 	nc, err := s.connect()
 	if err != nil {
 		return pass, err
@@ -200,7 +201,7 @@ func (s *settings) askRetention(ctx context.Context, db *query.DB) (pass query.P
 		return pass, fmt.Errorf("ask for a pass of retention: %w", err)
 	}
 	err = s.whileWritten(ctx, "interrupted; the pass goes on", func() (bool, error) {
-		passes, err := db.Passes(ctx, 1)
+		passes, err := db.RetentionPasses(ctx, 1)
 		if err != nil || len(passes) == 0 || passes[0].Started < float64(asked.UnixNano())/1e9 {
 			return false, explainRead(err, s)
 		}
@@ -234,7 +235,7 @@ func (s *settings) whileWritten(ctx context.Context, interrupted string, done fu
 }
 
 // ownRetention makes a pass over a database that nobody writes.
-func (s *settings) ownRetention(cmd *cobra.Command, cfg projector.Retention) (query.Pass, error) {
+func (s *settings) ownRetention(cmd *cobra.Command, cfg projector.Retention) (query.RetentionPass, error) {
 	var done projector.Pass
 	err := s.withLog(cmd, func(js jetstream.JetStream) error {
 		var err error
@@ -244,8 +245,8 @@ func (s *settings) ownRetention(cmd *cobra.Command, cfg projector.Retention) (qu
 		}
 		return explainDatabase(err, s.db)
 	})
-	return query.Pass{Started: float64(done.Started.UnixNano()) / 1e9, Finished: float64(done.Finished.UnixNano()) / 1e9,
-		Asked: done.Asked, Removed: query.Removed(done.Removed)}, err
+	return query.RetentionPass{Started: float64(done.Started.UnixNano()) / 1e9, Finished: float64(done.Finished.UnixNano()) / 1e9,
+		Asked: done.Asked, Removed: removedBy(done.Removed)}, err
 }
 
 func retentionStatusCommand(s *settings) *cobra.Command {
@@ -271,15 +272,15 @@ func retentionStatusCommand(s *settings) *cobra.Command {
 
 // retentionStatus is what the command shows, and prints as JSON.
 type retentionStatus struct {
-	Next   *float64     `json:"next"` // Unix seconds; null when nothing ticks
-	Passes []query.Pass `json:"passes"`
-	Held   []query.Held `json:"other_databases"`
+	Next   *float64              `json:"next"` // Unix seconds; null when nothing ticks
+	Passes []query.RetentionPass `json:"passes"`
+	Held   []query.OtherDatabase `json:"other_databases"`
 }
 
 func (s *settings) retentionStatus(ctx context.Context, db *query.DB) (*retentionStatus, error) {
 	st := new(retentionStatus)
 	var err error
-	if st.Passes, err = db.Passes(ctx, 10); err != nil {
+	if st.Passes, err = db.RetentionPasses(ctx, 10); err != nil {
 		return nil, err
 	}
 	if st.Held, err = db.OtherDatabases(ctx); err != nil {
@@ -318,7 +319,7 @@ func printRetentionStatus(w io.Writer, st *retentionStatus) error {
 		t := newTable(w, "\nPASS\tTOOK\tASKED BY\tSNAPSHOTS\tMINUTES MADE\tMINUTES\tEVENTS\tPROCESSES\tJOBS\tLOG MESSAGES\tMiB BACK\tERROR")
 		for _, p := range st.Passes {
 			r := p.Removed
-			t.row("%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t%s", clock(p.Started), took(p), p.Asked, r.Snapshots, r.Rollups, r.Minutes,
+			t.row("%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t%s", clock(p.Started), took(p), p.Asked, r.Snapshots, r.RollupsMade, r.RollupsDeleted,
 				r.Events+r.JobEvents, r.Processes, r.Jobs, r.Messages, float64(r.Bytes)/(1<<20), term.Cut(term.Safe(p.Error), 60))
 		}
 		if err := t.flush(); err != nil {
@@ -335,26 +336,26 @@ func printRetentionStatus(w io.Writer, st *retentionStatus) error {
 	return t.flush()
 }
 
-func printPass(w io.Writer, p query.Pass) error {
+func printPass(w io.Writer, p query.RetentionPass) error {
 	fmt.Fprintf(w, "Removed in %s:\n", took(p))
-	printRemoved(w, projector.Removed(p.Removed))
+	printRemoved(w, p.Removed)
 	if p.Error != "" {
 		return fmt.Errorf("the pass did not come to its end: %s", term.Safe(p.Error))
 	}
 	return nil
 }
 
-func took(p query.Pass) time.Duration {
+func took(p query.RetentionPass) time.Duration {
 	return time.Duration((p.Finished - p.Started) * 1e9).Round(time.Millisecond)
 }
 
-func printRemoved(w io.Writer, r projector.Removed) {
+func printRemoved(w io.Writer, r schema.Removed) {
 	for _, line := range []struct {
 		n    int64
 		what string
 	}{
-		{r.Snapshots, fmt.Sprintf("snapshots, with %d process samples; %d one-minute means in their place", r.Samples, r.Rollups)},
-		{r.Events + r.JobEvents, "events"}, {r.Gaps, "gaps"}, {r.Quarantined, "messages in quarantine"}, {r.Minutes, "one-minute means"},
+		{r.Snapshots, fmt.Sprintf("snapshots, with %d process samples; %d one-minute means in their place", r.Samples, r.RollupsMade)},
+		{r.Events + r.JobEvents, "events"}, {r.Gaps, "gaps"}, {r.Quarantined, "messages in quarantine"}, {r.RollupsDeleted, "one-minute means"},
 		{r.Processes, "processes"}, {r.Jobs, "jobs"}, {r.Messages, "messages of the log"},
 		{r.LeftBehind, "other databases that the log no longer waits for"},
 	} {
@@ -363,4 +364,10 @@ func printRemoved(w io.Writer, r projector.Removed) {
 	if r.Bytes > 0 {
 		fmt.Fprintf(w, "  %8.1f MiB of the database file\n", float64(r.Bytes)/(1<<20))
 	}
+}
+
+// removedBy is what projector counts, in the contract's type.
+func removedBy(r projector.Removed) schema.Removed {
+	return schema.Removed{RollupsMade: r.Rollups, Snapshots: r.Snapshots, Samples: r.Samples, Events: r.Events, JobEvents: r.JobEvents, Gaps: r.Gaps,
+		Quarantined: r.Quarantined, RollupsDeleted: r.Minutes, Processes: r.Processes, Jobs: r.Jobs, Messages: r.Messages, Bytes: r.Bytes, LeftBehind: r.LeftBehind}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/live"
 	"github.com/proctape/proctape/query/term"
 	"github.com/proctape/proctape/schema"
 )
@@ -27,20 +28,20 @@ time from the log. Any number of readers can follow at once; none delays another
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			live := query.Live{Stream: schema.StreamSnapshots, Host: host}
+			filter := live.Filter{Stream: schema.StreamSnapshots, Host: host}
 			if len(args) == 1 && args[0] == "events" {
-				live.Stream = schema.StreamEvents
+				filter.Stream = schema.StreamEvents
 			}
 			if since != "" {
 				var err error
-				if live.Since, err = parseTime(since, time.Now()); err != nil {
+				if filter.Since, err = parseTime(since, time.Now()); err != nil {
 					return err
 				}
 			}
 			if host != "" && !schema.ValidHost(host) {
 				return misuse("--host %q cannot be a host's name", host)
 			}
-			return tail(cmd, s, live)
+			return tail(cmd, s, filter)
 		},
 	}
 	cmd.Flags().StringVar(&since, "since", "", "begin at this `time`")
@@ -49,7 +50,7 @@ time from the log. Any number of readers can follow at once; none delays another
 	return cmd
 }
 
-func tail(cmd *cobra.Command, s *settings, live query.Live) error {
+func tail(cmd *cobra.Command, s *settings, filter live.Filter) error {
 	nc, err := s.connect()
 	if err != nil {
 		return err
@@ -60,9 +61,9 @@ func tail(cmd *cobra.Command, s *settings, live query.Live) error {
 		return err
 	}
 	enc := newJSON(cmd.OutOrStdout())
-	return query.Follow(cmd.Context(), js, live, func(m *schema.Message) error {
+	return live.Follow(cmd.Context(), js, filter, func(m *schema.Message) error {
 		if m.Snapshot != nil {
-			return enc.Encode(query.FromMessage(m))
+			return enc.Encode(query.SnapshotFromMessage(m))
 		}
 		for _, e := range query.EventsFromMessage(m) {
 			if err := enc.Encode(e); err != nil {

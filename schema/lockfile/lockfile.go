@@ -69,6 +69,12 @@ func Owner(path string) (pid int, ok bool) {
 	return readPID(f), true
 }
 
+// DatabasePath is the file whose lock says who writes the database at path.
+func DatabasePath(path string) string { return path + ".lock" }
+
+// DatabaseOwner is the pid of the process that writes the database at path; ok is false when nobody does.
+func DatabaseOwner(path string) (pid int, ok bool) { return Owner(DatabasePath(path)) }
+
 // wholeFile is a write lock from the file's first byte to its end, wherever that is.
 func wholeFile() *unix.Flock_t { return &unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart} }
 

@@ -1,66 +1,59 @@
-package query
+// Package report gathers what is known of one job: a database and a job's name go in, its profile and what happened to its
+// processes come out, as values or as the text that other tools read.
+package report
 
 import (
-	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/proctape/proctape/query"
 )
 
 // Report is a job's profile and what happened to its processes.
 type Report struct {
 	Name    string           `json:"job_id"`
-	Profile *Profile         `json:"profile"` // nil when nothing was ever recorded of the job
+	Profile *query.Profile   `json:"profile"` // nil when nothing was ever recorded of the job
 	Counts  map[string]int64 `json:"events"`  // by type, at most a week old
-	Signals []Event          `json:"signals"` // the first ten signals and kills of that week
-	OOMs    []Event          `json:"ooms"`    // the first five
+	Signals []query.Event    `json:"signals"` // the first ten signals and kills of that week
+	OOMs    []query.Event    `json:"ooms"`    // the first five
 }
 
-// reportedEvents is how old an event may be to count in a report.
-const reportedEvents = 7 * 24 * time.Hour
+// eventAge is how old an event may be to count in a report.
+const eventAge = 7 * 24 * time.Hour
 
-// Report gathers a job's report as of now. A job that nobody ran has a report too, which says so.
-func (d *DB) Report(ctx context.Context, job string, now time.Time) (*Report, error) {
+// Read gathers a job's report as of now. A job that nobody ran has a report too: its Profile is nil, and its text says so.
+func Read(ctx context.Context, db *query.DB, job string, now time.Time) (*Report, error) {
 	r := &Report{Name: job, Counts: map[string]int64{}}
-	p, err := d.Profile(ctx, job)
-	if errors.Is(err, ErrNoJob) {
+	p, err := db.Profile(ctx, job)
+	if errors.Is(err, query.ErrNoJob) {
 		return r, nil
 	} else if err != nil {
 		return nil, err
 	}
-	if !p.seen { // announced, but no process of it was ever seen
+	if !p.HasProcesses() { // somebody told of the job, and no process of it was ever seen
 		return r, nil
 	}
 	r.Profile = p
-	since := Range{Since: float64(now.Add(-reportedEvents).UnixNano()) / 1e9}
-	err = d.each(ctx, `SELECT event_type, count(*) FROM process_events WHERE job_id = ? AND timestamp >= ? GROUP BY event_type`,
-		[]any{job, since.Since}, func(rows *sql.Rows) error {
-			var name string
-			var n int64
-			if err := rows.Scan(&name, &n); err != nil {
-				return err
-			}
-			r.Counts[name] = n
-			return nil
-		})
-	if err != nil {
-		return nil, fmt.Errorf("count the events of job %q: %w", job, err)
+	since := query.Range{Since: float64(now.Add(-eventAge).UnixNano()) / 1e9}
+	if r.Counts, err = db.EventCounts(ctx, job, since.Since); err != nil {
+		return nil, err
 	}
 	since.Limit = 10
-	if r.Signals, err = d.Events(ctx, EventFilter{Range: since, Job: job, Types: []string{"signal", "kill"}}); err != nil {
+	if r.Signals, err = db.Events(ctx, query.EventFilter{Range: since, Job: job, Types: []string{"signal", "kill"}}); err != nil {
 		return nil, err
 	}
 	since.Limit = 5
-	r.OOMs, err = d.Events(ctx, EventFilter{Range: since, Job: job, Types: []string{"oom"}})
+	r.OOMs, err = db.Events(ctx, query.EventFilter{Range: since, Job: job, Types: []string{"oom"}})
 	return r, err
 }
 
-// Classic is the report in the text that other tools read, byte for byte as the contract has it.
+// Classic is the report as text, byte for byte as the contract has it. It says "sheet" for a step. It is not made safe to
+// print on a terminal: names and details of processes stand in it as they are (see package term).
 func (r *Report) Classic() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Resource Profile for job '%s':\n", r.Name)
@@ -96,13 +89,6 @@ func (r *Report) classicHotspots(b *strings.Builder) {
 	for _, name := range names[:min(10, len(names))] {
 		fmt.Fprintf(b, "    %s: %.1f%%\n", name, r.Profile.Hotspots[name])
 	}
-}
-
-// HotspotNames are the system calls by time, the largest first, ties in the order in which they first appeared.
-func (p *Profile) HotspotNames() []string {
-	names := slices.Clone(p.hotspotOrder)
-	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(p.Hotspots[b], p.Hotspots[a]) })
-	return names
 }
 
 func (r *Report) classicEvents(b *strings.Builder) {

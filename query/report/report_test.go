@@ -1,4 +1,4 @@
-package query_test
+package report_test
 
 import (
 	"flag"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/report"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -47,11 +48,11 @@ func contractSample(r *recording) {
 
 func classic(t *testing.T, r *recording, job string) string {
 	t.Helper()
-	report, err := r.open().Report(t.Context(), job, reportTime)
+	made, err := report.Read(t.Context(), r.open(), job, reportTime)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return report.Classic()
+	return made.Classic()
 }
 
 func golden(t *testing.T, name, got string) {
@@ -236,9 +237,9 @@ func TestReport_Classic_Rounding(t *testing.T) {
 		{1 << 30, 12345, "1048576.0", "1234"},
 	} {
 		t.Run(fmt.Sprint(c.rssKiB), func(t *testing.T) {
-			report := query.Report{Name: "x", Profile: &query.Profile{PeakRSS: float64(c.rssKiB) / 1024,
+			made := report.Report{Name: "x", Profile: &query.Profile{PeakRSS: float64(c.rssKiB) / 1024,
 				Sheets: map[int64]query.Sheet{1: {PeakRSS: float64(c.rssKiB) / 1024, MaxCPU: float64(c.cpu) / 10}}}}
-			got := report.Classic()
+			got := made.Classic()
 			if want := fmt.Sprintf("  Peak memory: %s MB\n", c.rss); !strings.Contains(got, want) {
 				t.Errorf("got\n%s, want %s", got, want)
 			}

@@ -1,4 +1,4 @@
-package query_test
+package live_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
-	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/live"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -44,12 +44,15 @@ func benchLog(b *testing.B) jetstream.JetStream {
 	return js
 }
 
+// benchProcesses is how many processes the snapshot of the benchmark has.
+const benchProcesses = 200
+
 // benchMessage is a snapshot of 200 processes, ready to be published.
 func benchMessage(b *testing.B) *nats.Msg {
 	b.Helper()
 	m := &schema.Message{Envelope: schema.Envelope{Version: schema.Version, Kind: schema.KindSnapshot, Host: "alpha", BootID: "boot-1",
 		Instance: schema.NewInstance(), Seq: 1, Produced: 1, Wall: 1_700_000_000_000_000_000, Boot: 1e9}, Snapshot: &schema.Snapshot{PressureLevel: "none"}}
-	for i := range pageProcesses {
+	for i := range benchProcesses {
 		m.Snapshot.Processes = append(m.Snapshot.Processes, schema.Process{PID: 100 + i, PPID: 1, State: "S", Threads: 1, RSS: schema.Some(int64(1000 + i)),
 			CPUPermille: schema.Some(int64(i % 10)), Command: fmt.Sprintf("/usr/lib/worker-%d/bin/worker --optimize --threads=8 --output /var/tmp/build/%d", i%20, i)})
 	}
@@ -79,7 +82,7 @@ func BenchmarkFollow(b *testing.B) {
 			b.Cleanup(cancel)
 			for range readers {
 				following.Go(func() {
-					err := query.Follow(ctx, js, query.Live{Stream: schema.StreamSnapshots}, func(*schema.Message) error {
+					err := live.Follow(ctx, js, live.Filter{Stream: schema.StreamSnapshots}, func(*schema.Message) error {
 						arrived <- time.Now()
 						return nil
 					}, func(_ string, err error) { b.Error(err) })

@@ -12,19 +12,19 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// HostStatus is the account of a host, in items: what its producers produced, and what became of it. Produced is the
-// sum of Stored, Quarantined, Missing and, once it is known, InFlight; Duplicates came besides.
+// HostStatus is the balance of a host, in items: what its producers produced, and what became of it. Produced is the sum of
+// Stored, Quarantined, Missing and, once [InFlight] was asked, InFlight. Duplicates come on top.
 type HostStatus struct {
 	Host        string  `json:"host"`
-	Produced    int64   `json:"produced"` // up to the newest that is known of
+	Produced    int64   `json:"produced"` // up to the newest item that is known of
 	Stored      int64   `json:"stored"`
 	Quarantined int64   `json:"quarantined"`
 	Missing     int64   `json:"missing"`
-	InFlight    *int64  `json:"in_flight"` // in the log and not in the database; see [InFlight]
+	InFlight    *int64  `json:"in_flight"` // in the log and not yet in the database; nil until [InFlight] was asked
 	Duplicates  int64   `json:"duplicates"`
 	LastTime    float64 `json:"last_time"` // wall time of the newest message, Unix seconds
 	Snapshots   int64   `json:"snapshots"` // kept at full resolution
-	// Capabilities are what the host's sampler could see at its newest snapshot; none when that is gone.
+	// Capabilities are what the host's sampler could see at its newest snapshot; none when that was deleted.
 	Capabilities []string `json:"capabilities"`
 
 	next map[producerKind]int64 // the next number expected
@@ -41,7 +41,7 @@ func (d *DB) HostNames(ctx context.Context) ([]string, error) {
 	return collect(ctx, d, `SELECT name FROM hosts ORDER BY name`, nil, func(r *sql.Rows, name *string) error { return r.Scan(name) })
 }
 
-// Hosts returns the account of every host that was recorded.
+// Hosts returns the balance of every host that was recorded, by name.
 func (d *DB) Hosts(ctx context.Context) ([]HostStatus, error) {
 	hosts, err := collect(ctx, d, `SELECT h.name, coalesce(sum(p.next_seq - 1), 0), coalesce(sum(p.stored), 0),
 		coalesce(sum(p.quarantined), 0), coalesce(sum(p.missing), 0), coalesce(sum(p.duplicates), 0),
@@ -85,14 +85,14 @@ func (d *DB) HostOfBoot(ctx context.Context, bootID string) (name string, err er
 	return name, err
 }
 
-// InFlight asks the log for the newest message of every kind of a host, and completes the host's account with what is
-// in the log and not in the database yet.
+// InFlight asks the log for the newest message of every kind of a host, and adds to the host's balance what is in the log
+// and not yet in the database. Call it once for each balance that Hosts returned.
 func InFlight(ctx context.Context, js jetstream.JetStream, h *HostStatus) error {
 	kinds := map[schema.Kind]bool{schema.KindSnapshot: true, schema.KindSpawn: true, schema.KindExit: true}
 	for k := range h.next {
 		kinds[k.kind] = true
 	}
-	var flying int64
+	var inFlight int64
 	for kind := range kinds {
 		stream, err := js.Stream(ctx, schema.StreamFor(kind))
 		if err != nil {
@@ -104,32 +104,14 @@ func InFlight(ctx context.Context, js jetstream.JetStream, h *HostStatus) error 
 		} else if err != nil {
 			return err
 		}
-		m, err := schema.DecodeOf(raw.Subject, raw.Header.Get(schema.HeaderType), raw.Header.Get(schema.HeaderEncoding), raw.Data)
+		m, err := schema.DecodeMsg(raw.Subject, raw.Header, raw.Data)
 		if err != nil {
 			continue // it holds no numbers that could be in flight
 		}
 		next := max(1, h.next[producerKind{m.Instance.String(), kind}])
-		flying += max(0, int64(m.Seq+m.Count())-next)
+		inFlight += max(0, int64(m.Seq+m.Count())-next)
 	}
-	h.InFlight = &flying
-	h.Produced += flying
+	h.InFlight = &inFlight
+	h.Produced += inFlight
 	return nil
-}
-
-// Checkpoint is how far a stream has been folded into the database.
-type Checkpoint struct {
-	Stream string  `json:"stream"`
-	Epoch  int64   `json:"epoch"`
-	Seq    int64   `json:"seq"`
-	Time   float64 `json:"message_time"` // when the server stored that message, Unix seconds
-}
-
-// Checkpoints returns how far the database is in each stream.
-func (d *DB) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
-	cps, err := collect(ctx, d, `SELECT stream, epoch, seq, message_time/1e9 FROM checkpoints ORDER BY stream`, nil,
-		func(r *sql.Rows, c *Checkpoint) error { return r.Scan(&c.Stream, &c.Epoch, &c.Seq, &c.Time) })
-	if err != nil {
-		return nil, fmt.Errorf("read the checkpoints: %w", err)
-	}
-	return cps, nil
 }

@@ -1,4 +1,4 @@
-package query_test
+package live_test
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
-	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/live"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -133,13 +133,13 @@ type follower struct {
 	skipped []string
 }
 
-func (l *testLog) follow(live query.Live, block chan struct{}) *follower {
+func (l *testLog) follow(filter live.Filter, block chan struct{}) *follower {
 	l.t.Helper()
 	ctx, cancel := context.WithCancel(l.t.Context())
 	f := &follower{t: l.t, cancel: cancel, result: make(chan error, 1), block: block}
 	f.more = sync.NewCond(&f.mu)
 	go func() {
-		err := query.Follow(ctx, l.js, live, f.handle, func(subject string, _ error) {
+		err := live.Follow(ctx, l.js, filter, f.handle, func(subject string, _ error) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			f.skipped = append(f.skipped, subject)
@@ -226,7 +226,7 @@ func TestFollow_BackfillThenLive(t *testing.T) {
 	l.publish("alpha", schema.KindSnapshot, 1, 50)
 	var publisher sync.WaitGroup
 	publisher.Go(func() { l.publish("alpha", schema.KindSnapshot, 51, 150) })
-	f := l.follow(query.Live{Stream: schema.StreamSnapshots, Since: longAgo}, nil)
+	f := l.follow(live.Filter{Stream: schema.StreamSnapshots, Since: longAgo}, nil)
 	publisher.Wait()
 	f.wantAll(1, 150)
 }
@@ -234,7 +234,7 @@ func TestFollow_BackfillThenLive(t *testing.T) {
 func TestFollow_FromNowOn(t *testing.T) {
 	l := newLog(t)
 	l.publish("alpha", schema.KindSnapshot, 1, 3)
-	f := l.follow(query.Live{Stream: schema.StreamSnapshots}, nil)
+	f := l.follow(live.Filter{Stream: schema.StreamSnapshots}, nil)
 	l.awaitReader(schema.StreamSnapshots)
 	l.publish("alpha", schema.KindSnapshot, 4, 6)
 	f.wantAll(4, 6)
@@ -259,12 +259,12 @@ func (l *testLog) awaitReader(stream string) {
 
 func TestFollow_SlowReaderDelaysNobody(t *testing.T) {
 	l := newLog(t)
-	live := query.Live{Stream: schema.StreamSnapshots, Since: longAgo}
+	filter := live.Filter{Stream: schema.StreamSnapshots, Since: longAgo}
 	release := make(chan struct{})
-	blocked := l.follow(live, release)
+	blocked := l.follow(filter, release)
 	var others []*follower
 	for range 3 {
-		others = append(others, l.follow(live, nil))
+		others = append(others, l.follow(filter, nil))
 	}
 	l.publish("alpha", schema.KindSnapshot, 1, 100)
 	for _, f := range others {
@@ -286,7 +286,7 @@ func TestFollow_HostFilter(t *testing.T) {
 		schema.StreamEvents:    {"alpha event.spawn", "alpha event.exit"},
 	} {
 		t.Run(stream, func(t *testing.T) {
-			f := l.follow(query.Live{Stream: stream, Since: longAgo, Host: "alpha"}, nil)
+			f := l.follow(live.Filter{Stream: stream, Since: longAgo, Host: "alpha"}, nil)
 			f.await(len(want))
 			if err := f.end(); err != nil {
 				t.Error(err)
@@ -312,7 +312,7 @@ func TestFollow_PassesOverWhatItCannotRead(t *testing.T) {
 	bad(schema.TypeJSON, `{"v":99}`)
 	bad("", "")
 	l.publish("alpha", schema.KindSnapshot, 2, 3)
-	f := l.follow(query.Live{Stream: schema.StreamSnapshots, Since: longAgo}, nil)
+	f := l.follow(live.Filter{Stream: schema.StreamSnapshots, Since: longAgo}, nil)
 	f.wantAll(1, 3)
 	if want := slices.Repeat([]string{"proctape.v1.alpha.snapshot"}, 4); !slices.Equal(f.skipped, want) {
 		t.Errorf("got %q passed over, want %q", f.skipped, want)
@@ -322,7 +322,7 @@ func TestFollow_PassesOverWhatItCannotRead(t *testing.T) {
 func TestFollow_EndsWithItsContext(t *testing.T) {
 	l := newLog(t)
 	t.Run("while it waits", func(t *testing.T) {
-		f := l.follow(query.Live{Stream: schema.StreamSnapshots}, nil)
+		f := l.follow(live.Filter{Stream: schema.StreamSnapshots}, nil)
 		l.awaitReader(schema.StreamSnapshots)
 		if err := f.end(); err != nil {
 			t.Errorf("got %v, want nil", err)
@@ -331,12 +331,12 @@ func TestFollow_EndsWithItsContext(t *testing.T) {
 	t.Run("before it starts", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := query.Follow(ctx, l.js, query.Live{Stream: schema.StreamSnapshots}, nil, nil); err != nil {
+		if err := live.Follow(ctx, l.js, live.Filter{Stream: schema.StreamSnapshots}, nil, nil); err != nil {
 			t.Errorf("got %v, want nil", err)
 		}
 	})
 	t.Run("while the server is away", func(t *testing.T) {
-		f := l.follow(query.Live{Stream: schema.StreamSnapshots, Since: longAgo}, nil)
+		f := l.follow(live.Filter{Stream: schema.StreamSnapshots, Since: longAgo}, nil)
 		l.publish("alpha", schema.KindSnapshot, 1, 1)
 		f.await(1)
 		l.stop()
@@ -354,7 +354,7 @@ func TestFollow_EndsWithItsHandler(t *testing.T) {
 	l := newLog(t)
 	l.publish("alpha", schema.KindSnapshot, 1, 2)
 	full := errors.New("disk full")
-	err := query.Follow(t.Context(), l.js, query.Live{Stream: schema.StreamSnapshots, Since: longAgo},
+	err := live.Follow(t.Context(), l.js, live.Filter{Stream: schema.StreamSnapshots, Since: longAgo},
 		func(*schema.Message) error { return full }, nil)
 	if !errors.Is(err, full) {
 		t.Errorf("got %v, want the handler's error", err)
@@ -363,7 +363,7 @@ func TestFollow_EndsWithItsHandler(t *testing.T) {
 
 func TestFollow_NoSuchStream(t *testing.T) {
 	l := newLog(t)
-	err := query.Follow(t.Context(), l.js, query.Live{Stream: "OTHER"}, nil, nil)
+	err := live.Follow(t.Context(), l.js, live.Filter{Stream: "OTHER"}, nil, nil)
 	if !errors.Is(err, jetstream.ErrStreamNotFound) {
 		t.Errorf("got %v, want %v", err, jetstream.ErrStreamNotFound)
 	}
@@ -372,18 +372,18 @@ func TestFollow_NoSuchStream(t *testing.T) {
 // While the server was away, or came back and the reader had not yet, messages came: it gets them all.
 func TestFollow_GoesOnAfterARestart(t *testing.T) {
 	for name, c := range map[string]struct {
-		live   query.Live
+		filter live.Filter
 		before uint64 // messages that it sees before the restart
 	}{
-		"with a backfill":               {query.Live{Stream: schema.StreamSnapshots, Since: longAgo}, 5},
-		"from now on":                   {query.Live{Stream: schema.StreamSnapshots}, 5},
-		"from now on, and nothing came": {query.Live{Stream: schema.StreamSnapshots}, 0},
-		"of one host":                   {query.Live{Stream: schema.StreamSnapshots, Host: "alpha"}, 0},
+		"with a backfill":               {live.Filter{Stream: schema.StreamSnapshots, Since: longAgo}, 5},
+		"from now on":                   {live.Filter{Stream: schema.StreamSnapshots}, 5},
+		"from now on, and nothing came": {live.Filter{Stream: schema.StreamSnapshots}, 0},
+		"of one host":                   {live.Filter{Stream: schema.StreamSnapshots, Host: "alpha"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLog(t)
-			f := l.follow(c.live, nil)
+			f := l.follow(c.filter, nil)
 			l.awaitReader(schema.StreamSnapshots)
 			l.publish("alpha", schema.KindSnapshot, 1, c.before)
 			f.await(int(c.before))

@@ -1,0 +1,33 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// Checkpoint is how far a stream has been projected into the database.
+type Checkpoint struct {
+	Stream string  `json:"stream"`
+	Epoch  int64   `json:"epoch"`
+	Seq    int64   `json:"seq"`
+	Time   float64 `json:"message_time"` // when the server stored that message, Unix seconds
+}
+
+// Checkpoints returns how far each stream has been projected, by the stream's name.
+func (d *DB) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
+	cps, err := collect(ctx, d, `SELECT stream, epoch, seq, message_time/1e9 FROM checkpoints ORDER BY stream`, nil,
+		func(r *sql.Rows, c *Checkpoint) error { return r.Scan(&c.Stream, &c.Epoch, &c.Seq, &c.Time) })
+	if err != nil {
+		return nil, fmt.Errorf("read the checkpoints: %w", err)
+	}
+	return cps, nil
+}
+
+// ID is the database's name in the log. A copy gets another one as soon as a projector writes it.
+func (d *DB) ID(ctx context.Context) (id string, err error) {
+	if err := d.db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'database_id'`).Scan(&id); err != nil {
+		return "", fmt.Errorf("read the database's id: %w", err)
+	}
+	return id, nil
+}

@@ -1,0 +1,87 @@
+// Package live follows the log: a stream and a time go in, decoded messages come out as they are stored.
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// Filter picks the messages that [Follow] delivers.
+type Filter struct {
+	Stream string    // schema.StreamSnapshots or schema.StreamEvents
+	Since  time.Time // the first message is the first one that the log stored then or later; zero for what comes from now on
+	Host   string    // empty for all hosts
+}
+
+// Follow calls handle for every message that the filter picks: first those that the log has since the filter's time, then
+// each as it comes, without a gap or a double in between. It returns nil when ctx ends, the error of handle when that
+// fails, and jetstream.ErrStreamNotFound, wrapped, when the log has no such stream. It waits while the server is away.
+//
+// Each call has a reader of its own on the server, which waits for the call: a slow one delays nobody else, and loses only
+// what the log itself trims. A message that cannot be read is passed to skipped, with the reason. One goroutine calls both
+// functions, in the order of the log.
+func Follow(ctx context.Context, js jetstream.JetStream, filter Filter, handle func(*schema.Message) error, skipped func(subject string, err error)) error {
+	messages, err := filter.messages(ctx, js)
+	if err != nil && ctx.Err() != nil {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("follow %s: %w", filter.Stream, err)
+	}
+	defer messages.Stop()
+	for {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, jetstream.ErrNoHeartbeat): // the server is away; the consumer comes back with it
+			continue
+		case err != nil:
+			return fmt.Errorf("follow %s: %w", filter.Stream, err)
+		}
+		m, err := schema.DecodeMsg(msg.Subject(), msg.Headers(), msg.Data())
+		if err != nil {
+			skipped(msg.Subject(), err)
+			continue
+		}
+		if err := handle(m); err != nil {
+			return err
+		}
+	}
+}
+
+// messages makes a reader on the server.
+func (f Filter) messages(ctx context.Context, js jetstream.JetStream) (jetstream.MessagesContext, error) {
+	stream, err := js.Stream(ctx, f.Stream)
+	if err != nil {
+		return nil, err
+	}
+	consumer, err := js.OrderedConsumer(ctx, f.Stream, f.config(stream.CachedInfo().State.LastSeq))
+	if err != nil {
+		return nil, err
+	}
+	// Read only a little ahead: what nobody has handled yet is safer in the log. With a limit in bytes alone the client
+	// makes room for a million messages, which is 8 MB for every reader.
+	return consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(500, 16<<20), jetstream.PullExpiry(5*time.Second))
+}
+
+// config says where to start: at a time, or behind the last message that the log holds now. The policy "new messages
+// only" would begin at a later time whenever the reader is made anew, which happens at every restart of the server.
+func (f Filter) config(last uint64) jetstream.OrderedConsumerConfig {
+	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: last + 1}
+	if !f.Since.IsZero() {
+		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &f.Since
+	}
+	if f.Host != "" {
+		cfg.FilterSubjects = []string{schema.SubjectPrefix + f.Host + ".>"}
+		if f.Stream == schema.StreamSnapshots {
+			cfg.FilterSubjects = []string{schema.Subject(f.Host, schema.KindSnapshot)}
+		}
+	}
+	return cfg
+}

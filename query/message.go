@@ -1,0 +1,94 @@
+package query
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// SnapshotFromMessage is the snapshot that a message of the log carries, as [DB.Snapshots] returns it. The message must be
+// of the kind snapshot.
+func SnapshotFromMessage(m *schema.Message) Snapshot {
+	s := m.Snapshot
+	out := Snapshot{
+		Timestamp: schema.Timestamp(m.Wall), Host: m.Host, DaemonPID: int64(s.DaemonPID),
+		MemTotal: schema.MiB(int64(s.MemoryTotal)), MemAvail: schema.MiB(int64(s.MemoryAvail)),
+		MemUsed: schema.MiB(int64(s.MemoryTotal) - int64(s.MemoryAvail)), DaemonRSS: schema.MiB(int64(s.DaemonRSS)),
+		Load1: float64(s.Load[0]) / 100, Load5: float64(s.Load[1]) / 100, Load15: float64(s.Load[2]) / 100,
+		Processes: make([]Process, len(s.Processes)), GPUs: make([]GPU, len(s.GPUs)), Pressure: s.PressureLevel,
+		Jobs: int64(s.RunningJobs), Sheets: int64(s.ActiveSheets), ZombiePID: s.Zombies(),
+		Progress: make([]JobProgress, len(s.JobProgress)), Uptime: float64(s.Uptime) / 1e9, CPUs: int64(s.CPUs),
+		Partial: s.Partial, Hidden: int64(s.Hidden),
+	}
+	out.Zombies = int64(len(out.ZombiePID))
+	if out.ZombiePID == nil {
+		out.ZombiePID = []int64{}
+	}
+	for i := range s.Processes {
+		out.Processes[i] = processFromMessage(&s.Processes[i], m.Boot)
+	}
+	for i, g := range s.GPUs {
+		out.GPUs[i] = GPU{g.Index, scaled(g.Utilization, 10), scaled(g.MemoryUsed, 1024), scaled(g.MemoryTotal, 1024), scaled(g.Temperature, 10)}
+	}
+	for i, j := range s.JobProgress {
+		out.Progress[i] = JobProgress{j.JobID, pointer(j.TotalSheets), pointer(j.LastCompleted), pointer(j.CurrentSheet), j.Status}
+	}
+	return out
+}
+
+func processFromMessage(p *schema.Process, boot int64) Process {
+	out := Process{PID: int64(p.PID), PPID: int64(p.PPID), Command: p.Command, State: p.State, Threads: int64(p.Threads),
+		Age: p.Age(boot), Sheet: pointer(p.Sheet), StartTicks: int64(p.StartTicks), CPUSeconds: float64(p.CPUMillis) / 1000}
+	out.setMeasured(p.CPUPermille, p.RSS, p.VMS, p.OpenFDs)
+	out.GPUMemory = scaled(p.GPUMemory, 1024)
+	if p.JobID != "" {
+		out.JobID = &p.JobID
+	}
+	out.SyscallCounts = perCall(p.Syscalls, func(c *schema.Syscall) float64 { return float64(c.Calls) })
+	out.SyscallTimes = perCall(p.Syscalls, func(c *schema.Syscall) float64 { return float64(c.TimeX100) / 100 })
+	return out
+}
+
+// perCall is a JSON object with a number for each system call, in the tracer's order as in the tables.
+func perCall(calls []schema.Syscall, value func(*schema.Syscall) float64) json.RawMessage {
+	b := []byte{'{'}
+	for i := range calls {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		name, _ := json.Marshal(calls[i].Name) // a string always encodes
+		b = append(append(b, name...), ':')
+		b = strconv.AppendFloat(b, value(&calls[i]), 'f', -1, 64)
+	}
+	return append(b, '}')
+}
+
+// EventsFromMessage are the events that a message of the log carries, as [DB.Events] returns them; none of another kind.
+func EventsFromMessage(m *schema.Message) []Event {
+	out := make([]Event, len(m.Events))
+	for i := range m.Events {
+		e := &m.Events[i]
+		out[i] = Event{
+			Timestamp: schema.Timestamp(e.Wall), Host: m.Host, PID: int64(e.PID), Type: m.Kind.EventType(),
+			ExitCode: pointer(e.ExitCode), Signal: pointer(e.Signal), Sheet: pointer(e.Sheet), Details: e.Details,
+			PPID: pointer(e.PPID), Command: e.Command, StartTicks: int64(e.StartTicks), CPUSeconds: scaled(e.CPUMillis, 1000),
+			PeakRSS: scaled(e.PeakRSS, 1024), Lifetime: scaled(e.Lifetime, 1000), Source: e.Source,
+		}
+		if e.JobID != "" {
+			out[i].JobID = &e.JobID
+		}
+	}
+	return out
+}
+
+// GapsFromMessage are the gaps that a producer itself reports in a message; none of another kind.
+func GapsFromMessage(m *schema.Message) []Gap {
+	gaps := make([]Gap, len(m.Gaps))
+	for i, g := range m.Gaps {
+		from, to := schema.Timestamp(g.FromWall), schema.Timestamp(g.ToWall)
+		gaps[i] = Gap{Timestamp: schema.Timestamp(m.Wall), Host: m.Host, Stream: schema.StreamEvents, Reason: g.Reason,
+			Count: pointer(g.Count), From: &from, To: &to, Details: g.Details}
+	}
+	return gaps
+}

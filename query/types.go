@@ -1,0 +1,169 @@
+package query
+
+import (
+	"encoding/json"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// Snapshot is a host at one time, or over one minute that has left full resolution, with the keys, units and defaults of
+// the contract, and ours beside them. Sizes are MiB.
+type Snapshot struct {
+	ID        int64         `json:"id,omitzero"` // row id; 0 when it comes from the log
+	Timestamp float64       `json:"timestamp"`   // Unix seconds
+	Host      string        `json:"host"`
+	DaemonPID int64         `json:"daemon_pid"`
+	MemTotal  float64       `json:"system_memory_total_mb"`
+	MemAvail  float64       `json:"system_memory_available_mb"`
+	MemUsed   float64       `json:"system_memory_used_mb"`
+	DaemonRSS float64       `json:"daemon_rss_mb"`
+	Load1     float64       `json:"load_avg_1"`
+	Load5     float64       `json:"load_avg_5"`
+	Load15    float64       `json:"load_avg_15"`
+	Processes []Process     `json:"processes"`
+	GPUs      []GPU         `json:"gpus"`
+	Pressure  string        `json:"pressure_level"`
+	Jobs      int64         `json:"running_jobs"`
+	Sheets    int64         `json:"active_sheets"`
+	Zombies   int64         `json:"zombie_count"`
+	ZombiePID []int64       `json:"zombie_pids"`
+	Progress  []JobProgress `json:"job_progress"`
+	Uptime    float64       `json:"conductor_uptime_seconds"`
+	CPUs      int64         `json:"cpus"`
+	Partial   bool          `json:"partial"`      // the sampler could not see all processes of the host
+	Hidden    int64         `json:"hidden_count"` // how many, where known
+	// Set for a minute whose snapshots have left full resolution. The figures above are then the means of the minute, or the
+	// last value or the largest where a mean says nothing.
+	Resolution float64 `json:"resolution_seconds,omitzero"` // 60; 0 for a single snapshot
+	Samples    int64   `json:"samples,omitzero"`            // snapshots that went in
+	Count      int64   `json:"process_count,omitzero"`      // most processes at once
+	MemUsedMax float64 `json:"system_memory_used_max_mb,omitzero"`
+	MemUsedP95 float64 `json:"system_memory_used_p95_mb,omitzero"`
+	Load1Max   float64 `json:"load_avg_1_max,omitzero"`
+
+	bootNS   int64 // CLOCK_BOOTTIME of the snapshot
+	rollupID int64
+}
+
+// Process is one process in one snapshot. A value that is unknown has the contract's default, and its key is in Unknown.
+type Process struct {
+	PID           int64           `json:"pid"`
+	PPID          int64           `json:"ppid"`
+	Command       string          `json:"command"`
+	State         string          `json:"state"`
+	CPUPercent    float64         `json:"cpu_percent"` // of one core
+	RSS           float64         `json:"rss_mb"`
+	VMS           float64         `json:"vms_mb"`
+	Threads       int64           `json:"threads"`
+	OpenFDs       int64           `json:"open_fds"`
+	Age           float64         `json:"age_seconds"`
+	JobID         *string         `json:"job_id"`
+	Sheet         *int64          `json:"sheet_num"`
+	SyscallCounts json.RawMessage `json:"syscall_counts"`
+	SyscallTimes  json.RawMessage `json:"syscall_time_pct"`
+	StartTicks    int64           `json:"start_ticks"` // with pid and boot this names the process: hundredths of a second after boot
+	CPUSeconds    float64         `json:"cpu_seconds"` // used since the process started
+	Unknown       []string        `json:"unknown,omitempty"`
+	GPUMemory     *float64        `json:"gpu_memory_mb,omitempty"` // on all GPUs; absent when not known
+	// Set for a minute; cpu_percent and rss_mb are then its means.
+	Samples int64   `json:"samples,omitzero"`
+	CPUMax  float64 `json:"cpu_percent_max,omitzero"`
+	CPUP95  float64 `json:"cpu_percent_p95,omitzero"`
+	RSSMax  float64 `json:"rss_mb_max,omitzero"`
+	RSSP95  float64 `json:"rss_mb_p95,omitzero"`
+}
+
+// GPU is one accelerator.
+type GPU struct {
+	Index       int      `json:"index"`
+	Utilization *float64 `json:"utilization_pct"`
+	MemoryUsed  *float64 `json:"memory_used_mb"`
+	MemoryTotal *float64 `json:"memory_total_mb"`
+	Temperature *float64 `json:"temperature_c"`
+}
+
+// JobProgress is how far a job has come, as its conductor reported it.
+type JobProgress struct {
+	JobID         string `json:"job_id"`
+	TotalSheets   *int64 `json:"total_sheets"`
+	LastCompleted *int64 `json:"last_completed_sheet"`
+	CurrentSheet  *int64 `json:"current_sheet"`
+	Status        string `json:"status"`
+}
+
+// Event is one step in a process's life, with the contract's keys and ours beside them.
+type Event struct {
+	ID         int64    `json:"id,omitzero"` // row id; 0 when it comes from the log
+	Timestamp  float64  `json:"timestamp"`   // Unix seconds
+	Host       string   `json:"host"`
+	PID        int64    `json:"pid"`
+	Type       string   `json:"event_type"` // spawn, exit, signal, kill or oom
+	ExitCode   *int64   `json:"exit_code"`
+	Signal     *int64   `json:"signal_num"`
+	JobID      *string  `json:"job_id"`
+	Sheet      *int64   `json:"sheet_num"`
+	Details    string   `json:"details"`
+	PPID       *int64   `json:"ppid"`
+	Command    string   `json:"command"`
+	StartTicks int64    `json:"start_ticks"`
+	CPUSeconds *float64 `json:"cpu_seconds"`
+	PeakRSS    *float64 `json:"peak_rss_mb"`
+	Lifetime   *float64 `json:"lifetime_seconds"`
+	Source     string   `json:"source"`
+}
+
+// Gap is something that is missing from the recording.
+type Gap struct {
+	Timestamp float64  `json:"timestamp"` // of the message at which it was noticed, Unix seconds
+	Host      string   `json:"host"`      // empty when it concerns no single host
+	Stream    string   `json:"stream"`
+	Reason    string   `json:"reason"`
+	Kind      *string  `json:"kind"`  // of the items that are missing
+	Count     *int64   `json:"count"` // how many; nil when unknown
+	From      *float64 `json:"from_time"`
+	To        *float64 `json:"to_time"`
+	Details   string   `json:"details"`
+}
+
+// HistoryPoint is one process in one snapshot, or over one minute, of its history.
+type HistoryPoint struct {
+	Timestamp float64 `json:"timestamp"` // of the snapshot, Unix seconds
+	Host      string  `json:"host"`
+	BootID    string  `json:"boot_id"`
+	// Resolution is 60 for a minute that has left full resolution, and 0 for a single snapshot.
+	Resolution float64 `json:"resolution_seconds,omitzero"`
+	Process
+	snapshotID int64
+}
+
+// setMeasured sets the values that may be unknown, each to its value or to the contract's default.
+func (p *Process) setMeasured(cpu, rss, vms, fds schema.Opt[int64]) {
+	for _, v := range []struct {
+		key   string
+		value schema.Opt[int64]
+	}{{"cpu_percent", cpu}, {"rss_mb", rss}, {"vms_mb", vms}, {"open_fds", fds}} {
+		if !v.value.Known {
+			p.Unknown = append(p.Unknown, v.key)
+		}
+	}
+	p.CPUPercent = float64(cpu.V) / 10
+	p.RSS, p.VMS = schema.MiB(rss.V), schema.MiB(vms.V)
+	p.OpenFDs = fds.V
+}
+
+// pointer is a value, or nil when it is unknown.
+func pointer[T any](o schema.Opt[T]) *T {
+	if !o.Known {
+		return nil
+	}
+	return &o.V
+}
+
+// scaled is a value divided by per, or nil when it is unknown.
+func scaled(o schema.Opt[int64], per float64) *float64 {
+	if !o.Known {
+		return nil
+	}
+	v := float64(o.V) / per
+	return &v
+}

@@ -1,0 +1,84 @@
+package verify
+
+// hashedTable is a table and the query that reads its rows by what names them for good. The first column is the host, the
+// second a Unix time or NULL; the rest is hashed.
+type hashedTable struct{ table, query string }
+
+// hashedTables are the tables whose content is compared.
+var hashedTables = []hashedTable{
+	{"snapshots", `SELECT h.name, s.timestamp, s.instance, s.seq, s.wall_ns, s.boot_ns, s.boot_id, s.tick, s.interval_ns, s.daemon_pid,
+		s.system_memory_total_mb, s.system_memory_available_mb, s.system_memory_used_mb, s.daemon_rss_mb, s.child_count,
+		s.zombie_count, s.load_avg_1, s.load_avg_5, s.load_avg_15, s.gpu_count, s.gpu_utilization_pct, s.gpu_memory_used_mb,
+		s.gpu_temperature, s.pressure_level, s.running_jobs, s.active_sheets, s.cpus, s.partial, s.hidden_count,
+		s.conductor_uptime_seconds, s.zombie_pids, s.gpus, s.job_progress, s.pressure, s.capabilities
+		FROM snapshots s JOIN hosts h ON h.id = s.host_id`},
+	{"samples", `SELECT h.name, s.timestamp, s.instance, s.seq, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id,
+		p.sheet_num, p.uid, p.cgroup, m.state, m.cpu_permille, m.rss_kib, m.vms_kib, m.threads, m.open_fds, m.cpu_ms,
+		m.syscall_counts, m.syscall_time_pct, m.gpu_memory_kib
+		FROM samples m JOIN snapshots s ON s.id = m.snapshot_id JOIN processes p ON p.id = m.process_id
+		JOIN hosts h ON h.id = s.host_id`},
+	{"processes", `SELECT h.name, f.timestamp, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.sheet_num, p.uid,
+		p.cgroup, f.instance, f.seq, l.instance, l.seq, p.cpu_ms, p.max_cpu_permille, p.peak_rss_kib, p.read_kib, p.write_kib
+		FROM processes p JOIN hosts h ON h.id = p.host_id LEFT JOIN snapshots f ON f.id = p.first_snapshot
+		LEFT JOIN snapshots l ON l.id = p.last_snapshot`},
+	{"process_events", `SELECT h.name, e.timestamp, e.instance, e.event_type, e.seq, e.pid, e.exit_code, e.signal_num, e.job_id,
+		e.sheet_num, e.details, e.boot_id, e.boot_ns, e.start_ticks, e.ppid, e.uid, e.command, e.core, e.cpu_ms, e.peak_rss_kib,
+		e.read_kib, e.write_kib, e.lifetime_ms, e.sampled_cpu_ms, e.source FROM process_events e JOIN hosts h ON h.id = e.host_id`},
+	{"jobs", `SELECT '', NULL, job_id, first_seen, last_seen, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids, spawns,
+		exits, signals, ooms, exit_cpu_ms, exit_peak_rss_kib, first_event, last_event, status, total_sheets, last_completed_sheet, current_sheet, started, ended,
+		exit_code, command FROM jobs`},
+	{"job_sheets", `SELECT '', NULL, job_id, sheet_num, peak_rss_kib, max_cpu_permille, cpu_ms, exit_cpu_ms, exit_peak_rss_kib, started, ended, exit_code, status
+		FROM job_sheets`},
+	{"job_events", `SELECT h.name, e.timestamp, e.job_id, e.type, e.sheet_num, e.total_sheets, e.last_completed_sheet, e.status, e.pid,
+		e.exit_code, e.command, e.details, e.boot_id, e.boot_ns FROM job_events e JOIN hosts h ON h.id = e.host_id`},
+	{"rollups", `SELECT h.name, r.timestamp, r.samples, r.covers, r.boot_id, r.boot_ns, r.interval_ns, r.daemon_pid, r.daemon_rss_kib,
+		r.cpus, r.memory_total_kib, r.memory_used_mean, r.memory_used_max, r.memory_used_p95, r.load1_mean, r.load1_max, r.load1_p95,
+		r.load5, r.load15, r.cpu_mean, r.cpu_max, r.cpu_p95, r.process_count, r.zombie_count, r.pressure_level, r.running_jobs,
+		r.active_sheets, r.partial, r.gpus FROM rollups r JOIN hosts h ON h.id = r.host_id`},
+	{"process_rollups", `SELECT h.name, r.timestamp, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.sheet_num, p.uid,
+		m.samples, m.cpu_mean, m.cpu_max, m.cpu_p95, m.rss_mean, m.rss_max, m.rss_p95, m.last_boot_ns, m.state, m.vms_kib, m.threads,
+		m.open_fds, m.cpu_ms FROM process_rollups m JOIN rollups r ON r.id = m.rollup_id
+		JOIN rollup_processes p ON p.id = m.process_id JOIN hosts h ON h.id = r.host_id`},
+	{"job_pids", `SELECT '', NULL, job_id, pid FROM job_pids`},
+	{"job_syscalls", `SELECT '', NULL, job_id, name, time_pct_x100, rank FROM job_syscalls`},
+	// The gaps of a stream are left out: whether a log lost its end is not part of what it tells. So is the time at which
+	// missing numbers were noticed: it depends on the log's own clock.
+	{"gaps", `SELECT h.name, NULL, g.instance, g.kind, g.reason, g.first_seq, g.last_seq, g.count,
+		CASE WHEN g.first_seq IS NULL THEN g.from_time END, CASE WHEN g.first_seq IS NULL THEN g.to_time END,
+		CASE WHEN g.first_seq IS NULL THEN g.details END FROM gaps g JOIN hosts h ON h.id = g.host_id`},
+	{"producers", `SELECT h.name, NULL, p.instance, p.kind, p.boot_id, p.next_seq, p.stored, p.quarantined, p.missing, p.dropped
+		FROM producers p JOIN hosts h ON h.id = p.host_id`},
+	{"quarantine", `SELECT coalesce(host, ''), NULL, subject, reason, size, sha256, message_id FROM quarantine`},
+}
+
+// sharedRows says, by table, which rows two databases must have in common. {it} is the database other than the one that is
+// read, {live} the live one and {anew} the replayed one. It leaves out rows of the live one that the log no longer has, and
+// rows of the log that retention has deleted from the live one.
+var sharedRows = map[string]string{
+	"snapshots": snapshotShared, "samples": snapshotShared,
+	"process_events": `((e.instance, e.event_type, e.seq) IN (SELECT instance, event_type, seq FROM {it}.process_events)
+		OR e.timestamp >= max(` + firstTime("process_events", "{live}") + `, ` + firstTime("process_events", "{anew}") + `))`,
+	"job_events": `e.timestamp >= max(` + firstTime("job_events", "{live}") + `, ` + firstTime("job_events", "{anew}") + `)`,
+	"rollups":    rollupShared, "process_rollups": rollupShared,
+	// Jobs that both databases hold completely: they began after both databases do, and no process of theirs was there before.
+	"jobs": jobShared, "job_sheets": jobShared, "job_syscalls": jobShared, "job_pids": jobShared,
+}
+
+const (
+	snapshotShared = `((s.instance, s.seq) IN (SELECT instance, seq FROM {it}.snapshots)
+		OR NOT EXISTS (SELECT 1 FROM {live}.rollups r WHERE r.host_id = s.host_id AND r.timestamp = CAST(s.timestamp AS INTEGER) / 60 * 60)
+		AND s.timestamp >= (SELECT min(timestamp) FROM {anew}.snapshots))`
+	rollupShared = `r.timestamp >= max((SELECT coalesce(min(timestamp), 9e99) FROM {live}.rollups), (SELECT coalesce(min(timestamp), 9e99) FROM {anew}.rollups))`
+	jobShared    = `job_id IN (SELECT j.job_id FROM {live}.jobs j WHERE
+		coalesce(j.first_seen, 9e99) > (SELECT coalesce(min(timestamp), 9e99) FROM {anew}.snapshots)
+		AND coalesce(j.first_event, 9e99) > (SELECT min(t) FROM (SELECT min(timestamp) AS t FROM {anew}.process_events
+			UNION ALL SELECT min(timestamp) FROM {anew}.job_events))
+		AND NOT EXISTS (SELECT 1 FROM {live}.processes p JOIN {live}.processes q ON q.pid = p.pid AND q.start_ticks = p.start_ticks
+			AND q.host_id = p.host_id AND q.boot_id = p.boot_id
+			WHERE p.job_id = j.job_id AND q.first_snapshot < (SELECT min(s.id) FROM {live}.snapshots s
+				WHERE (s.instance, s.seq) IN (SELECT instance, seq FROM {anew}.snapshots))))`
+)
+
+func firstTime(table, schema string) string {
+	return `(SELECT coalesce(min(timestamp), 9e99) FROM ` + schema + `.` + table + `)`
+}
