@@ -16,6 +16,18 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
+// The files of a folder of keys.
+const (
+	adminKeyName   = "admin.nk"
+	samplerKeyName = "sampler.nk"
+)
+
+// AdminKeyPath is the file of a data folder's admin key.
+func AdminKeyPath(dir string) string { return filepath.Join(KeysDir(dir), adminKeyName) }
+
+// SamplerKeyPath is the file of a data folder's sampler key.
+func SamplerKeyPath(dir string) string { return filepath.Join(KeysDir(dir), samplerKeyName) }
+
 // Key is one nkey: an Ed25519 key of which the server knows only the public half. Its seed is a file of mode 0600.
 type Key struct {
 	Path   string
@@ -26,16 +38,16 @@ type Key struct {
 // Keys are the keys of a data folder, one for each role.
 type Keys struct {
 	Admin   Key // may do everything; the recorder and the commands on this machine use it
-	Sampler Key // may publish as any host, and hear which jobs are declared
+	Sampler Key // may publish as any host, and subscribe to job events and requests
 }
 
-// LoadKeys reads the keys in dir and makes those that are missing.
+// LoadKeys reads the keys in dir, and makes the folder and the keys that are missing.
 func LoadKeys(dir string) (*Keys, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of keys: %w", err)
 	}
 	var k Keys
-	for name, key := range map[string]*Key{"admin.nk": &k.Admin, "sampler.nk": &k.Sampler} {
+	for name, key := range map[string]*Key{adminKeyName: &k.Admin, samplerKeyName: &k.Sampler} {
 		var err error
 		if *key, err = loadOrMakeKey(filepath.Join(dir, name)); err != nil {
 			return nil, err
@@ -83,7 +95,7 @@ func writeSynced(path string, b []byte) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// LoadKey reads a seed file, as nsc and nk write them.
+// LoadKey reads a seed file as nsc and nk write them. It is an error, fs.ErrNotExist among others, when it holds no seed.
 func LoadKey(path string) (Key, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -101,8 +113,8 @@ func LoadKey(path string) (Key, error) {
 	return Key{Path: path, Public: public, seed: seed}, nil
 }
 
-// inbox is the prefix of the subjects on which a key's owner gets answers. It holds the public key, so that no
-// owner of another key may listen there.
+// inbox is the prefix of the subjects on which a key's owner gets answers. It holds the public key, so that nobody with
+// another key may subscribe there.
 func (k Key) inbox() string { return "_INBOX_" + k.Public }
 
 // Options make a connection sign in with the key.
@@ -117,8 +129,8 @@ func (k Key) Options() []nats.Option {
 	return []nats.Option{nats.Nkey(k.Public, sign), nats.CustomInboxPrefix(k.inbox())}
 }
 
-// users are the server's side of the keys.
-func (k *Keys) users() []*server.NkeyUser {
+// nkeyUsers are the keys as the server has them: who may sign in, and what each may do.
+func (k *Keys) nkeyUsers() []*server.NkeyUser {
 	return []*server.NkeyUser{
 		{Nkey: k.Admin.Public},
 		{Nkey: k.Sampler.Public, Permissions: &server.Permissions{

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// logger passes the server's log lines on. The server reports "can't start" by Fatalf alone and then returns as if
-// all were well, so a fatal line is also a signal.
+// logger passes the server's log lines on. The server reports that it cannot start by Fatalf alone, and then returns as if
+// all were well; so a fatal line is passed to the one who starts it too.
 type logger struct {
 	log   *slog.Logger
 	fatal chan string

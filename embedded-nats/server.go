@@ -1,7 +1,7 @@
 // Package embeddednats runs a JetStream server inside the process: a store folder goes in, connections come out.
 //
-// It owns what the server leaves to its host: a lock on the store, because two servers on one store lose messages
-// without an error; a unix socket, because the server has none and a TCP port is more than one machine needs; and
+// It does what the server leaves to its host. It locks the store, because two servers on one store lose messages without an
+// error. It opens a unix socket, because the server has none and a TCP port is more than one machine needs. And it returns
 // start errors, which the server only logs.
 package embeddednats
 
@@ -39,6 +39,7 @@ type Config struct {
 const (
 	lockName   = "jetstream.lock"
 	socketName = "nats.sock"
+	storeName  = "jetstream" // the server adds it to StoreDir itself
 )
 
 // SocketPath is where a recorder on this data folder listens for other processes of the same user.
@@ -66,8 +67,9 @@ type Server struct {
 	socket *socket
 }
 
-// Start locks the store, starts the server, and returns when it takes connections. A store that another process
-// holds is a *[lockfile.HeldError].
+// Start locks the store, starts the server, and returns when it takes connections; after a crash that can take minutes,
+// until ctx ends. It makes the folder, its keys and the store where they are missing. A store that another process holds is
+// a *[lockfile.HeldError]; a folder that is not ours alone is fs.ErrPermission.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	if err := checkListen(cfg); err != nil {
@@ -163,7 +165,7 @@ func (s *Server) options() (*server.Options, error) {
 		// By default it remembers 10 000 connections that ended, which take 14 MB then; nobody asks for them.
 		MaxClosedClients: 1,
 		DontListen:       true,
-		Nkeys:            s.keys.users(),
+		Nkeys:            s.keys.nkeyUsers(),
 	}
 	if s.cfg.Listen == "" {
 		return o, nil
@@ -190,7 +192,7 @@ func (s *Server) Connect(opts ...nats.Option) (*nats.Conn, error) {
 	return nats.Connect("", append(base, opts...)...)
 }
 
-// URL is where the TCP listener can be reached; empty without one.
+// URL is where the TCP listener can be reached; empty without a listener.
 func (s *Server) URL() string {
 	if s.cfg.Listen == "" {
 		return ""

@@ -12,8 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// socket carries connections from a unix socket to the server, which has no listener of that kind itself. The
-// file's mode, 0600 in a folder of mode 0700, says who may connect.
+// socket passes connections from a unix socket to the server, which has no such listener itself. The file's mode, 0600 in a
+// folder of mode 0700, says who may connect.
 type socket struct {
 	l      *net.UnixListener
 	server nats.InProcessConnProvider
@@ -24,8 +24,9 @@ type socket struct {
 	closed bool
 }
 
+// listen makes the socket and serves it until Close.
 func listen(path string, server nats.InProcessConnProvider) (*socket, error) {
-	// What is left of a recorder that was killed; nobody else can be on it while we hold the store's lock.
+	// A recorder that was killed leaves its socket. Nobody else can use it while we hold the store's lock.
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove the old socket: %w", err)
 	}
@@ -47,7 +48,7 @@ func (s *socket) accept() {
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
-		case err != nil: // out of descriptors, say: the next may be luckier
+		case err != nil: // such as no free descriptor: the next try may work
 			time.Sleep(50 * time.Millisecond)
 			continue
 		}

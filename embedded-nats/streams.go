@@ -9,9 +9,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Declare makes the streams exist. It may be called any number of times and by many at once. update says that the
-// settings of a stream that exists are ours to change, as on the embedded server; on a server of somebody else's
-// an existing stream stays as its keeper set it, and only its subjects are checked.
+// Declare makes the streams exist. It may be called any number of times and by many at once. With update it also changes
+// the settings of streams that exist, as on the embedded server. Without update, for a server of somebody else's, an
+// existing stream keeps its settings, and it is an error when it does not take our subjects.
 func Declare(ctx context.Context, js jetstream.JetStream, streams []jetstream.StreamConfig, update bool) error {
 	for _, cfg := range streams {
 		if err := declare(ctx, js, cfg, update); err != nil {

@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A server that could not write, because the disk was full, never writes again, though it goes on answering; a
-// restart in place cures it.
+// A server that could not write because the disk was full never writes again, though it goes on answering. A restart in
+// place cures it.
 const (
-	healthInterval = time.Second
-	sickBefore     = 2        // unhealthy looks in a row before a restart
-	spaceToRestart = 16 << 20 // bytes that must be free for one: it writes while it starts
+	healthInterval  = time.Second
+	unhealthyBefore = 2        // failed checks in a row before a restart
+	spaceToRestart  = 16 << 20 // bytes that must be free for one: it writes while it starts
 )
 
 // Run watches the server until ctx ends and restarts it in place when it can no longer write. Clients that
@@ -21,25 +21,25 @@ const (
 func (s *Server) Run(ctx context.Context) error {
 	tick := time.NewTicker(healthInterval)
 	defer tick.Stop()
-	for sick := 0; ; {
+	for failed := 0; ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		reason := s.sickness()
+		reason := s.unhealthyReason()
 		if reason == "" {
-			sick = 0
+			failed = 0
 			continue
 		}
-		if sick++; sick >= sickBefore {
-			s.heal(ctx, reason, sick == sickBefore)
+		if failed++; failed >= unhealthyBefore {
+			s.restart(ctx, reason, failed == unhealthyBefore)
 		}
 	}
 }
 
-// sickness is why the server cannot do its work, or nothing.
-func (s *Server) sickness() string {
+// unhealthyReason is why the server cannot do its work; empty when it can.
+func (s *Server) unhealthyReason() string {
 	status := s.ns.Load().Healthz(&server.HealthzOptions{})
 	if status == nil || status.StatusCode < 300 {
 		return ""
@@ -47,8 +47,8 @@ func (s *Server) sickness() string {
 	return status.Error
 }
 
-// heal restarts the server if there is room to. first says that the trouble is new, and worth a line.
-func (s *Server) heal(ctx context.Context, reason string, first bool) {
+// restart restarts the server in place, if the disk has room for it. first says that the trouble is new, and so is logged.
+func (s *Server) restart(ctx context.Context, reason string, first bool) {
 	free, err := freeSpace(s.cfg.Dir)
 	if err == nil && free < spaceToRestart {
 		if first {
@@ -65,7 +65,7 @@ func (s *Server) heal(ctx context.Context, reason string, first bool) {
 	}
 }
 
-// freeSpace is how many bytes a user like us may still write to dir's file system.
+// freeSpace is how many bytes this process may still write to the file system of dir.
 func freeSpace(dir string) (uint64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
