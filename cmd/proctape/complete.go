@@ -11,11 +11,11 @@ import (
 	"github.com/proctape/proctape/query/term"
 )
 
-// offer is what a shell offers when Tab is pressed: names that are in the database. Where there is no database, or it
+// completeNames is what a shell offers when Tab is pressed: names that are in the database. Where there is no database, or it
 // holds a name that could steer the terminal, nothing is said.
-func (s *settings) offer(names func(context.Context, *query.DB) ([]string, error)) cobra.CompletionFunc {
+func completeNames(s *settings, names func(context.Context, *query.DB) ([]string, error)) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		found, err := s.names(cmd, names)
+		found, err := readNames(cmd, s, names)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
@@ -24,8 +24,8 @@ func (s *settings) offer(names func(context.Context, *query.DB) ([]string, error
 	}
 }
 
-func (s *settings) names(cmd *cobra.Command, names func(context.Context, *query.DB) ([]string, error)) ([]string, error) {
-	if err := s.complete(cmd); err != nil { // which is not called on the way here
+func readNames(cmd *cobra.Command, s *settings, names func(context.Context, *query.DB) ([]string, error)) ([]string, error) {
+	if err := s.resolve(cmd); err != nil { // which is not called on the way here
 		return nil, err
 	}
 	ctx := cmd.Root().Context()
@@ -37,18 +37,18 @@ func (s *settings) names(cmd *cobra.Command, names func(context.Context, *query.
 	return names(ctx, db)
 }
 
-// offerHosts offers hosts for the flag --host of a listing.
-func (s *settings) offerHosts(cmd *cobra.Command) {
+// completeHosts offers hosts for the flag --host of a listing.
+func completeHosts(cmd *cobra.Command, s *settings) {
 	hosts := func(ctx context.Context, db *query.DB) ([]string, error) { return db.HostNames(ctx) }
-	if err := cmd.RegisterFlagCompletionFunc("host", s.offer(hosts)); err != nil {
+	if err := cmd.RegisterFlagCompletionFunc("host", completeNames(s, hosts)); err != nil {
 		panic(err) // there is no such flag
 	}
 }
 
-// offerJobs offers jobs, those that were seen last, for the first argument of a command.
-func (s *settings) offerJobs() cobra.CompletionFunc {
+// completeJobs offers jobs, those that were seen last, for the first argument of a command.
+func completeJobs(s *settings) cobra.CompletionFunc {
 	const most = 200
-	offered := s.offer(func(ctx context.Context, db *query.DB) ([]string, error) {
+	completed := completeNames(s, func(ctx context.Context, db *query.DB) ([]string, error) {
 		jobs, err := db.Jobs(ctx, query.Range{Newest: true, Limit: most})
 		names := make([]string, len(jobs))
 		for i, j := range jobs {
@@ -60,6 +60,6 @@ func (s *settings) offerJobs() cobra.CompletionFunc {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return offered(cmd, args, typed)
+		return completed(cmd, args, typed)
 	}
 }

@@ -2,13 +2,46 @@ package main
 
 import (
 	"errors"
-	"os"
+	"fmt"
+	"strconv"
 
 	"modernc.org/sqlite"
 	sqlitelib "modernc.org/sqlite/lib"
-
-	"github.com/proctape/proctape/query"
 )
+
+// misuseError is a command line that cannot be understood.
+type misuseError struct{ error }
+
+func (e *misuseError) Unwrap() error { return e.error }
+
+// misuse returns an error of the command line, which exits with 2.
+func misuse(format string, args ...any) error { return &misuseError{fmt.Errorf(format, args...)} }
+
+// hintedError carries what to do about an error.
+type hintedError struct {
+	error
+	hint string
+}
+
+func (e *hintedError) Unwrap() error { return e.error }
+
+// hinted adds what to do about it to an error.
+func hinted(err error, format string, args ...any) error {
+	return &hintedError{err, fmt.Sprintf(format, args...)}
+}
+
+func hintOf(err error) string {
+	var h *hintedError
+	if errors.As(err, &h) {
+		return h.hint
+	}
+	return ""
+}
+
+// exitCodeError ends the program with a command's exit code; all is said already.
+type exitCodeError struct{ code int }
+
+func (e *exitCodeError) Error() string { return "exit " + strconv.Itoa(e.code) }
 
 // isCorrupt reports whether SQLite says that a file is damaged, or no database.
 func isCorrupt(err error) bool {
@@ -18,17 +51,4 @@ func isCorrupt(err error) bool {
 	}
 	code := e.Code() & 0xff
 	return code == sqlitelib.SQLITE_CORRUPT || code == sqlitelib.SQLITE_NOTADB
-}
-
-// explainRead adds to an error of reading what to do about it.
-func explainRead(err error, s *settings) error {
-	switch {
-	case errors.Is(err, query.ErrNoDatabase):
-		return hinted(err, `start a recording with "proctape up", or name a folder with --data or a database with --db`)
-	case errors.Is(err, os.ErrPermission):
-		return hinted(err, "the recording is another user's")
-	case isCorrupt(err):
-		return hinted(err, `the file is damaged or no database; rebuild it from the log with "proctape replay --db NEW"`)
-	}
-	return err
 }

@@ -20,7 +20,7 @@ func eventsCommand(s *settings) *cobra.Command {
 		Example: `  proctape events --since -1h --type exit
   proctape events --job build-7 --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := l.span()
+			r, err := l.timeRange()
 			if err != nil {
 				return err
 			}
@@ -31,12 +31,12 @@ func eventsCommand(s *settings) *cobra.Command {
 						strings.Join(slices.Sorted(maps.Keys(schema.EventKinds)), ", "))
 				}
 			}
-			return l.reading(cmd, s, func(db *query.DB) error {
+			return l.withDatabase(cmd, s, func(db *query.DB) error {
 				events, err := db.Events(cmd.Context(), *f)
 				if err != nil {
 					return err
 				}
-				events = cut(cmd, l, r, events)
+				events = withinLimit(cmd, l, r, events)
 				if l.json {
 					return printJSON(cmd.OutOrStdout(), events)
 				}
@@ -58,20 +58,7 @@ func printEvents(cmd *cobra.Command, events []query.Event) error {
 	}
 	t := newTable(cmd.OutOrStdout(), "TIME\tHOST\tEVENT\tPID\tOUTCOME\tCOMMAND")
 	for _, e := range events {
-		t.row("%s\t%s\t%s\t%d\t%s\t%s%s", clock(e.Timestamp), e.Host, e.Type, e.PID, outcome(e), command(e.Command), ofJob(e.JobID, e.Sheet))
+		t.row("%s\t%s\t%s\t%d\t%s\t%s%s", localTime(e.Timestamp), e.Host, e.Type, e.PID, outcome(e), printable(e.Command), ofJob(e.JobID, e.Sheet))
 	}
 	return t.flush()
-}
-
-// outcome says how a process ended.
-func outcome(e query.Event) string {
-	switch {
-	case e.Signal != nil:
-		return fmt.Sprintf("signal %d", *e.Signal)
-	case e.ExitCode != nil:
-		return fmt.Sprintf("exit code %d", *e.ExitCode)
-	case e.Type == "exit":
-		return "unknown"
-	}
-	return "-"
 }

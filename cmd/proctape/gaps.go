@@ -21,16 +21,16 @@ the clock. Below it stands, for each host, how much of the time its snapshots co
 hour, without --since). --json prints the gaps, and then the coverage, one object a line.`,
 		Example: `  proctape gaps --since "yesterday 00:00" --until "today 00:00"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := l.span()
+			r, err := l.timeRange()
 			if err != nil {
 				return err
 			}
-			return l.reading(cmd, s, func(db *query.DB) error {
+			return l.withDatabase(cmd, s, func(db *query.DB) error {
 				gaps, err := db.Gaps(cmd.Context(), r)
 				if err != nil {
 					return err
 				}
-				gaps = cut(cmd, l, r, gaps)
+				gaps = withinLimit(cmd, l, r, gaps)
 				now := float64(time.Now().UnixNano()) / 1e9
 				if r.Until == 0 {
 					silent, err := db.Silences(cmd.Context(), now, l.host)
@@ -68,7 +68,7 @@ func printGaps(cmd *cobra.Command, gaps []query.Gap, covers []query.Coverage) er
 			if g.Count != nil {
 				count = strconv.FormatInt(*g.Count, 10)
 			}
-			t.row("%s\t%s\t%s\t%s\t%s\t%s\t%s", clock(g.Timestamp), g.Host, term.Safe(g.Reason), count, known(g.From, clock), known(g.To, clock), command(g.Details))
+			t.row("%s\t%s\t%s\t%s\t%s\t%s\t%s", localTime(g.Timestamp), g.Host, term.Safe(g.Reason), count, orDash(g.From, localTime), orDash(g.To, localTime), printable(g.Details))
 		}
 		if err := t.flush(); err != nil {
 			return err
@@ -77,7 +77,7 @@ func printGaps(cmd *cobra.Command, gaps []query.Gap, covers []query.Coverage) er
 	fmt.Fprintln(out)
 	t := newTable(out, "HOST\tFROM\tTO\tCOVERED\tGAPS")
 	for _, c := range covers {
-		t.row("%s\t%s\t%s\t%.2f%%\t%d", c.Host, clock(c.From), clock(c.To), c.Percent, c.Gaps)
+		t.row("%s\t%s\t%s\t%.2f%%\t%d", c.Host, localTime(c.From), localTime(c.To), c.Percent, c.Gaps)
 	}
 	return t.flush()
 }

@@ -21,11 +21,11 @@ says where the next one begins.`,
 			if err != nil || pid <= 0 {
 				return hinted(misuse("%q is no pid", args[0]), "a pid is a whole number above 0")
 			}
-			r, err := l.span()
+			r, err := l.timeRange()
 			if err != nil {
 				return err
 			}
-			return l.reading(cmd, s, func(db *query.DB) error {
+			return l.withDatabase(cmd, s, func(db *query.DB) error {
 				points, err := db.History(cmd.Context(), pid, r)
 				if err != nil {
 					return err
@@ -34,7 +34,7 @@ says where the next one begins.`,
 					return hinted(fmt.Errorf("process %d is not in the recording", pid),
 						`a process that ends between two samples leaves events only: "proctape events --pid %d"`, pid)
 				}
-				points = cut(cmd, l, r, points)
+				points = withinLimit(cmd, l, r, points)
 				if l.json {
 					return printJSON(cmd.OutOrStdout(), points)
 				}
@@ -57,17 +57,17 @@ func printHistory(cmd *cobra.Command, points []query.HistoryPoint) error {
 				}
 				fmt.Fprintln(cmd.OutOrStdout())
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d on %s, started %s: %s%s\n", m.PID, m.Host, clock(m.Timestamp-m.Age), command(m.Command), ofJob(m.JobID, m.Sheet))
+			fmt.Fprintf(cmd.OutOrStdout(), "%d on %s, started %s: %s%s\n", m.PID, m.Host, localTime(m.Timestamp-m.Age), printable(m.Command), ofJob(m.JobID, m.Sheet))
 			t = newTable(cmd.OutOrStdout(), "TIME\tOVER\tSTATE\tCPU%\tRSS MB\tVMS MB\tTHREADS\tFDS\tCPU s")
 		}
-		t.row("%s\t%s\t%s\t%.1f\t%.1f\t%.1f\t%d\t%d\t%.2f", clock(m.Timestamp), over(m.Resolution), m.State, m.CPUPercent, m.RSS, m.VMS, m.Threads, m.OpenFDs, m.CPUSeconds)
+		t.row("%s\t%s\t%s\t%.1f\t%.1f\t%.1f\t%d\t%d\t%.2f", localTime(m.Timestamp), resolutionText(m.Resolution), m.State, m.CPUPercent, m.RSS, m.VMS, m.Threads, m.OpenFDs, m.CPUSeconds)
 		last = m
 	}
 	return t.flush()
 }
 
-// over is the time that a line of a history is the mean of.
-func over(resolution float64) string {
+// resolutionText is the time that a line of a history is the mean of.
+func resolutionText(resolution float64) string {
 	if resolution == 0 {
 		return "now"
 	}

@@ -79,7 +79,7 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Second)
 			defer cancel()
 			if err := producer.TellJob(ctx, nc, host, e); err != nil {
-				return fmt.Errorf("tell the log of job %s: %w", command(args[0]), err)
+				return fmt.Errorf("tell the log of job %s: %w", printable(args[0]), err)
 			}
 			return nil
 		},

@@ -2,9 +2,9 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/projector"
@@ -30,16 +30,20 @@ grows. Any number of databases can follow one log; each has its own place in it.
 				return err
 			}
 			defer nc.Close()
-			js, err := jetStream(ctx, nc, keep.Policy, s.server != "")
+			if s.server != "" {
+				if err := declareStreams(ctx, nc, keep.Policy); err != nil {
+					return err
+				}
+			}
+			js, err := jetstream.New(nc)
 			if err != nil {
 				return err
 			}
-			cfg, err := files.config(s, cmd)
+			dir, err := files.folder()
 			if err != nil {
 				return err
 			}
-			cfg.Retention = &keep
-			p, err := projector.Open(ctx, js, cfg)
+			p, err := projector.Open(ctx, js, projector.Config{DB: s.db, NDJSON: dir, FileLimit: files.limit, Retention: &keep, Log: s.logger(cmd)})
 			if err != nil {
 				return explainDatabase(err, s.db)
 			}
@@ -55,29 +59,3 @@ grows. Any number of databases can follow one log; each has its own place in it.
 	retention.register(cmd)
 	return cmd
 }
-
-// fileFlags are the flags of whatever folds into files of its own choice.
-type fileFlags struct {
-	ndjson string
-	limit  int64
-}
-
-func (f *fileFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.ndjson, "ndjson", "", "`folder` for monitor.jsonl and events.jsonl (default: none)")
-	cmd.Flags().Int64Var(&f.limit, "ndjson-limit", ndjsonLimit, "`bytes` from which monitor.jsonl is rotated")
-}
-
-// config is how the flags have a projector made.
-func (f *fileFlags) config(s *settings, cmd *cobra.Command) (projector.Config, error) {
-	if f.limit < 1 {
-		return projector.Config{}, misuse("--ndjson-limit %d is out of range: want 1 or more", f.limit)
-	}
-	dir, err := expand(f.ndjson)
-	if err == nil && dir != "" {
-		err = os.MkdirAll(dir, 0o700)
-	}
-	return projector.Config{DB: s.db, NDJSON: dir, FileLimit: f.limit, Log: s.logger(cmd)}, err
-}
-
-// ndjsonLimit is the contract's default.
-const ndjsonLimit = 52428800

@@ -42,7 +42,7 @@ func quarantineList(s *settings) *cobra.Command {
 			if l.limit < 0 {
 				return misuse("--limit %d is negative", l.limit)
 			}
-			return s.reading(cmd, func(db *query.DB) error {
+			return s.withDatabase(cmd, func(db *query.DB) error {
 				limit := l.limit
 				if limit == 0 {
 					limit = -1
@@ -77,7 +77,7 @@ func printQuarantine(cmd *cobra.Command, db *query.DB, list []query.Quarantined)
 		t := newTable(out, "MESSAGE\tSTORED\tSUBJECT\tREASON\tBYTES\tERROR")
 		for i := range list {
 			q := &list[i]
-			t.row("%s\t%s\t%s\t%s\t%d\t%s", q.ID(), clock(q.Timestamp), command(q.Subject), q.Reason, q.Size, command(q.Error))
+			t.row("%s\t%s\t%s\t%s\t%d\t%s", q.ID(), localTime(q.Timestamp), printable(q.Subject), q.Reason, q.Size, printable(q.Error))
 		}
 		if err := t.flush(); err != nil {
 			return err
@@ -86,7 +86,7 @@ func printQuarantine(cmd *cobra.Command, db *query.DB, list []query.Quarantined)
 	}
 	t := newTable(out, "HOST\tREASON\tEVER")
 	for _, c := range counts {
-		t.row("%s\t%s\t%d", command(c.Host), c.Reason, c.Count)
+		t.row("%s\t%s\t%d", printable(c.Host), c.Reason, c.Count)
 	}
 	return t.flush()
 }
@@ -97,11 +97,11 @@ func quarantineShow(s *settings) *cobra.Command {
 		Use: "show MESSAGE", Short: "Show one with its bytes", Args: oneArg("message, as list names it"),
 		Example: `  proctape quarantine show PROCTAPE_EVENTS/1/42`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := namesMessage(args); err != nil {
+			if err := checkMessageName(args); err != nil {
 				return err
 			}
-			return s.reading(cmd, func(db *query.DB) error {
-				q, err := quarantined(cmd, db, args[0])
+			return s.withDatabase(cmd, func(db *query.DB) error {
+				q, err := findQuarantined(cmd, db, args[0])
 				if err != nil {
 					return err
 				}
@@ -109,7 +109,7 @@ func quarantineShow(s *settings) *cobra.Command {
 				if l.json {
 					return printJSON(out, []*query.Quarantined{q})
 				}
-				fmt.Fprintf(out, "message  %s\nstored   %s\nsubject  %s\nreason   %s\nerror    %s\nsha256   %s\n", q.ID(), clock(q.Timestamp),
+				fmt.Fprintf(out, "message  %s\nstored   %s\nsubject  %s\nreason   %s\nerror    %s\nsha256   %s\n", q.ID(), localTime(q.Timestamp),
 					term.Safe(q.Subject), q.Reason, term.Safe(q.Error), q.SHA256)
 				for k, v := range q.Headers {
 					fmt.Fprintf(out, "header   %s: %s\n", term.Safe(k), term.Safe(fmt.Sprint(v)))
@@ -127,16 +127,8 @@ func quarantineShow(s *settings) *cobra.Command {
 	return cmd
 }
 
-// oneArgAtMost is cobra.MaximumNArgs(1) with an error of ours.
-func oneArgAtMost(cmd *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return hinted(misuse("%s takes one argument at most, got %d", cmd.CommandPath(), len(args)), "%s --help shows how it is called", cmd.CommandPath())
-	}
-	return nil
-}
-
-// namesMessage checks that the argument, if there is one, can name a message.
-func namesMessage(args []string) error {
+// checkMessageName checks that the argument, if there is one, can name a message.
+func checkMessageName(args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
@@ -146,8 +138,8 @@ func namesMessage(args []string) error {
 	return nil
 }
 
-// quarantined finds the message that a user names.
-func quarantined(cmd *cobra.Command, db *query.DB, id string) (*query.Quarantined, error) {
+// findQuarantined finds the message that a user names.
+func findQuarantined(cmd *cobra.Command, db *query.DB, id string) (*query.Quarantined, error) {
 	stream, epoch, seq, _ := schema.ParseReplayed(id)
 	q, err := db.Quarantined(cmd.Context(), stream, epoch, seq)
 	if errors.Is(err, query.ErrNotQuarantined) {
@@ -163,13 +155,13 @@ func quarantineReplay(s *settings) *cobra.Command {
 		Long: `Publish a message, or all of them, to the log again. What can be read now is folded into the recording in its
 place and leaves the quarantine; what cannot stays.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := namesMessage(args); err != nil {
+			if err := checkMessageName(args); err != nil {
 				return err
 			}
-			return s.reading(cmd, func(db *query.DB) error {
+			return s.withDatabase(cmd, func(db *query.DB) error {
 				var list []query.Quarantined
 				if len(args) == 1 {
-					q, err := quarantined(cmd, db, args[0])
+					q, err := findQuarantined(cmd, db, args[0])
 					if err != nil {
 						return err
 					}
@@ -233,13 +225,13 @@ func quarantineDrop(s *settings) *cobra.Command {
 			if all == (len(args) == 1) {
 				return misuse("quarantine drop wants a message, or --all")
 			}
-			if err := namesMessage(args); err != nil {
+			if err := checkMessageName(args); err != nil {
 				return err
 			}
-			return s.reading(cmd, func(db *query.DB) error {
+			return s.withDatabase(cmd, func(db *query.DB) error {
 				var q query.Quarantined
 				if len(args) == 1 {
-					found, err := quarantined(cmd, db, args[0])
+					found, err := findQuarantined(cmd, db, args[0])
 					if err != nil {
 						return err
 					}

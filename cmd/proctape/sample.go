@@ -11,14 +11,14 @@ import (
 )
 
 func sampleCommand(s *settings) *cobra.Command {
-	f := new(sampling)
+	f := new(samplingFlags)
 	cmd := &cobra.Command{
 		Use: "sample", Short: "Sample this machine into a log elsewhere", Args: noArgs,
 		Long: `Sample this machine and publish to a log that another process keeps: a recorder with --listen, or a
 NATS server with JetStream. Without --server it is the recorder on this machine.`,
 		Example: `  proctape sample --server nats://127.0.0.1:4222 --creds /var/lib/proctape/creds/sampler.nk --host build-07`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := f.config(s, cmd)
+			cfg, err := f.config(cmd, s)
 			if err != nil {
 				return err
 			}

@@ -10,9 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
-	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/producer/simulate"
-	"github.com/proctape/proctape/schema"
 )
 
 // loadFlags are the flags of simulate.
@@ -44,7 +42,7 @@ With --rate fast the time that --duration names, which ends now, goes by as fast
   proctape simulate --data ~/try --hosts 10 --duration 24h --rate fast
   proctape simulate --server nats://127.0.0.1:4222 --creds admin.nk --churn 0.5 --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			load, err := f.load(s, cmd)
+			load, err := f.load(cmd, s)
 			if err != nil {
 				return err
 			}
@@ -66,7 +64,7 @@ With --rate fast the time that --duration names, which ends now, goes by as fast
 }
 
 // load is what the flags ask for.
-func (f *loadFlags) load(s *settings, cmd *cobra.Command) (simulate.Load, error) {
+func (f *loadFlags) load(cmd *cobra.Command, s *settings) (simulate.Load, error) {
 	load := simulate.Load{Fleet: f.fleet, Duration: f.duration, Fast: f.fast || f.rate == rateFast, Log: s.logger(cmd)}
 	switch {
 	case f.rate != rateReal && f.rate != rateFast:
@@ -85,51 +83,6 @@ func (f *loadFlags) load(s *settings, cmd *cobra.Command) (simulate.Load, error)
 		return load, err
 	}
 	return load, nil
-}
-
-// withConnection calls f with a connection to where messages go: the server's, the running recorder's, or that of a
-// server that runs on the data folder meanwhile. The log's streams are in place.
-func (s *settings) withConnection(cmd *cobra.Command, f func(context.Context, *nats.Conn) error) error {
-	ctx := cmd.Context()
-	if _, running := embeddednats.Owner(s.data); running || s.server != "" {
-		nc, err := s.connect()
-		if err != nil {
-			return err
-		}
-		defer nc.Close()
-		if err := declareIfAllowed(ctx, nc); err != nil {
-			return err
-		}
-		return f(ctx, nc)
-	}
-	server, err := embeddednats.Start(ctx, embeddednats.Config{Dir: s.data, Log: s.logger(cmd)})
-	if err != nil {
-		return explainStart(err, s)
-	}
-	err = runStages(ctx, stage{"log", server.Run}, stage{"simulation", func(ctx context.Context) error {
-		nc, err := server.Connect(nats.ReconnectBufSize(-1))
-		if err != nil {
-			return err
-		}
-		defer nc.Close()
-		if _, err := jetStream(ctx, nc, schema.Policy{}, true); err != nil {
-			return err
-		}
-		return f(ctx, nc)
-	}})
-	return errors.Join(err, server.Close())
-}
-
-// declareIfAllowed makes the log's streams exist. A key that may only publish gets no answer, which is no error: then
-// they are somebody else's to make.
-func declareIfAllowed(ctx context.Context, nc *nats.Conn) error {
-	asking, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	_, err := jetStream(asking, nc, schema.Policy{}, true)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return nil
-	}
-	return err
 }
 
 func (f *loadFlags) run(ctx context.Context, cmd *cobra.Command, nc *nats.Conn, load simulate.Load) error {
@@ -155,7 +108,7 @@ func (f *loadFlags) run(ctx context.Context, cmd *cobra.Command, nc *nats.Conn, 
 
 func progressLine(r *simulate.Report) string {
 	return fmt.Sprintf("%s: %d snapshots, %.0f rows/s, %.1f MB/s, acknowledged in %s (p99 %s), %d lost, %s",
-		r.Elapsed.Round(time.Second), r.Snapshots, r.PerSecond(r.Rows), r.PerSecond(r.Bytes)/1e6, short(r.AckP50), short(r.AckP99),
+		r.Elapsed.Round(time.Second), r.Snapshots, r.PerSecond(r.Rows), r.PerSecond(r.Bytes)/1e6, roundDuration(r.AckP50), roundDuration(r.AckP99),
 		r.Drops, lagLine(r))
 }
 
@@ -179,9 +132,9 @@ func printLoad(w io.Writer, r *simulate.Report) {
 		r.Elapsed.Round(time.Second), r.Hosts, r.Snapshots, r.Rows, r.Events)
 	fmt.Fprintf(w, "  published     %.1f messages/s, %.0f process samples/s, %.2f MB/s\n",
 		r.PerSecond(r.Messages), r.PerSecond(r.Rows), r.PerSecond(r.Bytes)/1e6)
-	fmt.Fprintf(w, "  acknowledged  p50 %s, p99 %s, at most %s\n", short(r.AckP50), short(r.AckP99), short(r.AckMax))
+	fmt.Fprintf(w, "  acknowledged  p50 %s, p99 %s, at most %s\n", roundDuration(r.AckP50), roundDuration(r.AckP99), roundDuration(r.AckMax))
 	fmt.Fprintf(w, "  late          at most %s; making the messages took %.1f%% of a core\n",
-		short(r.Late), 100*r.Making.Seconds()/max(r.Elapsed.Seconds(), 1e-9))
+		roundDuration(r.Late), 100*r.Making.Seconds()/max(r.Elapsed.Seconds(), 1e-9))
 	fmt.Fprintf(w, "  lost          %d items, and %d that the log has not acknowledged\n", r.Drops, r.Unacknowledged)
 	if !r.LagKnown || len(r.Lag) == 0 {
 		fmt.Fprintf(w, "  projection    %s\n", lagLine(r))
@@ -191,8 +144,8 @@ func printLoad(w io.Writer, r *simulate.Report) {
 	}
 }
 
-// short shows a duration in three digits or so.
-func short(d time.Duration) string {
+// roundDuration shows a duration in three digits or so.
+func roundDuration(d time.Duration) string {
 	switch {
 	case d >= time.Second:
 		return d.Round(10 * time.Millisecond).String()

@@ -21,16 +21,16 @@ newest. --json has every process.`,
   proctape snapshots --since "03:00" --until "03:10"
   proctape snapshots --since -1m --json | jq '.processes[] | select(.cpu_percent > 50)'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := l.span()
+			r, err := l.timeRange()
 			if err != nil {
 				return err
 			}
-			return l.reading(cmd, s, func(db *query.DB) error {
+			return l.withDatabase(cmd, s, func(db *query.DB) error {
 				snaps, err := db.Snapshots(cmd.Context(), r)
 				if err != nil {
 					return err
 				}
-				snaps = cut(cmd, l, r, snaps)
+				snaps = withinLimit(cmd, l, r, snaps)
 				if l.json {
 					return printJSON(cmd.OutOrStdout(), snaps)
 				}
@@ -46,7 +46,7 @@ newest. --json has every process.`,
 func printSnapshots(cmd *cobra.Command, snaps []query.Snapshot, top int) error {
 	out := cmd.OutOrStdout()
 	for _, s := range snaps {
-		fmt.Fprintf(out, "%s  %s  %d processes, load %.2f, memory %.0f of %.0f MB used", clock(s.Timestamp), s.Host, len(s.Processes),
+		fmt.Fprintf(out, "%s  %s  %d processes, load %.2f, memory %.0f of %.0f MB used", localTime(s.Timestamp), s.Host, len(s.Processes),
 			s.Load1, s.MemUsed, s.MemTotal)
 		if s.Resolution > 0 {
 			fmt.Fprintf(out, ", means of one minute, %d snapshots", s.Samples)
@@ -58,29 +58,18 @@ func printSnapshots(cmd *cobra.Command, snaps []query.Snapshot, top int) error {
 			fmt.Fprintf(out, ", partial (%d hidden)", s.Hidden)
 		}
 		if s.Pressure != "none" {
-			fmt.Fprintf(out, ", memory pressure %s", command(s.Pressure))
+			fmt.Fprintf(out, ", memory pressure %s", printable(s.Pressure))
 		}
 		fmt.Fprintln(out)
 		busiest := slices.SortedStableFunc(slices.Values(s.Processes), func(a, b query.Process) int {
 			return cmp.Or(cmp.Compare(b.CPUPercent, a.CPUPercent), cmp.Compare(b.RSS, a.RSS))
 		})
 		for _, p := range busiest[:min(max(top, 0), len(busiest))] {
-			fmt.Fprintf(out, "  %7d %s %6.1f%% %9.1f MB  %s%s\n", p.PID, p.State, p.CPUPercent, p.RSS, command(p.Command), ofJob(p.JobID, p.Sheet))
+			fmt.Fprintf(out, "  %7d %s %6.1f%% %9.1f MB  %s%s\n", p.PID, p.State, p.CPUPercent, p.RSS, printable(p.Command), ofJob(p.JobID, p.Sheet))
 		}
 	}
 	if len(snaps) == 0 {
 		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no snapshots in that time")
 	}
 	return nil
-}
-
-// ofJob names a process's job, if it has one.
-func ofJob(job *string, sheet *int64) string {
-	switch {
-	case job == nil:
-		return ""
-	case sheet == nil:
-		return "  [" + command(*job) + "]"
-	}
-	return fmt.Sprintf("  [%s step %d]", command(*job), *sheet)
 }

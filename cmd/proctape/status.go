@@ -10,14 +10,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/query"
-	"github.com/proctape/proctape/schema"
 )
 
-// status is what the command shows, and prints as JSON.
+// readStatus is what the command shows, and prints as JSON.
 type status struct {
 	Data      string             `json:"data"`
 	Recorder  int                `json:"recorder_pid"` // 0: none runs
@@ -42,8 +42,8 @@ its samplers produced: stored, in quarantine, missing, and in flight between the
 database. The four add up to what was produced. Duplicates came besides and changed nothing. At last,
 what each host's sampler sees, and what it does not: "proctape up" says what to grant.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return s.reading(cmd, func(db *query.DB) error {
-				st, err := s.status(cmd.Context(), db)
+			return s.withDatabase(cmd, func(db *query.DB) error {
+				st, err := readStatus(cmd.Context(), s, db)
 				if err != nil {
 					return err
 				}
@@ -58,7 +58,7 @@ what each host's sampler sees, and what it does not: "proctape up" says what to 
 	return cmd
 }
 
-func (s *settings) status(ctx context.Context, db *query.DB) (*status, error) {
+func readStatus(ctx context.Context, s *settings, db *query.DB) (*status, error) {
 	st := &status{Data: s.data, Database: s.db}
 	st.Recorder, _ = embeddednats.Owner(s.data)
 	for _, file := range []string{s.db, s.db + "-wal"} {
@@ -77,20 +77,20 @@ func (s *settings) status(ctx context.Context, db *query.DB) (*status, error) {
 		return nil, err
 	}
 	if st.Recorder != 0 || s.server != "" {
-		s.askLog(ctx, st)
+		addLogState(ctx, s, st)
 	}
 	return st, err
 }
 
-// askLog adds where the streams end, and what of each host is in them and not in the database yet. A log that does
+// addLogState adds where the streams end, and what of each host is in them and not in the database yet. A log that does
 // not answer leaves that unknown.
-func (s *settings) askLog(ctx context.Context, st *status) {
+func addLogState(ctx context.Context, s *settings, st *status) {
 	nc, err := s.connect()
 	if err != nil {
 		return
 	}
 	defer nc.Close()
-	js, err := jetStream(ctx, nc, schema.Policy{}, false)
+	js, err := jetstream.New(nc)
 	if err != nil {
 		return
 	}
@@ -123,7 +123,7 @@ func printStatus(cmd *cobra.Command, st *status) error {
 			size = fmt.Sprintf("%.1f", float64(*s.Bytes)/(1<<20))
 		}
 		if s.Time > 0 {
-			when = clock(s.Time)
+			when = localTime(s.Time)
 		}
 		t.row("%s\t%d\t%s\t%s\t%s\t%s", s.Stream, s.Seq, last, lag, when, size)
 	}
@@ -143,11 +143,11 @@ func printStatus(cmd *cobra.Command, st *status) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	return printSight(out, st.Hosts)
+	return printHostCapabilities(out, st.Hosts)
 }
 
-// printSight says what each host's sampler can see, and what it would take to see more.
-func printSight(out io.Writer, hosts []query.HostStatus) error {
+// printHostCapabilities says what each host's sampler can see, and what it would take to see more.
+func printHostCapabilities(out io.Writer, hosts []query.HostStatus) error {
 	t := newTable(out, "\nHOST\tSEES\tDOES NOT SEE")
 	for _, h := range hosts {
 		if len(h.Capabilities) == 0 {
@@ -159,7 +159,7 @@ func printSight(out io.Writer, hosts []query.HostStatus) error {
 				lacks = append(lacks, strings.TrimSuffix(c, "-taskstats"))
 			}
 		}
-		t.row("%s\t%s\t%s", h.Host, command(strings.Join(h.Capabilities, " ")), cmp.Or(strings.Join(lacks, " "), "-"))
+		t.row("%s\t%s\t%s", h.Host, printable(strings.Join(h.Capabilities, " ")), cmp.Or(strings.Join(lacks, " "), "-"))
 	}
 	return t.flush()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query"
@@ -32,11 +33,9 @@ time from the log. Any number of readers can follow at once; none delays another
 			if len(args) == 1 && args[0] == "events" {
 				filter.Stream = schema.StreamEvents
 			}
-			if since != "" {
-				var err error
-				if filter.Since, err = parseTime(since, time.Now()); err != nil {
-					return err
-				}
+			var err error
+			if filter.Since, err = timeFlag("since", since, time.Now()); err != nil {
+				return err
 			}
 			if host != "" && !schema.ValidHost(host) {
 				return misuse("--host %q cannot be a host's name", host)
@@ -46,7 +45,7 @@ time from the log. Any number of readers can follow at once; none delays another
 	}
 	cmd.Flags().StringVar(&since, "since", "", "begin at this `time`")
 	cmd.Flags().StringVar(&host, "host", "", "of this `host` only")
-	s.offerHosts(cmd)
+	completeHosts(cmd, s)
 	return cmd
 }
 
@@ -56,7 +55,7 @@ func tail(cmd *cobra.Command, s *settings, filter live.Filter) error {
 		return err
 	}
 	defer nc.Close()
-	js, err := jetStream(cmd.Context(), nc, schema.Policy{}, false)
+	js, err := jetstream.New(nc)
 	if err != nil {
 		return err
 	}

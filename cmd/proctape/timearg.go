@@ -20,6 +20,18 @@ func parseTime(s string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
+// timeFlag reads the time that a flag has; the zero time when it is empty.
+func timeFlag(name, value string, now time.Time) (time.Time, error) {
+	if value == "" {
+		return time.Time{}, nil
+	}
+	t, err := parseTime(value, now)
+	if err != nil {
+		return t, hinted(misuse("--%s: %w", name, err), "%s", hintOf(err))
+	}
+	return t, nil
+}
+
 func readTime(s string, now time.Time) (time.Time, bool) {
 	if s == "now" {
 		return now, true

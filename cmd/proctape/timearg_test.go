@@ -183,7 +183,7 @@ func TestListing_Span(t *testing.T) {
 		{"both", listing{since: "1.7e9", until: "1700000001", host: "alpha"}, query.Range{Since: 1.7e9, Until: 1.7e9 + 1, Host: "alpha"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := c.l.span()
+			got, err := c.l.timeRange()
 			if err != nil || got != c.want {
 				t.Errorf("got %+v, %v, want %+v", got, err, c.want)
 			}
@@ -204,7 +204,7 @@ func TestListing_SpanRefuses(t *testing.T) {
 		{"an end at the start", listing{since: "1.7e9", until: "1.7e9"}, "--until is not after --since"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := c.l.span()
+			_, err := c.l.timeRange()
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want an error that says %q", err, c.want)
 			}
@@ -232,7 +232,7 @@ func TestCut(t *testing.T) {
 			var stderr bytes.Buffer
 			cmd := new(cobra.Command)
 			cmd.SetErr(&stderr)
-			got := cut(cmd, &listing{limit: c.limit}, c.r, []byte(c.items))
+			got := withinLimit(cmd, &listing{limit: c.limit}, c.r, []byte(c.items))
 			if string(got) != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
@@ -247,7 +247,7 @@ func TestTable_Aligns(t *testing.T) {
 	var b bytes.Buffer
 	table := newTable(&b, "PID\tCOMMAND")
 	table.row("%d\t%s", 4242, "sleep")
-	table.row("%d\t%s", 7, command("sh\x1b[2J"))
+	table.row("%d\t%s", 7, printable("sh\x1b[2J"))
 	if err := table.flush(); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/proctape/proctape/projector"
 	"github.com/proctape/proctape/query/verify"
-	"github.com/proctape/proctape/schema"
 )
 
 func verifyCommand(s *settings) *cobra.Command {
@@ -31,7 +30,7 @@ are named by who produced them, so that the order in which they came does not ma
 			if against != "" && replay {
 				return misuse("--against and --replay exclude each other")
 			}
-			r, err := s.verify(cmd, against, replay)
+			r, err := compareDatabase(cmd, s, against, replay)
 			if err != nil {
 				return err
 			}
@@ -60,9 +59,9 @@ func verdict(r *verify.Result) error {
 	return nil
 }
 
-// verify compares the database with the one at a path, or with the log.
-func (s *settings) verify(cmd *cobra.Command, against string, replay bool) (*verify.Result, error) {
-	against, err := expand(against)
+// compareDatabase compares the database with the one at a path, or with the log.
+func compareDatabase(cmd *cobra.Command, s *settings, against string, replay bool) (*verify.Result, error) {
+	against, err := expandHome(against)
 	if err != nil {
 		return nil, err
 	}
@@ -70,10 +69,16 @@ func (s *settings) verify(cmd *cobra.Command, against string, replay bool) (*ver
 	if replay {
 		cfg.Replay = func(ctx context.Context, path string, until map[string]uint64) (trimmed bool, err error) {
 			err = s.withLog(cmd, func(js jetstream.JetStream) error {
-				if trimmed, err = isTrimmed(ctx, js); err != nil {
+				if trimmed, err = projector.IsTrimmed(ctx, js); err != nil {
 					return err
 				}
-				return foldOnce(cmd, js, projector.Config{DB: path, Once: true, Until: until, Log: s.logger(cmd)})
+				show, finish := replayProgress(cmd.ErrOrStderr())
+				defer finish()
+				_, err := projector.Replay(ctx, js, projector.ReplayConfig{DB: path, UntilSequence: until, Progress: show, Log: s.logger(cmd)})
+				if errors.Is(err, context.Canceled) {
+					return errors.New("interrupted")
+				}
+				return err
 			})
 			return trimmed, err
 		}
@@ -82,39 +87,10 @@ func (s *settings) verify(cmd *cobra.Command, against string, replay bool) (*ver
 	return r, explainRead(err, s)
 }
 
-// isTrimmed reports whether the log no longer has its beginning.
-func isTrimmed(ctx context.Context, js jetstream.JetStream) (bool, error) {
-	for _, name := range schema.DataStreams {
-		stream, err := js.Stream(ctx, name)
-		if err != nil {
-			return false, fmt.Errorf("stream %s: %w", name, err)
-		}
-		if stream.CachedInfo().State.FirstSeq > 1 {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// foldOnce folds the log once, showing how far it is.
-func foldOnce(cmd *cobra.Command, js jetstream.JetStream, cfg projector.Config) error {
-	p, err := projector.Open(cmd.Context(), js, cfg)
-	if err != nil {
-		return err
-	}
-	stop := showProgress(cmd.ErrOrStderr(), p)
-	defer stop()
-	err = p.Run(cmd.Context())
-	if errors.Is(err, context.Canceled) {
-		return errors.New("interrupted")
-	}
-	return err
-}
-
 func printVerification(cmd *cobra.Command, r *verify.Result) error {
 	out := cmd.OutOrStdout()
 	for _, d := range r.Damage {
-		fmt.Fprintf(out, "damage: %s\n", command(d))
+		fmt.Fprintf(out, "damage: %s\n", printable(d))
 	}
 	if len(r.Damage) > 0 {
 		return nil
@@ -140,16 +116,9 @@ func printVerification(cmd *cobra.Command, r *verify.Result) error {
 		fmt.Fprintf(out, "\nDifferent from %s in:\n", r.Against)
 		t := newTable(out, "TABLE\tHOST\tDAY\tROWS\tTHERE")
 		for _, d := range r.Differences {
-			t.row("%s\t%s\t%s\t%d\t%d", d.Table, dash(d.Host), dash(d.Day), d.Rows, d.Against)
+			t.row("%s\t%s\t%s\t%d\t%d", d.Table, dashIfEmpty(d.Host), dashIfEmpty(d.Day), d.Rows, d.Against)
 		}
 		return t.flush()
 	}
 	return nil
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/query"
+)
+
+// openDatabase opens the database for reading.
+func (s *settings) openDatabase(cmd *cobra.Command) (*query.DB, error) {
+	db, err := query.Open(cmd.Context(), s.db)
+	if err != nil {
+		return nil, explainRead(err, s)
+	}
+	return db, nil
+}
+
+// withDatabase runs f with the database open.
+func (s *settings) withDatabase(cmd *cobra.Command, f func(*query.DB) error) error {
+	db, err := s.openDatabase(cmd)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return explainRead(f(db), s)
+}
+
+// checkDatabase reports what keeps the database from being read, before anything is made.
+func (s *settings) checkDatabase(cmd *cobra.Command) error {
+	db, err := s.openDatabase(cmd)
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema/lockfile"
+)
+
+// anotherUsers is the hint where we may not read.
+const anotherUsers = "the recording is another user's"
+
+// explainRead adds to an error of reading what to do about it.
+func explainRead(err error, s *settings) error {
+	switch {
+	case errors.Is(err, query.ErrNoDatabase):
+		return hinted(err, `start a recording with "proctape up", or name a folder with --data or a database with --db`)
+	case errors.Is(err, os.ErrPermission):
+		return hinted(err, anotherUsers)
+	case isCorrupt(err):
+		return hinted(err, `the file is damaged or no database; rebuild it from the log with "proctape replay --db NEW"`)
+	}
+	return err
+}
+
+// explainStart adds to a start error what to do about it.
+func explainStart(err error, s *settings) error {
+	var held *lockfile.HeldError
+	switch {
+	case errors.As(err, &held):
+		return hinted(fmt.Errorf("a recorder already runs on %s, process %d", s.data, held.PID),
+			"stop it first, or record into another folder with --data")
+	case errors.Is(err, os.ErrPermission):
+		return hinted(err, "name a folder of your own with --data")
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	return err
+}
+
+// explainDatabase adds to an error of the database what to do about it.
+func explainDatabase(err error, path string) error {
+	var held *lockfile.HeldError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &held) && filepath.Base(held.Path) == "ndjson.lock":
+		return hinted(fmt.Errorf("process %d already writes the files in %s", held.PID, filepath.Dir(held.Path)), "stop it first, or name another folder with --ndjson")
+	case errors.As(err, &held):
+		return hinted(fmt.Errorf("process %d already writes the database %s", held.PID, path), "stop it first, or name another database with --db")
+	case isCorrupt(err):
+		return hinted(err, `nothing was changed; move the file away and rebuild it from the log with "proctape replay --db %s"`, path)
+	}
+	return err
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	embeddednats "github.com/proctape/proctape/embedded-nats"
+	"github.com/proctape/proctape/schema"
+)
+
+// connect opens a connection to the server that --server names, or to the recorder that runs on the data folder.
+func (s *settings) connect() (*nats.Conn, error) {
+	if s.server == "" {
+		return s.connectHere()
+	}
+	creds, err := s.credentials()
+	if err != nil {
+		return nil, err
+	}
+	nc, err := nats.Connect(s.server, append(connectOptions(), creds...)...)
+	switch {
+	case errors.Is(err, nats.ErrAuthorization):
+		return nil, hinted(fmt.Errorf("connect to %s: %w", s.server, err),
+			"give the key with --creds; a recorder keeps its keys in the folder creds of its data folder")
+	case err != nil:
+		return nil, hinted(fmt.Errorf("connect to %s: %w", s.server, err), "is the server up, and the address right?")
+	}
+	return nc, nil
+}
+
+// connectHere connects to the recorder that runs on the data folder.
+func (s *settings) connectHere() (*nats.Conn, error) {
+	nc, err := embeddednats.Connect(s.data, connectOptions()...)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, hinted(err, anotherUsers)
+	case errors.Is(err, embeddednats.ErrNotRunning):
+		return nil, hinted(err, `start one with "proctape up", or name another folder with --data or a server with --server`)
+	}
+	return nc, err
+}
+
+// connectOptions are how every command connects.
+func connectOptions() []nats.Option {
+	return []nats.Option{nats.Name("proctape"), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})} // whoever asked for something reports what failed
+}
+
+// credentials reads --creds: an nkey seed as the recorder makes them, or a file of nsc's with a JWT.
+func (s *settings) credentials() ([]nats.Option, error) {
+	if s.creds == "" {
+		return nil, nil
+	}
+	path, err := expandHome(s.creds)
+	if err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read credentials: %w", err)
+	}
+	if strings.Contains(string(b), "BEGIN NATS USER JWT") {
+		return []nats.Option{nats.UserCredentials(path)}, nil
+	}
+	key, err := embeddednats.LoadKey(path)
+	if err != nil {
+		return nil, err
+	}
+	return key.Options(), nil
+}
+
+// declareStreams makes the log's streams exist on the server, where they are not yet.
+func declareStreams(ctx context.Context, nc *nats.Conn, policy schema.Policy) error {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return embeddednats.Declare(ctx, js, schema.Streams(policy, 1), false)
+}
+
+// withLog calls f with the log: the server's, the running recorder's, or that of the data folder at rest, for which a
+// server runs meanwhile.
+func (s *settings) withLog(cmd *cobra.Command, f func(jetstream.JetStream) error) error {
+	if s.server != "" {
+		nc, err := s.connect()
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		js, err := jetstream.New(nc)
+		if err != nil {
+			return err
+		}
+		return f(js)
+	}
+	a, err := s.attach(cmd, false)
+	if err != nil {
+		return err
+	}
+	js, err := jetstream.New(a.Conn)
+	if err == nil {
+		err = f(js)
+	}
+	return errors.Join(err, a.Close())
+}
+
+// attach connects to the data folder's log, running or at rest. create says that a folder without one gets one.
+func (s *settings) attach(cmd *cobra.Command, create bool) (*embeddednats.Attachment, error) {
+	a, err := embeddednats.Attach(cmd.Context(), embeddednats.Config{Dir: s.data, Log: s.logger(cmd)}, create, connectOptions()...)
+	switch {
+	case errors.Is(err, embeddednats.ErrNoLog):
+		return nil, hinted(err, "name a recorder's data folder with --data, or a server with --server")
+	case errors.Is(err, fs.ErrPermission) && !create:
+		return nil, hinted(err, anotherUsers)
+	case err != nil:
+		return nil, explainStart(err, s)
+	}
+	return a, nil
+}
+
+// withConnection calls f with a connection to where messages go: the server, the running recorder, or a server that runs
+// on the data folder meanwhile. The log's streams are in place then.
+func (s *settings) withConnection(cmd *cobra.Command, f func(context.Context, *nats.Conn) error) error {
+	ctx := cmd.Context()
+	if s.server != "" {
+		nc, err := s.connect()
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		if err := declareIfAllowed(ctx, nc); err != nil {
+			return err
+		}
+		return f(ctx, nc)
+	}
+	a, err := s.attach(cmd, true)
+	if err != nil {
+		return err
+	}
+	if a.Server == nil {
+		if err = declareIfAllowed(ctx, a.Conn); err == nil {
+			err = f(ctx, a.Conn)
+		}
+		return errors.Join(err, a.Close())
+	}
+	err = runStages(ctx, stage{"log", a.Server.Run}, stage{"simulation", func(ctx context.Context) error {
+		if err := declareStreams(ctx, a.Conn, schema.Policy{}); err != nil {
+			return err
+		}
+		return f(ctx, a.Conn)
+	}})
+	return errors.Join(err, a.Close())
+}
+
+// declareIfAllowed makes the log's streams exist. A key that may only publish gets no answer, which is no error: then
+// they are somebody else's to make.
+func declareIfAllowed(ctx context.Context, nc *nats.Conn) error {
+	asking, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	err := declareStreams(asking, nc, schema.Policy{})
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+// connectForRun connects without trying for long: a command waits.
+func (s *settings) connectForRun() (*nats.Conn, error) {
+	type connected struct {
+		nc  *nats.Conn
+		err error
+	}
+	done := make(chan connected, 1)
+	go func() {
+		nc, err := s.connect()
+		done <- connected{nc, err}
+	}()
+	select {
+	case c := <-done:
+		return c.nc, c.err
+	case <-time.After(5 * time.Second):
+		go func() {
+			if c := <-done; c.nc != nil {
+				c.nc.Close()
+			}
+		}()
+		return nil, errors.New("the log does not answer")
+	}
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/report"
+)
+
+func reportCommand(s *settings) *cobra.Command {
+	l := new(listing)
+	format := "text"
+	cmd := &cobra.Command{
+		Use: "report JOB", Short: "Report on a job", Args: oneArg("job"), ValidArgsFunction: completeJobs(s),
+		Long: `Report what a job used and what happened to its processes. --format classic is the text that other
+tools read; it reports a job that nobody ran too.`,
+		Example: `  proctape report build-7
+  proctape report build-7 --format classic`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if format != "text" && format != "classic" {
+				return hinted(misuse("--format %q is no format", format), "the formats are text and classic")
+			}
+			if format == "classic" && l.json {
+				return misuse("--format classic and --json exclude each other")
+			}
+			return s.withDatabase(cmd, func(db *query.DB) error {
+				r, err := report.Read(cmd.Context(), db, args[0], time.Now())
+				if err != nil {
+					return err
+				}
+				return printReport(cmd, r, format, l.json)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", format, "text or classic")
+	l.registerJSON(cmd)
+	return cmd
+}
+
+func printReport(cmd *cobra.Command, r *report.Report, format string, asJSON bool) error {
+	out := cmd.OutOrStdout()
+	switch {
+	case format == "classic":
+		_, err := fmt.Fprint(out, forTerminal(out, r.Classic()))
+		return err
+	case r.Profile == nil:
+		return noJob(r.Name)
+	case asJSON:
+		return printJSON(out, []*report.Report{r})
+	}
+	if err := printProfile(cmd, r.Profile); err != nil {
+		return err
+	}
+	if n := r.Counts["signal"] + r.Counts["kill"]; n > 0 {
+		fmt.Fprintf(out, "\n  Killed or signalled: %d\n", n)
+		for _, e := range r.Signals {
+			fmt.Fprintf(out, "  %s  pid %d  %s  %s\n", localTime(e.Timestamp), e.PID, outcome(e), printable(e.Details))
+		}
+	}
+	if n := r.Counts["oom"]; n > 0 {
+		fmt.Fprintf(out, "\n  Out of memory: %d\n", n)
+		for _, e := range r.OOMs {
+			fmt.Fprintf(out, "  %s  pid %d  %s\n", localTime(e.Timestamp), e.PID, printable(e.Details))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	embeddednats "github.com/proctape/proctape/embedded-nats"
+	"github.com/proctape/proctape/projector"
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
+)
+
+func retentionStatusCommand(s *settings) *cobra.Command {
+	l := new(listing)
+	cmd := &cobra.Command{
+		Use: "status", Short: "Show the last passes, and when the next comes", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return s.withDatabase(cmd, func(db *query.DB) error {
+				st, err := readRetentionStatus(cmd.Context(), s, db)
+				if err != nil {
+					return err
+				}
+				if l.json {
+					return printJSON(cmd.OutOrStdout(), []*retentionStatus{st})
+				}
+				return printRetentionStatus(cmd.OutOrStdout(), st)
+			})
+		},
+	}
+	l.registerJSON(cmd)
+	return cmd
+}
+
+// readRetentionStatus is what the command shows, and prints as JSON.
+type retentionStatus struct {
+	Next           *float64              `json:"next"` // Unix seconds; null when nothing ticks
+	Passes         []query.RetentionPass `json:"passes"`
+	OtherDatabases []query.OtherDatabase `json:"other_databases"`
+}
+
+func readRetentionStatus(ctx context.Context, s *settings, db *query.DB) (*retentionStatus, error) {
+	st := new(retentionStatus)
+	var err error
+	if st.Passes, err = db.RetentionPasses(ctx, 10); err != nil {
+		return nil, err
+	}
+	if st.OtherDatabases, err = db.OtherDatabases(ctx); err != nil {
+		return nil, err
+	}
+	if _, running := embeddednats.Owner(s.data); !running && s.server == "" {
+		return st, nil
+	}
+	nc, err := s.connect()
+	if err != nil {
+		return st, nil // what the database knows is still worth showing
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	next, err := projector.NextRetention(ctx, js)
+	if err == nil && !next.IsZero() {
+		at := float64(next.UnixNano()) / 1e9
+		st.Next = &at
+	}
+	return st, nil
+}
+
+func printRetentionStatus(w io.Writer, st *retentionStatus) error {
+	switch {
+	case st.Next != nil:
+		fmt.Fprintf(w, "The next pass comes at %s.\n", localTime(*st.Next))
+	default:
+		fmt.Fprintln(w, "No pass is due: no recorder runs here, or its log has no schedule.")
+	}
+	if len(st.Passes) == 0 {
+		fmt.Fprintln(w, "No pass was made yet.")
+	} else {
+		t := newTable(w, "\nPASS\tTOOK\tASKED BY\tSNAPSHOTS\tMINUTES MADE\tMINUTES\tEVENTS\tPROCESSES\tJOBS\tLOG MESSAGES\tMiB BACK\tERROR")
+		for _, p := range st.Passes {
+			r := p.Removed
+			t.row("%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t%s", localTime(p.Started), passDuration(p), p.Asked, r.Snapshots, r.RollupsMade, r.RollupsDeleted,
+				r.Events+r.JobEvents, r.Processes, r.Jobs, r.Messages, float64(r.Bytes)/(1<<20), term.Cut(term.Safe(p.Error), 60))
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+	if len(st.OtherDatabases) == 0 {
+		return nil
+	}
+	t := newTable(w, "\nOTHER DATABASE\tSTREAM\tFOLDED\tTHERE SINCE")
+	for _, h := range st.OtherDatabases {
+		t.row("%s\t%s\t%d\t%s", h.Consumer, h.Stream, h.Acked, localTime(h.Since))
+	}
+	return t.flush()
+}

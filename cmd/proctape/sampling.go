@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/producer"
+	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/producer/scrub"
+	"github.com/proctape/proctape/schema"
+)
+
+// samplingFlags are the flags of whatever samples.
+type samplingFlags struct {
+	host          string
+	interval      time.Duration
+	argv          string
+	scrubWords    []string
+	kernelThreads bool
+	events        string
+	rules         []string
+	syscalls      bool
+	traceJobs     []string
+	nvidiaSMI     string
+}
+
+func (f *samplingFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.host, "host", "", "`name` to record under (default: this machine's)")
+	cmd.Flags().DurationVar(&f.interval, "interval", 5*time.Second, "time between samples")
+	cmd.Flags().StringVar(&f.argv, "argv", string(scrub.Scrubbed), "command lines: full, scrubbed (secrets masked) or none (program name only)")
+	cmd.Flags().StringSliceVar(&f.scrubWords, "scrub-word", nil, "further `word` that marks a secret; may be repeated")
+	cmd.Flags().BoolVar(&f.kernelThreads, "kernel-threads", false, "record kernel threads too")
+	cmd.Flags().StringVar(&f.events, "events", "auto", "how to see starts and ends of processes: auto, or one of taskstats, connector, pidfd, proc-diff")
+	cmd.Flags().StringSliceVar(&f.rules, "job-rule", nil, "whose a process is: cgroup:PATTERN=JOB or command:PATTERN=JOB; may be repeated")
+	cmd.Flags().BoolVar(&f.syscalls, "syscalls", false, `allow "proctape trace", which slows a process down 60 to 200 times for seconds`)
+	cmd.Flags().StringSliceVar(&f.traceJobs, "trace-job", nil, "with --syscalls: now and then trace the busiest process of the jobs of this name, or `pattern`; may be repeated")
+	cmd.Flags().StringVar(&f.nvidiaSMI, "nvidia-smi", "nvidia-smi", "`program` that reads NVIDIA's GPUs")
+}
+
+func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config, error) {
+	mode, err := scrub.ParseMode(f.argv)
+	if err != nil {
+		return producer.Config{}, misuse("--argv: %w", err)
+	}
+	if f.interval < 100*time.Millisecond {
+		return producer.Config{}, hinted(misuse("--interval %s is too short", f.interval), "the shortest is 100ms")
+	}
+	if f.host != "" && !schema.ValidHost(f.host) {
+		return producer.Config{}, hinted(misuse("--host %q cannot be a host's name", f.host), "use 1 to 64 of A-Z a-z 0-9 _ -; for example %s", schema.HostToken(f.host))
+	}
+	cfg := producer.Config{Host: f.host, Interval: f.interval, Argv: mode, ScrubWords: f.scrubWords, KernelThreads: f.kernelThreads,
+		NvidiaSMI: f.nvidiaSMI, Syscalls: f.syscalls, TraceJobs: f.traceJobs, Log: s.logger(cmd)}
+	if f.events != "auto" {
+		rung := lifecycle.Rung("events-" + f.events)
+		if !slices.Contains(lifecycle.Rungs, rung) {
+			return cfg, hinted(misuse("--events %q is no way to see processes", f.events), "the ways are auto, taskstats, connector, pidfd and proc-diff")
+		}
+		cfg.Events = []lifecycle.Rung{rung}
+	}
+	for _, text := range f.rules {
+		rule, err := producer.ParseRule(text)
+		if err != nil {
+			return cfg, hinted(misuse("--job-rule: %w", err), `for example "cgroup:/actions/*=ci-$1" or "command:/work/build-7=build-7"`)
+		}
+		cfg.Rules = append(cfg.Rules, rule)
+	}
+	for _, pattern := range f.traceJobs {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return cfg, misuse("--trace-job %q: %w", pattern, err)
+		}
+	}
+	if len(f.traceJobs) > 0 && !f.syscalls {
+		return cfg, misuse("--trace-job without --syscalls")
+	}
+	return cfg, nil
+}
+
+func printCapabilities(w io.Writer, caps []producer.Capability) {
+	fmt.Fprintln(w, "\nRecorded:")
+	for _, c := range caps {
+		if c.Have {
+			fmt.Fprintf(w, "  + %s\n", c.Detail)
+		}
+	}
+	missing := false
+	for _, c := range caps {
+		if c.Have || c.Quiet {
+			continue
+		}
+		if !missing {
+			fmt.Fprintln(w, "Not seen in full:")
+			missing = true
+		}
+		fmt.Fprintf(w, "  - %s\n", c.Detail)
+		if c.Grant != "" {
+			fmt.Fprintf(w, "    to see it: %s\n", c.Grant)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+)
+
+// settings are the flags that all commands share.
+type settings struct {
+	data     string
+	db       string
+	server   string
+	creds    string
+	config   string
+	logLevel string
+
+	fromElsewhere map[string]bool // flags that the environment or the file set, and not the command line
+}
+
+// defaultData is /var/lib/proctape for root and the user's state folder otherwise.
+func defaultData() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/proctape"
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "proctape")
+	}
+	return filepath.Join(os.Getenv("HOME"), ".local", "state", "proctape")
+}
+
+// resolve sets the flags that the command line did not, from the environment and then the file, and makes paths
+// of what stands for them.
+func (s *settings) resolve(cmd *cobra.Command) error {
+	if v, ok := os.LookupEnv("PROCTAPE_CONFIG"); ok && s.config == "" {
+		s.config = v
+	}
+	file, err := readConfig(s.config)
+	if err != nil {
+		return err
+	}
+	for name := range file {
+		if name != "host" && !slices.Contains(settingNames, name) {
+			return hinted(misuse("%s in %s is no setting", name, s.config), "the settings are: host, %s", strings.Join(settingNames, ", "))
+		}
+	}
+	var bad error
+	s.fromElsewhere = map[string]bool{}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed || bad != nil || !isSetting(cmd, f.Name) {
+			return
+		}
+		name := "PROCTAPE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if v, ok := os.LookupEnv(name); ok {
+			if err := cmd.Flags().Set(f.Name, v); err != nil {
+				bad = misuse("%s=%q: %w", name, v, err)
+			}
+			s.fromElsewhere[f.Name] = true
+		} else if v, ok := file[f.Name]; ok {
+			if err := cmd.Flags().Set(f.Name, v); err != nil {
+				bad = misuse("%s in %s: %w", f.Name, s.config, err)
+			}
+			s.fromElsewhere[f.Name] = true
+		}
+	})
+	if bad != nil {
+		return bad
+	}
+	return s.check(cmd)
+}
+
+// settingNames are the flags that outlive a call, and so may stand in the environment or a file. What one listing asks
+// for does not.
+var settingNames = []string{"data", "db", "server", "creds", "log-level", "interval", "argv", "scrub-word", "kernel-threads", "listen",
+	"tls-cert", "tls-key", "max-log-mb", "ndjson", "ndjson-limit", "no-ndjson", "memory-limit-mb", "full-resolution-hours", "downsampled-days",
+	"events-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-rule", "syscalls", "trace-job", "nvidia-smi"}
+
+// isSetting reports whether a command's flag is a setting.
+func isSetting(cmd *cobra.Command, name string) bool {
+	if name == "host" { // of a sampler it is a name, of a listing a filter
+		return slices.Contains([]string{"up", "sample", "run", "trace"}, cmd.Name()) || cmd.HasParent() && cmd.Parent().Name() == "job"
+	}
+	return slices.Contains(settingNames, name)
+}
+
+func (s *settings) check(cmd *cobra.Command) error {
+	var err error
+	if s.data, err = expandHome(s.data); err != nil {
+		return err
+	}
+	if s.db, err = expandHome(s.db); err != nil {
+		return err
+	}
+	if s.db == "" {
+		s.db = filepath.Join(s.data, "monitor.db")
+	}
+	if cmd.Flags().Changed("creds") && s.creds != "" && s.server == "" && os.Getenv("PROCTAPE_CREDS") == "" {
+		return hinted(misuse("--creds without --server"), "the recorder on this machine needs no credentials from its own user")
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+		return misuse("--log-level %q: want debug, info, warn or error", s.logLevel)
+	}
+	return nil
+}
+
+// expandHome resolves a leading ~.
+func expandHome(path string) (string, error) {
+	rest, ok := strings.CutPrefix(path, "~")
+	if !ok || rest != "" && rest[0] != '/' {
+		return path, nil
+	}
+	home, err := os.UserHomeDir()
+	return home + rest, err
+}
+
+// readConfig reads a file of settings. Values may be any YAML scalar, and lists of them for flags that may be repeated.
+func readConfig(path string) (map[string]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var values map[string]any
+	if err := yaml.Unmarshal(b, &values); err != nil {
+		return nil, misuse("read %s: %w", path, err)
+	}
+	file := map[string]string{}
+	for name, v := range values {
+		if list, ok := v.([]any); ok {
+			words := make([]string, len(list))
+			for i := range list {
+				words[i] = fmt.Sprint(list[i])
+			}
+			v = strings.Join(words, ",")
+		}
+		file[strings.ReplaceAll(name, "_", "-")] = fmt.Sprint(v)
+	}
+	return file, nil
+}
+
+func (s *settings) logger(cmd *cobra.Command) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(s.logLevel)) // checked by check
+	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
+)
+
+// localTime shows a timestamp in local time.
+func localTime(timestamp float64) string {
+	return time.Unix(0, int64(timestamp*1e9)).Local().Format("2006-01-02 15:04:05")
+}
+
+// printable shows a command line so that it can neither steer the terminal nor fill it.
+func printable(s string) string { return term.Cut(term.Safe(s), 80) }
+
+func oneDecimal(v float64) string { return fmt.Sprintf("%.1f", v) }
+
+// orDash shows a value that may be unknown.
+func orDash[T any](v *T, show func(T) string) string {
+	if v == nil {
+		return "-"
+	}
+	return show(*v)
+}
+
+// ofJob names a process's job, if it has one.
+func ofJob(job *string, sheet *int64) string {
+	switch {
+	case job == nil:
+		return ""
+	case sheet == nil:
+		return "  [" + printable(*job) + "]"
+	}
+	return fmt.Sprintf("  [%s step %d]", printable(*job), *sheet)
+}
+
+// outcome says how a process ended.
+func outcome(e query.Event) string {
+	switch {
+	case e.Signal != nil:
+		return fmt.Sprintf("signal %d", *e.Signal)
+	case e.ExitCode != nil:
+		return fmt.Sprintf("exit code %d", *e.ExitCode)
+	case e.Type == "exit":
+		return "unknown"
+	}
+	return "-"
+}
+
+func dashIfEmpty(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// forTerminal makes text safe to print where w is a terminal; into a file or a pipe it goes as it is.
+func forTerminal(w io.Writer, text string) string {
+	if r, ok := w.(*results); !ok || !r.terminal() {
+		return text
+	}
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(term.Safe(strings.TrimSuffix(line, "\n")) + "\n")
+	}
+	return b.String()
+}
