@@ -19,7 +19,7 @@ func TestFiles_LinesThatAreGoneAreWrittenAgain(t *testing.T) {
 	db, lines := filepath.Join(dir, "p.db"), filepath.Join(dir, "monitor.jsonl")
 	fold := func() string {
 		p := start(t, "project", "--data", log.dir, "--db", db, "--ndjson", dir, "--ndjson-limit", "400000")
-		p.awaitLine("is folding")
+		p.awaitLine("is projecting")
 		p.stop() // which folds what is there
 		return p.stderr()
 	}
@@ -76,7 +76,7 @@ func TestFiles_OneWriterAFolder(t *testing.T) {
 	log := startLog(t, t.TempDir())
 	dir := t.TempDir()
 	p := start(t, "project", "--data", log.dir, "--db", filepath.Join(dir, "p.db"), "--ndjson", dir)
-	p.awaitLine("is folding")
+	p.awaitLine("is projecting")
 	out, err := exec.Command(proctape, "replay", "--data", log.dir, "--db", filepath.Join(t.TempDir(), "r.db"), "--ndjson", dir).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "already writes the files in "+dir) {
 		t.Errorf("a second writer: %v\n%s", err, out)

@@ -20,7 +20,7 @@ import (
 func projection(t *testing.T, data, db string) *process {
 	t.Helper()
 	p := start(t, "project", "--data", data, "--db", db)
-	p.awaitLine("is folding")
+	p.awaitLine("is projecting")
 	return p
 }
 
@@ -101,7 +101,7 @@ func storeOfYesterday(t *testing.T, program string, running, sound bool) {
 	} else {
 		log.record(h, 10) // below where the projection was
 		p := startProgram(t, program, "project", "--data", log.dir, "--db", db)
-		p.awaitLine("is folding")
+		p.awaitLine("is projecting")
 		if !sound {
 			p.stop()
 			if snapshotsOf(t, db, "alpha") == 90 {
@@ -263,7 +263,7 @@ func TestIdentity_MadeAnewAndEmpty(t *testing.T) {
 	}
 	await(t, "more events", func() bool { return count(t, db, `SELECT count(*) FROM process_events`) > events })
 	p.stop()
-	start(t, "project", "--data", log.dir, "--db", db).stopWhen("is folding")
+	start(t, "project", "--data", log.dir, "--db", db).stopWhen("is projecting")
 }
 
 // TestIdentity_DatabaseRemoved removes the database under a running projection: the log is folded into a new one.

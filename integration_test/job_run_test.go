@@ -169,7 +169,7 @@ func TestJobRun_LogWithoutSampler(t *testing.T) {
 	url := plainLog(t)
 	db := filepath.Join(t.TempDir(), "p.db")
 	projection := start(t, "project", "--server", url, "--db", db)
-	projection.awaitLine("is folding the log")
+	projection.awaitLine("is projecting the log")
 	nested(t, 3, "--server", url)
 	jobs := func() int { return count(t, db, `SELECT count(*) FROM jobs WHERE ended IS NOT NULL`) }
 	await(t, "both jobs", func() bool { return jobs() == 2 })

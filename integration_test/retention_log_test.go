@@ -18,7 +18,7 @@ import (
 func retaining(t *testing.T, program, data, db string, args ...string) *process {
 	t.Helper()
 	p := startProgram(t, program, append([]string{"project", "--data", data, "--db", db}, args...)...)
-	p.awaitLine("is folding")
+	p.awaitLine("is projecting")
 	return p
 }
 

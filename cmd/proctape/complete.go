@@ -11,8 +11,8 @@ import (
 	"github.com/proctape/proctape/query/term"
 )
 
-// completeNames is what a shell offers when Tab is pressed: names that are in the database. Where there is no database, or it
-// holds a name that could steer the terminal, nothing is said.
+// completeNames is what a shell offers when Tab is pressed: names that are in the database. It offers nothing where there is
+// no database, and no name that could steer the terminal.
 func completeNames(s *settings, names func(context.Context, *query.DB) ([]string, error)) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		found, err := readNames(cmd, s, names)
@@ -24,8 +24,9 @@ func completeNames(s *settings, names func(context.Context, *query.DB) ([]string
 	}
 }
 
+// readNames reads names from the database that the typed command would read.
 func readNames(cmd *cobra.Command, s *settings, names func(context.Context, *query.DB) ([]string, error)) ([]string, error) {
-	if err := s.resolve(cmd); err != nil { // which is not called on the way here
+	if err := s.resolve(cmd); err != nil { // cobra does not call it before a completion
 		return nil, err
 	}
 	ctx := cmd.Root().Context()
@@ -45,7 +46,7 @@ func completeHosts(cmd *cobra.Command, s *settings) {
 	}
 }
 
-// completeJobs offers jobs, those that were seen last, for the first argument of a command.
+// completeJobs offers the jobs that were seen last for the first argument of a command.
 func completeJobs(s *settings) cobra.CompletionFunc {
 	const most = 200
 	completed := completeNames(s, func(ctx context.Context, db *query.DB) ([]string, error) {

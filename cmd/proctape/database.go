@@ -15,7 +15,7 @@ func (s *settings) openDatabase(cmd *cobra.Command) (*query.DB, error) {
 	return db, nil
 }
 
-// withDatabase runs f with the database open.
+// withDatabase calls f with the database open.
 func (s *settings) withDatabase(cmd *cobra.Command, f func(*query.DB) error) error {
 	db, err := s.openDatabase(cmd)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	sqlitelib "modernc.org/sqlite/lib"
 )
 
-// misuseError is a command line that cannot be understood.
+// misuseError is an error of the command line.
 type misuseError struct{ error }
 
 func (e *misuseError) Unwrap() error { return e.error }
@@ -25,11 +25,12 @@ type hintedError struct {
 
 func (e *hintedError) Unwrap() error { return e.error }
 
-// hinted adds what to do about it to an error.
+// hinted adds to an error what to do about it.
 func hinted(err error, format string, args ...any) error {
 	return &hintedError{err, fmt.Sprintf(format, args...)}
 }
 
+// hintOf is what to do about an error; empty when that is not known.
 func hintOf(err error) string {
 	var h *hintedError
 	if errors.As(err, &h) {
@@ -38,12 +39,12 @@ func hintOf(err error) string {
 	return ""
 }
 
-// exitCodeError ends the program with a command's exit code; all is said already.
+// exitCodeError ends the program with the exit code of the command that it ran. Everything has been printed by then.
 type exitCodeError struct{ code int }
 
 func (e *exitCodeError) Error() string { return "exit " + strconv.Itoa(e.code) }
 
-// isCorrupt reports whether SQLite says that a file is damaged, or no database.
+// isCorrupt reports whether SQLite says that a file is damaged or not a database.
 func isCorrupt(err error) bool {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {

@@ -16,7 +16,7 @@ func eventsCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	f := new(query.EventFilter)
 	cmd := &cobra.Command{
-		Use: "events", Short: "List what started, ended and was killed", Args: noArgs,
+		Use: "events", Short: "List starts, ends and kills of processes", Args: noArgs,
 		Example: `  proctape events --since -1h --type exit
   proctape events --job build-7 --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -27,7 +27,7 @@ func eventsCommand(s *settings) *cobra.Command {
 			f.Range = r
 			for _, t := range f.Types {
 				if _, ok := schema.EventKinds[t]; !ok {
-					return hinted(misuse("--type %q is no type of event", t), "the types are %s",
+					return hinted(misuse("--type %q is not an event type", t), "the types are %s",
 						strings.Join(slices.Sorted(maps.Keys(schema.EventKinds)), ", "))
 				}
 			}
@@ -45,15 +45,15 @@ func eventsCommand(s *settings) *cobra.Command {
 		},
 	}
 	l.register(cmd, s, 100)
-	cmd.Flags().StringSliceVar(&f.Types, "type", nil, "of these `types` only: spawn, exit, signal, kill, oom")
-	cmd.Flags().StringVar(&f.Job, "job", "", "of this `job` only")
-	cmd.Flags().Int64Var(&f.PID, "pid", 0, "of this `pid` only")
+	cmd.Flags().StringSliceVar(&f.Types, "type", nil, "only events of these `types`: spawn, exit, signal, kill, oom")
+	cmd.Flags().StringVar(&f.Job, "job", "", "only events of this `job`")
+	cmd.Flags().Int64Var(&f.PID, "pid", 0, "only events of this `pid`")
 	return cmd
 }
 
 func printEvents(cmd *cobra.Command, events []query.Event) error {
 	if len(events) == 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no events in that time")
+		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no events in this time")
 		return nil
 	}
 	t := newTable(cmd.OutOrStdout(), "TIME\tHOST\tEVENT\tPID\tOUTCOME\tCOMMAND")

@@ -11,10 +11,10 @@ import (
 	"github.com/proctape/proctape/schema/lockfile"
 )
 
-// anotherUsers is the hint where we may not read.
-const anotherUsers = "the recording is another user's"
+// anotherUsers is the hint for a folder that we may not read.
+const anotherUsers = "the recording belongs to another user"
 
-// explainRead adds to an error of reading what to do about it.
+// explainRead adds to an error of reading the database what to do about it.
 func explainRead(err error, s *settings) error {
 	switch {
 	case errors.Is(err, query.ErrNoDatabase):
@@ -22,12 +22,12 @@ func explainRead(err error, s *settings) error {
 	case errors.Is(err, os.ErrPermission):
 		return hinted(err, anotherUsers)
 	case isCorrupt(err):
-		return hinted(err, `the file is damaged or no database; rebuild it from the log with "proctape replay --db NEW"`)
+		return hinted(err, `the file is damaged or not a database; rebuild it from the log with "proctape replay --db NEW"`)
 	}
 	return err
 }
 
-// explainStart adds to a start error what to do about it.
+// explainStart adds to an error of starting the log's server what to do about it.
 func explainStart(err error, s *settings) error {
 	var held *lockfile.HeldError
 	switch {
@@ -42,7 +42,7 @@ func explainStart(err error, s *settings) error {
 	return err
 }
 
-// explainDatabase adds to an error of the database what to do about it.
+// explainDatabase adds to an error of writing the database what to do about it.
 func explainDatabase(err error, path string) error {
 	var held *lockfile.HeldError
 	switch {

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// fileFlags are the flags of whatever folds into files of its own choice.
+// fileFlags are the flags of the commands that write NDJSON files into a folder that the user names.
 type fileFlags struct {
 	ndjson string
 	limit  int64
@@ -14,10 +14,10 @@ type fileFlags struct {
 
 func (f *fileFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.ndjson, "ndjson", "", "`folder` for monitor.jsonl and events.jsonl (default: none)")
-	cmd.Flags().Int64Var(&f.limit, "ndjson-limit", ndjsonLimit, "`bytes` from which monitor.jsonl is rotated")
+	cmd.Flags().Int64Var(&f.limit, "ndjson-limit", ndjsonLimit, "size in `bytes` at which monitor.jsonl is rotated")
 }
 
-// folder checks the flags, and makes the folder where there is to be one; empty for none.
+// folder checks the flags and makes the folder. It is empty when no files are wanted.
 func (f *fileFlags) folder() (string, error) {
 	if f.limit < 1 {
 		return "", misuse("--ndjson-limit %d is out of range: want 1 or more", f.limit)
@@ -29,5 +29,5 @@ func (f *fileFlags) folder() (string, error) {
 	return dir, err
 }
 
-// ndjsonLimit is the contract's default.
+// ndjsonLimit is the size from which the contract rotates monitor.jsonl, in bytes.
 const ndjsonLimit = 52428800

@@ -15,10 +15,11 @@ import (
 func gapsCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	cmd := &cobra.Command{
-		Use: "gaps", Short: "List the holes in the recording, and how much of it there is", Args: noArgs,
-		Long: `List what is known to be missing, and why: messages that did not come, restarts, reboots, silence, steps of
-the clock. Below it stands, for each host, how much of the time its snapshots cover (of the last
-hour, without --since). --json prints the gaps, and then the coverage, one object a line.`,
+		Use: "gaps", Short: "List what is missing from the recording, and how much is covered", Args: noArgs,
+		Long: `List the gaps: what is known to be missing, and why. Reasons are lost messages, restarts, reboots,
+silence, and clock steps. The second table shows for each host what share of the time its snapshots
+cover; without --since, of the last hour. --json prints the gaps and then the coverage, one object a
+line.`,
 		Example: `  proctape gaps --since "yesterday 00:00" --until "today 00:00"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := l.timeRange()

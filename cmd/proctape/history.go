@@ -12,14 +12,14 @@ import (
 func historyCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	cmd := &cobra.Command{
-		Use: "history PID", Short: "Follow one process through the recording", Args: oneArg("pid"),
-		Long: `Follow a pid through the recording, oldest first. A pid that was reused is more than one process; a line
-says where the next one begins.`,
+		Use: "history PID", Short: "Show one process over time", Args: oneArg("pid"),
+		Long: `Show what was recorded of a pid, oldest first. A pid that was reused is more than one process: each of
+them gets a table of its own.`,
 		Example: `  proctape history 4242 --since -1h`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pid, err := strconv.ParseInt(args[0], 10, 32)
 			if err != nil || pid <= 0 {
-				return hinted(misuse("%q is no pid", args[0]), "a pid is a whole number above 0")
+				return hinted(misuse("%q is not a pid", args[0]), "a pid is a whole number above 0")
 			}
 			r, err := l.timeRange()
 			if err != nil {
@@ -32,7 +32,7 @@ says where the next one begins.`,
 				}
 				if len(points) == 0 {
 					return hinted(fmt.Errorf("process %d is not in the recording", pid),
-						`a process that ends between two samples leaves events only: "proctape events --pid %d"`, pid)
+						`a process that ends before its first sample leaves only events: "proctape events --pid %d"`, pid)
 				}
 				points = withinLimit(cmd, l, r, points)
 				if l.json {
@@ -66,7 +66,7 @@ func printHistory(cmd *cobra.Command, points []query.HistoryPoint) error {
 	return t.flush()
 }
 
-// resolutionText is the time that a line of a history is the mean of.
+// resolutionText is the time over which a line of a history is the mean.
 func resolutionText(resolution float64) string {
 	if resolution == 0 {
 		return "now"

@@ -14,10 +14,10 @@ import (
 
 func jobCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "job", Short: "Tell the recording of a job: for conductors",
-		Long: `Tell the recording of jobs and their steps (sheets). The processes of a job are those that descend from
-the one that --pid names, from now on. "proctape run" does all this for one command; docs/jobs.md shows
-how programs in other languages publish the same without these commands.`,
+		Use: "job", Short: "Report what happens to a job (for programs that run jobs)",
+		Long: `Report to the recorder when jobs and their steps (sheets) begin and end. From then on, the process that
+--pid names and its descendants belong to the job. "proctape run" does all this for one command.
+docs/jobs.md shows how programs in other languages publish the same messages without these commands.`,
 		Example: `  proctape job declare build-7 --pid $$ --total-sheets 3
   proctape job start-sheet build-7 1
   proctape job end-sheet build-7 1 --exit-code 0
@@ -29,18 +29,18 @@ how programs in other languages publish the same without these commands.`,
 		kind       schema.JobEventType
 		sheet      bool
 	}{
-		{"declare JOB", "Say that a job has begun", schema.JobDeclared, false},
-		{"start-sheet JOB N", "Say that a step has begun", schema.JobSheetStarted, true},
-		{"end-sheet JOB N", "Say that a step has ended", schema.JobSheetEnded, true},
-		{"progress JOB", "Say how far a job is", schema.JobProgressed, false},
-		{"end JOB", "Say that a job has ended", schema.JobEnded, false},
+		{"declare JOB", "Report that a job has begun", schema.JobDeclared, false},
+		{"start-sheet JOB N", "Report that a step (sheet) has begun", schema.JobSheetStarted, true},
+		{"end-sheet JOB N", "Report that a step (sheet) has ended", schema.JobSheetEnded, true},
+		{"progress JOB", "Report how far a job has come", schema.JobProgressed, false},
+		{"end JOB", "Report that a job has ended", schema.JobEnded, false},
 	} {
 		cmd.AddCommand(jobEventCommand(s, c.use, c.short, c.kind, c.sheet))
 	}
 	return cmd
 }
 
-// jobEventFlags are what may be said of a job. Not every event has use for each.
+// jobEventFlags are what can be reported of a job. Not every event uses all of them.
 type jobEventFlags struct {
 	jobFlags
 	pid, total, last, exitCode int64
@@ -58,7 +58,7 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 		Use: use, Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != want {
-				return hinted(misuse("%s wants %d arguments, got %d", cmd.CommandPath(), want, len(args)), "%s --help shows how it is called", cmd.CommandPath())
+				return hinted(misuse("%s needs %d arguments, got %d", cmd.CommandPath(), want, len(args)), "%s --help shows how to use it", cmd.CommandPath())
 			}
 			return checkJob(args[0])
 		},
@@ -79,7 +79,7 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Second)
 			defer cancel()
 			if err := producer.TellJob(ctx, nc, host, e); err != nil {
-				return fmt.Errorf("tell the log of job %s: %w", printable(args[0]), err)
+				return fmt.Errorf("report job %s to the log: %w", printable(args[0]), err)
 			}
 			return nil
 		},
@@ -87,21 +87,21 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 	flags := cmd.Flags()
 	switch kind {
 	case schema.JobDeclared, schema.JobSheetStarted:
-		flags.Int64Var(&f.pid, "pid", 0, "`process` whose descendants are the job's, itself included")
-		flags.BoolVar(&f.supervisor, "supervisor", false, "--pid is the parent of the job's processes, and not itself one")
+		flags.Int64Var(&f.pid, "pid", 0, "`process` that belongs to the job, with all its descendants")
+		flags.BoolVar(&f.supervisor, "supervisor", false, "--pid is the parent of the job's processes and does not itself belong to the job")
 	case schema.JobSheetEnded, schema.JobEnded:
 		flags.Int64Var(&f.exitCode, "exit-code", 0, "exit `code`")
 	}
-	flags.Int64Var(&f.total, "total-sheets", 0, "`number` of steps that the job has")
-	flags.Int64Var(&f.last, "last-completed", 0, "`number` of the last step that is done")
-	flags.StringVar(&f.status, "status", "", "a `word` for how it is, such as running or failed")
-	flags.StringVar(&f.command, "command", "", "what the job runs, as people will read it")
-	flags.StringVar(&f.details, "details", "", "anything else, as `text`")
+	flags.Int64Var(&f.total, "total-sheets", 0, "`number` of steps (sheets) that the job has")
+	flags.Int64Var(&f.last, "last-completed", 0, "`number` of the last step (sheet) that is done")
+	flags.StringVar(&f.status, "status", "", "the job's status in a `word`, such as running or failed")
+	flags.StringVar(&f.command, "command", "", "what the job runs, as `text` for people")
+	flags.StringVar(&f.details, "details", "", "further `text` for people")
 	f.registerHost(cmd)
 	return cmd
 }
 
-// event is what the command line says of a job.
+// event is the job event that the command line describes.
 func (f *jobEventFlags) event(cmd *cobra.Command, kind schema.JobEventType, args []string) (*schema.JobEvent, error) {
 	e := &schema.JobEvent{Type: kind, Wall: time.Now().UnixNano(), JobID: args[0], Status: f.status, Command: f.command,
 		Details: f.details, Supervisor: f.supervisor}
@@ -123,19 +123,19 @@ func (f *jobEventFlags) event(cmd *cobra.Command, kind schema.JobEventType, args
 	if len(args) == 2 {
 		var n int64
 		if _, err := fmt.Sscanf(args[1]+" ", "%d ", &n); err != nil || n < 0 || fmt.Sprint(n) != args[1] {
-			return nil, hinted(misuse("%q is no step", args[1]), "a step is a whole number from 0 on")
+			return nil, hinted(misuse("%q is not a step number", args[1]), "a step (sheet) is a whole number, 0 or more")
 		}
 		e.Sheet = schema.Some(n)
 	}
 	if cmd.Flags().Changed("pid") {
 		if f.pid <= 0 || f.pid > 1<<22 {
-			return nil, misuse("--pid %d is no pid", f.pid)
+			return nil, misuse("--pid %d is not a pid", f.pid)
 		}
 		fs := procfs.New("")
 		defer fs.Close()
 		p, err := fs.Process(int(f.pid), procfs.Options{KernelThreads: true})
 		if err != nil {
-			return nil, hinted(fmt.Errorf("--pid %d: %w", f.pid, err), "name a process of this machine that runs")
+			return nil, hinted(fmt.Errorf("--pid %d: %w", f.pid, err), "name a process that runs on this machine")
 		}
 		e.PID, e.StartTicks = schema.Some(f.pid), p.StartTicks
 	}

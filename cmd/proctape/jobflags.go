@@ -11,7 +11,7 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// jobFlags name a job, and the host it runs on.
+// jobFlags are the flags that name a job and the host it runs on.
 type jobFlags struct {
 	job   string
 	sheet int64
@@ -19,10 +19,11 @@ type jobFlags struct {
 }
 
 func (f *jobFlags) registerHost(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.host, "host", "", "`name` under which this machine is recorded (default: this machine's)")
+	cmd.Flags().StringVar(&f.host, "host", "", "`name` under which this machine is recorded (default: its host name)")
 }
 
-// hostToken is the host of the flags, or this machine: by the name that the recorder here has for it, else its own.
+// hostToken is the host that --host names. Without the flag it is this machine, by the name that the database has for it, or
+// else by its host name.
 func (f *jobFlags) hostToken(ctx context.Context, s *settings) (string, error) {
 	if f.host == "" {
 		if s.server == "" {
@@ -34,12 +35,12 @@ func (f *jobFlags) hostToken(ctx context.Context, s *settings) (string, error) {
 		return schema.HostToken(name), nil
 	}
 	if !schema.ValidHost(f.host) {
-		return "", hinted(misuse("--host %q cannot be a host's name", f.host), "use 1 to 64 of A-Z a-z 0-9 _ -; for example %s", schema.HostToken(f.host))
+		return "", hinted(misuse("--host %q is not a valid host name", f.host), "use 1 to 64 of A-Z a-z 0-9 _ -; for example %s", schema.HostToken(f.host))
 	}
 	return f.host, nil
 }
 
-// recordedHostName is the name that a database has for this machine; empty when it has none.
+// recordedHostName is the name under which a database has this machine; empty when it has none.
 func recordedHostName(ctx context.Context, path string) string {
 	fs := procfs.New("")
 	defer fs.Close()
@@ -59,7 +60,7 @@ func recordedHostName(ctx context.Context, path string) string {
 	return name
 }
 
-// step is the step of the flags; unknown when the flag was not given.
+// step is the step that --sheet names; unknown without the flag.
 func (f *jobFlags) step(cmd *cobra.Command) (schema.Opt[int64], error) {
 	if !cmd.Flags().Changed("sheet") {
 		return schema.Opt[int64]{}, nil
@@ -70,6 +71,7 @@ func (f *jobFlags) step(cmd *cobra.Command) (schema.Opt[int64], error) {
 	return schema.Some(f.sheet), nil
 }
 
+// checkJob checks the name of a job.
 func checkJob(name string) error {
 	if name == "" || len(name) > schema.MaxName {
 		return misuse("a job's name has 1 to %d bytes", schema.MaxName)

@@ -12,8 +12,9 @@ func jobsCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	cmd := &cobra.Command{
 		Use: "jobs", Short: "List jobs", Args: noArgs,
-		Long: `List jobs, the one last seen last. A process belongs to the job that the variable PROCTAPE_JOB_ID in its
-environment names, or to its parent's; PROCTAPE_SHEET is the job's step.`,
+		Long: `List jobs; the job that was seen last comes last. A process belongs to the job that PROCTAPE_JOB_ID in its
+environment names, or else to its parent's job. PROCTAPE_SHEET names the step (sheet). docs/jobs.md
+tells of the other ways.`,
 		Example: `  PROCTAPE_JOB_ID=build-7 PROCTAPE_SHEET=1 make
   proctape jobs`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,15 +36,15 @@ environment names, or to its parent's; PROCTAPE_SHEET is the job's step.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&l.since, "since", "", "seen at this `time` or later")
-	cmd.Flags().IntVar(&l.limit, "limit", 100, "at most this `many`; 0 for all")
+	cmd.Flags().StringVar(&l.since, "since", "", "only jobs that were seen at this `time` or later")
+	cmd.Flags().IntVar(&l.limit, "limit", 100, "list at most this `many`; 0 for all")
 	l.registerJSON(cmd)
 	return cmd
 }
 
 func printJobs(cmd *cobra.Command, jobs []query.Job) error {
 	if len(jobs) == 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no jobs were seen; a process names its job in PROCTAPE_JOB_ID")
+		fmt.Fprintln(cmd.ErrOrStderr(), `proctape: note: no jobs were seen; "proctape run --job NAME -- COMMAND" runs one`)
 		return nil
 	}
 	t := newTable(cmd.OutOrStdout(), "JOB\tLAST SEEN\tPEAK RSS MB\tMAX CPU%\tCPU s\tPIDS\tSPAWNS")

@@ -11,7 +11,7 @@ import (
 	"github.com/proctape/proctape/query"
 )
 
-// listing are the flags that all listings share.
+// listing is the flags that all listings share.
 type listing struct {
 	since, until string
 	limit        int
@@ -22,11 +22,11 @@ type listing struct {
 
 // register adds the flags. limit is the most that is listed by default.
 func (l *listing) register(cmd *cobra.Command, s *settings, limit int) {
-	cmd.Flags().StringVar(&l.since, "since", "", "from this `time` on, for example -15m or \"2026-11-23 03:10\"")
-	cmd.Flags().StringVar(&l.until, "until", "", "up to this `time`")
-	cmd.Flags().IntVar(&l.limit, "limit", limit, "at most this `many`; 0 for all")
-	cmd.Flags().BoolVar(&l.newest, "newest", false, "the newest up to the limit; without it and with --since, the oldest")
-	cmd.Flags().StringVar(&l.host, "host", "", "of this `host` only")
+	cmd.Flags().StringVar(&l.since, "since", "", "begin at this `time`, for example -15m or \"2026-11-23 03:10\"")
+	cmd.Flags().StringVar(&l.until, "until", "", "end before this `time`")
+	cmd.Flags().IntVar(&l.limit, "limit", limit, "list at most this `many`; 0 for all")
+	cmd.Flags().BoolVar(&l.newest, "newest", false, "with --since: when there are more than the limit, list the newest and not the oldest")
+	cmd.Flags().StringVar(&l.host, "host", "", "only this `host`")
 	completeHosts(cmd, s)
 	l.registerJSON(cmd)
 }
@@ -35,7 +35,7 @@ func (l *listing) registerJSON(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&l.json, "json", false, "print JSON, one object a line")
 }
 
-// timeRange is what the flags ask for. It asks for one more than the limit, so that the caller can tell that there is more.
+// timeRange is the range that the flags ask for. Its limit is one higher, so that the caller can tell whether there is more.
 func (l *listing) timeRange() (query.Range, error) {
 	now := time.Now()
 	r := query.Range{Newest: l.newest || l.since == "", Host: l.host}
@@ -63,20 +63,20 @@ func (l *listing) timeRange() (query.Range, error) {
 	return r, nil
 }
 
-// withinLimit drops what is beyond the limit and says so.
+// withinLimit drops what is beyond the limit, and says that it did.
 func withinLimit[T any](cmd *cobra.Command, l *listing, r query.Range, items []T) []T {
 	if l.limit == 0 || len(items) <= l.limit {
 		return items
 	}
 	if r.Newest {
-		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: these are the newest %d, there are older ones (--limit, --since)\n", l.limit)
+		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: these are the newest %d; there are older ones (--limit, --since)\n", l.limit)
 		return items[len(items)-l.limit:]
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: these are the oldest %d, there are newer ones (--limit, --newest)\n", l.limit)
+	fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: these are the oldest %d; there are newer ones (--limit, --newest)\n", l.limit)
 	return items[:l.limit]
 }
 
-// withDatabase runs f with the database open, which has the host that is asked for.
+// withDatabase calls f with the database open, after it has checked that the database has the host that --host names.
 func (l *listing) withDatabase(cmd *cobra.Command, s *settings, f func(*query.DB) error) error {
 	return s.withDatabase(cmd, func(db *query.DB) error {
 		if err := l.checkHost(cmd, db); err != nil {
@@ -86,6 +86,7 @@ func (l *listing) withDatabase(cmd *cobra.Command, s *settings, f func(*query.DB
 	})
 }
 
+// checkHost reports a --host that the database does not have.
 func (l *listing) checkHost(cmd *cobra.Command, db *query.DB) error {
 	if l.host == "" {
 		return nil
@@ -100,8 +101,8 @@ func (l *listing) checkHost(cmd *cobra.Command, db *query.DB) error {
 	case n == 0:
 		return err
 	case n > most:
-		return hinted(err, "there are %s and %d more", strings.Join(hosts[:most], ", "), n-most)
+		return hinted(err, "its hosts are %s and %d more", strings.Join(hosts[:most], ", "), n-most)
 	default:
-		return hinted(err, "there are %s", strings.Join(hosts, ", "))
+		return hinted(err, "its hosts are %s", strings.Join(hosts, ", "))
 	}
 }

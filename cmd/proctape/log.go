@@ -30,9 +30,9 @@ func (s *settings) connect() (*nats.Conn, error) {
 	switch {
 	case errors.Is(err, nats.ErrAuthorization):
 		return nil, hinted(fmt.Errorf("connect to %s: %w", s.server, err),
-			"give the key with --creds; a recorder keeps its keys in the folder creds of its data folder")
+			"name the key with --creds; a recorder keeps its keys in the folder creds of its data folder")
 	case err != nil:
-		return nil, hinted(fmt.Errorf("connect to %s: %w", s.server, err), "is the server up, and the address right?")
+		return nil, hinted(fmt.Errorf("connect to %s: %w", s.server, err), "check that the server runs and that the address is right")
 	}
 	return nc, nil
 }
@@ -55,7 +55,7 @@ func connectOptions() []nats.Option {
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})} // whoever asked for something reports what failed
 }
 
-// credentials reads --creds: an nkey seed as the recorder makes them, or a file of nsc's with a JWT.
+// credentials reads the file that --creds names: an nkey seed as the recorder makes them, or a file with a JWT as nsc makes them.
 func (s *settings) credentials() ([]nats.Option, error) {
 	if s.creds == "" {
 		return nil, nil
@@ -163,8 +163,8 @@ func (s *settings) withConnection(cmd *cobra.Command, f func(context.Context, *n
 	return errors.Join(err, a.Close())
 }
 
-// declareIfAllowed makes the log's streams exist. A key that may only publish gets no answer, which is no error: then
-// they are somebody else's to make.
+// declareIfAllowed makes the log's streams exist. A key that may only publish gets no answer. That is not an error: somebody
+// else makes the streams then.
 func declareIfAllowed(ctx context.Context, nc *nats.Conn) error {
 	asking, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
@@ -175,7 +175,7 @@ func declareIfAllowed(ctx context.Context, nc *nats.Conn) error {
 	return err
 }
 
-// connectForRun connects without trying for long: a command waits.
+// connectForRun connects for the command that run starts, which waits meanwhile, and so gives up after five seconds.
 func (s *settings) connectForRun() (*nats.Conn, error) {
 	type connected struct {
 		nc  *nats.Conn

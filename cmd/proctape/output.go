@@ -35,7 +35,7 @@ func isTerminal(w io.Writer) bool {
 	return ok && xterm.IsTerminal(int(f.Fd()))
 }
 
-// printJSON writes one object a line, in letters that cannot steer a terminal.
+// printJSON writes one object a line, without characters that could steer a terminal.
 func printJSON[T any](w io.Writer, items []T) error {
 	enc := newJSON(w)
 	for i := range items {

@@ -9,7 +9,7 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// retentionFlags say how long what is recorded is kept.
+// retentionFlags are the flags that say how long what is recorded is kept.
 type retentionFlags struct {
 	fullHours, downDays, eventDays int64
 	awayHours                      int64
@@ -18,13 +18,13 @@ type retentionFlags struct {
 }
 
 func (f *retentionFlags) register(cmd *cobra.Command) {
-	cmd.Flags().Int64Var(&f.fullHours, "full-resolution-hours", 24, "`hours` for which snapshots are kept; then one-minute means stand in their place")
+	cmd.Flags().Int64Var(&f.fullHours, "full-resolution-hours", 24, "`hours` for which snapshots are kept; one-minute means replace them then")
 	cmd.Flags().Int64Var(&f.downDays, "downsampled-days", 7, "`days` for which the one-minute means are kept")
 	cmd.Flags().Int64Var(&f.eventDays, "events-days", 30, "`days` for which events, gaps and jobs are kept")
-	cmd.Flags().Int64Var(&f.awayHours, "away-hours", 0, "`hours` for which a database that stands still keeps the log from being trimmed (default: as long as the policy keeps the messages)")
-	cmd.Flags().Int64Var(&f.maxDB, "max-db-mb", 0, "most `MiB` the database may take, beyond which the oldest goes before its time; 0 for no cap")
-	cmd.Flags().Int64Var(&f.maxLog, "max-log-mb", 10<<10, "most `MiB` the log may take; 0 for no cap")
-	cmd.Flags().DurationVar(&f.interval, "retention-interval", 10*time.Minute, "time between passes of retention")
+	cmd.Flags().Int64Var(&f.awayHours, "away-hours", 0, "`hours` for which another database that does not move keeps the log from being trimmed (default: as long as the policy keeps the messages)")
+	cmd.Flags().Int64Var(&f.maxDB, "max-db-mb", 0, "largest size of the database in `MiB`; above it the oldest data is deleted early; 0 for no limit")
+	cmd.Flags().Int64Var(&f.maxLog, "max-log-mb", 10<<10, "largest size of the log in `MiB`; 0 for no limit")
+	cmd.Flags().DurationVar(&f.interval, "retention-interval", 10*time.Minute, "time between two passes of retention")
 }
 
 // config checks the flags and makes settings of them.
@@ -59,7 +59,7 @@ func (f *retentionFlags) config() (projector.Retention, error) {
 	}, nil
 }
 
-// capBytes is a cap in bytes; negative for none.
+// capBytes is a limit in bytes; negative for none.
 func capBytes(mb int64) int64 {
 	if mb == 0 {
 		return -1

@@ -46,9 +46,9 @@ func printProfile(cmd *cobra.Command, p *query.Profile) error {
 	fmt.Fprintf(out, "  processes         %d pids seen, %d spawns, %d exits\n", p.PIDs, p.Spawns, p.Exits)
 	switch p.Resolution {
 	case "part":
-		fmt.Fprintln(out, "  samples           the older are gone; the figures here are of all of them")
+		fmt.Fprintln(out, "  samples           the older ones were deleted; these figures include them")
 	case "totals":
-		fmt.Fprintln(out, "  samples           gone; the figures here are what they came to")
+		fmt.Fprintln(out, "  samples           deleted; these figures include them")
 	}
 	if len(p.Sheets) > 0 {
 		t := newTable(out, "\n  STEP\tPEAK RSS MB\tMAX CPU%\tCPU s")
@@ -61,13 +61,14 @@ func printProfile(cmd *cobra.Command, p *query.Profile) error {
 	}
 	for i, name := range p.HotspotNames() {
 		if i == 0 {
-			fmt.Fprintln(out, "\n  System calls, time % summed over samples:")
+			fmt.Fprintln(out, "\n  System calls, time % summed over all samples:")
 		}
 		fmt.Fprintf(out, "  %s %.1f%%\n", printable(name), p.Hotspots[name])
 	}
 	return nil
 }
 
+// noJob is the error of a job that is not in the recording.
 func noJob(name string) error {
-	return hinted(fmt.Errorf("nobody ran a job %q while it was recorded", name), `"proctape jobs" lists the jobs`)
+	return hinted(fmt.Errorf("no job %q is in the recording", name), `"proctape jobs" lists the jobs`)
 }

@@ -14,9 +14,9 @@ func projectCommand(s *settings) *cobra.Command {
 	var files fileFlags
 	var retention retentionFlags
 	cmd := &cobra.Command{
-		Use: "project", Short: "Fold a log into a database of its own", Args: noArgs,
-		Long: `Fold the log of a NATS server, or of the recorder on this machine, into a database, and go on as it
-grows. Any number of databases can follow one log; each has its own place in it.`,
+		Use: "project", Short: "Project a log into a database of its own", Args: noArgs,
+		Long: `Project the log of a NATS server, or of the recorder on this machine, into a database, and go on as the
+log grows. Any number of databases can follow one log; each has its own checkpoints.`,
 		Example: `  proctape project --server nats://127.0.0.1:4222 --creds admin.nk --db second.db
   proctape project --db second.db --ndjson ./files`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,7 +47,7 @@ grows. Any number of databases can follow one log; each has its own place in it.
 			if err != nil {
 				return explainDatabase(err, s.db)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "proctape is folding the log into %s. Ctrl-C stops it.\n", s.db)
+			fmt.Fprintf(cmd.OutOrStdout(), "proctape is projecting the log into %s. Ctrl-C stops it.\n", s.db)
 			err = p.Run(ctx)
 			st := p.Stats()
 			fmt.Fprintf(cmd.OutOrStdout(), "\nStopped. This run stored %d snapshots with %d process samples and %d events.\n",

@@ -19,9 +19,10 @@ import (
 
 func quarantineCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "quarantine", Short: "Look at the messages that could not be read",
-		Long: `A message that cannot be read, breaks a limit, or says it is another host's is put into quarantine with its
-bytes, and the recording goes on. After an upgrade that can read it, replay publishes it again.`,
+		Use: "quarantine", Short: "Show the messages that could not be read",
+		Long: `A message goes into quarantine with its bytes when it cannot be read, breaks a limit, or claims to come from
+another host; the recording goes on. After an upgrade that can read it, "quarantine replay" publishes it
+again.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return hinted(misuse("unknown command %q", args[0]), "the commands are list, show, replay and drop")
@@ -37,7 +38,7 @@ bytes, and the recording goes on. After an upgrade that can read it, replay publ
 func quarantineList(s *settings) *cobra.Command {
 	l := new(listing)
 	cmd := &cobra.Command{
-		Use: "list", Short: "List them, and count them by host and reason", Args: noArgs,
+		Use: "list", Short: "List the messages, and count them by host and reason", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if l.limit < 0 {
 				return misuse("--limit %d is negative", l.limit)
@@ -58,7 +59,7 @@ func quarantineList(s *settings) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().IntVar(&l.limit, "limit", 100, "at most this `many`; 0 for all")
+	cmd.Flags().IntVar(&l.limit, "limit", 100, "list at most this `many`; 0 for all")
 	l.registerJSON(cmd)
 	return cmd
 }
@@ -70,7 +71,7 @@ func printQuarantine(cmd *cobra.Command, db *query.DB, list []query.Quarantined)
 	}
 	out := cmd.OutOrStdout()
 	if len(counts) == 0 {
-		fmt.Fprintln(out, "Nothing was ever put into quarantine.")
+		fmt.Fprintln(out, "No message was ever put into quarantine.")
 		return nil
 	}
 	if len(list) > 0 {
@@ -94,7 +95,7 @@ func printQuarantine(cmd *cobra.Command, db *query.DB, list []query.Quarantined)
 func quarantineShow(s *settings) *cobra.Command {
 	l := new(listing)
 	cmd := &cobra.Command{
-		Use: "show MESSAGE", Short: "Show one with its bytes", Args: oneArg("message, as list names it"),
+		Use: "show MESSAGE", Short: "Show one message with its bytes", Args: oneArg("message, as list names it"),
 		Example: `  proctape quarantine show PROCTAPE_EVENTS/1/42`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkMessageName(args); err != nil {
@@ -115,7 +116,7 @@ func quarantineShow(s *settings) *cobra.Command {
 					fmt.Fprintf(out, "header   %s: %s\n", term.Safe(k), term.Safe(fmt.Sprint(v)))
 				}
 				if !q.Kept {
-					fmt.Fprintf(out, "its %d bytes were not kept\n", q.Size)
+					fmt.Fprintf(out, "payload  %d bytes, which were not kept\n", q.Size)
 					return nil
 				}
 				fmt.Fprint(out, hex.Dump(q.Payload))
@@ -133,7 +134,7 @@ func checkMessageName(args []string) error {
 		return nil
 	}
 	if _, _, _, ok := schema.ParseReplayed(args[0]); !ok {
-		return hinted(misuse("%q names no message", args[0]), `name it as "proctape quarantine list" does, for example PROCTAPE_EVENTS/1/42`)
+		return hinted(misuse("%q is not the name of a message", args[0]), `"proctape quarantine list" shows the names; one is, for example, PROCTAPE_EVENTS/1/42`)
 	}
 	return nil
 }
@@ -150,10 +151,10 @@ func findQuarantined(cmd *cobra.Command, db *query.DB, id string) (*query.Quaran
 
 func quarantineReplay(s *settings) *cobra.Command {
 	return &cobra.Command{
-		Use: "replay [MESSAGE]", Short: "Publish one again, or all, to be read by this version",
+		Use: "replay [MESSAGE]", Short: "Publish one message, or all, again",
 		Args: oneArgAtMost,
-		Long: `Publish a message, or all of them, to the log again. What can be read now is folded into the recording in its
-place and leaves the quarantine; what cannot stays.`,
+		Long: `Publish one message, or all messages in quarantine, to the log again. What can be read now is projected into
+the database in its place and leaves the quarantine. The rest stays.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkMessageName(args); err != nil {
 				return err
@@ -183,7 +184,7 @@ place and leaves the quarantine; what cannot stays.`,
 	}
 }
 
-// republish publishes messages as they were, with headers that say where they lay.
+// republish publishes messages as they were, with a header that says where in the quarantine each was.
 func republish(cmd *cobra.Command, nc *nats.Conn, list []query.Quarantined) error {
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -211,19 +212,19 @@ func republish(cmd *cobra.Command, nc *nats.Conn, list []query.Quarantined) erro
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Published %d messages again", published)
 	if without > 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "; of %d the bytes were not kept", without)
+		fmt.Fprintf(cmd.OutOrStdout(), "; the bytes of %d were not kept", without)
 	}
-	fmt.Fprintln(cmd.OutOrStdout(), `. "proctape quarantine list" shows which could still not be read.`)
+	fmt.Fprintln(cmd.OutOrStdout(), `. "proctape quarantine list" shows which still cannot be read.`)
 	return nil
 }
 
 func quarantineDrop(s *settings) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
-		Use: "drop MESSAGE", Short: "Forget one, or --all", Args: oneArgAtMost,
+		Use: "drop MESSAGE", Short: "Delete one message from the quarantine, or all with --all", Args: oneArgAtMost,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all == (len(args) == 1) {
-				return misuse("quarantine drop wants a message, or --all")
+				return misuse("quarantine drop needs a message, or --all")
 			}
 			if err := checkMessageName(args); err != nil {
 				return err
@@ -245,6 +246,6 @@ func quarantineDrop(s *settings) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "drop all of them")
+	cmd.Flags().BoolVar(&all, "all", false, "drop all messages")
 	return cmd
 }

@@ -16,16 +16,15 @@ func replayCommand(s *settings) *cobra.Command {
 	var files fileFlags
 	var from, until string
 	cmd := &cobra.Command{
-		Use: "replay --db NEW", Short: "Fold the whole log into a new database", Args: noArgs,
-		Long: `Fold the whole log into a new database, beside a running recorder or from a data folder at rest. The same
-log gives the same database. A replay that was interrupted goes on where it was; any other
-database that exists is refused. --from and --until fold a part of the log, by the time at which
-the log took a message.`,
+		Use: "replay --db NEW", Short: "Project the whole log into a new database", Args: noArgs,
+		Long: `Project the whole log into a new database, while a recorder runs or when none does. The same log gives the
+same database. A replay that was interrupted goes on where it stopped; any other database that exists
+is refused. --from and --until replay a part of the log, by the time at which the log stored a message.`,
 		Example: `  proctape replay --db fresh.db
   proctape replay --data /mnt/backup/proctape --db fresh.db --ndjson ./files`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("db") {
-				return hinted(misuse("replay wants --db, the database to make"), "for example: proctape replay --db fresh.db")
+				return hinted(misuse("replay needs --db, the database to make"), "for example: proctape replay --db fresh.db")
 			}
 			dir, err := files.folder()
 			if err != nil {
@@ -61,7 +60,7 @@ func replay(cmd *cobra.Command, s *settings, js jetstream.JetStream, cfg project
 	case err != nil:
 		return explainDatabase(err, s.db)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Folded %d messages into %s in %s: %d snapshots, %d process samples (%.0f a second), %d events.\n",
+	fmt.Fprintf(cmd.OutOrStdout(), "Projected %d messages into %s in %s: %d snapshots, %d process samples (%.0f a second), %d events.\n",
 		r.Messages, s.db, r.Took.Round(time.Millisecond), r.Snapshots, r.Processes, float64(r.Processes)/r.Took.Seconds(), r.Events)
 	if r.Quarantined > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "%d messages could not be read and are in quarantine.\n", r.Quarantined)

@@ -14,17 +14,17 @@ func reportCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	format := "text"
 	cmd := &cobra.Command{
-		Use: "report JOB", Short: "Report on a job", Args: oneArg("job"), ValidArgsFunction: completeJobs(s),
-		Long: `Report what a job used and what happened to its processes. --format classic is the text that other
-tools read; it reports a job that nobody ran too.`,
+		Use: "report JOB", Short: "Report what a job used and what happened to it", Args: oneArg("job"), ValidArgsFunction: completeJobs(s),
+		Long: `Report what a job used and what happened to its processes. --format classic prints the text that other
+tools read, also for a job that is not in the recording.`,
 		Example: `  proctape report build-7
   proctape report build-7 --format classic`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "text" && format != "classic" {
-				return hinted(misuse("--format %q is no format", format), "the formats are text and classic")
+				return hinted(misuse("--format %q is not a format", format), "the formats are text and classic")
 			}
 			if format == "classic" && l.json {
-				return misuse("--format classic and --json exclude each other")
+				return misuse("--format classic and --json cannot be combined")
 			}
 			return s.withDatabase(cmd, func(db *query.DB) error {
 				r, err := report.Read(cmd.Context(), db, args[0], time.Now())

@@ -6,10 +6,10 @@ import (
 
 func retentionCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "retention", Short: "Take away what is too old, or see when that happens",
-		Long: `Retention makes one-minute means of snapshots that leave full resolution, deletes what has left the
-policy, trims the log as far as all its databases have it, and gives space back. A recorder does so by
-itself, every ten minutes by default, at a tick of the log that all its databases share.`,
+		Use: "retention", Short: "Delete what is too old, or show when that happens",
+		Long: `A pass of retention makes one-minute means of snapshots that leave full resolution, deletes what the policy
+no longer keeps, trims the log as far as all its databases have projected it, and gives space back to
+the file system. A recorder makes a pass by itself, every ten minutes by default.`,
 		Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(retentionRunCommand(s), retentionStatusCommand(s))

@@ -15,7 +15,7 @@ func printPass(w io.Writer, p query.RetentionPass) error {
 	fmt.Fprintf(w, "Removed in %s:\n", passDuration(p))
 	printRemoved(w, p.Removed)
 	if p.Error != "" {
-		return fmt.Errorf("the pass did not come to its end: %s", term.Safe(p.Error))
+		return fmt.Errorf("the pass failed: %s", term.Safe(p.Error))
 	}
 	return nil
 }

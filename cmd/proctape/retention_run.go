@@ -21,9 +21,10 @@ func retentionRunCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	dry := false
 	cmd := &cobra.Command{
-		Use: "run", Short: "Make a pass now", Args: noArgs,
-		Long: `Make a pass of retention now, and say what it removed. A running recorder makes it by its own policy; the
-flags here are for a database that nobody writes, and for --dry-run.`,
+		Use: "run", Short: "Make a pass of retention now", Args: noArgs,
+		Long: `Make a pass of retention now, and say what it removed. When a recorder writes the database, the recorder
+makes the pass, by its own policy. The flags here are for a database that nobody writes, and for
+--dry-run.`,
 		Example: `  proctape retention run
   proctape retention run --dry-run --full-resolution-hours 6`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,7 +39,7 @@ flags here are for a database that nobody writes, and for --dry-run.`,
 		},
 	}
 	f.register(cmd)
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would go, and change nothing")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be removed, and change nothing")
 	l.registerJSON(cmd)
 	return cmd
 }
@@ -74,7 +75,7 @@ func planRetention(cmd *cobra.Command, s *settings, cfg projector.Retention, asJ
 	return nil
 }
 
-// runRetention has the one who writes the database make a pass, or makes it when nobody does.
+// runRetention has the recorder that writes the database make a pass, or makes it when nobody writes the database.
 func runRetention(cmd *cobra.Command, s *settings, cfg projector.Retention, asJSON bool) error {
 	if err := s.checkDatabase(cmd); err != nil {
 		return err
@@ -84,7 +85,7 @@ func runRetention(cmd *cobra.Command, s *settings, cfg projector.Retention, asJS
 	if _, written := lockfile.DatabaseOwner(s.db); written {
 		for _, name := range []string{"full-resolution-hours", "downsampled-days", "events-days", "max-db-mb", "max-log-mb", "away-hours", "retention-interval"} {
 			if cmd.Flags().Changed(name) && !s.fromElsewhere[name] {
-				return hinted(misuse("--%s: the recorder that writes %s has its own policy", name, s.db), "give it to the recorder, or use --dry-run")
+				return hinted(misuse("--%s: the recorder that writes %s has its own policy", name, s.db), "set it at the recorder, or use --dry-run")
 			}
 		}
 		pass, err = askRetention(cmd.Context(), s)

@@ -17,7 +17,7 @@ import (
 func retentionStatusCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	cmd := &cobra.Command{
-		Use: "status", Short: "Show the last passes, and when the next comes", Args: noArgs,
+		Use: "status", Short: "Show the last passes, and when the next one comes", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.withDatabase(cmd, func(db *query.DB) error {
 				st, err := readRetentionStatus(cmd.Context(), s, db)
@@ -37,7 +37,7 @@ func retentionStatusCommand(s *settings) *cobra.Command {
 
 // readRetentionStatus is what the command shows, and prints as JSON.
 type retentionStatus struct {
-	Next           *float64              `json:"next"` // Unix seconds; null when nothing ticks
+	Next           *float64              `json:"next"` // Unix seconds; null when none is scheduled
 	Passes         []query.RetentionPass `json:"passes"`
 	OtherDatabases []query.OtherDatabase `json:"other_databases"`
 }
@@ -56,7 +56,7 @@ func readRetentionStatus(ctx context.Context, s *settings, db *query.DB) (*reten
 	}
 	nc, err := s.connect()
 	if err != nil {
-		return st, nil // what the database knows is still worth showing
+		return st, nil // the passes that are in the database can be shown all the same
 	}
 	defer nc.Close()
 	js, err := jetstream.New(nc)
@@ -76,10 +76,10 @@ func printRetentionStatus(w io.Writer, st *retentionStatus) error {
 	case st.Next != nil:
 		fmt.Fprintf(w, "The next pass comes at %s.\n", localTime(*st.Next))
 	default:
-		fmt.Fprintln(w, "No pass is due: no recorder runs here, or its log has no schedule.")
+		fmt.Fprintln(w, "No pass is scheduled: no recorder runs here, or its log has no schedule.")
 	}
 	if len(st.Passes) == 0 {
-		fmt.Fprintln(w, "No pass was made yet.")
+		fmt.Fprintln(w, "No pass has been made yet.")
 	} else {
 		t := newTable(w, "\nPASS\tTOOK\tASKED BY\tSNAPSHOTS\tMINUTES MADE\tMINUTES\tEVENTS\tPROCESSES\tJOBS\tLOG MESSAGES\tMiB BACK\tERROR")
 		for _, p := range st.Passes {
@@ -94,7 +94,7 @@ func printRetentionStatus(w io.Writer, st *retentionStatus) error {
 	if len(st.OtherDatabases) == 0 {
 		return nil
 	}
-	t := newTable(w, "\nOTHER DATABASE\tSTREAM\tFOLDED\tTHERE SINCE")
+	t := newTable(w, "\nOTHER DATABASE\tSTREAM\tCHECKPOINT\tSINCE")
 	for _, h := range st.OtherDatabases {
 		t.row("%s\t%s\t%d\t%s", h.Consumer, h.Stream, h.Acked, localTime(h.Since))
 	}

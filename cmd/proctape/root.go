@@ -10,19 +10,19 @@ func newRoot() *cobra.Command {
 		Use:   "proctape",
 		Short: "A flight recorder for processes and jobs",
 		Long: `proctape is a flight recorder for processes and jobs. It records what each of them uses, step by
-step, into a log that everything else can be rebuilt from, and answers questions about it, live
-and months later.
+step, into a log from which everything else can be rebuilt, and answers questions about it, live and
+months later.
 
-Settings (the flags of the recorder, and where the data is) can also stand in the environment as
-PROCTAPE_<FLAG>, or in a YAML file of flag: value lines that --config names.`,
+Settings (the flags of the recorder, and where the data is) can also be set in the environment as
+PROCTAPE_<FLAG>, or in a YAML file with lines of flag: value, which --config names.`,
 		Example: `  proctape up                          record this machine
-  proctape snapshots --since -5m       what ran in the last five minutes
-  proctape report build-7              what a job used`,
+  proctape snapshots --since -5m       show what ran in the last five minutes
+  proctape report build-7              show what a job used`,
 		Version:      version,
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Name() == cobra.ShellCompRequestCmd || cmd.Name() == cobra.ShellCompNoDescRequestCmd {
-				return nil // the settings are those of the command that is typed: see completeNames
+				return nil // completeNames reads the settings of the command that is typed
 			}
 			return s.resolve(cmd)
 		},
@@ -35,11 +35,11 @@ PROCTAPE_<FLAG>, or in a YAML file of flag: value lines that --config names.`,
 		Args: cobra.ArbitraryArgs,
 	}
 	f := root.PersistentFlags()
-	f.StringVar(&s.data, "data", defaultData(), "data `folder`")
+	f.StringVar(&s.data, "data", defaultData(), "the recorder's data `folder`")
 	f.StringVar(&s.db, "db", "", "database `file` (default: monitor.db in the data folder)")
-	f.StringVar(&s.server, "server", "", "`URL` of a NATS server to use, in place of the recorder on this machine")
+	f.StringVar(&s.server, "server", "", "`URL` of a NATS server to use instead of the recorder on this machine")
 	f.StringVar(&s.creds, "creds", "", "`file` with the key or credentials for --server")
-	f.StringVar(&s.config, "config", "", "YAML `file` of flag: value lines")
+	f.StringVar(&s.config, "config", "", "YAML `file` with lines of flag: value")
 	f.StringVar(&s.logLevel, "log-level", "warn", "what to log: debug, info, warn or error")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return hinted(&misuseError{err}, "%s --help lists the flags", cmd.CommandPath())

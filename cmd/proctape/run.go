@@ -17,7 +17,7 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// inheritedUmask is the mask with which we were started; a command that we run has it.
+// inheritedUmask is the file mode mask with which we were started. A command that we run gets it.
 var inheritedUmask int
 
 func runCommand(s *settings) *cobra.Command {
@@ -26,18 +26,18 @@ func runCommand(s *settings) *cobra.Command {
 	argv := string(scrub.Scrubbed)
 	cmd := &cobra.Command{
 		Use: "run --job JOB [--sheet N] -- COMMAND [ARG...]", Short: "Run a command as a job, or a step of one",
-		Long: `Run a command, record it and all that it starts as a job's, and say at its end what it used. The command
-has this terminal, its signals, its environment and its exit code, as under env(1). It gets a control
-group of its own where that is possible.
+		Long: `Run a command, record it and everything that it starts as a job, and say at the end what the job used. The
+command gets this terminal, its signals and its environment, and proctape exits with its exit code, as
+env(1) does. The command gets a control group of its own where that is possible.
 
-Where no recorder runs the command runs all the same; only the last line then tells of it. Its
-processes find the job in PROCTAPE_JOB_ID, and the step in PROCTAPE_SHEET.`,
+When no recorder runs, the command runs all the same; only the last line then says what it used. Its
+processes find the job in PROCTAPE_JOB_ID and the step (sheet) in PROCTAPE_SHEET.`,
 		Example: `  proctape run --job build-7 -- make -j8
   proctape run --job nightly --sheet 2 -- ./step-2.sh
   proctape report build-7`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return hinted(misuse("%s wants a command", cmd.CommandPath()), "for example: proctape run --job build-7 -- make -j8")
+				return hinted(misuse("%s needs a command", cmd.CommandPath()), "for example: proctape run --job build-7 -- make -j8")
 			}
 			return nil
 		},
@@ -48,13 +48,13 @@ processes find the job in PROCTAPE_JOB_ID, and the step in PROCTAPE_SHEET.`,
 	cmd.Flags().SetInterspersed(false) // what follows the command is its own
 	cmd.Flags().StringVar(&f.job, "job", os.Getenv(producer.EnvJob), "`name` of the job (default: $PROCTAPE_JOB_ID)")
 	cmd.Flags().Int64Var(&f.sheet, "sheet", 0, "`number` of the step (sheet) that the command is")
-	cmd.Flags().BoolVar(&quiet, "quiet", false, "say nothing at the end")
-	cmd.Flags().StringVar(&argv, "argv", argv, "command lines: full, scrubbed (secrets masked) or none (program name only)")
+	cmd.Flags().BoolVar(&quiet, "quiet", false, "print nothing at the end")
+	cmd.Flags().StringVar(&argv, "argv", argv, "how command lines are recorded: full, scrubbed (secrets masked) or none (program name only)")
 	f.registerHost(cmd)
 	return cmd
 }
 
-// runJob runs the command. What goes wrong with recording it is said, and does not keep it from running.
+// runJob runs the command. An error of recording it is printed, and does not keep it from running.
 func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv scrub.Mode, quiet bool) error {
 	if f.job == "" {
 		return hinted(misuse("no --job"), "name the job that the command belongs to")
@@ -130,11 +130,11 @@ func runWatched(ctx context.Context, companion *producer.Companion, cfg run.Conf
 		return run.Result{}, err
 	}
 	result, err := started.Wait()
-	signal.Reset() // a second Ctrl-C ends us, whatever is left to tell
+	signal.Reset() // from now on Ctrl-C ends us at once
 	return result, err
 }
 
-// jobEnvironment is what the command finds of its job.
+// jobEnvironment is the environment by which the command finds its job.
 func jobEnvironment(job string, sheet schema.Opt[int64]) []string {
 	env := []string{producer.EnvJob + "=" + job}
 	if sheet.Known {

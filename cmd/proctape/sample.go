@@ -13,9 +13,9 @@ import (
 func sampleCommand(s *settings) *cobra.Command {
 	f := new(samplingFlags)
 	cmd := &cobra.Command{
-		Use: "sample", Short: "Sample this machine into a log elsewhere", Args: noArgs,
-		Long: `Sample this machine and publish to a log that another process keeps: a recorder with --listen, or a
-NATS server with JetStream. Without --server it is the recorder on this machine.`,
+		Use: "sample", Short: "Sample this machine into a log that another process keeps", Args: noArgs,
+		Long: `Sample this machine and publish the samples to a log that another process keeps: a recorder with --listen,
+or a NATS server with JetStream. Without --server that is the recorder on this machine.`,
 		Example: `  proctape sample --server nats://127.0.0.1:4222 --creds /var/lib/proctape/creds/sampler.nk --host build-07`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.config(cmd, s)

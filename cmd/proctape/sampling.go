@@ -15,7 +15,7 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// samplingFlags are the flags of whatever samples.
+// samplingFlags are the flags of the commands that sample.
 type samplingFlags struct {
 	host          string
 	interval      time.Duration
@@ -30,18 +30,19 @@ type samplingFlags struct {
 }
 
 func (f *samplingFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.host, "host", "", "`name` to record under (default: this machine's)")
+	cmd.Flags().StringVar(&f.host, "host", "", "`name` under which this machine is recorded (default: its host name)")
 	cmd.Flags().DurationVar(&f.interval, "interval", 5*time.Second, "time between samples")
-	cmd.Flags().StringVar(&f.argv, "argv", string(scrub.Scrubbed), "command lines: full, scrubbed (secrets masked) or none (program name only)")
-	cmd.Flags().StringSliceVar(&f.scrubWords, "scrub-word", nil, "further `word` that marks a secret; may be repeated")
+	cmd.Flags().StringVar(&f.argv, "argv", string(scrub.Scrubbed), "how command lines are recorded: full, scrubbed (secrets masked) or none (program name only)")
+	cmd.Flags().StringSliceVar(&f.scrubWords, "scrub-word", nil, "another `word` that marks a secret; may be repeated")
 	cmd.Flags().BoolVar(&f.kernelThreads, "kernel-threads", false, "record kernel threads too")
-	cmd.Flags().StringVar(&f.events, "events", "auto", "how to see starts and ends of processes: auto, or one of taskstats, connector, pidfd, proc-diff")
-	cmd.Flags().StringSliceVar(&f.rules, "job-rule", nil, "whose a process is: cgroup:PATTERN=JOB or command:PATTERN=JOB; may be repeated")
-	cmd.Flags().BoolVar(&f.syscalls, "syscalls", false, `allow "proctape trace", which slows a process down 60 to 200 times for seconds`)
-	cmd.Flags().StringSliceVar(&f.traceJobs, "trace-job", nil, "with --syscalls: now and then trace the busiest process of the jobs of this name, or `pattern`; may be repeated")
+	cmd.Flags().StringVar(&f.events, "events", "auto", "how starts and ends of processes are seen: auto, taskstats, connector, pidfd or proc-diff")
+	cmd.Flags().StringSliceVar(&f.rules, "job-rule", nil, "`rule` that gives processes to a job: cgroup:PATTERN=JOB or command:PATTERN=JOB; may be repeated")
+	cmd.Flags().BoolVar(&f.syscalls, "syscalls", false, `allow "proctape trace", which makes a process 60 to 200 times slower for two seconds`)
+	cmd.Flags().StringSliceVar(&f.traceJobs, "trace-job", nil, "with --syscalls: from time to time trace the busiest process of the jobs whose name matches `pattern`; may be repeated")
 	cmd.Flags().StringVar(&f.nvidiaSMI, "nvidia-smi", "nvidia-smi", "`program` that reads NVIDIA's GPUs")
 }
 
+// config checks the flags and makes a sampler's settings of them.
 func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config, error) {
 	mode, err := scrub.ParseMode(f.argv)
 	if err != nil {
@@ -51,14 +52,14 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 		return producer.Config{}, hinted(misuse("--interval %s is too short", f.interval), "the shortest is 100ms")
 	}
 	if f.host != "" && !schema.ValidHost(f.host) {
-		return producer.Config{}, hinted(misuse("--host %q cannot be a host's name", f.host), "use 1 to 64 of A-Z a-z 0-9 _ -; for example %s", schema.HostToken(f.host))
+		return producer.Config{}, hinted(misuse("--host %q is not a valid host name", f.host), "use 1 to 64 of A-Z a-z 0-9 _ -; for example %s", schema.HostToken(f.host))
 	}
 	cfg := producer.Config{Host: f.host, Interval: f.interval, Argv: mode, ScrubWords: f.scrubWords, KernelThreads: f.kernelThreads,
 		NvidiaSMI: f.nvidiaSMI, Syscalls: f.syscalls, TraceJobs: f.traceJobs, Log: s.logger(cmd)}
 	if f.events != "auto" {
 		rung := lifecycle.Rung("events-" + f.events)
 		if !slices.Contains(lifecycle.Rungs, rung) {
-			return cfg, hinted(misuse("--events %q is no way to see processes", f.events), "the ways are auto, taskstats, connector, pidfd and proc-diff")
+			return cfg, hinted(misuse("--events %q is not a source of events", f.events), "the sources are auto, taskstats, connector, pidfd and proc-diff")
 		}
 		cfg.Events = []lifecycle.Rung{rung}
 	}
@@ -80,6 +81,7 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 	return cfg, nil
 }
 
+// printCapabilities says what a sampler sees, what it does not see, and what to grant so that it can.
 func printCapabilities(w io.Writer, caps []producer.Capability) {
 	fmt.Fprintln(w, "\nRecorded:")
 	for _, c := range caps {

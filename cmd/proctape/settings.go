@@ -22,7 +22,7 @@ type settings struct {
 	config   string
 	logLevel string
 
-	fromElsewhere map[string]bool // flags that the environment or the file set, and not the command line
+	fromElsewhere map[string]bool // flags that the environment or the file set
 }
 
 // defaultData is /var/lib/proctape for root and the user's state folder otherwise.
@@ -36,8 +36,7 @@ func defaultData() string {
 	return filepath.Join(os.Getenv("HOME"), ".local", "state", "proctape")
 }
 
-// resolve sets the flags that the command line did not, from the environment and then the file, and makes paths
-// of what stands for them.
+// resolve sets the flags that the command line did not set, from the environment or else from the file, and checks them.
 func (s *settings) resolve(cmd *cobra.Command) error {
 	if v, ok := os.LookupEnv("PROCTAPE_CONFIG"); ok && s.config == "" {
 		s.config = v
@@ -48,7 +47,7 @@ func (s *settings) resolve(cmd *cobra.Command) error {
 	}
 	for name := range file {
 		if name != "host" && !slices.Contains(settingNames, name) {
-			return hinted(misuse("%s in %s is no setting", name, s.config), "the settings are: host, %s", strings.Join(settingNames, ", "))
+			return hinted(misuse("%s in %s is not a setting", name, s.config), "the settings are: host, %s", strings.Join(settingNames, ", "))
 		}
 	}
 	var bad error
@@ -76,20 +75,21 @@ func (s *settings) resolve(cmd *cobra.Command) error {
 	return s.check(cmd)
 }
 
-// settingNames are the flags that outlive a call, and so may stand in the environment or a file. What one listing asks
-// for does not.
+// settingNames are the flags that may also be set in the environment or a file. What a single listing asks for may not: it
+// would hide things from every listing.
 var settingNames = []string{"data", "db", "server", "creds", "log-level", "interval", "argv", "scrub-word", "kernel-threads", "listen",
 	"tls-cert", "tls-key", "max-log-mb", "ndjson", "ndjson-limit", "no-ndjson", "memory-limit-mb", "full-resolution-hours", "downsampled-days",
 	"events-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-rule", "syscalls", "trace-job", "nvidia-smi"}
 
 // isSetting reports whether a command's flag is a setting.
 func isSetting(cmd *cobra.Command, name string) bool {
-	if name == "host" { // of a sampler it is a name, of a listing a filter
+	if name == "host" { // a name for a sampler, a filter for a listing
 		return slices.Contains([]string{"up", "sample", "run", "trace"}, cmd.Name()) || cmd.HasParent() && cmd.Parent().Name() == "job"
 	}
 	return slices.Contains(settingNames, name)
 }
 
+// check completes the paths and checks what all commands share.
 func (s *settings) check(cmd *cobra.Command) error {
 	var err error
 	if s.data, err = expandHome(s.data); err != nil {
@@ -111,7 +111,7 @@ func (s *settings) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// expandHome resolves a leading ~.
+// expandHome replaces a leading ~ by the user's home folder.
 func expandHome(path string) (string, error) {
 	rest, ok := strings.CutPrefix(path, "~")
 	if !ok || rest != "" && rest[0] != '/' {
@@ -121,7 +121,7 @@ func expandHome(path string) (string, error) {
 	return home + rest, err
 }
 
-// readConfig reads a file of settings. Values may be any YAML scalar, and lists of them for flags that may be repeated.
+// readConfig reads a file of settings. A value is any YAML scalar, or a list of them for a flag that may be repeated.
 func readConfig(path string) (map[string]string, error) {
 	if path == "" {
 		return nil, nil
@@ -148,6 +148,7 @@ func readConfig(path string) (map[string]string, error) {
 	return file, nil
 }
 
+// logger logs to stderr what --log-level asks for.
 func (s *settings) logger(cmd *cobra.Command) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(s.logLevel)) // checked by check

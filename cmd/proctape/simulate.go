@@ -31,13 +31,14 @@ const (
 func simulateCommand(s *settings) *cobra.Command {
 	f := new(loadFlags)
 	cmd := &cobra.Command{
-		Use: "simulate", Short: "Publish what hosts that do not exist would", Args: noArgs,
-		Long: `Publish the snapshots and events of hosts that do not exist, to try out how much a log and its databases
-bear, or to have data to look at. The hosts are named sim-0001 and so on. The messages go to a server,
-or into the log of a data folder: through the recorder that runs there, or else through a server that
-runs meanwhile. The folder has to be named, for a thousand hosts soon push what was recorded out of it.
+		Use: "simulate", Short: "Publish the load of simulated hosts", Args: noArgs,
+		Long: `Publish the snapshots and events of hosts that do not exist, to find out what load a log and its databases
+can take, or to have data to look at. The hosts are named sim-0001 and so on. The messages go to a
+server, or into the log of a data folder: through the recorder that runs there, or else through a server
+that runs meanwhile. The folder must be named: a thousand hosts soon push what was recorded out of it.
 
-With --rate fast the time that --duration names, which ends now, goes by as fast as the log takes it.`,
+With --rate fast, the simulated time is the one of --duration that ends now, and the messages are published
+as fast as the log takes them.`,
 		Example: `  proctape simulate --data ~/try --hosts 1000 --processes 200 --duration 1h
   proctape simulate --data ~/try --hosts 10 --duration 24h --rate fast
   proctape simulate --server nats://127.0.0.1:4222 --creds admin.nk --churn 0.5 --json`,
@@ -50,14 +51,14 @@ With --rate fast the time that --duration names, which ends now, goes by as fast
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&f.fleet.Hosts, "hosts", 10, "how `many` hosts")
-	flags.IntVar(&f.fleet.Processes, "processes", 200, "how `many` processes each has at any time")
+	flags.IntVar(&f.fleet.Hosts, "hosts", 10, "`number` of hosts")
+	flags.IntVar(&f.fleet.Processes, "processes", 200, "`number` of processes that each host has at any time")
 	flags.DurationVar(&f.fleet.Interval, "interval", 5*time.Second, "time between two snapshots of a host")
-	flags.Float64Var(&f.fleet.Churn, "churn", 0.1, "`share` of the processes that is replaced in a minute")
-	flags.IntVar(&f.fleet.Jobs, "jobs", 2, "how `many` jobs run on each host, or as many as it has room for")
-	flags.Uint64Var(&f.fleet.Seed, "seed", 1, "`number` that the same hosts come of")
+	flags.Float64Var(&f.fleet.Churn, "churn", 0.1, "`share` of the processes that is replaced each minute")
+	flags.IntVar(&f.fleet.Jobs, "jobs", 2, "`number` of jobs on each host; by default fewer where a host has no room for them")
+	flags.Uint64Var(&f.fleet.Seed, "seed", 1, "seed `number`: the same seed makes the same hosts")
 	flags.DurationVar(&f.duration, "duration", 0, "time to simulate (default: until Ctrl-C)")
-	flags.StringVar(&f.rate, "rate", rateReal, "real: as it comes due; fast: as fast as the log takes it")
+	flags.StringVar(&f.rate, "rate", rateReal, "real: each message when it is due; fast: as fast as the log takes them")
 	flags.BoolVar(&f.fast, "fast", false, "the same as --rate fast")
 	flags.BoolVar(&f.json, "json", false, "print the result as JSON")
 	return cmd
@@ -70,9 +71,9 @@ func (f *loadFlags) load(cmd *cobra.Command, s *settings) (simulate.Load, error)
 	case f.rate != rateReal && f.rate != rateFast:
 		return load, misuse("--rate %q: want real or fast", f.rate)
 	case load.Fast && f.duration == 0:
-		return load, hinted(misuse("--rate fast without --duration"), "say how much time to simulate, for example --duration 24h")
+		return load, hinted(misuse("--rate fast without --duration"), "name the time to simulate, for example --duration 24h")
 	case s.server == "" && !cmd.Flags().Changed("data"):
-		return load, hinted(misuse("simulate wants --data or --server"), "say where the messages go, for example --data ~/try")
+		return load, hinted(misuse("simulate needs --data or --server"), "name where the messages go, for example --data ~/try")
 	case !cmd.Flags().Changed("jobs"):
 		load.Fleet.Jobs = min(load.Fleet.Jobs, simulate.MaxJobs(load.Fleet.Processes))
 	}
@@ -112,13 +113,13 @@ func progressLine(r *simulate.Report) string {
 		r.Drops, lagLine(r))
 }
 
-// lagLine says how far the database that is furthest behind is.
+// lagLine says how many messages the database that is furthest behind has still to project.
 func lagLine(r *simulate.Report) string {
 	if !r.LagKnown {
 		return "lag unknown"
 	}
 	if len(r.Lag) == 0 {
-		return "no database follows"
+		return "no database follows the log"
 	}
 	var most uint64
 	for _, l := range r.Lag {

@@ -15,8 +15,8 @@ func snapshotsCommand(s *settings) *cobra.Command {
 	top := 3
 	cmd := &cobra.Command{
 		Use: "snapshots", Short: "List snapshots and their processes", Args: noArgs,
-		Long: `List snapshots, oldest first, each with the busiest of its processes. Without --since these are the
-newest. --json has every process.`,
+		Long: `List snapshots, oldest first, each with its busiest processes. Without --since it lists the newest.
+--json prints every process.`,
 		Example: `  proctape snapshots
   proctape snapshots --since "03:00" --until "03:10"
   proctape snapshots --since -1m --json | jq '.processes[] | select(.cpu_percent > 50)'`,
@@ -39,7 +39,7 @@ newest. --json has every process.`,
 		},
 	}
 	l.register(cmd, s, 100)
-	cmd.Flags().IntVar(&top, "top", top, "show this `many` of each snapshot's processes, the busiest first")
+	cmd.Flags().IntVar(&top, "top", top, "show this `many` processes of each snapshot, the busiest first")
 	return cmd
 }
 
@@ -69,7 +69,7 @@ func printSnapshots(cmd *cobra.Command, snaps []query.Snapshot, top int) error {
 		}
 	}
 	if len(snaps) == 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no snapshots in that time")
+		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no snapshots in this time")
 	}
 	return nil
 }

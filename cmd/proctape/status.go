@@ -36,11 +36,11 @@ type streamStatus struct {
 func statusCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	cmd := &cobra.Command{
-		Use: "status", Short: "Show what is recorded and how far it has come", Args: noArgs,
-		Long: `Show whether a recorder runs, how far the database is in the log, and for each host the account of what
-its samplers produced: stored, in quarantine, missing, and in flight between the log and the
-database. The four add up to what was produced. Duplicates came besides and changed nothing. At last,
-what each host's sampler sees, and what it does not: "proctape up" says what to grant.`,
+		Use: "status", Short: "Show what runs, how far the database is, and each host's balance", Args: noArgs,
+		Long: `Show whether a recorder runs, how far each stream of the log has been projected, and the balance of each
+host: what its samplers produced is what is stored, in quarantine, missing, or in flight between the
+log and the database. Duplicates come on top and change nothing. The last table shows what each host's
+sampler sees and what it does not see; "proctape up" says what to grant.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.withDatabase(cmd, func(db *query.DB) error {
 				st, err := readStatus(cmd.Context(), s, db)
@@ -115,7 +115,7 @@ func printStatus(cmd *cobra.Command, st *status) error {
 		fmt.Fprintf(out, "No recorder runs on %s.\n", st.Data)
 	}
 	fmt.Fprintf(out, "Database %s, %.1f MiB\n\n", st.Database, float64(st.SizeBytes)/(1<<20))
-	t := newTable(out, "STREAM\tFOLDED\tOF\tLAG\tLAST MESSAGE\tLOG MiB")
+	t := newTable(out, "STREAM\tPROJECTED\tOF\tLAG\tLAST MESSAGE\tLOG MiB")
 	for _, s := range st.Streams {
 		last, lag, size, when := "?", "?", "?", "-"
 		if s.Last != nil {
@@ -146,7 +146,7 @@ func printStatus(cmd *cobra.Command, st *status) error {
 	return printHostCapabilities(out, st.Hosts)
 }
 
-// printHostCapabilities says what each host's sampler can see, and what it would take to see more.
+// printHostCapabilities says what each host's sampler sees and what it does not see.
 func printHostCapabilities(out io.Writer, hosts []query.HostStatus) error {
 	t := newTable(out, "\nHOST\tSEES\tDOES NOT SEE")
 	for _, h := range hosts {

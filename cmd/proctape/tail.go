@@ -17,8 +17,8 @@ func tailCommand(s *settings) *cobra.Command {
 	var since, host string
 	cmd := &cobra.Command{
 		Use: "tail [snapshots|events]", Short: "Follow snapshots or events as they happen",
-		Long: `Print snapshots, or events, as JSON, one object a line, as they happen; with --since, first those of that
-time from the log. Any number of readers can follow at once; none delays another.`,
+		Long: `Print snapshots or events as they happen, as JSON, one object a line. With --since, print those that the log
+has since then first. Any number of readers can follow at the same time; none delays another.`,
 		Example: `  proctape tail events
   proctape tail snapshots --since -10m | jq -c '[.timestamp, .load_avg_1]'`,
 		ValidArgs: []string{"snapshots", "events"},
@@ -38,13 +38,13 @@ time from the log. Any number of readers can follow at once; none delays another
 				return err
 			}
 			if host != "" && !schema.ValidHost(host) {
-				return misuse("--host %q cannot be a host's name", host)
+				return misuse("--host %q is not a valid host name", host)
 			}
 			return tail(cmd, s, filter)
 		},
 	}
 	cmd.Flags().StringVar(&since, "since", "", "begin at this `time`")
-	cmd.Flags().StringVar(&host, "host", "", "of this `host` only")
+	cmd.Flags().StringVar(&host, "host", "", "only this `host`")
 	completeHosts(cmd, s)
 	return cmd
 }
@@ -76,6 +76,6 @@ func tail(cmd *cobra.Command, s *settings, filter live.Filter) error {
 		}
 		return nil
 	}, func(subject string, err error) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: a message on %s was passed over: %s\n", term.Safe(subject), term.Safe(err.Error()))
+		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: a message on %s was skipped: %s\n", term.Safe(subject), term.Safe(err.Error()))
 	})
 }

@@ -15,12 +15,13 @@ func localTime(timestamp float64) string {
 	return time.Unix(0, int64(timestamp*1e9)).Local().Format("2006-01-02 15:04:05")
 }
 
-// printable shows a command line so that it can neither steer the terminal nor fill it.
+// printable shows a text from outside so that it can neither steer the terminal nor fill it.
 func printable(s string) string { return term.Cut(term.Safe(s), 80) }
 
+// oneDecimal shows a number with one decimal.
 func oneDecimal(v float64) string { return fmt.Sprintf("%.1f", v) }
 
-// orDash shows a value that may be unknown.
+// orDash shows a value, or a dash when it is unknown.
 func orDash[T any](v *T, show func(T) string) string {
 	if v == nil {
 		return "-"
@@ -28,7 +29,7 @@ func orDash[T any](v *T, show func(T) string) string {
 	return show(*v)
 }
 
-// ofJob names a process's job, if it has one.
+// ofJob names a process's job and step; empty without a job.
 func ofJob(job *string, sheet *int64) string {
 	switch {
 	case job == nil:
@@ -52,6 +53,7 @@ func outcome(e query.Event) string {
 	return "-"
 }
 
+// dashIfEmpty shows a text, or a dash when it is empty.
 func dashIfEmpty(s string) string {
 	if s == "" {
 		return "-"
@@ -59,7 +61,7 @@ func dashIfEmpty(s string) string {
 	return s
 }
 
-// forTerminal makes text safe to print where w is a terminal; into a file or a pipe it goes as it is.
+// forTerminal makes text safe to print when w is a terminal. Text for a file or a pipe stays as it is.
 func forTerminal(w io.Writer, text string) string {
 	if r, ok := w.(*results); !ok || !r.terminal() {
 		return text

@@ -14,7 +14,7 @@ func parseTime(s string, now time.Time) (time.Time, error) {
 	t, ok := readTime(s, now)
 	// Outside of these years nothing was recorded, and some have no Unix nanoseconds.
 	if y := t.Year(); !ok || y < 1970 || y > 2261 {
-		return time.Time{}, hinted(misuse("%q is no time", s),
+		return time.Time{}, hinted(misuse("%q is not a time", s),
 			`write it as -15m, 3h, 2d, "2026-11-23 03:10", 03:10, "yesterday 14:00", or Unix seconds`)
 	}
 	return t, nil
@@ -32,6 +32,7 @@ func timeFlag(name, value string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
+// readTime reads a time in any of the ways that parseTime knows.
 func readTime(s string, now time.Time) (time.Time, bool) {
 	if s == "now" {
 		return now, true
@@ -50,7 +51,7 @@ func readTime(s string, now time.Time) (time.Time, bool) {
 	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
 		return t, true
 	}
-	// Above a year's worth of seconds it is a date, below it a slip.
+	// From about a year after 1970 on a number is meant as a date; a smaller one is a mistake.
 	if f, ok := parseNumber(s); ok && f > 3.2e7 && f < 9e9 {
 		return time.Unix(0, int64(f*1e9)), true
 	}
@@ -66,10 +67,10 @@ func parseNumber(s string) (float64, bool) {
 	return f, err == nil
 }
 
-// parseAgo reads a duration, with days and weeks too, and a minus sign or "ago" if one likes.
+// parseAgo reads a duration, also in days and weeks, with or without a minus sign or "ago".
 func parseAgo(s string) (time.Duration, bool) {
 	s = strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(s, "-"), "ago"))
-	if s == "0" || strings.HasPrefix(s, "+") { // not this moment but the first, and not ago but ahead: neither is meant here
+	if s == "0" || strings.HasPrefix(s, "+") { // 0 means the first second of 1970, and + means the future
 		return 0, false
 	}
 	unit := map[byte]time.Duration{'d': 24 * time.Hour, 'w': 7 * 24 * time.Hour}

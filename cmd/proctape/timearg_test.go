@@ -198,8 +198,8 @@ func TestListing_SpanRefuses(t *testing.T) {
 		want string
 	}{
 		{"a negative limit", listing{limit: -1}, "--limit -1"},
-		{"a since that is no time", listing{since: "soon"}, `--since: "soon" is no time`},
-		{"an until that is no time", listing{until: "soon"}, `--until: "soon" is no time`},
+		{"a since that is not a time", listing{since: "soon"}, `--since: "soon" is not a time`},
+		{"an until that is not a time", listing{until: "soon"}, `--until: "soon" is not a time`},
 		{"an end before the start", listing{since: "1700000001", until: "1.7e9"}, "--until is not after --since"},
 		{"an end at the start", listing{since: "1.7e9", until: "1.7e9"}, "--until is not after --since"},
 	} {

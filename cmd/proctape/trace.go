@@ -14,16 +14,17 @@ func traceCommand(s *settings) *cobra.Command {
 	f := new(jobFlags)
 	cmd := &cobra.Command{
 		Use: "trace PID", Short: "Trace a process's system calls for two seconds", Args: oneArg("pid"),
-		Long: `Have the sampler trace the system calls of a process for two seconds, with strace. The process's next
-sample then has them, and the profile of its job. While it is traced the process runs 60 to 200 times
-slower; so the recorder must have been started with --syscalls, and traces one process at a time.`,
+		Long: `Have the sampler trace the system calls of a process for two seconds, with strace. A sample of the process
+then shows them, and so does the profile of its job. While it is traced, the process runs 60 to 200 times
+slower. Therefore the recorder must have been started with --syscalls, and it traces one process at a
+time.`,
 		Example: `  proctape up --syscalls
   proctape trace 4242
   proctape history 4242 --limit 2 --json | jq .syscall_time_pct`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pid, err := strconv.Atoi(args[0])
 			if err != nil || pid <= 0 {
-				return hinted(misuse("%q is no pid", args[0]), "a pid is a whole number above 0")
+				return hinted(misuse("%q is not a pid", args[0]), "a pid is a whole number above 0")
 			}
 			host, err := f.hostToken(cmd.Context(), s)
 			if err != nil {
@@ -37,11 +38,11 @@ slower; so the recorder must have been started with --syscalls, and traces one p
 			err = producer.RequestTrace(cmd.Context(), nc, host, pid)
 			switch {
 			case errors.Is(err, producer.ErrNoSampler):
-				return hinted(err, "--host names the host as it is recorded")
+				return hinted(err, "name the host with --host, as it is recorded")
 			case err != nil:
-				return hinted(fmt.Errorf("trace process %d: %w", pid, err), `traces need a recorder that was started with --syscalls, and strace`)
+				return hinted(fmt.Errorf("trace process %d: %w", pid, err), `tracing needs strace, and a recorder that was started with --syscalls`)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "Process %d is being traced; its next sample but one has its system calls.\n", pid)
+			fmt.Fprintf(cmd.OutOrStdout(), "Process %d is being traced; the sample after next shows its system calls.\n", pid)
 			return nil
 		},
 	}

@@ -35,28 +35,28 @@ func upCommand(s *settings) *cobra.Command {
 	f := new(upFlags)
 	cmd := &cobra.Command{
 		Use: "up", Short: "Record this machine", Args: noArgs,
-		Long: `Record this machine: sample its processes, keep the log, and fold it into a database, all in one
-process. Ctrl-C stops it in order.
+		Long: `Record this machine: sample its processes, keep the log, and project it into a database, all in one
+process. Ctrl-C stops it in order: what was sampled is still stored.
 
-Nothing listens on the network unless --listen asks for it. Other recorders can then send their
-samples here with "proctape sample --server", signing in with a key from the data folder.`,
+Nothing listens on the network unless --listen asks for it. Other machines can then send their samples
+here with "proctape sample --server"; they sign in with a key from the data folder.`,
 		Example: `  proctape up
   proctape up --data ~/tape --interval 1s
   proctape up --listen 127.0.0.1:4222`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return up(cmd, s, f) },
 	}
 	f.register(cmd)
-	cmd.Flags().StringVar(&f.listen, "listen", "", "take samples from others on this `host:port`; they need a key")
+	cmd.Flags().StringVar(&f.listen, "listen", "", "take samples of other machines on this `host:port`; they need a key")
 	cmd.Flags().StringVar(&f.cert, "tls-cert", "", "certificate `file` for --listen")
 	cmd.Flags().StringVar(&f.key, "tls-key", "", "key `file` for --listen")
 	f.retention.register(cmd)
-	cmd.Flags().Int64Var(&f.fileLimit, "ndjson-limit", ndjsonLimit, "`bytes` from which monitor.jsonl is rotated")
+	cmd.Flags().Int64Var(&f.fileLimit, "ndjson-limit", ndjsonLimit, "size in `bytes` at which monitor.jsonl is rotated")
 	cmd.Flags().BoolVar(&f.noNDJSON, "no-ndjson", false, "write no monitor.jsonl and events.jsonl")
-	cmd.Flags().Int64Var(&f.memoryLimitMB, "memory-limit-mb", 512, "memory in `MiB` from which the garbage collector works harder; 0 for no limit")
+	cmd.Flags().Int64Var(&f.memoryLimitMB, "memory-limit-mb", 512, "memory in `MiB` above which the garbage collector works harder; 0 for no limit")
 	return cmd
 }
 
-// up starts the server, the projector and the producer, sink first, and stops them from the source on.
+// up starts the server and runs the recorder on it.
 func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	ctx, log := cmd.Context(), s.logger(cmd)
 	cfg, err := f.config(cmd, s)
@@ -64,7 +64,7 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 		return err
 	}
 	if s.server != "" {
-		return hinted(misuse("up runs a server of its own, --server names another"), `use "proctape sample" and "proctape project" with --server`)
+		return hinted(misuse("up runs a server of its own, and --server names another"), `use "proctape sample" and "proctape project" with --server`)
 	}
 	tlsConfig, err := f.tls()
 	if err != nil {
@@ -88,7 +88,7 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	return errors.Join(err, server.Close())
 }
 
-// runRecorder runs the pipeline on a server that is up.
+// runRecorder runs the projector and the sampler on a server that is up, until the command is interrupted.
 func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Config, keep projector.Retention, server *embeddednats.Server) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	nc, err := server.Connect(nats.ReconnectBufSize(-1))
@@ -122,7 +122,7 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 	return explainDatabase(err, s.db)
 }
 
-// printStart says in plain words what is recorded, where, and what is not seen.
+// printStart says what is recorded, where, and what is not seen.
 func printStart(w io.Writer, s *settings, p *producer.Producer, server *embeddednats.Server) {
 	fmt.Fprintf(w, "proctape is recording %s every %s. Ctrl-C stops it.\n\n", p.Host(), p.Interval())
 	fmt.Fprintf(w, "  database  %s\n  files     %s\n  log       %s\n", s.db, filepath.Join(s.data, "monitor.jsonl")+", events.jsonl", filepath.Join(s.data, "jetstream"))
@@ -137,24 +137,26 @@ func printStart(w io.Writer, s *settings, p *producer.Producer, server *embedded
 	fmt.Fprintf(w, "\nIn another terminal: %s snapshots (or: tail snapshots, status)\n", here)
 }
 
+// printEnd says what was recorded.
 func printEnd(w io.Writer, s *settings, p *producer.Producer, proj *projector.Projector, took time.Duration) {
 	made, stored := p.Stats(), proj.Stats()
 	fmt.Fprintf(w, "\nStopped after %s. This run stored %d snapshots with %d process samples and %d events in %s.\n",
 		took.Round(time.Second), stored.Snapshots, stored.Processes, stored.Events, s.db)
 	if lost := made.Produced - made.Acked; lost > 0 {
-		fmt.Fprintf(w, "Lost: %d items that the log did not take.\n", lost)
+		fmt.Fprintf(w, "Lost: %d items that the log did not store.\n", lost)
 	}
 	if stored.Quarantined > 0 {
-		fmt.Fprintf(w, "Put into quarantine: %d messages that could not be read.\n", stored.Quarantined)
+		fmt.Fprintf(w, "In quarantine: %d messages that could not be read.\n", stored.Quarantined)
 	}
 }
 
+// tls reads the certificate of the listener; nil without one.
 func (f *upFlags) tls() (*tls.Config, error) {
 	if f.cert == "" && f.key == "" {
 		return nil, nil
 	}
 	if f.listen == "" || f.cert == "" || f.key == "" {
-		return nil, misuse("--tls-cert, --tls-key and --listen go together")
+		return nil, misuse("--tls-cert, --tls-key and --listen must be given together")
 	}
 	cert, err := tls.LoadX509KeyPair(f.cert, f.key)
 	if err != nil {

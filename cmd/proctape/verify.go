@@ -19,16 +19,16 @@ func verifyCommand(s *settings) *cobra.Command {
 	var replay bool
 	l := new(listing)
 	cmd := &cobra.Command{
-		Use: "verify", Short: "Prove that a database is what the log says", Args: noArgs,
-		Long: `Check a database and hash what it holds, by table, host and day. --against compares it with another
-database; --replay folds the log anew, as far as this database has, and compares with that. Rows
-are named by who produced them, so that the order in which they came does not matter. Exits with
-1 when they differ.`,
+		Use: "verify", Short: "Check a database, and prove that it is what the log says", Args: noArgs,
+		Long: `Check a database for damage and hash what it holds, by table, host and day. --against compares it with
+another database. --replay projects the log again, up to this database's checkpoints, and compares with
+the result. Rows are named by who produced them, so the order in which they came does not matter. The
+exit code is 1 when the two differ.`,
 		Example: `  proctape verify --replay
   proctape verify --db monitor.db --against fresh.db`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if against != "" && replay {
-				return misuse("--against and --replay exclude each other")
+				return misuse("--against and --replay cannot be combined")
 			}
 			r, err := compareDatabase(cmd, s, against, replay)
 			if err != nil {
@@ -43,7 +43,7 @@ are named by who produced them, so that the order in which they came does not ma
 		},
 	}
 	cmd.Flags().StringVar(&against, "against", "", "compare with this database `file`")
-	cmd.Flags().BoolVar(&replay, "replay", false, "compare with a new fold of the log")
+	cmd.Flags().BoolVar(&replay, "replay", false, "compare with the log, which is projected again")
 	l.registerJSON(cmd)
 	return cmd
 }
@@ -103,15 +103,15 @@ func printVerification(cmd *cobra.Command, r *verify.Result) error {
 		return err
 	}
 	if r.NotCompared != nil {
-		fmt.Fprintf(out, "\nThe log begins later than the database: %d snapshots and %d events are older. Retention has taken %d from\n"+
-			"the database that the log still has. Neither these nor what spans them (processes, older jobs, the books)\nwere compared.\n",
+		fmt.Fprintf(out, "\nThe log begins later than the database: %d snapshots and %d events are older. Retention has deleted %d from\n"+
+			"the database that the log still has. Neither these nor what spans them (processes, older jobs, balances)\nwere compared.\n",
 			r.NotCompared.Snapshots, r.NotCompared.Events, r.NotCompared.Expired)
 	}
 	switch {
 	case r.Equal == nil:
-		fmt.Fprintln(out, "\nThe file is sound.")
+		fmt.Fprintln(out, "\nThe file is not damaged.")
 	case *r.Equal:
-		fmt.Fprintf(out, "\nEqual: the file is sound, and holds what %s holds.\n", r.Against)
+		fmt.Fprintf(out, "\nEqual: the file is not damaged, and it holds what %s holds.\n", r.Against)
 	default:
 		fmt.Fprintf(out, "\nDifferent from %s in:\n", r.Against)
 		t := newTable(out, "TABLE\tHOST\tDAY\tROWS\tTHERE")
