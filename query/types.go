@@ -114,7 +114,7 @@ type Event struct {
 
 // Gap is something that is missing from the recording.
 type Gap struct {
-	Timestamp float64  `json:"timestamp"` // of the message at which it was noticed, Unix seconds
+	Timestamp float64  `json:"timestamp"` // when the log stored the message at which it was noticed, Unix seconds
 	Host      string   `json:"host"`      // empty when it concerns no single host
 	Stream    string   `json:"stream"`
 	Reason    string   `json:"reason"`

@@ -1,0 +1,238 @@
+package query_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema"
+)
+
+// A database is opened read-only. Each of its methods answers one question.
+func ExampleOpen() {
+	m := newMachine("build-07")
+	m.snapshot(0, compiler(900, 200<<10, time.Second))
+	path, remove := m.record()
+	defer remove()
+
+	db, err := query.Open(context.Background(), path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	hosts, err := db.HostNames(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(hosts)
+
+	_, err = query.Open(context.Background(), path+".old")
+	fmt.Println(errors.Is(err, query.ErrNoDatabase))
+	// Output:
+	// [build-07]
+	// true
+}
+
+// Who used the most CPU and memory, snapshot by snapshot?
+func ExampleDB_Snapshots() {
+	m := newMachine("build-07")
+	m.snapshot(0, compiler(900, 200<<10, time.Second))
+	m.snapshot(5*time.Second, compiler(1000, 300<<10, 6*time.Second))
+	m.snapshot(10*time.Second, compiler(950, 250<<10, 10*time.Second))
+	db, done := m.openRecorded()
+	defer done()
+
+	snapshots, err := db.Snapshots(context.Background(), query.Range{Limit: 2, Newest: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range snapshots {
+		p := s.Processes[0]
+		fmt.Printf("%s %s: load %.2f; %s: %.1f%% of a core, %.0f MB\n",
+			schema.Time(s.Timestamp).Format(time.TimeOnly), s.Host, s.Load1, p.Command, p.CPUPercent, p.RSS)
+	}
+	// Output:
+	// 03:10:05 build-07: load 1.25; cc -O2 main.c: 100.0% of a core, 300 MB
+	// 03:10:10 build-07: load 1.25; cc -O2 main.c: 95.0% of a core, 250 MB
+}
+
+// A value that could not be read is unknown, and not zero.
+func ExampleProcess() {
+	m := newMachine("build-07")
+	p := compiler(900, 200<<10, time.Second)
+	p.OpenFDs = schema.Opt[int64]{} // of another user
+	m.snapshot(0, p)
+	db, done := m.openRecorded()
+	defer done()
+
+	snapshots, err := db.Snapshots(context.Background(), query.Range{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(snapshots[0].Processes[0].Unknown)
+	// Output: [vms_mb open_fds]
+}
+
+// What ended, and how?
+func ExampleDB_Events() {
+	m := newMachine("build-07")
+	m.event(schema.KindSpawn, time.Second, schema.Event{PID: 4242, StartTicks: 99_000, Command: "cc -O2 main.c", JobID: "build-7"})
+	m.event(schema.KindExit, 9*time.Second, schema.Event{PID: 4242, StartTicks: 99_000, Command: "cc -O2 main.c", JobID: "build-7",
+		ExitCode: schema.Some[int64](1), PeakRSS: schema.Some[int64](300 << 10)})
+	db, done := m.openRecorded()
+	defer done()
+
+	events, err := db.Events(context.Background(), query.EventFilter{Job: "build-7", Types: []string{"exit"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range events {
+		fmt.Printf("%s: %s exited with %d, at most %.0f MB\n", schema.Time(e.Timestamp).Format(time.TimeOnly), e.Command, *e.ExitCode, *e.PeakRSS)
+	}
+	// Output: 03:10:09: cc -O2 main.c exited with 1, at most 300 MB
+}
+
+// How did one process grow?
+func ExampleDB_History() {
+	m := newMachine("build-07")
+	for i := range int64(3) {
+		m.snapshot(time.Duration(i)*5*time.Second, compiler(1000, (100+50*i)<<10, time.Duration(i)*5*time.Second))
+	}
+	db, done := m.openRecorded()
+	defer done()
+
+	points, err := db.History(context.Background(), 4242, query.Range{Since: schema.Timestamp(start.UnixNano())})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range points {
+		fmt.Printf("%s %.0f MB, %.0f s of CPU\n", schema.Time(p.Timestamp).Format(time.TimeOnly), p.RSS, p.CPUSeconds)
+	}
+	// Output:
+	// 03:10:00 100 MB, 0 s of CPU
+	// 03:10:05 150 MB, 5 s of CPU
+	// 03:10:10 200 MB, 10 s of CPU
+}
+
+// What did a job use, step by step?
+func ExampleDB_Profile() {
+	m := newMachine("build-07")
+	m.snapshot(0, compiler(900, 200<<10, time.Second))
+	m.snapshot(5*time.Second, compiler(1000, 300<<10, 6*time.Second))
+	db, done := m.openRecorded()
+	defer done()
+
+	profile, err := db.Profile(context.Background(), "build-7")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.0f s of CPU, %.0f MB\n", profile.CPUSeconds, profile.PeakRSS)
+	fmt.Printf("step 1: %.0f%% of a core, %.0f MB\n", profile.Sheets[1].MaxCPU, profile.Sheets[1].PeakRSS)
+
+	_, err = db.Profile(context.Background(), "build-8")
+	fmt.Println(errors.Is(err, query.ErrNoJob))
+	// Output:
+	// 6 s of CPU, 300 MB
+	// step 1: 100% of a core, 300 MB
+	// true
+}
+
+// Which jobs ran last, and how did they end?
+func ExampleDB_Jobs() {
+	m := newMachine("build-07")
+	m.snapshot(0, compiler(900, 200<<10, time.Second))
+	m.publish(schema.KindJob, 6*time.Second, schema.Message{Jobs: []schema.JobEvent{{Type: schema.JobEnded, Wall: start.Add(6 * time.Second).UnixNano(),
+		JobID: "build-7", Status: "failed", ExitCode: schema.Some[int64](2)}}})
+	db, done := m.openRecorded()
+	defer done()
+
+	jobs, err := db.Jobs(context.Background(), query.Range{Limit: 10})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, j := range jobs {
+		fmt.Printf("%s %s, exit code %d, %.0f MB\n", j.JobID, *j.Status, *j.ExitCode, *j.PeakRSS)
+	}
+	// Output: build-7 failed, exit code 2, 200 MB
+}
+
+// What is missing, and why? The sampler was silent for half a minute.
+func ExampleDB_Gaps() {
+	m := newMachine("build-07")
+	m.snapshot(0, compiler(900, 200<<10, time.Second))
+	m.snapshot(5*time.Second, compiler(900, 200<<10, 5*time.Second))
+	m.snapshot(35*time.Second, compiler(900, 200<<10, 30*time.Second))
+	db, done := m.openRecorded()
+	defer done()
+
+	gaps, err := db.Gaps(context.Background(), query.Range{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, g := range gaps {
+		fmt.Printf("%s: %d %s, %s to %s\n", g.Host, *g.Count, g.Reason,
+			schema.Time(*g.From).Format(time.TimeOnly), schema.Time(*g.To).Format(time.TimeOnly))
+	}
+	// Output: build-07: 5 missed ticks, 03:10:05 to 03:10:35
+}
+
+// How much of a time does the recording know?
+func ExampleDB_Coverage() {
+	m := newMachine("build-07")
+	for i := range 12 {
+		if i < 3 || i > 8 { // half a minute is missing
+			m.snapshot(time.Duration(i)*5*time.Second, compiler(900, 200<<10, time.Second))
+		}
+	}
+	db, done := m.openRecorded()
+	defer done()
+
+	from, to := start, start.Add(time.Minute)
+	covers, err := db.Coverage(context.Background(), query.Range{Since: schema.Timestamp(from.UnixNano()), Until: schema.Timestamp(to.UnixNano())})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, c := range covers {
+		fmt.Printf("%s: %.0f%% of the minute\n", c.Host, c.Percent)
+	}
+	// Output: build-07: 50% of the minute
+}
+
+// Each host's balance says what became of all that its samplers produced.
+func ExampleDB_Hosts() {
+	m := newMachine("build-07")
+	m.snapshot(0, compiler(900, 200<<10, time.Second))
+	m.numbers[schema.KindSnapshot] += 2 // two snapshots that never came
+	m.snapshot(15*time.Second, compiler(900, 200<<10, 2*time.Second))
+	db, done := m.openRecorded()
+	defer done()
+
+	hosts, err := db.Hosts(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, h := range hosts {
+		fmt.Printf("%s: %d produced = %d stored + %d quarantined + %d missing\n", h.Host, h.Produced, h.Stored, h.Quarantined, h.Missing)
+	}
+	// Output: build-07: 4 produced = 2 stored + 0 quarantined + 2 missing
+}
+
+// A question that has no method is asked in SQL, of a handle that cannot write.
+func ExampleDB_Handle() {
+	m := newMachine("build-07")
+	m.snapshot(0, compiler(900, 200<<10, time.Second))
+	m.snapshot(5*time.Second, compiler(1000, 300<<10, 6*time.Second))
+	db, done := m.openRecorded()
+	defer done()
+
+	var mean float64
+	err := db.Handle().QueryRow(`SELECT avg(rss_mb) FROM process_metrics WHERE job_id = ?`, "build-7").Scan(&mean)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.0f MB\n", mean)
+	// Output: 250 MB
+}
