@@ -199,8 +199,8 @@ func TestCrash_KillAtEverySystemCall(t *testing.T) {
 	}
 
 	// The control: a build that books its place before the rows are there.
-	broken := buildBroken(t, "projector/fold.go", "	if err := f.flushFiles(); err != nil {\n		return err\n	}\n	for _, p := range f.positions {",
-		"	for _, p := range f.positions {", "	f.stats.Commits++\n	return nil", "	f.stats.Commits++\n	if _, err := f.db.exec(`COMMIT`); err != nil {\n		return err\n	}\n	if _, err := f.db.exec(`BEGIN IMMEDIATE`); err != nil {\n		return err\n	}\n	return f.flushFiles()")
+	broken := buildBroken(t, "projector/session.go", "	return s.files.Flush(tx.WriteFileState)\n}", "	return nil\n}",
+		"	s.batch.Stats.Commits++", "	if err := s.store.Write(func(tx *store.Tx) error { return s.files.Flush(tx.WriteFileState) }); err != nil {\n		return err\n	}\n	s.batch.Stats.Commits++")
 	for _, call := range []string{"fdatasync", "write", "pwrite64"} {
 		for n := 1; n < 60; n++ {
 			f := fold{t.TempDir()}

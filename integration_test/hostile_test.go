@@ -156,7 +156,7 @@ func hostile(t *testing.T, good *nats.Msg, n int, random *rand.Rand) *nats.Msg {
 
 // TestHostile_StopsTheLineControl is the control: a build that does not put aside what it cannot read never comes past it.
 func TestHostile_StopsTheLineControl(t *testing.T) {
-	broken := buildBroken(t, "projector/fold.go", "		return f.quarantine(pos, d, d.poison)", "		return d.poison.err")
+	broken := buildBroken(t, "projector/fold/fold.go", "		return f.quarantine.put(to, d, d.Poison)", "		return d.Poison.Err")
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 5, 1)
 	log.record(h, 5)
@@ -258,7 +258,7 @@ func dialLog(t *testing.T, dir string) jetstream.JetStream {
 
 // TestHostile_PanicCostsOneMessage is a control of its own: a build that panics on one message folds all others.
 func TestHostile_PanicCostsOneMessage(t *testing.T) {
-	broken := buildBroken(t, "projector/fold_snapshot.go", "	m := d.msg\n	hostID, err := f.host(m.Host)", "	m := d.msg\n	if m.Seq == 13 { panic(\"a bug of ours\") }\n	hostID, err := f.host(m.Host)")
+	broken := buildBroken(t, "projector/fold/snapshots.go", "	id := to.at.RowID(to.at.Seq)", "	if m.Seq == 13 { panic(\"a bug of ours\") }\n	id := to.at.RowID(to.at.Seq)")
 	log := startLog(t, t.TempDir())
 	log.record(newHost("alpha", 10, 1), 30)
 	db := filepath.Join(t.TempDir(), "p.db")

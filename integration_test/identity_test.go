@@ -67,7 +67,7 @@ func TestIdentity_StoreOfYesterday(t *testing.T) {
 		t.Run(fmt.Sprintf("projection runs on: %t", running), func(t *testing.T) { storeOfYesterday(t, proctape, running, true) })
 	}
 	// The control: a build that does not compare the stream with what it folded skips what is new.
-	broken := buildBroken(t, "projector/place.go", `return "the stream has lost its end", nil`, `return "", nil`)
+	broken := buildBroken(t, "projector/streams.go", `return "the stream has lost its end", nil`, `return "", nil`)
 	t.Run("control", func(t *testing.T) { storeOfYesterday(t, broken, false, false) })
 }
 

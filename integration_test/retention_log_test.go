@@ -144,7 +144,7 @@ func TestRetention_SlowDatabase(t *testing.T) {
 	})
 	t.Run("control", func(t *testing.T) {
 		s := newSlow(t)
-		s.pass(t, buildBroken(t, "projector/retention_trim.go", "if acked+1 >= keep {", "if acked+1 >= keep || true {"))
+		s.pass(t, buildBroken(t, "projector/retention/trim.go", "if acked+1 >= keep {", "if acked+1 >= keep || true {"))
 		if s.comeBack(t) == 0 {
 			t.Error("a build that does not look at the other databases lost nothing: this test catches nothing")
 		}

@@ -19,7 +19,7 @@ import (
 func TestTrouble_DiskFull(t *testing.T) {
 	fillDisk(t, proctape, true)
 	// The control: a build that does not heal the server, which never writes again once it could not.
-	fillDisk(t, buildBroken(t, "embedded-nats/heal.go", "if sick++; sick >= sickBefore {", "if sick++; sick < 0 {"), false)
+	fillDisk(t, buildBroken(t, "embedded-nats/health.go", "if failed++; failed >= unhealthyBefore {", "if failed++; failed < 0 {"), false)
 }
 
 func fillDisk(t *testing.T, program string, sound bool) {
@@ -148,7 +148,7 @@ func TestTrouble_LingeringReader(t *testing.T) {
 	p.stop()
 
 	// The control: a build that does not wait for the reader is caught.
-	broken := buildBroken(t, "projector/session.go", "for waited := false; db.walSize() > walTrim; waited = true {", "for waited := false; false; waited = true {")
+	broken := buildBroken(t, "projector/wal.go", "for waited := false; w.store.WALSize() > store.WALTrim; waited = true {", "for waited := false; false; waited = true {")
 	leave = linger(t, control)
 	p = startProgram(t, broken, "project", "--data", log.dir, "--db", control)
 	await(t, "all folded", func() bool { return folded(control) == 3000 })

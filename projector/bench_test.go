@@ -36,7 +36,7 @@ func benchCommand(roll dice, n int) string {
 }
 
 // benchDeliveries are the snapshots of the load, decoded.
-func benchDeliveries(b *testing.B) []*delivery {
+func benchDeliveries(b *testing.B) []*received {
 	b.Helper()
 	roll := seeded(7)
 	h, l := newHost("bench"), newLog()
@@ -55,7 +55,7 @@ func benchDeliveries(b *testing.B) []*delivery {
 	for pid := 1; pid <= benchProcesses; pid++ {
 		newProcess(pid * 7)
 	}
-	var list []*delivery
+	var list []*received
 	for range benchSnapshots {
 		for pid := 7; pid <= benchProcesses*7; pid += 7 {
 			p := h.procs[pid]
@@ -93,9 +93,6 @@ func BenchmarkFold(b *testing.B) {
 					b.StopTimer()
 					p := &tape{t: b, dir: b.TempDir(), limit: limit}
 					p.open()
-					if _, err := p.s.fold.db.exec(`PRAGMA synchronous=FULL`); err != nil {
-						b.Fatal(err)
-					}
 					before := cpuTime(b)
 					b.StartTimer()
 					for i := 0; i < len(list); i += batch {
@@ -129,35 +126,4 @@ func cpuTime(b *testing.B) int64 {
 		b.Fatal(err)
 	}
 	return u.Utime.Nano() + u.Stime.Nano()
-}
-
-// BenchmarkInsertSamples is the yardstick: the load's rows of samples alone, in transactions of 20 snapshots.
-func BenchmarkInsertSamples(b *testing.B) {
-	var rows []sample
-	roll := seeded(7)
-	for i := range benchSnapshots * benchProcesses {
-		rows = append(rows, sample{snapshotID: int64(i/benchProcesses + 1), processID: int64(i%benchProcesses + 1), state: "S",
-			cpu: schema.Some[int64](0), rss: schema.Some(int64(1000 + roll(1<<20))), vms: schema.Some(int64(1<<20 + roll(1<<22))),
-			fds: schema.Some(int64(3 + roll(60))), threads: 1, cpuMillis: int64(roll(1 << 20))})
-	}
-	const batch = 20 * benchProcesses
-	for b.Loop() {
-		b.StopTimer()
-		p := &tape{t: b, dir: b.TempDir(), limit: -1}
-		p.open()
-		db := p.s.fold.db
-		if _, err := db.exec(`PRAGMA synchronous=FULL`); err != nil {
-			b.Fatal(err)
-		}
-		b.StartTimer()
-		for i := 0; i < len(rows); i += batch {
-			if err := db.transact(func() error { return db.insertSamples(rows[i : i+batch]) }); err != nil {
-				b.Fatal(err)
-			}
-		}
-		b.StopTimer()
-		p.close()
-		b.StartTimer()
-	}
-	b.ReportMetric(float64(len(rows))*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }

@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/proctape/proctape/projector/ndjson"
 )
 
 // damage cuts the file of snapshots at a place as drawn, or removes it.
 func damage(t *rapid.T, p *tape) {
-	path := filepath.Join(p.dir, snapshotsFile)
+	path := filepath.Join(p.dir, ndjson.SnapshotsFile)
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -54,12 +56,12 @@ func TestOpenFiles_RewritesSnapshots(t *testing.T) { checkRewrite(t, story{poiso
 func TestOpenFiles_LostEvents(t *testing.T) {
 	p := newTape(t, 0)
 	p.fold(story{}.tell(seeded(1), 30)...)
-	lines := strings.Count(p.files()[eventsFile], "\n")
+	lines := strings.Count(p.files()[ndjson.EventsFile], "\n")
 	if lines == 0 {
 		t.Fatal("the story has no events")
 	}
 	p.close()
-	if err := os.Remove(filepath.Join(p.dir, eventsFile)); err != nil {
+	if err := os.Remove(filepath.Join(p.dir, ndjson.EventsFile)); err != nil {
 		t.Fatal(err)
 	}
 	p.open()
@@ -76,7 +78,7 @@ func TestOpenFiles_LostEvents(t *testing.T) {
 // A database that is new does not cut what another one's files hold.
 func TestOpenFiles_OfAnotherDatabase(t *testing.T) {
 	dir := fastDir(t)
-	for _, name := range []string{snapshotsFile, eventsFile} {
+	for _, name := range []string{ndjson.SnapshotsFile, ndjson.EventsFile} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("another's\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +88,7 @@ func TestOpenFiles_OfAnotherDatabase(t *testing.T) {
 	defer p.close()
 	p.fold(story{}.tell(seeded(1), 10)...)
 	files := p.files()
-	for _, name := range []string{snapshotsFile, eventsFile} {
+	for _, name := range []string{ndjson.SnapshotsFile, ndjson.EventsFile} {
 		if got := files[name+".aside"]; got != "another's\n" {
 			t.Errorf("%s: got %q aside, want what it held", name, got)
 		}

@@ -2,7 +2,6 @@ package projector
 
 import (
 	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"runtime/debug"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/proctape/proctape/projector/ndjson"
+	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -98,7 +99,11 @@ func (p *tape) watch(tables []string) string {
 
 func (p *tape) exec(statement string) {
 	p.t.Helper()
-	if _, err := p.s.fold.db.exec(statement); err != nil {
+	err := p.s.store.Write(func(tx *store.Tx) error {
+		_, err := tx.Exec(statement)
+		return err
+	})
+	if err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -117,7 +122,7 @@ func copyTape(t *testing.T, dir string, limit int64) *tape {
 
 // Files that cannot be opened leave no descriptor behind, as the projector tries again for as long as it takes.
 func TestOpenFiles_FailureLeaksNothing(t *testing.T) {
-	for _, name := range []string{snapshotsFile, eventsFile} {
+	for _, name := range []string{ndjson.SnapshotsFile, ndjson.EventsFile} {
 		t.Run(name, func(t *testing.T) {
 			p := newTape(t, -1)
 			if err := os.MkdirAll(p.dir+"/"+name+"/in the way", 0o700); err != nil {
@@ -126,13 +131,17 @@ func TestOpenFiles_FailureLeaksNothing(t *testing.T) {
 			defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which would close what was lost
 			before := 0
 			for i := range 10 {
-				f := newFold(p.s.fold.db)
-				if err := f.openFiles(p.dir, 0, slog.New(slog.DiscardHandler)); err == nil {
+				var err error
+				if p.s.files, err = ndjson.LockFiles(p.dir, 0); err != nil {
+					t.Fatal(err)
+				}
+				if err := p.s.openFiles(); err == nil {
 					t.Error("a folder was opened")
 				}
-				if err := f.closeFiles(); err != nil {
+				if err := p.s.files.Close(); err != nil {
 					t.Error(err)
 				}
+				p.s.files = nil
 				if i == 0 {
 					before = descriptors(t)
 				}
@@ -168,18 +177,18 @@ func TestFold_NoFiles(t *testing.T) {
 // A file is rotated before the line that follows its limit, whatever the batches.
 func TestFold_RotatesFiles(t *testing.T) {
 	l, h := newLog(), newHost("h", schema.Process{PID: 5})
-	var list []*delivery
+	var list []*received
 	for range 7 {
 		list = append(list, l.publish(h.snapshot()))
 	}
 	one := newTape(t, 0)
 	one.fold(list[0])
-	size := int64(len(one.files()[snapshotsFile]))
+	size := int64(len(one.files()[ndjson.SnapshotsFile]))
 
 	p := newTape(t, 2*size-10) // two lines fill a file
 	p.fold(list...)
 	files := p.files()
-	for name, want := range map[string]int64{snapshotsFile: 1, snapshotsFile + ".1": 2, snapshotsFile + ".2": 2} {
+	for name, want := range map[string]int64{ndjson.SnapshotsFile: 1, ndjson.SnapshotsFile + ".1": 2, ndjson.SnapshotsFile + ".2": 2} {
 		if got := int64(len(files[name])) / (size - 5); got != want {
 			t.Errorf("%s: got %d lines, want %d", name, got, want)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/projector/fold"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -19,36 +20,36 @@ import (
 func TestFold_Quarantine(t *testing.T) {
 	tests := []struct {
 		name     string
-		spoil    func(subject string, header nats.Header, payload []byte) (string, nats.Header, []byte)
+		spoil    func(subject string, header fold.Header, payload []byte) (string, fold.Header, []byte)
 		reason   string
 		host     string
 		numbered bool // its id tells its numbers
 	}{
-		{"undecodable bytes", func(s string, h nats.Header, _ []byte) (string, nats.Header, []byte) {
+		{"undecodable bytes", func(s string, h fold.Header, _ []byte) (string, fold.Header, []byte) {
 			return s, h, []byte("\x00garbage\xff")
 		},
-			reasonUndecodable, "h", true},
-		{"nothing", func(s string, h nats.Header, _ []byte) (string, nats.Header, []byte) { return s, h, nil }, reasonUndecodable, "h", true},
-		{"cut", func(s string, h nats.Header, p []byte) (string, nats.Header, []byte) { return s, h, p[:len(p)/2] }, reasonUndecodable, "h", true},
-		{"no headers", func(s string, _ nats.Header, _ []byte) (string, nats.Header, []byte) { return s, nil, []byte("hello") },
-			reasonUndecodable, "h", false},
-		{"unknown version", func(s string, h nats.Header, p []byte) (string, nats.Header, []byte) {
+			fold.ReasonUndecodable, "h", true},
+		{"nothing", func(s string, h fold.Header, _ []byte) (string, fold.Header, []byte) { return s, h, nil }, fold.ReasonUndecodable, "h", true},
+		{"cut", func(s string, h fold.Header, p []byte) (string, fold.Header, []byte) { return s, h, p[:len(p)/2] }, fold.ReasonUndecodable, "h", true},
+		{"no headers", func(s string, _ fold.Header, _ []byte) (string, fold.Header, []byte) { return s, nil, []byte("hello") },
+			fold.ReasonUndecodable, "h", false},
+		{"unknown version", func(s string, h fold.Header, p []byte) (string, fold.Header, []byte) {
 			p = bytes.Clone(p)
 			p[1] = 2
 			return s, h, p
-		}, reasonVersion, "h", true},
-		{"another host in the subject", func(_ string, h nats.Header, p []byte) (string, nats.Header, []byte) {
+		}, fold.ReasonVersion, "h", true},
+		{"another host in the subject", func(_ string, h fold.Header, p []byte) (string, fold.Header, []byte) {
 			return "proctape.v1.mallory.event.exit", h, p
-		}, reasonForged, "mallory", false},
-		{"another kind in the subject", func(_ string, h nats.Header, p []byte) (string, nats.Header, []byte) {
+		}, fold.ReasonForged, "mallory", false},
+		{"another kind in the subject", func(_ string, h fold.Header, p []byte) (string, fold.Header, []byte) {
 			return "proctape.v1.h.event.kill", h, p
-		}, reasonForged, "h", false},
-		{"a subject that is none", func(_ string, h nats.Header, p []byte) (string, nats.Header, []byte) {
+		}, fold.ReasonForged, "h", false},
+		{"a subject that is none", func(_ string, h fold.Header, p []byte) (string, fold.Header, []byte) {
 			return "proctape.v1.a b.event.exit", h, p
-		}, reasonSubject, "", false},
-		{"large", func(s string, h nats.Header, _ []byte) (string, nats.Header, []byte) {
-			return s, h, bytes.Repeat([]byte("x"), maxQuarantinedBody+1)
-		}, reasonUndecodable, "h", true},
+		}, fold.ReasonSubject, "", false},
+		{"large", func(s string, h fold.Header, _ []byte) (string, fold.Header, []byte) {
+			return s, h, bytes.Repeat([]byte("x"), (64<<10)+1)
+		}, fold.ReasonUndecodable, "h", true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -56,28 +57,28 @@ func TestFold_Quarantine(t *testing.T) {
 			before, m, after := h.events(schema.KindExit, 1), h.events(schema.KindExit, 3), h.events(schema.KindExit, 1)
 			p.fold(l.publish(before))
 			good := l.publish(m)
-			l.seq[good.stream]--
-			bad := l.deliver(good.stream, good.subject, good.header, good.payload)
-			bad.msg, bad.host = nil, ""
-			bad.subject, bad.header, bad.payload = test.spoil(good.subject, good.header, good.payload)
-			bad.decode()
+			l.seq[good.Stream]--
+			bad := l.deliver(good.Stream, good.Subject, good.Header, good.Payload)
+			bad.Msg, bad.Host = nil, ""
+			bad.Subject, bad.Header, bad.Payload = test.spoil(good.Subject, good.Header, good.Payload)
+			bad.Decode()
 			p.fold(bad)
 			p.fold(l.publish(after))
 
 			p.wantRows(`SELECT seq FROM process_events ORDER BY seq`, "1", "5")
-			sum := sha256.Sum256(bad.payload)
+			sum := sha256.Sum256(bad.Payload)
 			p.wantRows(`SELECT stream, epoch, seq, subject, host, message_id, reason, size, sha256 FROM quarantine`,
-				cells(schema.StreamEvents, 1, 2, bad.subject, test.host, bad.header.Get(nats.MsgIdHdr), test.reason, len(bad.payload),
+				cells(schema.StreamEvents, 1, 2, bad.Subject, test.host, bad.Header.Get(nats.MsgIdHdr), test.reason, len(bad.Payload),
 					hex.EncodeToString(sum[:])))
 			if p.rows(`SELECT error FROM quarantine`)[0] == "" {
 				t.Error("no error is told")
 			}
-			var headers nats.Header
+			var headers fold.Header
 			if err := json.Unmarshal([]byte(p.rows(`SELECT headers FROM quarantine`)[0]), &headers); err != nil || headers == nil {
 				t.Errorf("headers: got %v (%v), want an object", headers, err)
 			}
-			kept := len(bad.payload)
-			if kept > maxQuarantinedBody {
+			kept := len(bad.Payload)
+			if kept > (64 << 10) {
 				kept = 0
 			}
 			if got := p.value(`SELECT coalesce(length(payload), 0) FROM quarantine`); got != int64(kept) {
@@ -117,10 +118,10 @@ func TestFold_QuarantinedComesAfterAll(t *testing.T) {
 		t.Run(fmt.Sprint("reopened ", reopen), func(t *testing.T) {
 			l, h, p := newLog(), newHost("h"), newTape(t, 0)
 			first, m, last := h.events(schema.KindExit, 1), h.events(schema.KindExit, 3), h.events(schema.KindExit, 1)
-			spoilt := func() *delivery {
+			spoilt := func() *received {
 				good := l.publish(m)
-				l.seq[good.stream]--
-				return l.deliver(good.stream, good.subject, good.header, []byte("spoilt"))
+				l.seq[good.Stream]--
+				return l.deliver(good.Stream, good.Subject, good.Header, []byte("spoilt"))
 			}
 			p.fold(l.publish(first), spoilt(), l.publish(last))
 			p.wantRows(holes, "quarantined event.exit 2 4 3 2 0")
@@ -147,13 +148,13 @@ func TestFold_QuarantinedComesAfterAll(t *testing.T) {
 func TestFold_QuarantinePanic(t *testing.T) {
 	l, h, p := newLog(), newHost("h"), newTape(t, 0)
 	list := l.publishAll(h.events(schema.KindExit, 1), h.events(schema.KindExit, 1), h.events(schema.KindExit, 1))
-	list[1].msg = nil // where there is none, and no reason why
-	poisoned := p.s.p.poisoned
+	list[1].Msg = nil // where there is none, and no reason why
+	poisoned := p.s.poisoned
 	if err := p.s.commit(list); err == nil || !strings.Contains(err.Error(), "panic") {
 		t.Fatalf("got %v, want an error that tells of the panic", err)
 	}
 	p.reopen()
-	p.s.p.poisoned = poisoned
+	p.s.poisoned = poisoned
 	p.fold(list...)
 	p.wantRows(`SELECT seq, reason FROM quarantine`, "2 panic")
 	p.wantRows(`SELECT seq FROM process_events ORDER BY seq`, "1", "3")

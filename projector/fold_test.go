@@ -1,7 +1,6 @@
 package projector
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -11,6 +10,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/proctape/proctape/projector/ndjson"
+	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -18,7 +19,7 @@ func seeded(seed uint64) dice { return rand.New(rand.NewPCG(seed, 1)).IntN }
 
 // batches folds deliveries in batches as drawn, and in between forgets what is not committed: by opening the database
 // again, or by giving a batch up half way and folding it anew.
-func batches(t *rapid.T, p *tape, deliveries []*delivery) {
+func batches(t *rapid.T, p *tape, deliveries []*received) {
 	for len(deliveries) > 0 {
 		n := rapid.IntRange(1, min(12, len(deliveries))).Draw(t, "batch")
 		switch rapid.IntRange(0, 5).Draw(t, "crash") {
@@ -77,17 +78,11 @@ func TestFold_AnyBatchesControl(t *testing.T) {
 		whole, broken := newTape(t, smallFile), newTape(t, smallFile)
 		whole.fold(told...)
 		broken.fold(told[:20]...)
-		err := broken.s.fold.db.transact(func() error {
-			for _, d := range told[20:25] {
-				if err := broken.s.apply(d); err != nil {
-					return err
-				}
-			}
-			return errCut
-		})
-		if !errors.Is(err, errCut) {
+		if _, err := broken.s.fill(told[20:25]); err != nil {
 			t.Fatal(err)
 		}
+		broken.s.batch.Reset()
+		broken.s.lines = lines{}
 		broken.fold(told[25:]...) // it thinks that it has the five
 		if diff(broken.dump(), whole.dump()) == "" {
 			t.Errorf("story %d: five messages were lost and the tables are equal", seed)
@@ -130,7 +125,7 @@ func checkRows(t rapid.TB, what string, got, want []string) {
 }
 
 // checkAccount compares the tables with what the messages alone say.
-func checkAccount(t rapid.TB, p *tape, told []*delivery) {
+func checkAccount(t rapid.TB, p *tape, told []*received) {
 	t.Helper()
 	a := accountOf(told)
 	checkRows(t, "producers", p.rows(`SELECT h.name, instance, kind, next_seq, stored, quarantined, missing, duplicates
@@ -157,17 +152,17 @@ func checkLines(t rapid.TB, p *tape, a *account) {
 	t.Helper()
 	snapshots, events := 0, 0
 	for _, d := range a.accepted {
-		if d.msg.Snapshot != nil {
+		if d.Msg.Snapshot != nil {
 			snapshots++
 		}
-		events += len(d.msg.Events)
+		events += len(d.Msg.Events)
 	}
 	files := p.files()
-	if got := strings.Count(files[snapshotsFile], "\n"); got != snapshots {
-		t.Errorf("%s: got %d lines, want %d", snapshotsFile, got, snapshots)
+	if got := strings.Count(files[ndjson.SnapshotsFile], "\n"); got != snapshots {
+		t.Errorf("%s: got %d lines, want %d", ndjson.SnapshotsFile, got, snapshots)
 	}
-	if got := strings.Count(files[eventsFile], "\n") - strings.Count(files[eventsFile], `"event_type":"gap"`); got != events {
-		t.Errorf("%s: got %d events, want %d", eventsFile, got, events)
+	if got := strings.Count(files[ndjson.EventsFile], "\n") - strings.Count(files[ndjson.EventsFile], `"event_type":"gap"`); got != events {
+		t.Errorf("%s: got %d events, want %d", ndjson.EventsFile, got, events)
 	}
 }
 
@@ -198,11 +193,11 @@ func TestFold_HostIDs(t *testing.T) {
 		t.Errorf("got %v and %v", got, want)
 	}
 	for _, name := range []string{"a", "b", "c"} {
-		if !slices.Contains(got, fmt.Sprintf("%d %s", HostID(name), name)) {
-			t.Errorf("host %s: want id %d in %v", name, HostID(name), got)
+		if !slices.Contains(got, fmt.Sprintf("%d %s", store.HostID(name), name)) {
+			t.Errorf("host %s: want id %d in %v", name, store.HostID(name), got)
 		}
 	}
-	if id := HostID("a"); id < 0 || id >= 1<<48 {
+	if id := store.HostID("a"); id < 0 || id >= 1<<48 {
 		t.Errorf("got id %d, want 48 bits", id)
 	}
 }
@@ -310,9 +305,9 @@ func TestFold_StreamHole(t *testing.T) {
 		"PROCTAPE_EVENTS 3 0 trimmed before it was read 2 <nil> <nil> messages 1 to 2 of the stream are not there",
 		"PROCTAPE_EVENTS 5 0 stream hole 1 <nil> <nil> messages 4 to 4 of the stream are not there",
 		"PROCTAPE_EVENTS 16 0 stream hole 10 <nil> <nil> messages 6 to 15 of the stream are not there",
-		fmt.Sprintf("PROCTAPE_EVENTS 16 1 missing 3 %d 3 event.exit 3 to 5 did not come", HostID("h")))
+		fmt.Sprintf("PROCTAPE_EVENTS 16 1 missing 3 %d 3 event.exit 3 to 5 did not come", store.HostID("h")))
 	p.wantRows(`SELECT stream, seq FROM checkpoints WHERE seq > 0`, "PROCTAPE_EVENTS 16")
-	if got := strings.Count(p.files()[eventsFile], `"event_type":"gap"`); got != 4 {
+	if got := strings.Count(p.files()[ndjson.EventsFile], `"event_type":"gap"`); got != 4 {
 		t.Errorf("got %d lines of gaps, want 4", got)
 	}
 	checkShape(t, p)
@@ -338,7 +333,8 @@ func TestFold_EpochIDs(t *testing.T) {
 	l, h, p := newLog(), newHost("h", schema.Process{PID: 5}), newTape(t, 0)
 	ms := []*schema.Message{h.snapshot(), h.snapshot()}
 	p.fold(l.publishAll(ms...)...)
-	if err := p.s.fold.newEpoch(p.s.fold.positions[schema.StreamSnapshots], "the stream was made anew", 2); err != nil {
+	p.s.fold.NewEpoch(schema.StreamSnapshots, "the stream was made anew", 2, p.s.batch)
+	if err := p.s.write(); err != nil {
 		t.Fatal(err)
 	}
 	p.reopen()

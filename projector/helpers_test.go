@@ -16,6 +16,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/projector/fold"
+	"github.com/proctape/proctape/projector/ndjson"
+	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -156,7 +159,7 @@ func newLog() *simLog {
 }
 
 // publish is the delivery of m as a projector gets it.
-func (l *simLog) publish(m *schema.Message) *delivery {
+func (l *simLog) publish(m *schema.Message) *received {
 	payload, encoding, err := schema.Encode(nil, m)
 	if err != nil {
 		panic(err)
@@ -171,19 +174,19 @@ func (l *simLog) publish(m *schema.Message) *delivery {
 	return l.deliver(schema.StreamFor(m.Kind), schema.Subject(m.Host, m.Kind), header, payload)
 }
 
-func (l *simLog) publishAll(ms ...*schema.Message) []*delivery {
-	var list []*delivery
+func (l *simLog) publishAll(ms ...*schema.Message) []*received {
+	var list []*received
 	for _, m := range ms {
 		list = append(list, l.publish(m))
 	}
 	return list
 }
 
-func (l *simLog) deliver(stream, subject string, header nats.Header, payload []byte) *delivery {
+func (l *simLog) deliver(stream, subject string, header map[string][]string, payload []byte) *received {
 	l.seq[stream]++
 	l.stored = l.stored.Add(10 * time.Millisecond)
-	d := &delivery{stream: stream, seq: l.seq[stream], stored: l.stored, subject: subject, header: header, payload: payload}
-	d.decode()
+	d := &received{Delivery: fold.Delivery{Stream: stream, Seq: l.seq[stream], Stored: l.stored, Subject: subject, Header: fold.Header(header), Payload: payload}}
+	d.Decode()
 	return d
 }
 
@@ -223,32 +226,33 @@ func (p *tape) path() string { return filepath.Join(p.dir, "monitor.db") }
 
 func (p *tape) open() {
 	p.t.Helper()
-	db, err := openStore(p.path())
+	db, err := store.Open(p.path())
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.s = &session{p: &Projector{positions: map[string]Position{}, poisoned: map[gapKey]*poison{}}, fold: newFold(db),
-		last: map[string]uint64{}}
-	if _, err := db.exec(`PRAGMA synchronous=OFF`); err != nil {
-		p.t.Fatal(err)
-	}
+	checkpoints := map[string]*store.Checkpoint{}
 	for _, name := range schema.DataStreams {
-		pos, found, err := p.s.fold.loadPosition(name)
+		at, found, err := db.Tables().Checkpoint(name)
 		if err != nil {
 			p.t.Fatal(err)
 		}
 		if !found {
-			pos.epoch, pos.created = 1, 1
+			at.Epoch, at.Created = 1, 1
 		}
-		p.s.fold.positions[name] = pos
+		checkpoints[name] = at
 	}
+	var log strings.Builder
+	p.s = &session{cfg: Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, progress: newProgress(), poisoned: map[store.GapKey]*fold.Poison{},
+		store: db, fold: fold.New(db.Tables(), checkpoints), batch: store.NewBatch(), last: map[string]uint64{}}
 	if p.limit >= 0 {
-		var log strings.Builder
-		if err := p.s.fold.openFiles(p.dir, p.limit, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
+		if p.s.files, err = ndjson.LockFiles(p.dir, p.limit); err != nil {
 			p.t.Fatal(err)
 		}
-		p.log = log.String()
+		if err := p.s.openFiles(); err != nil {
+			p.t.Fatal(err)
+		}
 	}
+	p.log = log.String()
 }
 
 func (p *tape) close() {
@@ -273,7 +277,7 @@ func (p *tape) reopen() {
 }
 
 // fold folds a batch as a session does.
-func (p *tape) fold(batch ...*delivery) {
+func (p *tape) fold(batch ...*received) {
 	p.t.Helper()
 	if len(batch) == 0 {
 		return
@@ -286,21 +290,18 @@ func (p *tape) fold(batch ...*delivery) {
 var errCut = errors.New("cut")
 
 // abandon folds a batch and does not commit. The fold is of no use afterwards.
-func (p *tape) abandon(batch []*delivery, flush bool) {
+func (p *tape) abandon(batch []*received, flush bool) {
 	p.t.Helper()
-	err := p.s.fold.db.transact(func() error {
-		for _, d := range batch {
-			if err := p.s.apply(d); err != nil {
-				return err
-			}
-			if p.s.fold.full() {
-				break
-			}
-		}
-		if flush {
-			if err := p.s.fold.flush(); err != nil {
-				return err
-			}
+	if _, err := p.s.fill(batch); err != nil {
+		p.t.Fatal(err)
+	}
+	if !flush {
+		return
+	}
+	p.s.fold.SaveCheckpoints(p.s.batch)
+	err := p.s.store.Write(func(tx *store.Tx) error {
+		if err := p.s.writeBatch(tx); err != nil {
+			return err
 		}
 		return errCut
 	})
@@ -313,7 +314,7 @@ func (p *tape) abandon(batch []*delivery, flush bool) {
 func (p *tape) rows(query string, args ...any) []string {
 	p.t.Helper()
 	var out []string
-	err := p.s.fold.db.query(query, func(r *sql.Rows) error {
+	err := p.s.store.Query(query, func(r *sql.Rows) error {
 		columns, err := r.Columns()
 		if err != nil {
 			return err

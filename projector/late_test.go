@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/proctape/proctape/projector/ndjson"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -96,7 +97,7 @@ func TestFold_NewestSnapshotOfABootThatCameBack(t *testing.T) {
 }
 
 // checkSplit checks that opening the database again after n messages changes nothing.
-func checkSplit(t *testing.T, list []*delivery, n int) {
+func checkSplit(t *testing.T, list []*received, n int) {
 	t.Helper()
 	whole, split := newTape(t, -1), newTape(t, -1)
 	whole.fold(list...)
@@ -117,7 +118,7 @@ func TestFold_LateSnapshotUnderAnEarlierName(t *testing.T) {
 	p.wantRows(`SELECT snapshot_id, command, job_id FROM process_metrics ORDER BY 1`, "1 make new", "2 sh old")
 	want := p.files()
 	p.close()
-	if err := os.Remove(filepath.Join(p.dir, snapshotsFile)); err != nil {
+	if err := os.Remove(filepath.Join(p.dir, ndjson.SnapshotsFile)); err != nil {
 		t.Fatal(err)
 	}
 	p.open()

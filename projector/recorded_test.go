@@ -18,6 +18,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/projector/fold"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -67,10 +68,10 @@ func foldRecorded(t *testing.T, logs [][]recordedMessage, batch int) string {
 	for _, log := range logs {
 		p := newTape(t, smallFile*4)
 		for part := range slices.Chunk(log, batch) {
-			deliveries := make([]*delivery, len(part))
+			deliveries := make([]*received, len(part))
 			for i, m := range part {
-				deliveries[i] = &delivery{stream: m.Stream, seq: m.Seq, stored: time.Unix(0, m.Stored), subject: m.Subject, header: m.Header, payload: m.Payload}
-				deliveries[i].decode()
+				deliveries[i] = &received{Delivery: fold.Delivery{Stream: m.Stream, Seq: m.Seq, Stored: time.Unix(0, m.Stored), Subject: m.Subject, Header: fold.Header(m.Header), Payload: m.Payload}}
+				deliveries[i].Decode()
 			}
 			p.fold(deliveries...)
 		}
@@ -91,9 +92,9 @@ func foldRecorded(t *testing.T, logs [][]recordedMessage, batch int) string {
 
 // makeLogs makes the logs to record: stories in which messages are lost, late, repeated and spoilt, with every field
 // that a message has, and a log with rollups as retention makes them.
-func makeLogs(t *testing.T) [][]*delivery {
+func makeLogs(t *testing.T) [][]*received {
 	t.Helper()
-	var logs [][]*delivery
+	var logs [][]*received
 	for seed := range uint64(4) {
 		logs = append(logs, story{late: true, poison: true, full: true}.tell(seeded(seed+100), 150))
 	}
@@ -101,7 +102,7 @@ func makeLogs(t *testing.T) [][]*delivery {
 }
 
 // logWithRollups is what the streams of a log hold after retention has made its rollups.
-func logWithRollups(t *testing.T) []*delivery {
+func logWithRollups(t *testing.T) []*received {
 	t.Helper()
 	w := newWorld(t)
 	alpha, beta := w.host("alpha"), w.host("beta")
@@ -128,7 +129,7 @@ func logWithRollups(t *testing.T) []*delivery {
 	return told
 }
 
-func writeRecorded(t *testing.T, logs [][]*delivery) {
+func writeRecorded(t *testing.T, logs [][]*received) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(recordedPath), 0o755); err != nil {
 		t.Fatal(err)
@@ -141,7 +142,7 @@ func writeRecorded(t *testing.T, logs [][]*delivery) {
 	lines := json.NewEncoder(z)
 	for i, log := range logs {
 		for _, d := range log {
-			if err := lines.Encode(recordedMessage{i, d.stream, d.seq, d.stored.UnixNano(), d.subject, d.header, d.payload}); err != nil {
+			if err := lines.Encode(recordedMessage{i, d.Stream, d.Seq, d.Stored.UnixNano(), d.Subject, nats.Header(d.Header), d.Payload}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -206,7 +207,7 @@ func (t *teller) fillSnapshot(s *schema.Snapshot) {
 	s.Partial, s.Hidden = t.roll(3) == 0, t.roll(4)
 	s.RunningJobs, s.ActiveSheets = t.roll(3), t.roll(3)
 	s.Capabilities = []string{"every process", "exit codes"}[:t.roll(3)]
-	s.PressureLevel = pressureLevels[1+t.roll(5)]
+	s.PressureLevel = []string{"none", "low", "medium", "high", "critical"}[t.roll(5)]
 	if t.roll(3) > 0 {
 		s.Pressure = &schema.Pressure{CPUSome: int64(t.roll(10000)), MemorySome: int64(t.roll(10000)), MemoryFull: int64(t.roll(99)),
 			IOSome: int64(t.roll(10000)), IOFull: int64(t.roll(99))}

@@ -3,6 +3,7 @@ package projector
 import (
 	"testing"
 
+	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -15,13 +16,13 @@ func BenchmarkRetention(b *testing.B) {
 		w := newWorld(b)
 		var made []*schema.Message
 		for i, d := range benchDeliveries(b) {
-			d.msg.Wall += int64(i) * 4 * second
-			d.msg.Boot += int64(i) * 4 * second
-			d.msg.Snapshot.Interval = 5 * second
-			made = append(made, d.msg)
+			d.Msg.Wall += int64(i) * 4 * second
+			d.Msg.Boot += int64(i) * 4 * second
+			d.Msg.Snapshot.Interval = 5 * second
+			made = append(made, d.Msg)
 		}
 		w.publish(made...)
-		w.set(func(r *reading) { r.wall = made[len(made)-1].Wall })
+		w.set(func(r *retention.Reading) { r.Wall = made[len(made)-1].Wall })
 		d := w.open("live", short)
 		d.settle()
 		before := cpuTime(b)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proctape/proctape/projector/retention"
+	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -27,87 +29,60 @@ func crowd(n int) func(*simHost) {
 func TestRetention_Cap(t *testing.T) {
 	w := newWorld(t)
 	h := w.host("alpha")
-	d := w.open("live", Retention{})
+	d := w.open("live", retention.Settings{})
 	w.run(15*minute, 5*second, crowd(50), h)
 	d.settle()
 	d.retain()
-	wantNone(t, "snapshots that went below the cap", earlyGone(t, d.r.db, w.sent))
-	p, err := d.r.pages(t.Context())
+	wantNone(t, "snapshots that went below the cap", earlyGone(t, d.read, w.sent))
+	used, err := d.pages()
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.r.cfg.MaxBytes = p.used() * 7 / 10
+	d.settings.MaxBytes = used * 7 / 10
 	removed := d.retain()
-	if p, err = d.r.pages(t.Context()); err != nil || p.used() > d.r.cfg.MaxBytes {
-		t.Errorf("%d bytes, %v, want at most %d", p.used(), err, d.r.cfg.MaxBytes)
+	if used, err = d.pages(); err != nil || used > d.settings.MaxBytes {
+		t.Errorf("%d bytes, %v, want at most %d", used, err, d.settings.MaxBytes)
 	}
-	wantNone(t, "snapshots that are not accounted for", unaccounted(t, d.r.db, w.sent))
-	if s := wrongRollups(t, d.r.db, rolledBy(w, d)); s != "" {
+	wantNone(t, "snapshots that are not accounted for", unaccounted(t, d.read, w.sent))
+	if s := wrongRollups(t, d.read, rolledBy(w, d)); s != "" {
 		t.Errorf("rollups:\n%s", s)
 	}
-	have := stored(t, d.r.db)
+	have := stored(t, d.read)
 	oldest := slices.IndexFunc(w.sent, func(m *schema.Message) bool { return have[keyOf(m)] })
 	if oldest < 1 {
 		t.Fatalf("%d snapshots went", oldest)
 	}
-	wantNone(t, "snapshots that went before older ones", earlyGone(t, d.r.db, w.sent[oldest:]))
-	if removed.Minutes != 0 {
-		t.Errorf("%d rollups went while there were snapshots", removed.Minutes)
+	wantNone(t, "snapshots that went before older ones", earlyGone(t, d.read, w.sent[oldest:]))
+	if removed.RollupsDeleted != 0 {
+		t.Errorf("%d rollups went while there were snapshots", removed.RollupsDeleted)
 	}
 	// No more than the cap asks for, by about.
-	if p.used() < d.r.cfg.MaxBytes/2 {
-		t.Errorf("%d bytes are left under a cap of %d", p.used(), d.r.cfg.MaxBytes)
+	if used < d.settings.MaxBytes/2 {
+		t.Errorf("%d bytes are left under a cap of %d", used, d.settings.MaxBytes)
 	}
 }
 
-// watched sends what a retention writes through the test, which sees how long each chore takes and when.
-func (d *database) watched(ctx context.Context, before func(n int), after func(took time.Duration)) {
-	real := d.r.s
-	d.r.s = &session{p: real.p, fold: real.fold, chores: make(chan chore)}
-	go func() {
-		for n := 0; ; n++ {
-			var c chore
-			select {
-			case c = <-d.r.s.chores:
-			case <-ctx.Done():
-				return
-			}
-			before(n)
-			do := c.do
-			c.do = func(f *fold) error {
-				began := time.Now()
-				err := do(f)
-				after(time.Since(began))
-				return err
-			}
-			real.chores <- c
-		}
-	}()
+// watched is a database that a test watches as retention writes it.
+type watched struct {
+	retention.Database
+	before func(n int) // the n-th piece of writing
+	after  func(took time.Duration)
+	n      int
 }
 
-// What takes long is done in pieces.
-func TestWriteAll_InPieces(t *testing.T) {
-	w := newWorld(t)
-	d := w.open("live", short)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	pieces, done := 0, 0
-	d.watched(ctx, func(int) { pieces++ }, func(time.Duration) {})
-	var count int64
-	err := writeAll(ctx, d.r, make([]int, 100), &count, func(*fold, int) error {
-		done++
-		time.Sleep(time.Millisecond) // a row that takes long
-		return nil
+// Write implements [retention.Database].
+func (d *watched) Write(ctx context.Context, do func(*store.Tx) error) error {
+	d.before(d.n)
+	d.n++
+	return d.Database.Write(ctx, func(tx *store.Tx) error {
+		began := time.Now()
+		err := do(tx)
+		d.after(time.Since(began))
+		return err
 	})
-	if err != nil || done != 100 || count != 100 {
-		t.Errorf("%d done and %d counted, %v, want 100", done, count, err)
-	}
-	if pieces < 100*int(time.Millisecond)/int(choreTime)-1 {
-		t.Errorf("100 ms of work were done in %d pieces, want each to take about %s", pieces, choreTime)
-	}
 }
 
-// Chores are short, and what comes while a pass works is folded before it ends.
+// Pieces of writing are short, and what comes while a pass works is folded before it ends.
 func TestRetention_FoldsWhileItWorks(t *testing.T) {
 	w := newWorld(t)
 	h := w.host("alpha")
@@ -119,29 +94,27 @@ func TestRetention_FoldsWhileItWorks(t *testing.T) {
 	d.settle()
 	d.retain() // the first pass that sees a host cannot tell that it is gone
 	var took []time.Duration
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
 	late := h.snapshot()
-	foldedAt := -1 // the chore before which it was folded
-	d.watched(ctx, func(n int) {
+	foldedAt := -1 // the piece before which it was folded
+	d.as = &watched{Database: d.as, before: func(n int) {
 		if n == 2 {
 			w.publish(late)
 		}
 		if foldedAt < 0 && d.p.Positions()[schema.StreamSnapshots].Folded >= next {
 			foldedAt = n
 		}
-	}, func(d time.Duration) { took = append(took, d) })
+	}, after: func(d time.Duration) { took = append(took, d) }}
 	removed := d.retain()
 	if removed.Samples < 10_000 {
 		t.Fatalf("%+v shows nothing", removed)
 	}
 	if foldedAt < 0 {
-		t.Errorf("a message that came at the third of %d chores was not folded before the last", len(took))
+		t.Errorf("a message that came at the third of %d pieces was not folded before the last", len(took))
 	}
 	slices.Sort(took)
-	// A chore ends with the row that goes beyond its time. On a machine that is loaded, all takes longer.
-	if middle, most := took[len(took)/2], took[len(took)-1]; middle > 10*choreTime || most > 100*choreTime {
-		t.Errorf("%d chores took %s in the middle and %s at most, want about %s", len(took), middle, most, choreTime)
+	// A piece ends with the row that goes beyond its time. On a machine that is loaded, all takes longer.
+	if middle, most := took[len(took)/2], took[len(took)-1]; middle > 10*retention.WriteTime || most > 100*retention.WriteTime {
+		t.Errorf("%d pieces took %s in the middle and %s at most, want about %s", len(took), middle, most, retention.WriteTime)
 	}
-	t.Logf("%d chores, the middle one %s, the longest %s", len(took), took[len(took)/2], took[len(took)-1])
+	t.Logf("%d pieces, the middle one %s, the longest %s", len(took), took[len(took)/2], took[len(took)-1])
 }

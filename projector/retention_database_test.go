@@ -11,31 +11,36 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proctape/proctape/projector/retention"
+	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
 )
 
-// database is one that a projector writes, with a retention that passes when it is told to.
-type database struct {
-	w    *world
-	path string
-	p    *Projector
-	r    *retention
-	stop func()
+// kept is a database that a projector writes, with a retention that makes a pass when it is told to.
+type kept struct {
+	w        *world
+	path     string
+	p        *Projector
+	id       string
+	settings retention.Settings
+	as       retention.Database // what retention writes goes through it
+	read     *sql.DB
+	stop     func()
 }
 
-func (w *world) open(name string, cfg Retention) *database {
+func (w *world) open(name string, settings retention.Settings) *kept {
 	w.t.Helper()
-	d := &database{w: w, path: filepath.Join(w.dir, name+".db")}
-	quiet := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	settings.Clocks = w.clocks
+	d := &kept{w: w, path: filepath.Join(w.dir, name+".db"), settings: settings}
 	var err error
-	if d.p, err = Open(w.t.Context(), w.js, Config{DB: d.path, Log: quiet}); err != nil {
+	if d.p, err = Open(w.t.Context(), w.js, Config{DB: d.path, Log: d.log()}); err != nil {
 		w.t.Fatal(err)
 	}
-	s := d.p.first
-	if d.r, err = newRetention(w.js, Config{DB: d.path, Retention: &cfg, Log: quiet, now: w.clocks}); err != nil {
+	d.as = database{d.p.first}
+	d.id = d.as.ID()
+	if d.read, err = openReader(d.path); err != nil {
 		w.t.Fatal(err)
 	}
-	d.r.s, d.r.id = s, s.fold.db.id
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- d.p.Run(ctx) }()
@@ -44,7 +49,7 @@ func (w *world) open(name string, cfg Retention) *database {
 		if err := <-ended; err != nil {
 			w.t.Errorf("the projector of %s: %v", name, err)
 		}
-		if err := d.r.db.Close(); err != nil {
+		if err := d.read.Close(); err != nil {
 			w.t.Error(err)
 		}
 	})
@@ -52,12 +57,16 @@ func (w *world) open(name string, cfg Retention) *database {
 	return d
 }
 
+func (d *kept) log() *slog.Logger {
+	return slog.New(slog.NewTextHandler(d.w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
 // settle waits until the database has folded what the log holds.
-func (d *database) settle() {
+func (d *kept) settle() {
 	d.w.t.Helper()
 	ctx, cancel := context.WithTimeout(d.w.t.Context(), time.Minute)
 	defer cancel()
-	if err := d.r.waitFolded(ctx, nil); err != nil {
+	if err := d.as.CatchUp(ctx); err != nil {
 		d.w.t.Errorf("the database does not come to the end of the log: %v; it is at %v", err, d.p.Positions())
 		for _, name := range schema.DataStreams {
 			stream, err := d.w.js.Stream(d.w.t.Context(), name)
@@ -73,7 +82,7 @@ func (d *database) settle() {
 }
 
 // retain makes a pass.
-func (d *database) retain() Removed {
+func (d *kept) retain() schema.Removed {
 	d.w.t.Helper()
 	removed, err := d.tryRetain()
 	if err != nil {
@@ -82,43 +91,56 @@ func (d *database) retain() Removed {
 	return removed
 }
 
-func (d *database) tryRetain() (Removed, error) {
+func (d *kept) tryRetain() (schema.Removed, error) {
 	ctx, cancel := context.WithTimeout(d.w.t.Context(), time.Minute)
 	defer cancel()
-	pass, err := d.r.pass(ctx, "test")
+	r, err := retention.Open(d.config(), d.as)
+	if err != nil {
+		return schema.Removed{}, err
+	}
+	defer r.Close()
+	pass, err := r.Pass(ctx, "test")
 	return pass.Removed, err
 }
 
 // plan makes a dry run. It leaves out what cannot be told without doing it: what of the log and of the file goes with
 // the rows.
-func (d *database) plan() Removed {
+func (d *kept) plan() schema.Removed {
 	d.w.t.Helper()
 	ctx, cancel := context.WithTimeout(d.w.t.Context(), 20*time.Second)
 	defer cancel()
-	cfg := d.r.cfg
-	removed, err := PlanRetention(ctx, d.w.js, Config{DB: d.path, Retention: &cfg, now: d.w.clocks,
-		Log: slog.New(slog.DiscardHandler)})
+	removed, err := retention.Plan(ctx, d.config())
 	if err != nil {
 		d.w.t.Fatal(err)
 	}
 	return rowsOnly(removed)
 }
 
-func rowsOnly(r Removed) Removed {
+func (d *kept) config() retention.Config {
+	return retention.Config{Path: d.path, Settings: d.settings, JS: d.w.js, Log: d.log()}
+}
+
+// pages is how many bytes of the database are in use.
+func (d *kept) pages() (used int64, err error) {
+	err = d.read.QueryRow(`SELECT (page_count - freelist_count) * page_size FROM pragma_page_size, pragma_page_count, pragma_freelist_count`).Scan(&used)
+	return used, err
+}
+
+func rowsOnly(r schema.Removed) schema.Removed {
 	r.Messages, r.Bytes = 0, 0
 	return r
 }
 
 // rows returns what a query answers, one row a string.
-func (d *database) rows(query string, args ...any) []string {
+func (d *kept) rows(query string, args ...any) []string {
 	d.w.t.Helper()
-	return rowsOf(d.w.t, d.r.db, query, args...)
+	return rowsOf(d.w.t, d.read, query, args...)
 }
 
 // count returns a query's one number.
-func (d *database) count(query string, args ...any) (n int64) {
+func (d *kept) count(query string, args ...any) (n int64) {
 	d.w.t.Helper()
-	if err := d.r.db.QueryRow(query, args...).Scan(&n); err != nil {
+	if err := d.read.QueryRow(query, args...).Scan(&n); err != nil {
 		d.w.t.Fatalf("%s: %v", query, err)
 	}
 	return n
@@ -177,10 +199,10 @@ func (w *world) replay(name string) *sql.DB {
 func openReader(path string) (*sql.DB, error) { return sql.Open("sqlite", schema.ReaderDSN(path)) }
 
 // exec breaks the database on purpose.
-func (d *database) exec(query string, args ...any) {
+func (d *kept) exec(query string, args ...any) {
 	d.w.t.Helper()
-	err := d.r.write(d.w.t.Context(), func(f *fold) error {
-		_, err := f.db.exec(query, args...)
+	err := d.as.Write(d.w.t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(query, args...)
 		return err
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -25,7 +26,7 @@ func TestRetention_LateSnapshotsConverge(t *testing.T) {
 			atOnce.settle()
 			atOnce.retain()
 			atOnce.retain() // the first pass that sees a host cannot tell that it is gone
-			want := contents(t, atOnce.r.db)
+			want := contents(t, atOnce.read)
 
 			d := parts.open("parts", short)
 			for i := range made { // in any order
@@ -41,14 +42,14 @@ func TestRetention_LateSnapshotsConverge(t *testing.T) {
 			}
 			d.retain()
 			d.retain()
-			got := contents(t, d.r.db)
+			got := contents(t, d.read)
 			if s := diff(only(got, rollupTables...), only(want, rollupTables...)); s != "" {
 				t.Errorf("rolled up in parts:\n%s", s)
 			}
 			if n := d.count(`SELECT count(*) FROM snapshots`); n != 0 {
 				t.Errorf("%d snapshots were left", n)
 			}
-			if s := wrongRollups(t, d.r.db, made); s != "" {
+			if s := wrongRollups(t, d.read, made); s != "" {
 				t.Errorf("rollups:\n%s", s)
 			}
 			replayed := contents(t, parts.replay("replayed"))
@@ -82,7 +83,7 @@ func TestRetention_ReplayOfATrimmedLog(t *testing.T) {
 			t.Errorf("stream %s was not trimmed: the test shows nothing", stream)
 		}
 	}
-	got, want := contents(t, d.r.db), contents(t, w.replay("fresh"))
+	got, want := contents(t, d.read), contents(t, w.replay("fresh"))
 	for _, table := range []string{"snapshots", "samples", "process_events", "rollups", "rollup_processes", "process_rollups"} {
 		if len(got[table]) == 0 {
 			t.Errorf("table %s is empty: the test shows nothing", table)
@@ -93,7 +94,7 @@ func TestRetention_ReplayOfATrimmedLog(t *testing.T) {
 	}
 	// A control of the comparison: a row that is wrong.
 	d.exec(`UPDATE samples SET rss_kib = coalesce(rss_kib, 0) + 1 WHERE snapshot_id = (SELECT min(snapshot_id) FROM samples)`)
-	if s := diff(contents(t, d.r.db), want); s == "" {
+	if s := diff(contents(t, d.read), want); s == "" {
 		t.Error("a spoilt row was not seen")
 	}
 }
@@ -120,8 +121,8 @@ func TestRetention_LateSnapshotWithoutItsRollup(t *testing.T) {
 	d.settle()
 	for range 2 {
 		d.retain()
-		wantNone(t, "snapshots that are not accounted for", unaccounted(t, d.r.db, w.sent))
-		wantNone(t, "the late snapshot", earlyGone(t, d.r.db, []*schema.Message{late}))
+		wantNone(t, "snapshots that are not accounted for", unaccounted(t, d.read, w.sent))
+		wantNone(t, "the late snapshot", earlyGone(t, d.read, []*schema.Message{late}))
 	}
 }
 
@@ -174,19 +175,19 @@ func TestRetention_WhatOutlivesSamples(t *testing.T) {
 	}
 }
 
-func (d *database) jobRows() []string {
+func (d *kept) jobRows() []string {
 	d.settle()
 	return d.rows(`SELECT job_id, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids, spawns FROM jobs WHERE job_id = 'build-gone'`)
 }
 
 // leftOf counts the rows of a table that the host "gone" brought.
-func (d *database) leftOf(table string) int64 {
+func (d *kept) leftOf(table string) int64 {
 	d.w.t.Helper()
 	switch table {
 	case "samples":
-		return d.count(`SELECT count(*) FROM samples WHERE snapshot_id IN (SELECT id FROM snapshots WHERE host_id = ?)`, HostID("gone"))
+		return d.count(`SELECT count(*) FROM samples WHERE snapshot_id IN (SELECT id FROM snapshots WHERE host_id = ?)`, store.HostID("gone"))
 	case "jobs", "job_pids", "job_sheets":
 		return d.count(`SELECT count(*) FROM ` + table + ` WHERE job_id = 'build-gone'`)
 	}
-	return d.count(`SELECT count(*) FROM `+table+` WHERE host_id = ?`, HostID("gone"))
+	return d.count(`SELECT count(*) FROM `+table+` WHERE host_id = ?`, store.HostID("gone"))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -67,12 +68,12 @@ func grows(values []int64) string {
 
 func (l long) run(t *testing.T) sizes {
 	w := newWorld(t)
-	w.set(func(r *reading) { r.wall = time.Now().UnixNano() }) // the server's own time is in the gaps
+	w.set(func(r *retention.Reading) { r.Wall = time.Now().UnixNano() }) // the server's own time is in the gaps
 	var hosts []*simHost
 	for i := range l.hosts {
 		hosts = append(hosts, w.host(fmt.Sprint("host-", i)))
 	}
-	d := w.open("live", Retention{Policy: l.policy})
+	d := w.open("live", retention.Settings{Policy: l.policy})
 	series := sizes{}
 	for n := range l.hours {
 		l.hour(w, n, hosts)
@@ -116,7 +117,7 @@ func (l long) hour(w *world, n int, hosts []*simHost) {
 var measured = []string{"producers", "snapshots", "samples", "processes", "process_events", "job_events", "jobs", "job_sheets",
 	"job_pids", "gaps", "quarantine", "rollups", "rollup_processes", "process_rollups", "retention_hosts", "retention_passes"}
 
-func (d *database) measure(series sizes) {
+func (d *kept) measure(series sizes) {
 	d.w.t.Helper()
 	add := func(name string, n int64) { series[name] = append(series[name], n) }
 	for _, table := range measured {
@@ -124,11 +125,11 @@ func (d *database) measure(series sizes) {
 			add(table, d.count(`SELECT count(*) FROM `+table))
 		}
 	}
-	p, err := d.r.pages(d.w.t.Context())
+	used, err := d.pages()
 	if err != nil {
 		d.w.t.Fatal(err)
 	}
-	add("bytes used of the database", p.used())
+	add("bytes used of the database", used)
 	for _, stream := range schema.DataStreams {
 		add("messages of "+stream, d.w.messages(stream))
 	}

@@ -7,11 +7,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema"
 )
 
 // everything is all rows of all tables.
-func (d *database) everything() map[string][]string {
+func (d *kept) everything() map[string][]string {
 	d.w.t.Helper()
 	out := map[string][]string{}
 	for _, table := range d.rows(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`) {
@@ -33,7 +34,7 @@ func (w *world) sizes() map[string]int64 {
 func TestRetention_DryRun(t *testing.T) {
 	w := newWorld(t)
 	// Gaps and what is in quarantine have the server's time, which is the real one.
-	w.set(func(r *reading) { r.wall = time.Now().Add(-time.Hour).Truncate(time.Minute).UnixNano() })
+	w.set(func(r *retention.Reading) { r.Wall = time.Now().Add(-time.Hour).Truncate(time.Minute).UnixNano() })
 	alpha, gone := w.host("alpha"), w.host("gone")
 	d := w.open("live", short)
 	live := busy(4)
@@ -44,7 +45,7 @@ func TestRetention_DryRun(t *testing.T) {
 	if _, err := w.js.PublishMsg(t.Context(), bad); err != nil {
 		t.Fatal(err)
 	}
-	total := Removed{}
+	total := schema.Removed{}
 	step := func(what string) {
 		t.Helper()
 		d.settle()
@@ -74,8 +75,8 @@ func TestRetention_DryRun(t *testing.T) {
 		w.run(minute, 20*second, live, alpha)
 		step("with old rows")
 	}
-	for name, n := range map[string]int64{"snapshots": total.Snapshots, "samples": total.Samples, "rollups made": total.Rollups,
-		"rollups": total.Minutes, "events": total.Events, "job events": total.JobEvents, "gaps": total.Gaps,
+	for name, n := range map[string]int64{"snapshots": total.Snapshots, "samples": total.Samples, "rollups made": total.RollupsMade,
+		"rollups": total.RollupsDeleted, "events": total.Events, "job events": total.JobEvents, "gaps": total.Gaps,
 		"quarantined": total.Quarantined, "processes": total.Processes, "jobs": total.Jobs} {
 		if n == 0 {
 			t.Errorf("no %s went: the test shows nothing of them", name)
@@ -83,8 +84,8 @@ func TestRetention_DryRun(t *testing.T) {
 	}
 }
 
-func sum(a, b Removed) Removed {
-	return Removed{Rollups: a.Rollups + b.Rollups, Snapshots: a.Snapshots + b.Snapshots, Samples: a.Samples + b.Samples, Events: a.Events + b.Events,
-		JobEvents: a.JobEvents + b.JobEvents, Gaps: a.Gaps + b.Gaps, Quarantined: a.Quarantined + b.Quarantined, Minutes: a.Minutes + b.Minutes,
+func sum(a, b schema.Removed) schema.Removed {
+	return schema.Removed{RollupsMade: a.RollupsMade + b.RollupsMade, Snapshots: a.Snapshots + b.Snapshots, Samples: a.Samples + b.Samples, Events: a.Events + b.Events,
+		JobEvents: a.JobEvents + b.JobEvents, Gaps: a.Gaps + b.Gaps, Quarantined: a.Quarantined + b.Quarantined, RollupsDeleted: a.RollupsDeleted + b.RollupsDeleted,
 		Processes: a.Processes + b.Processes, Jobs: a.Jobs + b.Jobs}
 }

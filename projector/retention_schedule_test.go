@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -18,9 +19,9 @@ import (
 func (w *world) follow(name string, every time.Duration) (passes func() int64, stop func()) {
 	w.t.Helper()
 	cfg := short
-	cfg.Interval = every
+	cfg.Interval, cfg.Clocks = every, w.clocks
 	path := filepath.Join(w.dir, name+".db")
-	p, err := Open(w.t.Context(), w.js, Config{DB: path, Retention: &cfg, Log: slog.New(slog.DiscardHandler), now: w.clocks})
+	p, err := Open(w.t.Context(), w.js, Config{DB: path, Retention: &cfg, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -101,7 +102,7 @@ func TestRetention_ScheduleIsInstalledOnce(t *testing.T) {
 	w := newWorld(t)
 	install := func(every time.Duration) (uint64, string) {
 		t.Helper()
-		if err := installSchedule(t.Context(), w.js, every); err != nil {
+		if err := retention.InstallSchedule(t.Context(), w.js, every); err != nil {
 			t.Fatal(err)
 		}
 		return w.schedule()
@@ -110,7 +111,7 @@ func TestRetention_ScheduleIsInstalledOnce(t *testing.T) {
 	var many sync.WaitGroup
 	for range 8 {
 		many.Go(func() {
-			if err := installSchedule(t.Context(), w.js, time.Hour); err != nil {
+			if err := retention.InstallSchedule(t.Context(), w.js, time.Hour); err != nil {
 				t.Error(err)
 			}
 		})
@@ -125,7 +126,7 @@ func TestRetention_ScheduleIsInstalledOnce(t *testing.T) {
 	if n := w.messages(schema.StreamOps); n != 1 {
 		t.Errorf("%d messages, want one schedule", n)
 	}
-	next, err := NextRetention(t.Context(), w.js)
+	next, err := retention.Next(t.Context(), w.js)
 	if in := time.Until(next); err != nil || in <= 0 || in > 90*time.Second {
 		t.Errorf("the next tick is in %s, %v, want it within 90 s", in, err)
 	}
@@ -146,7 +147,7 @@ func TestRetention_OnCommand(t *testing.T) {
 		}
 		return list == 1
 	})
-	if err := AskRetention(t.Context(), w.js); err != nil {
+	if err := retention.Request(t.Context(), w.js); err != nil {
 		t.Fatal(err)
 	}
 	w.eventually("a pass", func() bool { return passes() == 1 })
@@ -184,23 +185,25 @@ func TestRetention_OneLatePassAfterAnOutage(t *testing.T) {
 	}
 }
 
-// Retain makes one pass over a database that nobody writes, and Retention may be left out.
+// Retain makes one pass over a database that nobody writes.
 func TestRetain(t *testing.T) {
 	w := newWorld(t)
 	h := w.host("alpha")
 	w.run(15*minute, 20*second, steady, h)
-	cfg := Config{DB: filepath.Join(w.dir, "one.db"), Log: slog.New(slog.DiscardHandler), now: w.clocks}
+	cfg := Config{DB: filepath.Join(w.dir, "one.db"), Log: slog.New(slog.DiscardHandler), Retention: &retention.Settings{Clocks: w.clocks}}
+	plan := retention.Config{Path: cfg.DB, Settings: *cfg.Retention, JS: w.js, Log: cfg.Log}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if pass, err := Retain(ctx, w.js, cfg); err != nil || pass.Removed != (Removed{}) {
+	if pass, err := Retain(ctx, w.js, cfg); err != nil || pass.Removed != (schema.Removed{}) {
 		t.Errorf("a pass by the default policy: got %+v, %v, want nothing to go", pass, err)
 	}
-	if got, err := PlanRetention(ctx, w.js, cfg); err != nil || got != (Removed{}) {
+	if got, err := retention.Plan(ctx, plan); err != nil || got != (schema.Removed{}) {
 		t.Errorf("a dry run by the default policy: got %+v, %v, want nothing to go", got, err)
 	}
 	limits := short
-	cfg.Retention = &limits
-	want, err := PlanRetention(ctx, nil, cfg)
+	limits.Clocks = w.clocks
+	cfg.Retention, plan.Settings, plan.JS = &limits, limits, nil
+	want, err := retention.Plan(ctx, plan)
 	if err != nil {
 		t.Fatal(err)
 	}

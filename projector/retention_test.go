@@ -22,17 +22,17 @@ func TestRetention_RollsUpWhatLeavesFullResolution(t *testing.T) {
 	d.settle()
 	d.retain()
 
-	limit := w.now.wall - int64(short.Policy.FullResolution)
+	limit := w.now.Wall - int64(short.Policy.FullResolution)
 	whole := limit - limit%minute // the minute that the limit is in stays
 	old, young := recordedBefore(w.sent, whole), recordedSince(w.sent, whole)
-	wantNone(t, "snapshots that went early", earlyGone(t, d.r.db, young))
-	wantNone(t, "snapshots that stayed", overdue(t, d.r.db, old))
-	wantNone(t, "snapshots that are not accounted for", unaccounted(t, d.r.db, w.sent))
-	if s := wrongRollups(t, d.r.db, old); s != "" {
+	wantNone(t, "snapshots that went early", earlyGone(t, d.read, young))
+	wantNone(t, "snapshots that stayed", overdue(t, d.read, old))
+	wantNone(t, "snapshots that are not accounted for", unaccounted(t, d.read, w.sent))
+	if s := wrongRollups(t, d.read, old); s != "" {
 		t.Errorf("rollups:\n%s", s)
 	}
 	fresh := contents(t, w.replay("fresh"))
-	if s := diff(contents(t, d.r.db), fresh); s != "" {
+	if s := diff(contents(t, d.read), fresh); s != "" {
 		t.Errorf("a replay of the trimmed log has other rows:\n%s", s)
 	}
 
@@ -44,9 +44,9 @@ func TestRetention_RollsUpWhatLeavesFullResolution(t *testing.T) {
 		"a snapshot": `DELETE FROM snapshots WHERE id = (SELECT max(id) FROM snapshots)`,
 		"a rollup":   `DELETE FROM rollups WHERE id = (SELECT max(id) FROM rollups)`,
 	} {
-		before := [3]int{len(wrongRollups(t, broken.r.db, old)), len(earlyGone(t, broken.r.db, young)), len(unaccounted(t, broken.r.db, old))}
+		before := [3]int{len(wrongRollups(t, broken.read, old)), len(earlyGone(t, broken.read, young)), len(unaccounted(t, broken.read, old))}
 		broken.exec(query)
-		after := [3]int{len(wrongRollups(t, broken.r.db, old)), len(earlyGone(t, broken.r.db, young)), len(unaccounted(t, broken.r.db, old))}
+		after := [3]int{len(wrongRollups(t, broken.read, old)), len(earlyGone(t, broken.read, young)), len(unaccounted(t, broken.read, old))}
 		if before == after {
 			t.Errorf("%s was spoilt, and no checker saw it", what)
 		}
@@ -59,10 +59,10 @@ func TestRetention_SecondPassHasNothingToDo(t *testing.T) {
 	w.run(12*minute, 20*second, busy(2), w.host("alpha"))
 	d := w.open("live", short)
 	d.settle()
-	if first := d.retain(); first.Snapshots == 0 || first.Rollups == 0 || first.Messages == 0 {
+	if first := d.retain(); first.Snapshots == 0 || first.RollupsMade == 0 || first.Messages == 0 {
 		t.Errorf("the first pass removed %+v", first)
 	}
-	if second := d.retain(); second != (Removed{}) {
+	if second := d.retain(); second != (schema.Removed{}) {
 		t.Errorf("the second pass removed %+v", second)
 	}
 	if n := d.count(`SELECT count(*) FROM retention_passes`); n != 2 {

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
+	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -23,7 +24,7 @@ const (
 )
 
 // short are limits that a test reaches soon.
-var short = Retention{Policy: schema.Policy{FullResolution: 10 * time.Minute, Downsampled: time.Hour, Events: 3 * time.Hour}}
+var short = retention.Settings{Policy: schema.Policy{FullResolution: 10 * time.Minute, Downsampled: time.Hour, Events: 3 * time.Hour}}
 
 // world is a log on a server of its own, and what time it is.
 type world struct {
@@ -34,7 +35,7 @@ type world struct {
 
 	mu     sync.Mutex
 	server *embeddednats.Server
-	now    reading // what retention's machine says
+	now    retention.Reading // what retention's machine says
 
 	sent []*schema.Message
 	made map[*schema.Message]int64 // when, by the boot clock of retention's machine, which is right
@@ -42,7 +43,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, dir: fastDir(t), made: map[*schema.Message]int64{}, now: reading{wall: 1_700_000_000 * second, boot: 1000 * second, bootID: "machine"}}
+	w := &world{t: t, dir: fastDir(t), made: map[*schema.Message]int64{}, now: retention.Reading{Wall: 1_700_000_000 * second, Boot: 1000 * second, BootID: "machine"}}
 	w.startServer()
 	t.Cleanup(w.stopServer)
 	keys, err := embeddednats.LoadKeys(embeddednats.KeysDir(filepath.Join(w.dir, "server")))
@@ -91,8 +92,8 @@ func (w *world) InProcessConn() (net.Conn, error) {
 // pass lets time go by, on retention's machine and on the hosts.
 func (w *world) pass(d int64, hosts ...*simHost) {
 	w.mu.Lock()
-	w.now.wall += d
-	w.now.boot += d
+	w.now.Wall += d
+	w.now.Boot += d
 	w.mu.Unlock()
 	for _, h := range hosts {
 		h.pass(d)
@@ -100,13 +101,13 @@ func (w *world) pass(d int64, hosts ...*simHost) {
 }
 
 // set changes what retention's machine says.
-func (w *world) set(change func(*reading)) {
+func (w *world) set(change func(*retention.Reading)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	change(&w.now)
 }
 
-func (w *world) clocks() (reading, error) {
+func (w *world) clocks() (retention.Reading, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.now, nil
@@ -115,7 +116,7 @@ func (w *world) clocks() (reading, error) {
 // host is one whose clock agrees with the world's.
 func (w *world) host(name string, procs ...schema.Process) *simHost {
 	h := newHost(name)
-	h.wall = w.now.wall
+	h.wall = w.now.Wall
 	for _, p := range procs {
 		h.start(p)
 	}
@@ -138,7 +139,7 @@ func (w *world) record(span, every int64, live func(*simHost), hosts ...*simHost
 		for _, h := range hosts {
 			live(h)
 			m := h.look(every)
-			w.made[m] = w.now.boot
+			w.made[m] = w.now.Boot
 			made = append(made, m)
 		}
 	}
@@ -186,7 +187,7 @@ func (w *world) publish(ms ...*schema.Message) {
 // within are the messages that were made at most so long ago, and beyond those that were made longer ago.
 func (w *world) within(age time.Duration) (within, beyond []*schema.Message) {
 	for _, m := range w.sent {
-		if w.now.boot-w.made[m] <= int64(age) {
+		if w.now.Boot-w.made[m] <= int64(age) {
 			within = append(within, m)
 		} else {
 			beyond = append(beyond, m)

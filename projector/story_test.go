@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/projector/fold"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -27,11 +28,11 @@ type teller struct {
 	hosts   []*simHost
 	waiting []*schema.Message // will come late
 	sent    []*schema.Message // may come again
-	told    []*delivery
+	told    []*received
 }
 
 // tell makes about n deliveries.
-func (s story) tell(roll dice, n int) []*delivery {
+func (s story) tell(roll dice, n int) []*received {
 	t := &teller{story: s, roll: roll, log: newLog(), hosts: []*simHost{newHost("alpha"), newHost("beta")}}
 	for len(t.told) < n {
 		t.step()
@@ -111,8 +112,8 @@ func (t *teller) send(m *schema.Message) {
 // spoil sends a message in a form that cannot be read; sometimes it comes again as it was.
 func (t *teller) spoil(m *schema.Message) {
 	good := t.log.publish(m)
-	t.log.seq[good.stream]--
-	subject, header, payload := good.subject, good.header, good.payload
+	t.log.seq[good.Stream]--
+	subject, header, payload := good.Subject, good.Header, good.Payload
 	switch t.roll(5) {
 	case 0:
 		payload = []byte("spoilt")
@@ -127,8 +128,8 @@ func (t *teller) spoil(m *schema.Message) {
 	case 4:
 		subject = "proctape.v1..snapshot"
 	}
-	bad := t.log.deliver(good.stream, subject, header, payload)
-	if bad.poison == nil {
+	bad := t.log.deliver(good.Stream, subject, header, payload)
+	if bad.Poison == nil {
 		panic("it can be read")
 	}
 	t.told = append(t.told, bad)
@@ -136,7 +137,7 @@ func (t *teller) spoil(m *schema.Message) {
 	case 0: // read at the second try
 		t.send(m)
 	case 1:
-		t.told = append(t.told, t.log.deliver(good.stream, subject, header, payload))
+		t.told = append(t.told, t.log.deliver(good.Stream, subject, header, payload))
 	}
 }
 
@@ -192,7 +193,7 @@ func (t *teller) jobEvents() []schema.JobEvent {
 // account is what the tables must hold, worked out message by message and number by number with nothing kept up.
 type account struct {
 	lives     map[string]*lifeAccount // by "host instance kind"
-	accepted  []*delivery
+	accepted  []*received
 	poisoned  int // messages put aside
 	lost      int // messages that the streams jumped over
 	processes map[string]int64
@@ -224,35 +225,35 @@ type sheetAccount struct {
 	status         string
 }
 
-func accountOf(deliveries []*delivery) *account {
+func accountOf(deliveries []*received) *account {
 	a := &account{lives: map[string]*lifeAccount{}, processes: map[string]int64{}, jobs: map[string]*jobAccount{}, sheets: map[string]*sheetAccount{},
 		pids: map[string]bool{}, calls: map[string][]string{}, times: map[string]int64{}}
 	last := map[string]uint64{}
 	for _, d := range deliveries {
-		a.lost += int(d.seq - last[d.stream] - 1)
-		last[d.stream] = d.seq
+		a.lost += int(d.Seq - last[d.Stream] - 1)
+		last[d.Stream] = d.Seq
 		if a.take(d) {
 			a.accepted = append(a.accepted, d)
-			a.add(d.msg)
+			a.add(d.Msg)
 		}
 	}
 	return a
 }
 
 // take books a message's numbers, and reports whether it is to be stored.
-func (a *account) take(d *delivery) bool {
+func (a *account) take(d *received) bool {
 	host, instance, kind, first, n := "", "", "", uint64(0), uint64(0)
 	switch {
-	case d.msg != nil:
-		host, instance, kind, first, n = d.msg.Host, d.msg.Instance.String(), string(d.msg.Kind), d.msg.Seq, d.msg.Count()
-	case d.poison.reason == reasonForged || d.poison.reason == reasonSubject || d.header.Get(nats.MsgIdHdr) == "":
+	case d.Msg != nil:
+		host, instance, kind, first, n = d.Msg.Host, d.Msg.Instance.String(), string(d.Msg.Kind), d.Msg.Seq, d.Msg.Count()
+	case d.Poison.Reason == fold.ReasonForged || d.Poison.Reason == fold.ReasonSubject || d.Header.Get(nats.MsgIdHdr) == "":
 		a.poisoned++
 		return false
 	default:
-		id := strings.Split(d.header.Get(nats.MsgIdHdr), ".")
-		host, instance, kind = d.host, id[0], strings.Join(id[1:len(id)-1], ".")
+		id := strings.Split(d.Header.Get(nats.MsgIdHdr), ".")
+		host, instance, kind = d.Host, id[0], strings.Join(id[1:len(id)-1], ".")
 		first, _ = strconv.ParseUint(id[len(id)-1], 10, 64)
-		n, _ = strconv.ParseUint(d.header.Get(schema.HeaderItems), 10, 64)
+		n, _ = strconv.ParseUint(d.Header.Get(schema.HeaderItems), 10, 64)
 		n = max(n, 1)
 	}
 	key := host + " " + instance + " " + kind
@@ -261,18 +262,18 @@ func (a *account) take(d *delivery) bool {
 		l = &lifeAccount{map[uint64]bool{}, map[uint64]bool{}, 0}
 		a.lives[key] = l
 	}
-	if l.stored[first] || d.msg == nil && l.quarantined[first] {
+	if l.stored[first] || d.Msg == nil && l.quarantined[first] {
 		l.duplicates += int(n)
 		return false
 	}
 	for i := first; i < first+n; i++ {
-		l.stored[i] = d.msg != nil
-		l.quarantined[i] = d.msg == nil
+		l.stored[i] = d.Msg != nil
+		l.quarantined[i] = d.Msg == nil
 	}
-	if d.msg == nil {
+	if d.Msg == nil {
 		a.poisoned++
 	}
-	return d.msg != nil
+	return d.Msg != nil
 }
 
 func (a *account) job(name string) *jobAccount {
@@ -499,8 +500,8 @@ func (a *account) callRows() []string {
 func (a *account) eventRows() []string {
 	var rows []string
 	for _, d := range a.accepted {
-		for i := range d.msg.Events {
-			rows = append(rows, fmt.Sprintf("%s %d %s %d", d.msg.Instance, d.msg.Seq+uint64(i), d.msg.Events[i].Details, d.seq<<eventBits|uint64(i)))
+		for i := range d.Msg.Events {
+			rows = append(rows, fmt.Sprintf("%s %d %s %d", d.Msg.Instance, d.Msg.Seq+uint64(i), d.Msg.Events[i].Details, d.Seq<<10|uint64(i)))
 		}
 	}
 	return rows

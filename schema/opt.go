@@ -39,3 +39,12 @@ func (o *Opt[T]) UnmarshalJSON(b []byte) error {
 	o.Known = true
 	return nil
 }
+
+// Raise sets a maximum to v when v is known and above it, and reports whether it rose.
+func Raise(top *Opt[int64], v Opt[int64]) bool {
+	if !v.Known || top.Known && v.V <= top.V {
+		return false
+	}
+	*top = v
+	return true
+}

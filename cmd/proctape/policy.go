@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/proctape/proctape/projector"
+	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -28,7 +28,7 @@ func (f *retentionFlags) register(cmd *cobra.Command) {
 }
 
 // config checks the flags and makes settings of them.
-func (f *retentionFlags) config() (projector.Retention, error) {
+func (f *retentionFlags) config() (retention.Settings, error) {
 	for _, v := range []struct {
 		name        string
 		value       int64
@@ -39,20 +39,20 @@ func (f *retentionFlags) config() (projector.Retention, error) {
 		{"max-db-mb", f.maxDB, 0, 1 << 30}, {"max-log-mb", f.maxLog, 0, 1 << 30},
 	} {
 		if v.value < v.least || v.value > v.most {
-			return projector.Retention{}, misuse("--%s %d is out of range: want %d to %d", v.name, v.value, v.least, v.most)
+			return retention.Settings{}, misuse("--%s %d is out of range: want %d to %d", v.name, v.value, v.least, v.most)
 		}
 	}
 	if f.maxLog > 0 && f.maxLog < 64 {
-		return projector.Retention{}, misuse("--max-log-mb %d is out of range: want 0, or 64 to %d", f.maxLog, 1<<30)
+		return retention.Settings{}, misuse("--max-log-mb %d is out of range: want 0, or 64 to %d", f.maxLog, 1<<30)
 	}
 	if f.maxDB > 0 && f.maxDB < 16 {
-		return projector.Retention{}, misuse("--max-db-mb %d is out of range: want 0, or 16 to %d", f.maxDB, 1<<30)
+		return retention.Settings{}, misuse("--max-db-mb %d is out of range: want 0, or 16 to %d", f.maxDB, 1<<30)
 	}
 	if f.interval < time.Second {
-		return projector.Retention{}, misuse("--retention-interval %s is too short: want at least 1s", f.interval)
+		return retention.Settings{}, misuse("--retention-interval %s is too short: want at least 1s", f.interval)
 	}
 	const hour = time.Hour
-	return projector.Retention{
+	return retention.Settings{
 		Policy: schema.Policy{FullResolution: time.Duration(f.fullHours) * hour, Downsampled: time.Duration(f.downDays) * 24 * hour,
 			Events: time.Duration(f.eventDays) * 24 * hour, MaxLogBytes: capBytes(f.maxLog)},
 		Interval: f.interval, MaxBytes: f.maxDB << 20, Away: time.Duration(f.awayHours) * hour,

@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/proctape/proctape/projector"
+	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/term"
 	"github.com/proctape/proctape/schema"
@@ -42,13 +42,7 @@ func printRemoved(w io.Writer, r schema.Removed) {
 }
 
 // passOf is a pass as projector made it, in the type that is shown.
-func passOf(p projector.Pass) query.RetentionPass {
+func passOf(p retention.Pass) query.RetentionPass {
 	return query.RetentionPass{Started: float64(p.Started.UnixNano()) / 1e9, Finished: float64(p.Finished.UnixNano()) / 1e9,
-		Asked: p.Asked, Removed: removedBy(p.Removed)}
-}
-
-// removedBy is what projector counts, in the contract's type.
-func removedBy(r projector.Removed) schema.Removed {
-	return schema.Removed{RollupsMade: r.Rollups, Snapshots: r.Snapshots, Samples: r.Samples, Events: r.Events, JobEvents: r.JobEvents, Gaps: r.Gaps,
-		Quarantined: r.Quarantined, RollupsDeleted: r.Minutes, Processes: r.Processes, Jobs: r.Jobs, Messages: r.Messages, Bytes: r.Bytes, LeftBehind: r.LeftBehind}
+		Asked: p.Asked, Removed: p.Removed}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/projector"
+	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/lockfile"
@@ -44,14 +45,14 @@ makes the pass, by its own policy. The flags here are for a database that nobody
 	return cmd
 }
 
-func planRetention(cmd *cobra.Command, s *settings, cfg projector.Retention, asJSON bool) error {
+func planRetention(cmd *cobra.Command, s *settings, cfg retention.Settings, asJSON bool) error {
 	if err := s.checkDatabase(cmd); err != nil {
 		return err
 	}
 	var removed schema.Removed
 	plan := func(js jetstream.JetStream) error {
-		planned, err := projector.PlanRetention(cmd.Context(), js, projector.Config{DB: s.db, Retention: &cfg, Log: s.logger(cmd)})
-		removed = removedBy(planned)
+		var err error
+		removed, err = retention.Plan(cmd.Context(), retention.Config{Path: s.db, Settings: cfg, JS: js, Log: s.logger(cmd)})
 		return explainRead(err, s)
 	}
 	_, err := os.Stat(filepath.Join(s.data, "jetstream"))
@@ -76,7 +77,7 @@ func planRetention(cmd *cobra.Command, s *settings, cfg projector.Retention, asJ
 }
 
 // runRetention has the recorder that writes the database make a pass, or makes it when nobody writes the database.
-func runRetention(cmd *cobra.Command, s *settings, cfg projector.Retention, asJSON bool) error {
+func runRetention(cmd *cobra.Command, s *settings, cfg retention.Settings, asJSON bool) error {
 	if err := s.checkDatabase(cmd); err != nil {
 		return err
 	}
@@ -112,13 +113,13 @@ func askRetention(ctx context.Context, s *settings) (query.RetentionPass, error)
 	if err != nil {
 		return query.RetentionPass{}, err
 	}
-	asked, err := projector.Ask(ctx, js, s.db)
+	asked, err := retention.Ask(ctx, js, s.db)
 	switch {
-	case errors.Is(err, projector.ErrPassGoesOn) && ctx.Err() != nil:
+	case errors.Is(err, retention.ErrPassGoesOn) && ctx.Err() != nil:
 		return query.RetentionPass{}, errors.New("interrupted; the pass goes on")
 	case err != nil && ctx.Err() != nil:
 		return query.RetentionPass{}, errors.New("interrupted")
-	case errors.Is(err, projector.ErrNobodyWrites):
+	case errors.Is(err, retention.ErrNobodyWrites):
 		return query.RetentionPass{}, errors.New("the recorder ended before the pass did")
 	}
 	pass := passOf(asked.Pass)
@@ -127,8 +128,8 @@ func askRetention(ctx context.Context, s *settings) (query.RetentionPass, error)
 }
 
 // makePass makes a pass over a database that nobody writes.
-func makePass(cmd *cobra.Command, s *settings, cfg projector.Retention) (query.RetentionPass, error) {
-	var done projector.Pass
+func makePass(cmd *cobra.Command, s *settings, cfg retention.Settings) (query.RetentionPass, error) {
+	var done retention.Pass
 	err := s.withLog(cmd, func(js jetstream.JetStream) error {
 		var err error
 		done, err = projector.Retain(cmd.Context(), js, projector.Config{DB: s.db, Retention: &cfg, Log: s.logger(cmd)})

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
-	"github.com/proctape/proctape/projector"
+	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/term"
 )
@@ -63,7 +63,7 @@ func readRetentionStatus(ctx context.Context, s *settings, db *query.DB) (*reten
 	if err != nil {
 		return nil, err
 	}
-	next, err := projector.NextRetention(ctx, js)
+	next, err := retention.Next(ctx, js)
 	if err == nil && !next.IsZero() {
 		at := float64(next.UnixNano()) / 1e9
 		st.Next = &at

@@ -17,6 +17,7 @@ import (
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/producer"
 	"github.com/proctape/proctape/projector"
+	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -89,7 +90,7 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 }
 
 // runRecorder runs the projector and the sampler on a server that is up, until the command is interrupted.
-func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Config, keep projector.Retention, server *embeddednats.Server) error {
+func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Config, keep retention.Settings, server *embeddednats.Server) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	nc, err := server.Connect(nats.ReconnectBufSize(-1))
 	if err != nil {

@@ -1,0 +1,40 @@
+package projector
+
+import (
+	"cmp"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/proctape/proctape/projector/retention"
+)
+
+// Config sets a projector. The zero value of each field but DB works.
+type Config struct {
+	DB        string // path of the database
+	NDJSON    string // folder of the NDJSON files; empty for none
+	FileLimit int64  // bytes from which a file is rotated; default 50 MiB
+	// Once makes Run end when all is folded that the log held when it began. Nothing is acknowledged and no durable
+	// is made then: the log does not wait for such a database.
+	Once  bool
+	From  map[string]uint64 // for Once: the sequence to begin with, by stream; default the first
+	Until map[string]uint64 // for Once: the sequence to end with, by stream; default the last when Run begins
+	Drain time.Duration     // how long Run goes on, after its context ended, to fold what the log holds; default 5 s
+	// Retention takes away what is too old; nil for nothing, and for Once nothing ever.
+	Retention *retention.Settings
+	Log       *slog.Logger
+}
+
+// withDefaults is c with the defaults in place of zeros, and with absolute paths.
+func (c Config) withDefaults() (Config, error) {
+	c.Drain = cmp.Or(c.Drain, 5*time.Second)
+	c.Log = cmp.Or(c.Log, slog.Default())
+	var err error
+	if c.DB, err = filepath.Abs(c.DB); err != nil {
+		return c, err
+	}
+	if c.NDJSON != "" {
+		c.NDJSON, err = filepath.Abs(c.NDJSON)
+	}
+	return c, err
+}

@@ -1,0 +1,56 @@
+package fold
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema"
+)
+
+// markOf is what of a snapshot tells whether its host's record goes on.
+func markOf(m *schema.Message) store.SnapshotMark {
+	return store.SnapshotMark{BootID: m.BootID, Instance: m.Instance.String(), Seq: m.Seq, Tick: m.Snapshot.Tick, Wall: m.Wall,
+		Boot: m.Boot, Interval: m.Snapshot.Interval}
+}
+
+// How far a host may be from what was expected of it.
+const (
+	silentPeriods = 3                      // without a snapshot before it counts as silence
+	clockStep     = 500 * time.Millisecond // that the wall clock may drift from the boot clock between two snapshots
+)
+
+// gapsBetween returns the gaps between two consecutive snapshots of a host. newInstance says that the later one is the
+// first of its producer. Numbers that are missing are not its business.
+func gapsBetween(before, now store.SnapshotMark, newInstance bool) []store.Gap {
+	g := store.Gap{From: before.Wall, To: now.Wall}
+	since := time.Duration(now.Boot - before.Boot)
+	switch {
+	case before.BootID != now.BootID:
+		g.Reason, g.Details = "reboot", "the machine started anew; what ran until then is not known to the end"
+		return []store.Gap{g}
+	case newInstance:
+		g.Reason = "restart"
+		g.Details = fmt.Sprintf("another recorder began %s after the last snapshot", since.Round(time.Millisecond))
+		if 2*int64(since) <= 3*before.Interval { // no sample was missed
+			g.Count = schema.Some[int64](0)
+		}
+	case before.Instance != now.Instance || now.Seq != before.Seq+1:
+		// Two recorders of one host, or numbers that are missing and booked as such.
+	case now.Tick > before.Tick+1:
+		missed := now.Tick - before.Tick - 1
+		g.Reason, g.Count = "missed ticks", schema.Some(int64(missed))
+		g.Details = fmt.Sprintf("%d samples were not taken in time", missed)
+	case before.Interval > 0 && since > silentPeriods*time.Duration(before.Interval):
+		g.Reason, g.Details = "silence", fmt.Sprintf("nothing for %s; was the machine suspended?", since.Round(time.Millisecond))
+	}
+	var out []store.Gap
+	if g.Reason != "" {
+		out = append(out, g)
+	}
+	if step := time.Duration(now.Wall - now.Boot - (before.Wall - before.Boot)); step.Abs() > clockStep {
+		out = append(out, store.Gap{Reason: "clock step", From: before.Wall, To: now.Wall, Count: schema.Some[int64](0),
+			Details: fmt.Sprintf("the wall clock was set by %s; nothing is missing", step.Round(time.Millisecond))})
+	}
+	return out
+}

@@ -1,0 +1,61 @@
+package fold
+
+import (
+	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema"
+)
+
+// addEvents adds the lifecycle events of a message, and what they tell of jobs.
+func addEvents(to place, m *schema.Message, hostID int64) {
+	for i := range m.Events {
+		e := &m.Events[i]
+		to.batch.Events = append(to.batch.Events, store.Event{ID: to.itemID(i), HostID: hostID, Message: m, Event: e, Seq: m.Seq + uint64(i)})
+		if e.JobID != "" {
+			countEvent(to.batch, m.Kind, e)
+		}
+	}
+	to.batch.Stats.Events += uint64(len(m.Events))
+}
+
+// countEvent adds an event to the counts of its job.
+func countEvent(batch *store.Batch, kind schema.Kind, e *schema.Event) {
+	at := schema.Timestamp(e.Wall)
+	c := batch.JobCounts[e.JobID]
+	if c == nil {
+		c = &store.JobCounts{First: at}
+		batch.JobCounts[e.JobID] = c
+	}
+	c.First, c.Last = min(c.First, at), max(c.Last, at)
+	switch kind {
+	case schema.KindSpawn:
+		c.Spawns++
+	case schema.KindExit:
+		c.Exits++
+		countExit(batch, c, e)
+	case schema.KindSignal, schema.KindKill:
+		c.Signals++
+	case schema.KindOOM:
+		c.OOMs++
+	}
+}
+
+// countExit adds what an exit tells and no snapshot has.
+func countExit(batch *store.Batch, c *store.JobCounts, e *schema.Event) {
+	var cpu int64
+	if e.CPUMillis.Known && e.SampledCPU.Known {
+		cpu = max(0, e.CPUMillis.V-e.SampledCPU.V)
+	}
+	c.CPUMillis += cpu
+	schema.Raise(&c.PeakRSS, e.PeakRSS)
+	if !e.Sheet.Known || cpu == 0 && !e.PeakRSS.Known {
+		return
+	}
+	key := store.StepKey{JobID: e.JobID, Sheet: e.Sheet.V}
+	s := batch.StepCounts[key]
+	if s == nil {
+		s = new(store.StepCounts)
+		batch.StepCounts[key] = s
+	}
+	s.CPUMillis += cpu
+	schema.Raise(&s.PeakRSS, e.PeakRSS)
+}

@@ -1,0 +1,65 @@
+package fold
+
+import (
+	"fmt"
+
+	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema"
+)
+
+// place is where a message is folded to: a batch, and the checkpoint of the message's stream, which is at the message.
+type place struct {
+	at    *store.Checkpoint
+	batch *store.Batch
+}
+
+// advance moves the checkpoint to a message. Sequences that were jumped over are a gap.
+func (to place) advance(d *Delivery) {
+	jumped, from, fromTime := d.Seq-to.at.Seq-1, to.at.Seq, to.at.Stored
+	to.at.Seq, to.at.Stored, to.at.Gaps = d.Seq, d.Stored.UnixNano(), 0
+	if jumped == 0 {
+		return
+	}
+	reason := "stream hole"
+	if from == 0 {
+		reason = "trimmed before it was read"
+	}
+	to.gap(store.Gap{Reason: reason, Count: schema.Some(int64(jumped)), From: fromTime, To: to.at.Stored,
+		Details: fmt.Sprintf("messages %d to %d of the stream are not there", from+1, d.Seq-1)})
+}
+
+// itemBits leaves room for the items of one message behind its id: [schema.MaxEvents] is below 2^10.
+const itemBits = 10
+
+// itemID is the row id of one item of the message.
+func (to place) itemID(i int) int64 { return to.at.RowID(to.at.Seq)<<itemBits | int64(i) }
+
+// gap adds a gap, with its line, and returns its key.
+func (to place) gap(g store.Gap) store.GapKey {
+	to.batch.Stats.Gaps++
+	return to.addGap(store.GapNoticed, g)
+}
+
+// remains adds what is left of a gap that was filled in part, and returns its key.
+func (to place) remains(g store.Gap) store.GapKey { return to.addGap(store.GapRemains, g) }
+
+func (to place) addGap(change store.GapChangeKind, g store.Gap) store.GapKey {
+	g.Key = store.GapKey{Stream: to.at.Stream, Epoch: to.at.Epoch, Seq: to.at.Seq, N: to.at.Gaps}
+	g.Noticed = to.at.Stored
+	to.at.Gaps++
+	to.batch.Gaps = append(to.batch.Gaps, store.GapChange{Change: change, Gap: g})
+	return g.Key
+}
+
+// filled takes a gap away.
+func (to place) filled(key store.GapKey) {
+	to.batch.Gaps = append(to.batch.Gaps, store.GapChange{Change: store.GapFilled, Gap: store.Gap{Key: key}})
+}
+
+// addGaps adds the gaps that a producer itself knows of.
+func addGaps(to place, m *schema.Message) {
+	for i := range m.Gaps {
+		g := &m.Gaps[i]
+		to.gap(store.Gap{Reason: g.Reason, Host: m.Host, Count: g.Count, From: g.FromWall, To: g.ToWall, Details: g.Details})
+	}
+}

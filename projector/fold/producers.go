@@ -1,0 +1,164 @@
+package fold
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema"
+)
+
+// producers are the producers that a message came from since the database was opened.
+type producers struct {
+	tables Tables
+	known  map[store.ProducerKey]*producer
+}
+
+// producer is one kind of one life of a producer: which of its numbers have come.
+type producer struct{ store.Producer }
+
+// get returns a producer, from memory, the database, or new, and adds it to the batch.
+func (ps producers) get(to place, key store.ProducerKey) (*producer, error) {
+	p, ok := ps.known[key]
+	if !ok {
+		stored, err := ps.tables.Producer(key)
+		if err != nil {
+			return nil, err
+		}
+		p = &producer{stored}
+		ps.known[key] = p
+	}
+	if !p.Queued {
+		p.Queued = true
+		to.batch.Producers = append(to.batch.Producers, &p.Producer)
+	}
+	return p, nil
+}
+
+// forget lets go of a producer.
+func (ps producers) forget(hostID int64, instance string) {
+	for key := range ps.known {
+		if key.HostID == hostID && key.Instance == instance {
+			delete(ps.known, key)
+		}
+	}
+}
+
+func (p *producer) numbers() *numbers { return (*numbers)(&p.Numbers) }
+
+// note takes in what a message's envelope says of its producer.
+func (p *producer) note(m *schema.Message) {
+	if p.FirstTime == 0 {
+		p.FirstTime, p.BootID = m.Wall, strings.Clone(m.BootID)
+	}
+	if m.Boot < p.LastBoot { // late: what is known is newer
+		return
+	}
+	p.LastTime, p.LastBoot = m.Wall, m.Boot
+	if len(m.Dropped) > 0 {
+		drops := make(map[string]uint64, len(m.Dropped))
+		for _, d := range m.Dropped {
+			drops[d.Reason] = d.Count
+		}
+		b, _ := json.Marshal(drops) // a map of numbers always encodes
+		p.Dropped = string(b)
+	}
+}
+
+// record books a message's numbers: it opens the hole before them, or shrinks the one they fill.
+func (p *producer) record(to place, d *Delivery, s store.Span, a admission) {
+	if a.skipped != nil {
+		p.openHole(to, d, *a.skipped)
+	}
+	if a.filled != nil {
+		p.fillHole(to, d, s, a)
+	}
+	p.numbers().advance(s.Last)
+}
+
+// The reasons for holes in a producer's numbers.
+const (
+	reasonMissing     = "missing"                 // they did not come
+	reasonBefore      = "before the log"          // the first that came has a higher number
+	reasonDropped     = "dropped by the producer" // which says so itself
+	reasonQuarantined = "quarantined"             // they came, and could not be read
+)
+
+// openHole books numbers that were jumped over.
+func (p *producer) openHole(to place, d *Delivery, s store.Span) {
+	reason, details := p.jumpReason(d.Msg, s)
+	key := to.gap(p.gapOf(to, d, s, reason, details))
+	p.Missing += s.Count()
+	p.numbers().open(store.Hole{Span: s, Reason: reason, Gap: key})
+}
+
+// quarantineHole books numbers that came and could not be read: a hole too, until they can be.
+func (p *producer) quarantineHole(to place, d *Delivery, s store.Span, why *Poison) {
+	key := to.gap(p.gapOf(to, d, s, reasonQuarantined, why.Reason+": "+why.Err.Error()))
+	p.Quarantined += s.Count()
+	p.numbers().open(store.Hole{Span: s, Reason: reasonQuarantined, Gap: key})
+}
+
+// gapOf is the gap of numbers that are not stored.
+func (p *producer) gapOf(to place, d *Delivery, s store.Span, reason, details string) store.Gap {
+	return store.Gap{Reason: reason, Host: d.Host, Producer: &p.Key, Numbers: s, Count: schema.Some(int64(s.Count())),
+		From: p.LastTime, To: to.at.Stored, Details: details}
+}
+
+// fillHole takes numbers that came after all out of the hole they left. What remains of it stays a gap.
+func (p *producer) fillHole(to place, d *Delivery, s store.Span, a admission) {
+	h := a.filled
+	to.filled(h.Gap)
+	p.numbers().close(h.First)
+	if h.Reason == reasonQuarantined {
+		p.Quarantined -= s.Count()
+	} else {
+		p.Missing -= s.Count()
+	}
+	for _, left := range a.remaining {
+		g := p.gapOf(to, d, left, h.Reason, fmt.Sprintf("%s %d to %d did not come", p.Key.Kind, left.First, left.Last))
+		g.From = 0
+		p.numbers().open(store.Hole{Span: left, Reason: h.Reason, Gap: to.remains(g)})
+	}
+}
+
+// jumpReason says why numbers before a message were jumped over, as far as the message itself tells.
+func (p *producer) jumpReason(m *schema.Message, s store.Span) (reason, details string) {
+	if p.Stored == 0 && p.Quarantined == 0 {
+		return reasonBefore, fmt.Sprintf("the log begins after %s %d of this producer", p.Key.Kind, s.Last)
+	}
+	details = fmt.Sprintf("%s %d to %d did not come", p.Key.Kind, s.First, s.Last)
+	if m == nil {
+		return reasonMissing, details
+	}
+	if had, _ := sumDropped(p.Dropped); sumDrops(m.Dropped) >= had+s.Count() {
+		return reasonDropped, details + ": " + describeDrops(m.Dropped)
+	}
+	return reasonMissing, details
+}
+
+// sumDropped is the sum of the counts in a producer's JSON object.
+func sumDropped(dropped string) (sum uint64, err error) {
+	var drops map[string]uint64
+	err = json.Unmarshal([]byte(dropped), &drops)
+	for _, n := range drops {
+		sum += n
+	}
+	return sum, err
+}
+
+func sumDrops(drops []schema.Drop) (sum uint64) {
+	for _, d := range drops {
+		sum += d.Count
+	}
+	return sum
+}
+
+func describeDrops(drops []schema.Drop) string {
+	words := make([]string, len(drops))
+	for i, d := range drops {
+		words[i] = fmt.Sprintf("%s %d so far", d.Reason, d.Count)
+	}
+	return strings.Join(words, ", ")
+}

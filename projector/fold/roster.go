@@ -1,0 +1,227 @@
+package fold
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema"
+)
+
+// roster is which processes are on a host, as its newest snapshot has it.
+type roster struct {
+	store.Roster
+	boots map[string]bool // that were ever seen
+	byPID map[int]*store.Process
+	made  *store.Process // the newest row of those that were made since the database was opened; nil for none
+}
+
+// newRoster is the roster as the database has it.
+func newRoster(c store.RosterContents) *roster {
+	r := &roster{Roster: c.Roster, boots: make(map[string]bool, len(c.Boots)), byPID: make(map[int]*store.Process, len(c.Open))}
+	for _, id := range c.Boots {
+		r.boots[id] = true
+	}
+	for _, p := range c.Open {
+		r.byPID[p.PID] = p
+	}
+	return r
+}
+
+// observed is what a snapshot changes. Its slices are reused from call to call.
+type observed struct {
+	rows    []*store.Process // one for each process of the snapshot, in its order
+	touched []*store.Process // rows to write: opened, changed or ended; only those that were not to be written before
+	ended   []*store.Process // rows that ended, or were never open
+	usedCPU []int64          // CPU milliseconds that each process has used since it was last seen, beside rows
+}
+
+func (o *observed) reset() {
+	o.rows, o.touched, o.ended, o.usedCPU = o.rows[:0], o.touched[:0], o.ended[:0], o.usedCPU[:0]
+}
+
+// touch adds a row to those to write.
+func (o *observed) touch(row *store.Process) {
+	if !row.Queued {
+		row.Queued = true
+		o.touched = append(o.touched, row)
+	}
+}
+
+// registry is what a roster asks of whoever keeps the rows.
+type registry interface {
+	// nextID gives a new row its id.
+	nextID() int64
+	// cpuBefore is the most CPU, in milliseconds, that any row has of a process and that has ended; 0 when there is
+	// none.
+	cpuBefore(store.ProcessKey) (int64, error)
+	// newBoot books a boot of a host that was not seen before.
+	newBoot(hostID int64, bootID string)
+}
+
+// observe takes a snapshot in.
+//
+// A snapshot that is older than the newest, because it waited in a producer's queue, tells which processes were there
+// then. It cannot tell which are gone now.
+func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observed) error {
+	out.reset()
+	a := arrival{m: m, id: id, late: r.late(m), first: !r.boots[m.BootID]}
+	if a.first {
+		reg.newBoot(r.HostID, m.BootID)
+		if r.boots == nil {
+			r.boots = map[string]bool{}
+		}
+		r.boots[strings.Clone(m.BootID)] = true
+	}
+	if !a.late && m.BootID != r.Newest.BootID { // the machine was started anew: no process of before lives
+		r.endAll(out)
+	}
+	if r.byPID == nil {
+		r.byPID = make(map[int]*store.Process, len(m.Snapshot.Processes))
+	}
+	for i := range m.Snapshot.Processes {
+		p := &m.Snapshot.Processes[i]
+		row, used, err := r.find(p, a, reg, out)
+		if err != nil {
+			return err
+		}
+		update(row, p, out)
+		out.rows = append(out.rows, row)
+		out.usedCPU = append(out.usedCPU, used)
+	}
+	if a.late {
+		r.LastSnapshot = id // the rows it holds may end no earlier
+		return nil
+	}
+	r.endMissing(m.Snapshot.Processes, out)
+	r.Newest, r.LastSnapshot = markOf(m), id
+	r.Newest.BootID = strings.Clone(m.BootID)
+	return nil
+}
+
+// late reports whether a newer snapshot of the host has been seen. Within a boot the boot clock tells. A boot that was
+// never seen is a new one, whatever its wall clock says, for that may be wrong by years; of one that was seen before
+// another, only what the wall clock puts after the newest is not late.
+func (r *roster) late(m *schema.Message) bool {
+	switch {
+	case m.BootID == r.Newest.BootID:
+		return m.Boot < r.Newest.Boot
+	case !r.boots[m.BootID]:
+		return false
+	}
+	return m.Wall < r.Newest.Wall
+}
+
+// arrival is a snapshot as it comes to a roster.
+type arrival struct {
+	m     *schema.Message
+	id    int64
+	late  bool // a newer one has been seen
+	first bool // of its boot: no row is of that boot
+}
+
+// find is the row that describes p: the one there is, or a new one. used is the CPU that the process used since
+// it was last seen.
+func (r *roster) find(p *schema.Process, a arrival, reg registry, out *observed) (row *store.Process, used int64, err error) {
+	old := r.byPID[p.PID]
+	same := old != nil && old.StartTicks == p.StartTicks && old.BootID == a.m.BootID
+	var before int64
+	if same {
+		before = old.CPUMillis
+	}
+	if same && describes(old, p) {
+		return old, max(0, int64(p.CPUMillis)-before), nil
+	}
+	if !a.first && (a.late || !same) { // it may have had another row, before or after
+		ended, err := reg.cpuBefore(store.ProcessKey{HostID: r.HostID, BootID: a.m.BootID, PID: p.PID, StartTicks: p.StartTicks})
+		if err != nil {
+			return nil, 0, err
+		}
+		before = max(before, ended)
+	}
+	row = r.newRow(p, a.m.BootID, a.id, reg.nextID())
+	switch {
+	case a.late: // it was called something else, has ended since, or another has its pid: a row for this one snapshot
+		row.Last, row.Ended, row.EndedBoot = a.id, schema.Timestamp(a.m.Wall), a.m.Boot
+		out.ended = append(out.ended, row)
+	default:
+		if old != nil {
+			r.end(old, out)
+		}
+		r.byPID[p.PID] = row
+	}
+	out.touch(row)
+	return row, max(0, int64(p.CPUMillis)-before), nil
+}
+
+// describes reports whether the row still says what there is to say of p.
+func describes(row *store.Process, p *schema.Process) bool {
+	return row.PPID == p.PPID && row.Command == p.Command && row.JobID == p.JobID && row.Sheet == p.Sheet &&
+		row.UID == p.UID && row.Cgroup == p.Cgroup
+}
+
+// newRow makes a row. It copies the strings: those of a message are parts of one that is much larger. What the row made
+// before has too, as neighbours mostly do, they share.
+func (r *roster) newRow(p *schema.Process, boot string, id, rowID int64) *store.Process {
+	like := cmp.Or(r.made, &store.Process{})
+	r.made = &store.Process{
+		ID: rowID, ProcessKey: store.ProcessKey{HostID: r.HostID, BootID: share(like.BootID, boot), PID: p.PID, StartTicks: p.StartTicks},
+		PPID: p.PPID, Command: share(like.Command, p.Command), JobID: share(like.JobID, p.JobID), Sheet: p.Sheet, UID: p.UID,
+		Cgroup: share(like.Cgroup, p.Cgroup), First: id, Last: schema.OpenEnded,
+	}
+	return r.made
+}
+
+// share returns copied when it equals s, and otherwise a copy of s.
+func share(copied, s string) string {
+	if s == copied {
+		return copied
+	}
+	return strings.Clone(s)
+}
+
+// update takes in what grows.
+func update(row *store.Process, p *schema.Process, out *observed) {
+	changed := false
+	if cpu := int64(p.CPUMillis); cpu > row.CPUMillis {
+		row.CPUMillis, changed = cpu, true
+	}
+	changed = schema.Raise(&row.MaxCPU, p.CPUPermille) || changed
+	changed = schema.Raise(&row.PeakRSS, p.RSS) || changed
+	changed = schema.Raise(&row.ReadKiB, p.ReadKiB) || changed
+	changed = schema.Raise(&row.WriteKiB, p.WriteKiB) || changed
+	if changed {
+		out.touch(row)
+	}
+}
+
+// end ends a row's span at the last snapshot that had it.
+func (r *roster) end(row *store.Process, out *observed) {
+	row.Last, row.Ended, row.EndedBoot = max(row.First, r.LastSnapshot), schema.Timestamp(r.Newest.Wall), r.Newest.Boot
+	out.ended = append(out.ended, row)
+	out.touch(row)
+}
+
+func (r *roster) endAll(out *observed) {
+	for _, row := range r.byPID {
+		r.end(row, out)
+	}
+	r.byPID = nil
+}
+
+// endMissing ends the rows of processes that the snapshot does not hold.
+func (r *roster) endMissing(procs []schema.Process, out *observed) {
+	if len(r.byPID) == len(procs) { // the map holds every process of the snapshot; equal lengths mean that it holds no other
+		return
+	}
+	here := make(map[int]struct{}, len(procs))
+	for i := range procs {
+		here[procs[i].PID] = struct{}{}
+	}
+	for pid, row := range r.byPID {
+		if _, ok := here[pid]; !ok {
+			r.end(row, out)
+			delete(r.byPID, pid)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package fold
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema"
+)
+
+// snapshots folds snapshots. It remembers the roster of every host that one came from.
+type snapshots struct {
+	tables   Tables
+	rosters  map[int64]*roster
+	observed observed
+}
+
+// add adds a snapshot, its processes, and what it tells of jobs. first says that nothing of this life of its producer
+// came before.
+func (s *snapshots) add(to place, m *schema.Message, hostID int64, first bool) error {
+	r, err := s.roster(hostID)
+	if err != nil {
+		return err
+	}
+	if r.Newest.BootID != "" && !r.late(m) {
+		for _, g := range gapsBetween(r.Newest, markOf(m), first) {
+			g.Host = m.Host
+			to.gap(g)
+		}
+	}
+	if !r.Queued {
+		r.Queued = true
+		to.batch.Rosters = append(to.batch.Rosters, &r.Roster)
+	}
+	id := to.at.RowID(to.at.Seq)
+	if err := r.observe(m, id, rows{s.tables, to}, &s.observed); err != nil {
+		return err
+	}
+	to.batch.Snapshots = append(to.batch.Snapshots, store.Snapshot{ID: id, HostID: hostID, Message: m})
+	addSamples(to.batch, id, m.Snapshot.Processes, s.observed.rows)
+	s.addProcesses(to.batch)
+	addJobSamples(to.batch, m, s.observed.rows, s.observed.usedCPU)
+	to.batch.Stats.Snapshots++
+	to.batch.Stats.Processes += uint64(len(m.Snapshot.Processes))
+	return nil
+}
+
+// roster returns the roster of a host, from memory or as the database has it.
+func (s *snapshots) roster(hostID int64) (*roster, error) {
+	if r, ok := s.rosters[hostID]; ok {
+		return r, nil
+	}
+	c, err := s.tables.Roster(hostID)
+	if err != nil {
+		return nil, err
+	}
+	r := newRoster(c)
+	s.rosters[hostID] = r
+	return r, nil
+}
+
+// addSamples adds a snapshot's rows, in the order of their primary key: what is appended to a b-tree in order fills its
+// pages.
+func addSamples(batch *store.Batch, id int64, procs []schema.Process, rows []*store.Process) {
+	from := len(batch.Samples)
+	for i := range procs {
+		batch.Samples = append(batch.Samples, store.Sample{SnapshotID: id, ProcessID: rows[i].ID, Process: &procs[i]})
+	}
+	// Mostly they are: a later process has a higher pid and a higher id, until the pids wrap around.
+	byID := func(a, b store.Sample) int { return cmp.Compare(a.ProcessID, b.ProcessID) }
+	if added := batch.Samples[from:]; !slices.IsSortedFunc(added, byID) {
+		slices.SortFunc(added, byID)
+	}
+}
+
+// addProcesses adds the rows of processes that a snapshot opened, changed or ended.
+func (s *snapshots) addProcesses(batch *store.Batch) {
+	batch.Processes = append(batch.Processes, s.observed.touched...)
+	for _, p := range s.observed.ended {
+		batch.EndedCPU[p.ProcessKey] = max(batch.EndedCPU[p.ProcessKey], p.CPUMillis)
+	}
+}
+
+// closeHost ends the processes of a host.
+func (s *snapshots) closeHost(hostID int64, batch *store.Batch) error {
+	r, err := s.roster(hostID)
+	if err != nil {
+		return err
+	}
+	s.observed.reset()
+	r.endAll(&s.observed)
+	batch.Processes = append(batch.Processes, s.observed.touched...)
+	return nil
+}
+
+// rows is the registry of a batch.
+type rows struct {
+	tables Tables
+	to     place
+}
+
+// nextID implements registry.
+func (r rows) nextID() int64 {
+	r.to.at.Process++
+	return int64(r.to.at.Process)
+}
+
+// cpuBefore looks in the batch and in the table.
+func (r rows) cpuBefore(key store.ProcessKey) (int64, error) {
+	stored, err := r.tables.CPUBefore(key)
+	return max(r.to.batch.EndedCPU[key], stored), err
+}
+
+// newBoot implements registry.
+func (r rows) newBoot(hostID int64, bootID string) {
+	r.to.batch.Boots = append(r.to.batch.Boots, store.Boot{HostID: hostID, BootID: bootID})
+}

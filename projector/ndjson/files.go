@@ -1,0 +1,161 @@
+package ndjson
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/lockfile"
+)
+
+// The names of the files beside a database. The contract says that nothing but snapshots goes into the first.
+const (
+	SnapshotsFile = "monitor.jsonl"
+	EventsFile    = "events.jsonl"
+)
+
+// Files are the two files of a folder: what the snapshots tell, and what started, ended and is missing. A nil Files
+// keeps no files. One goroutine uses it.
+type Files struct {
+	dir       string
+	limit     int64
+	lock      *lockfile.Lock
+	snapshots *Writer // nil until it is opened
+	events    *Writer
+}
+
+// LockPath returns the file whose lock says who writes the files in dir.
+func LockPath(dir string) string { return filepath.Join(dir, "ndjson.lock") }
+
+// LockFiles locks the files in dir, which are rotated from limit bytes on (0 for [DefaultLimit]). Files that another
+// process writes are a *[lockfile.HeldError]. Open opens them, and Close lets go of them.
+func LockFiles(dir string, limit int64) (*Files, error) {
+	lock, err := lockfile.Acquire(LockPath(dir))
+	if err != nil {
+		return nil, fmt.Errorf("lock the files: %w", err)
+	}
+	return &Files{dir: dir, limit: limit, lock: lock}, nil
+}
+
+// Path returns the path of a file.
+func (f *Files) Path(name string) string { return filepath.Join(f.dir, name) }
+
+// Open brings a file to its committed state. It returns what is missing from the file.
+func (f *Files) Open(name string, committed State) (Damage, error) {
+	w, damage, err := Open(f.Path(name), f.limit, committed)
+	if err != nil {
+		return damage, err
+	}
+	if name == SnapshotsFile {
+		f.snapshots = w
+	} else {
+		f.events = w
+	}
+	return damage, nil
+}
+
+// AppendSnapshot appends the line of a snapshot.
+func (f *Files) AppendSnapshot(m *schema.Message) {
+	if f != nil {
+		f.snapshots.Append(func(b []byte) []byte { return AppendSnapshot(b, m) })
+	}
+}
+
+// AppendEvent appends the line of a lifecycle event.
+func (f *Files) AppendEvent(m *schema.Message, e *schema.Event) {
+	if f != nil {
+		f.events.Append(func(b []byte) []byte { return AppendEvent(b, m, e) })
+	}
+}
+
+// AppendGap appends the line of a gap.
+func (f *Files) AppendGap(g Gap) {
+	if f != nil {
+		f.events.Append(func(b []byte) []byte { return AppendGap(b, g) })
+	}
+}
+
+// RewriteSnapshots empties the file of snapshots, and has write append all its lines again. flush writes what was
+// appended to the disk; what is written is not committed until the next [Files.Flush].
+func (f *Files) RewriteSnapshots(write func(flush func() error) error) error {
+	if err := f.snapshots.Clear(); err != nil {
+		return err
+	}
+	return write(func() error {
+		_, err := f.snapshots.Flush()
+		return err
+	})
+}
+
+// Flush writes and syncs the lines, and passes on how far each file goes. It comes before the commit: rows without their
+// lines could not be told from rows whose lines were lost.
+func (f *Files) Flush(save func(path string, s State) error) error {
+	for _, w := range f.open() {
+		state, err := w.Flush()
+		if err != nil {
+			return fmt.Errorf("write %s: %w", w.path, err)
+		}
+		if err := save(w.path, state); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Full reports whether a file must be rotated before another message is folded.
+func (f *Files) Full() bool {
+	for _, w := range f.open() {
+		if w.Full() {
+			return true
+		}
+	}
+	return false
+}
+
+// Rotate moves on from the files that are full; nothing may be pending. save commits the new state of a file before its
+// files are renamed.
+func (f *Files) Rotate(save func(path string, s State) error) error {
+	for _, w := range f.open() {
+		if !w.Full() {
+			continue
+		}
+		state, err := w.PrepareRotation()
+		if err == nil {
+			err = save(w.path, state)
+		}
+		if err == nil {
+			err = w.Rotate()
+		}
+		if err != nil {
+			return fmt.Errorf("rotate %s: %w", w.path, err)
+		}
+	}
+	return nil
+}
+
+// open are the writers of the files that are open.
+func (f *Files) open() []*Writer {
+	if f == nil {
+		return nil
+	}
+	var open []*Writer
+	for _, w := range []*Writer{f.snapshots, f.events} {
+		if w != nil {
+			open = append(open, w)
+		}
+	}
+	return open
+}
+
+// Close closes the files and releases their lock.
+func (f *Files) Close() error {
+	if f == nil {
+		return nil
+	}
+	var errs []error
+	for _, w := range f.open() {
+		errs = append(errs, w.Close())
+	}
+	return errors.Join(append(errs, f.lock.Release())...)
+}

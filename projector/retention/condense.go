@@ -1,0 +1,149 @@
+package retention
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema"
+)
+
+// condenser puts rollups in the place of snapshots.
+type condenser struct{ *pass }
+
+// rollupBatch is how many minutes of hosts are rolled up before they are waited for and go. They come to the fold
+// together, and live messages wait behind them.
+const rollupBatch = 8
+
+// run rolls up and deletes what has left full resolution.
+func (c *condenser) run(ctx context.Context) error { return c.condenseOlder(ctx, c.limits.full) }
+
+// condenseOlder rolls up and deletes what is older than age, minute by minute.
+func (c *condenser) condenseOlder(ctx context.Context, age time.Duration) error {
+	var batch []hostMinute
+	err := c.oldMinutes(ctx, age, func(hm hostMinute) error {
+		batch = append(batch, hm)
+		if len(batch) < rollupBatch {
+			return nil
+		}
+		err := c.condense(ctx, batch)
+		batch = batch[:0]
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.condense(ctx, batch)
+}
+
+// condense puts rollups in the place of snapshots: it publishes them, waits until this database has folded them, and
+// deletes what they cover.
+func (c *condenser) condense(ctx context.Context, batch []hostMinute) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	if c.writer.dry {
+		return c.count(ctx, batch)
+	}
+	var made []*schema.Message
+	for _, hm := range batch {
+		m, err := c.rollUp(ctx, hm)
+		if err != nil {
+			return fmt.Errorf("roll up %s of %s: %w", time.Unix(0, hm.minute).UTC().Format(time.RFC3339), hm.host, err)
+		}
+		if m != nil {
+			made = append(made, m)
+		}
+	}
+	last, err := c.publish(ctx, made)
+	if err != nil {
+		return err
+	}
+	if err := c.writer.waitCommitted(ctx, map[string]uint64{schema.StreamRollups: last}); err != nil {
+		return err
+	}
+	var gone []int64
+	for _, hm := range batch {
+		covers, _, err := c.stored(ctx, hm)
+		if err != nil {
+			return err
+		}
+		for _, h := range hm.heads {
+			if covered(covers, h) {
+				gone = append(gone, h.id)
+			}
+		}
+	}
+	return c.deleteSnapshots(ctx, gone)
+}
+
+// count counts what condense would make and take away, and which of what it would make would go at once.
+func (c *condenser) count(ctx context.Context, batch []hostMinute) error {
+	for _, hm := range batch {
+		covers, id, err := c.stored(ctx, hm)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(hm.heads, func(h head) bool { return !covered(covers, h) }) {
+			c.removed.RollupsMade++
+		}
+		if h := hm.heads[len(hm.heads)-1]; id == 0 && c.ages.of(h.hostID, h.bootID, h.boot, hm.minute) > c.limits.downsampled {
+			c.removed.RollupsDeleted++
+		}
+		c.removed.Snapshots += int64(len(hm.heads))
+		for _, h := range hm.heads {
+			err := each(ctx, c.read, `SELECT count(*) FROM samples WHERE snapshot_id = ?`, func(rows *sql.Rows) error {
+				var n int64
+				err := rows.Scan(&n)
+				c.removed.Samples += n
+				return err
+			}, h.id)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stored is which snapshots the rollup of a host's minute covers, and its row id; 0 when there is none.
+func (c *condenser) stored(ctx context.Context, hm hostMinute) (covers []schema.Cover, id int64, err error) {
+	var text string
+	err = each(ctx, c.read, `SELECT id, covers FROM rollups WHERE host_id = ? AND timestamp = ?`,
+		func(rows *sql.Rows) error { return rows.Scan(&id, &text) }, hm.hostID, schema.Timestamp(hm.minute))
+	if err != nil || id == 0 {
+		return nil, 0, err
+	}
+	if covers, err = store.ParseCovers(text); err != nil {
+		return nil, 0, fmt.Errorf("rollup %d: %w", id, err)
+	}
+	return covers, id, nil
+}
+
+func covered(covers []schema.Cover, h head) bool {
+	for _, c := range covers {
+		if c.Has(h.instance, h.seq) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *condenser) deleteSnapshots(ctx context.Context, ids []int64) error {
+	return writeAll(ctx, c.writer, ids, &c.removed.Snapshots, func(tx *store.Tx, id int64) error {
+		res, err := tx.Exec(`DELETE FROM samples WHERE snapshot_id = ?`, id)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return err
+		}
+		c.removed.Samples += n
+		_, err = tx.Exec(`DELETE FROM snapshots WHERE id = ?`, id)
+		return err
+	})
+}

@@ -1,0 +1,90 @@
+package store
+
+// Batch is what the fold has made of some messages and the store has not yet written: a list for each table, in the
+// order of the messages. The messages themselves stay in use until the batch is written.
+type Batch struct {
+	Hosts       []Host
+	Boots       []Boot
+	Rosters     []*Roster // whose newest snapshot changed
+	Snapshots   []Snapshot
+	Samples     []Sample
+	Processes   []*Process // that are new, grew or ended
+	Events      []Event
+	JobSamples  map[string]*JobSamples // by job
+	StepSamples map[StepKey]*StepSamples
+	JobPIDs     []JobPID
+	JobSyscalls []JobSyscall
+	JobCounts   map[string]*JobCounts // by job
+	StepCounts  map[StepKey]*StepCounts
+	JobEvents   []JobEvent
+	Rollups     []Rollup
+	Producers   []*Producer // that a message came from
+	Gaps        []GapChange
+	Quarantine  []QuarantineChange
+	Quarantined map[QuarantineGroup]int64 // how many messages more
+	Checkpoints []Checkpoint
+	EndedCPU    map[ProcessKey]int64 // the most CPU, in milliseconds, of processes in the batch that ended
+	Stats       Stats
+}
+
+// Stats counts what has been folded.
+type Stats struct {
+	Messages    uint64 // folded, whatever came of them
+	Snapshots   uint64
+	Processes   uint64 // rows of process samples
+	Events      uint64
+	Duplicates  uint64 // messages that changed nothing
+	Quarantined uint64
+	Gaps        uint64
+	Commits     uint64
+}
+
+// Add adds what another counted.
+func (s *Stats) Add(o Stats) {
+	s.Messages += o.Messages
+	s.Snapshots += o.Snapshots
+	s.Processes += o.Processes
+	s.Events += o.Events
+	s.Duplicates += o.Duplicates
+	s.Quarantined += o.Quarantined
+	s.Gaps += o.Gaps
+	s.Commits += o.Commits
+}
+
+// NewBatch returns an empty batch.
+func NewBatch() *Batch {
+	return &Batch{JobSamples: map[string]*JobSamples{}, StepSamples: map[StepKey]*StepSamples{}, JobCounts: map[string]*JobCounts{},
+		StepCounts: map[StepKey]*StepCounts{}, Quarantined: map[QuarantineGroup]int64{}, EndedCPU: map[ProcessKey]int64{}}
+}
+
+// Reset empties the batch, and lets go of the messages.
+func (b *Batch) Reset() {
+	reset(&b.Hosts)
+	reset(&b.Boots)
+	reset(&b.Rosters)
+	reset(&b.Snapshots)
+	reset(&b.Samples)
+	reset(&b.Processes)
+	reset(&b.Events)
+	reset(&b.JobPIDs)
+	reset(&b.JobSyscalls)
+	reset(&b.JobEvents)
+	reset(&b.Rollups)
+	reset(&b.Producers)
+	reset(&b.Gaps)
+	reset(&b.Quarantine)
+	reset(&b.Checkpoints)
+	clear(b.JobSamples)
+	clear(b.StepSamples)
+	clear(b.JobCounts)
+	clear(b.StepCounts)
+	clear(b.Quarantined)
+	clear(b.EndedCPU)
+	b.Stats = Stats{}
+}
+
+// reset empties a list and keeps its memory, but none of what its elements point to.
+func reset[T any](list *[]T) {
+	clear(*list)
+	*list = (*list)[:0]
+}

@@ -1,0 +1,42 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+
+	"github.com/proctape/proctape/projector/ndjson"
+)
+
+// fileKey names a file by the way to it from the database: in another folder it is another file, and a data folder that
+// is moved keeps its own.
+func (s *Store) fileKey(path string) string {
+	if rel, err := filepath.Rel(filepath.Dir(s.path), path); err == nil {
+		return rel
+	}
+	return path
+}
+
+// FileState reads how far the database is in the file at path. known is false for a file that the database knows
+// nothing of.
+func (s *Store) FileState(path string) (state ndjson.State, known bool, err error) {
+	err = s.Query(`SELECT generation, size, lines FROM files WHERE name = ?`, func(r *sql.Rows) error {
+		known = true
+		return r.Scan(&state.Generation, &state.Size, &state.Lines)
+	}, s.fileKey(path))
+	if err != nil {
+		return state, false, fmt.Errorf("read how far a file is: %w", err)
+	}
+	return state, known, nil
+}
+
+// WriteFileState stores how far the file at path is.
+func (tx *Tx) WriteFileState(path string, state ndjson.State) error {
+	_, err := tx.Exec(`INSERT INTO files(name, generation, size, lines) VALUES (?,?,?,?)
+		ON CONFLICT(name) DO UPDATE SET generation=excluded.generation, size=excluded.size, lines=excluded.lines`,
+		tx.store.fileKey(path), state.Generation, state.Size, state.Lines)
+	if err != nil {
+		return fmt.Errorf("store how far a file is: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"math"
+
+	"github.com/proctape/proctape/projector/ndjson"
+	"github.com/proctape/proctape/schema"
+)
+
+// NewestSnapshots returns the ids of the newest n snapshots, newest first.
+func (t Tables) NewestSnapshots(n int64) (ids []int64, err error) {
+	err = t.Query(`SELECT id FROM snapshots ORDER BY id DESC LIMIT ?`, func(r *sql.Rows) error {
+		var id int64
+		err := r.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, n)
+	return ids, err
+}
+
+// ReadSnapshot returns a stored snapshot as a message again, as far as its line needs it: the line that is made of it is
+// the line that was made of the message, to the byte.
+func (t Tables) ReadSnapshot(id int64) (*schema.Message, error) {
+	m, err := readSnapshot(t, id)
+	if err != nil {
+		return nil, fmt.Errorf("read snapshot %d: %w", id, err)
+	}
+	if m.Snapshot.Processes, err = readProcesses(t, id); err != nil {
+		return nil, fmt.Errorf("read the processes of snapshot %d: %w", id, err)
+	}
+	return m, nil
+}
+
+func readSnapshot(t Tables, id int64) (*schema.Message, error) {
+	n := new(schema.Snapshot)
+	m := &schema.Message{Envelope: schema.Envelope{Kind: schema.KindSnapshot}, Snapshot: n}
+	var total, available, rss, uptime float64
+	var load [3]float64
+	var gpus, progress []byte
+	err := t.Query(`SELECT wall_ns, boot_ns, daemon_pid, system_memory_total_mb, system_memory_available_mb, daemon_rss_mb,
+		load_avg_1, load_avg_5, load_avg_15, pressure_level, running_jobs, active_sheets, conductor_uptime_seconds, gpus,
+		job_progress FROM snapshots WHERE id=?`, func(r *sql.Rows) error {
+		return r.Scan(&m.Wall, &m.Boot, &n.DaemonPID, &total, &available, &rss, &load[0], &load[1], &load[2], &n.PressureLevel,
+			&n.RunningJobs, &n.ActiveSheets, &uptime, &gpus, &progress)
+	}, id)
+	if err != nil {
+		return nil, err
+	}
+	// MiB are KiB divided by a power of two, and so exact; hundredths and nanoseconds round back to what they were.
+	n.MemoryTotal, n.MemoryAvail, n.DaemonRSS = uint64(total*1024), uint64(available*1024), uint64(rss*1024)
+	for i := range load {
+		n.Load[i] = int64(math.Round(load[i] * 100))
+	}
+	n.Uptime = int64(math.Round(uptime * 1e9))
+	if n.GPUs, err = ndjson.ParseGPUs(gpus); err != nil {
+		return nil, err
+	}
+	n.JobProgress, err = ndjson.ParseJobProgress(progress)
+	return m, err
+}
+
+func readProcesses(t Tables, id int64) (procs []schema.Process, err error) {
+	err = t.Query(`SELECT p.pid, p.ppid, p.start_ticks, p.command, coalesce(p.job_id, ''), p.sheet_num, coalesce(m.state, 'S'),
+		m.cpu_permille, m.rss_kib, m.vms_kib, m.threads, m.open_fds, coalesce(m.syscall_counts, ''), coalesce(m.syscall_time_pct, '')
+		FROM samples m JOIN processes p ON p.id = m.process_id WHERE m.snapshot_id=? ORDER BY p.pid`, func(r *sql.Rows) error {
+		var p schema.Process
+		var sheet, cpu, rss, vms, fds sql.NullInt64
+		var counts, times []byte
+		if err := r.Scan(&p.PID, &p.PPID, &p.StartTicks, &p.Command, &p.JobID, &sheet, &p.State, &cpu, &rss, &vms, &p.Threads, &fds,
+			&counts, &times); err != nil {
+			return err
+		}
+		p.Sheet, p.CPUPermille, p.RSS, p.VMS, p.OpenFDs = fromNull(sheet), fromNull(cpu), fromNull(rss), fromNull(vms), fromNull(fds)
+		p.Syscalls, err = ndjson.ParseSyscalls(counts, times)
+		procs = append(procs, p)
+		return err
+	}, id)
+	return procs, err
+}

@@ -1,0 +1,107 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// SnapshotMark is what of a snapshot tells whether a host's record goes on from it to the next one.
+type SnapshotMark struct {
+	BootID     string
+	Instance   string
+	Seq, Tick  uint64
+	Wall, Boot int64 // ns
+	Interval   int64 // ns
+}
+
+// Roster is what the database knows of a host's snapshots and of the processes that are there now.
+type Roster struct {
+	HostID       int64
+	Newest       SnapshotMark // by the host's clocks; its BootID is empty when there is none
+	LastSnapshot int64        // id of the last snapshot that came, late or not: there the rows of processes end
+	Queued       bool         // the roster is in the batch
+}
+
+// RosterContents is a roster as it is read from the database.
+type RosterContents struct {
+	Roster
+	Boots []string // all that were ever seen
+	Open  []*Process
+}
+
+// Roster reads the roster of a host, which is empty when the host is new.
+func (t Tables) Roster(hostID int64) (RosterContents, error) {
+	r := RosterContents{Roster: Roster{HostID: hostID}}
+	var open error
+	r.Open, open = openProcesses(t, hostID)
+	if err := errors.Join(readNewest(t, &r), readBoots(t, &r), open); err != nil {
+		return r, fmt.Errorf("load the processes of a host: %w", err)
+	}
+	return r, nil
+}
+
+func readNewest(t Tables, r *RosterContents) error {
+	return t.lookup(`SELECT last_snapshot, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns FROM rosters WHERE host_id=?`,
+		func(rows *sql.Rows) error {
+			m := &r.Newest
+			return rows.Scan(&r.LastSnapshot, &m.BootID, &m.Instance, &m.Seq, &m.Tick, &m.Wall, &m.Boot, &m.Interval)
+		}, r.HostID)
+}
+
+func readBoots(t Tables, r *RosterContents) error {
+	return t.lookup(`SELECT boot_id FROM boots WHERE host_id=?`, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		r.Boots = append(r.Boots, id)
+		return err
+	}, r.HostID)
+}
+
+func writeRosters(tx *Tx, rosters []*Roster) error {
+	for _, r := range rosters {
+		m := &r.Newest
+		if _, err := tx.Exec(`INSERT INTO rosters(host_id, last_snapshot, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns)
+			VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT(host_id) DO UPDATE SET last_snapshot=excluded.last_snapshot,
+			boot_id=excluded.boot_id, instance=excluded.instance, seq=excluded.seq, tick=excluded.tick, wall_ns=excluded.wall_ns,
+			boot_ns=excluded.boot_ns, interval_ns=excluded.interval_ns`,
+			r.HostID, r.LastSnapshot, m.BootID, m.Instance, int64(m.Seq), int64(m.Tick), m.Wall, m.Boot, m.Interval); err != nil {
+			return fmt.Errorf("store the newest snapshot of a host: %w", err)
+		}
+		r.Queued = false
+	}
+	return nil
+}
+
+// CPUBefore returns the most CPU, in milliseconds, that any row has of a process; 0 when there is none.
+func (t Tables) CPUBefore(key ProcessKey) (most int64, err error) {
+	err = t.lookup(cpuBeforeQuery, func(r *sql.Rows) error { return r.Scan(&most) },
+		key.PID, int64(key.StartTicks), key.HostID, key.BootID)
+	if err != nil {
+		return 0, fmt.Errorf("look up a process: %w", err)
+	}
+	return most, nil
+}
+
+const cpuBeforeQuery = `SELECT coalesce(max(cpu_ms), 0) FROM processes WHERE pid=? AND start_ticks=? AND host_id=? AND boot_id=?`
+
+// openProcesses reads the processes that are on a host now.
+func openProcesses(t Tables, hostID int64) (open []*Process, err error) {
+	// The constant, not a parameter, or the partial index could not be used.
+	const query = `SELECT id, boot_id, pid, start_ticks, ppid, command, coalesce(job_id, ''), sheet_num, uid,
+		coalesce(cgroup, ''), first_snapshot, last_snapshot, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib
+		FROM processes WHERE host_id=? AND last_snapshot = 4611686018427387904`
+	err = t.lookup(query, func(rows *sql.Rows) error {
+		p := &Process{ProcessKey: ProcessKey{HostID: hostID}, Stored: true}
+		var sheet, uid, maxCPU, peak, read, write sql.NullInt64
+		if err := rows.Scan(&p.ID, &p.BootID, &p.PID, &p.StartTicks, &p.PPID, &p.Command, &p.JobID, &sheet, &uid, &p.Cgroup,
+			&p.First, &p.Last, &p.CPUMillis, &maxCPU, &peak, &read, &write); err != nil {
+			return err
+		}
+		p.Sheet, p.UID, p.MaxCPU = fromNull(sheet), fromNull(uid), fromNull(maxCPU)
+		p.PeakRSS, p.ReadKiB, p.WriteKiB = fromNull(peak), fromNull(read), fromNull(write)
+		open = append(open, p)
+		return nil
+	}, hostID)
+	return open, err
+}

@@ -1,0 +1,29 @@
+package store
+
+// WriteBatch writes the rows of a batch. Each table's rows are written in their order; no statement reads what another
+// one of the batch writes into another table.
+func (tx *Tx) WriteBatch(b *Batch) error {
+	for _, write := range []func() error{
+		func() error { return writeHosts(tx, b.Hosts, b.Boots) },
+		func() error { return writeGaps(tx, b.Gaps) },
+		func() error { return writeQuarantine(tx, b.Quarantined, b.Quarantine) },
+		func() error { return writeProducers(tx, b.Producers) },
+		func() error { return writeRosters(tx, b.Rosters) },
+		func() error { return writeSnapshots(tx, b.Snapshots) },
+		func() error { return writeProcesses(tx, b.Processes) },
+		func() error { return writeSamples(tx, b.Samples) },
+		func() error { return writeEvents(tx, b.Events) },
+		func() error { return writeJobEvents(tx, b.JobEvents) },
+		func() error { return writeJobPIDs(tx, b.JobPIDs, b.JobSamples) },
+		func() error { return writeJobSyscalls(tx, b.JobSyscalls) },
+		func() error { return writeJobSamples(tx, b.JobSamples, b.StepSamples) },
+		func() error { return writeJobCounts(tx, b.JobCounts, b.StepCounts) },
+		func() error { return writeRollups(tx, b.Rollups) },
+		func() error { return writeCheckpoints(tx, b.Checkpoints) },
+	} {
+		if err := write(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

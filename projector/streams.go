@@ -1,0 +1,227 @@
+package projector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema"
+)
+
+// streams compares the streams of the log with what was folded of them.
+type streams struct {
+	js      jetstream.JetStream
+	stalled map[string]stalledSince // where each stream was at the last check, while it had more
+}
+
+// stalledSince is since when a stream's fold has not moved.
+type stalledSince struct {
+	seq uint64
+	at  time.Time
+}
+
+// stallLimit is how long messages that a stream has may not come before the session asks for them anew.
+const stallLimit = time.Minute
+
+// checkTime is how long a check waits for an answer, and nothing is folded meanwhile.
+const checkTime = time.Second
+
+func newStreams(js jetstream.JetStream) *streams {
+	return &streams{js: js, stalled: map[string]stalledSince{}}
+}
+
+// check returns an error when a stream is no longer the one that is being folded. A server that is too busy to answer is
+// asked again the next time, and folding goes on; that a server is gone, the readers notice.
+func (s *streams) check(ctx context.Context, checkpoints map[string]*store.Checkpoint) error {
+	brief, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	for name, at := range checkpoints {
+		change, err := s.change(brief, name, at)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("check stream %s: %w", name, err)
+		case change != "":
+			return fmt.Errorf("stream %s: %s", name, change)
+		}
+	}
+	return nil
+}
+
+// change says in which way a stream is another one than the one that is being folded, or nothing.
+func (s *streams) change(ctx context.Context, name string, at *store.Checkpoint) (string, error) {
+	stream, err := s.js.Stream(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	change, err := changed(ctx, stream, at)
+	if err != nil || change != "" {
+		return change, err
+	}
+	return s.stall(ctx, stream, at)
+}
+
+// stall says that a stream has messages that do not come, for whatever reason: the next session sets the durable to
+// where the database is.
+func (s *streams) stall(ctx context.Context, stream jetstream.Stream, at *store.Checkpoint) (string, error) {
+	since, ok := s.stalled[at.Stream]
+	switch {
+	case stream.CachedInfo().State.LastSeq <= at.Seq:
+		delete(s.stalled, at.Stream)
+		return "", nil
+	case !ok || since.seq != at.Seq:
+		s.stalled[at.Stream] = stalledSince{at.Seq, time.Now()}
+		return "", nil
+	case time.Since(since.at) < stallLimit:
+		return "", nil
+	}
+	last, err := lastStored(ctx, stream, stream.CachedInfo().State.LastSeq)
+	if err != nil || last <= at.Seq { // its end was deleted
+		return "", err
+	}
+	return fmt.Sprintf("message %d and those before it do not come, though they are there", last), nil
+}
+
+// changed says in which way the stream is another one than the one that was folded, or nothing.
+func changed(ctx context.Context, stream jetstream.Stream, at *store.Checkpoint) (string, error) {
+	info := stream.CachedInfo()
+	switch {
+	case info.Created.UnixNano() != at.Created:
+		return "the stream was made anew", nil
+	case info.State.LastSeq < at.Seq:
+		return "the stream has lost its end", nil
+	case at.Seq == 0 || at.Stored == 0 || at.Seq < info.State.FirstSeq: // nothing was folded, or it is trimmed
+		return "", nil
+	}
+	msg, err := stream.GetMsg(ctx, at.Seq)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound): // deleted since; nothing to compare
+		return "", nil
+	case err != nil:
+		return "", err
+	case msg.Time.UnixNano() != at.Stored:
+		return "the stream has lost its end and grown again", nil
+	}
+	return "", nil
+}
+
+// lastStored returns the highest sequence up to limit of which the stream has a message, or 0: what a fold up to limit
+// will come to.
+func lastStored(ctx context.Context, stream jetstream.Stream, limit uint64) (uint64, error) {
+	state := stream.CachedInfo().State
+	if state.Msgs == 0 {
+		return 0, nil
+	}
+	for seq := min(limit, state.LastSeq); seq >= state.FirstSeq && seq > 0; seq-- {
+		_, err := stream.GetMsg(ctx, seq)
+		if err == nil {
+			return seq, nil
+		} else if !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+// ends is where each stream ends now. The streams are to answer within a time.
+func (s *streams) ends(ctx context.Context, within time.Duration) (map[string]uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	ends := map[string]uint64{}
+	for _, name := range schema.DataStreams {
+		stream, err := s.js.Stream(ctx, name)
+		if err == nil {
+			ends[name], err = lastStored(ctx, stream, stream.CachedInfo().State.LastSeq)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("where stream %s ends: %w", name, err)
+		}
+	}
+	return ends, nil
+}
+
+// lastUpTo is the last message of each stream up to a sequence.
+func (s *streams) lastUpTo(ctx context.Context, until map[string]uint64) (map[string]uint64, error) {
+	last := map[string]uint64{}
+	for _, name := range schema.DataStreams {
+		stream, err := s.js.Stream(ctx, name)
+		if err == nil {
+			last[name], err = lastStored(ctx, stream, until[name])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("where to end in stream %s: %w", name, err)
+		}
+	}
+	return last, nil
+}
+
+// confirmHoles checks, where a batch jumps over sequences, whether the stream really does not have them. When it has the
+// next one, the messages went elsewhere: to another reader of the same durable.
+func (s *streams) confirmHoles(ctx context.Context, checkpoints map[string]*store.Checkpoint, batch []*received) error {
+	at := map[string]uint64{}
+	for name, c := range checkpoints {
+		at[name] = c.Seq
+	}
+	for _, m := range batch {
+		next := at[m.Stream] + 1
+		at[m.Stream] = m.Seq
+		if m.Seq <= next {
+			continue
+		}
+		stream, err := s.js.Stream(ctx, m.Stream)
+		if err != nil {
+			return err
+		}
+		_, err = stream.GetMsg(ctx, next)
+		switch {
+		case err == nil:
+			return fmt.Errorf("message %d of %s is there and was not delivered: does another projector read for this database?", next, m.Stream)
+		case !errors.Is(err, jetstream.ErrMsgNotFound):
+			return err
+		}
+	}
+	return nil
+}
+
+// SequencesAt returns, for each stream, the sequence of the first message that the log took at or after a time; one
+// beyond the last when there is none.
+func SequencesAt(ctx context.Context, js jetstream.JetStream, at time.Time) (map[string]uint64, error) {
+	seqs := map[string]uint64{}
+	for _, name := range schema.DataStreams {
+		var err error
+		if seqs[name], err = sequenceAt(ctx, js, name, at); err != nil {
+			return nil, fmt.Errorf("stream %s: %w", name, err)
+		}
+	}
+	return seqs, nil
+}
+
+func sequenceAt(ctx context.Context, js jetstream.JetStream, name string, at time.Time) (uint64, error) {
+	stream, err := js.Stream(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	state := stream.CachedInfo().State
+	if state.Msgs == 0 || at.After(state.LastTime) {
+		return state.LastSeq + 1, nil
+	}
+	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{HeadersOnly: true,
+		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &at})
+	if err != nil {
+		return 0, err
+	}
+	msg, err := consumer.Next(jetstream.FetchMaxWait(5 * time.Second))
+	if err != nil {
+		return 0, fmt.Errorf("find the first message of %s: %w", at.Format(time.RFC3339), err)
+	}
+	meta, err := msg.Metadata()
+	if err != nil {
+		return 0, err
+	}
+	return meta.Sequence.Stream, nil
+}
