@@ -75,7 +75,7 @@ func loadOrMakeKey(path string) (Key, error) {
 	return LoadKey(path)
 }
 
-// writeSynced writes a file that is there whole or not at all, also after the power was cut.
+// writeSynced writes a file so that it is there whole or not at all, also after a power cut.
 func writeSynced(path string, b []byte) error {
 	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
 	if err != nil {

@@ -48,7 +48,7 @@ func SocketPath(dir string) string { return filepath.Join(dir, socketName) }
 // KeysDir is where the keys of a data folder are.
 func KeysDir(dir string) string { return filepath.Join(dir, "creds") }
 
-// Owner is the pid of the process that runs a server on this data folder.
+// Owner is the pid of the process that runs a server on this data folder; ok is false when none does.
 func Owner(dir string) (pid int, ok bool) { return lockfile.Owner(filepath.Join(dir, lockName)) }
 
 // MaxPayload is the largest message the server takes. It is above the server's default of 1 MiB so that a
@@ -89,7 +89,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// prepareDir makes the folder, and refuses one that others could put files into, or whose socket could not be named.
+// prepareDir makes the folder. It refuses a folder that others may write to, and one whose path is too long for its socket.
 func prepareDir(dir string) error {
 	if n := len(SocketPath(dir)); n >= maxSocketPath {
 		return fmt.Errorf("the path of its socket would have %d bytes, the system allows %d", n, maxSocketPath-1)
@@ -181,8 +181,8 @@ func (s *Server) options() (*server.Options, error) {
 	return o, nil
 }
 
-// InProcessConn is a connection to the server that now runs; with it a Server is what nats.InProcessServer asks
-// for, and a client that reconnects finds the server that a restart put in the old one's place.
+// InProcessConn is a connection to the server that runs now. It makes a Server what nats.InProcessServer takes: a client that
+// reconnects after a restart in place finds the new server.
 func (s *Server) InProcessConn() (net.Conn, error) { return s.ns.Load().InProcessConn() }
 
 // Connect opens a client connection inside the process. Close it before the server.

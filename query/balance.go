@@ -64,7 +64,7 @@ func (d *DB) Hosts(ctx context.Context) ([]HostStatus, error) {
 		hosts[i].next = map[producerKind]int64{}
 		byName[hosts[i].Host] = &hosts[i]
 	}
-	return hosts, d.each(ctx, `SELECT h.name, p.instance, p.kind, p.next_seq FROM producers p JOIN hosts h ON h.id = p.host_id`, nil,
+	return hosts, each(ctx, d.db, `SELECT h.name, p.instance, p.kind, p.next_seq FROM producers p JOIN hosts h ON h.id = p.host_id`, nil,
 		func(r *sql.Rows) error {
 			var host, instance, kind string
 			var next int64
@@ -80,7 +80,7 @@ func (d *DB) Hosts(ctx context.Context) ([]HostStatus, error) {
 
 // HostOfBoot returns the name under which the machine of a boot id was sampled last; empty when it never was.
 func (d *DB) HostOfBoot(ctx context.Context, bootID string) (name string, err error) {
-	err = d.each(ctx, `SELECT h.name FROM rosters r JOIN hosts h ON h.id = r.host_id WHERE r.boot_id = ? ORDER BY r.boot_ns DESC LIMIT 1`,
+	err = each(ctx, d.db, `SELECT h.name FROM rosters r JOIN hosts h ON h.id = r.host_id WHERE r.boot_id = ? ORDER BY r.boot_ns DESC LIMIT 1`,
 		[]any{bootID}, func(r *sql.Rows) error { return r.Scan(&name) })
 	return name, err
 }

@@ -15,10 +15,9 @@ type Coverage struct {
 	Gaps    int64   `json:"gaps"` // gaps that were noticed in the range
 }
 
-// Coverage says, for every host that was recorded before the range ends, what part of the range its snapshots
-// cover. A snapshot covers the time since the one before it, when that is at most one and a half of its sampler's
-// periods ago, and otherwise one period. The range must have both ends; a host's part of it begins with its first
-// snapshot.
+// Coverage returns what part of a range the snapshots of each host cover, for every host that was recorded before the range
+// ends. A snapshot covers the time since the snapshot before it, if that is at most one and a half of its sampler's periods,
+// and otherwise one period. The range must have both ends. A host's part of it begins with the host's first snapshot.
 func (d *DB) Coverage(ctx context.Context, r Range) ([]Coverage, error) {
 	covers, err := collect(ctx, d, `
 		WITH span AS (

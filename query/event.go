@@ -66,7 +66,7 @@ func (f EventFilter) args() []any {
 // EventCounts counts the events of a job since a time in Unix seconds, by type. A type without events is not in it.
 func (d *DB) EventCounts(ctx context.Context, job string, since float64) (map[string]int64, error) {
 	counts := map[string]int64{}
-	err := d.each(ctx, `SELECT event_type, count(*) FROM process_events WHERE job_id = ? AND timestamp >= ? GROUP BY event_type`,
+	err := each(ctx, d.db, `SELECT event_type, count(*) FROM process_events WHERE job_id = ? AND timestamp >= ? GROUP BY event_type`,
 		[]any{job, since}, func(rows *sql.Rows) error {
 			var name string
 			var n int64

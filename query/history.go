@@ -12,16 +12,16 @@ import (
 // reused is more than one process: StartTicks, BootID and Host tell them apart.
 func (d *DB) History(ctx context.Context, pid int64, r Range) ([]HistoryPoint, error) {
 	points := []HistoryPoint{}
-	processSpans, err := d.processSpans(ctx, pid, r)
+	processSpans, err := readProcessSpans(ctx, d, pid, r)
 	for i := range processSpans {
 		if err == nil {
-			err = d.addHistoryPoints(ctx, &processSpans[i], r, &points)
+			err = addHistoryPoints(ctx, d, &processSpans[i], r, &points)
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the history of process %d: %w", pid, err)
 	}
-	minutes, err := d.rollupHistory(ctx, pid, r)
+	minutes, err := rollupHistory(ctx, d, pid, r)
 	if err != nil {
 		return nil, fmt.Errorf("read the history of process %d: %w", pid, err)
 	}
@@ -36,8 +36,8 @@ type processSpan struct {
 	description             HistoryPoint
 }
 
-// processSpans returns the rows of a pid of which a range may hold samples.
-func (d *DB) processSpans(ctx context.Context, pid int64, r Range) ([]processSpan, error) {
+// readProcessSpans returns the rows of a pid that may have samples in a range.
+func readProcessSpans(ctx context.Context, d *DB, pid int64, r Range) ([]processSpan, error) {
 	query := `SELECT ` + processColumns + `, p.host_id, p.first_snapshot, p.last_snapshot, h.name, p.boot_id
 		FROM processes p JOIN hosts h ON h.id = p.host_id WHERE p.pid = ?`
 	args := []any{pid}
@@ -66,9 +66,9 @@ func (d *DB) processSpans(ctx context.Context, pid int64, r Range) ([]processSpa
 	return slices.DeleteFunc(processSpans, func(s processSpan) bool { return s.first > s.last || !first.Valid }), nil
 }
 
-// addHistoryPoints reads the samples of a row of processes. The first or last few of a long one are found by time, where
-// the read can stop when it has them; all of it, or a short one, by the host's snapshots, which reads no others.
-func (d *DB) addHistoryPoints(ctx context.Context, s *processSpan, r Range, points *[]HistoryPoint) error {
+// addHistoryPoints reads the samples of a row of processes. It finds the first or last few of a long span by time, so that it
+// can stop when it has them. It finds all of a span, or a short one, by the host's snapshots, and so reads no other host's.
+func addHistoryPoints(ctx context.Context, d *DB, s *processSpan, r Range, points *[]HistoryPoint) error {
 	byTime := r.Limit > 0 && s.last-s.first > 10*int64(r.Limit)
 	where, at := ` WHERE sn.host_id = ? AND sn.id BETWEEN ? AND ?`, `+sn.timestamp` // a plus keeps from an index
 	if byTime {
@@ -89,7 +89,7 @@ func (d *DB) addHistoryPoints(ctx context.Context, s *processSpan, r Range, poin
 	m := s.description
 	var boot int64
 	scanner := newSampleScanner(&m.snapshotID, &m.Timestamp, &boot)
-	return d.each(ctx, query, args, func(rows *sql.Rows) error {
+	return each(ctx, d.db, query, args, func(rows *sql.Rows) error {
 		m.Unknown = nil
 		if err := scanner.scan(rows, &m.Process); err != nil {
 			return err

@@ -39,8 +39,8 @@ func scanJob(r *sql.Rows, j *Job) error {
 		&j.Exits, &j.Signals, &j.OOMs, &j.ExitCode, &j.Command)
 }
 
-// Jobs returns the jobs that were seen since a time, the one last seen last: of too many, those seen last. It uses the Since
-// and Limit of the range alone, for a job has no single host and no single time.
+// Jobs returns the jobs that were seen since a time, in the order in which they were seen last; of more than the limit, the
+// latest. It uses only the Since and the Limit of the range, because a job has no single host and no single time.
 func (d *DB) Jobs(ctx context.Context, r Range) ([]Job, error) {
 	query := `SELECT ` + jobColumns + ` FROM jobs WHERE max(coalesce(last_seen, 0), coalesce(last_event, 0)) >= ?
 		ORDER BY max(coalesce(last_seen, 0), coalesce(last_event, 0)) DESC, job_id`
@@ -106,7 +106,7 @@ func (d *DB) Profile(ctx context.Context, job string) (*Profile, error) {
 	if j.MaxCPU != nil {
 		p.MaxCPU = *j.MaxCPU
 	}
-	if err := errors.Join(d.hotspots(ctx, p), d.sheets(ctx, p), d.resolution(ctx, p)); err != nil {
+	if err := errors.Join(addHotspots(ctx, d, p), addSheets(ctx, d, p), addResolution(ctx, d, p)); err != nil {
 		return nil, fmt.Errorf("read job %q: %w", job, err)
 	}
 	return p, nil
@@ -115,15 +115,17 @@ func (d *DB) Profile(ctx context.Context, job string) (*Profile, error) {
 // HasProcesses reports whether a process of the job was seen, in a sample or an event. A job that was only declared has none.
 func (p *Profile) HasProcesses() bool { return p.hasProcesses }
 
-// HotspotNames are the system calls by time, the largest first, ties in the order in which they first appeared.
+// HotspotNames are the system calls of Hotspots, the one with the most time first. Equal ones stand in the order in which they
+// first appeared.
 func (p *Profile) HotspotNames() []string {
 	names := slices.Clone(p.hotspotOrder)
 	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(p.Hotspots[b], p.Hotspots[a]) })
 	return names
 }
 
-func (d *DB) hotspots(ctx context.Context, p *Profile) error {
-	return d.each(ctx, `SELECT name, time_pct_x100/100.0 FROM job_syscalls WHERE job_id = ? ORDER BY rank`, []any{p.JobID},
+// addHotspots reads the system calls of a job.
+func addHotspots(ctx context.Context, d *DB, p *Profile) error {
+	return each(ctx, d.db, `SELECT name, time_pct_x100/100.0 FROM job_syscalls WHERE job_id = ? ORDER BY rank`, []any{p.JobID},
 		func(r *sql.Rows) error {
 			var name string
 			var pct float64
@@ -136,9 +138,9 @@ func (d *DB) hotspots(ctx context.Context, p *Profile) error {
 		})
 }
 
-// sheets reads the steps that have samples: one that was only announced has used nothing.
-func (d *DB) sheets(ctx context.Context, p *Profile) error {
-	return d.each(ctx, `SELECT sheet_num, max(coalesce(peak_rss_kib,0), coalesce(exit_peak_rss_kib,0))/1024.0, coalesce(max_cpu_permille,0)/10.0,
+// addSheets reads the steps that have samples. A step that was only announced has used nothing.
+func addSheets(ctx context.Context, d *DB, p *Profile) error {
+	return each(ctx, d.db, `SELECT sheet_num, max(coalesce(peak_rss_kib,0), coalesce(exit_peak_rss_kib,0))/1024.0, coalesce(max_cpu_permille,0)/10.0,
 		(cpu_ms+exit_cpu_ms)/1000.0 FROM job_sheets
 		WHERE job_id = ? AND coalesce(peak_rss_kib, max_cpu_permille, exit_peak_rss_kib) IS NOT NULL`, []any{p.JobID},
 		func(r *sql.Rows) error {
@@ -152,10 +154,10 @@ func (d *DB) sheets(ctx context.Context, p *Profile) error {
 		})
 }
 
-// resolution compares when the job was seen with how far back single samples go.
-func (d *DB) resolution(ctx context.Context, p *Profile) error {
+// addResolution sets Resolution: it compares when the job was seen with how far back single samples go.
+func addResolution(ctx context.Context, d *DB, p *Profile) error {
 	p.Resolution = "full"
-	return d.each(ctx, `SELECT j.first_seen < s.first, j.last_seen < s.first
+	return each(ctx, d.db, `SELECT j.first_seen < s.first, j.last_seen < s.first
 		FROM jobs j, (SELECT coalesce(min(timestamp), 9e99) AS first FROM snapshots) s WHERE j.job_id = ?`, []any{p.JobID},
 		func(r *sql.Rows) error {
 			var begun, over sql.Null[bool]

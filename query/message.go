@@ -50,7 +50,7 @@ func processFromMessage(p *schema.Process, boot int64) Process {
 	return out
 }
 
-// perCall is a JSON object with a number for each system call, in the tracer's order as in the tables.
+// perCall is a JSON object with a number for each system call, in the tracer's order, as the tables have it.
 func perCall(calls []schema.Syscall, value func(*schema.Syscall) float64) json.RawMessage {
 	b := []byte{'{'}
 	for i := range calls {

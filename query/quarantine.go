@@ -31,7 +31,7 @@ func (q *Quarantined) ID() string { return fmt.Sprintf("%s/%d/%d", q.Stream, q.E
 // Quarantine returns the messages in quarantine, oldest first, at most limit of them; all when limit is negative. Their
 // payloads come along when payload is set.
 func (d *DB) Quarantine(ctx context.Context, limit int, payload bool) ([]Quarantined, error) {
-	return d.quarantine(ctx, ` ORDER BY timestamp, stream, epoch, seq LIMIT ?`, payload, max(limit, -1))
+	return readQuarantine(ctx, d, ` ORDER BY timestamp, stream, epoch, seq LIMIT ?`, payload, max(limit, -1))
 }
 
 // ErrNotQuarantined is returned by Quarantined for a message that is not in quarantine.
@@ -39,7 +39,7 @@ var ErrNotQuarantined = errors.New("no such message in quarantine")
 
 // Quarantined returns one message of the quarantine with its payload.
 func (d *DB) Quarantined(ctx context.Context, stream string, epoch, seq int64) (*Quarantined, error) {
-	list, err := d.quarantine(ctx, ` WHERE stream = ? AND epoch = ? AND seq = ?`, true, stream, epoch, seq)
+	list, err := readQuarantine(ctx, d, ` WHERE stream = ? AND epoch = ? AND seq = ?`, true, stream, epoch, seq)
 	if err == nil && len(list) == 0 {
 		err = ErrNotQuarantined
 	}
@@ -49,7 +49,8 @@ func (d *DB) Quarantined(ctx context.Context, stream string, epoch, seq int64) (
 	return &list[0], nil
 }
 
-func (d *DB) quarantine(ctx context.Context, where string, payload bool, args ...any) ([]Quarantined, error) {
+// readQuarantine reads the messages that a condition picks.
+func readQuarantine(ctx context.Context, d *DB, where string, payload bool, args ...any) ([]Quarantined, error) {
 	list, err := collect(ctx, d, `SELECT stream, epoch, seq, timestamp, subject, message_id, reason, error, size, sha256, headers,
 		CASE WHEN ? THEN payload END, payload IS NOT NULL FROM quarantine`+where, append([]any{payload}, args...),
 		func(r *sql.Rows, q *Quarantined) error {

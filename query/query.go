@@ -1,4 +1,5 @@
-// Package query answers questions about what was recorded: a database or the log goes in, plain values come out.
+// Package query answers questions about what was recorded: a database goes in, plain values come out. Packages below it
+// make reports, verify databases, and follow the log.
 //
 // It only reads. Every read is one statement or a few short ones, so that no reader holds a transaction long enough
 // to keep the writer's log from being reset.
@@ -27,8 +28,8 @@ type DB struct {
 	path string
 }
 
-// Open opens the database at path read-only. A missing file is [ErrNoDatabase]; a file that is no database of
-// ours is an error that says so.
+// Open opens the database at path read-only. It returns [ErrNoDatabase] when there is no file, and another error when the
+// file is not a database, not one of ours, or one of a later version.
 func Open(ctx context.Context, path string) (*DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -45,14 +46,14 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	}
 	db.SetMaxOpenConns(4)
 	d := &DB{db: db, path: path}
-	if err := d.check(ctx); err != nil {
+	if err := checkRecording(ctx, d); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
 	}
 	return d, nil
 }
 
-// check refuses what is no database, or none of ours.
-func (d *DB) check(ctx context.Context) error {
+// checkRecording refuses a file that is not a database of ours, or one of a later version.
+func checkRecording(ctx context.Context, d *DB) error {
 	var tables int
 	err := d.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('snapshots', 'process_metrics', 'checkpoints')`).Scan(&tables)
 	if err != nil {
@@ -109,12 +110,9 @@ func each(ctx context.Context, q queryer, query string, args []any, scan func(*s
 	return rows.Err()
 }
 
-func (d *DB) each(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) error {
-	return each(ctx, d.db, query, args, scan)
-}
-
-// view runs f, for which the database does not change. f is short: while it runs, the writer's log cannot be reset.
-func (d *DB) view(ctx context.Context, f func(*sql.Tx) error) error {
+// view calls f with a transaction, in which the database does not change. f must be short: while it runs, the writer's log
+// cannot be reset.
+func view(ctx context.Context, d *DB, f func(*sql.Tx) error) error {
 	tx, err := d.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -123,10 +121,10 @@ func (d *DB) view(ctx context.Context, f func(*sql.Tx) error) error {
 	return f(tx)
 }
 
-// collect runs a query of which every row becomes a value.
+// collect runs a query and makes a value of every row.
 func collect[T any](ctx context.Context, d *DB, query string, args []any, scan func(*sql.Rows, *T) error) ([]T, error) {
 	out := []T{}
-	err := d.each(ctx, query, args, func(r *sql.Rows) error {
+	err := each(ctx, d.db, query, args, func(r *sql.Rows) error {
 		var v T
 		if err := scan(r, &v); err != nil {
 			return err

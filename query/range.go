@@ -41,7 +41,7 @@ func (r Range) page(query string, more ...string) (string, []any) {
 	return query, args
 }
 
-// merged is two listings of one range in one, oldest first, and no more of it than the range asks for.
+// merged joins two listings of one range, oldest first, and keeps no more than the range asks for.
 func merged[T any](a, b []T, r Range, compare func(a, b T) int) []T {
 	all := append(a, b...)
 	slices.SortStableFunc(all, compare)

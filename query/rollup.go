@@ -14,13 +14,13 @@ import (
 // Minute is the resolution of rollups, in seconds.
 const Minute = 60
 
-// withoutSnapshots leaves a rollup out where the snapshots of their minute are still there.
+// withoutSnapshots leaves a rollup out when the snapshots of its minute are still there.
 const withoutSnapshots = ` AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.host_id = t.host_id
 	AND s.timestamp >= t.timestamp AND s.timestamp < t.timestamp + 60)`
 
 // rollupHeads reads the minutes of a range that have left full resolution, as snapshots without their processes. A figure
 // is the mean of the minute, or the last value or the largest where there is no mean.
-func (d *DB) rollupHeads(ctx context.Context, r Range) ([]Snapshot, error) {
+func rollupHeads(ctx context.Context, d *DB, r Range) ([]Snapshot, error) {
 	query, args := r.page(`SELECT t.id, t.timestamp, h.name, coalesce(t.daemon_pid,0), t.memory_total_kib,
 		coalesce(t.memory_used_mean,0), coalesce(t.memory_used_max,0), coalesce(t.memory_used_p95,0), coalesce(t.daemon_rss_kib,0),
 		coalesce(t.load1_mean,0), coalesce(t.load1_max,0), coalesce(t.load5,0), coalesce(t.load15,0), t.gpus,
@@ -77,7 +77,7 @@ func scanRollup(rows *sql.Rows, p *Process, more ...any) error {
 }
 
 // addRollupProcesses reads the processes of a minute.
-func (d *DB) addRollupProcesses(ctx context.Context, s *Snapshot) error {
+func addRollupProcesses(ctx context.Context, d *DB, s *Snapshot) error {
 	query := `SELECT ` + rollupColumns + ` FROM process_rollups m JOIN rollup_processes p ON p.id = m.process_id
 		WHERE m.rollup_id = ? ORDER BY p.pid, p.start_ticks`
 	var err error
@@ -86,7 +86,7 @@ func (d *DB) addRollupProcesses(ctx context.Context, s *Snapshot) error {
 }
 
 // rollupHistory reads the minutes of a pid that have left full resolution.
-func (d *DB) rollupHistory(ctx context.Context, pid int64, r Range) ([]HistoryPoint, error) {
+func rollupHistory(ctx context.Context, d *DB, pid int64, r Range) ([]HistoryPoint, error) {
 	query := `SELECT ` + rollupColumns + `, t.timestamp, h.name, p.boot_id FROM rollup_processes p
 		JOIN process_rollups m ON m.process_id = p.id JOIN rollups t ON t.id = m.rollup_id JOIN hosts h ON h.id = t.host_id
 		WHERE p.pid = ? AND t.timestamp >= ?`

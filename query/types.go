@@ -91,7 +91,7 @@ type JobProgress struct {
 	Status        string `json:"status"`
 }
 
-// Event is one step in a process's life, with the contract's keys and ours beside them.
+// Event is one thing that happened to a process, with the contract's keys and ours beside them. Sizes are MiB.
 type Event struct {
 	ID         int64    `json:"id,omitzero"` // row id; 0 when it comes from the log
 	Timestamp  float64  `json:"timestamp"`   // Unix seconds

@@ -1,5 +1,5 @@
-// Package term makes text from outside safe to print on a terminal: what a process calls itself goes in, text
-// without control over the terminal comes out.
+// Package term makes text from outside safe to print on a terminal: any bytes go in, text that cannot control the terminal
+// comes out.
 package term
 
 import (
@@ -63,8 +63,8 @@ func Cut(s string, n int) string {
 	return string(runes[:n-1]) + "…"
 }
 
-// JSON is a writer of JSON that leaves nothing in it that could steer a terminal: such characters stand in strings
-// alone, and are written as escapes. Each Write must begin and end between characters, as a json.Encoder's do.
+// JSON is a writer that makes JSON safe to print: in strings, characters that could steer a terminal become escapes. Each
+// Write must begin and end between characters, as those of a json.Encoder do.
 type JSON struct{ W io.Writer }
 
 // Write writes b with its unsafe characters escaped.
