@@ -33,7 +33,11 @@ check: ## format, vet, staticcheck, known vulnerabilities, generated files: what
 	$(GO) mod tidy -diff
 	@.ci/libc-version
 	@.ci/govulncheck
-	CGO_ENABLED=0 $(GO) test -run 'TestImports' ./integration_test
+	CGO_ENABLED=0 $(GO) test -run 'TestImports|TestStructure' ./integration_test
+
+.PHONY: structure
+structure: ## how the code is built: arrows and circles between files, the way of a message, sizes, old names (ARGS=-v for all of it)
+	@$(GO) run ./bench/cmd/structure $(ARGS)
 
 .PHONY: soak
 soak: ## the long campaigns
