@@ -26,11 +26,13 @@ test: ## all tests, with the race detector where there is a C compiler for it
 	else echo "no C compiler: without the race detector"; set -x; $(GO) test -timeout 20m ./...; fi
 
 .PHONY: check
-check: ## format, vet, staticcheck, known vulnerabilities, generated files: what CI asks before the tests
+check: ## format, vet, staticcheck, revive, known vulnerabilities, generated files: what CI asks before the tests
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+	$(GO) tool -modfile=.ci/tools/go.mod revive -config .ci/revive.toml -formatter plain ./...
 	$(GO) mod tidy -diff
+	cd .ci/tools && $(GO) mod tidy -diff
 	@.ci/libc-version
 	@.ci/govulncheck
 	CGO_ENABLED=0 $(GO) test -run 'TestImports|TestStructure' ./integration_test
