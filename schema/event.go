@@ -1,7 +1,7 @@
 package schema
 
-// MaxEvents is the most items one event message may hold: events travel in batches because every
-// acknowledged message costs the log an fsync.
+// MaxEvents is the most items that one message of events may hold. Events travel in batches, because every message
+// costs the log an fsync.
 const MaxEvents = 512
 
 // Event is one step in a process's life. The kind of the message says which: spawn, exit, signal, kill or oom.
@@ -23,16 +23,17 @@ type Event struct {
 	ReadKiB    Opt[int64] `json:"read_kib"`
 	WriteKiB   Opt[int64] `json:"write_kib"`
 	Lifetime   Opt[int64] `json:"lifetime_ms"`
-	Source     string     `json:"source"` // who saw it: taskstats, connector, pidfd, proc-diff, or scan: a look at /proc, after others missed it
+	Source     string     `json:"source"` // who saw it: taskstats, connector, pidfd, proc-diff, or scan (a scan of /proc, after another source missed it)
 	Details    string     `json:"details"`
-	// SampledCPU is how much of CPUMillis the sampler's snapshots hold already; the rest came after the last of them.
+	// SampledCPU is how much of CPUMillis the sampler's snapshots already have. The process used the remainder after the
+	// last of them.
 	SampledCPU Opt[int64] `json:"sampled_cpu_ms"`
 }
 
-// Gap is a hole that the producer itself knows of: what happened on its host in this span is not all recorded.
+// Gap is a hole that the producer itself knows of: not everything that happened on its host in this span is recorded.
 type Gap struct {
 	Reason   string     `json:"reason"`
-	Count    Opt[int64] `json:"count"` // items lost; unknown when the source cannot tell
+	Count    Opt[int64] `json:"count"` // items lost; unknown when the source cannot count them
 	FromWall int64      `json:"from_wall_ns"`
 	ToWall   int64      `json:"to_wall_ns"`
 	Details  string     `json:"details"`
@@ -50,7 +51,7 @@ const (
 	JobEnded        JobEventType = "ended"
 )
 
-// JobEvent is what a conductor, or proctape run, says of a job.
+// JobEvent is what a conductor, or proctape run, announces about a job.
 type JobEvent struct {
 	Type          JobEventType `json:"type"`
 	Wall          int64        `json:"wall_ns"`
@@ -64,8 +65,8 @@ type JobEvent struct {
 	ExitCode      Opt[int64]   `json:"exit_code"`
 	Command       string       `json:"command"`
 	Details       string       `json:"details"`
-	// Supervisor says that PID is the parent of the job's processes, and not itself one of them.
+	// Supervisor says that PID is the parent of the job's processes and does not belong to the job itself.
 	Supervisor bool `json:"supervisor,omitzero"`
-	// OwnEvents says that the sender publishes spawns and ends of the job's processes itself.
+	// OwnEvents says that the sender itself publishes the starts and ends of the job's processes.
 	OwnEvents bool `json:"own_events,omitzero"`
 }

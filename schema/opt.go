@@ -2,16 +2,16 @@ package schema
 
 import "encoding/json"
 
-// Opt is a value that may be unknown. The zero Opt is unknown; in JSON it is null or absent.
+// Opt is a value that may be unknown. The zero Opt is unknown. In JSON an unknown value is null or absent.
 type Opt[T any] struct {
 	V     T
 	Known bool
 }
 
-// Some is a known value.
+// Some returns a known value.
 func Some[T any](v T) Opt[T] { return Opt[T]{V: v, Known: true} }
 
-// Or is the value, or def when it is unknown.
+// Or returns the value, or def when it is unknown.
 func (o Opt[T]) Or(def T) T {
 	if o.Known {
 		return o.V
@@ -27,7 +27,7 @@ func (o Opt[T]) MarshalJSON() ([]byte, error) {
 	return json.Marshal(o.V)
 }
 
-// UnmarshalJSON reads a value; null is unknown.
+// UnmarshalJSON reads a value. Null is unknown.
 func (o *Opt[T]) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		*o = Opt[T]{}

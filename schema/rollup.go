@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Rollup is one minute of a host, made of the snapshots of that minute that left full resolution. A later rollup of
-// the same minute, which has more snapshots in it, takes the place of the earlier.
+// Rollup is one minute of a host, made of the snapshots of that minute that left full resolution. A rollup of more
+// snapshots replaces one of the same minute that has fewer.
 type Rollup struct {
 	Minute        int64           `json:"minute_ns"` // start of the minute, Unix nanoseconds
-	Samples       int64           `json:"samples"`   // snapshots that went in
-	Covers        []Cover         `json:"covers"`    // which
+	Samples       int64           `json:"samples"`   // snapshots in it
+	Covers        []Cover         `json:"covers"`    // which snapshots
 	Interval      int64           `json:"interval_ns"`
 	DaemonPID     int             `json:"daemon_pid"`
 	DaemonRSS     uint64          `json:"daemon_rss_kib"` // most
@@ -34,7 +34,7 @@ type Rollup struct {
 	Processes     []ProcessRollup `json:"processes"`
 }
 
-// Cover is a span of the snapshots of one life of a producer.
+// Cover is a span of the snapshots of one instance of a producer.
 type Cover struct {
 	Instance Instance `json:"instance"`
 	First    uint64   `json:"first_seq"`
@@ -46,8 +46,8 @@ func (c Cover) Has(i Instance, seq uint64) bool {
 	return c.Instance == i && c.First <= seq && seq <= c.Last
 }
 
-// RollupInstance is the identity under which the rollup of a host's minute is published, whoever does so: rollups of
-// the same snapshots are one message. Its number is the count of snapshots.
+// RollupInstance returns the identity under which every database publishes the rollup of a host's minute: rollups of
+// the same snapshots are one message. The message's number is the count of snapshots.
 func RollupInstance(host string, minute int64, covers []Cover) Instance {
 	b := append([]byte("rollup\x00"), host...)
 	b = binary.BigEndian.AppendUint64(append(b, 0), uint64(minute))
@@ -60,20 +60,20 @@ func RollupInstance(host string, minute int64, covers []Cover) Instance {
 	return Instance(sum[:16])
 }
 
-// MinuteOf is the start of the minute in which a wall time is, both in Unix nanoseconds.
+// MinuteOf returns the start of the minute that holds a wall time, both in Unix nanoseconds.
 func MinuteOf(wall int64) int64 { return wall - wall%int64(time.Minute) }
 
-// Spread is the shape of a value over a minute. Spreads of parts of a minute merge into that of the whole, as if it
-// had been made at once.
+// Spread is the distribution of a value over a minute. Spreads of parts of a minute merge into exactly the spread of the
+// whole.
 type Spread struct {
-	Samples int64   `json:"samples"` // known values that went in; 0 makes the others meaningless
+	Samples int64   `json:"samples"` // known values in it; when it is 0, the other fields mean nothing
 	Sum     int64   `json:"sum"`
 	Max     int64   `json:"max"`
 	P95     int64   `json:"p95"`           // the value that 95 % of the samples do not exceed, by nearest rank
-	Top     []int64 `json:"top,omitempty"` // the largest but one, and so on: as many as P95 may ever need
+	Top     []int64 `json:"top,omitempty"` // the second largest, the third, and so on: as many as P95 can need
 }
 
-// Mean is the mean of the samples, rounded; 0 when there are none.
+// Mean returns the mean of the samples, rounded, or 0 when there are none.
 func (s *Spread) Mean() int64 {
 	if s.Samples == 0 {
 		return 0
@@ -81,7 +81,7 @@ func (s *Spread) Mean() int64 {
 	return (2*s.Sum + s.Samples) / (2 * s.Samples)
 }
 
-// SpreadOf is the spread of some values of a minute that has about expected samples. It sorts the values.
+// SpreadOf returns the spread of some values of a minute that has about expected samples. It sorts the values.
 func SpreadOf(values []int64, expected int64) Spread {
 	if len(values) == 0 {
 		return Spread{}
@@ -95,7 +95,7 @@ func SpreadOf(values []int64, expected int64) Spread {
 	return s
 }
 
-// MergeSpreads is the spread of all values of both.
+// MergeSpreads returns the spread of all values of both.
 func MergeSpreads(a, b Spread, expected int64) Spread {
 	if a.Samples == 0 || b.Samples == 0 {
 		if a.Samples == 0 {
@@ -110,7 +110,7 @@ func MergeSpreads(a, b Spread, expected int64) Spread {
 	return s
 }
 
-// setTop keeps of the largest values, which fall, what P95 may need when the minute is whole.
+// setTop keeps those of the largest values, sorted downward, that P95 can need when the minute is whole.
 func (s *Spread) setTop(largest []int64, expected int64) {
 	rank := func(n int64) int { return int(min(n/20, int64(len(largest)-1), MaxTop)) } // from the largest, which is 0
 	s.Max, s.P95 = largest[0], largest[rank(s.Samples)]
@@ -135,7 +135,7 @@ type ProcessRollup struct {
 	Samples    int64      `json:"samples"` // snapshots that had the process
 	CPU        Spread     `json:"cpu_permille"`
 	RSS        Spread     `json:"rss_kib"`
-	LastBoot   int64      `json:"last_boot_ns"` // boot clock of the last snapshot that had it: the rest is from there
+	LastBoot   int64      `json:"last_boot_ns"` // boot clock of the last snapshot that had it; the fields below are from that snapshot
 	State      string     `json:"state"`
 	VMS        Opt[int64] `json:"vms_kib"`
 	Threads    int64      `json:"threads"`

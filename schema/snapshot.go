@@ -3,7 +3,7 @@ package schema
 // TicksPerSecond is the unit of a process's start time: USER_HZ, 100 on every Linux that matters (time(7)).
 const TicksPerSecond = 100
 
-// Snapshot is one look at a host and all its processes.
+// Snapshot is a host and all its processes at one time.
 type Snapshot struct {
 	Interval    int64    `json:"interval_ns"` // the sampler's period
 	Tick        uint64   `json:"tick"`        // number of the period since the sampler started; a jump is a missed tick
@@ -17,8 +17,8 @@ type Snapshot struct {
 	// Pressure is the kernel's stall information (Documentation/accounting/psi.rst); nil where the kernel has none.
 	Pressure      *Pressure     `json:"pressure,omitempty"`
 	PressureLevel string        `json:"pressure_level"` // none, low, medium, high or critical
-	Partial       bool          `json:"partial"`        // some processes of the host could not be seen
-	Hidden        int           `json:"hidden"`         // how many, where known
+	Partial       bool          `json:"partial"`        // the sampler could not see some processes of the host
+	Hidden        int           `json:"hidden"`         // how many it could not see, where that is known
 	Capabilities  []string      `json:"capabilities,omitempty"`
 	RunningJobs   int           `json:"running_jobs"`
 	ActiveSheets  int           `json:"active_sheets"`
@@ -46,7 +46,7 @@ type JobProgress struct {
 	Status        string     `json:"status"`
 }
 
-// GPU is one accelerator. What the driver does not say is unknown.
+// GPU is one accelerator. A value that the driver does not report is unknown.
 type GPU struct {
 	Index       int        `json:"index"`
 	Utilization Opt[int64] `json:"utilization_x10"` // tenths of a percent
@@ -62,7 +62,7 @@ type Process struct {
 	StartTicks uint64 `json:"start_ticks"` // hundredths of a second after boot: field 22 of proc_pid_stat(5)
 	State      string `json:"state"`       // one letter as in proc_pid_stat(5): R S D Z T t I X
 	// CPUPermille is the CPU used since the sample before, in thousandths of one core; 1000 is one core busy. For a
-	// process seen for the first time it is the mean over its life.
+	// process that is sampled for the first time it is the mean over its life.
 	CPUPermille Opt[int64] `json:"cpu_permille"`
 	CPUMillis   uint64     `json:"cpu_ms"`  // user and system time since the process started
 	RSS         Opt[int64] `json:"rss_kib"` // resident set, from statm
@@ -75,24 +75,24 @@ type Process struct {
 	Sheet       Opt[int64] `json:"sheet_num"`       // the job's step
 	ReadKiB     Opt[int64] `json:"read_kib"`        // storage reads since the process started
 	WriteKiB    Opt[int64] `json:"write_kib"`       // storage writes since the process started
-	Syscalls    []Syscall  `json:"syscalls"`        // of a traced interval, in the tracer's order; usually none
+	Syscalls    []Syscall  `json:"syscalls"`        // of the interval traced, in the tracer's order; usually none
 	Cgroup      string     `json:"cgroup,omitzero"` // path below the cgroup mount
 	GPUMemory   Opt[int64] `json:"gpu_memory_kib"`  // on all GPUs together
 }
 
-// Syscall is what a tracer saw of one system call in its interval.
+// Syscall is what a tracer counted of one system call in its interval.
 type Syscall struct {
 	Name     string `json:"name"`
 	Calls    uint64 `json:"count"`
 	TimeX100 uint64 `json:"time_pct_x100"` // share of the traced time, in hundredths of a percent
 }
 
-// Age is how long the process had run when the boot clock said boot, in seconds.
+// Age returns how long the process had run, in seconds, when the boot clock stood at boot.
 func (p *Process) Age(boot int64) float64 {
 	return float64(boot-int64(p.StartTicks)*(1e9/TicksPerSecond)) / 1e9
 }
 
-// Zombies are the pids in state Z: ended, and not yet waited for by their parents.
+// Zombies returns the pids in state Z: they have ended, and their parents have not waited for them yet.
 func (s *Snapshot) Zombies() []int64 {
 	var pids []int64
 	for i := range s.Processes {

@@ -16,14 +16,14 @@ import (
 //go:embed sql/*.sql
 var migrations embed.FS
 
-// OpenEnded is the last_snapshot of a process that is still there: beyond every snapshot's id, so that a range
+// OpenEnded is the last_snapshot of a process that still runs. It is above every snapshot's id, so that a range
 // [first, last] needs no special case.
 const OpenEnded = 1 << 62
 
 // Pragmas go into the DSN, so that every connection of a pool has them.
 
-// WriterDSN is how the projector opens the database at file. Commits are synchronous=FULL: trimming the log
-// trusts them. journal_size_limit gives the WAL's space back when it is reset.
+// WriterDSN returns the data source by which the projector opens the database at file. Commits are synchronous=FULL,
+// because messages are trimmed from the log after them. journal_size_limit gives the WAL's space back when it is reset.
 func WriterDSN(file string) string {
 	return dsn(file, url.Values{
 		"_pragma": {"busy_timeout(5000)", "auto_vacuum(2)", "journal_mode(WAL)", "synchronous(FULL)",
@@ -32,8 +32,8 @@ func WriterDSN(file string) string {
 	})
 }
 
-// ReaderDSN is how readers open the database at file: nothing they run can write, and they wait for a lock as long
-// as a checkpoint may hold it.
+// ReaderDSN returns the data source by which readers open the database at file. Nothing that they run can write. They
+// wait for a lock as long as a checkpoint may hold it.
 func ReaderDSN(file string) string {
 	return dsn(file, url.Values{
 		"mode":    {"ro"},
@@ -41,12 +41,12 @@ func ReaderDSN(file string) string {
 	})
 }
 
-// CopierDSN is how a database is opened to be copied by VACUUM INTO, which reads it only.
+// CopierDSN returns the data source by which a database is opened for VACUUM INTO, which only reads it.
 func CopierDSN(file string) string {
 	return dsn(file, url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(5000)"}})
 }
 
-// dsn is a file: URI. A plain path would lose its query, and a '?' in it would start one.
+// dsn returns a file: URI. With a plain path the query would be lost, and a '?' in the path would begin one.
 func dsn(file string, query url.Values) string {
 	escaped := (&url.URL{Path: file}).EscapedPath()
 	if strings.HasPrefix(escaped, "/") {
@@ -56,8 +56,8 @@ func dsn(file string, query url.Values) string {
 	return u.String()
 }
 
-// Migrate brings the database up to this build's tables, one transaction a step. PRAGMA user_version holds the
-// number of steps done. A database of a later build is refused.
+// Migrate brings the database up to this build's tables, with one transaction for each step. PRAGMA user_version holds
+// the number of steps done. A database of a later build is an error.
 func Migrate(ctx context.Context, db *sql.Conn) error {
 	steps, err := fs.Glob(migrations, "sql/*.sql") // sorted by name
 	if err != nil {
@@ -80,8 +80,8 @@ type Querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// CheckVersion returns how many steps a database has been migrated. A database of a later build is an error: what its
-// tables mean, this build cannot know.
+// CheckVersion returns how many steps of migration a database has. A database of a later build is an error: this build
+// cannot know what its tables mean.
 func CheckVersion(ctx context.Context, db Querier) (int, error) {
 	steps, err := fs.Glob(migrations, "sql/*.sql")
 	if err != nil {
@@ -116,13 +116,13 @@ func migrate(ctx context.Context, db *sql.Conn, step string, version int) error 
 	return tx.Commit()
 }
 
-// Timestamp is a wall time as the tables hold it: Unix seconds, UTC.
+// Timestamp returns a wall time, given in Unix nanoseconds, as the tables hold it: Unix seconds, UTC.
 func Timestamp(wallNS int64) float64 { return float64(wallNS) / 1e9 }
 
-// Time is a table's timestamp as a time.
+// Time returns a timestamp of the tables as a time, in UTC.
 func Time(timestamp float64) time.Time {
 	return time.Unix(0, int64(timestamp*1e9)).UTC()
 }
 
-// MiB is a size in KiB as the tables show it.
+// MiB returns a size in KiB as the tables show it.
 func MiB(kib int64) float64 { return float64(kib) / 1024 }

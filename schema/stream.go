@@ -14,11 +14,11 @@ const (
 	StreamOps       = "PROCTAPE_OPS"
 )
 
-// DataStreams are the streams that are folded into tables, in the order in which they are declared. Each table is
-// fed by one of them alone, so that the rows do not depend on how the streams interleave (docs/adr/0003).
+// DataStreams are the streams that are folded into tables, in the order in which they are declared. One stream feeds
+// each table, so that the rows do not depend on how the streams interleave (docs/adr/0003).
 var DataStreams = []string{StreamSnapshots, StreamEvents, StreamRollups}
 
-// StreamFor is the stream that keeps a kind.
+// StreamFor returns the name of the stream that keeps a kind.
 func StreamFor(k Kind) string {
 	switch k {
 	case KindSnapshot:
@@ -37,7 +37,7 @@ type Policy struct {
 	MaxLogBytes    int64         // all streams together; default 10 GiB, negative for no cap
 }
 
-// WithDefaults is p with the defaults in place of zeros.
+// WithDefaults returns p with the defaults in place of zeros.
 func (p Policy) WithDefaults() Policy {
 	def := Policy{FullResolution: 24 * time.Hour, Downsampled: 7 * 24 * time.Hour, Events: 30 * 24 * time.Hour, MaxLogBytes: 10 << 30}
 	if p.FullResolution == 0 {
@@ -56,12 +56,12 @@ func (p Policy) WithDefaults() Policy {
 }
 
 // DuplicateWindow is how long a server remembers message ids. It only saves work: the projector drops duplicates
-// for ever.
+// without a time limit.
 const DuplicateWindow = 5 * time.Minute
 
-// Streams are the settings of the log's streams. MaxAge is a backstop a little beyond the policy: retention trims
-// first, by what every database has committed. MaxBytes stands on every stream, because a store that is full
-// without it refuses every publish (and together they stay within the store).
+// Streams returns the settings of the log's streams. MaxAge is a backstop a little beyond the policy: retention trims
+// first, as far as every database has committed. Every stream has a MaxBytes, because without one a full store refuses
+// every publish. Together the limits stay within the store.
 func Streams(p Policy, replicas int) []jetstream.StreamConfig {
 	p = p.WithDefaults()
 	stream := func(name string, age time.Duration, share int64, subjects ...string) jetstream.StreamConfig {
@@ -81,7 +81,7 @@ func Streams(p Policy, replicas int) []jetstream.StreamConfig {
 	}
 }
 
-// backstop is a twelfth longer than the policy, and at least two hours; no age stays no age.
+// backstop returns the policy and a twelfth of it, at least two hours more. No age stays no age.
 func backstop(age time.Duration) time.Duration {
 	if age == 0 {
 		return 0
@@ -89,12 +89,12 @@ func backstop(age time.Duration) time.Duration {
 	return age + max(age/12, 2*time.Hour)
 }
 
-// ConsumerName is the durable of one database on each stream. One durable per database tells the server how far
-// every database is, which is what trimming the log waits for.
+// ConsumerName returns the name of a database's durable on each stream. By the durables the server knows how far every
+// database has come, and trimming the log waits for that.
 func ConsumerName(databaseID string) string { return "projector-" + databaseID }
 
-// Consumer is the settings of a database's durable. Everything before the acknowledged sequence is acknowledged
-// with it; the position that counts is the checkpoint in the database.
+// Consumer returns the settings of a database's durable. An acknowledged sequence acknowledges everything before it. The
+// position that counts is the checkpoint in the database.
 func Consumer(databaseID string) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Durable: ConsumerName(databaseID), AckPolicy: jetstream.AckAllPolicy, DeliverPolicy: jetstream.DeliverAllPolicy,
@@ -110,8 +110,8 @@ const (
 	HeaderAsked     = "Proctape-Asked" // on a tick that the schedule did not make: who asked for it
 )
 
-// TickConsumer is the settings of a database's durable on the ticks of retention: one tick at a time, and none of those
-// that were before it. The server forgets it a month after the database was last there.
+// TickConsumer returns the settings of a database's durable on the ticks of retention: one tick at a time, and none from
+// before the durable was made. The server forgets it a month after the database last read.
 func TickConsumer(databaseID string) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Durable: "retention-" + databaseID, FilterSubject: SubjectTick, AckPolicy: jetstream.AckExplicitPolicy,

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// SubjectPrefix begins every subject; the host and the kind follow: proctape.v1.<host>.<kind>. The host comes
-// first so that one permission covers all a host may publish. Pids and jobs never go into a subject: a subject is
-// an index entry on the server.
+// SubjectPrefix begins every subject. The host and the kind follow: proctape.v1.<host>.<kind>. The host comes first, so
+// that one permission covers everything that a host may publish. Pids and jobs never go into a subject, because each
+// subject is an index entry on the server.
 const SubjectPrefix = "proctape.v1."
 
-// Subject is where a message of a host and kind is published.
+// Subject returns the subject of a host's messages of a kind.
 func Subject(host string, kind Kind) string { return SubjectPrefix + host + "." + string(kind) }
 
 // ParseSubject takes a subject apart. It does not check that the kind exists.
@@ -38,7 +38,7 @@ func ValidHost(s string) bool {
 	return true
 }
 
-// HostToken makes a host token of a machine's name: the bytes that may not be in one become '-'.
+// HostToken returns a host token for a machine's name. Bytes that a token may not have become '-'.
 func HostToken(name string) string {
 	b := []byte(name[:min(len(name), 64)])
 	for i, c := range b {

@@ -8,11 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxNumber bounds what is added up over messages, so that no sum overflows: at a million a second it lasts for 285 years.
+// maxNumber bounds numbers that are summed over messages, so that no sum overflows. At a million a second it lasts for
+// 285 years.
 const maxNumber = 1 << 53
 
-// Validate checks what no encoding can: that the body is the kind's and every value is one that the tables can
-// hold. Both codecs call it on both ways, so that what was written can be read.
+// Validate checks what no encoding can: that the body belongs to the kind, and that the tables can hold every value. Both
+// codecs call it when they write and when they read, so that what was written can be read.
 func (m *Message) Validate() error {
 	if m.Version != Version {
 		return fmt.Errorf("%w %d, this build knows %d", ErrVersion, m.Version, Version)
@@ -100,7 +101,7 @@ func eachOf[T any](name string, list []T, limit int, validate func(*T) error) er
 	return nil
 }
 
-// text checks a string that goes into a table: bounded, UTF-8, no NUL.
+// text checks a string that goes into a table: its length, that it is UTF-8 and has no NUL.
 func text(name, s string, limit int) error {
 	switch {
 	case len(s) > limit:
