@@ -36,7 +36,7 @@ func (tp tape) killedAtRandom(t *testing.T) {
 	}
 
 	// The control: a build that deletes snapshots before their means are safe.
-	broken := buildBroken(t, "projector/retention/condense.go", "	last, err := c.publish(ctx, made)\n", `	for _, hm := range batch {
+	broken := buildBroken(t, "projector/retention/condense.go", "	last, err := c.roller.publish(ctx, made)\n", `	for _, hm := range batch {
 		for _, h := range hm.heads {
 			if err := c.deleteSnapshots(ctx, []int64{h.id}); err != nil {
 				return err
@@ -44,7 +44,7 @@ func (tp tape) killedAtRandom(t *testing.T) {
 		}
 	}
 	time.Sleep(50 * time.Millisecond)
-	last, err := c.publish(ctx, made)
+	last, err := c.roller.publish(ctx, made)
 `)
 	for range 10 {
 		if _, defects := k.disturb(t, broken, tp.copy(t), 6); len(defects) > 0 {

@@ -6,20 +6,6 @@ import (
 	"github.com/proctape/proctape/projector/store"
 )
 
-// pendingWrite is a piece of writing that is not folding. The session does it between two batches.
-type pendingWrite struct {
-	do   func() error
-	done chan<- error
-}
-
-// writePending does a piece of writing. A failure is the session's too: what the database refused once, it may refuse
-// the fold.
-func (s *session) writePending(w pendingWrite) error {
-	err := w.do()
-	w.done <- err
-	return err
-}
-
 // database is a session as retention sees it.
 type database struct{ *session }
 

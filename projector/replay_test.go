@@ -13,6 +13,8 @@ import (
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/projector"
+	"github.com/proctape/proctape/projector/retention"
+	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -97,7 +99,7 @@ func TestReplay_RefusesWhatIsNotNew(t *testing.T) {
 	if _, err := projector.Replay(t.Context(), js, cfg); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := projector.Replay(t.Context(), js, cfg); !errors.Is(err, projector.ErrNotFresh) {
+	if _, err := projector.Replay(t.Context(), js, cfg); !errors.Is(err, store.ErrNotFresh) {
 		t.Errorf("got %v, want ErrNotFresh", err)
 	}
 	if trimmed, err := projector.IsTrimmed(t.Context(), js); trimmed || err != nil {
@@ -121,12 +123,12 @@ func TestAsk_NeedsAWriter(t *testing.T) {
 	if _, err := projector.Replay(t.Context(), js, projector.ReplayConfig{DB: path, Log: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := projector.Ask(t.Context(), js, path); !errors.Is(err, projector.ErrNobodyWrites) {
+	if _, err := retention.Ask(t.Context(), js, path); !errors.Is(err, retention.ErrNobodyWrites) {
 		t.Errorf("got %v, want ErrNobodyWrites", err)
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()
-	if _, err := projector.Ask(ended, js, path); !errors.Is(err, context.Canceled) || errors.Is(err, projector.ErrPassGoesOn) {
+	if _, err := retention.Ask(ended, js, path); !errors.Is(err, context.Canceled) || errors.Is(err, retention.ErrPassGoesOn) {
 		t.Errorf("got %v, want the context's error alone", err)
 	}
 }

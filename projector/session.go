@@ -82,6 +82,17 @@ func (s *session) prepare(ctx context.Context) error {
 	return nil
 }
 
+// openFiles brings the files to where the database is. Events that are gone from their file are a gap.
+func (s *session) openFiles() error {
+	lost, err := openFiles(s.store, s.files, s.cfg.Log)
+	if err != nil || lost == "" {
+		return err
+	}
+	s.fold.NoteLostLines(lost, s.batch)
+	s.lines.append(s.files, s.batch)
+	return s.write()
+}
+
 // locate compares a checkpoint with its stream. A stream that is not what it was, or no longer holds what was folded
 // from it, starts a new epoch: it is read again from its beginning, and what was folded before is known by its
 // producers' numbers.
@@ -201,6 +212,20 @@ func (s *session) work(ctx, reading context.Context, target map[string]uint64, m
 	return nil
 }
 
+// pendingWrite is a piece of writing that is not folding. The session does it between two batches.
+type pendingWrite struct {
+	do   func() error
+	done chan<- error
+}
+
+// writePending does a piece of writing. A failure is the session's too: what the database refused once, it may refuse
+// the fold.
+func (s *session) writePending(w pendingWrite) error {
+	err := w.do()
+	w.done <- err
+	return err
+}
+
 func (s *session) reached(target map[string]uint64) bool {
 	for name, seq := range target {
 		if s.fold.Checkpoints()[name].Seq < seq {
@@ -234,7 +259,7 @@ func (s *session) take(ctx context.Context, batch []*received) error {
 // commit folds a batch of messages, in one transaction or, where a file is rotated in between, in several.
 func (s *session) commit(batch []*received) error {
 	for len(batch) > 0 {
-		if err := s.files.Rotate(s.commitFileState); err != nil {
+		if err := s.files.Rotate(commitFileState(s.store)); err != nil {
 			return err
 		}
 		n, err := s.fill(batch)
@@ -301,10 +326,6 @@ func (s *session) writeBatch(tx *store.Tx) error {
 		return err
 	}
 	return s.files.Flush(tx.WriteFileState)
-}
-
-func (s *session) commitFileState(path string, state ndjson.State) error {
-	return s.store.Write(func(tx *store.Tx) error { return tx.WriteFileState(path, state) })
 }
 
 func (s *session) close() error { return errors.Join(s.files.Close(), s.store.Close()) }

@@ -123,6 +123,18 @@ func list[T any](o *object, k string, items []T, one func(*object, *T)) {
 	o.b = appendArray(o.b, items, one)
 }
 
+// appendArray writes an array of objects.
+func appendArray[T any](b []byte, items []T, one func(*object, *T)) []byte {
+	o := object{b: append(b, '[')}
+	for i := range items {
+		if i > 0 {
+			o.b = append(o.b, ',')
+		}
+		one(&o, &items[i])
+	}
+	return append(o.b, ']')
+}
+
 // appendFloat writes the shortest form that reads back as v. JSON has no infinities.
 func appendFloat(b []byte, v float64) []byte {
 	if math.IsNaN(v) || math.IsInf(v, 0) {

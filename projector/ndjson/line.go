@@ -84,17 +84,6 @@ func AppendJobProgress(b []byte, jobs []schema.JobProgress) []byte {
 	return appendArray(b, jobs, appendJobProgress)
 }
 
-func appendArray[T any](b []byte, items []T, one func(*object, *T)) []byte {
-	o := object{b: append(b, '[')}
-	for i := range items {
-		if i > 0 {
-			o.b = append(o.b, ',')
-		}
-		one(&o, &items[i])
-	}
-	return append(o.b, ']')
-}
-
 // AppendInts appends a JSON array of integers.
 func AppendInts(b []byte, v []int64) []byte {
 	b = append(b, '[')

@@ -12,7 +12,10 @@ import (
 )
 
 // condenser puts rollups in the place of snapshots.
-type condenser struct{ *pass }
+type condenser struct {
+	*pass
+	roller *roller
+}
 
 // rollupBatch is how many minutes of hosts are rolled up before they are waited for and go. They come to the fold
 // together, and live messages wait behind them.
@@ -50,7 +53,7 @@ func (c *condenser) condense(ctx context.Context, batch []hostMinute) error {
 	}
 	var made []*schema.Message
 	for _, hm := range batch {
-		m, err := c.rollUp(ctx, hm)
+		m, err := c.roller.rollUp(ctx, hm)
 		if err != nil {
 			return fmt.Errorf("roll up %s of %s: %w", time.Unix(0, hm.minute).UTC().Format(time.RFC3339), hm.host, err)
 		}
@@ -58,7 +61,7 @@ func (c *condenser) condense(ctx context.Context, batch []hostMinute) error {
 			made = append(made, m)
 		}
 	}
-	last, err := c.publish(ctx, made)
+	last, err := c.roller.publish(ctx, made)
 	if err != nil {
 		return err
 	}
@@ -67,7 +70,7 @@ func (c *condenser) condense(ctx context.Context, batch []hostMinute) error {
 	}
 	var gone []int64
 	for _, hm := range batch {
-		covers, _, err := c.stored(ctx, hm)
+		covers, _, err := c.roller.stored(ctx, hm)
 		if err != nil {
 			return err
 		}
@@ -83,7 +86,7 @@ func (c *condenser) condense(ctx context.Context, batch []hostMinute) error {
 // count counts what condense would make and take away, and which of what it would make would go at once.
 func (c *condenser) count(ctx context.Context, batch []hostMinute) error {
 	for _, hm := range batch {
-		covers, id, err := c.stored(ctx, hm)
+		covers, id, err := c.roller.stored(ctx, hm)
 		if err != nil {
 			return err
 		}
@@ -107,29 +110,6 @@ func (c *condenser) count(ctx context.Context, batch []hostMinute) error {
 		}
 	}
 	return nil
-}
-
-// stored is which snapshots the rollup of a host's minute covers, and its row id; 0 when there is none.
-func (c *condenser) stored(ctx context.Context, hm hostMinute) (covers []schema.Cover, id int64, err error) {
-	var text string
-	err = each(ctx, c.read, `SELECT id, covers FROM rollups WHERE host_id = ? AND timestamp = ?`,
-		func(rows *sql.Rows) error { return rows.Scan(&id, &text) }, hm.hostID, schema.Timestamp(hm.minute))
-	if err != nil || id == 0 {
-		return nil, 0, err
-	}
-	if covers, err = store.ParseCovers(text); err != nil {
-		return nil, 0, fmt.Errorf("rollup %d: %w", id, err)
-	}
-	return covers, id, nil
-}
-
-func covered(covers []schema.Cover, h head) bool {
-	for _, c := range covers {
-		if c.Has(h.instance, h.seq) {
-			return true
-		}
-	}
-	return false
 }
 
 func (c *condenser) deleteSnapshots(ctx context.Context, ids []int64) error {

@@ -16,44 +16,6 @@ func expectedSamples(interval int64) int64 {
 	return int64(time.Minute) / interval
 }
 
-// addTo takes the snapshot, which is newer than those before, into the rollup.
-func (s *system) addTo(u *schema.Rollup) {
-	u.Interval, u.DaemonPID, u.CPUs, u.MemoryTotal = s.interval, int(s.daemonPID), int(s.cpus), uint64(s.total)
-	u.Load5, u.Load15 = s.load5, s.load15
-	u.DaemonRSS = max(u.DaemonRSS, uint64(s.daemonRSS))
-	u.ProcessCount, u.Zombies = max(u.ProcessCount, s.processes), max(u.Zombies, s.zombies)
-	u.RunningJobs, u.ActiveSheets = max(u.RunningJobs, s.jobs), max(u.ActiveSheets, s.sheets)
-	u.PressureLevel = worsePressure(u.PressureLevel, s.pressure)
-	u.Partial = u.Partial || s.partial
-	u.GPUs = mostOfGPUs(u.GPUs, s.gpus)
-}
-
-var pressureLevels = []string{"", "none", "low", "medium", "high", "critical"}
-
-func worsePressure(a, b string) string {
-	if slices.Index(pressureLevels, a) >= slices.Index(pressureLevels, b) {
-		return a
-	}
-	return b
-}
-
-// mostOfGPUs is the larger of each figure, by index.
-func mostOfGPUs(a, b []schema.GPU) []schema.GPU {
-	for _, g := range b {
-		i := slices.IndexFunc(a, func(x schema.GPU) bool { return x.Index == g.Index })
-		if i < 0 {
-			a = append(a, g)
-			continue
-		}
-		schema.Raise(&a[i].Utilization, g.Utilization)
-		schema.Raise(&a[i].MemoryUsed, g.MemoryUsed)
-		schema.Raise(&a[i].MemoryTotal, g.MemoryTotal)
-		schema.Raise(&a[i].Temperature, g.Temperature)
-	}
-	slices.SortFunc(a, func(x, y schema.GPU) int { return cmp.Compare(x.Index, y.Index) })
-	return a
-}
-
 // coversOf is which snapshots there are, as few spans.
 func coversOf(heads []head) []schema.Cover {
 	sorted := slices.SortedFunc(slices.Values(heads), func(a, b head) int {

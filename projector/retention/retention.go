@@ -100,21 +100,6 @@ func (r *Retention) follow(ctx context.Context) error {
 	}
 }
 
-// aliveInterval is how often the server is told that a tick is being worked on.
-const aliveInterval = 10 * time.Second
-
-// atMostEvery calls f at most once in an interval.
-func atMostEvery(interval time.Duration, f func() error) func() error {
-	last := time.Now()
-	return func() error {
-		if time.Since(last) < interval {
-			return nil
-		}
-		last = time.Now()
-		return f()
-	}
-}
-
 // Pass makes one pass now, and notes in the database who asked for it.
 func (r *Retention) Pass(ctx context.Context, asked string) (Pass, error) {
 	return r.pass(ctx, asked, func() error { return nil })
@@ -123,7 +108,7 @@ func (r *Retention) Pass(ctx context.Context, asked string) (Pass, error) {
 func (r *Retention) pass(ctx context.Context, asked string, alive func() error) (Pass, error) {
 	began := time.Now()
 	p := r.newPass(alive)
-	err := p.run(ctx)
+	err := takeAway(ctx, p)
 	if ctx.Err() != nil {
 		return Pass{}, ctx.Err()
 	}
@@ -134,6 +119,15 @@ func (r *Retention) pass(ctx context.Context, asked string, alive func() error) 
 	done := Pass{Started: began, Finished: time.Now(), Asked: asked, Removed: p.removed}
 	noted := p.writer.write(ctx, func(tx *store.Tx) error { return notePass(tx, done, text) })
 	return done, errors.Join(err, noted)
+}
+
+func (r *Retention) newPass(alive func() error) *pass {
+	p := &pass{js: r.cfg.JS, log: r.cfg.Log, settings: r.cfg.Settings, limits: limitsOf(r.cfg.Settings.Policy), read: r.read,
+		writer: &writer{db: r.db, alive: alive}, clocks: r.clocks}
+	if r.db != nil {
+		p.databaseID = r.db.ID()
+	}
+	return p
 }
 
 // notePass stores what a pass did. The newest 1000 are kept.
@@ -166,6 +160,6 @@ func Plan(ctx context.Context, cfg Config) (schema.Removed, error) {
 func (r *Retention) plan(ctx context.Context, id string) (schema.Removed, error) {
 	p := r.newPass(nil)
 	p.databaseID, p.writer.dry = id, true
-	err := p.run(ctx)
+	err := takeAway(ctx, p)
 	return p.removed, err
 }

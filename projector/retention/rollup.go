@@ -5,21 +5,23 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/proctape/proctape/projector/ndjson"
+	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
 )
 
+// roller makes rollups of snapshots.
+type roller struct{ *pass }
+
 // rollUp is the rollup of a host's minute: of the snapshots that are there and, where the minute was rolled up before
 // some of them came, of what that rollup covers too. It is nil when there is nothing new to tell.
-func (c *condenser) rollUp(ctx context.Context, hm hostMinute) (*schema.Message, error) {
-	covers, id, err := c.stored(ctx, hm)
+func (r *roller) rollUp(ctx context.Context, hm hostMinute) (*schema.Message, error) {
+	covers, id, err := r.stored(ctx, hm)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +29,7 @@ func (c *condenser) rollUp(ctx context.Context, hm hostMinute) (*schema.Message,
 	if len(fresh) == 0 {
 		return nil, nil
 	}
-	u, err := c.aggregate(ctx, hm.minute, fresh)
+	u, err := r.aggregate(ctx, hm.minute, fresh)
 	if err != nil {
 		return nil, err
 	}
@@ -35,9 +37,9 @@ func (c *condenser) rollUp(ctx context.Context, hm hostMinute) (*schema.Message,
 	m := &schema.Message{Envelope: schema.Envelope{Version: schema.Version, Kind: schema.KindRollup, Host: hm.host,
 		BootID: newest.bootID, Wall: newest.wall, Boot: newest.boot}, Rollup: u}
 	if id != 0 {
-		before, err := c.published(ctx, id)
+		before, err := r.published(ctx, id)
 		if errors.Is(err, jetstream.ErrMsgNotFound) { // what came late stays as it is until that rollup goes
-			c.log.Warn("snapshots came late, and the rollup of their minute is no longer in the log", "host", hm.host,
+			r.log.Warn("snapshots came late, and the rollup of their minute is no longer in the log", "host", hm.host,
 				"minute", time.Unix(0, hm.minute).UTC(), "snapshots", len(fresh))
 			return nil, nil
 		}
@@ -54,13 +56,13 @@ func (c *condenser) rollUp(ctx context.Context, hm hostMinute) (*schema.Message,
 }
 
 // published reads the message of a rollup back from the log: it has what the tables do not need.
-func (c *condenser) published(ctx context.Context, id int64) (*schema.Message, error) {
-	stream, err := c.js.Stream(ctx, schema.StreamRollups)
+func (r *roller) published(ctx context.Context, id int64) (*schema.Message, error) {
+	stream, err := r.js.Stream(ctx, schema.StreamRollups)
 	if err != nil {
 		return nil, err
 	}
 	var base int64
-	err = each(ctx, c.read, `SELECT id_base FROM checkpoints WHERE stream = ?`,
+	err = each(ctx, r.read, `SELECT id_base FROM checkpoints WHERE stream = ?`,
 		func(rows *sql.Rows) error { return rows.Scan(&base) }, schema.StreamRollups)
 	if err != nil {
 		return nil, err
@@ -76,7 +78,7 @@ func (c *condenser) published(ctx context.Context, id int64) (*schema.Message, e
 }
 
 // publish sends rollups to the log and returns the highest sequence that the log gave them.
-func (c *condenser) publish(ctx context.Context, made []*schema.Message) (last uint64, err error) {
+func (r *roller) publish(ctx context.Context, made []*schema.Message) (last uint64, err error) {
 	futures := make([]jetstream.PubAckFuture, len(made))
 	for i, m := range made {
 		msg := nats.NewMsg("")
@@ -84,7 +86,7 @@ func (c *condenser) publish(ctx context.Context, made []*schema.Message) (last u
 		if msg.Subject, msg.Data, err = schema.EncodeMsg(m, msg.Header); err != nil {
 			return 0, fmt.Errorf("encode a rollup: %w", err)
 		}
-		if futures[i], err = c.js.PublishMsgAsync(msg); err != nil {
+		if futures[i], err = r.js.PublishMsgAsync(msg); err != nil {
 			return 0, fmt.Errorf("publish a rollup: %w", err)
 		}
 	}
@@ -93,7 +95,7 @@ func (c *condenser) publish(ctx context.Context, made []*schema.Message) (last u
 		case ack := <-f.Ok():
 			last = max(last, ack.Sequence)
 			if !ack.Duplicate {
-				c.removed.RollupsMade++
+				r.removed.RollupsMade++
 			}
 		case err := <-f.Err():
 			return 0, fmt.Errorf("publish a rollup: %w", err)
@@ -105,18 +107,18 @@ func (c *condenser) publish(ctx context.Context, made []*schema.Message) (last u
 }
 
 // aggregate makes a rollup of some snapshots of one host's minute, which are oldest first.
-func (c *condenser) aggregate(ctx context.Context, minute int64, heads []head) (*schema.Rollup, error) {
+func (r *roller) aggregate(ctx context.Context, minute int64, heads []head) (*schema.Rollup, error) {
 	u := &schema.Rollup{Minute: minute, Samples: int64(len(heads)), Covers: coversOf(heads)}
 	var used, load, cpu []int64
 	procs := newProcessAggregator()
 	for _, h := range heads {
-		s, err := c.system(ctx, h.id)
+		s, err := readSystem(ctx, r.read, h.id)
 		if err != nil {
 			return nil, err
 		}
 		s.addTo(u)
 		used, load = append(used, s.total-s.available), append(load, s.load1)
-		busy, err := procs.add(ctx, c.read, h)
+		busy, err := procs.add(ctx, r.read, h)
 		if err != nil {
 			return nil, err
 		}
@@ -125,39 +127,30 @@ func (c *condenser) aggregate(ctx context.Context, minute int64, heads []head) (
 	expected := expectedSamples(u.Interval)
 	u.MemoryUsed, u.Load1, u.CPU = schema.SpreadOf(used, expected), schema.SpreadOf(load, expected), schema.SpreadOf(cpu, expected)
 	var err error
-	u.Processes, err = procs.rollups(ctx, c.read, expected)
+	u.Processes, err = procs.rollups(ctx, r.read, expected)
 	u.Partial = u.Partial || procs.dropped > 0
 	return u, err
 }
 
-// system is what a snapshot says of its host.
-type system struct {
-	interval, daemonPID, daemonRSS, cpus int64
-	total, available                     int64 // KiB
-	load1, load5, load15                 int64 // hundredths
-	processes, zombies, jobs, sheets     int64
-	pressure                             string
-	partial                              bool
-	gpus                                 []schema.GPU
-}
-
-func (c *condenser) system(ctx context.Context, id int64) (s system, err error) {
-	var total, available, daemon, load1, load5, load15 float64
-	var gpus []byte
-	err = c.read.QueryRowContext(ctx, `SELECT interval_ns, coalesce(daemon_pid,0), coalesce(daemon_rss_mb,0), coalesce(cpus,0),
-		coalesce(system_memory_total_mb,0), coalesce(system_memory_available_mb,0), coalesce(load_avg_1,0), coalesce(load_avg_5,0),
-		coalesce(load_avg_15,0), coalesce(child_count,0), coalesce(zombie_count,0), coalesce(running_jobs,0),
-		coalesce(active_sheets,0), coalesce(pressure_level,''), partial, gpus FROM snapshots WHERE id = ?`, id).
-		Scan(&s.interval, &s.daemonPID, &daemon, &s.cpus, &total, &available, &load1, &load5, &load15, &s.processes, &s.zombies,
-			&s.jobs, &s.sheets, &s.pressure, &s.partial, &gpus)
-	if err != nil {
-		return s, fmt.Errorf("read snapshot %d: %w", id, err)
+// stored is which snapshots the rollup of a host's minute covers, and its row id; 0 when there is none.
+func (r *roller) stored(ctx context.Context, hm hostMinute) (covers []schema.Cover, id int64, err error) {
+	var text string
+	err = each(ctx, r.read, `SELECT id, covers FROM rollups WHERE host_id = ? AND timestamp = ?`,
+		func(rows *sql.Rows) error { return rows.Scan(&id, &text) }, hm.hostID, schema.Timestamp(hm.minute))
+	if err != nil || id == 0 {
+		return nil, 0, err
 	}
-	s.total, s.available, s.daemonRSS = times(total, 1024), times(available, 1024), times(daemon, 1024)
-	s.load1, s.load5, s.load15 = times(load1, 100), times(load5, 100), times(load15, 100)
-	s.gpus, err = ndjson.ParseGPUs(gpus)
-	return s, err
+	if covers, err = store.ParseCovers(text); err != nil {
+		return nil, 0, fmt.Errorf("rollup %d: %w", id, err)
+	}
+	return covers, id, nil
 }
 
-// times is a column in its unit on the wire, from which it was computed.
-func times(v, n float64) int64 { return int64(math.Round(v * n)) }
+func covered(covers []schema.Cover, h head) bool {
+	for _, c := range covers {
+		if c.Has(h.instance, h.seq) {
+			return true
+		}
+	}
+	return false
+}

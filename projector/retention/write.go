@@ -10,6 +10,21 @@ import (
 // WriteTime is what one piece of writing may take before it lets the fold go on.
 const WriteTime = 10 * time.Millisecond
 
+// aliveInterval is how often the server is told that a tick is being worked on.
+const aliveInterval = 10 * time.Second
+
+// atMostEvery calls f at most once in an interval.
+func atMostEvery(interval time.Duration, f func() error) func() error {
+	last := time.Now()
+	return func() error {
+		if time.Since(last) < interval {
+			return nil
+		}
+		last = time.Now()
+		return f()
+	}
+}
+
 // writer writes to the database, piece by piece.
 type writer struct {
 	db    Database

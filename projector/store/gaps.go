@@ -6,14 +6,6 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// GapKey is the primary key of gaps: the message at which the gap was noticed, and which of its gaps it is.
-type GapKey struct {
-	Stream string
-	Epoch  int64
-	Seq    uint64
-	N      int
-}
-
 // Gap is a row of gaps: something that is missing from the record.
 type Gap struct {
 	Key      GapKey

@@ -5,19 +5,6 @@ import (
 	"fmt"
 )
 
-// ProducerKey names one kind of one life of a producer.
-type ProducerKey struct {
-	HostID   int64
-	Instance string
-	Kind     string
-}
-
-// Span is the numbers First to Last of one producer's kind.
-type Span struct{ First, Last uint64 }
-
-// Count returns how many numbers the span has.
-func (s Span) Count() uint64 { return s.Last - s.First + 1 }
-
 // Hole is a span that is not stored: it was jumped over, or is in quarantine.
 type Hole struct {
 	Span

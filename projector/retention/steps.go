@@ -1,0 +1,36 @@
+package retention
+
+import (
+	"context"
+	"fmt"
+)
+
+// takeAway takes away what is too old, step by step: what leaves full resolution is rolled up, the rollups are folded, and
+// only then it goes; the log is trimmed by what all its databases have.
+func takeAway(ctx context.Context, p *pass) error {
+	if err := (&hosts{p}).readAges(ctx); err != nil {
+		return err
+	}
+	if err := p.writer.catchUp(ctx); err != nil {
+		return err
+	}
+	condenser, expirer := &condenser{p, &roller{p}}, &expirer{p}
+	space, trimmer := &space{p, condenser, expirer}, &trimmer{p}
+	for _, step := range []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"roll up snapshots", condenser.run},
+		{"delete events", expirer.expireEvents},
+		{"delete rollups", expirer.expireRollups},
+		{"delete processes and jobs", expirer.expireAggregates},
+		{"keep below the cap", space.enforceMaxBytes},
+		{"trim the log", trimmer.run},
+		{"give back space", space.vacuum},
+	} {
+		if err := step.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", step.what, err)
+		}
+	}
+	return nil
+}
