@@ -59,7 +59,7 @@ func play(role string, args []string) error {
 			return err
 		}
 		fmt.Println("ready")
-		_, err = Strace{}.Trace(context.Background(), pid, time.Hour)
+		_, err = Strace{grace: patience}.Trace(context.Background(), pid, time.Hour)
 		return err
 	}
 	return fmt.Errorf("unknown role %q", role)
@@ -192,7 +192,7 @@ func needStrace(t *testing.T) {
 		t.Skip("needs strace")
 	}
 	idle := startChild(t, "idle")
-	if _, err := (Strace{}).Trace(t.Context(), idle.pid(), time.Millisecond); errors.Is(err, ErrNotPermitted) {
+	if _, err := (Strace{grace: patience}).Trace(t.Context(), idle.pid(), time.Millisecond); errors.Is(err, ErrNotPermitted) {
 		t.Skip(err)
 	}
 }

@@ -106,10 +106,43 @@ func parseRows(text string) ([]call, error) {
 	return rows, nil
 }
 
-// isNotice reports whether a line between the tables tells of word sizes: of a process that changed its own, or of the
-// table that follows.
+// isNotice reports whether a line outside the tables tells no count: the word size of a process or of the table that
+// follows, or a line of the trace itself.
 func isNotice(line string) bool {
-	return strings.Contains(line, "[ Process PID=") || strings.HasPrefix(line, "System call usage summary for ")
+	return strings.Contains(line, "[ Process PID=") || strings.HasPrefix(line, "System call usage summary for ") || isTrace(line)
+}
+
+// isTrace reports whether a line is one of the trace. Although -c asks for none, strace prints the call of a process
+// that ended before it could be asked which call it was, strace's syscall_entering_decode: "7470  ???( <detached ...>".
+// The forms are those of man strace(1): a call with its end or its tail, "<... read resumed>", "--- SIGCHLD ... ---",
+// "+++ exited with 0 +++", and " <ptrace(SYSCALL):No such process>".
+func isTrace(line string) bool {
+	line = strings.TrimSpace(line)
+	after := strings.TrimLeft(line, "0123456789") // the pid
+	rest := strings.TrimLeft(after, " ")
+	if after == line || rest == after { // no pid, or nothing apart from it
+		return strings.HasPrefix(line, "<") && strings.HasSuffix(line, ">")
+	}
+	switch name, _, opens := strings.Cut(rest, "("); {
+	case strings.HasPrefix(rest, "<"):
+		return strings.Contains(rest, ">")
+	case strings.HasPrefix(rest, "+++ "):
+		return strings.HasSuffix(rest, " +++")
+	case strings.HasPrefix(rest, "--- "):
+		return strings.HasSuffix(rest, " ---")
+	default:
+		return opens && (isName(name) || name != "" && strings.Trim(name, "?") == "")
+	}
+}
+
+// hasTable reports whether a summary tells more than notices do.
+func hasTable(text string) bool {
+	for line := range strings.Lines(text) {
+		if strings.TrimSpace(line) != "" && !isNotice(line) {
+			return true
+		}
+	}
+	return false
 }
 
 // parseRow parses a row: share, seconds, microseconds a call, calls, errors if there were any, name.

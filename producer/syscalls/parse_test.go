@@ -18,6 +18,8 @@ func TestParseSummary(t *testing.T) {
 		// A shell of 64 bits that started a program of 32.
 		"two sizes": {{Name: "getppid", Calls: 300, TimeX100: 8889}, {Name: "nanosleep", Calls: 10, TimeX100: 1111}},
 		"nothing":   nil,
+		// A process that was killed: strace 6.1 prints a line of its trace before the table.
+		"killed": {{Name: "write", Calls: 2100, TimeX100: 5217}, {Name: "read", Calls: 2101, TimeX100: 4783}},
 	}
 	for name, want := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -55,6 +57,9 @@ func TestParseSummary_Refuses(t *testing.T) {
 		"endless":            {top + rule + "50.00 9999999999.000000 1 1 read\n" + end, "seconds are no number"},
 		"calls":              {top + rule + "50.00 0.000001 1 1k read\n" + end, "calls are no number"},
 		"too many calls":     {top + rule + "50.00 0.000001 1 281474976710656 read\n" + end, "calls are no number"},
+		"a pid alone":        {"7470\n" + top + rule + end, `unexpected line "7470\n"`},
+		"a pid and prose":    {"7470 hello\n" + top + rule + end, `unexpected line "7470 hello\n"`},
+		"trace in the table": {top + rule + "7470  ???( <detached ...>\n" + end, "4 fields, not 5 or 6"},
 		"name":               {top + rule + "50.00 0.000001 1 1 re/ad\n" + end, "no name"},
 		"long name":          {top + rule + "50.00 0.000001 1 1 " + strings.Repeat("r", 65) + "\n" + end, "no name"},
 		"too many":           {top + rule + strings.Repeat("50.00 0.000001 1 1 read\n", maxCalls+1) + end, "more than 1024"},
@@ -69,14 +74,41 @@ func TestParseSummary_Refuses(t *testing.T) {
 	}
 }
 
+// traces are lines of a trace. A process that ends while strace asks about it may leave any of them before the tables.
+var traces = []string{
+	"7470  ???( <detached ...>", "7470  ????( <detached ...>", "7470  ???( <unfinished ...>",
+	"7470 ???() = ? <unavailable>", "7470  ???( <ptrace(SYSCALL):No such process>", "7470  <ptrace(SYSCALL):No such process>",
+	" <ptrace(SYSCALL):No such process>", "7470  read(0,  <unfinished ...>", "7470  <... read resumed>\"\", 1) = 1",
+	"7470  <... read resumed> <unfinished ...>) = ?", "7470  +++ exited with 0 +++", "7470  +++ killed by SIGKILL +++",
+	"7470  +++ superseded by execve in pid 7471 +++", "7470  --- SIGCHLD {si_signo=SIGCHLD, si_pid=7471} ---",
+	"7470  --- stopped by SIGSTOP ---", "7470  exit_group(0) = ?", "7470  syscall_0x1f4(0x1, 0x2) = -1 ENOSYS (Function not implemented)",
+}
+
+func TestParseSummary_LinesOfATrace(t *testing.T) {
+	table := top + rule + "100.00 0.000001 1 1 read\n" + end
+	want := []schema.Syscall{{Name: "read", Calls: 1, TimeX100: 10000}}
+	for _, line := range traces {
+		if got, err := parseSummary(line + "\n" + table + line + "\n"); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, %v, want %+v", line, got, err, want)
+		}
+		if got, err := parseSummary(line + "\n"); err != nil || got != nil || hasTable(line+"\n") {
+			t.Errorf("%s: got %+v, %v, want no calls and no table", line, got, err)
+		}
+	}
+}
+
 // What is parsed can be published, and reads back the same once written as strace writes it.
 func FuzzParseSummary(f *testing.F) {
-	for _, name := range []string{"errors", "blank", "no-time", "two-sizes", "nothing"} {
+	for _, name := range []string{"errors", "blank", "no-time", "two-sizes", "nothing", "killed"} {
 		text, err := os.ReadFile("testdata/" + name + ".txt")
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(string(text))
+	}
+	for _, line := range traces {
+		f.Add(line + "\n" + top + rule + "100.00 0.000001 1 1 read\n" + end)
+		f.Add(line + "\n")
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		calls, err := parseSummary(text)

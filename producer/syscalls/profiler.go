@@ -142,13 +142,18 @@ func (p *Profiler) trace(ctx context.Context, t target) (Profile, error) {
 	return profile, t.lives()
 }
 
-// lives returns an error unless the process is still there.
+// lives returns an error unless the process is still there and has not ended.
 func (t target) lives() error {
 	now, err := readTarget(t.pid)
-	if err == nil && now.start != t.start {
-		err = fmt.Errorf("pid %d: %w: another has its pid", t.pid, ErrGone)
+	switch {
+	case err != nil:
+		return err
+	case now.start != t.start:
+		return fmt.Errorf("pid %d: %w: another has its pid", t.pid, ErrGone)
+	case now.ended():
+		return fmt.Errorf("pid %d: %w: it has ended", t.pid, ErrGone)
 	}
-	return err
+	return nil
 }
 
 // finish keeps a result and makes room for the next request.

@@ -221,4 +221,10 @@ func TestTarget_LivesOnlyWithItsStart(t *testing.T) {
 	if err := target.lives(); !errors.Is(err, ErrGone) {
 		t.Errorf("with another start: got %v, want %v", err, ErrGone)
 	}
+	target.start--
+	c.stdin.Close()
+	eventually(t, "zombie", func() bool { now, err := readTarget(c.pid()); return err == nil && now.state == "Z" })
+	if err := target.lives(); !errors.Is(err, ErrGone) {
+		t.Errorf("ended, not waited for: got %v, want %v", err, ErrGone)
+	}
 }

