@@ -183,7 +183,7 @@ func (l *logServer) publish(messages ...*schema.Message) {
 	l.t.Helper()
 	var futures []jetstream.PubAckFuture
 	for _, m := range messages {
-		f, err := l.js.PublishMsgAsync(natsMessage(l.t, m), jetstream.WithStallWait(time.Minute))
+		f, err := l.js.PublishMsgAsync(natsMessage(l.t, m), jetstream.WithStallWait(patience))
 		if err != nil {
 			l.t.Fatal(err)
 		}

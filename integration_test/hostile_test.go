@@ -32,7 +32,7 @@ func foreignServer(t *testing.T) jetstream.JetStream {
 		ns.Shutdown()
 		ns.WaitForShutdown()
 	})
-	if !ns.ReadyForConnections(30 * time.Second) {
+	if !ns.ReadyForConnections(patience) {
 		t.Fatal("the server is not ready")
 	}
 	nc, err := nats.Connect("", nats.InProcessServer(ns))
@@ -59,7 +59,7 @@ func TestHostile_OneInAHundred(t *testing.T) {
 	h := newHost("alpha", 3, 1)
 	var futures []jetstream.PubAckFuture
 	publish := func(msg *nats.Msg) {
-		f, err := js.PublishMsgAsync(msg, jetstream.WithStallWait(time.Minute))
+		f, err := js.PublishMsgAsync(msg, jetstream.WithStallWait(patience))
 		if err != nil {
 			t.Fatal(err)
 		}

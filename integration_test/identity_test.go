@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -189,13 +188,12 @@ func TestIdentity_TwoDatabasesOfOneLog(t *testing.T) {
 	log.record(h, 100)
 	await(t, "all in both", func() bool { return snapshotsOf(t, a, "alpha") == 200 && snapshotsOf(t, b, "alpha") == 200 })
 
-	began := time.Now()
-	out, err := exec.Command(proctape, "project", "--data", log.dir, "--db", a).CombinedOutput()
+	// It does not wait for the first one, which goes on.
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, proctape, "project", "--data", log.dir, "--db", a).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), fmt.Sprintf("process %d already writes", pa.cmd.Process.Pid)) {
 		t.Errorf("a second projection of one database: %v, %s", err, out)
-	}
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("it was refused after %s, want at once", took)
 	}
 	pa.stop()
 	pb.stop()

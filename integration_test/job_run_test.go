@@ -250,7 +250,7 @@ func plainLog(t *testing.T) (url string) {
 		ns.Shutdown()
 		ns.WaitForShutdown()
 	})
-	if !ns.ReadyForConnections(30 * time.Second) {
+	if !ns.ReadyForConnections(patience) {
 		t.Fatal("the server is not ready")
 	}
 	return ns.ClientURL()

@@ -31,14 +31,14 @@ func takeHoldings(t *testing.T) holdings {
 
 // beyond lists what this process holds more of than before. What is on its way out has so long to go; of heap so many
 // bytes more are allowed.
-func (h holdings) beyond(t *testing.T, patience time.Duration, margin int64) (more []string) {
+func (h holdings) beyond(t *testing.T, grace time.Duration, margin int64) (more []string) {
 	t.Helper()
-	look(patience, func() bool {
+	look(grace, func() bool {
 		more = takeCensus(t).beyond(h.census)
 		return len(more) == 0
 	})
 	var heap int64
-	look(patience, func() bool {
+	look(grace, func() bool {
 		heap = liveHeap()
 		return heap <= h.heap+margin
 	})

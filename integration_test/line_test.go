@@ -94,7 +94,7 @@ func (l *line) awaitBack(t *testing.T) {
 	t.Helper()
 	select {
 	case <-l.back:
-	case <-time.After(time.Minute):
-		t.Fatal("a client is not connected again within a minute")
+	case <-time.After(patience):
+		t.Fatal("a client is not connected again within " + patience.String())
 	}
 }

@@ -2,12 +2,14 @@ package integration_test
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,12 +36,14 @@ func TestPipeline_ChildOfKnownBehaviour(t *testing.T) {
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "ready\n" {
 		t.Fatalf("worker: %q, %v", line, err)
 	}
+	ready := time.Now()
 	pid := worker.Process.Pid
 	// From here on the worker sleeps: two more samples show it as it is.
 	seen := count(t, db, `SELECT count(*) FROM snapshots`)
 	await(t, "two more snapshots", func() bool { return count(t, db, `SELECT count(*) FROM snapshots`) >= seen+3 })
 	psRSS, psThreads := ps(t, pid)
 	statCPU := statSeconds(t, pid)
+	asleep := unixSeconds(time.Now())
 	stdin.Close()
 	if err := worker.Wait(); err == nil || worker.ProcessState.ExitCode() != workerCode {
 		t.Fatalf("worker ended with %v", err)
@@ -50,16 +54,17 @@ func TestPipeline_ChildOfKnownBehaviour(t *testing.T) {
 	recorder.stop()
 
 	history := decode[query.HistoryPoint](t, run(t, "history", strconv.Itoa(pid), "--data", dir, "--limit", "0", "--json"))
-	if len(history) < 4 {
-		t.Fatalf("%d samples of the worker, want at least 4", len(history))
+	history = slices.DeleteFunc(history, func(m query.HistoryPoint) bool { return m.Timestamp > asleep }) // when it was ending
+	if len(history) < 3 {
+		t.Fatalf("%d samples of the worker, want at least 3", len(history))
 	}
 	last := history[len(history)-1]
 	near(t, "rss_mb against what the worker holds", last.RSS, workerMiB, 24)
 	near(t, "rss_mb against ps", last.RSS, psRSS, 1)
 	near(t, "threads against ps", float64(last.Threads), psThreads, 0)
 	near(t, "open_fds", float64(last.OpenFDs), float64(workerFiles), 12) // and those of the Go runtime
-	near(t, "cpu_seconds against /proc", last.CPUSeconds, statCPU, 0.02)
-	near(t, "age_seconds", last.Age, time.Since(began).Seconds(), 10)
+	near(t, "cpu_seconds against /proc", last.CPUSeconds, statCPU, 0.05)
+	between(t, "age_seconds", last.Age, last.Timestamp-unixSeconds(ready), last.Timestamp-unixSeconds(began))
 	if last.State != "S" {
 		t.Errorf("state of the sleeping worker: got %q, want S", last.State)
 	}
@@ -69,23 +74,21 @@ func TestPipeline_ChildOfKnownBehaviour(t *testing.T) {
 	if last.PPID != int64(os.Getpid()) || !strings.HasSuffix(last.Command, "/worker") {
 		t.Errorf("got parent %d and command %q", last.PPID, last.Command)
 	}
-	busiest := 0.0
 	burnt := 0.0 // the rates summed over their intervals are the CPU time that was used
-	for i, m := range history {
-		busiest = max(busiest, m.CPUPercent)
-		if i > 0 {
-			burnt += m.CPUPercent / 100 * (m.Timestamp - history[i-1].Timestamp)
-		}
+	for i, m := range history[1:] {
+		burnt += m.CPUPercent / 100 * (m.Timestamp - history[i].Timestamp)
 	}
-	if busiest < 30 || busiest > 120 {
-		t.Errorf("highest cpu_percent of one busy thread: got %.1f, want it near 100", busiest)
+	near(t, "sum of the rates", burnt+history[0].CPUSeconds, last.CPUSeconds, 0.15+0.1*last.CPUSeconds)
+	busiest := slices.MaxFunc(history, func(a, b query.HistoryPoint) int { return cmp.Compare(a.CPUPercent, b.CPUPercent) }).CPUPercent
+	if busiest <= 0 {
+		t.Error("the worker was never busy")
 	}
-	near(t, "sum of the rates", burnt+history[0].CPUSeconds, last.CPUSeconds, 0.15)
 
 	profile := decode[query.Profile](t, run(t, "profile", "known/job-1", "--data", dir, "--json"))[0]
 	near(t, "profile peak", profile.PeakRSS, last.RSS, 24)
 	used := (worker.ProcessState.UserTime() + worker.ProcessState.SystemTime()).Seconds() // its end with it
-	near(t, "profile cpu against getrusage", profile.CPUSeconds, used, 0.05)
+	near(t, "profile cpu against getrusage", profile.CPUSeconds, used, 0.05+0.1*used) // the kernel's exit record counts by the tick
+	near(t, "highest cpu_percent", profile.MaxCPU, busiest, 0.1)
 	if profile.PIDs != 1 || profile.Spawns != 1 {
 		t.Errorf("got %d pids and %d spawns, want 1 and 1", profile.PIDs, profile.Spawns)
 	}
@@ -93,7 +96,7 @@ func TestPipeline_ChildOfKnownBehaviour(t *testing.T) {
 	if len(events) != 2 || events[0].Type != "spawn" || events[1].Type != "exit" {
 		t.Fatalf("got events %+v, want a spawn and an exit", events)
 	}
-	near(t, "spawn time", events[0].Timestamp, float64(began.UnixNano())/1e9, 0.5)
+	between(t, "spawn time", events[0].Timestamp, unixSeconds(began), max(unixSeconds(ready), history[0].Timestamp))
 	if code := events[1].ExitCode; os.Geteuid() == 0 && (code == nil || *code != 3) {
 		t.Errorf("exit code: got %v, %q, want 3", code, events[1].Details)
 	}
@@ -146,6 +149,16 @@ func near(t *testing.T, what string, got, want, tolerance float64) {
 		t.Errorf("%s: got %.3f, want %.3f, give or take %.3f", what, got, want, tolerance)
 	}
 }
+
+// between checks that a figure lies between two, give or take what clocks of hundredths of a second differ by.
+func between(t *testing.T, what string, got, least, most float64) {
+	t.Helper()
+	if math.IsNaN(got) || got < least-0.05 || got > most+0.05 {
+		t.Errorf("%s: got %.3f, want %.3f to %.3f", what, got, least, most)
+	}
+}
+
+func unixSeconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
 // count runs a query of one number, on a database that may not be there yet.
 func count(t *testing.T, path, query string) int {

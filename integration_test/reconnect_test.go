@@ -31,7 +31,7 @@ func TestReconnect_LeavesNothingBehind(t *testing.T) {
 	if soak {
 		times = 10_000
 	}
-	for _, defect := range leftBehind(t, times, 30*time.Second, func(*relay) {}) {
+	for _, defect := range leftBehind(t, times, patience, func(*relay) {}) {
 		t.Error(defect)
 	}
 }
@@ -65,7 +65,7 @@ func TestReconnect_LeavesNothingBehindControl(t *testing.T) {
 
 // leftBehind has the clients of a relay reconnect so many times after the first few, and lists what is left behind, and
 // what got lost. Disturb is called after each time. What is on its way out in the end has so long to go.
-func leftBehind(t *testing.T, times int, patience time.Duration, disturb func(*relay)) (defects []string) {
+func leftBehind(t *testing.T, times int, grace time.Duration, disturb func(*relay)) (defects []string) {
 	t.Helper()
 	const few = 9 // all at rest
 	// The collector closes what somebody forgot to close: let it run only when it must.
@@ -82,17 +82,21 @@ func leftBehind(t *testing.T, times int, patience time.Duration, disturb func(*r
 		disturb(r)
 	}
 	took := time.Since(began)
-	defects = early.beyond(t, patience, heapMargin)
+	defects = early.beyond(t, grace, heapMargin)
 	t.Logf("%d clients reconnected %d times each in %s, the projector began anew %d times; %d KiB of heap are in use, %d were",
 		len(r.lines), times, took.Round(time.Second/10), r.restarts.n.Load(), liveHeap()>>10, early.heap>>10)
 	defects = append(defects, r.lost()...)
 	r.stop()
-	if err := goleak.Find(before,
-		// The server's own singletons, which live as long as the process.
-		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*ipQueue[...]).unregister"),
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.init.2.func1"),
-	); err != nil {
-		defects = append(defects, "goroutines after the end: "+err.Error())
+	var left error
+	look(grace, func() bool {
+		left = goleak.Find(before,
+			// The server's own singletons, which live as long as the process.
+			goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*ipQueue[...]).unregister"),
+			goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.init.2.func1"))
+		return left == nil
+	})
+	if left != nil {
+		defects = append(defects, "goroutines after the end: "+left.Error())
 	}
 	return defects
 }
@@ -166,9 +170,9 @@ func (r *relay) atRest() string {
 // until waits for what takes some milliseconds.
 func (r *relay) until(what string, ok func() bool) {
 	r.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			r.t.Fatalf("no %s within a minute, after %d reconnects and snapshot %d", what, r.reconnects, r.offered)
+			r.t.Fatalf("no %s within %s, after %d reconnects and snapshot %d", what, patience, r.reconnects, r.offered)
 		}
 	}
 }

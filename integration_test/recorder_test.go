@@ -25,10 +25,14 @@ import (
 // proctape is the program under test, built once.
 var proctape string
 
+// patience is how long a test waits for what must happen, on a machine that may be busy with other work.
+const patience = 5 * time.Minute
+
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleEnv); role != "" {
 		os.Exit(play(role))
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // without which an actor built with -race takes a second to end
 	os.Exit(buildAndRun(m))
 }
 
@@ -136,7 +140,7 @@ func (p *process) stderr() string {
 // await waits until what the process printed satisfies ok.
 func (p *process) await(what string, ok func(lines []string) bool) {
 	p.t.Helper()
-	limit := time.After(60 * time.Second)
+	limit := time.After(patience)
 	for {
 		p.mu.Lock()
 		more, lines := p.more, p.lines
@@ -152,7 +156,7 @@ func (p *process) await(what string, ok func(lines []string) bool) {
 			}
 			p.t.Fatalf("ended before %s: %v\n%s\n%s", what, p.err, strings.Join(p.out(), "\n"), p.stderr())
 		case <-limit:
-			p.t.Fatalf("no %s within a minute\n%s\n%s", what, strings.Join(p.out(), "\n"), p.stderr())
+			p.t.Fatalf("no %s within %s\n%s\n%s", what, patience, strings.Join(p.out(), "\n"), p.stderr())
 		}
 	}
 }
@@ -186,8 +190,8 @@ func (p *process) wait() {
 	p.t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(60 * time.Second):
-		p.t.Fatalf("%v did not end within a minute\n%s", p.cmd.Args, p.stderr())
+	case <-time.After(patience):
+		p.t.Fatalf("%v did not end within %s\n%s", p.cmd.Args, patience, p.stderr())
 	}
 }
 
@@ -229,14 +233,14 @@ func writable(t *testing.T, path string) *sql.DB {
 // await waits until ok, for what no process prints.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(60 * time.Second)
+	deadline := time.After(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("no %s within a minute", what)
+			t.Fatalf("no %s within %s", what, patience)
 		}
 	}
 }

@@ -69,7 +69,7 @@ func (tp tape) failing(t *testing.T, dir string, checks []check) (defects []stri
 	if _, err := db.Exec(`ATTACH ? AS truth`, tp.truth); err != nil {
 		t.Fatal(err)
 	}
-	now := fmt.Sprint(time.Now().Unix())
+	now := fmt.Sprintf("%.6f", float64(time.Now().UnixMicro())/1e6)
 	for _, c := range checks {
 		var n sql.NullInt64
 		if err := db.QueryRow(strings.ReplaceAll(c.query, "{now}", now)).Scan(&n); err != nil {
