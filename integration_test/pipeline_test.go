@@ -87,7 +87,7 @@ func TestPipeline_ChildOfKnownBehaviour(t *testing.T) {
 	profile := decode[query.Profile](t, run(t, "profile", "known/job-1", "--data", dir, "--json"))[0]
 	near(t, "profile peak", profile.PeakRSS, last.RSS, 24)
 	used := (worker.ProcessState.UserTime() + worker.ProcessState.SystemTime()).Seconds() // its end with it
-	near(t, "profile cpu against getrusage", profile.CPUSeconds, used, 0.05+0.1*used) // the kernel's exit record counts by the tick
+	near(t, "profile cpu against getrusage", profile.CPUSeconds, used, 0.05+0.1*used)     // the kernel's exit record counts by the tick
 	near(t, "highest cpu_percent", profile.MaxCPU, busiest, 0.1)
 	if profile.PIDs != 1 || profile.Spawns != 1 {
 		t.Errorf("got %d pids and %d spawns, want 1 and 1", profile.PIDs, profile.Spawns)

@@ -27,7 +27,7 @@ const heapMargin = 24 << 20
 // messages are under way. Each message arrives everywhere once, and in the end the process holds what it held after the
 // first few times. The projector rotates a file at every message meanwhile.
 func TestReconnect_LeavesNothingBehind(t *testing.T) {
-	times := 150
+	times := 60
 	if soak {
 		times = 10_000
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/proctape/proctape/query"
 )
 
@@ -16,14 +18,14 @@ import (
 // million of them under make soak, and measures how long a snapshot takes until a reader sees it.
 func TestRetention_WhileRecording(t *testing.T) {
 	if !soak {
-		quiet, busy := delays(t, 500)
+		quiet, busy := delays(t, 300, time.Second)
 		t.Logf("until it is seen: %s; in a pass %s", quiet, busy)
 		return
 	}
 	const bar = 50 * time.Millisecond
 	best, bestBusy := time.Hour, time.Hour // of three: the machine does other things too
 	for range 3 {
-		quiet, busy := delays(t, 5000)
+		quiet, busy := delays(t, 5000, 3*time.Second)
 		t.Logf("until it is seen: %s; in a pass %s", quiet, busy)
 		best, bestBusy = min(best, quiet.at(99)), min(bestBusy, busy.at(99))
 	}
@@ -43,8 +45,8 @@ func (d delay) String() string {
 }
 
 // delays measures, over a database with that many old snapshots of 200 processes, how long new ones take until they are
-// seen: with nothing else to do, and in a pass that deletes the old ones.
-func delays(t *testing.T, old int) (quiet, busy delay) {
+// seen: with nothing else to do for so long, and in a pass that deletes the old ones.
+func delays(t *testing.T, old int, quietFor time.Duration) (quiet, busy delay) {
 	t.Helper()
 	log := startLog(t, t.TempDir())
 	const every = samplePeriod
@@ -60,7 +62,7 @@ func delays(t *testing.T, old int) (quiet, busy delay) {
 	await(t, "all that is old", func() bool { return count(t, db, `SELECT count(*) FROM snapshots`) == old+1 })
 
 	l := &live{t: t, log: log, host: newHost("live", 20, 2), db: readOnly(t, db)}
-	quiet = l.record(time.After(3 * time.Second))
+	quiet = l.record(time.After(quietFor))
 	pass := start(t, "retention", "run", "--data", log.dir, "--db", db, "--json")
 	ended := make(chan time.Time)
 	go func() {
@@ -98,7 +100,7 @@ func (l *live) record(end <-chan time.Time) delay {
 	defer look.Stop()
 	var took delay
 	var waiting []time.Time // when those were published that were not seen yet
-	deadline := time.After(5 * time.Minute)
+	deadline := time.After(patience)
 	for {
 		select {
 		case <-end:
@@ -111,7 +113,7 @@ func (l *live) record(end <-chan time.Time) delay {
 				took, waiting = append(took, time.Since(waiting[0])), waiting[1:]
 			}
 		case <-deadline:
-			l.t.Fatalf("%d snapshots are not seen within five minutes", len(waiting))
+			l.t.Fatalf("%d snapshots are not seen within %s", len(waiting), patience)
 		}
 		if end == nil && len(waiting) == 0 {
 			slices.Sort(took)
@@ -126,7 +128,7 @@ func (l *live) publish(now time.Time, every time.Duration) {
 	l.host.wall = now.Add(-samplePeriod).UnixNano()
 	l.host.uptime += int64(every - samplePeriod)
 	for _, m := range l.host.snapshot() {
-		if _, err := l.log.js.PublishMsgAsync(natsMessage(l.t, m)); err != nil {
+		if _, err := l.log.js.PublishMsgAsync(natsMessage(l.t, m), jetstream.WithStallWait(patience)); err != nil {
 			l.t.Fatal(err)
 		}
 	}

@@ -34,7 +34,7 @@ const earlyJob = "early"
 // that passes give space back.
 func aged(t *testing.T) tape {
 	t.Helper()
-	busy, span := 40, 2*time.Hour
+	busy, span := 16, 2*time.Hour
 	if soak {
 		busy, span = 150, 3*time.Hour
 	}
