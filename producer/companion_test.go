@@ -167,7 +167,8 @@ func TestCompanion_LeavesADaemon(t *testing.T) {
 		t.Errorf("its spawn was told by the sampler: %+v", daemon)
 	}
 	j.until("end of the job", func() bool { return len(j.jobs) == 2 })
-	j.untilSnapshots(5) // by now the sampler has heard of it
+	j.untilSeen(daemon.PID, func(p *schema.Process) bool { return p.JobID == "job" }) // the sampler has heard of it
+	j.untilSnapshots(2)
 	if proc, err := os.FindProcess(daemon.PID); err != nil || proc.Kill() != nil {
 		t.Fatalf("kill %d: %v", daemon.PID, err)
 	}

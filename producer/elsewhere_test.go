@@ -33,7 +33,7 @@ func TestElsewhere(t *testing.T) {
 	}
 	for place, attr := range places {
 		t.Run(place, func(t *testing.T) {
-			cmd := exec.Command("/proc/self/exe", "-test.run", "^TestElsewhere$", "-test.v", "-test.timeout", "3m")
+			cmd := exec.Command("/proc/self/exe", "-test.run", "^TestElsewhere$", "-test.v", "-test.timeout", "15m")
 			cmd.Env = append(os.Environ(), elsewhereKey+"="+place)
 			cmd.SysProcAttr = attr
 			out, err := cmd.CombinedOutput()

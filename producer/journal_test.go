@@ -104,6 +104,16 @@ func (j *journal) kinds(pid int) string {
 	return strings.Join(kinds, " ")
 }
 
+// lost is how many events are told to be lost.
+func (j *journal) lost() (n int) {
+	for _, g := range j.gaps {
+		if g.Reason == "events lost" {
+			n += int(g.Count.Or(0))
+		}
+	}
+	return n
+}
+
 // children are the events of a kind of the children of a process.
 func (j *journal) children(kind string, parent int) (events []told) {
 	for _, e := range j.events {

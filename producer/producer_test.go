@@ -23,6 +23,7 @@ func newProducer(t *testing.T, nc *nats.Conn, cfg Config) *Producer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.publisher.cfg.Drain = patience
 	return p
 }
 

@@ -252,22 +252,57 @@ func TestSampler_BusyAndAsleep(t *testing.T) {
 	burner, sleeper := startChild(t, "burn", nil), startChild(t, "sleep", nil)
 	s := newSampler()
 	defer closeSampler(t, s)
-	sample(t, s, 1)
-	measured := time.NewTicker(300 * time.Millisecond)
-	defer measured.Stop()
-	var busy, asleep schema.Opt[int64]
-	for began := time.Now(); time.Since(began) < patience; {
-		<-measured.C
-		m := sample(t, s, 2)
-		b, _ := find(m, burner.pid())
-		a, _ := find(m, sleeper.pid())
-		busy, asleep = b.CPUPermille, a.CPUPermille
-		// Others may keep the machine busy: one interval in which the thread had its core is enough.
-		if busy.Or(0) >= 500 && busy.V <= 1200 && asleep.Known && asleep.V <= 50 {
-			return
+	for name, c := range map[string]*child{"burner": burner, "sleeper": sleeper} {
+		before := sampleBetween(t, s, c)
+		until := time.Now().Add(patience) // how much of a core it gets is others' to say as well
+		for c == burner && cpuTicks(t, c) < before.ticksAfter+30 && time.Now().Before(until) {
+			time.Sleep(10 * time.Millisecond)
+		}
+		after := sampleBetween(t, s, c)
+		// What it used and how long it took are those of the reads of /proc, which lie between our own. A tick is 10 ms.
+		shortest, longest := after.began.Sub(before.ended), after.ended.Sub(before.began)
+		least := float64(after.ticksBefore-before.ticksAfter) * 10 / longest.Seconds()
+		most := float64(after.ticksAfter-before.ticksBefore) * 10 / shortest.Seconds()
+		if got := after.permille; !got.Known || float64(got.V) < least-1 || float64(got.V) > most+1 {
+			t.Errorf("%s: got %+v, want %.0f to %.0f ‰", name, got, least, most)
+		}
+		if used := after.ticksBefore - before.ticksAfter; c == burner && used < 30 {
+			t.Errorf("the burner had %d ticks only within %s", used, patience)
 		}
 	}
-	t.Errorf("got %+v busy and %+v asleep, want 500 to 1200 ‰ and at most 50 ‰", busy, asleep)
+}
+
+// sampled is what a sample says of a child, and what was so before and after it.
+type sampled struct {
+	permille                schema.Opt[int64]
+	began, ended            time.Time
+	ticksBefore, ticksAfter uint64
+}
+
+func sampleBetween(t *testing.T, s *sampler, c *child) sampled {
+	t.Helper()
+	b := sampled{ticksBefore: cpuTicks(t, c), began: time.Now()}
+	p, ok := find(sample(t, s, 1), c.pid())
+	if !ok {
+		t.Fatalf("the sample is without process %d", c.pid())
+	}
+	b.permille, b.ended, b.ticksAfter = p.CPUPermille, time.Now(), cpuTicks(t, c)
+	return b
+}
+
+// cpuTicks is the CPU time of a child as /proc/PID/stat has it, fields 14 and 15.
+func cpuTicks(t *testing.T, c *child) uint64 {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.pid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	var user, system uint64
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		t.Fatal(err)
+	}
+	return user + system
 }
 
 // Whatever a process writes into its name, arguments and environment, the snapshot can be stored.

@@ -64,7 +64,7 @@ func (d *kept) log() *slog.Logger {
 // settle waits until the database has folded what the log holds.
 func (d *kept) settle() {
 	d.w.t.Helper()
-	ctx, cancel := context.WithTimeout(d.w.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(d.w.t.Context(), 5*time.Minute)
 	defer cancel()
 	if err := d.as.CatchUp(ctx); err != nil {
 		d.w.t.Errorf("the database does not come to the end of the log: %v; it is at %v", err, d.p.Positions())
@@ -92,7 +92,7 @@ func (d *kept) retain() schema.Removed {
 }
 
 func (d *kept) tryRetain() (schema.Removed, error) {
-	ctx, cancel := context.WithTimeout(d.w.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(d.w.t.Context(), 5*time.Minute)
 	defer cancel()
 	r, err := retention.Open(d.config(), d.as)
 	if err != nil {
@@ -107,7 +107,7 @@ func (d *kept) tryRetain() (schema.Removed, error) {
 // the rows.
 func (d *kept) plan() schema.Removed {
 	d.w.t.Helper()
-	ctx, cancel := context.WithTimeout(d.w.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(d.w.t.Context(), 5*time.Minute)
 	defer cancel()
 	removed, err := retention.Plan(ctx, d.config())
 	if err != nil {

@@ -192,7 +192,7 @@ func TestRetain(t *testing.T) {
 	w.run(15*minute, 20*second, steady, h)
 	cfg := Config{DB: filepath.Join(w.dir, "one.db"), Log: slog.New(slog.DiscardHandler), Retention: &retention.Settings{Clocks: w.clocks}}
 	plan := retention.Config{Path: cfg.DB, Settings: *cfg.Retention, JS: w.js, Log: cfg.Log}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	if pass, err := Retain(ctx, w.js, cfg); err != nil || pass.Removed != (schema.Removed{}) {
 		t.Errorf("a pass by the default policy: got %+v, %v, want nothing to go", pass, err)

@@ -32,9 +32,9 @@ func (d *kept) halt() {
 // eventually waits until something is so.
 func (w *world) eventually(what string, is func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			w.t.Fatalf("not within a minute: %s", what)
+			w.t.Fatalf("not within five minutes: %s", what)
 		}
 	}
 }

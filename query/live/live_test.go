@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a test waits for what must come; it comes much sooner.
-const patience = 30 * time.Second
+const patience = 5 * time.Minute
 
 // testLog is a log on a server of its own, and a connection through the server's socket, which comes back by itself when
 // the server does.
@@ -344,7 +344,7 @@ func TestFollow_EndsWithItsContext(t *testing.T) {
 		if err := f.end(); err != nil {
 			t.Errorf("got %v, want nil", err)
 		}
-		if took := time.Since(began); took > 2*time.Second {
+		if took := time.Since(began); took >= 5*time.Second { // as long as a request may take
 			t.Errorf("it took %s to end, want it at once", took)
 		}
 	})
