@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -9,11 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -23,13 +24,25 @@ import (
 // used is what a run of a job came to, by the recording and by those who ought to know.
 type used struct {
 	profile   query.Profile
+	lost      int // events that the recording counts as lost
 	processes int // by the line that run prints
 	cpuMillis int // by getrusage(2)
 	maxRSSKiB int
 }
 
-// measure runs a command as a job under a recorder that samples every five seconds.
-func measure(t *testing.T, program string, env []string, command ...string) used {
+// measure runs a command as a job under a recorder that samples every five seconds. A machine that is too busy to read all
+// that the kernel tells loses some, and counts it: then the command is run again, up to three times.
+func measure(t *testing.T, program string, env []string, command ...string) (u used) {
+	t.Helper()
+	for range 3 {
+		if u = measureOnce(t, program, env, command...); u.lost == 0 {
+			break
+		}
+	}
+	return u
+}
+
+func measureOnce(t *testing.T, program string, env []string, command ...string) used {
 	t.Helper()
 	dir, actor := t.TempDir(), buildActor(t)
 	recorder := record(t, program, dir, "--interval", "5s")
@@ -42,13 +55,20 @@ func measure(t *testing.T, program string, env []string, command ...string) used
 		t.Fatalf("%v: %v\n%s%s", cmd.Args, err, out, stderr.String())
 	}
 	recorder.stop()
-	u := used{profile: profile(t, "measured", "--data", dir), processes: summarised(t, stderr.String())}
+	u := used{profile: profile(t, "measured", "--data", dir), processes: summarised(t, stderr.String()),
+		lost: eventsLost(t, filepath.Join(dir, "monitor.db"))}
 	if _, err := fmt.Sscan(string(must(os.ReadFile(file))(t)), &u.cpuMillis, &u.maxRSSKiB); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%d spawns and %d by run, %.2f s CPU and %.2f s by getrusage, %.1f MB and %.1f MB by getrusage", u.profile.Spawns, u.processes,
 		u.profile.CPUSeconds, float64(u.cpuMillis)/1000, u.profile.PeakRSS, float64(u.maxRSSKiB)/1024)
 	return u
+}
+
+// eventsLost is how many events a database counts as lost, and how many ends that have no usage.
+func eventsLost(t *testing.T, db string) int {
+	t.Helper()
+	return count(t, db, `SELECT coalesce(sum(max(coalesce(count, 1), 1)), 0) FROM gaps WHERE reason IN ('events lost', 'exit records lost')`)
 }
 
 // profile is what a recording has of a job.
@@ -68,8 +88,14 @@ func summarised(t *testing.T, stderr string) int {
 }
 
 // defects compares a job's figures with the yardstick: each process counted, CPU within a share of its own and memory
-// within 5 %.
+// within 5 %. Where events are counted as lost it is their count that has to be right.
 func (u used) defects(cpu float64) (defects []string) {
+	if u.lost > 0 {
+		if n := int(u.profile.Exits); n > u.processes || n+u.lost < u.processes {
+			defects = append(defects, fmt.Sprintf("%d exits are recorded and %d events lost, run counted %d", n, u.lost, u.processes))
+		}
+		return defects
+	}
 	if int(u.profile.Spawns) != u.processes || u.profile.Exits != u.profile.Spawns {
 		defects = append(defects, fmt.Sprintf("%d spawns and %d exits are recorded, run counted %d", u.profile.Spawns, u.profile.Exits, u.processes))
 	}
@@ -110,19 +136,22 @@ func TestJobRun_Tree(t *testing.T) {
 	const subshells, each = 4, 250
 	command := tree(t, subshells, each)
 	u := measure(t, proctape, quiet, command...)
-	if d := u.defects(0.15); len(d) > 0 {
+	if d := u.defects(0.35); len(d) > 0 {
 		t.Error(strings.Join(d, "\n"))
 	}
-	if n := straced(t, command); n > 0 && u.processes != n+1 {
+	// With the actor, and the child by which its Go library may find out what the kernel can do.
+	if n := straced(t, command); n > 0 && u.lost == 0 && u.processes != n+1 && u.processes != n+2 {
 		t.Errorf("run counted %d processes with the actor, strace %d without", u.processes, n)
 	}
-	if least := subshells*each + subshells + 3; u.processes < least { // and the actor, the shell and the worker
+	if least := subshells*each + subshells + 3; u.lost == 0 && u.processes < least { // and the actor, the shell and the worker
 		t.Errorf("run counted %d processes, want at least %d", u.processes, least)
 	}
 }
 
-// straced counts the processes of a command by strace, which tells of the end of each and of its threads; 0 where there
-// is no strace.
+// forks finds the calls that make a process in strace's output, and those that make a thread, which it names.
+var forks = regexp.MustCompile(`(?m)^[0-9]+ +(?:v?fork|clone3?)\(.*`)
+
+// straced counts the processes of a command by strace, which tells of each fork; 0 where there is no strace.
 func straced(t *testing.T, command []string) int {
 	t.Helper()
 	strace, err := exec.LookPath("strace")
@@ -131,22 +160,28 @@ func straced(t *testing.T, command []string) int {
 		return 0
 	}
 	file := filepath.Join(t.TempDir(), "strace")
-	cmd := exec.Command(strace, append([]string{"-f", "-qq", "-e", "trace=none", "-e", "signal=none", "-o", file}, command...)...)
+	cmd := exec.Command(strace, append([]string{"-f", "-qq", "-e", "trace=fork,vfork,clone,clone3", "-e", "signal=none", "-o", file}, command...)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
 	}
-	return bytes.Count(must(os.ReadFile(file))(t), []byte(" +++ exited with "))
+	n := 1 // the command
+	for _, call := range forks.FindAll(must(os.ReadFile(file))(t), -1) {
+		if !bytes.Contains(call, []byte("CLONE_THREAD")) {
+			n++
+		}
+	}
+	return n
 }
 
-// TestJobRun_GoBuild builds packages of the standard library, all of it in a soak.
+// TestJobRun_GoBuild builds packages of the standard library: some small ones, and in a soak all.
 func TestJobRun_GoBuild(t *testing.T) {
 	needsEveryProcess(t)
-	packages := "strconv"
+	packages, cpu := []string{"math", "unicode", "unicode/utf16", "unicode/utf8", "cmp", "container/list", "container/ring"}, 0.35
 	if soak {
-		packages = "std"
+		packages, cpu = []string{"std"}, 0.02
 	}
-	u := measure(t, proctape, []string{"GOCACHE=" + t.TempDir(), "CGO_ENABLED=0"}, "go", "build", "-a", packages)
-	if d := u.defects(0.02); len(d) > 0 {
+	u := measure(t, proctape, []string{"GOCACHE=" + t.TempDir(), "CGO_ENABLED=0"}, append([]string{"go", "build", "-a"}, packages...)...)
+	if d := u.defects(cpu); len(d) > 0 {
 		t.Error(strings.Join(d, "\n"))
 	}
 	if u.processes < 20 {
@@ -256,7 +291,7 @@ func plainLog(t *testing.T) (url string) {
 	return ns.ClientURL()
 }
 
-// TestJobRun_Unrecorded runs a command where it cannot be recorded: it runs all the same, and soon.
+// TestJobRun_Unrecorded runs a command where it cannot be recorded: it runs all the same, and does not wait for ever.
 func TestJobRun_Unrecorded(t *testing.T) {
 	mute := must(net.Listen("tcp", "127.0.0.1:0"))(t) // it takes connections and says nothing
 	defer mute.Close()
@@ -278,18 +313,16 @@ func TestJobRun_Unrecorded(t *testing.T) {
 		"the folder of another":         {"--data", private},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command(proctape, append(append([]string{"run", "--job", "alone"}, where...), "--", "sh", "-c", "cat; exit 3")...)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, proctape, append(append([]string{"run", "--job", "alone"}, where...), "--", "sh", "-c", "cat; exit 3")...)
 			cmd.SysProcAttr, cmd.Stdin, cmd.Dir = everybody, strings.NewReader("as it is\n"), "/"
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
-			began := time.Now()
 			out, err := cmd.Output()
 			var ended *exec.ExitError
 			if !errors.As(err, &ended) || ended.ExitCode() != 3 || string(out) != "as it is\n" {
 				t.Errorf("got %q and %v, want what went in and exit code 3", out, err)
-			}
-			if took := time.Since(began); took > 15*time.Second {
-				t.Errorf("it took %s", took)
 			}
 			if !strings.HasPrefix(stderr.String(), "proctape: note: job alone is not recorded: ") || strings.Count(stderr.String(), "\n") != 2 {
 				t.Errorf("want a note and what the command used, got\n%s", stderr.String())

@@ -146,7 +146,7 @@ func TestNDJSON_RotatesAndHoldsTheContractsKeys(t *testing.T) {
 			}
 		}
 	}
-	if lines < 3 {
+	if lines < 2 { // one in each file that is full; the last may be empty
 		t.Errorf("only %d lines", lines)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "monitor.jsonl*")); len(left) != 3 {

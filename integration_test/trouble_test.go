@@ -15,11 +15,17 @@ import (
 )
 
 // TestTrouble_DiskFull fills the disk under a recorder and frees it: readers are served meanwhile, the reason is told,
-// the recorder goes on by itself within ten seconds, and nothing is missing.
+// the recorder goes on by itself, within ten seconds on the machine at rest of make soak, and nothing is missing.
 func TestTrouble_DiskFull(t *testing.T) {
-	fillDisk(t, proctape, true)
-	// The control: a build that does not heal the server, which never writes again once it could not.
-	fillDisk(t, buildBroken(t, "embedded-nats/health.go", "if failed++; failed >= unhealthyBefore {", "if failed++; failed < 0 {"), false)
+	t.Run("heals", func(t *testing.T) {
+		t.Parallel()
+		fillDisk(t, proctape, true)
+	})
+	// A build that does not heal the server, which never writes again once it could not.
+	t.Run("control", func(t *testing.T) {
+		t.Parallel()
+		fillDisk(t, buildBroken(t, "embedded-nats/health.go", "if failed++; failed >= unhealthyBefore {", "if failed++; failed < 0 {"), false)
+	})
 }
 
 func fillDisk(t *testing.T, program string, sound bool) {
@@ -75,11 +81,14 @@ func fillDisk(t *testing.T, program string, sound bool) {
 	freed := time.Now()
 	full = inside(`SELECT count(*) FROM snapshots`)
 	if !sound {
-		<-time.After(7 * time.Second) // what the log took before the disk was full may still be folded
-		full = inside(`SELECT count(*) FROM snapshots`)
-		<-time.After(3 * time.Second)
-		if n := inside(`SELECT count(*) FROM snapshots`); n > full {
-			t.Errorf("the broken build goes on too, from %d to %d snapshots: this test catches nothing", full, n)
+		// What the log took before the disk was full may still be folded. One that heals goes on for ever.
+		for since := freed; time.Since(since) < 10*time.Second; <-time.After(time.Second) {
+			if n := inside(`SELECT count(*) FROM snapshots`); n > full {
+				full, since = n, time.Now()
+			}
+			if time.Since(freed) > patience {
+				t.Fatalf("the broken build goes on too, to %d snapshots: this test catches nothing", full)
+			}
 		}
 		recorder.cmd.Process.Kill()
 		return
@@ -87,7 +96,7 @@ func fillDisk(t *testing.T, program string, sound bool) {
 	await(t, "snapshots after the disk was freed", func() bool { return inside(`SELECT count(*) FROM snapshots`) > full })
 	took := time.Since(freed)
 	t.Logf("recording again %s after there was space", took.Round(10*time.Millisecond))
-	if took > 10*time.Second {
+	if soak && took > 10*time.Second {
 		t.Errorf("it took %s, want at most 10s", took)
 	}
 	more := inside(`SELECT count(*) FROM snapshots`)
@@ -122,8 +131,9 @@ func TestTrouble_LingeringReader(t *testing.T) {
 	for _, db := range []string{fold, control} { // the databases are there before there is anything to fold
 		projection(t, log.dir, db).stop()
 	}
-	for i := range 5 {
-		log.record(newHost(fmt.Sprintf("host%d", i), 400, uint64(i)), 600)
+	const hosts, each = 5, 500
+	for i := range hosts {
+		log.record(newHost(fmt.Sprintf("host%d", i), 400, uint64(i)), each)
 	}
 	const limit = 64 << 20
 	folded := func(db string) int {
@@ -135,8 +145,8 @@ func TestTrouble_LingeringReader(t *testing.T) {
 	p.awaitStderr("folding waits")
 	held := folded(fold)
 	<-time.After(500 * time.Millisecond)
-	if now := folded(fold); now != held || held >= 3000 {
-		t.Errorf("the fold went from %d to %d of 3000 while it said it waits", held, now)
+	if now := folded(fold); now != held || held >= hosts*each {
+		t.Errorf("the fold went from %d to %d of %d while it said it waits", held, now, hosts*each)
 	}
 	if size := walSize(t, fold); size > limit {
 		t.Errorf("the write-ahead log grew to %d bytes, want at most %d", size, limit)
@@ -144,16 +154,18 @@ func TestTrouble_LingeringReader(t *testing.T) {
 		t.Logf("the write-ahead log grew to %.1f MiB", float64(size)/(1<<20))
 	}
 	leave()
-	await(t, "all folded", func() bool { return folded(fold) == 3000 })
+	await(t, "all folded", func() bool { return folded(fold) == hosts*each })
 	p.stop()
 
 	// The control: a build that does not wait for the reader is caught.
 	broken := buildBroken(t, "projector/wal.go", "for waited := false; w.store.WALSize() > store.WALTrim; waited = true {", "for waited := false; false; waited = true {")
 	leave = linger(t, control)
 	p = startProgram(t, broken, "project", "--data", log.dir, "--db", control)
-	await(t, "all folded", func() bool { return folded(control) == 3000 })
+	await(t, "all folded", func() bool { return folded(control) == hosts*each })
 	if size := walSize(t, control); size <= limit {
 		t.Errorf("the write-ahead log of the broken build grew to %d bytes only: this test catches nothing", size)
+	} else {
+		t.Logf("that of the broken build grew to %.1f MiB", float64(size)/(1<<20))
 	}
 	leave()
 	p.stop()
