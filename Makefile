@@ -25,6 +25,10 @@ test: ## all tests, with the race detector where there is a C compiler for it
 	@if command -v $${CC:-gcc} >/dev/null; then set -x; CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...; \
 	else echo "no C compiler: without the race detector"; set -x; $(GO) test -timeout 20m ./...; fi
 
+.PHONY: test-short
+test-short: ## the tests in a minute: without the race detector and the long campaigns, which each say so (-v shows it)
+	$(GO) test -short -timeout 20m ./...
+
 .PHONY: check
 check: ## format, vet, staticcheck, revive, known vulnerabilities, generated files: what CI asks before the tests
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }

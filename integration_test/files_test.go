@@ -101,6 +101,7 @@ func TestFiles_OfAnotherDatabaseAreMovedAside(t *testing.T) {
 // TestFiles_ErrorsOfTheDisk injects errors into system calls of a fold. Whatever it says then, and whether it goes on
 // or ends, the next run ends with what an undisturbed one has.
 func TestFiles_ErrorsOfTheDisk(t *testing.T) {
+	long(t)
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("SKIPPED: there is no strace on this machine, so no error can be injected")

@@ -53,6 +53,7 @@ func foreignServer(t *testing.T) jetstream.JetStream {
 // TestHostile_OneInAHundred mixes 20 000 messages, 100 000 under make soak, with one percent that nobody should send. All good ones
 // are stored, all others are in quarantine or say of whom they are, and memory does not grow.
 func TestHostile_OneInAHundred(t *testing.T) {
+	long(t)
 	const each = 100
 	good := 20_000
 	if soak {

@@ -175,6 +175,7 @@ func straced(t *testing.T, command []string) int {
 
 // TestJobRun_GoBuild builds packages of the standard library: some small ones, and in a soak all.
 func TestJobRun_GoBuild(t *testing.T) {
+	long(t)
 	needsEveryProcess(t)
 	packages, cpu := []string{"math", "unicode", "unicode/utf16", "unicode/utf8", "cmp", "container/list", "container/ring"}, 0.35
 	if soak {
@@ -293,6 +294,7 @@ func plainLog(t *testing.T) (url string) {
 
 // TestJobRun_Unrecorded runs a command where it cannot be recorded: it runs all the same, and does not wait for ever.
 func TestJobRun_Unrecorded(t *testing.T) {
+	t.Parallel()
 	mute := must(net.Listen("tcp", "127.0.0.1:0"))(t) // it takes connections and says nothing
 	defer mute.Close()
 	private := t.TempDir()

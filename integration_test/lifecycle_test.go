@@ -15,6 +15,7 @@ import (
 // TestLifecycle_Flood forks thousands of children as fast as the machine can: each end is stored, with its code, or
 // its loss is counted.
 func TestLifecycle_Flood(t *testing.T) {
+	long(t)
 	needsEveryProcess(t)
 	actor := buildActor(t)
 	floods := 1

@@ -111,6 +111,7 @@ func TestPipeline_ChildOfKnownBehaviour(t *testing.T) {
 // TestPipeline_PlainSqliteReadsWhileRecording reads the contract's tables with the sqlite3 program, which knows
 // nothing of us, while the recorder writes.
 func TestPipeline_PlainSqliteReadsWhileRecording(t *testing.T) {
+	t.Parallel()
 	sqlite3, err := exec.LookPath("sqlite3")
 	if err != nil {
 		t.Skip("SKIPPED: there is no sqlite3 program on this machine")

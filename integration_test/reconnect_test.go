@@ -27,6 +27,7 @@ const heapMargin = 24 << 20
 // messages are under way. Each message arrives everywhere once, and in the end the process holds what it held after the
 // first few times. The projector rotates a file at every message meanwhile.
 func TestReconnect_LeavesNothingBehind(t *testing.T) {
+	long(t)
 	times := 60
 	if soak {
 		times = 10_000
@@ -38,6 +39,7 @@ func TestReconnect_LeavesNothingBehind(t *testing.T) {
 
 // The checker finds what reconnects leave behind, and a message that is on the log twice.
 func TestReconnect_LeavesNothingBehindControl(t *testing.T) {
+	long(t)
 	const times = 40
 	var kept [][]byte
 	end := make(chan struct{})

@@ -53,6 +53,14 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
+// long is at the head of a campaign, which make test-short leaves out.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED: a long campaign, which make test runs")
+	}
+}
+
 // process is a running proctape whose output is kept.
 type process struct {
 	t    *testing.T

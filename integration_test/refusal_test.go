@@ -102,6 +102,7 @@ func TestFiles_NobodyElseCanRead(t *testing.T) {
 
 // TestNDJSON_RotatesAndHoldsTheContractsKeys records with a small limit and reads every line of every file.
 func TestNDJSON_RotatesAndHoldsTheContractsKeys(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	const limit = 20_000
 	recorder := start(t, "up", "--data", dir, "--interval", "100ms", "--ndjson-limit", "20000")

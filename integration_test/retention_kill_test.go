@@ -13,6 +13,7 @@ import (
 // touched, what is old is there or is in exactly one minute's means, and an undisturbed pass makes of it what it would
 // have been.
 func (tp tape) killedAtRandom(t *testing.T) {
+	long(t)
 	kills := 3
 	if soak {
 		kills = 50

@@ -17,6 +17,7 @@ import (
 // TestRetention_WhileRecording publishes 100 snapshots a second while a pass deletes old rows of the same database, a
 // million of them under make soak, and measures how long a snapshot takes until a reader sees it.
 func TestRetention_WhileRecording(t *testing.T) {
+	long(t)
 	if !soak {
 		quiet, busy := delays(t, 300, time.Second)
 		t.Logf("until it is seen: %s; in a pass %s", quiet, busy)

@@ -17,6 +17,8 @@ import (
 // TestTrouble_DiskFull fills the disk under a recorder and frees it: readers are served meanwhile, the reason is told,
 // the recorder goes on by itself, within ten seconds on the machine at rest of make soak, and nothing is missing.
 func TestTrouble_DiskFull(t *testing.T) {
+	t.Parallel()
+	long(t)
 	t.Run("heals", func(t *testing.T) {
 		t.Parallel()
 		fillDisk(t, proctape, true)
@@ -126,6 +128,7 @@ func (p *process) awaitStderr(words ...string) {
 // TestTrouble_LingeringReader holds a read transaction open while a log is folded: the write-ahead log stays below
 // 64 MiB, the fold waits, and goes on when the reader is gone.
 func TestTrouble_LingeringReader(t *testing.T) {
+	long(t)
 	log := startLog(t, t.TempDir())
 	fold, control := filepath.Join(t.TempDir(), "p.db"), filepath.Join(t.TempDir(), "p.db")
 	for _, db := range []string{fold, control} { // the databases are there before there is anything to fold

@@ -59,6 +59,9 @@ func (d *kept) cutShort(n int) (cut bool) {
 // A pass that ends anywhere leaves a database in which nothing is lost, and the next pass makes of it what it would have
 // been.
 func TestRetention_PassesThatEndAnywhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long campaign, which make test runs")
+	}
 	w := newWorld(t)
 	h := w.host("alpha")
 	limits := short

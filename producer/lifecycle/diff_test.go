@@ -2,8 +2,11 @@ package lifecycle_test
 
 import (
 	"fmt"
+	"os"
+	"os/signal"
 	"reflect"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -14,7 +17,12 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if signal.Ignored(syscall.SIGHUP) { // under nohup: what the tests start would ignore it too
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	second = int64(time.Second)

@@ -15,6 +15,9 @@ import (
 
 // Children that live for a moment are all told, with their codes, or their loss is.
 func TestExact_EveryChildOfAFlood(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long campaign, which make test runs")
+	}
 	const children = 5000
 	exact(t, func(t *testing.T, r *rig, see sees) {
 		f := startRole(t, "forker")

@@ -114,7 +114,8 @@ func TestStrace_ProcessThatEndsMeanwhile(t *testing.T) {
 		}
 		done <- err
 	}()
-	eventually(t, "tracer", func() bool { return tracer(t, c.pid()) != 0 })
+	// From its first stop on its calls are counted.
+	eventually(t, "stop by the tracer", func() bool { target, err := readTarget(c.pid()); return err == nil && target.state == "t" })
 	n := c.rounds(t)
 	eventually(t, "round", func() bool { return c.rounds(t) > n+1 })
 	c.kill(t)
