@@ -59,7 +59,7 @@ func TestFold_Quarantine(t *testing.T) {
 			good := l.publish(m)
 			l.seq[good.Stream]--
 			bad := l.deliver(good.Stream, good.Subject, good.Header, good.Payload)
-			bad.Msg, bad.Host = nil, ""
+			bad.Msg, bad.Numbers, bad.Host = nil, nil, ""
 			bad.Subject, bad.Header, bad.Payload = test.spoil(good.Subject, good.Header, good.Payload)
 			bad.Decode()
 			p.fold(bad)

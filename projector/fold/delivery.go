@@ -28,6 +28,7 @@ type Delivery struct {
 	Seq     uint64    // in the stream
 	Stored  time.Time // when the server took it
 	Subject string
+	ID      string // Nats-Msg-Id; empty when there is none
 	Header  Header
 	Payload []byte
 
@@ -35,6 +36,17 @@ type Delivery struct {
 	Kind   schema.Kind     // of the subject
 	Msg    *schema.Message // nil when Poison says why not
 	Poison *Poison
+	// Numbers are the numbers that the message holds of its producer, by what can be read of it; nil when it holds none.
+	Numbers *Numbers
+	// Replayed is where the message lay in quarantine, if it was published again from there.
+	Replayed *store.QuarantineKey
+}
+
+// Numbers are numbers of one kind of one life of a producer.
+type Numbers struct {
+	Instance string
+	Kind     string
+	Span     store.Span
 }
 
 // Poison says why a message cannot be folded, however often it is tried.
@@ -55,6 +67,7 @@ const (
 
 // Decode reads the message.
 func (d *Delivery) Decode() {
+	d.ID = d.Header.Get(schema.HeaderID)
 	host, kind, err := schema.ParseSubject(d.Subject)
 	if err != nil {
 		d.Poison = &Poison{ReasonSubject, err}
@@ -72,6 +85,29 @@ func (d *Delivery) Decode() {
 	default:
 		d.Msg = msg
 	}
+	d.Numbers, d.Replayed = d.numbers(), d.replayed()
+}
+
+// numbers are the numbers of a message. Rollups have none: a rollup is named by what it covers. A message that says that
+// it is another's holds nobody's.
+func (d *Delivery) numbers() *Numbers {
+	switch {
+	case d.Msg != nil && d.Msg.Rollup != nil, d.Poison != nil && d.Poison.Reason == ReasonForged:
+		return nil
+	case d.Msg == nil:
+		return d.claim()
+	}
+	m := d.Msg
+	return &Numbers{m.Instance.String(), strings.Clone(string(m.Kind)), store.Span{First: m.Seq, Last: m.Seq + m.Count() - 1}}
+}
+
+// replayed reads the header that says where a message lay in quarantine.
+func (d *Delivery) replayed() *store.QuarantineKey {
+	stream, epoch, seq, ok := schema.ParseReplayed(d.Header.Get(schema.HeaderReplayed))
+	if !ok || stream != d.Stream {
+		return nil
+	}
+	return &store.QuarantineKey{Stream: stream, Epoch: epoch, Seq: seq}
 }
 
 // decode is DecodeMsg, with a panic of ours turned into an error: what comes from outside must not stop the line.
@@ -100,37 +136,26 @@ func (d *Delivery) Rows() int {
 	return n
 }
 
-// claim is what a message's id says of it when nothing else can be read: whose it is and which numbers it holds.
-type claim struct {
-	instance string
-	kind     string
-	span     store.Span
-}
-
-// parseClaim reads the id and count from the headers. An id of another kind than the subject's claims nothing.
-func (d *Delivery) parseClaim() (claim, bool) {
-	id, _, _ := strings.Cut(d.Header.Get(schema.HeaderID), schema.ReplayedMark)
-	instance, rest, ok := strings.Cut(id, ".")
-	i := strings.LastIndexByte(rest, '.')
-	if !ok || i < 0 || schema.Kind(rest[:i]) != d.Kind {
-		return claim{}, false
+// claim is what a message's id says of it when nothing else can be read: whose it is and which numbers it holds. It is
+// read from the headers. An id of another kind than the subject's claims nothing.
+func (d *Delivery) claim() *Numbers {
+	id, _, _ := strings.Cut(d.ID, schema.ReplayedMark)
+	instance, kindAndSeq, ok := strings.Cut(id, ".")
+	i := strings.LastIndexByte(kindAndSeq, '.')
+	if !ok || i < 0 || schema.Kind(kindAndSeq[:i]) != d.Kind {
+		return nil
 	}
 	var parsed schema.Instance
 	if parsed.UnmarshalText([]byte(instance)) != nil {
-		return claim{}, false
+		return nil
 	}
-	first, err := strconv.ParseUint(rest[i+1:], 10, 62)
+	first, err := strconv.ParseUint(kindAndSeq[i+1:], 10, 62)
 	if err != nil || first == 0 {
-		return claim{}, false
+		return nil
 	}
 	count, err := strconv.ParseUint(d.Header.Get(schema.HeaderItems), 10, 62)
 	if err != nil || count == 0 || count > schema.MaxEvents {
 		count = 1
 	}
-	return claim{parsed.String(), rest[:i], store.Span{First: first, Last: first + count - 1}}, true
-}
-
-// spanOf is the numbers that a message holds.
-func spanOf(m *schema.Message) store.Span {
-	return store.Span{First: m.Seq, Last: m.Seq + m.Count() - 1}
+	return &Numbers{parsed.String(), kindAndSeq[:i], store.Span{First: first, Last: first + count - 1}}
 }

@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -9,56 +10,64 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-func TestDelivery_ParseClaim(t *testing.T) {
+func TestDelivery_Claim(t *testing.T) {
 	const instance = "00112233445566778899aabbccddeeff"
 	tests := []struct {
 		name, id, items string
-		want            claim
+		want            Numbers
 		ok              bool
 	}{
-		{"snapshot", instance + ".snapshot.7", "", claim{instance, "snapshot", store.Span{First: 7, Last: 7}}, true},
-		{"events", instance + ".event.spawn.3", "5", claim{instance, "event.spawn", store.Span{First: 3, Last: 7}}, true},
-		{"most items", instance + ".event.spawn.1", "512", claim{instance, "event.spawn", store.Span{First: 1, Last: 512}}, true},
-		{"upper case", strings.ToUpper(instance) + ".job.1", "", claim{instance, "job", store.Span{First: 1, Last: 1}}, true},
-		{"highest number", instance + ".job.4611686018427387903", "", claim{instance, "job", store.Span{First: 1<<62 - 1, Last: 1<<62 - 1}}, true},
-		{"too many items count as one", instance + ".job.2", "513", claim{instance, "job", store.Span{First: 2, Last: 2}}, true},
-		{"no items count as one", instance + ".job.2", "0", claim{instance, "job", store.Span{First: 2, Last: 2}}, true},
-		{"negative items count as one", instance + ".job.2", "-4", claim{instance, "job", store.Span{First: 2, Last: 2}}, true},
-		{"items that are no number count as one", instance + ".job.2", "many", claim{instance, "job", store.Span{First: 2, Last: 2}}, true},
-		{"no id", "", "", claim{}, false},
-		{"no parts", instance, "", claim{}, false},
-		{"no kind", instance + ".7", "", claim{}, false},
-		{"no number", instance + ".snapshot.", "", claim{}, false},
-		{"number nought", instance + ".snapshot.0", "", claim{}, false},
-		{"negative number", instance + ".snapshot.-1", "", claim{}, false},
-		{"signed number", instance + ".snapshot.+1", "", claim{}, false},
-		{"number too high", instance + ".snapshot.4611686018427387904", "", claim{}, false},
-		{"number with a space", instance + ".snapshot. 1", "", claim{}, false},
-		{"instance too short", instance[:30] + ".snapshot.7", "", claim{}, false},
-		{"instance too long", instance + "00.snapshot.7", "", claim{}, false},
-		{"instance no hexadecimal", "x" + instance[1:] + ".snapshot.7", "", claim{}, false},
-		{"another kind than the subject's", instance + ".event.exit.7", "", claim{}, false},
-		{"kind too long", instance + "." + strings.Repeat("k", schema.MaxName+1) + ".1", "", claim{}, false},
-		{"another program's id", "order-2024.11.7", "", claim{}, false},
+		{"snapshot", instance + ".snapshot.7", "", Numbers{instance, "snapshot", store.Span{First: 7, Last: 7}}, true},
+		{"events", instance + ".event.spawn.3", "5", Numbers{instance, "event.spawn", store.Span{First: 3, Last: 7}}, true},
+		{"most items", instance + ".event.spawn.1", "512", Numbers{instance, "event.spawn", store.Span{First: 1, Last: 512}}, true},
+		{"upper case", strings.ToUpper(instance) + ".job.1", "", Numbers{instance, "job", store.Span{First: 1, Last: 1}}, true},
+		{"highest number", instance + ".job.4611686018427387903", "", Numbers{instance, "job", store.Span{First: 1<<62 - 1, Last: 1<<62 - 1}}, true},
+		{"too many items count as one", instance + ".job.2", "513", Numbers{instance, "job", store.Span{First: 2, Last: 2}}, true},
+		{"no items count as one", instance + ".job.2", "0", Numbers{instance, "job", store.Span{First: 2, Last: 2}}, true},
+		{"negative items count as one", instance + ".job.2", "-4", Numbers{instance, "job", store.Span{First: 2, Last: 2}}, true},
+		{"items that are no number count as one", instance + ".job.2", "many", Numbers{instance, "job", store.Span{First: 2, Last: 2}}, true},
+		{"no id", "", "", Numbers{}, false},
+		{"no parts", instance, "", Numbers{}, false},
+		{"no kind", instance + ".7", "", Numbers{}, false},
+		{"no number", instance + ".snapshot.", "", Numbers{}, false},
+		{"number nought", instance + ".snapshot.0", "", Numbers{}, false},
+		{"negative number", instance + ".snapshot.-1", "", Numbers{}, false},
+		{"signed number", instance + ".snapshot.+1", "", Numbers{}, false},
+		{"number too high", instance + ".snapshot.4611686018427387904", "", Numbers{}, false},
+		{"number with a space", instance + ".snapshot. 1", "", Numbers{}, false},
+		{"instance too short", instance[:30] + ".snapshot.7", "", Numbers{}, false},
+		{"instance too long", instance + "00.snapshot.7", "", Numbers{}, false},
+		{"instance no hexadecimal", "x" + instance[1:] + ".snapshot.7", "", Numbers{}, false},
+		{"another kind than the subject's", instance + ".event.exit.7", "", Numbers{}, false},
+		{"kind too long", instance + "." + strings.Repeat("k", schema.MaxName+1) + ".1", "", Numbers{}, false},
+		{"another program's id", "order-2024.11.7", "", Numbers{}, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			d := Delivery{Header: Header{}, Kind: schema.Kind(test.want.kind)}
+			d := Delivery{Header: Header{}, Kind: schema.Kind(test.want.Kind)}
 			if !test.ok {
 				d.Kind = schema.KindSnapshot
 			}
 			if test.id != "" {
-				d.Header[schema.HeaderID] = []string{test.id}
+				d.ID = test.id
 			}
 			if test.items != "" {
 				d.Header[schema.HeaderItems] = []string{test.items}
 			}
-			got, ok := d.parseClaim()
-			if ok != test.ok || got != test.want {
-				t.Errorf("got %+v, %t, want %+v, %t", got, ok, test.want, test.ok)
+			got := d.claim()
+			if want := claimOf(test.want, test.ok); !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
 	}
+}
+
+// claimOf is what a message claims; nil for nothing.
+func claimOf(n Numbers, ok bool) *Numbers {
+	if !ok {
+		return nil
+	}
+	return &n
 }
 
 // messages are messages of a host, one of each kind that has numbers.
@@ -94,18 +103,18 @@ func deliveryOf(t *testing.T, m *schema.Message) *Delivery {
 }
 
 // What a message's own id says is what the message holds.
-func TestDelivery_ParseClaimOfMessages(t *testing.T) {
+func TestDelivery_ClaimOfMessages(t *testing.T) {
 	for _, m := range messages() {
 		d := deliveryOf(t, m)
-		got, ok := d.parseClaim()
-		want := claim{m.Instance.String(), string(m.Kind), store.Span{First: m.Seq, Last: m.Seq + m.Count() - 1}}
-		if !ok || got != want {
-			t.Errorf("%s: got %+v, %t, want %+v", m.ID(), got, ok, want)
+		got := d.claim()
+		want := &Numbers{m.Instance.String(), string(m.Kind), store.Span{First: m.Seq, Last: m.Seq + m.Count() - 1}}
+		if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(d.Numbers, want) {
+			t.Errorf("%s: got %+v of the headers and %+v of the message, want %+v", m.ID(), got, d.Numbers, want)
 		}
 	}
 }
 
-func FuzzParseClaim(f *testing.F) {
+func FuzzClaim(f *testing.F) {
 	const instance = "00112233445566778899aabbccddeeff"
 	for _, seed := range [][2]string{{instance + ".event.spawn.3", "5"}, {instance + ".snapshot.18446744073709551615", ""},
 		{"", ""}, {instance + "..1", "512"}, {instance + "." + strings.Repeat("x", 300) + ".1", "1"}, {"a.b.c", "-1"}} {
@@ -116,27 +125,24 @@ func FuzzParseClaim(f *testing.F) {
 		if strings.Contains(id, ".event.spawn.") {
 			kind = schema.KindSpawn
 		}
-		d := Delivery{Header: Header{schema.HeaderID: {id}, schema.HeaderItems: {items}}, Kind: kind}
-		c, ok := d.parseClaim()
-		if !ok {
-			if c != (claim{}) {
-				t.Fatalf("refused, and got %+v", c)
-			}
+		d := Delivery{ID: id, Header: Header{schema.HeaderItems: {items}}, Kind: kind}
+		c := d.claim()
+		if c == nil {
 			return
 		}
-		n := c.span.Count()
-		if c.span.First == 0 || c.span.Last < c.span.First || n > schema.MaxEvents || int64(c.span.Last+1) <= 0 {
-			t.Fatalf("numbers %+v are out of range", c.span)
+		n := c.Span.Count()
+		if c.Span.First == 0 || c.Span.Last < c.Span.First || n > schema.MaxEvents || int64(c.Span.Last+1) <= 0 {
+			t.Fatalf("numbers %+v are out of range", c.Span)
 		}
 		var instance schema.Instance
-		if err := instance.UnmarshalText([]byte(c.instance)); err != nil || instance.String() != c.instance {
-			t.Fatalf("instance %q (%v)", c.instance, err)
+		if err := instance.UnmarshalText([]byte(c.Instance)); err != nil || instance.String() != c.Instance {
+			t.Fatalf("instance %q (%v)", c.Instance, err)
 		}
-		if len(c.kind) > schema.MaxName {
-			t.Fatalf("kind of %d bytes", len(c.kind))
+		if len(c.Kind) > schema.MaxName {
+			t.Fatalf("kind of %d bytes", len(c.Kind))
 		}
-		if !strings.Contains(id, "."+c.kind+".") {
-			t.Fatalf("kind %q is not in %q", c.kind, id)
+		if !strings.Contains(id, "."+c.Kind+".") {
+			t.Fatalf("kind %q is not in %q", c.Kind, id)
 		}
 	})
 }

@@ -6,10 +6,10 @@ import (
 )
 
 // addEvents adds the lifecycle events of a message, and what they tell of jobs.
-func addEvents(to place, m *schema.Message, hostID int64) {
+func addEvents(to place, m *schema.Message) {
 	for i := range m.Events {
 		e := &m.Events[i]
-		to.batch.Events = append(to.batch.Events, store.Event{ID: to.itemID(i), HostID: hostID, Message: m, Event: e, Seq: m.Seq + uint64(i)})
+		to.batch.Events = append(to.batch.Events, store.Event{ID: to.itemID(i), HostID: to.hostID, Message: m, Event: e, Seq: m.Seq + uint64(i)})
 		if e.JobID != "" {
 			countEvent(to.batch, m.Kind, e)
 		}

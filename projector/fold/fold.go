@@ -6,8 +6,6 @@ package fold
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
@@ -30,67 +28,54 @@ var ErrRewound = errors.New("the stream went back")
 
 // New returns a fold that goes on from checkpoints, one for each stream. The fold moves them.
 func New(tables Tables, checkpoints map[string]*store.Checkpoint) *Fold {
-	h, p := hosts{}, producers{tables: tables, known: map[store.ProducerKey]*producer{}}
-	return &Fold{checkpoints: checkpoints, hosts: h, producers: p, snapshots: snapshots{tables: tables, rosters: map[int64]*roster{}},
-		rollups: rollups{tables}, quarantine: quarantine{tables, h, p}}
+	return &Fold{checkpoints: checkpoints, hosts: hosts{}, producers: producers{tables, map[store.ProducerKey]*producer{}},
+		snapshots: snapshots{tables: tables, rosters: map[int64]*roster{}}, rollups: rollups{tables}, quarantine: quarantine{tables}}
 }
 
 // Apply adds one message to a batch. An error is one of the database, or [ErrRewound].
 func (f *Fold) Apply(d *Delivery, batch *store.Batch) error {
-	to := place{f.checkpoints[d.Stream], batch}
-	if d.Seq <= to.at.Seq {
+	at := f.checkpoints[d.Stream]
+	if d.Seq <= at.Seq {
 		return ErrRewound
 	}
+	to := f.hosts.place(at, batch, d)
 	to.advance(d)
 	batch.Stats.Messages++
-	if d.Poison != nil {
-		return f.quarantine.put(to, d, d.Poison)
-	}
-	hostID := f.hosts.id(d.Msg.Host, batch)
-	if d.Msg.Rollup != nil {
-		return f.rollups.add(to, d, hostID)
-	}
-	admitted, first, err := f.admit(to, d, hostID)
-	if err != nil || !admitted {
+	what, err := f.producers.admit(to, d)
+	switch {
+	case err != nil:
 		return err
+	case what.poison != nil:
+		batch.Stats.Quarantined++
+		if what.repeated {
+			return nil
+		}
+		return f.quarantine.put(to, d, what.poison)
+	case what.repeated:
+		batch.Stats.Duplicates++
+		return nil
 	}
-	switch m := d.Msg; {
+	if d.Replayed != nil { // it came again and could be read
+		batch.Quarantine = append(batch.Quarantine, store.QuarantineChange{Out: d.Replayed, Host: d.Host})
+	}
+	return f.add(to, d.Msg, what.first)
+}
+
+// add adds what a message holds. first says that nothing of this life of its producer came before.
+func (f *Fold) add(to place, m *schema.Message, first bool) error {
+	switch {
 	case m.Snapshot != nil:
-		return f.snapshots.add(to, m, hostID, first)
+		return f.snapshots.add(to, m, first)
+	case m.Rollup != nil:
+		return f.rollups.add(to, m)
 	case m.Events != nil:
-		addEvents(to, m, hostID)
+		addEvents(to, m)
 	case m.Gaps != nil:
 		addGaps(to, m)
 	case m.Jobs != nil:
-		addJobEvents(to, m, hostID)
+		addJobEvents(to, m)
 	}
 	return nil
-}
-
-// admit books a message's numbers, and reports whether the message is to be folded. first says that nothing of this
-// life of its producer came before.
-func (f *Fold) admit(to place, d *Delivery, hostID int64) (admitted, first bool, err error) {
-	p, err := f.producers.get(to, store.ProducerKey{HostID: hostID, Instance: d.Msg.Instance.String(), Kind: strings.Clone(string(d.Msg.Kind))})
-	if err != nil {
-		return false, false, err
-	}
-	s := spanOf(d.Msg)
-	a := p.numbers().classify(s)
-	switch a.state {
-	case duplicate:
-		p.Duplicates += s.Count()
-		to.batch.Stats.Duplicates++
-		return false, false, nil
-	case overlap:
-		return false, false, f.quarantine.put(to, d, &Poison{ReasonOverlap,
-			fmt.Errorf("numbers %d to %d were partly taken, the next is %d", s.First, s.Last, p.Next)})
-	}
-	p.record(to, d, s, a)
-	f.quarantine.release(to, d)
-	first = p.Stored == 0 && p.Quarantined == 0
-	p.Stored += s.Count()
-	p.note(d.Msg)
-	return true, first, nil
 }
 
 // Checkpoints returns how far each stream has been folded.
@@ -112,13 +97,13 @@ func (f *Fold) NewEpoch(stream, reason string, created int64, batch *store.Batch
 	at.Epoch++
 	at.IDBase += int64(at.Seq)
 	at.Seq, at.Stored, at.Created, at.Gaps = 0, 0, created, 0
-	place{at, batch}.gap(store.Gap{Reason: reason, From: lost, Details: "read again from its beginning; what was folded before stays"})
+	place{at: at, batch: batch}.gap(store.Gap{Reason: reason, From: lost, Details: "read again from its beginning; what was folded before stays"})
 	batch.Checkpoints = append(batch.Checkpoints, *at)
 }
 
 // NoteLostLines adds a gap for lines of the file of events that are gone.
 func (f *Fold) NoteLostLines(details string, batch *store.Batch) {
-	place{f.checkpoints[schema.StreamEvents], batch}.gap(store.Gap{Reason: "lines lost", Details: details})
+	place{at: f.checkpoints[schema.StreamEvents], batch: batch}.gap(store.Gap{Reason: "lines lost", Details: details})
 }
 
 // CloseHost ends the processes of a host that has not been heard of for so long that nothing more is to come.

@@ -21,15 +21,15 @@ func addJobSamples(batch *store.Batch, m *schema.Message, rows []*store.Process,
 		j.FirstSeen, j.LastSeen = min(j.FirstSeen, at), max(j.LastSeen, at)
 		j.Samples++
 		j.CPUMillis += usedCPU[i]
-		schema.Raise(&j.PeakRSS, p.RSS)
-		schema.Raise(&j.MaxCPU, p.CPUPermille)
-		if p.Sheet.Known {
-			addStepSample(batch, p, usedCPU[i])
-		}
 		addJobPID(batch, p.JobID, rows[i])
 		for c := range p.Syscalls {
 			batch.JobSyscalls = append(batch.JobSyscalls, store.JobSyscall{JobID: p.JobID, Syscall: &p.Syscalls[c]})
 		}
+		if p.Sheet.Known {
+			addStepSample(batch, p, usedCPU[i])
+		}
+		schema.Raise(&j.PeakRSS, p.RSS)
+		schema.Raise(&j.MaxCPU, p.CPUPermille)
 	}
 }
 
@@ -58,8 +58,8 @@ func addJobPID(batch *store.Batch, job string, row *store.Process) {
 }
 
 // addJobEvents adds what a conductor said of its jobs.
-func addJobEvents(to place, m *schema.Message, hostID int64) {
+func addJobEvents(to place, m *schema.Message) {
 	for i := range m.Jobs {
-		to.batch.JobEvents = append(to.batch.JobEvents, store.JobEvent{ID: to.itemID(i), HostID: hostID, Message: m, JobEvent: &m.Jobs[i]})
+		to.batch.JobEvents = append(to.batch.JobEvents, store.JobEvent{ID: to.itemID(i), HostID: to.hostID, Message: m, JobEvent: &m.Jobs[i]})
 	}
 }

@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -17,6 +18,44 @@ type producers struct {
 
 // producer is one kind of one life of a producer: which of its numbers have come.
 type producer struct{ store.Producer }
+
+// decision is what becomes of a message.
+type decision struct {
+	poison   *Poison // it goes into quarantine
+	repeated bool    // it was booked before: nothing becomes of it
+	first    bool    // nothing of this life of its producer came before
+}
+
+// admit books a message's numbers: it opens the hole before them, or shrinks the one that they fill. Of a message that
+// cannot be read they are a hole themselves. Numbers that are partly taken poison a message, and are not booked.
+func (ps producers) admit(to place, d *Delivery) (decision, error) {
+	if d.Numbers == nil {
+		return decision{poison: d.Poison}, nil
+	}
+	p, err := ps.get(to, store.ProducerKey{HostID: to.hostID, Instance: d.Numbers.Instance, Kind: d.Numbers.Kind})
+	if err != nil {
+		return decision{}, err
+	}
+	s := d.Numbers.Span
+	a := p.numbers().classify(s)
+	switch {
+	case a.state == overlap:
+		return decision{poison: cmp.Or(d.Poison, &Poison{ReasonOverlap,
+			fmt.Errorf("numbers %d to %d were partly taken, the next is %d", s.First, s.Last, p.Next)})}, nil
+	case a.state == duplicate, d.Poison != nil && a.filled != nil && a.filled.Reason == reasonQuarantined:
+		p.Duplicates += s.Count()
+		return decision{poison: d.Poison, repeated: true}, nil
+	}
+	p.record(to, d, s, a)
+	if d.Poison != nil {
+		p.quarantineHole(to, d, s)
+		return decision{poison: d.Poison}, nil
+	}
+	first := p.Stored == 0 && p.Quarantined == 0
+	p.Stored += s.Count()
+	p.note(d.Msg)
+	return decision{first: first}, nil
+}
 
 // get returns a producer, from memory, the database, or new, and adds it to the batch.
 func (ps producers) get(to place, key store.ProducerKey) (*producer, error) {
@@ -66,7 +105,7 @@ func (p *producer) note(m *schema.Message) {
 	}
 }
 
-// record books a message's numbers: it opens the hole before them, or shrinks the one they fill.
+// record opens the hole before a message's numbers, or shrinks the one that they fill.
 func (p *producer) record(to place, d *Delivery, s store.Span, a admission) {
 	if a.skipped != nil {
 		p.openHole(to, d, *a.skipped)
@@ -94,8 +133,8 @@ func (p *producer) openHole(to place, d *Delivery, s store.Span) {
 }
 
 // quarantineHole books numbers that came and could not be read: a hole too, until they can be.
-func (p *producer) quarantineHole(to place, d *Delivery, s store.Span, why *Poison) {
-	key := to.gap(p.gapOf(to, d, s, reasonQuarantined, why.Reason+": "+why.Err.Error()))
+func (p *producer) quarantineHole(to place, d *Delivery, s store.Span) {
+	key := to.gap(p.gapOf(to, d, s, reasonQuarantined, d.Poison.Reason+": "+d.Poison.Err.Error()))
 	p.Quarantined += s.Count()
 	p.numbers().open(store.Hole{Span: s, Reason: reasonQuarantined, Gap: key})
 }

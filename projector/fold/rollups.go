@@ -10,16 +10,16 @@ type rollups struct{ tables Tables }
 
 // add adds a rollup, in place of one of the same minute with fewer snapshots in it. Rollups have no number in a
 // producer's count: a message is named by what it covers.
-func (r rollups) add(to place, d *Delivery, hostID int64) error {
-	old, samples, err := r.newest(to.batch, hostID, d.Msg.Rollup.Minute)
+func (r rollups) add(to place, m *schema.Message) error {
+	old, samples, err := r.newest(to.batch, to.hostID, m.Rollup.Minute)
 	if err != nil {
 		return err
 	}
-	if samples >= d.Msg.Rollup.Samples {
+	if samples >= m.Rollup.Samples {
 		to.batch.Stats.Duplicates++
 		return nil
 	}
-	to.batch.Rollups = append(to.batch.Rollups, store.Rollup{ID: to.at.RowID(d.Seq), HostID: hostID, Message: d.Msg, Replaces: old})
+	to.batch.Rollups = append(to.batch.Rollups, store.Rollup{ID: to.at.RowID(to.at.Seq), HostID: to.hostID, Message: m, Replaces: old})
 	return nil
 }
 

@@ -59,6 +59,19 @@ type registry interface {
 	newBoot(hostID int64, bootID string)
 }
 
+// gapsBefore returns the gaps between the newest snapshot and one that comes, unless that one is late. first says that
+// the coming one is the first of its producer.
+func (r *roster) gapsBefore(m *schema.Message, first bool) []store.Gap {
+	if r.Newest.BootID == "" || r.late(m) {
+		return nil
+	}
+	gaps := gapsBetween(r.Newest, markOf(m), first)
+	for i := range gaps {
+		gaps[i].Host = m.Host
+	}
+	return gaps
+}
+
 // observe takes a snapshot in.
 //
 // A snapshot that is older than the newest, because it waited in a producer's queue, tells which processes were there

@@ -17,26 +17,23 @@ type snapshots struct {
 
 // add adds a snapshot, its processes, and what it tells of jobs. first says that nothing of this life of its producer
 // came before.
-func (s *snapshots) add(to place, m *schema.Message, hostID int64, first bool) error {
-	r, err := s.roster(hostID)
+func (s *snapshots) add(to place, m *schema.Message, first bool) error {
+	r, err := s.roster(to.hostID)
 	if err != nil {
 		return err
-	}
-	if r.Newest.BootID != "" && !r.late(m) {
-		for _, g := range gapsBetween(r.Newest, markOf(m), first) {
-			g.Host = m.Host
-			to.gap(g)
-		}
 	}
 	if !r.Queued {
 		r.Queued = true
 		to.batch.Rosters = append(to.batch.Rosters, &r.Roster)
 	}
+	for _, g := range r.gapsBefore(m, first) {
+		to.gap(g)
+	}
 	id := to.at.RowID(to.at.Seq)
 	if err := r.observe(m, id, rows{s.tables, to}, &s.observed); err != nil {
 		return err
 	}
-	to.batch.Snapshots = append(to.batch.Snapshots, store.Snapshot{ID: id, HostID: hostID, Message: m})
+	to.batch.Snapshots = append(to.batch.Snapshots, store.Snapshot{ID: id, HostID: to.hostID, Message: m})
 	addSamples(to.batch, id, m.Snapshot.Processes, s.observed.rows)
 	s.addProcesses(to.batch)
 	addJobSamples(to.batch, m, s.observed.rows, s.observed.usedCPU)

@@ -2,6 +2,7 @@ package fold
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
@@ -9,8 +10,30 @@ import (
 
 // place is where a message is folded to: a batch, and the checkpoint of the message's stream, which is at the message.
 type place struct {
-	at    *store.Checkpoint
-	batch *store.Batch
+	at     *store.Checkpoint
+	batch  *store.Batch
+	hostID int64 // of the message; 0 for none
+}
+
+// hosts are the ids of the hosts whose rows are stored or in the batch, by name.
+type hosts map[string]int64
+
+// place is where a message is folded to. A host's row is added to the batch when its first message comes; a message that
+// cannot be read and holds no numbers brings no host.
+func (h hosts) place(at *store.Checkpoint, batch *store.Batch, d *Delivery) place {
+	to := place{at: at, batch: batch}
+	if d.Msg == nil && d.Numbers == nil {
+		return to
+	}
+	id, ok := h[d.Host]
+	if !ok {
+		name := strings.Clone(d.Host)
+		id = store.HostID(name)
+		h[name] = id
+		batch.Hosts = append(batch.Hosts, store.Host{ID: id, Name: name})
+	}
+	to.hostID = id
+	return to
 }
 
 // advance moves the checkpoint to a message. Sequences that were jumped over are a gap.
