@@ -5,9 +5,9 @@ import _ "embed"
 // What is measured of this module.
 const (
 	ModulePath   = "github.com/proctape/proctape"
-	MessageStart = "projector.session.commit" // where the way of a message begins
-	MessageParam = "batch"                    // the parameter that holds the message
-	FileLimit    = 400                        // lines of a file
+	MessageStart = "projector/fold.Fold.Apply" // where the way of a message begins
+	MessageParam = "d"                         // the parameter that holds the message
+	FileLimit    = 400                         // lines of a file
 )
 
 //go:embed renames.txt

@@ -46,8 +46,9 @@ func (w Way) count(which func(Step) bool) int {
 // argument of the call, or what the method is called on, mentions the message or something derived from it. Derived is a
 // variable that was declared or assigned from an expression that mentions the message or something derived: this is
 // followed inside a function and into the parameters of the functions it enters, not through fields of something else.
-// A function literal is read where it stands. A call of an interface's method is followed when exactly one type of the
-// module implements the interface; a call of a function's value is not followed.
+// A number, a text or an error that was read out of the message is no longer the message: who is given that alone is not
+// entered. A function literal is read where it stands. The way ends at an interface: what is behind it is another
+// part's business. A call of a function's value is not followed either.
 //
 // A function entered is a step. A step in another file than the step before it is a stop. A stop in a file that was
 // visited before is a return. Going back to a caller is none of them until the caller leads to another function.
@@ -158,13 +159,23 @@ func (b *body) mark(e ast.Expr) {
 	if obj == nil {
 		obj = b.info.Uses[ident]
 	}
-	if obj != nil && !isError(obj.Type()) {
+	if obj != nil && !isPlain(obj.Type()) {
 		b.derived[obj] = true
 	}
 }
 
-// isError keeps the errors out: whoever is given an error is not given the message.
-func isError(t types.Type) bool { return types.Identical(t, types.Universe.Lookup("error").Type()) }
+// isPlain reports whether a type is a number, a text, an error, or one of them that may be unknown.
+func isPlain(t types.Type) bool {
+	if named, ok := types.Unalias(t).(*types.Named); ok && named.TypeArgs().Len() == 1 {
+		return isPlain(named.TypeArgs().At(0)) // schema.Opt
+	}
+	if ptr, ok := t.Underlying().(*types.Pointer); ok {
+		named, ok := types.Unalias(ptr.Elem()).(*types.Named)
+		return ok && named.TypeArgs().Len() == 1 && isPlain(named)
+	}
+	_, basic := t.Underlying().(*types.Basic)
+	return basic || types.Identical(t, types.Universe.Lookup("error").Type())
+}
 
 // mentions says whether an expression names something derived.
 func (b *body) mentions(e ast.Expr) bool {
@@ -231,38 +242,21 @@ func (b *body) callee(call *ast.CallExpr) *types.Func {
 		return nil
 	}
 	fn = fn.Origin()
-	if recv := fn.Signature().Recv(); recv != nil && types.IsInterface(recv.Type()) {
-		return b.w.m.onlyImplementation(recv.Type(), fn.Name())
-	}
 	if b.w.m.funcs[fn] == nil {
 		return nil
 	}
 	return fn
 }
 
-// onlyImplementation returns the method of the one type of the module that implements an interface, or nil.
-func (m *Module) onlyImplementation(iface types.Type, method string) *types.Func {
-	var found []*types.Func
-	for _, fn := range m.methods[method] {
-		if types.Implements(fn.Signature().Recv().Type(), iface.Underlying().(*types.Interface)) {
-			found = append(found, fn)
-		}
-	}
-	if len(found) != 1 {
-		return nil
-	}
-	return found[0]
-}
-
 // given returns the callee's parameters, its receiver among them, for which a call passes the message or something derived.
 func (b *body) given(call *ast.CallExpr, fn *types.Func) map[types.Object]bool {
 	given := map[types.Object]bool{}
 	sig := fn.Signature()
-	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && sig.Recv() != nil && b.mentions(sel.X) {
+	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && sig.Recv() != nil && b.mentions(sel.X) && !isPlain(b.info.TypeOf(sel.X)) {
 		given[sig.Recv()] = true
 	}
 	for i, arg := range call.Args {
-		if n := sig.Params().Len(); n > 0 && b.mentions(arg) {
+		if n := sig.Params().Len(); n > 0 && b.mentions(arg) && !isPlain(b.info.TypeOf(arg)) {
 			given[sig.Params().At(min(i, n-1))] = true
 		}
 	}

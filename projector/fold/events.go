@@ -9,7 +9,7 @@ import (
 func addEvents(to place, m *schema.Message) {
 	for i := range m.Events {
 		e := &m.Events[i]
-		to.batch.Events = append(to.batch.Events, store.Event{ID: to.itemID(i), HostID: to.hostID, Message: m, Event: e, Seq: m.Seq + uint64(i)})
+		to.batch.Events = append(to.batch.Events, store.Event{ID: to.rowID<<itemBits | int64(i), HostID: to.hostID, Message: m, Event: e, Seq: m.Seq + uint64(i)})
 		if e.JobID != "" {
 			countEvent(to.batch, m.Kind, e)
 		}

@@ -60,6 +60,6 @@ func addJobPID(batch *store.Batch, job string, row *store.Process) {
 // addJobEvents adds what a conductor said of its jobs.
 func addJobEvents(to place, m *schema.Message) {
 	for i := range m.Jobs {
-		to.batch.JobEvents = append(to.batch.JobEvents, store.JobEvent{ID: to.itemID(i), HostID: to.hostID, Message: m, JobEvent: &m.Jobs[i]})
+		to.batch.JobEvents = append(to.batch.JobEvents, store.JobEvent{ID: to.rowID<<itemBits | int64(i), HostID: to.hostID, Message: m, JobEvent: &m.Jobs[i]})
 	}
 }

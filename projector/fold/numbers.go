@@ -62,6 +62,17 @@ func (n *numbers) classify(s store.Span) admission {
 	return a
 }
 
+// book records that the numbers s have come, as they were classified, and that there are new holes.
+func (n *numbers) book(s store.Span, a admission, holes []store.Hole) {
+	if a.filled != nil {
+		n.close(a.filled.First)
+	}
+	for _, h := range holes {
+		n.open(h)
+	}
+	n.advance(s.Last)
+}
+
 // advance records that the numbers up to last have come, or are in a hole.
 func (n *numbers) advance(last uint64) { n.Next = max(n.Next, last+1) }
 

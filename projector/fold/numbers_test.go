@@ -165,16 +165,14 @@ func (n *numbers) take(s store.Span) numberState {
 	if a.state != fresh {
 		return a.state
 	}
+	var holes []store.Hole
 	if a.skipped != nil {
-		n.open(store.Hole{Span: *a.skipped})
+		holes = append(holes, store.Hole{Span: *a.skipped})
 	}
-	if a.filled != nil {
-		n.close(a.filled.First)
-		for _, left := range a.remaining {
-			n.open(store.Hole{Span: left})
-		}
+	for _, left := range a.remaining {
+		holes = append(holes, store.Hole{Span: left})
 	}
-	n.advance(s.Last)
+	n.book(s, a, holes)
 	return fresh
 }
 

@@ -13,6 +13,7 @@ type place struct {
 	at     *store.Checkpoint
 	batch  *store.Batch
 	hostID int64 // of the message; 0 for none
+	rowID  int64 // of what the message holds
 }
 
 // hosts are the ids of the hosts whose rows are stored or in the batch, by name.
@@ -21,7 +22,7 @@ type hosts map[string]int64
 // place is where a message is folded to. A host's row is added to the batch when its first message comes; a message that
 // cannot be read and holds no numbers brings no host.
 func (h hosts) place(at *store.Checkpoint, batch *store.Batch, d *Delivery) place {
-	to := place{at: at, batch: batch}
+	to := place{at: at, batch: batch, rowID: at.RowID(d.Seq)}
 	if d.Msg == nil && d.Numbers == nil {
 		return to
 	}
@@ -51,11 +52,9 @@ func (to place) advance(d *Delivery) {
 		Details: fmt.Sprintf("messages %d to %d of the stream are not there", from+1, d.Seq-1)})
 }
 
-// itemBits leaves room for the items of one message behind its id: [schema.MaxEvents] is below 2^10.
+// itemBits leaves room for the items of one message behind its id: [schema.MaxEvents] is below 2^10. The row id of an item
+// is rowID<<itemBits plus its place in the message.
 const itemBits = 10
-
-// itemID is the row id of one item of the message.
-func (to place) itemID(i int) int64 { return to.at.RowID(to.at.Seq)<<itemBits | int64(i) }
 
 // gap adds a gap, with its line, and returns its key.
 func (to place) gap(g store.Gap) store.GapKey {

@@ -46,15 +46,15 @@ func (ps producers) admit(to place, d *Delivery) (decision, error) {
 		p.Duplicates += s.Count()
 		return decision{poison: d.Poison, repeated: true}, nil
 	}
-	p.record(to, d, s, a)
-	if d.Poison != nil {
-		p.quarantineHole(to, d, s)
-		return decision{poison: d.Poison}, nil
+	holes := p.holes(to, d, s, a)
+	what := decision{poison: d.Poison}
+	if d.Poison == nil {
+		what.first = p.Stored == 0 && p.Quarantined == 0
+		p.Stored += s.Count()
+		p.note(d.Msg)
 	}
-	first := p.Stored == 0 && p.Quarantined == 0
-	p.Stored += s.Count()
-	p.note(d.Msg)
-	return decision{first: first}, nil
+	p.numbers().book(s, a, holes)
+	return what, nil
 }
 
 // get returns a producer, from memory, the database, or new, and adds it to the batch.
@@ -105,15 +105,19 @@ func (p *producer) note(m *schema.Message) {
 	}
 }
 
-// record opens the hole before a message's numbers, or shrinks the one that they fill.
-func (p *producer) record(to place, d *Delivery, s store.Span, a admission) {
+// holes are the holes that a message's numbers leave: what they jump over, what remains of the hole that they fill, and
+// they themselves when the message cannot be read.
+func (p *producer) holes(to place, d *Delivery, s store.Span, a admission) (holes []store.Hole) {
 	if a.skipped != nil {
-		p.openHole(to, d, *a.skipped)
+		holes = append(holes, p.openHole(to, d, *a.skipped))
 	}
 	if a.filled != nil {
-		p.fillHole(to, d, s, a)
+		holes = append(holes, p.fillHole(to, d, s, a)...)
 	}
-	p.numbers().advance(s.Last)
+	if d.Poison != nil {
+		holes = append(holes, p.quarantineHole(to, d, s))
+	}
+	return holes
 }
 
 // The reasons for holes in a producer's numbers.
@@ -124,19 +128,18 @@ const (
 	reasonQuarantined = "quarantined"             // they came, and could not be read
 )
 
-// openHole books numbers that were jumped over.
-func (p *producer) openHole(to place, d *Delivery, s store.Span) {
+// openHole is the hole of numbers that were jumped over.
+func (p *producer) openHole(to place, d *Delivery, s store.Span) store.Hole {
 	reason, details := p.jumpReason(d.Msg, s)
-	key := to.gap(p.gapOf(to, d, s, reason, details))
 	p.Missing += s.Count()
-	p.numbers().open(store.Hole{Span: s, Reason: reason, Gap: key})
+	return store.Hole{Span: s, Reason: reason, Gap: to.gap(p.gapOf(to, d, s, reason, details))}
 }
 
-// quarantineHole books numbers that came and could not be read: a hole too, until they can be.
-func (p *producer) quarantineHole(to place, d *Delivery, s store.Span) {
-	key := to.gap(p.gapOf(to, d, s, reasonQuarantined, d.Poison.Reason+": "+d.Poison.Err.Error()))
+// quarantineHole is the hole of numbers that came and could not be read: they are missing until they can be.
+func (p *producer) quarantineHole(to place, d *Delivery, s store.Span) store.Hole {
 	p.Quarantined += s.Count()
-	p.numbers().open(store.Hole{Span: s, Reason: reasonQuarantined, Gap: key})
+	return store.Hole{Span: s, Reason: reasonQuarantined,
+		Gap: to.gap(p.gapOf(to, d, s, reasonQuarantined, d.Poison.Reason+": "+d.Poison.Err.Error()))}
 }
 
 // gapOf is the gap of numbers that are not stored.
@@ -145,11 +148,10 @@ func (p *producer) gapOf(to place, d *Delivery, s store.Span, reason, details st
 		From: p.LastTime, To: to.at.Stored, Details: details}
 }
 
-// fillHole takes numbers that came after all out of the hole they left. What remains of it stays a gap.
-func (p *producer) fillHole(to place, d *Delivery, s store.Span, a admission) {
+// fillHole takes numbers that came after all out of the hole they left, and returns what remains of it.
+func (p *producer) fillHole(to place, d *Delivery, s store.Span, a admission) (remaining []store.Hole) {
 	h := a.filled
 	to.filled(h.Gap)
-	p.numbers().close(h.First)
 	if h.Reason == reasonQuarantined {
 		p.Quarantined -= s.Count()
 	} else {
@@ -158,8 +160,9 @@ func (p *producer) fillHole(to place, d *Delivery, s store.Span, a admission) {
 	for _, left := range a.remaining {
 		g := p.gapOf(to, d, left, h.Reason, fmt.Sprintf("%s %d to %d did not come", p.Key.Kind, left.First, left.Last))
 		g.From = 0
-		p.numbers().open(store.Hole{Span: left, Reason: h.Reason, Gap: to.remains(g)})
+		remaining = append(remaining, store.Hole{Span: left, Reason: h.Reason, Gap: to.remains(g)})
 	}
+	return remaining
 }
 
 // jumpReason says why numbers before a message were jumped over, as far as the message itself tells.

@@ -19,7 +19,7 @@ func (r rollups) add(to place, m *schema.Message) error {
 		to.batch.Stats.Duplicates++
 		return nil
 	}
-	to.batch.Rollups = append(to.batch.Rollups, store.Rollup{ID: to.at.RowID(to.at.Seq), HostID: to.hostID, Message: m, Replaces: old})
+	to.batch.Rollups = append(to.batch.Rollups, store.Rollup{ID: to.rowID, HostID: to.hostID, Message: m, Replaces: old})
 	return nil
 }
 

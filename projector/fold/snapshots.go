@@ -29,7 +29,7 @@ func (s *snapshots) add(to place, m *schema.Message, first bool) error {
 	for _, g := range r.gapsBefore(m, first) {
 		to.gap(g)
 	}
-	id := to.at.RowID(to.at.Seq)
+	id := to.rowID
 	if err := r.observe(m, id, rows{s.tables, to}, &s.observed); err != nil {
 		return err
 	}
