@@ -17,7 +17,6 @@ var (
 	// folderCeilings are the arrows between the files of a folder that run back up, and the circles that they tie. A
 	// folder that is not named here has none: a row of zeros is taken out.
 	folderCeilings = map[string]folderCeiling{
-		"bench/cmd/bench":            {up: 10, circles: 1},
 		"cmd/proctape":               {up: 24, circles: 1},
 		"producer":                   {up: 4, circles: 2},
 		"producer/gpu":               {up: 3, circles: 1},

@@ -12,8 +12,8 @@ import (
 // tenMillion is a day of three hosts: 10 368 000 process rows.
 var tenMillion = fleetOf{hosts: 3, processes: 200, interval: 5 * time.Second, duration: 24 * time.Hour}
 
-// data measures the reads that people rely on in a recording of ten million process rows, which it makes unless the
-// folder holds it, while a recorder adds to it.
+// data measures the reads that people rely on, in a recording of ten million process rows, while a recorder adds to it.
+// It makes the recording unless the folder has it.
 func (b *bench) data(dir string) error {
 	if err := b.recording(dir, tenMillion); err != nil {
 		return err
@@ -31,10 +31,10 @@ func (b *bench) data(dir string) error {
 	return nil
 }
 
-// recordingMark is a file that a folder has when the recording in it is whole.
+// recordingMark is a file that marks the recording of a folder as complete.
 const recordingMark = "bench-complete"
 
-// recording makes a folder that a recorder could have left, unless it is there.
+// recording makes a folder as a recorder leaves it, unless it exists.
 func (b *bench) recording(dir string, f fleetOf) error {
 	mark := filepath.Join(dir, recordingMark)
 	if _, err := os.Stat(mark); err == nil {
@@ -61,15 +61,15 @@ func (b *bench) recording(dir string, f fleetOf) error {
 	return os.WriteFile(mark, nil, 0o600)
 }
 
-// reading is what reads took, in milliseconds.
+// reading is how long reads took, in milliseconds.
 type reading struct {
 	of      map[string][]float64
 	rows    int64   // that the recording holds
 	written float64 // rows a second that a recorder added meanwhile
 }
 
-// reads has the benchmark in the package query read a recording while a recorder looks at this machine ten times a
-// second and writes what it sees to the same database. Retention is kept from the old rows.
+// reads runs the benchmark of the package query on a recording, while a recorder samples this machine ten times a
+// second into the same database. Its settings keep retention from deleting the old rows.
 func (b *bench) reads(dir string) (reading, error) {
 	rec, err := b.record(dir, "--host", "writer", "--interval", "100ms", "--full-resolution-hours", "8760", "--downsampled-days", "3650", "--events-days", "3650")
 	if err != nil {

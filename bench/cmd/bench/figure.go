@@ -1,18 +1,12 @@
 package main
 
 import (
-	"cmp"
-	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strconv"
-	"strings"
-	"text/tabwriter"
-	"unicode"
 )
 
-// figure is something that was measured.
+// figure is one measured quantity.
 type figure struct {
 	name   string
 	unit   string
@@ -20,7 +14,7 @@ type figure struct {
 	values []float64 // one a round
 }
 
-// bar is what a figure is to reach. The zero bar is none.
+// bar is the limit that a figure should reach. The zero bar is none.
 type bar struct {
 	sign  string // ≤ or ≥
 	value float64
@@ -58,7 +52,7 @@ func (f *figure) median() float64 {
 	return (s[(n-1)/2] + s[n/2]) / 2
 }
 
-// spread is the least and the most that was measured.
+// spread returns the least and the most of the values.
 func (f *figure) spread() string {
 	if len(f.values) < 2 {
 		return ""
@@ -66,7 +60,7 @@ func (f *figure) spread() string {
 	return number(slices.Min(f.values)) + "–" + number(slices.Max(f.values))
 }
 
-// number shows three digits, and thousands apart.
+// number formats three digits, with a space between thousands.
 func number(v float64) string {
 	switch abs := math.Abs(v); {
 	case math.IsNaN(v):
@@ -89,43 +83,4 @@ func thousands(n int64) string {
 		s = s[:i] + " " + s[i:]
 	}
 	return s
-}
-
-// print writes the one table, which is Markdown too.
-func (b *bench) print(w io.Writer) {
-	if len(b.figures) == 0 {
-		return
-	}
-	fmt.Fprintf(w, "\n%s\n\n", b.machine.describe())
-	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(t, "| figure\t| measured\t| unit\t| least–most\t| bar\t| \t|")
-	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|")
-	for _, f := range b.figures {
-		fmt.Fprintf(t, "| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t|\n", f.name, number(f.median()), f.unit, f.spread(), f.bar, f.bar.verdict(f.median()))
-	}
-	_ = t.Flush() // as any print
-	for _, n := range b.notes {
-		fmt.Fprintln(w, "\n"+n)
-	}
-}
-
-// printLines writes each value as a line of the Go benchmark format, which benchstat reads.
-func (b *bench) printLines(w io.Writer) {
-	whole := ""
-	for _, f := range b.figures {
-		name := f.name
-		if strings.HasPrefix(name, "…") {
-			name = whole + name
-		} else {
-			whole = name
-		}
-		for _, v := range f.values {
-			fmt.Fprintf(w, "BenchmarkProgram/%s 1 %v %s\n", word(name), v, cmp.Or(strings.ReplaceAll(f.unit, " ", "-"), "times"))
-		}
-	}
-}
-
-// word makes one word of a name.
-func word(name string) string {
-	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '.' }), "_")
 }

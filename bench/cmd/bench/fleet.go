@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// fleet has a recorder take what 1000 hosts publish, for a while.
+// fleet measures a recorder that takes the messages of 1000 hosts for a while.
 func (b *bench) fleet() error {
 	f, err := b.live(fleetOf{hosts: 1000, processes: 200, interval: 5 * time.Second, duration: 45 * time.Second})
 	if err != nil {
@@ -21,7 +21,7 @@ func (b *bench) fleet() error {
 	return nil
 }
 
-// lived is what a fleet that publishes as it comes due did to a recorder.
+// lived is the cost of a fleet that publishes in real time, for its recorder.
 type lived struct{ behind, most, ack, cpu, memory, missing float64 }
 
 // simulated is what simulate --json prints.
@@ -31,8 +31,8 @@ type simulated struct {
 	LagMax    int64 `json:"lag_max"`
 }
 
-// live has a recorder take what a fleet publishes. Behind is how long after the fleet's last acknowledgement its last
-// snapshot is in the database.
+// live measures a recorder that takes the messages of a fleet. Behind is the time from the fleet's last acknowledgement
+// to its last snapshot in the database.
 func (b *bench) live(f fleetOf) (l lived, err error) {
 	dir, err := b.folder()
 	if err != nil {
@@ -46,7 +46,7 @@ func (b *bench) live(f fleetOf) (l lived, err error) {
 	if err != nil {
 		return l, err
 	}
-	out, late := b.run(b.proctape, append(f.args(dir), "--json")...) // which fails when the log was too slow, and says how much
+	out, late := b.run(b.proctape, append(f.args(dir), "--json")...) // it fails when the log was too slow, and prints by how much
 	ended := time.Now()
 	spent, err := r.cpu()
 	if err != nil {

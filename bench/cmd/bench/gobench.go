@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// packages are the benchmarks beside the code that the table shows, by package. Those that make a load of their own
-// before what they time run a number of times, for a time would be the lesser part of it.
+// packages are the benchmarks beside the code that the table shows, by package. Those that first make a load run a fixed
+// number of times; a fixed duration would go mostly into making the load.
 var packages = []struct{ path, pattern, times string }{
 	{"./schema", ".", "300ms"},
 	{"./producer/procfs", "Processes|ParseStat", "500ms"},
@@ -23,7 +23,7 @@ var packages = []struct{ path, pattern, times string }{
 	{"./query", "Page$|Day|Hundred|Profile|Report|Follow", "300ms"},
 }
 
-// shown are their figures: a unit of a benchmark, divided to be read with ease.
+// shown are their figures: a unit of a benchmark, and the divisor that makes it readable.
 var shown = []struct {
 	benchmark, unit string
 	name            string
@@ -57,8 +57,8 @@ var shown = []struct {
 	{"Follow/readers=50", "p99-ms", "… 50 readers", 1, "ms", atMost(5)},
 }
 
-// besideTheCode runs the benchmarks beside the code, keeps what they print in go.txt, for benchstat, and adds what is
-// shown of it.
+// besideTheCode runs the benchmarks beside the code, keeps their output in go.txt for benchstat, and adds the figures
+// that are shown.
 func (b *bench) besideTheCode() error {
 	var all bytes.Buffer
 	var failed error

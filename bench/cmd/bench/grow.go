@@ -49,7 +49,7 @@ func (b *bench) grow(out, only string) error {
 	return failed
 }
 
-// growProcesses has the sampler, and top beside it, look at ever more sleeping processes.
+// growProcesses measures the sampler, and top beside it, with more and more sleeping processes.
 func (b *bench) growProcesses() (points []point, err error) {
 	for _, sleepers := range []int{200, 1000, 2000, 5000, 10_000} {
 		s, err := b.startSampler("sleepers", sleepers)
@@ -83,7 +83,7 @@ func (b *bench) growProcesses() (points []point, err error) {
 	return points, nil
 }
 
-// growHosts has a recorder follow ever more hosts, and folds a million rows or so of as many.
+// growHosts measures a recorder of more and more hosts, and the replay of about a million rows of as many.
 func (b *bench) growHosts() (points []point, err error) {
 	for _, hosts := range []int{1, 10, 100, 1000, 2000} {
 		f := fleetOf{hosts: hosts, processes: 200, interval: 5 * time.Second, duration: 45 * time.Second}
@@ -111,7 +111,7 @@ func (b *bench) growHosts() (points []point, err error) {
 	return points, nil
 }
 
-// foldRate is how many rows a second replay folds of a load, once a round.
+// foldRate returns how many rows a second replay folds of a load, one value a round.
 func (b *bench) foldRate(f fleetOf) (rates []float64, err error) {
 	dir, err := b.folder()
 	if err != nil {
@@ -131,7 +131,7 @@ func (b *bench) foldRate(f fleetOf) (rates []float64, err error) {
 	return rates, nil
 }
 
-// growRows folds ever larger recordings, and reads them while a recorder writes. The largest is the one of bench data.
+// growRows folds larger and larger recordings, and reads them while a recorder writes. The largest is that of bench data.
 func (b *bench) growRows() (points []point, err error) {
 	for _, hours := range []float64{0.25, 2.4, 24} {
 		f, dir := tenMillion, b.largest
@@ -161,7 +161,7 @@ func (b *bench) growRows() (points []point, err error) {
 	return points, nil
 }
 
-// writeCSV writes points with, in a comment, the machine that they are of.
+// writeCSV writes points, with a comment that describes the machine.
 func (b *bench) writeCSV(path string, points []point) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "# %s\n", b.machine.describe())

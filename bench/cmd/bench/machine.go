@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machine is where and when a run was made, and what else went on there.
+// machine is where and when a run was made, and how much other programs used.
 type machine struct {
 	model, kernel, load string
 	memory              uint64 // bytes
@@ -35,7 +35,7 @@ func thisMachine() machine {
 	return m
 }
 
-// describe says what machine it was, when, and how much of it others had.
+// describe returns the machine, the time, and the share of the CPU that other programs took.
 func (m *machine) describe() string {
 	busy, stolen := cpuTotals()
 	took := time.Since(m.began)
@@ -60,7 +60,7 @@ func cpuModel() string {
 	return runtime.GOARCH
 }
 
-// cpuTotals are the times that the CPUs were busy and that the hypervisor kept, since boot, from the first line of
+// cpuTotals returns the times since boot that the CPUs were busy and that the hypervisor kept, from the first line of
 // proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal, in hundredths of a second.
 func cpuTotals() (busy, stolen time.Duration) {
 	fields := strings.Fields(firstLine("/proc/stat"))
@@ -74,7 +74,7 @@ func cpuTotals() (busy, stolen time.Duration) {
 	return at(1) + at(2) + at(3) + at(6) + at(7), at(8)
 }
 
-// ownTree is the CPU time of this process and of all that it has waited for.
+// ownTree returns the CPU time of this process and of all children that it has waited for.
 func ownTree() time.Duration {
 	var sum time.Duration
 	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {

@@ -1,12 +1,12 @@
-// Command bench measures proctape from outside, as its users see it, and prints figures against the bars that they are
-// to meet. It asserts nothing: what a machine that others share makes of a figure is for the reader to judge.
+// Command bench measures proctape from outside, as its users see it. It prints each figure beside the bar that the figure
+// should meet. It asserts nothing: on a machine with other users, the reader must judge what a figure means.
 //
 //	bench table [-only replay,storm]   all figures once, in some minutes
 //	bench data -data FOLDER            the reads of ten million process rows, while a recorder writes
 //	bench grow -out FOLDER             how cost grows with processes, hosts and rows, as CSV files
 //	bench steady -for 1h -hosts 200    what a recorder of so many hosts needs, minute by minute, as a CSV file
 //
-// It runs bin/proctape or what -proctape names, and never looks inside: two versions can be measured with one bench.
+// It runs bin/proctape, or the program that -proctape names, and imports nothing of it. So one bench can measure two versions.
 package main
 
 import (
@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -25,28 +24,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bench is one run of the program.
-type bench struct {
-	ctx      context.Context
-	proctape string // the program that is measured
-	helpers  string // folder of load and inserts, and of this program
-	dir      string // for what is made; removed afterwards
-	largest  string // folder of the ten million rows, which stays
-	rounds   int
-	machine  machine
-
-	children []*child
-	figures  []figure
-	notes    []string // what was left out, and why
-}
-
 // section measures some figures.
 type section struct {
 	name string
 	run  func(*bench) error
 }
 
-// sections are what the table is made of.
+// sections are the parts of the table.
 var sections = []section{
 	{"go", (*bench).besideTheCode},
 	{"replay", (*bench).replay},
@@ -110,28 +94,7 @@ func run(args []string) (err error) {
 	return err
 }
 
-// place finds the programs and makes the folder. It is beside this program, because a folder for temporary files may be
-// in memory.
-func (b *bench) place() error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	b.helpers = filepath.Dir(self)
-	if b.proctape, err = filepath.Abs(b.proctape); err != nil {
-		return err
-	}
-	if _, err := os.Stat(b.proctape); err != nil {
-		return fmt.Errorf("%w: make build makes it", err)
-	}
-	if b.largest, err = filepath.Abs(b.largest); err != nil { // go test runs in its package's folder
-		return err
-	}
-	b.dir, err = os.MkdirTemp(b.helpers, "run-")
-	return err
-}
-
-// table measures the sections whose names are given, or all. One that fails does not keep the others from being measured.
+// table measures the sections whose names are given, or all. When one fails, the others are still measured.
 func (b *bench) table(only string) error {
 	names := strings.FieldsFunc(only, func(r rune) bool { return r == ',' })
 	for _, name := range names {
@@ -155,18 +118,3 @@ func (b *bench) table(only string) error {
 	}
 	return failed
 }
-
-// add adds a figure, with one value a round.
-func (b *bench) add(name, unit string, bar bar, values ...float64) {
-	b.figures = append(b.figures, figure{name: name, unit: unit, bar: bar, values: values})
-}
-
-// note says something once.
-func (b *bench) note(text string) {
-	if !slices.Contains(b.notes, text) {
-		b.notes = append(b.notes, text)
-	}
-}
-
-// folder makes an empty folder to work in. Its name is short, for the path of a socket has to fit into 107 bytes.
-func (b *bench) folder() (string, error) { return os.MkdirTemp(b.dir, "d") }

@@ -9,7 +9,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// recorder is a "proctape up" on a folder, and its database to look into.
+// recorder is a "proctape up" on a folder, with its database open for reading.
 type recorder struct {
 	*child
 	dir string
@@ -40,7 +40,7 @@ func openDatabase(path string) (*sql.DB, error) {
 	return sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(10000)")
 }
 
-// number is the one number of a query.
+// number returns the one number of a query.
 func (r *recorder) number(query string, args ...any) (n int64, err error) {
 	if err := r.db.QueryRow(query, args...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("%s: %w", query, err)
@@ -57,8 +57,8 @@ func (b *bench) awaitSnapshots(r *recorder, host string, n int64) (have int64, e
 	return have, err
 }
 
-// settled waits until a count is as high as is wanted or, since what was lost never comes, has stood still for a while.
-// It returns the count, and when it was reached.
+// settled waits until a count reaches want. What was lost never comes, so it also ends when the count has not changed for a
+// while. It returns the count, and when it was reached.
 func (b *bench) settled(r *recorder, want int64, query string, args ...any) (n int64, at time.Time, err error) {
 	const still = 10 * time.Second // many times what a message takes to the database
 	last := int64(-1)

@@ -18,7 +18,7 @@ type fleetOf struct {
 	duration         time.Duration
 }
 
-// rows is how many process rows it makes.
+// rows returns how many process rows it makes.
 func (f fleetOf) rows() int { return int(f.duration/f.interval) * f.hosts * f.processes }
 
 func (f fleetOf) args(dir string) []string {
@@ -26,7 +26,7 @@ func (f fleetOf) args(dir string) []string {
 		"--interval", f.interval.String(), "--duration", f.duration.String()}
 }
 
-// generate puts a load into the log of a folder, as fast as that takes it.
+// generate puts a load into the log of a folder, as fast as the log takes it.
 func (b *bench) generate(dir string, f fleetOf) error {
 	_, err := b.run(b.proctape, append(f.args(dir), "--fast")...)
 	return err
@@ -35,11 +35,11 @@ func (b *bench) generate(dir string, f fleetOf) error {
 // day is a host's day of snapshots, one every ten seconds: 1 728 000 process rows.
 var day = fleetOf{hosts: 1, processes: 200, interval: 10 * time.Second, duration: 24 * time.Hour}
 
-// insertRows is how many rows of the day the inserts are given, for they are slow.
+// insertRows is how many rows of the day are inserted; inserts are slow.
 const insertRows = 500_000
 
-// replay folds a generated day again and again: into a database, into a database and files, and, for comparison, has
-// its first rows put one prepared insert each into tables as readers see them.
+// replay folds a generated day several times: into a database, and into a database and files. For comparison it inserts
+// the first rows one by one, with a prepared statement, into tables as readers see them.
 func (b *bench) replay() error {
 	dir, err := b.folder()
 	if err != nil {
@@ -79,7 +79,7 @@ func (b *bench) replay() error {
 	return nil
 }
 
-// folded is what writing rows took.
+// folded is the cost of writing rows.
 type folded struct {
 	Rows    int     `json:"rows"`
 	Seconds float64 `json:"seconds"`
@@ -95,7 +95,7 @@ func (f folded) bytesPerRow() float64 { return float64(f.Bytes) / float64(f.Rows
 var foldedLine = regexp.MustCompile(`Folded \d+ messages into .* in (\S+): \d+ snapshots, (\d+) process samples`)
 
 // fold replays the log of a folder into its file fresh.db, new each time, and into files in a folder unless that is empty.
-// The time is the one replay prints: from the moment the log is open to the last commit.
+// The time is the one that replay prints: from the opened log to the last commit.
 func (b *bench) fold(dir, files string) (folded, error) {
 	db := filepath.Join(dir, "fresh.db")
 	if err := errors.Join(removeDatabase(db), os.RemoveAll(files)); err != nil {

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// samplers measures samplers of 1000 and of 5000 sleeping processes, and of 1000 that run: ours, and of the first others
-// too.
+// samplers measures our sampler with 1000 and 5000 sleeping processes and with 1000 busy ones, and other samplers with the
+// 1000 sleeping ones.
 func (b *bench) samplers() error {
 	return errors.Join(b.sampling("sleepers", 1000, 8, true), b.sampling("busy", 1000, 26, false), b.sampling("sleepers", 5000, 8, false))
 }
 
-// The sampler is measured with an interval of a second, over so many samples a round, and without the kernel's events:
-// they cost what happens on the machine, not what is there.
+// The sampler is measured with an interval of a second, over so many samples a round. The kernel's events are off: their
+// cost depends on what happens on the machine, not on the number of processes.
 const samplesPerRound = 5
 
 func (b *bench) sampling(load string, processes int, most float64, beside bool) error {
@@ -77,7 +77,7 @@ func (b *bench) sampling(load string, processes int, most float64, beside bool) 
 	return s.load.stop()
 }
 
-// sampled is a sampler at work, the recorder it publishes to, and what it sees.
+// sampled is a running sampler, the recorder that it publishes to, and the size of its samples.
 type sampled struct {
 	b             *bench
 	load, sampler *child
@@ -87,7 +87,7 @@ type sampled struct {
 
 const sampledHost = "sampled"
 
-// startSampler starts a sampler, which has looked a few times when it returns.
+// startSampler starts a sampler, and returns after its first samples.
 func (b *bench) startSampler(load string, processes int) (*sampled, error) {
 	s := &sampled{b: b}
 	var err error
@@ -109,7 +109,7 @@ func (b *bench) startSampler(load string, processes int) (*sampled, error) {
 	return s, err
 }
 
-// cost is the CPU time of one sample, in milliseconds for every 1000 processes that it holds.
+// cost returns the CPU time of one sample, in milliseconds for every 1000 processes in it.
 func (s *sampled) cost() (float64, error) {
 	n, err := s.b.awaitSnapshots(s.recorder, sampledHost, 1)
 	if err != nil {
@@ -137,7 +137,7 @@ func (s *sampled) cost() (float64, error) {
 	return milliseconds(spent-before) / float64(after-n) * 1000 / float64(s.processes), nil
 }
 
-// wholeRecorder measures a recorder as people run it, while the sleepers are there.
+// wholeRecorder measures a recorder with its default settings, beside the sleepers.
 func (b *bench) wholeRecorder() error {
 	dir, err := b.folder()
 	if err != nil {
@@ -171,14 +171,14 @@ func (b *bench) wholeRecorder() error {
 	return r.close()
 }
 
-// tool is a program that samples processes too.
+// tool is another program that samples processes.
 type tool struct {
 	name   string
 	args   func(samples int) []string
 	single bool // takes one sample a call
 }
 
-// tools are asked for much the same as we read. What they print goes nowhere, and atop's file away.
+// tools are asked for much the same as we read. Their output is dropped, and atop's file is removed.
 var tools = []tool{
 	{name: "top -b", args: func(n int) []string { return []string{"top", "-b", "-d", "1", "-n", strconv.Itoa(n)} }},
 	{name: "pidstat -urd -p ALL", args: func(n int) []string { return []string{"pidstat", "-urd", "-p", "ALL", "1", strconv.Itoa(n)} }},
@@ -188,8 +188,8 @@ var tools = []tool{
 	{name: "atop -w", args: func(n int) []string { return []string{"atop", "-w", "atop.raw", "1", strconv.Itoa(n)} }},
 }
 
-// cost is the CPU time of one sample in milliseconds: what a few more samples cost more. It is 0 when the tool is not
-// installed, which is noted.
+// cost returns the CPU time of one sample in milliseconds: the difference between a longer and a shorter run, by sample. It
+// returns 0 and leaves a note when the tool is not installed.
 func (b *bench) cost(t tool) (float64, error) {
 	const more = 3
 	program, err := exec.LookPath(t.args(1)[0])
@@ -209,7 +209,7 @@ func (b *bench) cost(t tool) (float64, error) {
 	return milliseconds(all-one) / more, err
 }
 
-// spent is the CPU time of a tool that runs to its end.
+// spent returns the CPU time of a tool that runs to its end.
 func (b *bench) spent(program string, args []string) (time.Duration, error) {
 	cmd := exec.CommandContext(b.ctx, program, args[1:]...)
 	cmd.Dir = b.dir

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// steady has a recorder with its default settings follow many hosts for a while, and writes, for each minute, what it
-// needs and how far behind it is. What leaks grows.
+// steady measures a recorder with its default settings and many hosts for a while. It writes, for each minute, what the
+// recorder needs and how far behind it is. A leak shows as growth.
 func (b *bench) steady(out string, hosts int, lasts time.Duration) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
@@ -43,7 +43,7 @@ func (b *bench) steady(out string, hosts int, lasts time.Duration) error {
 	return r.close()
 }
 
-// minutes looks at a recorder every second. The first minute, in which it fills its caches, is left out.
+// minutes measures a recorder every second. It leaves out the first minute, in which the recorder fills its caches.
 func (b *bench) minutes(r *recorder, lasts time.Duration) (points []point, err error) {
 	began := time.Now()
 	used, err := r.cpu()
@@ -82,20 +82,20 @@ func (b *bench) minutes(r *recorder, lasts time.Duration) (points []point, err e
 	return points, nil
 }
 
-// descriptors is how many files it has open.
+// descriptors returns how many files the program has open.
 func (c *child) descriptors() (float64, error) {
 	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.pid()))
 	return float64(len(entries)), err
 }
 
-// behind is how old the newest of the simulated snapshots in the database is, in seconds. They come all the time: 200 hosts send one
-// every 25 ms.
+// behind returns the age in seconds of the newest simulated snapshot in the database. New ones come all the time: 200 hosts
+// send one every 25 ms.
 func (r *recorder) behind() (float64, error) {
 	newest, err := r.number(`SELECT coalesce(max(wall_ns), 0) FROM snapshots WHERE id > (SELECT max(id) FROM snapshots) - 100`)
 	return time.Since(time.Unix(0, newest)).Seconds(), err
 }
 
-// summary says, of each figure, the first minutes, the last, and the worst.
+// summary prints for each figure the first minutes, the last ones, and the worst.
 func (b *bench) summary(points []point) {
 	series := map[string][]point{}
 	var names []string

@@ -10,8 +10,8 @@ import (
 // stormSize is how many processes a storm is made of.
 const stormSize = 20_000
 
-// storm has one process fork as fast as it can, with a recorder watching, and looks for every start and end in the
-// database. What is not there the recorder must have counted as lost.
+// storm lets one process fork as fast as it can beside a recorder, and looks for every start and end in the database. The
+// recorder must have counted each missing one as lost.
 func (b *bench) storm() error {
 	dir, err := b.folder()
 	if err != nil {
@@ -40,7 +40,7 @@ func (b *bench) storm() error {
 	return nil
 }
 
-// stormed is what came of a storm.
+// stormed is the result of a storm.
 type stormed struct{ rate, cost, missing, uncounted float64 }
 
 func (b *bench) oneStorm(r *recorder) (s stormed, err error) {
@@ -82,7 +82,7 @@ func (b *bench) oneStorm(r *recorder) (s stormed, err error) {
 	return s, nil
 }
 
-// lost is how many events the recorder has counted as lost. It counts the kernel's, of which a process makes several.
+// lost returns how many events the recorder has counted as lost. It counts the kernel's events; one process makes several.
 func lost(r *recorder) (int64, error) {
 	return r.number(`SELECT coalesce(sum(count), 0) FROM gaps WHERE reason NOT IN ('missed ticks')`)
 }

@@ -1,5 +1,5 @@
-// Command inserts is a yardstick for the projection: it puts the rows of a recording into tables laid out as readers see
-// them, one prepared insert a row, and prints what that took, as JSON.
+// Command inserts is a yardstick for the projection. It inserts the rows of a recording, each by a prepared statement, into
+// tables laid out as readers see them, and prints the cost as JSON.
 //
 //	inserts -from monitor.db -to new.db [-rows N]
 package main
@@ -19,7 +19,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// The tables that readers rely on, with an index for every way in which they look.
+// The tables that readers rely on, with an index for each way in which readers look rows up.
 const tables = `
 CREATE TABLE snapshots (id INTEGER PRIMARY KEY, timestamp REAL NOT NULL, daemon_pid INTEGER, system_memory_total_mb REAL,
 	system_memory_available_mb REAL, system_memory_used_mb REAL, daemon_rss_mb REAL, child_count INTEGER, zombie_count INTEGER,
@@ -55,7 +55,7 @@ func main() {
 	}
 }
 
-// result is what the inserts took; reading the rows is left out.
+// result is the cost of the inserts. Reading the rows is not in it.
 type result struct {
 	Rows    int     `json:"rows"`
 	Seconds float64 `json:"seconds"`
@@ -191,9 +191,9 @@ func read(ctx context.Context, db *sql.DB, query string, args ...any) ([][]any, 
 	return all, rows.Err()
 }
 
-// cpu is what this process has used.
+// cpu returns the CPU time that this process has used.
 func cpu() time.Duration {
 	var u unix.Rusage
-	_ = unix.Getrusage(unix.RUSAGE_SELF, &u) // fails for no reason that could be here
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &u) // it cannot fail here
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -47,8 +47,8 @@ func run(args []string) error {
 	return fmt.Errorf("no load %q", args[0])
 }
 
-// sleepers keeps n processes asleep until standard input ends, as it does when whoever started us is gone. They end
-// with us in any case: the parent's death is a thread's (PR_SET_PDEATHSIG(2const)), so this goroutine keeps its own.
+// sleepers keeps n processes asleep until standard input ends; it also ends when the process that started us dies. The
+// sleepers die with us in any case: the parent in PR_SET_PDEATHSIG(2const) is a thread, so this goroutine keeps its own.
 func sleepers(n int) error {
 	runtime.LockOSThread()
 	signal.Ignore(unix.SIGINT) // a Ctrl-C ends whoever started us, and so our input
@@ -66,8 +66,8 @@ func sleepers(n int) error {
 	})
 }
 
-// busy keeps n processes that touch a page twice a second: little enough that a thousand of them leave the machine to
-// others, and every sample finds that each has run and has another count of page faults.
+// busy keeps n processes that touch a page twice a second. A thousand of them take little of the machine, and yet every
+// sample finds that each has run and has a new count of page faults.
 func busy(n int) error {
 	runtime.LockOSThread()
 	signal.Ignore(unix.SIGINT)
@@ -78,7 +78,7 @@ func busy(n int) error {
 	return keep(n, func() (int, error) { return fork(func() { touch(page) }) })
 }
 
-// touch faults a page in, for ever. It runs behind a fork: see fork.
+// touch faults a page in, again and again. It runs after a fork: see fork.
 //
 //go:norace
 //go:nosplit
@@ -92,7 +92,7 @@ func touch(page []byte) {
 	}
 }
 
-// keep starts n processes, says that they are there, and ends them when standard input ends.
+// keep starts n processes, prints that they run, and ends them when standard input ends.
 func keep(n int, start func() (pid int, err error)) error {
 	pids := make([]int, 0, n)
 	defer func() {
@@ -115,7 +115,7 @@ func keep(n int, start func() (pid int, err error)) error {
 	return err
 }
 
-// window is how many processes of a storm are there at one time.
+// window is how many processes of a storm run at one time.
 const window = 64
 
 // storm forks n processes that end at once, and waits for them all.
@@ -136,8 +136,8 @@ func storm(n int) error {
 	return json.NewEncoder(os.Stdout).Encode(map[string]any{"pid": os.Getpid(), "made": n, "seconds": time.Since(began).Seconds()})
 }
 
-// fork makes a process that does one thing, from which it does not return, by system calls alone: after a fork in a
-// program of many threads, there is little else that works.
+// fork makes a process that calls do, which does not return. do may only make system calls: after a fork in a program of
+// many threads, little else works.
 //
 //go:norace
 func fork(do func()) (pid int, err error) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// chart is a picture of lines over two logarithmic axes: what grows by the same factor is a straight line.
+// chart is a picture of lines over two logarithmic axes. Growth by a constant factor is a straight line.
 type chart struct {
 	title, x, y string
 	lines       []line
@@ -19,7 +19,7 @@ type line struct {
 	points []point
 }
 
-// point is a median, with the least and the most that was measured.
+// point is a median, with the least and the most of the values.
 type point struct{ x, y, least, most float64 }
 
 // The picture's size, and where the axes are in it.
@@ -31,11 +31,11 @@ const (
 // Colours that can be told apart by most eyes, after Okabe and Ito.
 var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7"}
 
-// axis maps values to places: whole decades, so that the ticks are round. What is a little outside of a decade may be
-// drawn a little outside of it.
+// axis maps values to coordinates. It has whole decades, so that the ticks are round. A value a little outside of the
+// decades may be drawn a little outside of the axis.
 type axis struct {
 	low, high float64 // exponents of ten
-	from, to  float64 // places
+	from, to  float64 // coordinates
 }
 
 func newAxis(values []float64, from, to float64) axis {
@@ -53,7 +53,7 @@ func newAxis(values []float64, from, to float64) axis {
 	return a
 }
 
-// at is the place of a value; what is not above zero is at the low end.
+// at returns the coordinate of a value. A value that is not above zero is at the low end.
 func (a axis) at(v float64) float64 {
 	exponent := a.low
 	if v > 0 {
@@ -122,7 +122,7 @@ func text(b *strings.Builder, x, y float64, anchor, more, what string) {
 	fmt.Fprintf(b, `<text x="%.1f" y="%.1f" text-anchor="%s" %s>%s</text>`+"\n", x, y, anchor, more, html.EscapeString(what))
 }
 
-// label is a power of ten as people write it.
+// label returns a power of ten as people write it.
 func label(exponent float64) string {
 	switch {
 	case exponent >= 6:

@@ -1,4 +1,4 @@
-// Command plot draws what bench grow has measured: CSV files in, SVG pictures out.
+// Command plot draws the measurements of bench grow: it reads CSV files and writes SVG pictures.
 //
 //	plot -from bench/results -to docs
 package main
@@ -15,7 +15,7 @@ import (
 	"strconv"
 )
 
-// pictures are what is drawn, of which series of which file.
+// pictures are the charts, each with the series and the file that it shows.
 var pictures = []struct {
 	file, to string
 	chart    chart
