@@ -45,6 +45,7 @@ makes the pass, by its own policy. The flags here are for a database that nobody
 	return cmd
 }
 
+// planRetention says what a pass would remove.
 func planRetention(cmd *cobra.Command, s *settings, cfg retention.Settings, asJSON bool) error {
 	if err := s.checkDatabase(cmd); err != nil {
 		return err

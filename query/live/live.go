@@ -71,7 +71,7 @@ func (f Filter) messages(ctx context.Context, js jetstream.JetStream) (jetstream
 }
 
 // config says where to start: at a time, or behind the last message that the log holds now. The policy "new messages
-// only" would begin at a later time whenever the reader is made anew, which happens at every restart of the server.
+// only" would begin at a later time whenever the reader is made again, which happens at every restart of the server.
 func (f Filter) config(last uint64) jetstream.OrderedConsumerConfig {
 	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: last + 1}
 	if !f.Since.IsZero() {

@@ -44,7 +44,7 @@ func Shared(ctx context.Context, liveDB, replayed *query.DB) (ofLive, ofReplayed
 			if !ok {
 				continue
 			}
-			where = strings.NewReplacer("{it}", side.it, "{live}", "main", "{anew}", "other").Replace(where)
+			where = strings.NewReplacer("{counterpart}", side.it, "{live}", "main", "{replayed}", "other").Replace(where)
 			query := inDatabase(c.query, side.this) + ` WHERE ` + where
 			if err := hashTable(ctx, conn, c.table, query, side.content); err != nil {
 				return nil, nil, left, fmt.Errorf("read %s: %w", c.table, err)

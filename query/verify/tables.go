@@ -51,32 +51,32 @@ var hashedTables = []hashedTable{
 	{"quarantine", `SELECT coalesce(host, ''), NULL, subject, reason, size, sha256, message_id FROM quarantine`},
 }
 
-// sharedRows says, by table, which rows two databases must have in common. {it} is the database other than the one that is
-// read, {live} the live one and {anew} the replayed one. It leaves out rows of the live one that the log no longer has, and
+// sharedRows says, by table, which rows two databases must have in common. {counterpart} is the database other than the one that is
+// read, {live} the live one and {replayed} the replayed one. It leaves out rows of the live one that the log no longer has, and
 // rows of the log that retention has deleted from the live one.
 var sharedRows = map[string]string{
 	"snapshots": snapshotShared, "samples": snapshotShared,
-	"process_events": `((e.instance, e.event_type, e.seq) IN (SELECT instance, event_type, seq FROM {it}.process_events)
-		OR e.timestamp >= max(` + firstTime("process_events", "{live}") + `, ` + firstTime("process_events", "{anew}") + `))`,
-	"job_events": `e.timestamp >= max(` + firstTime("job_events", "{live}") + `, ` + firstTime("job_events", "{anew}") + `)`,
+	"process_events": `((e.instance, e.event_type, e.seq) IN (SELECT instance, event_type, seq FROM {counterpart}.process_events)
+		OR e.timestamp >= max(` + firstTime("process_events", "{live}") + `, ` + firstTime("process_events", "{replayed}") + `))`,
+	"job_events": `e.timestamp >= max(` + firstTime("job_events", "{live}") + `, ` + firstTime("job_events", "{replayed}") + `)`,
 	"rollups":    rollupShared, "process_rollups": rollupShared,
 	// Jobs that both databases hold completely: they began after both databases do, and no process of theirs was there before.
 	"jobs": jobShared, "job_sheets": jobShared, "job_syscalls": jobShared, "job_pids": jobShared,
 }
 
 const (
-	snapshotShared = `((s.instance, s.seq) IN (SELECT instance, seq FROM {it}.snapshots)
+	snapshotShared = `((s.instance, s.seq) IN (SELECT instance, seq FROM {counterpart}.snapshots)
 		OR NOT EXISTS (SELECT 1 FROM {live}.rollups r WHERE r.host_id = s.host_id AND r.timestamp = CAST(s.timestamp AS INTEGER) / 60 * 60)
-		AND s.timestamp >= (SELECT min(timestamp) FROM {anew}.snapshots))`
-	rollupShared = `r.timestamp >= max((SELECT coalesce(min(timestamp), 9e99) FROM {live}.rollups), (SELECT coalesce(min(timestamp), 9e99) FROM {anew}.rollups))`
+		AND s.timestamp >= (SELECT min(timestamp) FROM {replayed}.snapshots))`
+	rollupShared = `r.timestamp >= max((SELECT coalesce(min(timestamp), 9e99) FROM {live}.rollups), (SELECT coalesce(min(timestamp), 9e99) FROM {replayed}.rollups))`
 	jobShared    = `job_id IN (SELECT j.job_id FROM {live}.jobs j WHERE
-		coalesce(j.first_seen, 9e99) > (SELECT coalesce(min(timestamp), 9e99) FROM {anew}.snapshots)
-		AND coalesce(j.first_event, 9e99) > (SELECT min(t) FROM (SELECT min(timestamp) AS t FROM {anew}.process_events
-			UNION ALL SELECT min(timestamp) FROM {anew}.job_events))
+		coalesce(j.first_seen, 9e99) > (SELECT coalesce(min(timestamp), 9e99) FROM {replayed}.snapshots)
+		AND coalesce(j.first_event, 9e99) > (SELECT min(t) FROM (SELECT min(timestamp) AS t FROM {replayed}.process_events
+			UNION ALL SELECT min(timestamp) FROM {replayed}.job_events))
 		AND NOT EXISTS (SELECT 1 FROM {live}.processes p JOIN {live}.processes q ON q.pid = p.pid AND q.start_ticks = p.start_ticks
 			AND q.host_id = p.host_id AND q.boot_id = p.boot_id
 			WHERE p.job_id = j.job_id AND q.first_snapshot < (SELECT min(s.id) FROM {live}.snapshots s
-				WHERE (s.instance, s.seq) IN (SELECT instance, seq FROM {anew}.snapshots))))`
+				WHERE (s.instance, s.seq) IN (SELECT instance, seq FROM {replayed}.snapshots))))`
 )
 
 func firstTime(table, schema string) string {
