@@ -12,9 +12,9 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// HostStatus is the balance of a host, in items: what its producers produced, and what became of it. Produced is the sum of
+// HostBalance is the balance of a host, in items: what its producers produced, and what became of it. Produced is the sum of
 // Stored, Quarantined, Missing and, once [InFlight] was asked, InFlight. Duplicates come on top.
-type HostStatus struct {
+type HostBalance struct {
 	Host        string  `json:"host"`
 	Produced    int64   `json:"produced"` // up to the newest item that is known of
 	Stored      int64   `json:"stored"`
@@ -42,13 +42,13 @@ func (d *DB) HostNames(ctx context.Context) ([]string, error) {
 }
 
 // Hosts returns the balance of every host that was recorded, by name.
-func (d *DB) Hosts(ctx context.Context) ([]HostStatus, error) {
+func (d *DB) Hosts(ctx context.Context) ([]HostBalance, error) {
 	hosts, err := collect(ctx, d, `SELECT h.name, coalesce(sum(p.next_seq - 1), 0), coalesce(sum(p.stored), 0),
 		coalesce(sum(p.quarantined), 0), coalesce(sum(p.missing), 0), coalesce(sum(p.duplicates), 0),
 		coalesce(max(p.last_ns), 0) / 1e9, (SELECT count(*) FROM snapshots s WHERE s.host_id = h.id),
 		coalesce((SELECT s.capabilities FROM rosters r JOIN snapshots s ON s.id = r.last_snapshot WHERE r.host_id = h.id), '[]')
 		FROM hosts h LEFT JOIN producers p ON p.host_id = h.id GROUP BY h.id ORDER BY h.name`, nil,
-		func(r *sql.Rows, h *HostStatus) error {
+		func(r *sql.Rows, h *HostBalance) error {
 			var capabilities []byte
 			if err := r.Scan(&h.Host, &h.Produced, &h.Stored, &h.Quarantined, &h.Missing, &h.Duplicates, &h.LastTime, &h.Snapshots,
 				&capabilities); err != nil {
@@ -59,7 +59,7 @@ func (d *DB) Hosts(ctx context.Context) ([]HostStatus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the hosts: %w", err)
 	}
-	byName := map[string]*HostStatus{}
+	byName := map[string]*HostBalance{}
 	for i := range hosts {
 		hosts[i].next = map[producerKind]int64{}
 		byName[hosts[i].Host] = &hosts[i]
@@ -87,7 +87,7 @@ func (d *DB) HostOfBoot(ctx context.Context, bootID string) (name string, err er
 
 // InFlight asks the log for the newest message of every kind of a host, and adds to the host's balance what is in the log
 // and not yet in the database. Call it once for each balance that Hosts returned.
-func InFlight(ctx context.Context, js jetstream.JetStream, h *HostStatus) error {
+func InFlight(ctx context.Context, js jetstream.JetStream, h *HostBalance) error {
 	kinds := map[schema.Kind]bool{schema.KindSnapshot: true, schema.KindSpawn: true, schema.KindExit: true}
 	for k := range h.next {
 		kinds[k.kind] = true

@@ -24,7 +24,7 @@ type status struct {
 	Database  string             `json:"database"`
 	SizeBytes int64              `json:"database_bytes"`
 	Streams   []streamStatus     `json:"streams"`
-	Hosts     []query.HostStatus `json:"hosts"`
+	Hosts     []query.HostBalance `json:"hosts"`
 }
 
 type streamStatus struct {
@@ -147,7 +147,7 @@ func printStatus(cmd *cobra.Command, st *status) error {
 }
 
 // printHostCapabilities says what each host's sampler sees and what it does not see.
-func printHostCapabilities(out io.Writer, hosts []query.HostStatus) error {
+func printHostCapabilities(out io.Writer, hosts []query.HostBalance) error {
 	t := newTable(out, "\nHOST\tSEES\tDOES NOT SEE")
 	for _, h := range hosts {
 		if len(h.Capabilities) == 0 {
