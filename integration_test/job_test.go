@@ -142,7 +142,7 @@ func progress(t *testing.T, dir string) string {
 		return strconv.FormatInt(*n, 10)
 	}
 	var out []string
-	for _, j := range last.Progress {
+	for _, j := range last.JobProgress {
 		out = append(out, fmt.Sprintf("%s %s %s of %s, done %s", j.JobID, j.Status, known(j.CurrentSheet), known(j.TotalSheets), known(j.LastCompleted)))
 	}
 	return strings.Join(out, "; ")

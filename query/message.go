@@ -16,14 +16,14 @@ func SnapshotFromMessage(m *schema.Message) Snapshot {
 		MemTotal: schema.MiB(int64(s.MemoryTotal)), MemAvail: schema.MiB(int64(s.MemoryAvail)),
 		MemUsed: schema.MiB(int64(s.MemoryTotal) - int64(s.MemoryAvail)), DaemonRSS: schema.MiB(int64(s.DaemonRSS)),
 		Load1: float64(s.Load[0]) / 100, Load5: float64(s.Load[1]) / 100, Load15: float64(s.Load[2]) / 100,
-		Processes: make([]Process, len(s.Processes)), GPUs: make([]GPU, len(s.GPUs)), Pressure: s.PressureLevel,
-		Jobs: int64(s.RunningJobs), Sheets: int64(s.ActiveSheets), ZombiePID: s.Zombies(),
-		Progress: make([]JobProgress, len(s.JobProgress)), Uptime: float64(s.Uptime) / 1e9, CPUs: int64(s.CPUs),
+		Processes: make([]Process, len(s.Processes)), GPUs: make([]GPU, len(s.GPUs)), PressureLevel: s.PressureLevel,
+		RunningJobs: int64(s.RunningJobs), ActiveSheets: int64(s.ActiveSheets), ZombiePIDs: s.Zombies(),
+		JobProgress: make([]JobProgress, len(s.JobProgress)), Uptime: float64(s.Uptime) / 1e9, CPUs: int64(s.CPUs),
 		Partial: s.Partial, Hidden: int64(s.Hidden),
 	}
-	out.Zombies = int64(len(out.ZombiePID))
-	if out.ZombiePID == nil {
-		out.ZombiePID = []int64{}
+	out.Zombies = int64(len(out.ZombiePIDs))
+	if out.ZombiePIDs == nil {
+		out.ZombiePIDs = []int64{}
 	}
 	for i := range s.Processes {
 		out.Processes[i] = processFromMessage(&s.Processes[i], m.Boot)
@@ -32,7 +32,7 @@ func SnapshotFromMessage(m *schema.Message) Snapshot {
 		out.GPUs[i] = GPU{g.Index, scaled(g.Utilization, 10), scaled(g.MemoryUsed, 1024), scaled(g.MemoryTotal, 1024), scaled(g.Temperature, 10)}
 	}
 	for i, j := range s.JobProgress {
-		out.Progress[i] = JobProgress{j.JobID, pointer(j.TotalSheets), pointer(j.LastCompleted), pointer(j.CurrentSheet), j.Status}
+		out.JobProgress[i] = JobProgress{j.JobID, pointer(j.TotalSheets), pointer(j.LastCompleted), pointer(j.CurrentSheet), j.Status}
 	}
 	return out
 }

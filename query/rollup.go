@@ -30,10 +30,10 @@ func rollupHeads(ctx context.Context, d *DB, r Range) ([]Snapshot, error) {
 	snaps, err := collect(ctx, d, query, args, func(rows *sql.Rows, s *Snapshot) error {
 		var total, used, usedMax, usedP95, daemon, load1, load1Max, load5, load15 int64
 		var gpus []byte
-		*s = Snapshot{Processes: []Process{}, ZombiePID: []int64{}, Progress: []JobProgress{}, Resolution: Minute}
+		*s = Snapshot{Processes: []Process{}, ZombiePIDs: []int64{}, JobProgress: []JobProgress{}, Resolution: Minute}
 		err := rows.Scan(&s.rollupID, &s.Timestamp, &s.Host, &s.DaemonPID, &total, &used, &usedMax, &usedP95, &daemon,
-			&load1, &load1Max, &load5, &load15, &gpus, &s.Pressure, &s.Jobs, &s.Sheets, &s.Zombies, &s.CPUs, &s.Partial,
-			&s.Samples, &s.Count)
+			&load1, &load1Max, &load5, &load15, &gpus, &s.PressureLevel, &s.RunningJobs, &s.ActiveSheets, &s.Zombies, &s.CPUs, &s.Partial,
+			&s.Samples, &s.ProcessCount)
 		if err != nil {
 			return err
 		}

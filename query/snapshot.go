@@ -85,13 +85,13 @@ func snapshotHeads(ctx context.Context, d *DB, r Range) ([]Snapshot, error) {
 		var gpus, zombies, progress []byte
 		s.Processes = []Process{}
 		err := rows.Scan(&s.ID, &s.Timestamp, &s.Host, &s.DaemonPID, &s.MemTotal, &s.MemAvail, &s.MemUsed, &s.DaemonRSS,
-			&s.Load1, &s.Load5, &s.Load15, &gpus, &s.Pressure, &s.Jobs, &s.Sheets, &s.Zombies, &zombies, &progress,
+			&s.Load1, &s.Load5, &s.Load15, &gpus, &s.PressureLevel, &s.RunningJobs, &s.ActiveSheets, &s.Zombies, &zombies, &progress,
 			&s.Uptime, &s.CPUs, &s.Partial, &s.Hidden, &s.bootNS)
 		if err != nil {
 			return err
 		}
-		return errors.Join(json.Unmarshal(gpus, &s.GPUs), json.Unmarshal(zombies, &s.ZombiePID),
-			json.Unmarshal(progress, &s.Progress))
+		return errors.Join(json.Unmarshal(gpus, &s.GPUs), json.Unmarshal(zombies, &s.ZombiePIDs),
+			json.Unmarshal(progress, &s.JobProgress))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read snapshots: %w", err)

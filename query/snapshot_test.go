@@ -89,8 +89,8 @@ func TestDB_Snapshots_Values(t *testing.T) {
 			{Index: 0, Utilization: pointer(12.5), MemoryUsed: pointer(1024.0), MemoryTotal: pointer(2048.5), Temperature: pointer(61.0)},
 			{Index: 3},
 		},
-		Pressure: "low", Jobs: 3, Sheets: 4, Zombies: 1, ZombiePID: []int64{31, 32},
-		Progress: []query.JobProgress{
+		PressureLevel: "low", RunningJobs: 3, ActiveSheets: 4, Zombies: 1, ZombiePIDs: []int64{31, 32},
+		JobProgress: []query.JobProgress{
 			{JobID: "build-7", TotalSheets: pointer[int64](5), LastCompleted: pointer[int64](2), CurrentSheet: pointer[int64](3), Status: "running"},
 			{JobID: "x"},
 		},
@@ -121,9 +121,9 @@ func TestDB_Snapshots_Defaults(t *testing.T) {
 		"gpu_utilization_pct":        func(*query.Snapshot) {},
 		"gpu_memory_used_mb":         func(*query.Snapshot) {},
 		"gpu_temperature":            func(*query.Snapshot) {},
-		"pressure_level":             func(s *query.Snapshot) { s.Pressure = "none" },
-		"running_jobs":               func(s *query.Snapshot) { s.Jobs = 0 },
-		"active_sheets":              func(s *query.Snapshot) { s.Sheets = 0 },
+		"pressure_level":             func(s *query.Snapshot) { s.PressureLevel = "none" },
+		"running_jobs":               func(s *query.Snapshot) { s.RunningJobs = 0 },
+		"active_sheets":              func(s *query.Snapshot) { s.ActiveSheets = 0 },
 		"cpus":                       func(s *query.Snapshot) { s.CPUs = 0 },
 		"conductor_uptime_seconds":   func(s *query.Snapshot) { s.Uptime = 0 },
 	} {

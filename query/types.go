@@ -9,37 +9,37 @@ import (
 // Snapshot is a host at one time, or over one minute that has left full resolution, with the keys, units and defaults of
 // the contract, and ours beside them. Sizes are MiB.
 type Snapshot struct {
-	ID        int64         `json:"id,omitzero"` // row id; 0 when it comes from the log
-	Timestamp float64       `json:"timestamp"`   // Unix seconds
-	Host      string        `json:"host"`
-	DaemonPID int64         `json:"daemon_pid"`
-	MemTotal  float64       `json:"system_memory_total_mb"`
-	MemAvail  float64       `json:"system_memory_available_mb"`
-	MemUsed   float64       `json:"system_memory_used_mb"`
-	DaemonRSS float64       `json:"daemon_rss_mb"`
-	Load1     float64       `json:"load_avg_1"`
-	Load5     float64       `json:"load_avg_5"`
-	Load15    float64       `json:"load_avg_15"`
-	Processes []Process     `json:"processes"`
-	GPUs      []GPU         `json:"gpus"`
-	Pressure  string        `json:"pressure_level"`
-	Jobs      int64         `json:"running_jobs"`
-	Sheets    int64         `json:"active_sheets"`
-	Zombies   int64         `json:"zombie_count"`
-	ZombiePID []int64       `json:"zombie_pids"`
-	Progress  []JobProgress `json:"job_progress"`
-	Uptime    float64       `json:"conductor_uptime_seconds"`
-	CPUs      int64         `json:"cpus"`
-	Partial   bool          `json:"partial"`      // the sampler could not see all processes of the host
-	Hidden    int64         `json:"hidden_count"` // how many, where known
+	ID            int64         `json:"id,omitzero"` // row id; 0 when it comes from the log
+	Timestamp     float64       `json:"timestamp"`   // Unix seconds
+	Host          string        `json:"host"`
+	DaemonPID     int64         `json:"daemon_pid"`
+	MemTotal      float64       `json:"system_memory_total_mb"`
+	MemAvail      float64       `json:"system_memory_available_mb"`
+	MemUsed       float64       `json:"system_memory_used_mb"`
+	DaemonRSS     float64       `json:"daemon_rss_mb"`
+	Load1         float64       `json:"load_avg_1"`
+	Load5         float64       `json:"load_avg_5"`
+	Load15        float64       `json:"load_avg_15"`
+	Processes     []Process     `json:"processes"`
+	GPUs          []GPU         `json:"gpus"`
+	PressureLevel string        `json:"pressure_level"`
+	RunningJobs   int64         `json:"running_jobs"`
+	ActiveSheets  int64         `json:"active_sheets"`
+	Zombies       int64         `json:"zombie_count"`
+	ZombiePIDs    []int64       `json:"zombie_pids"`
+	JobProgress   []JobProgress `json:"job_progress"`
+	Uptime        float64       `json:"conductor_uptime_seconds"`
+	CPUs          int64         `json:"cpus"`
+	Partial       bool          `json:"partial"`      // the sampler could not see all processes of the host
+	Hidden        int64         `json:"hidden_count"` // how many, where known
 	// Set for a minute whose snapshots have left full resolution. The figures above are then the means of the minute, or the
 	// last value or the largest where a mean says nothing.
-	Resolution float64 `json:"resolution_seconds,omitzero"` // 60; 0 for a single snapshot
-	Samples    int64   `json:"samples,omitzero"`            // snapshots that went in
-	Count      int64   `json:"process_count,omitzero"`      // most processes at once
-	MemUsedMax float64 `json:"system_memory_used_max_mb,omitzero"`
-	MemUsedP95 float64 `json:"system_memory_used_p95_mb,omitzero"`
-	Load1Max   float64 `json:"load_avg_1_max,omitzero"`
+	Resolution   float64 `json:"resolution_seconds,omitzero"` // 60; 0 for a single snapshot
+	Samples      int64   `json:"samples,omitzero"`            // snapshots that went in
+	ProcessCount int64   `json:"process_count,omitzero"`      // most processes at once
+	MemUsedMax   float64 `json:"system_memory_used_max_mb,omitzero"`
+	MemUsedP95   float64 `json:"system_memory_used_p95_mb,omitzero"`
+	Load1Max     float64 `json:"load_avg_1_max,omitzero"`
 
 	bootNS   int64 // CLOCK_BOOTTIME of the snapshot
 	rollupID int64

@@ -57,8 +57,8 @@ func printSnapshots(cmd *cobra.Command, snaps []query.Snapshot, top int) error {
 		if s.Partial {
 			fmt.Fprintf(out, ", partial (%d hidden)", s.Hidden)
 		}
-		if s.Pressure != "none" {
-			fmt.Fprintf(out, ", memory pressure %s", printable(s.Pressure))
+		if s.PressureLevel != "none" {
+			fmt.Fprintf(out, ", memory pressure %s", printable(s.PressureLevel))
 		}
 		fmt.Fprintln(out)
 		busiest := slices.SortedStableFunc(slices.Values(s.Processes), func(a, b query.Process) int {
