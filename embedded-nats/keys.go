@@ -22,6 +22,9 @@ const (
 	samplerKeyName = "sampler.nk"
 )
 
+// KeysDir is where the keys of a data folder are.
+func KeysDir(dir string) string { return filepath.Join(dir, "creds") }
+
 // AdminKeyPath is the file of a data folder's admin key.
 func AdminKeyPath(dir string) string { return filepath.Join(KeysDir(dir), adminKeyName) }
 

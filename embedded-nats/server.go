@@ -45,9 +45,6 @@ const (
 // SocketPath is where a recorder on this data folder listens for other processes of the same user.
 func SocketPath(dir string) string { return filepath.Join(dir, socketName) }
 
-// KeysDir is where the keys of a data folder are.
-func KeysDir(dir string) string { return filepath.Join(dir, "creds") }
-
 // Owner is the pid of the process that runs a server on this data folder; ok is false when none does.
 func Owner(dir string) (pid int, ok bool) { return lockfile.Owner(filepath.Join(dir, lockName)) }
 

@@ -19,11 +19,11 @@ import (
 
 // readStatus is what the command shows, and prints as JSON.
 type status struct {
-	Data      string             `json:"data"`
-	Recorder  int                `json:"recorder_pid"` // 0: none runs
-	Database  string             `json:"database"`
-	SizeBytes int64              `json:"database_bytes"`
-	Streams   []streamStatus     `json:"streams"`
+	Data      string              `json:"data"`
+	Recorder  int                 `json:"recorder_pid"` // 0: none runs
+	Database  string              `json:"database"`
+	SizeBytes int64               `json:"database_bytes"`
+	Streams   []streamStatus      `json:"streams"`
 	Hosts     []query.HostBalance `json:"hosts"`
 }
 
