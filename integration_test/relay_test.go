@@ -97,7 +97,7 @@ func (r *relay) startSampler(l *line) {
 		Origin: producer.Origin{Host: relayHost, BootID: "boot", Instance: schema.NewInstance()}}))(r.t)
 	r.sampler = must(producer.New(l.nc, producer.Config{Host: "sampled", Interval: 100 * time.Millisecond, Log: log,
 		// The other ways to see processes wait with a descriptor that comes and goes.
-		Events: []lifecycle.Rung{lifecycle.RungDiff}}))(r.t)
+		Events: []lifecycle.SourceKind{lifecycle.KindDiff}}))(r.t)
 	r.run(r.publisher.Run)
 	r.run(r.sampler.Run)
 }

@@ -16,32 +16,32 @@ const (
 	EnvSheet = "PROCTAPE_SHEET"
 )
 
-// owner is whose a process is. The zero owner is nobody.
-type owner struct {
-	job      string
-	sheet    schema.Opt[int64]
-	reporter *reporter // who publishes the process's events in the sampler's place; nil: nobody
+// Owner is whose a process is. The zero owner is nobody.
+type Owner struct {
+	Job       string
+	Sheet     schema.Opt[int64]
+	publisher *eventPublisher // who publishes the process's events in the sampler's place; nil: nobody
 }
 
-// reporter is somebody who publishes the events of a job's processes.
-type reporter struct {
+// eventPublisher is somebody who publishes the events of a job's processes.
+type eventPublisher struct {
 	until int64 // boot time of the last that it publishes; 0 while it is at work
 }
 
-// end has it publish nothing of what is after a boot time.
-func (r *reporter) end(boot int64) {
+// endAt has it publish nothing of what is after a boot time.
+func (r *eventPublisher) endAt(boot int64) {
 	if r != nil && (r.until == 0 || boot < r.until) {
 		r.until = max(boot, 1)
 	}
 }
 
-// basis is how an owner is known. A better one replaces a lesser, and among equals the first stays.
-type basis int
+// claimKind is how an owner is known. A better one replaces a lesser, and among equals the first stays.
+type claimKind int
 
 const (
-	byNothing basis = iota
-	byCommand       // a rule on the command line
-	byParent        // at fork
+	byNothing claimKind = iota
+	byCommand           // a rule on the command line
+	byParent            // at fork
 	byEnvironment
 	byCgroup     // a rule on the control group
 	byRegistered // a job event named the process
@@ -51,30 +51,30 @@ const (
 type member struct {
 	pid, parent int
 	start       uint64 // ticks; 0 while it is not known
-	latest      uint64 // by when it lived, in ticks, while its start is not known; 0: not known either
-	owner       owner
-	basis       basis
-	heir        owner // whose its children are: of a supervisor another's than its own
+	startedBy   uint64 // by when it lived, in ticks, while its start is not known; 0: not known either
+	owner       Owner
+	claim       claimKind
+	childOwner  Owner // whose its children are: of a supervisor another's than its own
 	supervisor  bool
 	cgroup      string
-	seen        int64 // the scan that had it last; 0 for none
-	alive       int64 // boot time at which one had it alive
-	born        int64 // the scan before which it was forked
+	lastScan    int64 // the scan that had it last; 0 for none
+	lastAlive   int64 // boot time at which one had it alive
+	addedAtScan int64 // the scan before which it was forked
 }
 
-// attribution knows whose every process is. It is fed with forks, scans and job events, by one goroutine. The zero value
+// Claims knows whose every process is. It is fed with forks, scans and job events, by one goroutine. The zero value
 // has no rules.
-type attribution struct {
-	rules   []Rule
-	members map[int]*member
-	jobs    map[string]*job
-	heard   int64 // events of jobs
-	scans   int64
-	keep    int64 // scans for which a process that is gone is remembered: its exit may not have been taken yet
+type Claims struct {
+	rules     []Rule
+	members   map[int]*member
+	jobs      map[string]*jobState
+	heard     int64 // events of jobs
+	scans     int64
+	keepScans int64 // scans for which a process that is gone is remembered: its exit may not have been taken yet
 }
 
-// descends is how far a chain of parents is followed: one that changes while it is read could be a ring.
-const descends = 512
+// maxDepth is how far a chain of parents is followed: one that changes while it is read could be a ring.
+const maxDepth = 512
 
 // startSlack is how far two readings of one start time may be apart, in ticks: that of a fork is taken a moment after
 // the kernel's own.
@@ -90,7 +90,7 @@ func sameStart(a, b uint64) bool {
 
 // is reports whether m is the process of its pid that began at start.
 func (m *member) is(start uint64) bool {
-	if m.start == 0 && m.latest > 0 && start > m.latest+startSlack {
+	if m.start == 0 && m.startedBy > 0 && start > m.startedBy+startSlack {
 		return false
 	}
 	return sameStart(m.start, start)
@@ -98,174 +98,174 @@ func (m *member) is(start uint64) bool {
 
 // mayBeParentOf reports whether m was there when a process began: else it only has the pid of that one's parent.
 func (m *member) mayBeParentOf(start uint64) bool {
-	return start == 0 || cmp.Or(m.start, m.latest) <= start+startSlack
+	return start == 0 || cmp.Or(m.start, m.startedBy) <= start+startSlack
 }
 
-// assign finds the owner of every process of a scan, and forgets the processes that are gone.
-func (a *attribution) assign(procs []procfs.Process) {
+// Observe finds the owner of every process of a scan, and forgets the processes that are gone.
+func (a *Claims) Observe(procs []procfs.Process) {
 	a.scans++
 	byPID := make(map[int]*procfs.Process, len(procs))
 	for i := range procs {
 		byPID[procs[i].PID] = &procs[i]
 	}
 	for i := range procs {
-		a.resolve(&procs[i], byPID, 0)
+		a.findOwner(&procs[i], byPID, 0)
 	}
 	for _, m := range a.members {
-		if max(m.seen, m.born+1)+a.keep < a.scans {
-			a.forget(m, 0)
+		if max(m.lastScan, m.addedAtScan+1)+a.keepScans < a.scans {
+			a.remove(m, 0)
 		}
 	}
 }
 
-// owner is whose a process is.
-func (a *attribution) owner(pid int, start uint64) owner {
+// OwnerOf is whose a process is.
+func (a *Claims) OwnerOf(pid int, start uint64) Owner {
 	if m := a.members[pid]; m != nil && m.is(start) {
 		return m.owner
 	}
-	return owner{}
+	return Owner{}
 }
 
-func (a *attribution) resolve(p *procfs.Process, byPID map[int]*procfs.Process, depth int) *member {
+func (a *Claims) findOwner(p *procfs.Process, byPID map[int]*procfs.Process, depth int) *member {
 	m := a.members[p.PID]
 	if m != nil && m.is(p.StartTicks) {
-		if m.seen == a.scans {
+		if m.lastScan == a.scans {
 			return m
 		}
 	} else {
 		m = a.add(&member{pid: p.PID, parent: p.PPID, start: p.StartTicks})
-		if parent := byPID[p.PPID]; parent != nil && depth < descends {
-			m.inherit(a.resolve(parent, byPID, depth+1), a)
+		if parent := byPID[p.PPID]; parent != nil && depth < maxDepth {
+			m.inherit(a.findOwner(parent, byPID, depth+1), a)
 		}
 	}
-	m.start, m.seen = p.StartTicks, a.scans
+	m.start, m.lastScan = p.StartTicks, a.scans
 	if p.State != 'Z' && p.State != 'X' {
-		m.alive = int64(p.ReadAt)
+		m.lastAlive = int64(p.ReadAt)
 	}
-	a.describe(m, p)
+	a.claimByDescription(m, p)
 	return m
 }
 
-// describe looks for a better basis in what a process says of itself.
-func (a *attribution) describe(m *member, p *procfs.Process) {
+// claimByDescription looks for a better basis in what a process says of itself.
+func (a *Claims) claimByDescription(m *member, p *procfs.Process) {
 	if p.Cgroup != "" {
 		m.cgroup = p.Cgroup
 	}
-	if m.basis < byCgroup {
+	if m.claim < byCgroup {
 		switch name := matchRules(a.rules, cgroupRule, p.Cgroup); name {
 		case "":
-		case m.owner.job: // whose step is known better than by a rule
-			m.basis = byCgroup
+		case m.owner.Job: // whose step is known better than by a rule
+			m.claim = byCgroup
 		default:
-			m.own(owner{job: name}, byCgroup)
+			m.setOwner(Owner{Job: name}, byCgroup)
 		}
 	}
-	if o, named := fromEnvironment(p.Env); named {
-		if m.basis <= byEnvironment || o.job == m.owner.job && !m.owner.sheet.Known {
-			m.own(o, max(m.basis, byEnvironment))
+	if o, named := ownerFromEnvironment(p.Env); named {
+		if m.claim <= byEnvironment || o.Job == m.owner.Job && !m.owner.Sheet.Known {
+			m.setOwner(o, max(m.claim, byEnvironment))
 		}
 	}
-	if m.basis == byNothing {
-		m.call(matchCommand(a.rules, p.Args))
+	if m.claim == byNothing {
+		m.claimByRule(matchCommand(a.rules, p.Args))
 	}
 }
 
-// call gives a process the job that a rule gives to its command line, if one does.
-func (m *member) call(job string) {
+// claimByRule gives a process the job that a rule gives to its command line, if one does.
+func (m *member) claimByRule(job string) {
 	if job != "" {
-		m.own(owner{job: job}, byCommand)
+		m.setOwner(Owner{Job: job}, byCommand)
 	}
 }
 
-// own sets a process's owner, who is its children's too. Who publishes its events goes on to.
-func (m *member) own(o owner, by basis) {
-	if o.reporter == nil {
-		o.reporter = m.owner.reporter
+// setOwner sets a process's owner, who is its children's too. Who publishes its events goes on to.
+func (m *member) setOwner(o Owner, by claimKind) {
+	if o.publisher == nil {
+		o.publisher = m.owner.publisher
 	}
-	m.basis = by
+	m.claim = by
 	m.owner = o
 	if !m.supervisor {
-		m.heir = o
+		m.childOwner = o
 	}
 }
 
 // inherit makes a process its parent's child.
-func (m *member) inherit(parent *member, a *attribution) {
+func (m *member) inherit(parent *member, a *Claims) {
 	if parent == nil || !parent.mayBeParentOf(m.start) {
 		return
 	}
 	if m.cgroup == "" {
 		m.cgroup = parent.cgroup
 	}
-	o := parent.heir
-	if o.job == "" {
+	o := parent.childOwner
+	if o.Job == "" {
 		return
 	}
-	if j := a.jobs[o.job]; j != nil && !o.sheet.Known {
-		o.sheet = j.CurrentSheet
+	if j := a.jobs[o.Job]; j != nil && !o.Sheet.Known {
+		o.Sheet = j.CurrentSheet
 	}
-	m.own(o, byParent)
+	m.setOwner(o, byParent)
 }
 
-// forked takes in that a process was started.
-func (a *attribution) forked(pid, parent int, start uint64) {
-	if m := a.members[pid]; m != nil && m.start+m.latest > 0 && m.is(start) {
+// AddChild takes in that a process was started.
+func (a *Claims) AddChild(pid, parent int, start uint64) {
+	if m := a.members[pid]; m != nil && m.start+m.startedBy > 0 && m.is(start) {
 		m.start = cmp.Or(m.start, start)
-		m.adopt(a.members[parent], parent, a)
+		m.setParent(a.members[parent], parent, a)
 		return
 	}
-	m := a.add(&member{pid: pid, parent: parent, start: start, born: a.scans})
+	m := a.add(&member{pid: pid, parent: parent, start: start, addedAtScan: a.scans})
 	m.inherit(a.members[parent], a)
 }
 
-// adopt gives a process that a scan saw before its fork was told the parent that forked it: the scan may have seen
+// setParent gives a process that a scan saw before its fork was told the parent that forked it: the scan may have seen
 // another, who took it in.
-func (m *member) adopt(parent *member, pid int, a *attribution) {
-	if m.parent != pid && m.basis == byParent && parent != nil && parent.mayBeParentOf(m.start) {
-		m.basis, m.owner = byNothing, owner{}
+func (m *member) setParent(parent *member, pid int, a *Claims) {
+	if m.parent != pid && m.claim == byParent && parent != nil && parent.mayBeParentOf(m.start) {
+		m.claim, m.owner = byNothing, Owner{}
 		if !m.supervisor {
-			m.heir = owner{}
+			m.childOwner = Owner{}
 		}
 	}
 	m.parent = pid
 	switch {
-	case m.basis <= byParent:
+	case m.claim <= byParent:
 		m.inherit(parent, a)
-	case parent != nil && parent.mayBeParentOf(m.start) && m.owner.reporter == nil: // whose it is is known better; who publishes goes by the tree
-		m.owner.reporter = parent.heir.reporter
+	case parent != nil && parent.mayBeParentOf(m.start) && m.owner.publisher == nil: // whose it is is known better; who publishes goes by the tree
+		m.owner.publisher = parent.childOwner.publisher
 		if !m.supervisor {
-			m.heir.reporter = m.owner.reporter
+			m.childOwner.publisher = m.owner.publisher
 		}
 	}
 }
 
-// met takes in what /proc says of a process between two scans.
-func (a *attribution) met(p *procfs.Process) {
+// AddRunning takes in what /proc says of a process between two scans.
+func (a *Claims) AddRunning(p *procfs.Process) {
 	m := a.members[p.PID]
 	if m == nil || !m.is(p.StartTicks) {
-		m = a.add(&member{pid: p.PID, parent: p.PPID, start: p.StartTicks, born: a.scans})
+		m = a.add(&member{pid: p.PID, parent: p.PPID, start: p.StartTicks, addedAtScan: a.scans})
 		m.inherit(a.members[p.PPID], a)
 	}
 	m.start = p.StartTicks
-	a.describe(m, p)
+	a.claimByDescription(m, p)
 }
 
-// called takes in the command line of a process that may be gone.
-func (a *attribution) called(pid int, start uint64, command string) {
-	if m := a.members[pid]; m != nil && m.is(start) && m.basis == byNothing && len(a.rules) > 0 {
-		m.call(matchCommand(a.rules, strings.Fields(command)))
+// ClaimByCommand takes in the command line of a process that may be gone.
+func (a *Claims) ClaimByCommand(pid int, start uint64, command string) {
+	if m := a.members[pid]; m != nil && m.is(start) && m.claim == byNothing && len(a.rules) > 0 {
+		m.claimByRule(matchCommand(a.rules, strings.Fields(command)))
 	}
 }
 
-// cgroup is the control group of a process as last known.
-func (a *attribution) cgroup(pid int) string {
+// Cgroup is the control group of a process as last known.
+func (a *Claims) Cgroup(pid int) string {
 	if m := a.members[pid]; m != nil {
 		return m.cgroup
 	}
 	return ""
 }
 
-func (a *attribution) add(m *member) *member {
+func (a *Claims) add(m *member) *member {
 	if a.members == nil {
 		a.members = map[int]*member{}
 	}
@@ -273,39 +273,39 @@ func (a *attribution) add(m *member) *member {
 	return m
 }
 
-// ended takes in that a process was gone at a boot time.
-func (a *attribution) ended(pid int, start uint64, boot int64) {
+// RemoveEnded takes in that a process was gone at a boot time.
+func (a *Claims) RemoveEnded(pid int, start uint64, boot int64) {
 	if m := a.members[pid]; m != nil && m.is(start) {
-		a.forget(m, boot)
+		a.remove(m, boot)
 	}
 }
 
-// forget forgets a process that was gone at a boot time. A supervisor that is gone publishes nothing.
-func (a *attribution) forget(m *member, boot int64) {
+// remove forgets a process that was gone at a boot time. A supervisor that is gone publishes nothing.
+func (a *Claims) remove(m *member, boot int64) {
 	if m.supervisor {
-		m.heir.reporter.end(boot)
+		m.childOwner.publisher.endAt(boot)
 	}
 	delete(a.members, m.pid)
 }
 
-// reported reports whether somebody else publishes what was seen to happen to a process at a boot time. It may have
+// PublishedByRun reports whether somebody else publishes what was seen to happen to a process at a boot time. It may have
 // happened some time before.
-func (a *attribution) reported(pid int, start uint64, boot int64) bool {
+func (a *Claims) PublishedByRun(pid int, start uint64, boot int64) bool {
 	m := a.members[pid]
-	if m == nil || !m.is(start) || m.owner.reporter == nil {
+	if m == nil || !m.is(start) || m.owner.publisher == nil {
 		return false
 	}
-	until := m.owner.reporter.until
-	return until == 0 || boot <= until || m.alive <= until && m.start <= ticksOf(until)
+	until := m.owner.publisher.until
+	return until == 0 || boot <= until || m.lastAlive <= until && m.start <= ticksOf(until)
 }
-func fromEnvironment(env map[string]string) (o owner, named bool) {
+func ownerFromEnvironment(env map[string]string) (o Owner, named bool) {
 	job := env[EnvJob]
-	if job == "" || job != validText(job, schema.MaxName) {
-		return owner{}, false
+	if job == "" || job != ValidText(job, schema.MaxName) {
+		return Owner{}, false
 	}
-	o.job = job
+	o.Job = job
 	if n, err := strconv.ParseInt(env[EnvSheet], 10, 32); err == nil {
-		o.sheet = schema.Some(n)
+		o.Sheet = schema.Some(n)
 	}
 	return o, true
 }

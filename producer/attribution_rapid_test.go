@@ -13,18 +13,18 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// world is a tree of processes that fork, end and are declared, and an attribution that is told of it as a sampler is:
+// modelMachine is a tree of processes that fork, end and are declared, and an attribution that is told of it as a sampler is:
 // of forks and ends some time later, in their order, and by scans at once.
-type world struct {
-	attribution
-	choose  func(n int) int // 0 to n-1
-	clock   uint64          // ticks
-	all     []*soul
-	pids    map[int]*soul // who lives
-	free    []int         // pids that may be used again: the end of who had them has been taken
-	untold  []func()
-	flaw    flaw
-	checked int // processes whose owner had to be exactly what it was
+type modelMachine struct {
+	Claims
+	choose      func(n int) int // 0 to n-1
+	clock       uint64          // ticks
+	all         []*modelProcess
+	pids        map[int]*modelProcess // who lives
+	free        []int                 // pids that may be used again: the end of who had them has been taken
+	undelivered []func()
+	flaw        flaw
+	checked     int // processes whose owner had to be exactly what it was
 }
 
 // flaw is something that breaks the attribution, for a test of the test.
@@ -38,51 +38,51 @@ const (
 	noRetelling flaw = "what a scan saw first stays"
 )
 
-// soul is a process as it is.
-type soul struct {
-	pid, ppid int
-	start     uint64
-	parent    *soul // who forked it
-	alive     bool
-	reaper    bool // takes in the orphans among its descendants
-	declared  bool // as the parent of a job's processes
-	itself    bool // and as one of them
-	own, heir jobs // which jobs it, and its children, may be attributed to
+// modelProcess is a process as it is.
+type modelProcess struct {
+	pid, ppid           int
+	start               uint64
+	parent              *modelProcess // who forked it
+	alive               bool
+	reaper              bool // takes in the orphans among its descendants
+	declared            bool // as the parent of a job's processes
+	itself              bool // and as one of them
+	owners, childOwners jobs // which jobs it, and its children, may be attributed to
 }
 
 // jobs is a set of jobs, "" for none.
 type jobs map[string]bool
 
-func newWorld(choose func(n int) int, f flaw) *world {
-	w := &world{choose: choose, clock: 100, pids: map[int]*soul{}, flaw: f, attribution: attribution{keep: 1000}}
-	w.birth(1, nil)
+func newModelMachine(choose func(n int) int, f flaw) *modelMachine {
+	w := &modelMachine{choose: choose, clock: 100, pids: map[int]*modelProcess{}, flaw: f, Claims: Claims{keepScans: 1000}}
+	w.add(1, nil)
 	for pid := range 40 {
 		w.free = append(w.free, pid+2)
 	}
-	w.assign(w.look())
+	w.Observe(w.scan())
 	return w
 }
 
-func (w *world) birth(pid int, parent *soul) *soul {
-	s := &soul{pid: pid, start: w.clock, parent: parent, alive: true, own: jobs{"": true}, heir: jobs{"": true}}
+func (w *modelMachine) add(pid int, parent *modelProcess) *modelProcess {
+	s := &modelProcess{pid: pid, start: w.clock, parent: parent, alive: true, owners: jobs{"": true}, childOwners: jobs{"": true}}
 	if parent != nil {
-		s.ppid, s.own, s.heir = parent.pid, maps.Clone(parent.heir), maps.Clone(parent.heir)
+		s.ppid, s.owners, s.childOwners = parent.pid, maps.Clone(parent.childOwners), maps.Clone(parent.childOwners)
 	}
 	w.all = append(w.all, s)
 	w.pids[pid] = s
 	return s
 }
 
-// living is one of the living.
-func (w *world) living() *soul {
+// anyLiving is one of the living.
+func (w *modelMachine) anyLiving() *modelProcess {
 	pids := slices.Sorted(maps.Keys(w.pids))
 	return w.pids[pids[w.choose(len(pids))]]
 }
 
 // step does one thing to the world.
-func (w *world) step() {
+func (w *modelMachine) step() {
 	w.clock += 10
-	switch s := w.living(); w.choose(10) {
+	switch s := w.anyLiving(); w.choose(10) {
 	case 0, 1, 2:
 		w.fork(s)
 	case 3, 4:
@@ -90,40 +90,40 @@ func (w *world) step() {
 			w.exit(s)
 		}
 	case 5:
-		w.assign(w.look())
+		w.Observe(w.scan())
 	case 6:
-		p := w.show(s)
-		w.met(&p)
+		p := w.processOf(s)
+		w.AddRunning(&p)
 	case 7:
 		w.declare(s)
 	case 8:
 		s.reaper = true
 	case 9:
-		w.tell()
+		w.deliver()
 	}
 }
 
-func (w *world) fork(parent *soul) {
+func (w *modelMachine) fork(parent *modelProcess) {
 	if len(w.free) == 0 {
 		return
 	}
 	pid := w.free[0]
 	w.free = w.free[1:]
-	s := w.birth(pid, parent)
+	s := w.add(pid, parent)
 	told := s.start + uint64(w.choose(startSlack+1)) // the time of the event
-	w.untold = append(w.untold, func() {
+	w.undelivered = append(w.undelivered, func() {
 		switch {
 		case w.flaw == noForks:
 		case w.flaw == noParents:
-			w.forked(s.pid, s.ppid, told)
+			w.AddChild(s.pid, s.ppid, told)
 		case w.flaw == noRetelling && w.members[s.pid] != nil:
 		default:
-			w.forked(s.pid, parent.pid, w.seen(told))
+			w.AddChild(s.pid, parent.pid, w.startOf(told))
 		}
 	})
 }
 
-func (w *world) exit(s *soul) {
+func (w *modelMachine) exit(s *modelProcess) {
 	s.alive = false
 	delete(w.pids, s.pid)
 	for _, child := range w.pids {
@@ -131,16 +131,16 @@ func (w *world) exit(s *soul) {
 			child.ppid = s.heirOfOrphans()
 		}
 	}
-	w.untold = append(w.untold, func() {
+	w.undelivered = append(w.undelivered, func() {
 		if w.flaw != noStarts {
-			w.ended(s.pid, s.start, 1)
+			w.RemoveEnded(s.pid, s.start, 1)
 		}
 		w.free = append(w.free, s.pid)
 	})
 }
 
 // heirOfOrphans is who takes in the children of s.
-func (s *soul) heirOfOrphans() int {
+func (s *modelProcess) heirOfOrphans() int {
 	for s = s.parent; s != nil; s = s.parent {
 		if s.alive && s.reaper {
 			return s.pid
@@ -151,7 +151,7 @@ func (s *soul) heirOfOrphans() int {
 
 // declare has a conductor declare a job, of which the attribution hears at once: forks that it takes later may have
 // been before.
-func (w *world) declare(s *soul) {
+func (w *modelMachine) declare(s *modelProcess) {
 	e := &schema.JobEvent{Type: schema.JobDeclared, JobID: fmt.Sprintf("j%d", w.choose(5)), PID: schema.Some(int64(s.pid)),
 		StartTicks: s.start, Supervisor: w.choose(4) == 0}
 	if w.choose(3) == 0 {
@@ -161,11 +161,11 @@ func (w *world) declare(s *soul) {
 	if w.flaw == noStarts {
 		e.StartTicks, boot = 0, 0
 	}
-	w.said(e, boot)
+	w.ApplyJobEvent(e, boot)
 	s.declared = true
-	s.heir = jobs{e.JobID: true}
+	s.childOwners = jobs{e.JobID: true}
 	if !e.Supervisor {
-		s.own, s.itself = s.heir, true
+		s.owners, s.itself = s.childOwners, true
 	}
 	for _, d := range w.all { // in the order of birth: parents first
 		if !d.descends(s) {
@@ -173,10 +173,10 @@ func (w *world) declare(s *soul) {
 		}
 		sure := d.joined(s)
 		if !d.itself {
-			d.own = d.own.or(e.JobID, sure)
+			d.owners = d.owners.or(e.JobID, sure)
 		}
 		if !d.declared {
-			d.heir = d.heir.or(e.JobID, sure)
+			d.childOwners = d.childOwners.or(e.JobID, sure)
 		}
 	}
 }
@@ -192,7 +192,7 @@ func (j jobs) or(job string, sure bool) jobs {
 }
 
 // descends reports whether s descends from root, and nobody between them was declared.
-func (s *soul) descends(root *soul) bool {
+func (s *modelProcess) descends(root *modelProcess) bool {
 	for s = s.parent; s != nil && s != root; s = s.parent {
 		if s.declared {
 			return false
@@ -202,7 +202,7 @@ func (s *soul) descends(root *soul) bool {
 }
 
 // joined reports whether all between s and root live.
-func (s *soul) joined(root *soul) bool {
+func (s *modelProcess) joined(root *modelProcess) bool {
 	for ; s != root; s = s.parent {
 		if !s.alive {
 			return false
@@ -211,27 +211,27 @@ func (s *soul) joined(root *soul) bool {
 	return true
 }
 
-// tell tells what has not been told.
-func (w *world) tell() {
-	for _, tell := range w.untold {
+// deliver tells what has not been told.
+func (w *modelMachine) deliver() {
+	for _, tell := range w.undelivered {
 		tell()
 	}
-	w.untold = nil
+	w.undelivered = nil
 }
 
-func (w *world) look() []procfs.Process {
+func (w *modelMachine) scan() []procfs.Process {
 	var procs []procfs.Process
 	for _, pid := range slices.Sorted(maps.Keys(w.pids)) {
-		procs = append(procs, w.show(w.pids[pid]))
+		procs = append(procs, w.processOf(w.pids[pid]))
 	}
 	return procs
 }
 
-func (w *world) show(s *soul) procfs.Process {
-	return procfs.Process{PID: s.pid, PPID: s.ppid, StartTicks: w.seen(s.start)}
+func (w *modelMachine) processOf(s *modelProcess) procfs.Process {
+	return procfs.Process{PID: s.pid, PPID: s.ppid, StartTicks: w.startOf(s.start)}
 }
 
-func (w *world) seen(start uint64) uint64 {
+func (w *modelMachine) startOf(start uint64) uint64 {
 	if w.flaw == noStarts {
 		return 0
 	}
@@ -239,15 +239,15 @@ func (w *world) seen(start uint64) uint64 {
 }
 
 // check compares, when all is told, whose each process is with whose it may be.
-func (w *world) check() error {
-	w.tell()
-	w.assign(w.look())
+func (w *modelMachine) check() error {
+	w.deliver()
+	w.Observe(w.scan())
 	for _, s := range w.pids {
-		got := w.owner(s.pid, w.seen(s.start)).job
-		if !s.own[got] {
-			return fmt.Errorf("process %d, started at %d: got job %q, want one of %v", s.pid, s.start, got, slices.Sorted(maps.Keys(s.own)))
+		got := w.OwnerOf(s.pid, w.startOf(s.start)).Job
+		if !s.owners[got] {
+			return fmt.Errorf("process %d, started at %d: got job %q, want one of %v", s.pid, s.start, got, slices.Sorted(maps.Keys(s.owners)))
 		}
-		if len(s.own) == 1 && got != "" {
+		if len(s.owners) == 1 && got != "" {
 			w.checked++
 		}
 	}
@@ -259,7 +259,7 @@ func (w *world) check() error {
 func TestAttribution_World(t *testing.T) {
 	checked := 0
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "choice") }, flawless)
+		w := newModelMachine(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "choice") }, flawless)
 		for range rapid.IntRange(1, 150).Draw(t, "steps") {
 			w.step()
 			if w.choose(8) == 0 {
@@ -284,7 +284,7 @@ func TestAttribution_WorldFindsFlaws(t *testing.T) {
 		var err error
 		for seed := uint64(0); seed < 300 && err == nil; seed++ {
 			r := rand.New(rand.NewPCG(seed, 1))
-			w := newWorld(r.IntN, f)
+			w := newModelMachine(r.IntN, f)
 			for range 300 {
 				w.step()
 			}

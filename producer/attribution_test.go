@@ -10,8 +10,8 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// in is a process of an environment that names a job and, after a slash, a sheet; empty: it names none.
-func in(pid, ppid int, start uint64, marker string) procfs.Process {
+// processWithMarker is a process of an environment that names a job and, after a slash, a sheet; empty: it names none.
+func processWithMarker(pid, ppid int, start uint64, marker string) procfs.Process {
 	p := procfs.Process{PID: pid, PPID: ppid, StartTicks: start}
 	if job, sheet, _ := strings.Cut(marker, "/"); job != "" {
 		p.Env = map[string]string{EnvJob: job}
@@ -29,70 +29,70 @@ func TestAttribution(t *testing.T) {
 	}
 	tests := map[string][]scan{
 		"nobody's": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "")}, nil},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(5, 1, 9, "")}, nil},
 		},
 		"the environment names it": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3"), in(6, 1, 9, "b")}, map[int]string{5: "a/3", 6: "b"}},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(5, 1, 9, "a/3"), processWithMarker(6, 1, 9, "b")}, map[int]string{5: "a/3", 6: "b"}},
 		},
 		"a child has its parent's": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3"), in(6, 5, 9, ""), in(7, 6, 9, "")}, map[int]string{5: "a/3", 6: "a/3", 7: "a/3"}},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(5, 1, 9, "a/3"), processWithMarker(6, 5, 9, ""), processWithMarker(7, 6, 9, "")}, map[int]string{5: "a/3", 6: "a/3", 7: "a/3"}},
 		},
 		"a parent may have the higher pid": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(2, 9, 9, ""), in(3, 2, 9, ""), in(9, 1, 9, "a")}, map[int]string{2: "a", 3: "a", 9: "a"}},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(2, 9, 9, ""), processWithMarker(3, 2, 9, ""), processWithMarker(9, 1, 9, "a")}, map[int]string{2: "a", 3: "a", 9: "a"}},
 		},
 		"the environment goes before the parent": {
-			{[]procfs.Process{in(5, 1, 9, "a/3"), in(6, 5, 9, "b/4"), in(7, 6, 9, "")}, map[int]string{5: "a/3", 6: "b/4", 7: "b/4"}},
+			{[]procfs.Process{processWithMarker(5, 1, 9, "a/3"), processWithMarker(6, 5, 9, "b/4"), processWithMarker(7, 6, 9, "")}, map[int]string{5: "a/3", 6: "b/4", 7: "b/4"}},
 		},
 		"a job of its own does not have the parent's sheet": {
-			{[]procfs.Process{in(5, 1, 9, "a/3"), in(6, 5, 9, "a")}, map[int]string{5: "a/3", 6: "a"}},
+			{[]procfs.Process{processWithMarker(5, 1, 9, "a/3"), processWithMarker(6, 5, 9, "a")}, map[int]string{5: "a/3", 6: "a"}},
 		},
 		"an orphan keeps it": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3"), in(6, 5, 9, "")}, map[int]string{5: "a/3", 6: "a/3"}},
-			{[]procfs.Process{in(1, 0, 1, ""), in(6, 1, 9, "")}, map[int]string{6: "a/3"}},
-			{[]procfs.Process{in(1, 0, 1, ""), in(6, 1, 9, ""), in(7, 6, 20, "")}, map[int]string{6: "a/3", 7: "a/3"}},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(5, 1, 9, "a/3"), processWithMarker(6, 5, 9, "")}, map[int]string{5: "a/3", 6: "a/3"}},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(6, 1, 9, "")}, map[int]string{6: "a/3"}},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(6, 1, 9, ""), processWithMarker(7, 6, 20, "")}, map[int]string{6: "a/3", 7: "a/3"}},
 		},
 		"a reaper that is a job's does not take in orphans": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 2, "a"), in(6, 1, 9, "")}, map[int]string{5: "a"}},
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 2, "a"), in(6, 5, 9, "")}, map[int]string{5: "a"}},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(5, 1, 2, "a"), processWithMarker(6, 1, 9, "")}, map[int]string{5: "a"}},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(5, 1, 2, "a"), processWithMarker(6, 5, 9, "")}, map[int]string{5: "a"}},
 		},
 		"an orphan that was never seen before is nobody's": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a")}, map[int]string{5: "a"}},
-			{[]procfs.Process{in(1, 0, 1, ""), in(6, 1, 9, "")}, nil},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(5, 1, 9, "a")}, map[int]string{5: "a"}},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(6, 1, 9, "")}, nil},
 		},
 		"it stays when the program that is executed next has no marker": {
-			{[]procfs.Process{in(5, 1, 9, "a/3")}, map[int]string{5: "a/3"}},
-			{[]procfs.Process{in(5, 1, 9, "")}, map[int]string{5: "a/3"}},
+			{[]procfs.Process{processWithMarker(5, 1, 9, "a/3")}, map[int]string{5: "a/3"}},
+			{[]procfs.Process{processWithMarker(5, 1, 9, "")}, map[int]string{5: "a/3"}},
 		},
 		"it changes with the marker": {
-			{[]procfs.Process{in(5, 1, 9, "")}, nil},
-			{[]procfs.Process{in(5, 1, 9, "a")}, map[int]string{5: "a"}},
-			{[]procfs.Process{in(5, 1, 9, "b/1")}, map[int]string{5: "b/1"}},
+			{[]procfs.Process{processWithMarker(5, 1, 9, "")}, nil},
+			{[]procfs.Process{processWithMarker(5, 1, 9, "a")}, map[int]string{5: "a"}},
+			{[]procfs.Process{processWithMarker(5, 1, 9, "b/1")}, map[int]string{5: "b/1"}},
 		},
 		"who has the pid next does not inherit": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3")}, map[int]string{5: "a/3"}},
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 12, "")}, nil},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(5, 1, 9, "a/3")}, map[int]string{5: "a/3"}},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(5, 1, 12, "")}, nil},
 		},
 		"who has the pid next has its own parent's": {
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "a/3"), in(6, 1, 9, "b")}, map[int]string{5: "a/3", 6: "b"}},
-			{[]procfs.Process{in(1, 0, 1, ""), in(5, 6, 12, ""), in(6, 1, 9, "b")}, map[int]string{5: "b", 6: "b"}},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(5, 1, 9, "a/3"), processWithMarker(6, 1, 9, "b")}, map[int]string{5: "a/3", 6: "b"}},
+			{[]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(5, 6, 12, ""), processWithMarker(6, 1, 9, "b")}, map[int]string{5: "b", 6: "b"}},
 		},
 		"it is not remembered over a scan without the process": {
-			{[]procfs.Process{in(5, 1, 9, "a")}, map[int]string{5: "a"}},
+			{[]procfs.Process{processWithMarker(5, 1, 9, "a")}, map[int]string{5: "a"}},
 			{nil, nil},
-			{[]procfs.Process{in(5, 1, 9, "")}, nil},
+			{[]procfs.Process{processWithMarker(5, 1, 9, "")}, nil},
 		},
 		"a ring of parents ends": {
-			{[]procfs.Process{in(5, 6, 9, ""), in(6, 5, 9, ""), in(7, 7, 9, "")}, nil},
+			{[]procfs.Process{processWithMarker(5, 6, 9, ""), processWithMarker(6, 5, 9, ""), processWithMarker(7, 7, 9, "")}, nil},
 		},
 		"a parent that is not listed": {
-			{[]procfs.Process{in(5, 99, 9, "")}, nil},
+			{[]procfs.Process{processWithMarker(5, 99, 9, "")}, nil},
 		},
 	}
 	for name, scans := range tests {
 		t.Run(name, func(t *testing.T) {
-			var a attribution
+			var a Claims
 			for i, s := range scans {
-				a.assign(s.procs)
+				a.Observe(s.procs)
 				if got := owners(a.members); !maps.Equal(got, s.want) {
 					t.Errorf("scan %d: got %v, want %v", i, got, s.want)
 				}
@@ -104,12 +104,12 @@ func TestAttribution(t *testing.T) {
 func owners(m map[int]*member) map[int]string {
 	out := map[int]string{}
 	for pid, o := range m {
-		if o.owner.job == "" {
+		if o.owner.Job == "" {
 			continue
 		}
-		out[pid] = o.owner.job
-		if o.owner.sheet.Known {
-			out[pid] += fmt.Sprintf("/%d", o.owner.sheet.V)
+		out[pid] = o.owner.Job
+		if o.owner.Sheet.Known {
+			out[pid] += fmt.Sprintf("/%d", o.owner.Sheet.V)
 		}
 	}
 	return out
@@ -135,12 +135,12 @@ func TestAttribution_Bases(t *testing.T) {
 		"a cgroup and an environment disagree": {"/shared", "", "e/3", "", "pool"},
 	}
 	for name, tt := range tests {
-		a := attribution{rules: rules}
-		p := in(6, 5, 9, tt.env)
+		a := Claims{rules: rules}
+		p := processWithMarker(6, 5, 9, tt.env)
 		p.Cgroup, p.Args = tt.cgroup, []string{"prog", tt.args}
-		scan := []procfs.Process{in(5, 1, 9, tt.parent), p}
+		scan := []procfs.Process{processWithMarker(5, 1, 9, tt.parent), p}
 		for i := range 2 { // a second scan changes nothing
-			a.assign(scan)
+			a.Observe(scan)
 			if got := owners(a.members)[6]; got != tt.want {
 				t.Errorf("%s, scan %d: got %q, want %q", name, i, got, tt.want)
 			}
@@ -150,12 +150,12 @@ func TestAttribution_Bases(t *testing.T) {
 
 // The command of a process that was gone before anybody looked counts too.
 func TestAttribution_CommandOfTheDead(t *testing.T) {
-	a := attribution{rules: []Rule{rule(t, "command:/w/a=j")}}
-	a.forked(5, 1, 9)
-	a.forked(6, 1, 9)
-	a.called(5, 9, "cc -o /w/a/x.o")
-	a.called(6, 9, "cc -o /w/ab/x.o")
-	a.called(7, 9, "cc -o /w/a/x.o") // not known
+	a := Claims{rules: []Rule{rule(t, "command:/w/a=j")}}
+	a.AddChild(5, 1, 9)
+	a.AddChild(6, 1, 9)
+	a.ClaimByCommand(5, 9, "cc -o /w/a/x.o")
+	a.ClaimByCommand(6, 9, "cc -o /w/ab/x.o")
+	a.ClaimByCommand(7, 9, "cc -o /w/a/x.o") // not known
 	if got, want := owners(a.members), (map[int]string{5: "j"}); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -172,11 +172,11 @@ func rule(t testing.TB, s string) Rule {
 
 // A process that a scan did not have is forgotten, but not before its exit can have been taken.
 func TestAttribution_Forgets(t *testing.T) {
-	a := attribution{keep: 2}
-	a.assign([]procfs.Process{in(5, 1, 9, "a")})
-	a.forked(6, 5, 10) // and is never seen
+	a := Claims{keepScans: 2}
+	a.Observe([]procfs.Process{processWithMarker(5, 1, 9, "a")})
+	a.AddChild(6, 5, 10) // and is never seen
 	for scan, want := range []map[int]string{{5: "a", 6: "a"}, {5: "a", 6: "a"}, {6: "a"}, {}} {
-		a.assign(nil)
+		a.Observe(nil)
 		if got := owners(a.members); !maps.Equal(got, want) {
 			t.Errorf("scan %d without them: got %v, want %v", scan+1, got, want)
 		}
@@ -189,15 +189,15 @@ func TestAttribution_Forgets(t *testing.T) {
 // A chain of parents is followed to its end, whichever end has the higher pids.
 func TestAttribution_LongChains(t *testing.T) {
 	const n = 400
-	up, down := []procfs.Process{in(1, 0, 1, "a")}, []procfs.Process{}
+	up, down := []procfs.Process{processWithMarker(1, 0, 1, "a")}, []procfs.Process{}
 	for pid := 2; pid <= n; pid++ {
-		up = append(up, in(pid, pid-1, 1, ""))
-		down = append(down, in(pid-1, pid, 1, ""))
+		up = append(up, processWithMarker(pid, pid-1, 1, ""))
+		down = append(down, processWithMarker(pid-1, pid, 1, ""))
 	}
-	down = append(down, in(n, 0, 1, "a"))
+	down = append(down, processWithMarker(n, 0, 1, "a"))
 	for name, procs := range map[string][]procfs.Process{"rising": up, "falling": down} {
-		var a attribution
-		a.assign(procs)
+		var a Claims
+		a.Observe(procs)
 		if got := len(owners(a.members)); got != n {
 			t.Errorf("%s: got %d processes with a job, want %d", name, got, n)
 		}
@@ -206,32 +206,32 @@ func TestAttribution_LongChains(t *testing.T) {
 
 func TestFromEnvironment(t *testing.T) {
 	longest := strings.Repeat("é", schema.MaxName/2)
-	some := func(job string, sheet int64) owner { return owner{job: job, sheet: schema.Some(sheet)} }
+	some := func(job string, sheet int64) Owner { return Owner{Job: job, Sheet: schema.Some(sheet)} }
 	tests := map[string]struct {
 		job, sheet string
-		want       owner
+		want       Owner
 	}{
-		"a job":                     {"a", "", owner{job: "a"}},
+		"a job":                     {"a", "", Owner{Job: "a"}},
 		"a job and a sheet":         {"a", "12", some("a", 12)},
 		"sheet 0":                   {"a", "0", some("a", 0)},
 		"the longest job":           {longest, "1", some(longest, 1)},
-		"nothing":                   {"", "", owner{}},
-		"a sheet alone":             {"", "3", owner{}},
-		"a sheet that is a word":    {"a", "three", owner{job: "a"}},
-		"a sheet that is a piece":   {"a", "1.5", owner{job: "a"}},
-		"a sheet beyond all bounds": {"a", "99999999999999999999", owner{job: "a"}},
-		"a sheet not in UTF-8":      {"a", "\xff", owner{job: "a"}},
-		"a job of too many bytes":   {longest + "x", "1", owner{}},
-		"a job not in UTF-8":        {"a\xff", "1", owner{}},
-		"a job with a NUL":          {"a\x00b", "1", owner{}},
+		"nothing":                   {"", "", Owner{}},
+		"a sheet alone":             {"", "3", Owner{}},
+		"a sheet that is a word":    {"a", "three", Owner{Job: "a"}},
+		"a sheet that is a piece":   {"a", "1.5", Owner{Job: "a"}},
+		"a sheet beyond all bounds": {"a", "99999999999999999999", Owner{Job: "a"}},
+		"a sheet not in UTF-8":      {"a", "\xff", Owner{Job: "a"}},
+		"a job of too many bytes":   {longest + "x", "1", Owner{}},
+		"a job not in UTF-8":        {"a\xff", "1", Owner{}},
+		"a job with a NUL":          {"a\x00b", "1", Owner{}},
 	}
 	for name, tt := range tests {
-		got, named := fromEnvironment(map[string]string{EnvJob: tt.job, EnvSheet: tt.sheet})
-		if got != tt.want || named != (tt.want.job != "") {
+		got, named := ownerFromEnvironment(map[string]string{EnvJob: tt.job, EnvSheet: tt.sheet})
+		if got != tt.want || named != (tt.want.Job != "") {
 			t.Errorf("%s: got %+v, %t, want %+v", name, got, named, tt.want)
 		}
 	}
-	if got, named := fromEnvironment(nil); named || got != (owner{}) {
+	if got, named := ownerFromEnvironment(nil); named || got != (Owner{}) {
 		t.Errorf("no environment: got %+v, %t, want nobody", got, named)
 	}
 }

@@ -48,17 +48,17 @@ func Probe(fs *procfs.FS, argv scrub.Mode) []Capability {
 	}
 }
 
-// rungDetails is what each way of watching processes sees, and what it lacks.
-var rungDetails = map[lifecycle.Rung]string{
-	lifecycle.RungTaskstats: "every start and end of a process, with exit code, CPU, peak memory and I/O",
-	lifecycle.RungConnector: "every start and end of a process, with exit code; no CPU, memory or I/O of what lives between two samples",
-	lifecycle.RungPidfd:     "starts and ends of processes that live for a second, with exit code; nothing of what lives shorter",
-	lifecycle.RungDiff:      "starts and ends by comparing samples: no exit codes, and nothing of what lives between two samples",
+// sourceDetails is what each way of watching processes sees, and what it lacks.
+var sourceDetails = map[lifecycle.SourceKind]string{
+	lifecycle.KindTaskstats: "every start and end of a process, with exit code, CPU, peak memory and I/O",
+	lifecycle.KindConnector: "every start and end of a process, with exit code; no CPU, memory or I/O of what lives between two samples",
+	lifecycle.KindPidfd:     "starts and ends of processes that live for a second, with exit code; nothing of what lives shorter",
+	lifecycle.KindDiff:      "starts and ends by comparing samples: no exit codes, and nothing of what lives between two samples",
 }
 
 // eventCapabilities say by which way processes are watched, and what would give a better one.
-func eventCapabilities(rung lifecycle.Rung, attempts []lifecycle.Attempt) []Capability {
-	c := Capability{Name: string(rung), Have: rung == lifecycle.RungTaskstats, Detail: rungDetails[rung]}
+func eventCapabilities(rung lifecycle.SourceKind, attempts []lifecycle.Attempt) []Capability {
+	c := Capability{Name: string(rung), Have: rung == lifecycle.KindTaskstats, Detail: sourceDetails[rung]}
 	if len(attempts) > 0 && attempts[0].Err != nil { // the best that was tried
 		c.Grant = attempts[0].Grant
 	}
@@ -107,8 +107,8 @@ func capabilityNames(caps []Capability) []string {
 	return names
 }
 
-// validText is s as far as it can be stored in limit bytes.
-func validText(s string, limit int) string {
+// ValidText is s as far as it can be stored in limit bytes.
+func ValidText(s string, limit int) string {
 	s = strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD")
 	if len(s) <= limit {
 		return s

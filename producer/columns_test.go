@@ -27,7 +27,7 @@ while echo "$line"; do sleep 1; done
 		t.Fatal(err)
 	}
 	nc := serve(t)
-	j := newJournal(t, nc)
+	j := newLogReader(t, nc)
 	record(t, nc, Config{NvidiaSMI: smi})
 	got := j.untilSeen(c.pid(), func(p *schema.Process) bool { return p.GPUMemory.Known })
 	if got.GPUMemory.V != 100<<10 {
@@ -53,12 +53,12 @@ while echo "$line"; do sleep 1; done
 // What a process has of GPUs and of a trace stands at that process and no other.
 func TestSampler_Columns(t *testing.T) {
 	calls := []schema.Syscall{{Name: "read", Calls: 3, TimeX100: 5000}}
-	s := sampler{scrubber: scrub.New(scrub.Scrubbed),
+	s := Sampler{scrubber: scrub.New(scrub.Scrubbed),
 		gpuMemory: func() map[int]int64 { return map[int]int64{7: 0, 99: 5} },
 		syscalls: func(pid int, start uint64) ([]schema.Syscall, bool) {
 			return calls, pid == 8 && start == 100
 		}}
-	got := s.processes([]procfs.Process{{PID: 7, StartTicks: 100, State: 'S'}, {PID: 8, StartTicks: 100, State: 'S'}})
+	got := s.convert([]procfs.Process{{PID: 7, StartTicks: 100, State: 'S'}, {PID: 8, StartTicks: 100, State: 'S'}})
 	if got[0].GPUMemory != schema.Some(int64(0)) || got[1].GPUMemory.Known {
 		t.Errorf("got %+v and %+v of a GPU, want 0 KiB and unknown", got[0].GPUMemory, got[1].GPUMemory)
 	}
@@ -69,16 +69,16 @@ func TestSampler_Columns(t *testing.T) {
 
 // How much of a process the snapshots have stays known until its exit can have been taken.
 func TestSampler_Sampled(t *testing.T) {
-	s := sampler{scrubber: scrub.New(scrub.Scrubbed), began: 50 * nsPerTick, jobs: attribution{keep: 2}}
+	s := Sampler{scrubber: scrub.New(scrub.Scrubbed), began: 50 * nsPerTick, claims: Claims{keepScans: 2}}
 	unknown, some := schema.Opt[int64]{}, schema.Some[int64]
 	expect := func(what string, pid int, start uint64, want schema.Opt[int64]) {
 		t.Helper()
-		if got := s.sampled(pid, start); got != want {
+		if got := s.SampledCPU(pid, start); got != want {
 			t.Errorf("%s: got %+v, want %+v", what, got, want)
 		}
 	}
-	s.processes([]procfs.Process{{PID: 7, StartTicks: 10, CPUTicks: 3, State: 'S'}})
-	s.processes([]procfs.Process{{PID: 7, StartTicks: 10, CPUTicks: 5, State: 'S'}})
+	s.convert([]procfs.Process{{PID: 7, StartTicks: 10, CPUTicks: 3, State: 'S'}})
+	s.convert([]procfs.Process{{PID: 7, StartTicks: 10, CPUTicks: 5, State: 'S'}})
 	expect("lives", 7, 10, some(50))
 	expect("its start is that of its fork", 7, 12, some(50))
 	expect("another of the pid, of before the first sample", 7, 40, unknown)
@@ -86,9 +86,9 @@ func TestSampler_Sampled(t *testing.T) {
 	expect("never sampled, of before the first sample", 8, 40, unknown)
 	expect("never sampled", 8, 51, some(0))
 	for range 2 {
-		s.processes(nil)
+		s.convert(nil)
 		expect("gone", 7, 10, some(50))
 	}
-	s.processes(nil)
+	s.convert(nil)
 	expect("forgotten", 7, 10, unknown)
 }

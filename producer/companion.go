@@ -35,18 +35,18 @@ type CompanionConfig struct {
 // counts what the command starts and, where no sampler of this machine sees every start and end, publishes those too.
 // Its methods are called by one goroutine, but for Watch.
 type Companion struct {
-	cfg       CompanionConfig
-	publisher *Publisher // nil: there is no log
-	watcher   *watcher   // nil: processes cannot be watched
-	fs        *procfs.FS
-	scrubber  *scrub.Scrubber
-	sampler   bool // a sampler of this host is at work
-	exact     bool // and sees every start and end
-	processes int64
-	peak      schema.Opt[int64] // KiB, of the largest process that has ended
-	hearing   hearing           // of jobs inside this one
-	published chan error
-	stop      context.CancelFunc
+	cfg            CompanionConfig
+	publisher      *Publisher // nil: there is no log
+	watcher        *Watcher   // nil: processes cannot be watched
+	fs             *procfs.FS
+	scrubber       *scrub.Scrubber
+	samplerLives   bool // a sampler of this host is at work
+	samplerSeesAll bool // and sees every start and end
+	processes      int64
+	peak           schema.Opt[int64] // KiB, of the largest process that has ended
+	subscription   Subscription      // of jobs inside this one
+	published      chan error
+	stop           context.CancelFunc
 }
 
 // NewCompanion tells the log of the command that is about to start as a child of this process. Without a connection
@@ -68,7 +68,7 @@ func NewCompanion(ctx context.Context, nc *nats.Conn, cfg CompanionConfig) (*Com
 	if c.publisher == nil {
 		return c, nil
 	}
-	return c, c.declare(ctx)
+	return c, c.publishDeclaration(ctx)
 }
 
 // open begins to publish, and looks whether a sampler of this host is at work.
@@ -87,8 +87,8 @@ func (c *Companion) open(ctx context.Context, nc *nats.Conn) error {
 	publishing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.stop = stop
 	go func() { c.published <- publisher.Run(publishing) }()
-	c.sampler, c.exact = findSampler(ctx, nc, c.cfg.Host)
-	c.hearing = hearing{nc: nc, host: c.cfg.Host, bootID: boot, self: origin.Instance, log: c.cfg.Log}
+	c.samplerLives, c.samplerSeesAll = findSampler(ctx, nc, c.cfg.Host)
+	c.subscription = Subscription{nc: nc, host: c.cfg.Host, bootID: boot, own: origin.Instance, log: c.cfg.Log}
 	return nil
 }
 
@@ -112,31 +112,31 @@ func findSampler(ctx context.Context, nc *nats.Conn, host string) (live, exact b
 	if err != nil || time.Since(msg.Time) > 3*time.Duration(m.Snapshot.Interval)+2*time.Second {
 		return false, false
 	}
-	has := func(r lifecycle.Rung) bool { return slices.Contains(m.Snapshot.Capabilities, string(r)) }
-	return true, has(lifecycle.RungTaskstats) || has(lifecycle.RungConnector)
+	has := func(r lifecycle.SourceKind) bool { return slices.Contains(m.Snapshot.Capabilities, string(r)) }
+	return true, has(lifecycle.KindTaskstats) || has(lifecycle.KindConnector)
 }
 
 // watch begins to watch what this process starts, if the machine allows it.
 func (c *Companion) watch() {
-	rungs := []lifecycle.Rung{lifecycle.RungTaskstats, lifecycle.RungConnector, lifecycle.RungPidfd}
+	rungs := []lifecycle.SourceKind{lifecycle.KindTaskstats, lifecycle.KindConnector, lifecycle.KindPidfd}
 	source, _, err := lifecycle.Open(lifecycle.Config{Describe: c.describe, Log: c.cfg.Log}, rungs)
 	if err != nil {
 		return // the command runs unwatched
 	}
-	jobs := &attribution{}
-	_, boot := now()
-	jobs.said(c.event(schema.JobDeclared), boot)
+	jobs := &Claims{}
+	_, boot := ReadClocks()
+	jobs.ApplyJobEvent(c.event(schema.JobDeclared), boot)
 	c.listen(jobs)
-	c.watcher = &watcher{source: source, jobs: jobs, oom: oom.Open(oom.Config{Log: c.cfg.Log}), sampled: c.sampled}
+	c.watcher = &Watcher{source: source, claims: jobs, oom: oom.Open(oom.Config{Log: c.cfg.Log}), sampled: c.sampledCPU}
 }
 
 // listen begins to hear of jobs that the command declares: their processes are not this one's.
-func (c *Companion) listen(jobs *attribution) {
-	if c.hearing.nc == nil {
+func (c *Companion) listen(jobs *Claims) {
+	if c.subscription.nc == nil {
 		return
 	}
-	c.hearing.jobs = jobs
-	deaf, err := c.hearing.listen()
+	c.subscription.claims = jobs
+	deaf, err := c.subscription.Start()
 	if err != nil {
 		c.cfg.Log.Debug("jobs inside this one are taken for its own", "err", err)
 		return
@@ -153,13 +153,13 @@ func (c *Companion) describe(pid int) (lifecycle.Description, bool) {
 	if errors.Is(err, procfs.ErrGone) || p.StartTicks == 0 && err != nil {
 		return lifecycle.Description{}, false
 	}
-	return lifecycle.Description{PPID: p.PPID, StartTicks: p.StartTicks, UID: known64(p.UIDKnown, uint64(p.UID)),
+	return lifecycle.Description{PPID: p.PPID, StartTicks: p.StartTicks, UID: optUint(p.UIDKnown, uint64(p.UID)),
 		Command: c.scrubber.Command(p.Comm, p.Args)}, true
 }
 
-// sampled is what snapshots have of a process: nothing, where no sampler makes any.
-func (c *Companion) sampled(int, uint64) schema.Opt[int64] {
-	if c.sampler {
+// sampledCPU is what snapshots have of a process: nothing, where no sampler makes any.
+func (c *Companion) sampledCPU(int, uint64) schema.Opt[int64] {
+	if c.samplerLives {
 		return schema.Opt[int64]{}
 	}
 	return schema.Some(int64(0))
@@ -167,14 +167,14 @@ func (c *Companion) sampled(int, uint64) schema.Opt[int64] {
 
 // event is what there is to say of the job.
 func (c *Companion) event(t schema.JobEventType) *schema.JobEvent {
-	wall, _ := now()
+	wall, _ := ReadClocks()
 	return &schema.JobEvent{Type: t, Wall: wall, JobID: c.cfg.Job, Sheet: c.cfg.Sheet, PID: schema.Some(int64(os.Getpid())),
-		Supervisor: true, OwnEvents: !c.exact && c.watcher != nil}
+		Supervisor: true, OwnEvents: !c.samplerSeesAll && c.watcher != nil}
 }
 
-// declare tells the log whose this process's children are, and waits until it has that: a sampler hears it before it
+// publishDeclaration tells the log whose this process's children are, and waits until it has that: a sampler hears it before it
 // sees the first of them.
-func (c *Companion) declare(ctx context.Context) error {
+func (c *Companion) publishDeclaration(ctx context.Context) error {
 	declared := c.event(schema.JobDeclared)
 	declared.Status, declared.Command = "running", c.scrubber.Command(c.cfg.Args[0], c.cfg.Args)
 	events := []schema.JobEvent{*declared}
@@ -203,7 +203,7 @@ func (c *Companion) declare(ctx context.Context) error {
 }
 
 func (c *Companion) offer(events ...schema.JobEvent) error {
-	wall, boot := now()
+	wall, boot := ReadClocks()
 	return c.publisher.Offer(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindJob, Wall: wall, Boot: boot}, Jobs: events})
 }
 
@@ -212,30 +212,30 @@ func (c *Companion) Watch(ctx context.Context) {
 	if c.watcher == nil {
 		return
 	}
-	pace := newPace()
-	defer pace.publish.Stop()
+	pace := NewPollSchedule()
+	defer pace.publishTicker.Stop()
 	var follower sync.WaitGroup
 	defer follower.Wait()
 	follower.Go(func() {
-		if err := pace.follow(ctx, c.watcher.source); err != nil && ctx.Err() == nil {
+		if err := pace.RequestPolls(ctx, c.watcher.source); err != nil && ctx.Err() == nil {
 			c.cfg.Log.Warn("watching the command's processes", "err", err)
 		}
 	})
 	for {
 		select {
 		case <-ctx.Done():
-			c.hearing.catchUp()
-			c.take(math.MaxInt64)
+			c.subscription.WaitForEarlier()
+			c.publishDue(math.MaxInt64)
 			return
-		case <-pace.poll:
+		case <-pace.PollDue:
 			c.poll()
-			pace.heard()
-		case <-pace.publish.C:
-			_, boot := now()
-			c.take(boot - int64(lifecycle.Settle))
-			pace.published()
-		case msg := <-c.hearing.heard:
-			c.hearing.hear(msg.Subject, msg.Header, msg.Data)
+			pace.Polled()
+		case <-pace.publishTicker.C:
+			_, boot := ReadClocks()
+			c.publishDue(boot - int64(lifecycle.EventDelay))
+			pace.Published()
+		case msg := <-c.subscription.Messages:
+			c.subscription.Apply(msg.Subject, msg.Header, msg.Data)
 		}
 	}
 }
@@ -247,15 +247,15 @@ func (c *Companion) poll() {
 	}
 }
 
-// take takes in what the kernel has told, and counts and publishes what is due by a boot time.
-func (c *Companion) take(until int64) {
+// publishDue takes in what the kernel has told, and counts and publishes what is due by a boot time.
+func (c *Companion) publishDue(until int64) {
 	c.poll()
-	c.hearing.take()
-	events, gaps, err := c.watcher.take(until)
+	c.subscription.ApplyWaiting()
+	events, gaps, err := c.watcher.Take(until)
 	if err != nil {
 		c.cfg.Log.Debug("telling kills for want of memory apart", "err", err)
 	}
-	events = slices.DeleteFunc(events, func(o lifecycle.Occurrence) bool { return o.Event.JobID != c.cfg.Job })
+	events = slices.DeleteFunc(events, func(o lifecycle.KindedEvent) bool { return o.Event.JobID != c.cfg.Job })
 	for _, o := range events {
 		switch {
 		case o.Kind == schema.KindSpawn:
@@ -264,11 +264,11 @@ func (c *Companion) take(until int64) {
 			c.peak = o.Event.PeakRSS
 		}
 	}
-	if c.publisher == nil || c.exact {
+	if c.publisher == nil || c.samplerSeesAll {
 		return
 	}
-	wall, boot := now()
-	if err := errors.Join(offerEvents(c.publisher, wall, boot, events), offerGaps(c.publisher, wall, boot, gaps)); err != nil {
+	wall, boot := ReadClocks()
+	if err := errors.Join(OfferEvents(c.publisher, wall, boot, events), OfferGaps(c.publisher, wall, boot, gaps)); err != nil {
 		c.cfg.Log.Warn("events of the command are not recorded", "err", err)
 	}
 }

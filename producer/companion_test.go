@@ -13,8 +13,8 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// accompany runs a script with a companion, as proctape run does, and returns the script's pid and the companion.
-func accompany(t *testing.T, nc *nats.Conn, cfg CompanionConfig, script string) (int, *Companion) {
+// runWithCompanion runs a script with a companion, as proctape run does, and returns the script's pid and the companion.
+func runWithCompanion(t *testing.T, nc *nats.Conn, cfg CompanionConfig, script string) (int, *Companion) {
 	t.Helper()
 	_, _ = os.FindProcess(os.Getpid()) // the first time, the library forks to find out what the kernel can do
 	cfg.Host, cfg.Job, cfg.Args, cfg.Log = "h", "job", []string{"/bin/sh", "-c", script}, logTo(t)
@@ -43,13 +43,13 @@ func accompany(t *testing.T, nc *nats.Conn, cfg CompanionConfig, script string) 
 	return cmd.ProcessState.Pid(), c
 }
 
-// three starts three processes: itself, and two that live for a moment. It ends with code 4.
-const three = "/bin/true; /bin/true; exit 4"
+// threeProcesses starts three processes: itself, and two that live for a moment. It ends with code 4.
+const threeProcesses = "/bin/true; /bin/true; exit 4"
 
 // needExact skips a test where starts and ends cannot be seen as they happen.
 func needExact(t *testing.T) {
 	t.Helper()
-	rungs := []lifecycle.Rung{lifecycle.RungTaskstats, lifecycle.RungConnector}
+	rungs := []lifecycle.SourceKind{lifecycle.KindTaskstats, lifecycle.KindConnector}
 	source, _, err := lifecycle.Open(lifecycle.Config{Describe: func(int) (d lifecycle.Description, ok bool) { return }}, rungs)
 	if err != nil {
 		t.Skip(err)
@@ -59,7 +59,7 @@ func needExact(t *testing.T) {
 
 func TestCompanion_WithoutALog(t *testing.T) {
 	needExact(t)
-	if _, c := accompany(t, nil, CompanionConfig{}, three); c.Processes() != schema.Some(uint64(3)) {
+	if _, c := runWithCompanion(t, nil, CompanionConfig{}, threeProcesses); c.Processes() != schema.Some(uint64(3)) {
 		t.Errorf("got %+v processes, want 3", c.Processes())
 	}
 }
@@ -68,25 +68,25 @@ func TestCompanion_WithoutALog(t *testing.T) {
 func TestCompanion_TellsOnce(t *testing.T) {
 	needExact(t)
 	samplers := map[string]struct {
-		rungs []lifecycle.Rung
+		rungs []lifecycle.SourceKind
 		self  bool // the companion publishes
 	}{
 		"no sampler":                      {nil, true},
-		"a sampler that sees all":         {lifecycle.Rungs, false},
-		"a sampler that compares samples": {[]lifecycle.Rung{lifecycle.RungDiff}, true},
-		"a sampler by pidfd":              {[]lifecycle.Rung{lifecycle.RungPidfd}, true},
+		"a sampler that sees all":         {lifecycle.SourceKinds, false},
+		"a sampler that compares samples": {[]lifecycle.SourceKind{lifecycle.KindDiff}, true},
+		"a sampler by pidfd":              {[]lifecycle.SourceKind{lifecycle.KindPidfd}, true},
 	}
 	for name, tt := range samplers {
 		t.Run(name, func(t *testing.T) {
 			nc := serve(t)
-			j := newJournal(t, nc)
+			j := newLogReader(t, nc)
 			var sampler schema.Instance
 			if tt.rungs != nil {
 				record(t, nc, Config{Events: tt.rungs})
 				j.untilSnapshots(1)
 				sampler = j.snapshots[0].Instance
 			}
-			pid, c := accompany(t, nc, CompanionConfig{Sheet: schema.Some(int64(2))}, "sleep 1.5; "+three)
+			pid, c := runWithCompanion(t, nc, CompanionConfig{Sheet: schema.Some(int64(2))}, "sleep 1.5; "+threeProcesses)
 			if tt.rungs != nil {
 				began := time.Now()
 				j.until("time for what else may be told", func() bool { return time.Since(began) > time.Second })
@@ -96,7 +96,7 @@ func TestCompanion_TellsOnce(t *testing.T) {
 			if got := j.kinds(pid); got != "spawn exit" {
 				t.Errorf("got events %s", got)
 			}
-			for kind, got := range map[string][]told{"spawn": j.children("spawn", pid), "exit": j.children("exit", pid)} {
+			for kind, got := range map[string][]loggedEvent{"spawn": j.children("spawn", pid), "exit": j.children("exit", pid)} {
 				if len(got) != 3 {
 					t.Errorf("got %d times %s of its children, want 3", len(got), kind)
 				}
@@ -138,8 +138,8 @@ func expectStep(t *testing.T, events []schema.JobEvent) {
 // A job without steps ends with its command.
 func TestCompanion_EndsTheJob(t *testing.T) {
 	nc := serve(t)
-	j := newJournal(t, nc)
-	accompany(t, nc, CompanionConfig{}, "exit 0")
+	j := newLogReader(t, nc)
+	runWithCompanion(t, nc, CompanionConfig{}, "exit 0")
 	j.until("end", func() bool { return len(j.jobs) == 2 })
 	if e := j.jobs[1]; e.Type != schema.JobEnded || e.ExitCode != schema.Some(int64(0)) || e.Status != "completed" || e.Sheet.Known {
 		t.Errorf("got %+v", e)
@@ -150,11 +150,11 @@ func TestCompanion_EndsTheJob(t *testing.T) {
 func TestCompanion_LeavesADaemon(t *testing.T) {
 	needExact(t)
 	nc := serve(t)
-	j := newJournal(t, nc)
-	record(t, nc, Config{Events: []lifecycle.Rung{lifecycle.RungPidfd, lifecycle.RungDiff}})
+	j := newLogReader(t, nc)
+	record(t, nc, Config{Events: []lifecycle.SourceKind{lifecycle.KindPidfd, lifecycle.KindDiff}})
 	j.untilSnapshots(1)
-	accompany(t, nc, CompanionConfig{}, "sleep 600 </dev/null >/dev/null 2>&1 & sleep 1.5")
-	var daemon told
+	runWithCompanion(t, nc, CompanionConfig{}, "sleep 600 </dev/null >/dev/null 2>&1 & sleep 1.5")
+	var daemon loggedEvent
 	j.until("spawn of the daemon", func() bool {
 		for _, e := range j.events {
 			if e.kind == "spawn" && e.Command == "sleep 600" {

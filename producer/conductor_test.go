@@ -15,14 +15,14 @@ import (
 func TestConductor_JSON(t *testing.T) {
 	t.Parallel()
 	nc := serve(t)
-	j := newJournal(t, nc)
+	j := newLogReader(t, nc)
 	record(t, nc, Config{})
 	s := startShell(t)
 	bootID, err := procfs.New("").BootID()
 	if err != nil {
 		t.Fatal(err)
 	}
-	wall, boot := now()
+	wall, boot := ReadClocks()
 	message := func(bootID string, boot int64, job string) *nats.Msg {
 		msg := nats.NewMsg(schema.Subject("h", schema.KindJob))
 		msg.Header.Set(schema.HeaderType, "application/json")
@@ -66,20 +66,20 @@ func TestConductor_RecallsMany(t *testing.T) {
 	s := startShell(t)
 	for i := range 1200 { // more than one batch, and than are followed
 		e := schema.JobEvent{Type: schema.JobDeclared, JobID: fmt.Sprint("j", i), Wall: 1}
-		if err := TellJob(t.Context(), nc, "h", &e); err != nil {
+		if err := PublishJobEvent(t.Context(), nc, "h", &e); err != nil {
 			t.Fatal(err)
 		}
 	}
 	e := declared(t, "last", s.pid())
 	e.Wall = 1
-	if err := TellJob(t.Context(), nc, "h", &e); err != nil {
+	if err := PublishJobEvent(t.Context(), nc, "h", &e); err != nil {
 		t.Fatal(err)
 	}
 	e.JobID, e.StartTicks = "dead", e.StartTicks-1000 // who had the pid before
-	if err := TellJob(t.Context(), nc, "h", &e); err != nil {
+	if err := PublishJobEvent(t.Context(), nc, "h", &e); err != nil {
 		t.Fatal(err)
 	}
-	j := newJournal(t, nc)
+	j := newLogReader(t, nc)
 	record(t, nc, Config{})
 	j.untilSnapshots(1)
 	if got, _ := find(j.snapshots[0], s.pid()); got.JobID != "last" {

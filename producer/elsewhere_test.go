@@ -46,11 +46,11 @@ func TestElsewhere(t *testing.T) {
 
 func recordElsewhere(t *testing.T, place string) {
 	want := map[string]struct {
-		rungs []lifecycle.Rung // any of these
-		grant string           // for a better one
+		rungs []lifecycle.SourceKind // any of these
+		grant string                 // for a better one
 	}{
-		"ordinary user": {[]lifecycle.Rung{lifecycle.RungConnector, lifecycle.RungPidfd}, "CAP_NET_ADMIN"},
-		"pid namespace": {[]lifecycle.Rung{lifecycle.RungPidfd, lifecycle.RungDiff}, "host's pid and user namespaces"},
+		"ordinary user": {[]lifecycle.SourceKind{lifecycle.KindConnector, lifecycle.KindPidfd}, "CAP_NET_ADMIN"},
+		"pid namespace": {[]lifecycle.SourceKind{lifecycle.KindPidfd, lifecycle.KindDiff}, "host's pid and user namespaces"},
 	}[place]
 	if place == "pid namespace" {
 		if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
@@ -58,9 +58,9 @@ func recordElsewhere(t *testing.T, place string) {
 		}
 	}
 	nc := serve(t)
-	j := newJournal(t, nc)
+	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
-	rung := p.watcher.source.Rung()
+	rung := p.watcher.source.Kind()
 	i := slices.IndexFunc(p.Capabilities(), func(c Capability) bool { return c.Name == string(rung) })
 	if i < 0 || !slices.Contains(want.rungs, rung) {
 		t.Fatalf("watches by %s, want one of %s; capabilities %+v", rung, want.rungs, p.Capabilities())
@@ -70,7 +70,7 @@ func recordElsewhere(t *testing.T, place string) {
 	}
 
 	s := startShell(t)
-	j.tell(nc, declared(t, "job", s.pid()))
+	j.publishJobEvent(nc, declared(t, "job", s.pid()))
 	pid := s.start("exec sleep 600")
 	if got := j.untilSeen(pid, func(p *schema.Process) bool { return strings.HasPrefix(p.Command, "sleep") }); got.JobID != "job" {
 		t.Errorf("in a snapshot: got job %q", got.JobID)
@@ -82,7 +82,7 @@ func recordElsewhere(t *testing.T, place string) {
 	s.ask("wait; echo done")
 	exit := j.untilEnded(pid)
 	kinds := "spawn exit signal"
-	if rung == lifecycle.RungDiff {
+	if rung == lifecycle.KindDiff {
 		kinds = "spawn exit"
 	}
 	if got := j.kinds(pid); got != kinds || exit.JobID != "job" {

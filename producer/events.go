@@ -12,39 +12,39 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// watcher makes events of what the source tells: it adds whose a process is, and what a death was.
-type watcher struct {
+// Watcher makes events of what the source tells: it adds whose a process is, and what a death was.
+type Watcher struct {
 	source lifecycle.Source
 	oom    *oom.Watch
-	jobs   *attribution
+	claims *Claims
 	// sampled is how much CPU, in milliseconds, the snapshots have of a process.
 	sampled func(pid int, start uint64) schema.Opt[int64]
 }
 
-// take returns the events that are due by the boot time until, and what was lost.
-func (w *watcher) take(until int64) ([]lifecycle.Occurrence, []schema.Gap, error) {
+// Take returns the events that are due by the boot time until, and what was lost.
+func (w *Watcher) Take(until int64) ([]lifecycle.KindedEvent, []schema.Gap, error) {
 	err := w.oom.Poll() // before the deaths are looked at: the kernel tells of its kill first
 	occurred, gaps := w.source.Take(until)
-	events := make([]lifecycle.Occurrence, 0, len(occurred))
+	events := make([]lifecycle.KindedEvent, 0, len(occurred))
 	for _, o := range occurred {
-		events = w.add(events, o)
+		events = w.addEvent(events, o)
 	}
 	return events, gaps, err
 }
 
-// add appends an occurrence, and the signal, kill or oom that an exit was.
-func (w *watcher) add(events []lifecycle.Occurrence, o lifecycle.Occurrence) []lifecycle.Occurrence {
+// addEvent appends an occurrence, and the signal, kill or oom that an exit was.
+func (w *Watcher) addEvent(events []lifecycle.KindedEvent, o lifecycle.KindedEvent) []lifecycle.KindedEvent {
 	e := &o.Event
 	if o.Kind == schema.KindSpawn {
-		w.jobs.forked(e.PID, int(e.PPID.Or(0)), e.StartTicks)
-		w.jobs.called(e.PID, e.StartTicks, e.Command)
+		w.claims.AddChild(e.PID, int(e.PPID.Or(0)), e.StartTicks)
+		w.claims.ClaimByCommand(e.PID, e.StartTicks, e.Command)
 	}
-	reported := w.jobs.reported(e.PID, e.StartTicks, e.Boot)
-	whose := w.jobs.owner(e.PID, e.StartTicks)
-	e.JobID, e.Sheet = whose.job, whose.sheet
-	cgroup := w.jobs.cgroup(e.PID)
+	reported := w.claims.PublishedByRun(e.PID, e.StartTicks, e.Boot)
+	whose := w.claims.OwnerOf(e.PID, e.StartTicks)
+	e.JobID, e.Sheet = whose.Job, whose.Sheet
+	cgroup := w.claims.Cgroup(e.PID)
 	if o.Kind == schema.KindExit {
-		w.jobs.ended(e.PID, e.StartTicks, e.Boot)
+		w.claims.RemoveEnded(e.PID, e.StartTicks, e.Boot)
 		e.SampledCPU = w.sampled(e.PID, e.StartTicks)
 	}
 	if reported {
@@ -52,30 +52,30 @@ func (w *watcher) add(events []lifecycle.Occurrence, o lifecycle.Occurrence) []l
 	}
 	events = append(events, o)
 	if o.Kind == schema.KindExit && e.Signal.Known {
-		events = append(events, w.death(o.Event, cgroup))
+		events = append(events, w.killEvent(o.Event, cgroup))
 	}
 	return events
 }
 
-// death is the event that says what kind of a death by signal an exit was.
-func (w *watcher) death(e schema.Event, cgroup string) lifecycle.Occurrence {
+// killEvent is the event that says what kind of a death by signal an exit was.
+func (w *Watcher) killEvent(e schema.Event, cgroup string) lifecycle.KindedEvent {
 	e.CPUMillis, e.PeakRSS, e.SampledCPU = schema.Opt[int64]{}, schema.Opt[int64]{}, schema.Opt[int64]{} // the exit has them
 	e.ReadKiB, e.WriteKiB = schema.Opt[int64]{}, schema.Opt[int64]{}
 	if e.Signal.V != 9 {
-		return lifecycle.Occurrence{Kind: schema.KindSignal, Event: e}
+		return lifecycle.KindedEvent{Kind: schema.KindSignal, Event: e}
 	}
 	if kill, ok := w.oom.Judge(oom.Death{PID: e.PID, Boot: e.Boot, Cgroup: cgroup}); ok {
 		e.Details = kill.Details()
-		return lifecycle.Occurrence{Kind: schema.KindOOM, Event: e}
+		return lifecycle.KindedEvent{Kind: schema.KindOOM, Event: e}
 	}
-	return lifecycle.Occurrence{Kind: schema.KindKill, Event: e}
+	return lifecycle.KindedEvent{Kind: schema.KindKill, Event: e}
 }
 
-// trackGroups has the counters of the jobs' control groups watched, where deaths are judged by them.
-func (w *watcher) trackGroups() {
+// WatchGroups has the counters of the jobs' control groups watched, where deaths are judged by them.
+func (w *Watcher) WatchGroups() {
 	tracked := map[string]bool{}
-	for _, m := range w.jobs.members {
-		if m.owner.job != "" && m.cgroup != "" && !tracked[m.cgroup] {
+	for _, m := range w.claims.members {
+		if m.owner.Job != "" && m.cgroup != "" && !tracked[m.cgroup] {
 			tracked[m.cgroup] = true
 			w.oom.Track(m.cgroup)
 		}
@@ -113,7 +113,7 @@ func (p *Producer) poll() error {
 	if err != nil || !lossy {
 		return err
 	}
-	look, err := p.sampler.glance()
+	look, err := p.sampler.ListProcesses()
 	if err != nil {
 		return err
 	}
@@ -127,16 +127,16 @@ func (p *Producer) poll() error {
 // publishDue publishes the events of which nothing more can become known.
 func (p *Producer) publishDue() error {
 	polled := p.poll() // also without news: what did not come in time is given up
-	_, boot := now()
-	return errors.Join(polled, p.publishEvents(boot-int64(lifecycle.Settle)))
+	_, boot := ReadClocks()
+	return errors.Join(polled, p.publishEvents(boot-int64(lifecycle.EventDelay)))
 }
 
 // publishEvents publishes what is due by a boot time.
 func (p *Producer) publishEvents(until int64) error {
-	p.hearing.take()
-	events, gaps, err := p.watcher.take(until)
-	wall, boot := now()
-	return errors.Join(err, offerEvents(p.publisher, wall, boot, events), offerGaps(p.publisher, wall, boot, gaps))
+	p.subscription.ApplyWaiting()
+	events, gaps, err := p.watcher.Take(until)
+	wall, boot := ReadClocks()
+	return errors.Join(err, OfferEvents(p.publisher, wall, boot, events), OfferGaps(p.publisher, wall, boot, gaps))
 }
 
 // flushEvents publishes all there is.
@@ -144,8 +144,8 @@ func (p *Producer) flushEvents() error {
 	return errors.Join(p.poll(), p.publishEvents(math.MaxInt64))
 }
 
-// offerGaps offers what was lost to a publisher.
-func offerGaps(pub *Publisher, wall, boot int64, gaps []schema.Gap) error {
+// OfferGaps offers what was lost to a publisher.
+func OfferGaps(pub *Publisher, wall, boot int64, gaps []schema.Gap) error {
 	var errs []error
 	for some := range slices.Chunk(gaps, schema.MaxEvents) {
 		errs = append(errs, pub.Offer(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindGap, Wall: wall, Boot: boot}, Gaps: some}))
@@ -159,7 +159,7 @@ func (p *Producer) describe(pid int) (lifecycle.Description, bool) {
 	if errors.Is(err, procfs.ErrGone) || proc.StartTicks == 0 && err != nil {
 		return lifecycle.Description{}, false
 	}
-	p.watcher.jobs.met(&proc)
-	return lifecycle.Description{PPID: proc.PPID, StartTicks: proc.StartTicks, UID: known64(proc.UIDKnown, uint64(proc.UID)),
+	p.watcher.claims.AddRunning(&proc)
+	return lifecycle.Description{PPID: proc.PPID, StartTicks: proc.StartTicks, UID: optUint(proc.UIDKnown, uint64(proc.UID)),
 		Command: p.sampler.scrubber.Command(proc.Comm, proc.Args)}, true
 }

@@ -12,17 +12,17 @@ import (
 )
 
 // newWatcher returns one without a source, which knows 5 to be job j's, and whose snapshots have 40 ms of each process.
-func newWatcher(t *testing.T) *watcher {
+func newWatcher(t *testing.T) *Watcher {
 	t.Helper()
-	w := &watcher{jobs: &attribution{}, oom: oom.Open(oom.Config{Log: slog.New(slog.DiscardHandler)}),
+	w := &Watcher{claims: &Claims{}, oom: oom.Open(oom.Config{Log: slog.New(slog.DiscardHandler)}),
 		sampled: func(pid int, start uint64) schema.Opt[int64] { return schema.Some(int64(40)) }}
 	t.Cleanup(func() { w.oom.Close() })
-	w.jobs.assign([]procfs.Process{in(1, 0, 1, ""), in(5, 1, 10, "j/2")})
+	w.claims.Observe([]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(5, 1, 10, "j/2")})
 	return w
 }
 
 // occurrence is what a source tells of process 60, a child of 5.
-func occurrence(kind schema.Kind, edit func(*schema.Event)) lifecycle.Occurrence {
+func occurrence(kind schema.Kind, edit func(*schema.Event)) lifecycle.KindedEvent {
 	some := schema.Some[int64]
 	e := schema.Event{Wall: 7, Boot: 8, PID: 60, PPID: some(5), StartTicks: 20, Command: "cc", Source: "connector"}
 	if kind == schema.KindExit {
@@ -31,7 +31,7 @@ func occurrence(kind schema.Kind, edit func(*schema.Event)) lifecycle.Occurrence
 	if edit != nil {
 		edit(&e)
 	}
-	return lifecycle.Occurrence{Kind: kind, Event: e}
+	return lifecycle.KindedEvent{Kind: kind, Event: e}
 }
 
 func TestWatcher_Add(t *testing.T) {
@@ -49,11 +49,11 @@ func TestWatcher_Add(t *testing.T) {
 	}
 	for name, tt := range tests {
 		w := newWatcher(t)
-		told := w.add(nil, occurrence(schema.KindSpawn, nil))
+		told := w.addEvent(nil, occurrence(schema.KindSpawn, nil))
 		if len(told) != 1 || told[0].Event.SampledCPU.Known {
 			t.Errorf("%s: its start: got %+v", name, told)
 		}
-		told = w.add(told, occurrence(schema.KindExit, tt.edit))
+		told = w.addEvent(told, occurrence(schema.KindExit, tt.edit))
 		var kinds []string
 		for _, o := range told {
 			if o.Event.JobID != "j" || o.Event.Sheet != some(2) || o.Event.PID != 60 {
@@ -75,7 +75,7 @@ func TestWatcher_Add(t *testing.T) {
 				t.Errorf("%s: got %+v, want %+v", name, told[2].Event, exit)
 			}
 		}
-		if got := w.jobs.owner(60, 20); got != (owner{}) {
+		if got := w.claims.OwnerOf(60, 20); got != (Owner{}) {
 			t.Errorf("%s: remembers that it was of %+v", name, got)
 		}
 	}
@@ -84,18 +84,18 @@ func TestWatcher_Add(t *testing.T) {
 // What its conductor publishes is not published twice, and counts for whose its children are all the same.
 func TestWatcher_LeavesToOthers(t *testing.T) {
 	w := newWatcher(t)
-	w.jobs.said(&schema.JobEvent{Type: schema.JobDeclared, JobID: "k", PID: schema.Some(int64(1)), StartTicks: 1, OwnEvents: true}, 5)
-	var told []lifecycle.Occurrence
-	told = w.add(told, occurrence(schema.KindSpawn, func(e *schema.Event) { e.PPID = schema.Some(int64(1)) }))
-	told = w.add(told, occurrence(schema.KindSpawn, func(e *schema.Event) { e.PID, e.PPID = 61, schema.Some(int64(60)) }))
-	told = w.add(told, occurrence(schema.KindExit, func(e *schema.Event) { e.Signal = schema.Some(int64(9)) }))
+	w.claims.ApplyJobEvent(&schema.JobEvent{Type: schema.JobDeclared, JobID: "k", PID: schema.Some(int64(1)), StartTicks: 1, OwnEvents: true}, 5)
+	var told []lifecycle.KindedEvent
+	told = w.addEvent(told, occurrence(schema.KindSpawn, func(e *schema.Event) { e.PPID = schema.Some(int64(1)) }))
+	told = w.addEvent(told, occurrence(schema.KindSpawn, func(e *schema.Event) { e.PID, e.PPID = 61, schema.Some(int64(60)) }))
+	told = w.addEvent(told, occurrence(schema.KindExit, func(e *schema.Event) { e.Signal = schema.Some(int64(9)) }))
 	if len(told) != 0 {
 		t.Errorf("told %+v", told)
 	}
-	if got := w.jobs.owner(61, 20).job; got != "k" {
+	if got := w.claims.OwnerOf(61, 20).Job; got != "k" {
 		t.Errorf("the child: got job %q, want k", got)
 	}
-	told = w.add(told, occurrence(schema.KindSpawn, func(e *schema.Event) { e.PID, e.PPID = 70, schema.Some(int64(99)) }))
+	told = w.addEvent(told, occurrence(schema.KindSpawn, func(e *schema.Event) { e.PID, e.PPID = 70, schema.Some(int64(99)) }))
 	if len(told) != 1 || told[0].Event.JobID != "" {
 		t.Errorf("of a stranger: told %+v", told)
 	}
@@ -104,10 +104,10 @@ func TestWatcher_LeavesToOthers(t *testing.T) {
 // A rule on the command line holds for a process that was gone before /proc could be read.
 func TestWatcher_CommandRule(t *testing.T) {
 	w := newWatcher(t)
-	w.jobs.rules = []Rule{rule(t, "command:/w/*=$1")}
+	w.claims.rules = []Rule{rule(t, "command:/w/*=$1")}
 	stranger := func(e *schema.Event) { e.PPID, e.Command = schema.Some(int64(1)), "cc -o /w/k/x.o" }
 	for _, kind := range []schema.Kind{schema.KindSpawn, schema.KindExit} {
-		if told := w.add(nil, occurrence(kind, stranger)); len(told) != 1 || told[0].Event.JobID != "k" {
+		if told := w.addEvent(nil, occurrence(kind, stranger)); len(told) != 1 || told[0].Event.JobID != "k" {
 			t.Errorf("%s: told %+v, want job k", kind, told)
 		}
 	}

@@ -12,37 +12,37 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// stage is an attribution to which a test tells a story, a word at a time.
-type stage struct {
-	attribution
+// claimsScript is an attribution to which a test tells a story, a word at a time.
+type claimsScript struct {
+	Claims
 	t *testing.T
 }
 
-// tell takes a step: "fork 6 5" makes process 6 a child of 5, "exit 6" ends it, "scan 5 6:1 7:5/a" shows processes with
+// run takes a step: "fork 6 5" makes process 6 a child of 5, "exit 6" ends it, "scan 5 6:1 7:5/a" shows processes with
 // their parents, 0 unless said, and their markers; "declare j 5", "supervise j 5", "start j/2 5" and "end j" are a
 // conductor's words. A process started in the hundredth of a second that is its pid, or that follows an at sign.
-func (s *stage) tell(step string) {
+func (s *claimsScript) run(step string) {
 	s.t.Helper()
 	words := strings.Fields(step)
 	switch words[0] {
 	case "fork":
 		pid, start := s.identity(words[1])
-		s.forked(pid, s.number(words[2]), start)
+		s.AddChild(pid, s.number(words[2]), start)
 	case "exit":
 		pid, start := s.identity(words[1])
-		s.ended(pid, start, 1)
+		s.RemoveEnded(pid, start, 1)
 	case "scan":
-		s.assign(s.processes(words[1:]))
+		s.Observe(s.processes(words[1:]))
 	case "met":
 		for _, p := range s.processes(words[1:]) {
-			s.met(&p)
+			s.AddRunning(&p)
 		}
 	default:
-		s.say(words)
+		s.applyJobEvent(words)
 	}
 }
 
-func (s *stage) say(words []string) {
+func (s *claimsScript) applyJobEvent(words []string) {
 	s.t.Helper()
 	types := map[string]schema.JobEventType{"declare": schema.JobDeclared, "supervise": schema.JobDeclared,
 		"start": schema.JobSheetStarted, "finish": schema.JobSheetEnded, "progress": schema.JobProgressed, "end": schema.JobEnded}
@@ -62,16 +62,16 @@ func (s *stage) say(words []string) {
 			boot = int64(s.number(words[3])) * nsPerTick // when it was said
 		}
 	}
-	s.said(&e, boot)
+	s.ApplyJobEvent(&e, boot)
 }
 
-func (s *stage) processes(words []string) (procs []procfs.Process) {
+func (s *claimsScript) processes(words []string) (procs []procfs.Process) {
 	s.t.Helper()
 	for _, word := range words {
 		word, marker, _ := strings.Cut(word, "/")
 		who, parent, ok := strings.Cut(word, ":")
 		pid, start := s.identity(who)
-		p := in(pid, 0, start, strings.ReplaceAll(marker, "-", "/"))
+		p := processWithMarker(pid, 0, start, strings.ReplaceAll(marker, "-", "/"))
 		if ok {
 			p.PPID = s.number(parent)
 		}
@@ -81,7 +81,7 @@ func (s *stage) processes(words []string) (procs []procfs.Process) {
 }
 
 // identity is a pid and its start, 0 for "?".
-func (s *stage) identity(word string) (pid int, start uint64) {
+func (s *claimsScript) identity(word string) (pid int, start uint64) {
 	s.t.Helper()
 	who, at, ok := strings.Cut(word, "@")
 	pid = s.number(who)
@@ -94,7 +94,7 @@ func (s *stage) identity(word string) (pid int, start uint64) {
 	return pid, uint64(s.number(at))
 }
 
-func (s *stage) number(word string) (n int) {
+func (s *claimsScript) number(word string) (n int) {
 	s.t.Helper()
 	if _, err := fmt.Sscan(word, &n); err != nil {
 		s.t.Fatalf("%q: %v", word, err)
@@ -148,9 +148,9 @@ func TestAttribution_Stories(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := stage{attribution{keep: 5}, t}
+			s := claimsScript{Claims{keepScans: 5}, t}
 			for step := range strings.SplitSeq(tt.story, ";") {
-				s.tell(strings.TrimSpace(step))
+				s.run(strings.TrimSpace(step))
 			}
 			want := map[int]string{}
 			for _, word := range strings.Fields(tt.want) {
@@ -166,11 +166,11 @@ func TestAttribution_Stories(t *testing.T) {
 
 func TestAttribution_Progress(t *testing.T) {
 	some := schema.Some[int64]
-	var a attribution
-	said := func(e schema.JobEvent) { a.said(&e, 0) }
+	var a Claims
+	said := func(e schema.JobEvent) { a.ApplyJobEvent(&e, 0) }
 	expect := func(what string, want ...schema.JobProgress) {
 		t.Helper()
-		if got := a.progress(); !reflect.DeepEqual(got, want) {
+		if got := a.Progress(); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, want %+v", what, got, want)
 		}
 	}
@@ -200,22 +200,22 @@ func TestAttribution_Progress(t *testing.T) {
 
 // More jobs than are followed: those last heard of stay, and each has its processes.
 func TestAttribution_ManyJobs(t *testing.T) {
-	var a attribution
+	var a Claims
 	name := func(i int) string { return fmt.Sprintf("j%05d", i) }
 	declare := func(i int) {
-		a.said(&schema.JobEvent{Type: schema.JobDeclared, JobID: name(i), PID: schema.Some(int64(i)), StartTicks: 7}, 0)
+		a.ApplyJobEvent(&schema.JobEvent{Type: schema.JobDeclared, JobID: name(i), PID: schema.Some(int64(i)), StartTicks: 7}, 0)
 	}
 	for i := 1; i <= maxJobs; i++ {
 		declare(i)
 	}
-	a.said(&schema.JobEvent{Type: schema.JobProgressed, JobID: name(1)}, 0)
+	a.ApplyJobEvent(&schema.JobEvent{Type: schema.JobProgressed, JobID: name(1)}, 0)
 	declare(maxJobs + 1)
 	if got := len(a.jobs); got != maxJobs || a.jobs[name(1)] == nil || a.jobs[name(2)] != nil || a.jobs[name(maxJobs+1)] == nil {
 		t.Errorf("follows %d jobs, of them the first %t, the second %t, the last %t, want %d: all but the second",
 			got, a.jobs[name(1)] != nil, a.jobs[name(2)] != nil, a.jobs[name(maxJobs+1)] != nil, maxJobs)
 	}
 	for _, i := range []int{1, 2, maxJobs + 1} {
-		if got := a.owner(i, 7).job; got != name(i) {
+		if got := a.OwnerOf(i, 7).Job; got != name(i) {
 			t.Errorf("process %d: got job %q, want %s", i, got, name(i))
 		}
 	}
@@ -224,38 +224,38 @@ func TestAttribution_ManyJobs(t *testing.T) {
 // Who publishes the events of a job's processes does so until it is gone, or says that it has done.
 func TestAttribution_OwnEvents(t *testing.T) {
 	const at50, at100, at150, at160, at200 = 50 * nsPerTick, 100 * nsPerTick, 150 * nsPerTick, 160 * nsPerTick, 200 * nsPerTick
-	ends := map[string]func(a *attribution){
-		"the supervisor ends":       func(a *attribution) { a.ended(5, 9, at100) },
-		"it says the job has ended": func(a *attribution) { a.said(own(schema.JobEnded, 5, true), at100) },
-		"it says the step has":      func(a *attribution) { a.said(own(schema.JobSheetEnded, 5, true), at100) },
+	ends := map[string]func(a *Claims){
+		"the supervisor ends":       func(a *Claims) { a.RemoveEnded(5, 9, at100) },
+		"it says the job has ended": func(a *Claims) { a.ApplyJobEvent(jobEndEvent(schema.JobEnded, 5, true), at100) },
+		"it says the step has":      func(a *Claims) { a.ApplyJobEvent(jobEndEvent(schema.JobSheetEnded, 5, true), at100) },
 	}
 	for name, end := range ends {
-		a := attribution{keep: 3}
-		a.assign([]procfs.Process{in(1, 0, 1, ""), in(5, 1, 9, "")})
-		a.said(own(schema.JobDeclared, 5, true), 20*nsPerTick)
-		a.forked(6, 5, 10)
-		a.forked(7, 6, 10)
-		a.met(&procfs.Process{PID: 7, PPID: 1, StartTicks: 10, Env: map[string]string{EnvJob: "j", EnvSheet: "1"}})
-		a.forked(8, 1, 10)
+		a := Claims{keepScans: 3}
+		a.Observe([]procfs.Process{processWithMarker(1, 0, 1, ""), processWithMarker(5, 1, 9, "")})
+		a.ApplyJobEvent(jobEndEvent(schema.JobDeclared, 5, true), 20*nsPerTick)
+		a.AddChild(6, 5, 10)
+		a.AddChild(7, 6, 10)
+		a.AddRunning(&procfs.Process{PID: 7, PPID: 1, StartTicks: 10, Env: map[string]string{EnvJob: "j", EnvSheet: "1"}})
+		a.AddChild(8, 1, 10)
 		for pid, want := range map[int]bool{5: false, 6: true, 7: true, 8: false} {
-			if got := a.reported(pid, 0, at50); got != want {
+			if got := a.PublishedByRun(pid, 0, at50); got != want {
 				t.Errorf("%s: of %d before: got %t, want %t", name, pid, got, want)
 			}
 		}
 		end(&a)
-		living, dead := in(6, 5, 10, ""), in(7, 6, 10, "")
+		living, dead := processWithMarker(6, 5, 10, ""), processWithMarker(7, 6, 10, "")
 		living.ReadAt, dead.ReadAt, dead.State = time.Duration(at150), time.Duration(at150), 'Z'
-		if !a.reported(6, 10, at160) {
+		if !a.PublishedByRun(6, 10, at160) {
 			t.Errorf("%s: one that nobody saw alive since is told of twice", name)
 		}
-		a.assign([]procfs.Process{living, dead})
-		if !a.reported(6, 10, at100) || a.reported(6, 10, at160) || !a.reported(7, 10, at160) {
+		a.Observe([]procfs.Process{living, dead})
+		if !a.PublishedByRun(6, 10, at100) || a.PublishedByRun(6, 10, at160) || !a.PublishedByRun(7, 10, at160) {
 			t.Errorf("%s: got %t by the end and %t after it, %t of one that was dead, want true, false, true", name,
-				a.reported(6, 10, at100), a.reported(6, 10, at160), a.reported(7, 10, at160))
+				a.PublishedByRun(6, 10, at100), a.PublishedByRun(6, 10, at160), a.PublishedByRun(7, 10, at160))
 		}
-		a.forked(9, 6, 200)
-		if a.reported(9, 200, at200) || a.owner(9, 200).job != "j" {
-			t.Errorf("%s: a child of later: got %+v, want one of job j that nobody else reports", name, a.owner(9, 200))
+		a.AddChild(9, 6, 200)
+		if a.PublishedByRun(9, 200, at200) || a.OwnerOf(9, 200).Job != "j" {
+			t.Errorf("%s: a child of later: got %+v, want one of job j that nobody else reports", name, a.OwnerOf(9, 200))
 		}
 	}
 }
@@ -263,23 +263,23 @@ func TestAttribution_OwnEvents(t *testing.T) {
 // A word of somebody else does not end it, nor does one of another job.
 func TestAttribution_OwnEventsGoOn(t *testing.T) {
 	others := map[string]*schema.JobEvent{
-		"another process":  own(schema.JobEnded, 6, true),
-		"no own events":    own(schema.JobEnded, 5, false),
+		"another process":  jobEndEvent(schema.JobEnded, 6, true),
+		"no own events":    jobEndEvent(schema.JobEnded, 5, false),
 		"no process":       {Type: schema.JobEnded, JobID: "j", OwnEvents: true},
 		"another job":      {Type: schema.JobEnded, JobID: "k", PID: schema.Some(int64(5)), OwnEvents: true},
 		"another incident": {Type: schema.JobProgressed, JobID: "j", PID: schema.Some(int64(5)), OwnEvents: true},
 	}
 	for name, e := range others {
-		var a attribution
-		a.said(own(schema.JobDeclared, 5, true), 20)
-		a.forked(6, 5, 10)
-		a.said(e, 30)
-		if !a.reported(6, 10, 40) {
+		var a Claims
+		a.ApplyJobEvent(jobEndEvent(schema.JobDeclared, 5, true), 20)
+		a.AddChild(6, 5, 10)
+		a.ApplyJobEvent(e, 30)
+		if !a.PublishedByRun(6, 10, 40) {
 			t.Errorf("%s ended it", name)
 		}
 	}
 }
 
-func own(t schema.JobEventType, pid int64, ownEvents bool) *schema.JobEvent {
+func jobEndEvent(t schema.JobEventType, pid int64, ownEvents bool) *schema.JobEvent {
 	return &schema.JobEvent{Type: t, JobID: "j", PID: schema.Some(pid), Supervisor: true, OwnEvents: ownEvents}
 }

@@ -17,45 +17,45 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// journal is what a test reads on the log, in its order.
-type journal struct {
+// logReader is what a test reads on the log, in its order.
+type logReader struct {
 	t         *testing.T
 	msgs      <-chan *nats.Msg
-	events    []told
+	events    []loggedEvent
 	gaps      []schema.Gap
 	snapshots []*schema.Message
 	jobs      []schema.JobEvent
 }
 
-// told is an event as the log has it.
-type told struct {
+// loggedEvent is an event as the log has it.
+type loggedEvent struct {
 	kind     string
 	instance schema.Instance // who published it
 	schema.Event
 }
 
-func newJournal(t *testing.T, nc *nats.Conn) *journal {
+func newLogReader(t *testing.T, nc *nats.Conn) *logReader {
 	t.Helper()
-	return &journal{t: t, msgs: subscribe(t, nc)}
+	return &logReader{t: t, msgs: subscribe(t, nc)}
 }
 
 // until reads on until the journal is as wanted.
-func (j *journal) until(what string, wanted func() bool) {
+func (j *logReader) until(what string, wanted func() bool) {
 	j.t.Helper()
-	ctx, cancel := context.WithTimeout(j.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(j.t.Context(), testTimeout)
 	defer cancel()
 	for !wanted() {
 		select {
 		case msg := <-j.msgs:
 			j.read(msg)
 		case <-ctx.Done():
-			j.t.Fatalf("no %s within %s; the last of %d events: %+v", what, patience, len(j.events), j.events[max(0, len(j.events)-5):])
+			j.t.Fatalf("no %s within %s; the last of %d events: %+v", what, testTimeout, len(j.events), j.events[max(0, len(j.events)-5):])
 		}
 	}
 }
 
 // drain reads what there is.
-func (j *journal) drain() {
+func (j *logReader) drain() {
 	j.t.Helper()
 	for {
 		select {
@@ -67,7 +67,7 @@ func (j *journal) drain() {
 	}
 }
 
-func (j *journal) read(msg *nats.Msg) {
+func (j *logReader) read(msg *nats.Msg) {
 	j.t.Helper()
 	if !strings.HasPrefix(msg.Subject, schema.SubjectPrefix+"h.") || strings.Contains(msg.Subject, ".control.") {
 		return
@@ -77,7 +77,7 @@ func (j *journal) read(msg *nats.Msg) {
 		return // a test put it there
 	}
 	for _, e := range m.Events {
-		j.events = append(j.events, told{m.Kind.EventType(), m.Instance, e})
+		j.events = append(j.events, loggedEvent{m.Kind.EventType(), m.Instance, e})
 	}
 	j.gaps, j.jobs = append(j.gaps, m.Gaps...), append(j.jobs, m.Jobs...)
 	if m.Snapshot != nil {
@@ -86,7 +86,7 @@ func (j *journal) read(msg *nats.Msg) {
 }
 
 // of is what happened to a process, in the order of the log.
-func (j *journal) of(pid int) (events []told) {
+func (j *logReader) of(pid int) (events []loggedEvent) {
 	for _, e := range j.events {
 		if e.PID == pid {
 			events = append(events, e)
@@ -96,7 +96,7 @@ func (j *journal) of(pid int) (events []told) {
 }
 
 // kinds is that in a few words: "spawn exit kill".
-func (j *journal) kinds(pid int) string {
+func (j *logReader) kinds(pid int) string {
 	var kinds []string
 	for _, e := range j.of(pid) {
 		kinds = append(kinds, e.kind)
@@ -105,7 +105,7 @@ func (j *journal) kinds(pid int) string {
 }
 
 // lost is how many events are told to be lost.
-func (j *journal) lost() (n int) {
+func (j *logReader) lost() (n int) {
 	for _, g := range j.gaps {
 		if g.Reason == "events lost" {
 			n += int(g.Count.Or(0))
@@ -115,7 +115,7 @@ func (j *journal) lost() (n int) {
 }
 
 // children are the events of a kind of the children of a process.
-func (j *journal) children(kind string, parent int) (events []told) {
+func (j *logReader) children(kind string, parent int) (events []loggedEvent) {
 	for _, e := range j.events {
 		if e.kind == kind && e.PPID == schema.Some(int64(parent)) {
 			events = append(events, e)
@@ -125,9 +125,9 @@ func (j *journal) children(kind string, parent int) (events []told) {
 }
 
 // untilEnded reads on until the end of a process is told, and all that was told at the same time.
-func (j *journal) untilEnded(pid int) told {
+func (j *logReader) untilEnded(pid int) loggedEvent {
 	j.t.Helper()
-	var exit told
+	var exit loggedEvent
 	j.until(fmt.Sprintf("exit of %d", pid), func() bool {
 		for _, e := range j.of(pid) {
 			if e.kind == "exit" {
@@ -141,14 +141,14 @@ func (j *journal) untilEnded(pid int) told {
 }
 
 // untilSnapshots reads on until there are so many more snapshots, and with them all that was published before.
-func (j *journal) untilSnapshots(n int) {
+func (j *logReader) untilSnapshots(n int) {
 	j.t.Helper()
 	have := len(j.snapshots)
 	j.until("snapshots", func() bool { return len(j.snapshots) >= have+n })
 }
 
 // untilSeen reads on until a snapshot has a process as wanted.
-func (j *journal) untilSeen(pid int, wanted func(*schema.Process) bool) schema.Process {
+func (j *logReader) untilSeen(pid int, wanted func(*schema.Process) bool) schema.Process {
 	j.t.Helper()
 	var seen schema.Process
 	from := len(j.snapshots)
@@ -164,11 +164,11 @@ func (j *journal) untilSeen(pid int, wanted func(*schema.Process) bool) schema.P
 	return seen
 }
 
-// tell has a conductor tell the log of a job, and reads on until a snapshot shows that the sampler has heard it.
-func (j *journal) tell(nc *nats.Conn, e schema.JobEvent) {
+// publishJobEvent has a conductor tell the log of a job, and reads on until a snapshot shows that the sampler has heard it.
+func (j *logReader) publishJobEvent(nc *nats.Conn, e schema.JobEvent) {
 	j.t.Helper()
-	e.Wall, _ = now()
-	if err := TellJob(j.t.Context(), nc, "h", &e); err != nil {
+	e.Wall, _ = ReadClocks()
+	if err := PublishJobEvent(j.t.Context(), nc, "h", &e); err != nil {
 		j.t.Fatal(err)
 	}
 	from := len(j.snapshots)

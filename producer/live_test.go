@@ -14,10 +14,10 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// needRung skips a test where a way of watching processes does not work.
-func needRung(t *testing.T, p *Producer, rungs ...lifecycle.Rung) {
+// needSourceKind skips a test where a way of watching processes does not work.
+func needSourceKind(t *testing.T, p *Producer, rungs ...lifecycle.SourceKind) {
 	t.Helper()
-	if got := p.watcher.source.Rung(); !slices.Contains(rungs, got) {
+	if got := p.watcher.source.Kind(); !slices.Contains(rungs, got) {
 		t.Skipf("processes are watched by %s", got)
 	}
 }
@@ -26,13 +26,13 @@ func needRung(t *testing.T, p *Producer, rungs ...lifecycle.Rung) {
 func TestLive_ShortLived(t *testing.T) {
 	t.Parallel()
 	nc := serve(t)
-	j := newJournal(t, nc)
+	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
-	needRung(t, p, lifecycle.RungTaskstats, lifecycle.RungConnector)
+	needSourceKind(t, p, lifecycle.KindTaskstats, lifecycle.KindConnector)
 	const n = 300
 	loop := `i=0; while [ $i -lt %d ]; do sleep 0.002; i=$((i+1)); done; echo done`
 	ours, theirs := startShell(t), startShell(t)
-	j.tell(nc, declared(t, "job", ours.pid()))
+	j.publishJobEvent(nc, declared(t, "job", ours.pid()))
 	ours.ask(fmt.Sprintf(loop, n))
 	theirs.ask(fmt.Sprintf(loop, 20))
 	j.until("exits", func() bool {
@@ -73,11 +73,11 @@ func TestLive_ShortLived(t *testing.T) {
 func TestLive_Daemon(t *testing.T) {
 	t.Parallel()
 	nc := serve(t)
-	j := newJournal(t, nc)
+	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
-	needRung(t, p, lifecycle.RungTaskstats, lifecycle.RungConnector)
+	needSourceKind(t, p, lifecycle.KindTaskstats, lifecycle.KindConnector)
 	s := startShell(t)
-	j.tell(nc, declared(t, "job", s.pid()))
+	j.publishJobEvent(nc, declared(t, "job", s.pid()))
 	var pid int
 	fmt.Sscan(s.ask("(sleep 600 </dev/null >/dev/null 2>&1 & echo $!)"), &pid)
 	t.Cleanup(func() { unix.Kill(pid, unix.SIGKILL) })
@@ -112,9 +112,9 @@ func TestLive_Daemon(t *testing.T) {
 func TestLive_Deaths(t *testing.T) {
 	t.Parallel()
 	nc := serve(t)
-	j := newJournal(t, nc)
+	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
-	needRung(t, p, lifecycle.RungTaskstats, lifecycle.RungConnector)
+	needSourceKind(t, p, lifecycle.KindTaskstats, lifecycle.KindConnector)
 	s := startShell(t)
 	deaths := map[string]struct {
 		command string
@@ -158,7 +158,7 @@ func TestLive_Deaths(t *testing.T) {
 func TestLive_DeclaredLate(t *testing.T) {
 	t.Parallel()
 	nc := serve(t)
-	j := newJournal(t, nc)
+	j := newLogReader(t, nc)
 	_, stop := record(t, nc, Config{})
 	s := startShell(t)
 	pid := s.start("exec sleep 600")
@@ -168,11 +168,11 @@ func TestLive_DeclaredLate(t *testing.T) {
 	}
 	e := declared(t, "job", s.pid())
 	e.TotalSheets = schema.Some(int64(4))
-	j.tell(nc, e)
+	j.publishJobEvent(nc, e)
 	if got := j.untilSeen(pid, func(p *schema.Process) bool { return p.JobID != "" }); got.JobID != "job" || got.Sheet.Known {
 		t.Errorf("declared: got job %q, sheet %+v", got.JobID, got.Sheet)
 	}
-	j.tell(nc, schema.JobEvent{Type: schema.JobSheetStarted, JobID: "job", Sheet: schema.Some(int64(2))})
+	j.publishJobEvent(nc, schema.JobEvent{Type: schema.JobSheetStarted, JobID: "job", Sheet: schema.Some(int64(2))})
 	if got := j.untilSeen(pid, func(p *schema.Process) bool { return p.Sheet.Known }); got.Sheet.V != 2 {
 		t.Errorf("sheet 2: got %+v", got.Sheet)
 	}
@@ -204,25 +204,25 @@ func TestLive_DeclaredLate(t *testing.T) {
 func TestLive_Rungs(t *testing.T) {
 	t.Parallel()
 	type knows struct{ code, cpu, short bool }
-	rungs := map[lifecycle.Rung]knows{
-		lifecycle.RungTaskstats: {code: true, cpu: true, short: true},
-		lifecycle.RungConnector: {code: true, short: true},
-		lifecycle.RungPidfd:     {code: true},
-		lifecycle.RungDiff:      {},
+	rungs := map[lifecycle.SourceKind]knows{
+		lifecycle.KindTaskstats: {code: true, cpu: true, short: true},
+		lifecycle.KindConnector: {code: true, short: true},
+		lifecycle.KindPidfd:     {code: true},
+		lifecycle.KindDiff:      {},
 	}
 	nc := serve(t)
 	for rung, want := range rungs {
 		t.Run(string(rung), func(t *testing.T) {
-			source, _, err := lifecycle.Open(lifecycle.Config{Describe: func(int) (d lifecycle.Description, ok bool) { return }}, []lifecycle.Rung{rung})
+			source, _, err := lifecycle.Open(lifecycle.Config{Describe: func(int) (d lifecycle.Description, ok bool) { return }}, []lifecycle.SourceKind{rung})
 			if err != nil {
 				t.Skip(err)
 			}
 			source.Close()
-			j := newJournal(t, nc)
-			_, stop := record(t, nc, Config{Events: []lifecycle.Rung{rung}})
+			j := newLogReader(t, nc)
+			_, stop := record(t, nc, Config{Events: []lifecycle.SourceKind{rung}})
 			defer stop()
 			s := startShell(t)
-			j.tell(nc, declared(t, string(rung), s.pid()))
+			j.publishJobEvent(nc, declared(t, string(rung), s.pid()))
 			if caps := j.snapshots[len(j.snapshots)-1].Snapshot.Capabilities; !slices.Contains(caps, string(rung)) {
 				t.Errorf("got capabilities %q", caps)
 			}
@@ -271,11 +271,11 @@ func TestLive_Rungs(t *testing.T) {
 func TestLive_CPU(t *testing.T) {
 	t.Parallel()
 	nc := serve(t)
-	j := newJournal(t, nc)
+	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
-	needRung(t, p, lifecycle.RungTaskstats)
+	needSourceKind(t, p, lifecycle.KindTaskstats)
 	s := startShell(t)
-	j.tell(nc, declared(t, "job", s.pid()))
+	j.publishJobEvent(nc, declared(t, "job", s.pid()))
 	burn := func(n int) string { return fmt.Sprintf(`sh -c "i=0; while [ \$i -lt %d ]; do i=\$((i+1)); done"`, n) }
 	s.ask(burn(1000000) + " & " + burn(300000) + " & " + burn(30000) + "; " + burn(3000) + "; (" + burn(100000) + "); wait; echo done")
 	s.end()

@@ -21,8 +21,8 @@ func BenchmarkProducer_Events(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			dir := b.TempDir()
 			serveAt(b, dir)
-			sampler := startTalker(b, "produce", dirKey+"="+dir)
-			forker := startTalker(b, "fork")
+			sampler := startCommandChild(b, "produce", dirKey+"="+dir)
+			forker := startCommandChild(b, "fork")
 			var n int
 			fmt.Sscan(load, &n)
 			for b.Loop() {
@@ -34,7 +34,7 @@ func BenchmarkProducer_Events(b *testing.B) {
 					forker.ask(b, load)
 				}
 				took := time.Since(began)
-				for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) { // until all is told
+				for deadline := time.Now().Add(testTimeout); ; time.Sleep(100 * time.Millisecond) { // until all is told
 					after, produced := sampler.usage(b)
 					if produced-made >= 2*n || time.Now().After(deadline) {
 						b.ReportMetric(100*(after-before).Seconds()/time.Since(began).Seconds(), "%core")
@@ -51,19 +51,19 @@ func BenchmarkProducer_Events(b *testing.B) {
 	}
 }
 
-// talker is a child that answers each line with a line.
-type talker struct {
+// commandChild is a child that answers each line with a line.
+type commandChild struct {
 	*child
 	answers *bufio.Reader
 }
 
-func startTalker(t testing.TB, role string, env ...string) *talker {
+func startCommandChild(t testing.TB, role string, env ...string) *commandChild {
 	t.Helper()
 	c, answers := startChildReading(t, role, env)
-	return &talker{c, answers}
+	return &commandChild{c, answers}
 }
 
-func (c *talker) ask(t testing.TB, line string) string {
+func (c *commandChild) ask(t testing.TB, line string) string {
 	t.Helper()
 	if _, err := io.WriteString(c.stdin, line+"\n"); err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func (c *talker) ask(t testing.TB, line string) string {
 }
 
 // usage is the CPU that a sampler has used, and how many items it has made.
-func (c *talker) usage(t testing.TB) (cpu time.Duration, produced int) {
+func (c *commandChild) usage(t testing.TB) (cpu time.Duration, produced int) {
 	t.Helper()
 	if _, err := fmt.Sscan(c.ask(t, "usage"), &cpu, &produced); err != nil {
 		t.Fatal(err)

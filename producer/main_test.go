@@ -24,12 +24,12 @@ import (
 // roleKey names the environment variable that makes the test binary play a child process.
 const roleKey = "PRODUCER_TEST_ROLE"
 
-// patience is how long a test waits for what must happen, on a machine that may be busy with other work.
-const patience = 5 * time.Minute
+// testTimeout is how long a test waits for what must happen, on a machine that may be busy with other work.
+const testTimeout = 5 * time.Minute
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleKey); role != "" {
-		if err := play(role); err != nil {
+		if err := playRole(role); err != nil {
 			fmt.Fprintln(os.Stderr, "child:", err)
 			os.Exit(1)
 		}
@@ -43,8 +43,8 @@ func TestMain(m *testing.M) {
 	)
 }
 
-// play says that it is ready and does what the role asks until standard input ends.
-func play(role string) error {
+// playRole says that it is ready and does what the role asks until standard input ends.
+func playRole(role string) error {
 	ended := make(chan struct{})
 	switch role {
 	case "produce":
@@ -249,7 +249,7 @@ func subscribe(t *testing.T, nc *nats.Conn) <-chan *nats.Msg {
 // await returns the first message of a kind that is as wanted.
 func await(t *testing.T, msgs <-chan *nats.Msg, kind schema.Kind, wanted func(*schema.Message) bool) *schema.Message {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	for {
 		select {
@@ -260,7 +260,7 @@ func await(t *testing.T, msgs <-chan *nats.Msg, kind schema.Kind, wanted func(*s
 				}
 			}
 		case <-ctx.Done():
-			t.Fatalf("no %s as wanted within %s", kind, patience)
+			t.Fatalf("no %s as wanted within %s", kind, testTimeout)
 		}
 	}
 }

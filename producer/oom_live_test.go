@@ -15,9 +15,9 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// newCage makes a cgroup with 16 MiB of memory and returns its path and its folder. It skips the test where there is no
+// newLimitedCgroup makes a cgroup with 16 MiB of memory and returns its path and its folder. It skips the test where there is no
 // memory controller of version 1, or no cgroup can be made.
-func newCage(t *testing.T) (path, dir string) {
+func newLimitedCgroup(t *testing.T) (path, dir string) {
 	t.Helper()
 	path = fmt.Sprintf("/proctape-producer-%d-%d", os.Getpid(), time.Now().UnixNano())
 	dir = filepath.Join("/sys/fs/cgroup/memory", path)
@@ -42,16 +42,16 @@ func newCage(t *testing.T) (path, dir string) {
 // Who the kernel killed for want of memory is told from who a user killed in the same cgroup.
 func TestLive_OOM(t *testing.T) {
 	t.Parallel()
-	path, dir := newCage(t)
+	path, dir := newLimitedCgroup(t)
 	nc := serve(t)
-	j := newJournal(t, nc)
+	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
-	needRung(t, p, lifecycle.RungTaskstats, lifecycle.RungConnector)
+	needSourceKind(t, p, lifecycle.KindTaskstats, lifecycle.KindConnector)
 	if sources := p.watcher.oom.Sources(); strings.HasPrefix(sources[0], "no ") {
 		t.Skip(sources[0])
 	}
 	s := startShell(t)
-	j.tell(nc, declared(t, "job", s.pid()))
+	j.publishJobEvent(nc, declared(t, "job", s.pid()))
 	confined := func(command string) int {
 		return s.start("sh -c 'echo $$ >" + dir + "/cgroup.procs && exec " + command + "'")
 	}

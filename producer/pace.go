@@ -12,28 +12,28 @@ import (
 // in the sockets' buffers, which hold seconds of the worst.
 const (
 	pollInterval    = 20 * time.Millisecond
-	pollSoon        = 2 * time.Millisecond
+	firstPollDelay  = 2 * time.Millisecond
 	publishInterval = 250 * time.Millisecond
 )
 
-// pace says when to take in what a source tells, and when to publish it: often while processes come and go, never while
+// PollSchedule says when to take in what a source tells, and when to publish it: often while processes come and go, never while
 // none does. So a sampler of a machine where nothing happens does not wake between its samples.
-type pace struct {
-	poll      chan struct{} // the source has something to tell
-	polled    chan struct{} // it has told it
-	publish   *time.Ticker  // events may be due
-	ticking   bool          // the ticker is
-	heardLast time.Time
+type PollSchedule struct {
+	PollDue       chan struct{} // the source has something to tell
+	acknowledged  chan struct{} // it has told it
+	publishTicker *time.Ticker  // events may be due
+	ticking       bool          // the ticker is
+	lastPoll      time.Time
 }
 
-func newPace() *pace {
-	p := &pace{poll: make(chan struct{}), polled: make(chan struct{}, 1), publish: time.NewTicker(publishInterval)}
-	p.publish.Stop()
+func NewPollSchedule() *PollSchedule {
+	p := &PollSchedule{PollDue: make(chan struct{}), acknowledged: make(chan struct{}, 1), publishTicker: time.NewTicker(publishInterval)}
+	p.publishTicker.Stop()
 	return p
 }
 
-// follow asks for polls while a source has something to tell, until ctx ends.
-func (p *pace) follow(ctx context.Context, source lifecycle.Source) error {
+// RequestPolls asks for polls while a source has something to tell, until ctx ends.
+func (p *PollSchedule) RequestPolls(ctx context.Context, source lifecycle.Source) error {
 	for {
 		began := time.Now()
 		if err := source.Wait(ctx); err != nil {
@@ -41,7 +41,7 @@ func (p *pace) follow(ctx context.Context, source lifecycle.Source) error {
 		}
 		pause := pollInterval
 		if time.Since(began) > pollInterval {
-			pause = pollSoon
+			pause = firstPollDelay
 		}
 		select {
 		case <-time.After(pause):
@@ -49,32 +49,32 @@ func (p *pace) follow(ctx context.Context, source lifecycle.Source) error {
 			return ctx.Err()
 		}
 		select {
-		case p.poll <- struct{}{}:
+		case p.PollDue <- struct{}{}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 		select {
-		case <-p.polled:
+		case <-p.acknowledged:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// heard notes that the source was polled, as was asked for.
-func (p *pace) heard() {
-	p.polled <- struct{}{}
-	p.heardLast = time.Now()
+// Polled notes that the source was polled, as was asked for.
+func (p *PollSchedule) Polled() {
+	p.acknowledged <- struct{}{}
+	p.lastPoll = time.Now()
 	if !p.ticking {
-		p.publish.Reset(publishInterval)
+		p.publishTicker.Reset(publishInterval)
 		p.ticking = true
 	}
 }
 
-// published notes that what was due was published. When all that was heard must have been due, there is no next time.
-func (p *pace) published() {
-	if time.Since(p.heardLast) > lifecycle.Settle+publishInterval {
-		p.publish.Stop()
+// Published notes that what was due was published. When all that was heard must have been due, there is no next time.
+func (p *PollSchedule) Published() {
+	if time.Since(p.lastPoll) > lifecycle.EventDelay+publishInterval {
+		p.publishTicker.Stop()
 		p.ticking = false
 	}
 }

@@ -11,28 +11,28 @@ import (
 	"github.com/proctape/proctape/producer/lifecycle"
 )
 
-// newsSource is a source that has something to tell at certain times.
-type newsSource struct {
+// timedSource is a source that has something to tell at certain times.
+type timedSource struct {
 	lifecycle.Source
-	start time.Time
-	news  []time.Duration // in order; what is past has been polled
+	start   time.Time
+	readyAt []time.Duration // in order; what is past has been polled
 }
 
-func (s *newsSource) Wait(ctx context.Context) error {
-	if len(s.news) == 0 {
+func (s *timedSource) Wait(ctx context.Context) error {
+	if len(s.readyAt) == 0 {
 		<-ctx.Done()
 		return ctx.Err()
 	}
 	select {
-	case <-time.After(time.Until(s.start.Add(s.news[0]))):
+	case <-time.After(time.Until(s.start.Add(s.readyAt[0]))):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (s *newsSource) polled() {
-	s.news = slices.DeleteFunc(s.news, func(at time.Duration) bool { return at <= time.Since(s.start) })
+func (s *timedSource) polled() {
+	s.readyAt = slices.DeleteFunc(s.readyAt, func(at time.Duration) bool { return at <= time.Since(s.start) })
 }
 
 // A burst is polled soon after it begins and then at most every 20 ms; publishing goes on until the last of it is due, and
@@ -41,22 +41,22 @@ func TestPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ms = time.Millisecond
 		burst := []time.Duration{1000 * ms, 1001 * ms, 1010 * ms, 1015 * ms, 1030 * ms, 60_000 * ms}
-		source := &newsSource{start: time.Now(), news: burst}
-		p := newPace()
-		defer p.publish.Stop()
+		source := &timedSource{start: time.Now(), readyAt: burst}
+		p := NewPollSchedule()
+		defer p.publishTicker.Stop()
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- p.follow(ctx, source) }()
+		go func() { ended <- p.RequestPolls(ctx, source) }()
 		var polls, publishes []time.Duration
 		for end := time.After(time.Hour); end != nil; {
 			select {
-			case <-p.poll:
+			case <-p.PollDue:
 				polls = append(polls, time.Since(source.start))
 				source.polled()
-				p.heard()
-			case <-p.publish.C:
+				p.Polled()
+			case <-p.publishTicker.C:
 				publishes = append(publishes, time.Since(source.start))
-				p.published()
+				p.Published()
 			case <-end:
 				end = nil
 			}

@@ -7,8 +7,8 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// pressure converts what the kernel measured; nil when it does not measure.
-func pressure(p *procfs.Pressure) *schema.Pressure {
+// convertPressure converts what the kernel measured; nil when it does not measure.
+func convertPressure(p *procfs.Pressure) *schema.Pressure {
 	if p == nil {
 		return nil
 	}
@@ -25,16 +25,16 @@ func pressureLevel(m procfs.Memory, p *schema.Pressure) string {
 	level := 0
 	if m.TotalKiB > 0 {
 		left := 100 * float64(m.AvailableKiB) / float64(m.TotalKiB)
-		level = steps(100-left, 85, 90, 95, 98)
+		level = limitsReached(100-left, 85, 90, 95, 98)
 	}
 	if p != nil {
-		level = max(level, steps(float64(p.MemorySome)/100, 1, 10, 30, 60))
+		level = max(level, limitsReached(float64(p.MemorySome)/100, 1, 10, 30, 60))
 	}
 	return [...]string{"none", "low", "medium", "high", "critical"}[level]
 }
 
-// steps counts the limits that v has reached.
-func steps(v float64, limits ...float64) int {
+// limitsReached counts the limits that v has reached.
+func limitsReached(v float64, limits ...float64) int {
 	n := 0
 	for _, l := range limits {
 		if v >= l {

@@ -44,14 +44,14 @@ func TestPressureLevel(t *testing.T) {
 }
 
 func TestPressure(t *testing.T) {
-	if got := pressure(nil); got != nil {
+	if got := convertPressure(nil); got != nil {
 		t.Errorf("not measured: got %+v, want nil", got)
 	}
 	p := &procfs.Pressure{}
 	p.CPU.Some.Avg10, p.Memory.Some.Avg10, p.Memory.Full.Avg10 = 0.29, 1.005, 100
 	p.IO.Some.Avg10, p.IO.Full.Avg10 = 12.34, 0
 	want := schema.Pressure{CPUSome: 29, MemorySome: 100, MemoryFull: 10000, IOSome: 1234}
-	if got := pressure(p); *got != want {
+	if got := convertPressure(p); *got != want {
 		t.Errorf("got %+v, want %+v", *got, want)
 	}
 }

@@ -34,7 +34,7 @@ type Config struct {
 	Root          string        // where proc is mounted; default /proc
 	MaxQueue      int           // bytes that may wait for the log; default 64 MiB
 	// Events are the ways of watching processes that may be used, the first that works is; default all.
-	Events    []lifecycle.Rung
+	Events    []lifecycle.SourceKind
 	Rules     []Rule // whose processes are, where nothing says so better
 	NvidiaSMI string // program that reads NVIDIA's GPUs; default nvidia-smi
 	// Syscalls allows the system calls of processes to be traced, which slows them down meanwhile: those that somebody
@@ -53,7 +53,7 @@ func (c Config) withDefaults() Config {
 	c.Argv = cmp.Or(c.Argv, scrub.Scrubbed)
 	c.Log = cmp.Or(c.Log, slog.Default())
 	if len(c.Events) == 0 {
-		c.Events = lifecycle.Rungs
+		c.Events = lifecycle.SourceKinds
 	}
 	return c
 }
@@ -83,11 +83,11 @@ func (c Config) validate() error {
 type Producer struct {
 	cfg          Config
 	fs           *procfs.FS
-	sampler      sampler
+	sampler      Sampler
 	nc           *nats.Conn
-	watcher      watcher
-	pace         *pace
-	hearing      hearing
+	watcher      Watcher
+	schedule     *PollSchedule
+	subscription Subscription
 	gpus         *gpu.Reader
 	profiler     *syscalls.Profiler
 	publisher    *Publisher
@@ -100,7 +100,7 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	_, began := now()
+	_, began := ReadClocks()
 	fs := procfs.New(cfg.Root)
 	boot, err := fs.BootID()
 	if err != nil {
@@ -119,17 +119,17 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 		return nil, fmt.Errorf("forget the probe: %w", err)
 	}
 	p := &Producer{
-		cfg: cfg, fs: fs, publisher: pub, nc: nc, pace: newPace(), gpus: gpu.Open(gpu.Config{NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log}),
-		sampler: sampler{
+		cfg: cfg, fs: fs, publisher: pub, nc: nc, schedule: NewPollSchedule(), gpus: gpu.Open(gpu.Config{NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log}),
+		sampler: Sampler{
 			fs:       fs,
 			opt:      procfs.Options{KernelThreads: cfg.KernelThreads, EnvKeys: []string{EnvJob, EnvSheet}},
 			scrubber: scrub.New(cfg.Argv, cfg.ScrubWords...), began: began, interval: cfg.Interval,
-			jobs: attribution{rules: cfg.Rules, keep: int64(2*time.Second/cfg.Interval) + 1},
+			claims: Claims{rules: cfg.Rules, keepScans: int64(2*time.Second/cfg.Interval) + 1},
 		},
 	}
-	p.hearing = hearing{nc: nc, host: cfg.Host, bootID: boot, jobs: &p.sampler.jobs, log: cfg.Log}
+	p.subscription = Subscription{nc: nc, host: cfg.Host, bootID: boot, claims: &p.sampler.claims, log: cfg.Log}
 	p.sampler.gpus, p.sampler.gpuMemory = p.gpus.Read, p.gpus.Processes
-	p.watcher = watcher{jobs: &p.sampler.jobs, sampled: p.sampler.sampled,
+	p.watcher = Watcher{claims: &p.sampler.claims, sampled: p.sampler.SampledCPU,
 		oom: oom.Open(oom.Config{Root: cfg.Root, Log: cfg.Log})}
 	var attempts []lifecycle.Attempt
 	p.watcher.source, attempts, err = lifecycle.Open(lifecycle.Config{Describe: p.describe, Root: cfg.Root, Log: cfg.Log}, cfg.Events)
@@ -138,7 +138,7 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	}
 	p.profiler = syscalls.NewProfiler(syscalls.Config{Enabled: cfg.Syscalls, Log: cfg.Log})
 	p.sampler.syscalls = p.profiler.Take
-	p.capabilities = append(caps, eventCapabilities(p.watcher.source.Rung(), attempts)...)
+	p.capabilities = append(caps, eventCapabilities(p.watcher.source.Kind(), attempts)...)
 	p.capabilities = append(p.capabilities, oomCapability(p.watcher.oom), gpuCapability(p.gpus), syscallCapability(cfg.Syscalls))
 	p.sampler.caps = capabilityNames(p.capabilities)
 	return p, nil
@@ -182,15 +182,15 @@ func (p *Producer) observe(ctx context.Context) error {
 	}
 	help("reading GPUs", p.gpus.Run)
 	help("tracing system calls", p.profiler.Run)
-	defer p.pace.publish.Stop()
-	help("watching processes", func(ctx context.Context) error { return p.pace.follow(ctx, p.watcher.source) })
-	idle, err := p.obey()
+	defer p.schedule.publishTicker.Stop()
+	help("watching processes", func(ctx context.Context) error { return p.schedule.RequestPolls(ctx, p.watcher.source) })
+	idle, err := p.answerTraceRequests()
 	if err != nil {
 		p.cfg.Log.Warn("nobody can ask for traces", "err", err)
 	}
-	deaf, err := p.hearing.listen()
+	deaf, err := p.subscription.Start()
 	if err == nil {
-		err = p.hearing.recall(ctx)
+		err = p.subscription.ReadBacklog(ctx)
 	}
 	if err != nil {
 		p.cfg.Log.Debug("jobs declared before this sampler started are known by their environment alone", "err", err)
@@ -212,28 +212,28 @@ func (p *Producer) sampleUntil(ctx context.Context) {
 	p.sampler.started = time.Now()
 	sample := time.NewTicker(p.cfg.Interval)
 	defer sample.Stop()
-	p.failed("a sample", p.tick())
+	p.logFailure("a sample", p.tick())
 	for {
 		select {
 		case <-ctx.Done():
-			p.failed("the last events", p.flushEvents())
+			p.logFailure("the last events", p.flushEvents())
 			return
-		case <-p.pace.poll:
-			p.failed("watching processes", p.poll())
-			p.pace.heard()
-		case <-p.pace.publish.C:
-			p.failed("publishing events", p.publishDue())
-			p.pace.published()
-		case msg := <-p.hearing.heard:
-			p.hearing.hear(msg.Subject, msg.Header, msg.Data)
+		case <-p.schedule.PollDue:
+			p.logFailure("watching processes", p.poll())
+			p.schedule.Polled()
+		case <-p.schedule.publishTicker.C:
+			p.logFailure("publishing events", p.publishDue())
+			p.schedule.Published()
+		case msg := <-p.subscription.Messages:
+			p.subscription.Apply(msg.Subject, msg.Header, msg.Data)
 		case <-sample.C:
-			p.failed("a sample", p.tick())
+			p.logFailure("a sample", p.tick())
 		}
 	}
 }
 
-// failed says what failed, if it did.
-func (p *Producer) failed(what string, err error) {
+// logFailure says what failed, if it did.
+func (p *Producer) logFailure(what string, err error) {
 	if err != nil {
 		p.cfg.Log.Error(what+" failed", "err", err)
 	}
@@ -241,20 +241,20 @@ func (p *Producer) failed(what string, err error) {
 
 // tick takes one sample, and offers it and the events that are due to the publisher.
 func (p *Producer) tick() error {
-	p.hearing.take()
-	l, err := p.sampler.sample(tickNumber(time.Since(p.sampler.started), p.cfg.Interval))
+	p.subscription.ApplyWaiting()
+	l, err := p.sampler.Sample(tickNumber(time.Since(p.sampler.started), p.cfg.Interval))
 	if err != nil {
 		return err
 	}
 	polled := p.poll() // before Observe: what the look shows has been told by now
-	p.watcher.source.Observe(lifecycle.Look{Wall: l.wall, Boot: l.boot, Processes: l.snapshot.Processes})
-	p.watcher.trackGroups()
-	p.traceByRule(l.snapshot.Processes)
+	p.watcher.source.Observe(lifecycle.Scan{Wall: l.Wall, Boot: l.Boot, Processes: l.Snapshot.Processes})
+	p.watcher.WatchGroups()
+	p.traceByRule(l.Snapshot.Processes)
 	return errors.Join(polled,
 		p.publisher.Offer(&schema.Message{
-			Envelope: schema.Envelope{Kind: schema.KindSnapshot, Wall: l.wall, Boot: l.boot}, Snapshot: l.snapshot,
+			Envelope: schema.Envelope{Kind: schema.KindSnapshot, Wall: l.Wall, Boot: l.Boot}, Snapshot: l.Snapshot,
 		}),
-		p.publishEvents(l.boot-int64(lifecycle.Settle)),
+		p.publishEvents(l.Boot-int64(lifecycle.EventDelay)),
 	)
 }
 
@@ -267,8 +267,8 @@ func tickNumber(elapsed, interval time.Duration) uint64 {
 // kindsOfEvents are in the order in which they are published: who reads along meets a process before its end.
 var kindsOfEvents = []schema.Kind{schema.KindSpawn, schema.KindExit, schema.KindSignal, schema.KindKill, schema.KindOOM}
 
-// offerEvents publishes the events of each kind together, in messages of at most [schema.MaxEvents].
-func offerEvents(pub *Publisher, wall, boot int64, occurred []lifecycle.Occurrence) error {
+// OfferEvents publishes the events of each kind together, in messages of at most [schema.MaxEvents].
+func OfferEvents(pub *Publisher, wall, boot int64, occurred []lifecycle.KindedEvent) error {
 	batches := map[schema.Kind][]schema.Event{}
 	var errs []error
 	flush := func(last schema.Kind) { // and the kinds before it

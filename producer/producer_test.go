@@ -23,7 +23,7 @@ func newProducer(t *testing.T, nc *nats.Conn, cfg Config) *Producer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.publisher.cfg.Drain = patience
+	p.publisher.cfg.Drain = testTimeout
 	return p
 }
 
@@ -99,16 +99,16 @@ func TestTickNumber(t *testing.T) {
 // The events of a kind travel together, in messages of as many as a message may hold.
 func TestProducer_BatchesEvents(t *testing.T) {
 	p := newProducer(t, unreachable(t), Config{})
-	var occurred []lifecycle.Occurrence
+	var occurred []lifecycle.KindedEvent
 	for i := range 1200 {
 		kind := schema.KindSpawn
 		if i%4 == 0 {
 			kind = schema.KindExit
 		}
-		occurred = append(occurred, lifecycle.Occurrence{Kind: kind, Event: schema.Event{Wall: 1, PID: i + 1}})
+		occurred = append(occurred, lifecycle.KindedEvent{Kind: kind, Event: schema.Event{Wall: 1, PID: i + 1}})
 	}
-	occurred = append(occurred, lifecycle.Occurrence{Kind: schema.KindOOM, Event: schema.Event{Wall: 1, PID: 1}})
-	if err := offerEvents(p.publisher, 5, 6, occurred); err != nil {
+	occurred = append(occurred, lifecycle.KindedEvent{Kind: schema.KindOOM, Event: schema.Event{Wall: 1, PID: 1}})
+	if err := OfferEvents(p.publisher, 5, 6, occurred); err != nil {
 		t.Fatal(err)
 	}
 	got := map[schema.Kind][]string{}
@@ -137,7 +137,7 @@ func TestProducer_BatchesEvents(t *testing.T) {
 // One that cannot be stored does not take the others of the tick with it.
 func TestProducer_OneBadBatchDoesNotStopTheOthers(t *testing.T) {
 	p := newProducer(t, unreachable(t), Config{})
-	err := offerEvents(p.publisher, 5, 6, []lifecycle.Occurrence{
+	err := OfferEvents(p.publisher, 5, 6, []lifecycle.KindedEvent{
 		{Kind: schema.KindExit, Event: schema.Event{Wall: 1, PID: -1}},
 		{Kind: schema.KindSpawn, Event: schema.Event{Wall: 1, PID: 1}},
 	})
@@ -256,7 +256,7 @@ func TestProducer_GoesOnAfterAFailedSample(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(boot, "boot_id"), []byte("b\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := newProducer(t, serve(t), Config{Root: root, Events: []lifecycle.Rung{lifecycle.RungDiff}}) // others would tell of this machine
+	p := newProducer(t, serve(t), Config{Root: root, Events: []lifecycle.SourceKind{lifecycle.KindDiff}}) // others would tell of this machine
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	if err := p.Run(ctx); err != nil {

@@ -231,7 +231,7 @@ func pause(ctx context.Context, d time.Duration) {
 // flush publishes the head of the queue and waits for every answer. Messages without one stay where they are, and
 // are published again under the same ids. It reports whether none has to be.
 func (p *Publisher) flush(ctx context.Context) bool {
-	batch := p.take()
+	batch := p.startBatch()
 	futures := make([]jetstream.PubAckFuture, len(batch))
 	errs := make([]error, len(batch))
 	for i, q := range batch {
@@ -255,7 +255,7 @@ func (p *Publisher) flush(ctx context.Context) bool {
 			errs[i] = ctx.Err()
 		}
 	}
-	return p.settle(errs)
+	return p.finishBatch(errs)
 }
 
 var errNotSent = errors.New("not sent")
@@ -265,15 +265,15 @@ func tooLarge(err error) bool {
 	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum)
 }
 
-func (p *Publisher) take() []queued {
+func (p *Publisher) startBatch() []queued {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.inFlight = min(len(p.queue), p.window)
 	return slices.Clone(p.queue[:p.inFlight])
 }
 
-// settle removes what was acknowledged, and what the server will never take, from the head of the queue.
-func (p *Publisher) settle(errs []error) (all bool) {
+// finishBatch removes what was acknowledged, and what the server will never take, from the head of the queue.
+func (p *Publisher) finishBatch(errs []error) (all bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.inFlight = 0
@@ -302,12 +302,12 @@ func (p *Publisher) settle(errs []error) (all bool) {
 	if all {
 		p.window = publishWindow
 	}
-	p.report(all, errs)
+	p.logFailure(all, errs)
 	return all
 }
 
-// report logs why publishing fails, once for each spell of failures, and its end.
-func (p *Publisher) report(all bool, errs []error) {
+// logFailure logs why publishing fails, once for each spell of failures, and its end.
+func (p *Publisher) logFailure(all bool, errs []error) {
 	if all && p.failing {
 		p.failing = false
 		p.cfg.Log.Info("the log takes messages again", "waiting", len(p.queue))

@@ -30,7 +30,7 @@ func newPublisher(t *testing.T, nc *nats.Conn, cfg PublisherConfig) *Publisher {
 	t.Helper()
 	cfg.Origin = testOrigin
 	cfg.Log = logTo(t)
-	cfg.Drain = cmp.Or(cfg.Drain, patience)
+	cfg.Drain = cmp.Or(cfg.Drain, testTimeout)
 	p, err := NewPublisher(nc, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -216,7 +216,7 @@ func TestPublisher_KeepsAllInOrderThroughRestarts(t *testing.T) {
 		for range 150 + 100*round { // fewer than were offered: it goes away in the middle
 			select {
 			case <-seen:
-			case <-time.After(patience):
+			case <-time.After(testTimeout):
 				t.Fatalf("round %d: no more messages", round)
 			}
 		}
@@ -533,14 +533,14 @@ func TestPublisher_OneGoesAheadAfterAFailure(t *testing.T) {
 	}{
 		{1, true}, {1, false}, {publishWindow, true}, {1, false}, {publishWindow - 1, false},
 	} {
-		errs := make([]error, len(p.take()))
+		errs := make([]error, len(p.startBatch()))
 		if len(errs) != step.took {
 			t.Fatalf("step %d: took %d messages, want %d", i, len(errs), step.took)
 		}
 		if step.fail {
 			errs[len(errs)-1] = nats.ErrDisconnected
 		}
-		if all := p.settle(errs); all == step.fail {
+		if all := p.finishBatch(errs); all == step.fail {
 			t.Errorf("step %d: got all settled %t, want %t", i, all, !step.fail)
 		}
 	}
@@ -554,14 +554,14 @@ func TestPublisher_KeepsWhatIsInFlight(t *testing.T) {
 	p := newPublisher(t, unreachable(t), PublisherConfig{MaxQueue: 2500})
 	offer(t, p, snapshot(1000), snapshot(1000))
 	p.window = publishWindow
-	if n := len(p.take()); n != 2 {
+	if n := len(p.startBatch()); n != 2 {
 		t.Fatalf("took %d messages, want 2", n)
 	}
 	offer(t, p, events(schema.KindSpawn, 1), snapshot(1000), snapshot(1000))
 	if got, want := waiting(p), "s1 s2 e1"; got != want {
 		t.Errorf("while two are in flight: got %q, want %q", got, want)
 	}
-	p.settle([]error{nil, errors.New("no")})
+	p.finishBatch([]error{nil, errors.New("no")})
 	if got, want := waiting(p), "s2 e1"; got != want {
 		t.Errorf("after one was acknowledged: got %q, want %q", got, want)
 	}

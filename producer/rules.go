@@ -46,7 +46,7 @@ func ParseRule(s string) (Rule, error) {
 			return Rule{}, fmt.Errorf("rule %q: element %q: %w", s, e, err)
 		}
 	}
-	if job == "" || job != validText(job, schema.MaxName) {
+	if job == "" || job != ValidText(job, schema.MaxName) {
 		return Rule{}, fmt.Errorf("rule %q: want a job of 1 to %d bytes", s, schema.MaxName)
 	}
 	return r, nil
@@ -93,7 +93,7 @@ func (r *Rule) name(stars []string) string {
 	for i := len(stars); i > 0; i-- { // $10 before $1
 		pairs = append(pairs, "$"+strconv.Itoa(i), stars[i-1])
 	}
-	return validText(strings.NewReplacer(pairs...).Replace(r.job), schema.MaxName)
+	return ValidText(strings.NewReplacer(pairs...).Replace(r.job), schema.MaxName)
 }
 
 // matchRules is the job that the first rule of a kind that matches gives to a path.

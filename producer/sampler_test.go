@@ -25,7 +25,7 @@ func TestCPUPermille(t *testing.T) {
 		ticks   uint64
 		readAt  time.Duration
 		start   uint64
-		before  past
+		before  previousSample
 		known   bool
 		permill schema.Opt[int64]
 	}{
@@ -33,13 +33,13 @@ func TestCPUPermille(t *testing.T) {
 		"first sight: never ran":                    {ticks: 0, readAt: 110 * sec, start: 100 * 100, permill: schema.Some(int64(0))},
 		"first sight: read when it started":         {ticks: 0, readAt: 100 * sec, start: 100 * 100, permill: none},
 		"first sight: read before it started":       {ticks: 1, readAt: 99 * sec, start: 100 * 100, permill: none},
-		"since the sample before":                   {ticks: 700, readAt: 110 * sec, before: past{ticks: 200, readAt: 100 * sec}, known: true, permill: schema.Some(int64(500))},
-		"since the sample before: two cores":        {ticks: 400, readAt: 102 * sec, before: past{ticks: 0, readAt: 100 * sec}, known: true, permill: schema.Some(int64(2000))},
-		"since the sample before: slept":            {ticks: 700, readAt: 110 * sec, before: past{ticks: 700, readAt: 100 * sec}, known: true, permill: schema.Some(int64(0))},
-		"since the sample before: rounded up":       {ticks: 1, readAt: 115 * sec, before: past{readAt: 100 * sec}, known: true, permill: schema.Some(int64(1))},
-		"since the sample before: a fall is no use": {ticks: 199, readAt: 110 * sec, before: past{ticks: 200, readAt: 100 * sec}, known: true, permill: none},
-		"since the sample before: no time passed":   {ticks: 300, readAt: 100 * sec, before: past{ticks: 200, readAt: 100 * sec}, known: true, permill: none},
-		"since the sample before: time went back":   {ticks: 300, readAt: 99 * sec, before: past{ticks: 200, readAt: 100 * sec}, known: true, permill: none},
+		"since the sample before":                   {ticks: 700, readAt: 110 * sec, before: previousSample{ticks: 200, readAt: 100 * sec}, known: true, permill: schema.Some(int64(500))},
+		"since the sample before: two cores":        {ticks: 400, readAt: 102 * sec, before: previousSample{ticks: 0, readAt: 100 * sec}, known: true, permill: schema.Some(int64(2000))},
+		"since the sample before: slept":            {ticks: 700, readAt: 110 * sec, before: previousSample{ticks: 700, readAt: 100 * sec}, known: true, permill: schema.Some(int64(0))},
+		"since the sample before: rounded up":       {ticks: 1, readAt: 115 * sec, before: previousSample{readAt: 100 * sec}, known: true, permill: schema.Some(int64(1))},
+		"since the sample before: a fall is no use": {ticks: 199, readAt: 110 * sec, before: previousSample{ticks: 200, readAt: 100 * sec}, known: true, permill: none},
+		"since the sample before: no time passed":   {ticks: 300, readAt: 100 * sec, before: previousSample{ticks: 200, readAt: 100 * sec}, known: true, permill: none},
+		"since the sample before: time went back":   {ticks: 300, readAt: 99 * sec, before: previousSample{ticks: 200, readAt: 100 * sec}, known: true, permill: none},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -53,30 +53,30 @@ func TestCPUPermille(t *testing.T) {
 
 // A pid that is another process's now has nothing of the one before: not its counter, not its command.
 func TestSampler_PidReuseStartsAnew(t *testing.T) {
-	s := sampler{scrubber: scrub.New(scrub.Scrubbed)}
+	s := Sampler{scrubber: scrub.New(scrub.Scrubbed)}
 	args := []string{"old"}
-	s.processes([]procfs.Process{{PID: 7, StartTicks: 100, CPUTicks: 50, ReadAt: 2 * time.Second, State: 'S', Args: args}})
-	got := s.processes([]procfs.Process{{PID: 7, StartTicks: 250, CPUTicks: 100, ReadAt: 4500 * time.Millisecond, State: 'S', Comm: "new"}})
+	s.convert([]procfs.Process{{PID: 7, StartTicks: 100, CPUTicks: 50, ReadAt: 2 * time.Second, State: 'S', Args: args}})
+	got := s.convert([]procfs.Process{{PID: 7, StartTicks: 250, CPUTicks: 100, ReadAt: 4500 * time.Millisecond, State: 'S', Comm: "new"}})
 	if p := got[0]; p.CPUPermille != schema.Some(int64(500)) || p.Command != "[new]" || p.CPUMillis != 1000 {
 		t.Errorf("got %+v, want half a core, 1000 ms, command [new]", p)
 	}
 }
 
 func TestSampler_ForgetsWhatIsGone(t *testing.T) {
-	s := sampler{scrubber: scrub.New(scrub.Scrubbed)}
-	s.processes([]procfs.Process{{PID: 7, State: 'S'}, {PID: 8, State: 'S'}})
-	s.processes([]procfs.Process{{PID: 8, State: 'S'}})
-	if got, want := slices.Sorted(maps.Keys(s.past)), []int{8}; !slices.Equal(got, want) {
+	s := Sampler{scrubber: scrub.New(scrub.Scrubbed)}
+	s.convert([]procfs.Process{{PID: 7, State: 'S'}, {PID: 8, State: 'S'}})
+	s.convert([]procfs.Process{{PID: 8, State: 'S'}})
+	if got, want := slices.Sorted(maps.Keys(s.previous)), []int{8}; !slices.Equal(got, want) {
 		t.Errorf("remembers %v, want %v", got, want)
 	}
-	if got, want := slices.Sorted(maps.Keys(s.jobs.members)), []int{8}; !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(s.claims.members)), []int{8}; !slices.Equal(got, want) {
 		t.Errorf("remembers the owners of %v, want %v", got, want)
 	}
 }
 
 func TestSampler_Unknown(t *testing.T) {
-	s := sampler{scrubber: scrub.New(scrub.Scrubbed)}
-	got := s.processes([]procfs.Process{
+	s := Sampler{scrubber: scrub.New(scrub.Scrubbed)}
+	got := s.convert([]procfs.Process{
 		{PID: 1, State: 'S', ReadAt: time.Second, RSSKiB: 1, VMSKiB: 2, OpenFDs: 3, UID: 4, ReadBytes: 5 << 10, WriteBytes: 6 << 10},
 		{PID: 2, State: 'S', ReadAt: time.Second, RSSKiB: 1, VMSKiB: 2, OpenFDs: 3, UID: 4, ReadBytes: 5 << 10, WriteBytes: 6 << 10,
 			MemoryKnown: true, FDsKnown: true, UIDKnown: true, IOKnown: true},
@@ -97,38 +97,38 @@ func TestSampler_RendersACommandOnce(t *testing.T) {
 	args := []string{"prog", "--password", "x"}
 	const rendered = "prog --password ***"
 	tests := map[string]struct {
-		before past
+		before previousSample
 		comm   string
 		args   []string
 		want   string
 	}{
-		"first sight":         {past{}, "prog", args, rendered},
-		"the same arguments":  {past{args: args, comm: "prog", command: "kept"}, "prog", args, "kept"},
-		"equal ones":          {past{args: args, comm: "prog", command: "kept"}, "prog", slices.Clone(args), rendered},
-		"others":              {past{args: args, comm: "prog", command: "kept"}, "prog", []string{"prog", "-v"}, "prog -v"},
-		"fewer of them":       {past{args: args, comm: "prog", command: "kept"}, "prog", args[:1], "prog"},
-		"the last of them":    {past{args: args, comm: "prog", command: "kept"}, "prog", args[2:], "x"},
-		"none any more":       {past{args: args, comm: "prog", command: "kept"}, "prog", nil, "[prog]"},
-		"some at last":        {past{comm: "prog", command: "[prog]"}, "prog", args, rendered},
-		"none still":          {past{comm: "kthread", command: "kept"}, "kthread", nil, "kept"},
-		"none, and empty":     {past{args: args[:0], comm: "kthread", command: "kept"}, "kthread", []string{}, "kept"},
-		"none, another name":  {past{comm: "kworker/0:1", command: "kept"}, "kworker/0:2", nil, "[kworker/0:2]"},
-		"another thread name": {past{args: args, comm: "prog", command: "kept"}, "other", args, rendered},
+		"first sight":         {previousSample{}, "prog", args, rendered},
+		"the same arguments":  {previousSample{args: args, comm: "prog", command: "kept"}, "prog", args, "kept"},
+		"equal ones":          {previousSample{args: args, comm: "prog", command: "kept"}, "prog", slices.Clone(args), rendered},
+		"others":              {previousSample{args: args, comm: "prog", command: "kept"}, "prog", []string{"prog", "-v"}, "prog -v"},
+		"fewer of them":       {previousSample{args: args, comm: "prog", command: "kept"}, "prog", args[:1], "prog"},
+		"the last of them":    {previousSample{args: args, comm: "prog", command: "kept"}, "prog", args[2:], "x"},
+		"none any more":       {previousSample{args: args, comm: "prog", command: "kept"}, "prog", nil, "[prog]"},
+		"some at last":        {previousSample{comm: "prog", command: "[prog]"}, "prog", args, rendered},
+		"none still":          {previousSample{comm: "kthread", command: "kept"}, "kthread", nil, "kept"},
+		"none, and empty":     {previousSample{args: args[:0], comm: "kthread", command: "kept"}, "kthread", []string{}, "kept"},
+		"none, another name":  {previousSample{comm: "kworker/0:1", command: "kept"}, "kworker/0:2", nil, "[kworker/0:2]"},
+		"another thread name": {previousSample{args: args, comm: "prog", command: "kept"}, "other", args, rendered},
 	}
-	s := sampler{scrubber: scrub.New(scrub.Scrubbed)}
+	s := Sampler{scrubber: scrub.New(scrub.Scrubbed)}
 	for name, tt := range tests {
-		if got := s.command(&procfs.Process{Comm: tt.comm, Args: tt.args}, tt.before); got != tt.want {
+		if got := s.renderCommand(&procfs.Process{Comm: tt.comm, Args: tt.args}, tt.before); got != tt.want {
 			t.Errorf("%s: got %q, want %q", name, got, tt.want)
 		}
 	}
 }
 
 func TestSampler_RendersAChangedCommandAgain(t *testing.T) {
-	s := sampler{scrubber: scrub.New(scrub.Scrubbed)}
+	s := Sampler{scrubber: scrub.New(scrub.Scrubbed)}
 	p := procfs.Process{PID: 7, State: 'S', Args: []string{"before"}}
 	for _, args := range [][]string{{"before"}, {"after"}, {"after", "all"}} {
 		p.Args = args
-		if got, want := s.processes([]procfs.Process{p})[0].Command, strings.Join(args, " "); got != want {
+		if got, want := s.convert([]procfs.Process{p})[0].Command, strings.Join(args, " "); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -162,36 +162,36 @@ func TestCountJobs(t *testing.T) {
 	}
 }
 
-func newSampler() *sampler {
-	return &sampler{
+func newSampler() *Sampler {
+	return &Sampler{
 		fs: procfs.New(""), opt: procfs.Options{EnvKeys: []string{EnvJob, EnvSheet}},
 		scrubber: scrub.New(scrub.Scrubbed), started: time.Now(), interval: time.Second, caps: []string{"processes"},
 	}
 }
 
-func closeSampler(t *testing.T, s *sampler) {
+func closeSampler(t *testing.T, s *Sampler) {
 	t.Helper()
 	if err := s.fs.Close(); err != nil {
 		t.Error(err)
 	}
 }
 
-func sample(t testing.TB, s *sampler, tick uint64) *schema.Message {
+func sample(t testing.TB, s *Sampler, tick uint64) *schema.Message {
 	t.Helper()
-	l, err := s.sample(tick)
+	l, err := s.Sample(tick)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return message(l)
 }
 
-func message(l look) *schema.Message {
+func message(l Sample) *schema.Message {
 	return &schema.Message{
 		Envelope: schema.Envelope{
 			Version: schema.Version, Kind: schema.KindSnapshot, Host: "h", BootID: "b", Instance: schema.Instance{1}, Seq: 1,
-			Wall: l.wall, Boot: l.boot,
+			Wall: l.Wall, Boot: l.Boot,
 		},
-		Snapshot: l.snapshot,
+		Snapshot: l.Snapshot,
 	}
 }
 
@@ -254,7 +254,7 @@ func TestSampler_BusyAndAsleep(t *testing.T) {
 	defer closeSampler(t, s)
 	for name, c := range map[string]*child{"burner": burner, "sleeper": sleeper} {
 		before := sampleBetween(t, s, c)
-		until := time.Now().Add(patience) // how much of a core it gets is others' to say as well
+		until := time.Now().Add(testTimeout) // how much of a core it gets is others' to say as well
 		for c == burner && cpuTicks(t, c) < before.ticksAfter+30 && time.Now().Before(until) {
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -267,7 +267,7 @@ func TestSampler_BusyAndAsleep(t *testing.T) {
 			t.Errorf("%s: got %+v, want %.0f to %.0f ‰", name, got, least, most)
 		}
 		if used := after.ticksBefore - before.ticksAfter; c == burner && used < 30 {
-			t.Errorf("the burner had %d ticks only within %s", used, patience)
+			t.Errorf("the burner had %d ticks only within %s", used, testTimeout)
 		}
 	}
 }
@@ -279,7 +279,7 @@ type sampled struct {
 	ticksBefore, ticksAfter uint64
 }
 
-func sampleBetween(t *testing.T, s *sampler, c *child) sampled {
+func sampleBetween(t *testing.T, s *Sampler, c *child) sampled {
 	t.Helper()
 	b := sampled{ticksBefore: cpuTicks(t, c), began: time.Now()}
 	p, ok := find(sample(t, s, 1), c.pid())
@@ -343,13 +343,13 @@ func junk() *rapid.Generator[string] {
 
 func TestSampler_AnyTextCanBeStored(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := sampler{scrubber: scrub.New(rapid.SampledFrom([]scrub.Mode{scrub.Full, scrub.Scrubbed, scrub.None}).Draw(t, "mode"))}
+		s := Sampler{scrubber: scrub.New(rapid.SampledFrom([]scrub.Mode{scrub.Full, scrub.Scrubbed, scrub.None}).Draw(t, "mode"))}
 		p := procfs.Process{
 			PID: 7, State: 'S', Comm: junk().Draw(t, "comm"), Cgroup: junk().Draw(t, "cgroup"),
 			Args: rapid.SliceOfN(junk(), 0, 3).Draw(t, "args"),
 			Env:  map[string]string{EnvJob: junk().Draw(t, "job"), EnvSheet: junk().Draw(t, "sheet")},
 		}
-		m := message(look{1, 1, &schema.Snapshot{PressureLevel: "none", Processes: s.processes([]procfs.Process{p})}})
+		m := message(Sample{1, 1, &schema.Snapshot{PressureLevel: "none", Processes: s.convert([]procfs.Process{p})}})
 		if err := m.Validate(); err != nil {
 			t.Fatal(err)
 		}
@@ -373,7 +373,7 @@ func TestValidText(t *testing.T) {
 		{"é", 1, ""},
 		{strings.Repeat("a\xff", 3000), schema.MaxCommand, strings.Repeat("a\uFFFD", 1024) + "a"},
 	} {
-		got := validText(tt.s, tt.limit)
+		got := ValidText(tt.s, tt.limit)
 		if got != tt.want || !utf8.ValidString(got) {
 			t.Errorf("validText(%.20q, %d): got %.20q of %d bytes, want %.20q of %d", tt.s, tt.limit, got, len(got), tt.want, len(tt.want))
 		}
@@ -384,19 +384,19 @@ func TestSampler_UnreadableProcIsAnError(t *testing.T) {
 	s := newSampler()
 	s.fs = procfs.New(t.TempDir())
 	defer closeSampler(t, s)
-	if _, err := s.sample(1); err == nil || !strings.HasPrefix(err.Error(), "read the host: ") {
+	if _, err := s.Sample(1); err == nil || !strings.HasPrefix(err.Error(), "read the host: ") {
 		t.Errorf("got %v, want that the host could not be read", err)
 	}
 }
 
 func BenchmarkSampler_Convert(b *testing.B) {
-	s := sampler{scrubber: scrub.New(scrub.Scrubbed)}
+	s := Sampler{scrubber: scrub.New(scrub.Scrubbed)}
 	scan := make([]procfs.Process, 1000)
 	for i := range scan {
 		scan[i] = procfs.Process{PID: i + 1, PPID: i, State: 'S', Args: []string{"/usr/bin/prog", "--id", fmt.Sprint(i)}}
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		s.processes(scan)
+		s.convert(scan)
 	}
 }

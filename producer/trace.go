@@ -16,8 +16,8 @@ import (
 // in decimal digits; the answer is empty, or says why not. No stream keeps them.
 func traceSubject(host string) string { return schema.SubjectPrefix + host + ".control.trace" }
 
-// obey answers requests for traces.
-func (p *Producer) obey() (stop func(), err error) {
+// answerTraceRequests answers requests for traces.
+func (p *Producer) answerTraceRequests() (stop func(), err error) {
 	sub, err := p.nc.Subscribe(traceSubject(p.cfg.Host), func(msg *nats.Msg) {
 		answer := ""
 		pid, err := strconv.Atoi(string(msg.Data))

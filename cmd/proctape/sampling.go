@@ -57,11 +57,11 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 	cfg := producer.Config{Host: f.host, Interval: f.interval, Argv: mode, ScrubWords: f.scrubWords, KernelThreads: f.kernelThreads,
 		NvidiaSMI: f.nvidiaSMI, Syscalls: f.syscalls, TraceJobs: f.traceJobs, Log: s.logger(cmd)}
 	if f.events != "auto" {
-		rung := lifecycle.Rung("events-" + f.events)
-		if !slices.Contains(lifecycle.Rungs, rung) {
+		rung := lifecycle.SourceKind("events-" + f.events)
+		if !slices.Contains(lifecycle.SourceKinds, rung) {
 			return cfg, hinted(misuse("--events %q is not a source of events", f.events), "the sources are auto, taskstats, connector, pidfd and proc-diff")
 		}
-		cfg.Events = []lifecycle.Rung{rung}
+		cfg.Events = []lifecycle.SourceKind{rung}
 	}
 	for _, text := range f.rules {
 		rule, err := producer.ParseRule(text)

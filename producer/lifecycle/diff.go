@@ -12,14 +12,14 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// Occurrence is an event and its kind.
-type Occurrence struct {
+// KindedEvent is an event and its kind.
+type KindedEvent struct {
 	Kind  schema.Kind
 	Event schema.Event
 }
 
-// Look is the process table at one moment. Processes is sorted by pid.
-type Look struct {
+// Scan is the process table at one moment. Processes is sorted by pid.
+type Scan struct {
 	Wall      int64 // Unix nanoseconds
 	Boot      int64 // CLOCK_BOOTTIME nanoseconds
 	Processes []schema.Process
@@ -31,16 +31,16 @@ const SourceDiff = "proc-diff"
 // Diff finds starts and ends by comparing each look with the one before. It works for every user and in every
 // container; it cannot see a process that lives between two looks, nor how a process ended.
 type Diff struct {
-	seen     map[int]schema.Process
-	last     int64 // boot time of the look before
-	occurred []Occurrence
+	seen   map[int]schema.Process
+	last   int64 // boot time of the look before
+	events []KindedEvent
 }
 
 // NewDiff returns a Diff that has seen nothing: its first look only learns who is there.
 func NewDiff() *Diff { return &Diff{} }
 
-// Rung is [RungDiff].
-func (d *Diff) Rung() Rung { return RungDiff }
+// Kind is [KindDiff].
+func (d *Diff) Kind() SourceKind { return KindDiff }
 
 // Wait returns when ctx ends: a Diff learns from looks alone.
 func (d *Diff) Wait(ctx context.Context) error {
@@ -52,9 +52,9 @@ func (d *Diff) Wait(ctx context.Context) error {
 func (d *Diff) Poll() (lossy bool, err error) { return false, nil }
 
 // Take returns what the looks since the call before have shown, whatever until is: nothing more becomes known of it.
-func (d *Diff) Take(int64) ([]Occurrence, []schema.Gap) {
-	occurred := d.occurred
-	d.occurred = nil
+func (d *Diff) Take(int64) ([]KindedEvent, []schema.Gap) {
+	occurred := d.events
+	d.events = nil
 	return occurred, nil
 }
 
@@ -63,10 +63,10 @@ func (d *Diff) Close() error { return nil }
 
 // Observe finds a spawn for each process that is new since the look before and an exit for each that is gone. A pid
 // that now belongs to another process is both.
-func (d *Diff) Observe(look Look) {
+func (d *Diff) Observe(look Scan) {
 	first := d.seen == nil
 	now := make(map[int]schema.Process, len(look.Processes))
-	var spawns, exits []Occurrence
+	var spawns, exits []KindedEvent
 	for _, p := range look.Processes {
 		now[p.PID] = p
 		old, known := d.seen[p.PID]
@@ -83,27 +83,27 @@ func (d *Diff) Observe(look Look) {
 		exits = append(exits, exit(d.seen[pid], look, time.Duration(look.Boot-d.last)))
 	}
 	d.seen, d.last = now, look.Boot
-	d.occurred = slices.Concat(d.occurred, exits, spawns) // an end comes before the start of who has the pid now
+	d.events = slices.Concat(d.events, exits, spawns) // an end comes before the start of who has the pid now
 }
 
 // spawn is placed at the process's own start, which is known to a hundredth of a second.
-func spawn(p schema.Process, look Look) Occurrence {
+func spawn(p schema.Process, look Scan) KindedEvent {
 	boot := int64(p.StartTicks) * int64(time.Second/schema.TicksPerSecond)
 	e := describe(p)
 	e.Boot, e.Wall = boot, look.Wall-(look.Boot-boot)
 	e.Details = "seen by comparing two looks at /proc"
-	return Occurrence{schema.KindSpawn, e}
+	return KindedEvent{schema.KindSpawn, e}
 }
 
 // exit is placed at the look that missed the process: when in the interval it ended is not known.
-func exit(p schema.Process, look Look, since time.Duration) Occurrence {
+func exit(p schema.Process, look Scan, since time.Duration) KindedEvent {
 	e := describe(p)
 	e.Boot, e.Wall = look.Boot, look.Wall
 	e.CPUMillis = schema.Some(int64(p.CPUMillis))
 	e.ReadKiB, e.WriteKiB = p.ReadKiB, p.WriteKiB
 	e.Details = fmt.Sprintf("ended in the last %s, seen by comparing two looks at /proc; exit code unknown",
 		since.Round(10*time.Millisecond))
-	return Occurrence{schema.KindExit, e}
+	return KindedEvent{schema.KindExit, e}
 }
 
 func describe(p schema.Process) schema.Event {

@@ -31,8 +31,8 @@ const (
 )
 
 // look is the process table so long after boot, on clocks that agree.
-func look(boot time.Duration, procs ...schema.Process) lifecycle.Look {
-	return lifecycle.Look{Wall: epoch + int64(boot), Boot: int64(boot), Processes: procs}
+func look(boot time.Duration, procs ...schema.Process) lifecycle.Scan {
+	return lifecycle.Scan{Wall: epoch + int64(boot), Boot: int64(boot), Processes: procs}
 }
 
 // proc is a process with the least that identifies it.
@@ -41,12 +41,12 @@ func proc(pid int, start uint64) schema.Process {
 }
 
 // brief puts an occurrence into a word: +pid@start or -pid@start.
-func brief(o lifecycle.Occurrence) string {
+func brief(o lifecycle.KindedEvent) string {
 	sign := map[schema.Kind]string{schema.KindSpawn: "+", schema.KindExit: "-"}[o.Kind]
 	return fmt.Sprintf("%s%d@%d", sign, o.Event.PID, o.Event.StartTicks)
 }
 
-func briefs(occurred []lifecycle.Occurrence) []string {
+func briefs(occurred []lifecycle.KindedEvent) []string {
 	var out []string
 	for _, o := range occurred {
 		out = append(out, brief(o))
@@ -55,7 +55,7 @@ func briefs(occurred []lifecycle.Occurrence) []string {
 }
 
 // show shows d a look and takes what it found.
-func show(d *lifecycle.Diff, l lifecycle.Look) []lifecycle.Occurrence {
+func show(d *lifecycle.Diff, l lifecycle.Scan) []lifecycle.KindedEvent {
 	d.Observe(l)
 	occurred, _ := d.Take(0)
 	return occurred
@@ -122,8 +122,8 @@ func TestDiff_Occurrences(t *testing.T) {
 // A Diff is a source: what looks show waits until it is taken, is taken once, and there is nothing else to it.
 func TestDiff_IsASource(t *testing.T) {
 	var d lifecycle.Source = lifecycle.NewDiff()
-	if d.Rung() != lifecycle.RungDiff {
-		t.Errorf("got rung %q", d.Rung())
+	if d.Kind() != lifecycle.KindDiff {
+		t.Errorf("got rung %q", d.Kind())
 	}
 	d.Observe(look(1*time.Second, proc(1, 0)))
 	d.Observe(look(2*time.Second, proc(1, 0), proc(7, 150)))
@@ -151,7 +151,7 @@ func TestDiff_SpawnIsAtTheProcessesOwnStart(t *testing.T) {
 		JobID: "job", Sheet: schema.Some(int64(4)), CPUMillis: 90, ReadKiB: schema.Some(int64(1)),
 	}
 	got := show(d, look(15*time.Second, p))
-	want := []lifecycle.Occurrence{{Kind: schema.KindSpawn, Event: schema.Event{
+	want := []lifecycle.KindedEvent{{Kind: schema.KindSpawn, Event: schema.Event{
 		Wall: epoch + 1234*tick, Boot: 1234 * tick, PID: 7, PPID: schema.Some(int64(3)), StartTicks: 1234,
 		UID: schema.Some(int64(1000)), Command: "make all", JobID: "job", Sheet: schema.Some(int64(4)),
 		Source: "proc-diff", Details: "seen by comparing two looks at /proc",
@@ -169,7 +169,7 @@ func TestDiff_ExitHasTheWholeCPUAndSaysWhatIsUnknown(t *testing.T) {
 	}
 	d.Observe(look(20*time.Second, p))
 	got := show(d, look(25*time.Second+4*time.Millisecond))
-	want := []lifecycle.Occurrence{{Kind: schema.KindExit, Event: schema.Event{
+	want := []lifecycle.KindedEvent{{Kind: schema.KindExit, Event: schema.Event{
 		Wall: epoch + 25_004_000_000, Boot: 25_004_000_000, PID: 7, PPID: schema.Some(int64(3)), StartTicks: 1234,
 		UID: schema.Some(int64(0)), Command: "make all", JobID: "job", Sheet: schema.Some(int64(4)),
 		CPUMillis: schema.Some(int64(81_500)), ReadKiB: schema.Some(int64(12)), Source: "proc-diff",
@@ -253,7 +253,7 @@ func TestDiff_SpawnsLessExitsAreAlive(t *testing.T) {
 	})
 }
 
-func publishable(t *rapid.T, o lifecycle.Occurrence) {
+func publishable(t *rapid.T, o lifecycle.KindedEvent) {
 	m := schema.Message{
 		Envelope: schema.Envelope{Version: schema.Version, Kind: o.Kind, Host: "h", BootID: "b", Instance: schema.Instance{1}, Seq: 1, Wall: 1},
 		Events:   []schema.Event{o.Event},

@@ -15,7 +15,7 @@ import (
 // maxMessages is how much of each socket a poll reads at most.
 const maxMessages = 1 << 16
 
-// Exact sees every process of the machine: the kernel itself tells of each fork, exec and exit, and on [RungTaskstats]
+// Exact sees every process of the machine: the kernel itself tells of each fork, exec and exit, and on [KindTaskstats]
 // of what each thread used. What the kernel could not tell is counted, and found again by looks at /proc.
 //
 // An exit's Core says that the signal is one that dumps core, written or not. Kernel threads are left out. PPID is the
@@ -30,13 +30,13 @@ type Exact struct {
 
 // openExact opens the sockets of rung, with receive buffers of so many bytes, or as many as is good when 0. The caller
 // closes it.
-func openExact(cfg Config, rung Rung, receiveBuffer int) (*Exact, error) {
+func openExact(cfg Config, rung SourceKind, receiveBuffer int) (*Exact, error) {
 	connector, err := netlink.OpenConnector(receiveBuffer)
 	if err != nil {
 		return nil, err
 	}
-	e := &Exact{connector: connector, tracker: newTracker(cfg.Describe, isAlive, rung == RungTaskstats)}
-	if rung == RungTaskstats {
+	e := &Exact{connector: connector, tracker: newTracker(cfg.Describe, isAlive, rung == KindTaskstats)}
+	if rung == KindTaskstats {
 		if e.taskstats, err = netlink.OpenTaskstats(receiveBuffer); err != nil {
 			return nil, errors.Join(err, connector.Close())
 		}
@@ -44,16 +44,18 @@ func openExact(cfg Config, rung Rung, receiveBuffer int) (*Exact, error) {
 	return e, nil
 }
 
-// Rung is [RungTaskstats] or [RungConnector].
-func (e *Exact) Rung() Rung {
+// Kind is [KindTaskstats] or [KindConnector].
+func (e *Exact) Kind() SourceKind {
 	if e.taskstats != nil {
-		return RungTaskstats
+		return KindTaskstats
 	}
-	return RungConnector
+	return KindConnector
 }
 
 // Wait returns when the kernel has told of an event.
-func (e *Exact) Wait(ctx context.Context) error { return waitReadable(ctx, e.connector.FD(), forever) }
+func (e *Exact) Wait(ctx context.Context) error {
+	return waitReadable(ctx, e.connector.FD(), noTimeout)
+}
 
 // Poll takes in what waits in the sockets, up to a limit, and looks up in /proc those who are new and live.
 func (e *Exact) Poll() (lossy bool, err error) {
@@ -81,10 +83,10 @@ func (e *Exact) read() (b batch, err error) {
 }
 
 // Observe finds in a look at /proc what events were lost of.
-func (e *Exact) Observe(look Look) { e.tracker.observe(look) }
+func (e *Exact) Observe(look Scan) { e.tracker.observe(look) }
 
 // Take returns what happened, in the order of the kernel's clock, and what was lost.
-func (e *Exact) Take(until int64) ([]Occurrence, []schema.Gap) { return e.tracker.take(until) }
+func (e *Exact) Take(until int64) ([]KindedEvent, []schema.Gap) { return e.tracker.take(until) }
 
 // Close closes the sockets.
 func (e *Exact) Close() error {

@@ -28,7 +28,7 @@ func BenchmarkExact(b *testing.B) {
 						time.Sleep(20 * time.Millisecond)
 						r.poll()
 						r.told = r.told[:0]
-						r.take(r.now() - int64(Settle))
+						r.take(r.now() - int64(EventDelay))
 					}
 					cpu, wall = cpu+ownCPU(b)-before, wall+time.Since(began)
 					f.wait()

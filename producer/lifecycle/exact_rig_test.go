@@ -23,7 +23,7 @@ type rig struct {
 	Source
 	t    testing.TB
 	fs   *procfs.FS
-	told []Occurrence
+	told []KindedEvent
 	gaps []schema.Gap
 }
 
@@ -47,9 +47,9 @@ func newRig(t testing.TB, open func(cfg Config) (Source, error)) *rig {
 }
 
 // rungOf opens one rung.
-func rungOf(rung Rung) func(Config) (Source, error) {
+func rungOf(rung SourceKind) func(Config) (Source, error) {
 	return func(cfg Config) (Source, error) {
-		source, _, err := Open(cfg, []Rung{rung})
+		source, _, err := Open(cfg, []SourceKind{rung})
 		return source, err
 	}
 }
@@ -80,7 +80,7 @@ func (r *rig) observe() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	l := Look{Wall: c.boot + c.epochStart, Boot: c.boot}
+	l := Scan{Wall: c.boot + c.epochStart, Boot: c.boot}
 	for i := range scan.Processes {
 		p := &scan.Processes[i]
 		l.Processes = append(l.Processes, schema.Process{
@@ -115,12 +115,12 @@ func (r *rig) await(kind schema.Kind, pid int) schema.Event {
 		if time.Now().After(deadline) {
 			r.t.Fatalf("no %s of %d within %s", kind, pid, within)
 		}
-		if r.Rung() == RungDiff {
+		if r.Kind() == KindDiff {
 			r.observe()
 		} else {
 			r.poll()
 		}
-		r.take(r.now() - int64(Settle))
+		r.take(r.now() - int64(EventDelay))
 	}
 }
 
@@ -136,7 +136,7 @@ func (r *rig) now() int64 {
 // settle polls for longer than anything may be waited for, so that what would come twice has come.
 func (r *rig) settle() {
 	r.t.Helper()
-	for deadline := time.Now().Add(Settle + Settle/2); time.Now().Before(deadline); time.Sleep(Settle / 10) {
+	for deadline := time.Now().Add(EventDelay + EventDelay/2); time.Now().Before(deadline); time.Sleep(EventDelay / 10) {
 		r.poll()
 	}
 	for range 2 {

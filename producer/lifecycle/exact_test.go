@@ -20,7 +20,7 @@ import (
 
 // sees is what the events of a rung hold.
 type sees struct {
-	rung   Rung
+	rung   SourceKind
 	codes  bool // how a process ended
 	core   bool // and whether its signal is one that dumps core, also when none was written
 	usage  bool // CPU, memory and I/O to the end
@@ -28,10 +28,10 @@ type sees struct {
 }
 
 var rungsSee = []sees{
-	{RungTaskstats, true, true, true, SourceTaskstats},
-	{RungConnector, true, true, false, SourceConnector},
-	{RungPidfd, true, false, false, SourcePidfd},
-	{RungDiff, false, false, false, SourceDiff},
+	{KindTaskstats, true, true, true, SourceTaskstats},
+	{KindConnector, true, true, false, SourceConnector},
+	{KindPidfd, true, false, false, SourcePidfd},
+	{KindDiff, false, false, false, SourceDiff},
 }
 
 // eachSource runs a test on each rung.
@@ -242,8 +242,8 @@ func TestExact_CloseClosesAll(t *testing.T) {
 		return len(fds)
 	}
 	before := open()
-	for _, rung := range []Rung{RungTaskstats, RungConnector} {
-		source, _, err := Open(Config{Describe: nobody}, []Rung{rung})
+	for _, rung := range []SourceKind{KindTaskstats, KindConnector} {
+		source, _, err := Open(Config{Describe: nobody}, []SourceKind{rung})
 		if err != nil {
 			t.Skip(err)
 		}

@@ -9,45 +9,45 @@ import (
 
 // Attempt is what came of trying a rung.
 type Attempt struct {
-	Rung  Rung
+	Kind  SourceKind
 	Err   error  // nil: it works
 	Grant string // what to grant to get it; empty when it works
 }
 
 // Open opens the first of rungs that works on this machine, as far as a probe can tell, and says of each one that was
 // tried what came of it. The error is not nil when none works. The caller closes the source.
-func Open(cfg Config, rungs []Rung) (Source, []Attempt, error) {
+func Open(cfg Config, rungs []SourceKind) (Source, []Attempt, error) {
 	if cfg.Describe == nil {
 		return nil, nil, errors.New("open a lifecycle source: Describe is nil")
 	}
 	var attempts []Attempt
 	var errs []error
 	for _, rung := range rungs {
-		source, err := openRung(cfg, rung)
+		source, err := openKind(cfg, rung)
 		if err == nil {
-			return source, append(attempts, Attempt{Rung: rung}), nil
+			return source, append(attempts, Attempt{Kind: rung}), nil
 		}
-		attempts = append(attempts, Attempt{rung, err, grant(rung, err)})
+		attempts = append(attempts, Attempt{rung, err, whatToGrant(rung, err)})
 		errs = append(errs, fmt.Errorf("%s: %w", rung, err))
 	}
 	return nil, attempts, fmt.Errorf("no way to watch processes works: %w", errors.Join(errs...))
 }
 
-func openRung(cfg Config, rung Rung) (Source, error) {
+func openKind(cfg Config, rung SourceKind) (Source, error) {
 	switch rung {
-	case RungTaskstats, RungConnector:
+	case KindTaskstats, KindConnector:
 		return openProbed(cfg, rung)
-	case RungPidfd:
+	case KindPidfd:
 		return NewPidfd(cfg)
-	case RungDiff:
+	case KindDiff:
 		return NewDiff(), nil
 	}
-	return nil, fmt.Errorf("no such rung, want one of %q", Rungs)
+	return nil, fmt.Errorf("no such rung, want one of %q", SourceKinds)
 }
 
 // openProbed opens a rung and has it prove that it works: the kernel takes many for listeners to whom it never tells
 // anything.
-func openProbed(cfg Config, rung Rung) (Source, error) {
+func openProbed(cfg Config, rung SourceKind) (Source, error) {
 	e, err := openExact(cfg, rung, 0)
 	if err != nil {
 		return nil, err
@@ -58,10 +58,10 @@ func openProbed(cfg Config, rung Rung) (Source, error) {
 	return e, nil
 }
 
-// grant says what would make a rung work that failed with err.
-func grant(rung Rung, err error) string {
+// whatToGrant says what would make a rung work that failed with err.
+func whatToGrant(rung SourceKind, err error) string {
 	switch {
-	case rung == RungPidfd:
+	case rung == KindPidfd:
 		return "run Linux 6.15 or later, with the /proc of the sampler's own pid namespace"
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return "run as root, or with the capability CAP_NET_ADMIN"

@@ -13,24 +13,24 @@ import (
 
 // opened is what came of Open in another process.
 type opened struct {
-	Rung     Rung
+	Rung     SourceKind
 	Attempts []opening
 }
 
 type opening struct {
-	Rung       Rung
+	Rung       SourceKind
 	Err, Grant string
 }
 
 // printOpened opens the best rung and says what came of it.
 func printOpened() error {
-	source, attempts, err := Open(Config{Describe: nobody}, Rungs)
+	source, attempts, err := Open(Config{Describe: nobody}, SourceKinds)
 	if err != nil {
 		return err
 	}
-	result := opened{Rung: source.Rung()}
+	result := opened{Rung: source.Kind()}
 	for _, a := range attempts {
-		o := opening{Rung: a.Rung, Grant: a.Grant}
+		o := opening{Rung: a.Kind, Grant: a.Grant}
 		if a.Err != nil {
 			o.Err = a.Err.Error()
 		}
@@ -61,7 +61,7 @@ func openElsewhere(t *testing.T, attr *syscall.SysProcAttr) (result opened) {
 // Where the kernel tells us nothing, the probe finds out, and each rung says what to grant.
 func TestOpen_Elsewhere(t *testing.T) {
 	here := openElsewhere(t, nil)
-	if here.Rung != RungTaskstats {
+	if here.Rung != KindTaskstats {
 		t.Skipf("only %s works here: %+v", here.Rung, here.Attempts)
 	}
 	tests := map[string]struct {
@@ -82,11 +82,11 @@ func TestOpen_Elsewhere(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := openElsewhere(t, &tt.attr)
-			if got.Rung == RungTaskstats {
+			if got.Rung == KindTaskstats {
 				t.Fatalf("got %s", got.Rung)
 			}
 			first := got.Attempts[0]
-			if first.Rung != RungTaskstats || !strings.Contains(first.Err, tt.err) || !strings.Contains(first.Grant, tt.grant) {
+			if first.Rung != KindTaskstats || !strings.Contains(first.Err, tt.err) || !strings.Contains(first.Grant, tt.grant) {
 				t.Errorf("got %+v, want error %q and grant %q", first, tt.err, tt.grant)
 			}
 			if second := got.Attempts[1]; name == "a child pid namespace" && second.Err != errNoEvent.Error() {
@@ -102,10 +102,10 @@ func TestOpen_Elsewhere(t *testing.T) {
 }
 
 func TestOpen_NothingWorks(t *testing.T) {
-	if _, _, err := Open(Config{}, Rungs); err == nil || !strings.Contains(err.Error(), "Describe") {
+	if _, _, err := Open(Config{}, SourceKinds); err == nil || !strings.Contains(err.Error(), "Describe") {
 		t.Errorf("got %v, want to be told of Describe", err)
 	}
-	source, attempts, err := Open(Config{Describe: nobody}, []Rung{"events-ebpf"})
+	source, attempts, err := Open(Config{Describe: nobody}, []SourceKind{"events-ebpf"})
 	if source != nil || err == nil || len(attempts) != 1 || !strings.Contains(err.Error(), "events-ebpf") {
 		t.Errorf("got %v, %v, %v, want an error that names the rung", source, attempts, err)
 	}

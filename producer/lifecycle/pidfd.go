@@ -44,19 +44,19 @@ type Pidfd struct {
 	listing  uint64       // number of the last listing
 	listNext atomic.Int64 // boot time at which the next is due
 
-	pending []*pending
+	pending []*pidfdEvent
 	// ended are the ends that were told since the last look, by pid: the next look may show who has ended since.
-	ended map[int][]*pending
+	ended map[int][]*pidfdEvent
 }
 
-// pending is an occurrence that waits to be taken.
-type pending struct {
-	Occurrence
-	young *watched // whose spawn it is, when it was described so soon after its start that an exec may have followed
+// pidfdEvent is an occurrence that waits to be taken.
+type pidfdEvent struct {
+	KindedEvent
+	describeAgain *watched // whose spawn it is, when it was described so soon after its start that an exec may have followed
 }
 
 // moveBack moves an end that was noticed late to the boot time boot, by which it must have come.
-func (e *pending) moveBack(boot int64) {
+func (e *pidfdEvent) moveBack(boot int64) {
 	if late := e.Event.Boot - boot; late > 0 {
 		e.Event.Boot -= late
 		e.Event.Wall -= late
@@ -64,22 +64,22 @@ func (e *pending) moveBack(boot int64) {
 	}
 }
 
-// moment is one point of time on both clocks, in nanoseconds.
-type moment struct {
+// twoClocks is one point of time on both clocks, in nanoseconds.
+type twoClocks struct {
 	wall int64 // since 1970
 	boot int64 // CLOCK_BOOTTIME
 }
 
-func thisMoment() (moment, error) {
+func readTwoClocks() (twoClocks, error) {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return moment{}, fmt.Errorf("read CLOCK_BOOTTIME: %w", err)
+		return twoClocks{}, fmt.Errorf("read CLOCK_BOOTTIME: %w", err)
 	}
-	return moment{time.Now().UnixNano(), ts.Nano()}, nil
+	return twoClocks{time.Now().UnixNano(), ts.Nano()}, nil
 }
 
 // movedTo is m moved to the boot time boot.
-func (m moment) movedTo(boot int64) moment { return moment{m.wall - (m.boot - boot), boot} }
+func (m twoClocks) movedTo(boot int64) twoClocks { return twoClocks{m.wall - (m.boot - boot), boot} }
 
 // NewPidfd returns a Pidfd that has seen nothing: its first Poll only learns who is there. It fails where the kernel
 // does not tell how a process ended (PIDFD_INFO_EXIT, Linux 6.15), and where Root is not the /proc of our own pid
@@ -105,16 +105,16 @@ func NewPidfd(cfg Config) (*Pidfd, error) {
 	return &Pidfd{
 		describe: cfg.Describe, root: root, dir: dir, epoll: epoll, buffer: make([]byte, listBuffer),
 		procs: map[int]*watched{}, limit: limit, max: limit, highest: files - spareFiles,
-		ended: map[int][]*pending{},
+		ended: map[int][]*pidfdEvent{},
 	}, nil
 }
 
-// Rung is [RungPidfd].
-func (p *Pidfd) Rung() Rung { return RungPidfd }
+// Kind is [KindPidfd].
+func (p *Pidfd) Kind() SourceKind { return KindPidfd }
 
 // Wait returns when a process that is watched has ended, or a listing is due.
 func (p *Pidfd) Wait(ctx context.Context) error {
-	now, err := thisMoment()
+	now, err := readTwoClocks()
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (p *Pidfd) Wait(ctx context.Context) error {
 // Poll takes in which of the watched processes have ended and, when the last listing is a second old, who is new.
 // It is never lossy: whoever was seen is told of. After an error the next Poll goes on where this one stopped.
 func (p *Pidfd) Poll() (lossy bool, err error) {
-	now, err := thisMoment()
+	now, err := readTwoClocks()
 	if err != nil {
 		return false, err
 	}
@@ -143,27 +143,27 @@ func (p *Pidfd) Poll() (lossy bool, err error) {
 	p.listNext.Store(now.boot + int64(listEvery))
 	p.max = p.limit
 	p.compare(listed, now)
-	p.began(now.boot)
+	p.setStart(now.boot)
 	return false, nil
 }
 
-// began notes when watching began. Who was there before has no spawn.
-func (p *Pidfd) began(boot int64) {
+// setStart notes when watching began. Who was there before has no spawn.
+func (p *Pidfd) setStart(boot int64) {
 	if p.since == 0 {
 		p.since = boot
 	}
 }
 
 // Observe takes over what the look knows of those who live, and adds whom the listings missed.
-func (p *Pidfd) Observe(look Look) {
+func (p *Pidfd) Observe(look Scan) {
 	for i := range look.Processes {
-		p.observe(&look.Processes[i], moment{look.Wall, look.Boot})
+		p.observe(&look.Processes[i], twoClocks{look.Wall, look.Boot})
 	}
-	p.began(look.Boot)
+	p.setStart(look.Boot)
 	clear(p.ended) // no later look can show them
 }
 
-func (p *Pidfd) observe(s *schema.Process, at moment) {
+func (p *Pidfd) observe(s *schema.Process, at twoClocks) {
 	if w := p.procs[s.PID]; w != nil && w.StartTicks == s.StartTicks {
 		w.use(s, at.boot)
 		return
@@ -174,31 +174,31 @@ func (p *Pidfd) observe(s *schema.Process, at moment) {
 			return
 		}
 	}
-	p.missed(s, at)
+	p.addMissed(s, at)
 }
 
 // Take returns what happened up to the boot time until, in order. A Pidfd knows of no losses.
-func (p *Pidfd) Take(until int64) ([]Occurrence, []schema.Gap) {
-	slices.SortStableFunc(p.pending, func(a, b *pending) int { return cmp.Compare(a.Event.Boot, b.Event.Boot) })
-	var out []Occurrence
+func (p *Pidfd) Take(until int64) ([]KindedEvent, []schema.Gap) {
+	slices.SortStableFunc(p.pending, func(a, b *pidfdEvent) int { return cmp.Compare(a.Event.Boot, b.Event.Boot) })
+	var out []KindedEvent
 	for _, e := range p.pending {
 		if e.Event.Boot > until {
 			break
 		}
-		p.settle(e)
-		out = append(out, e.Occurrence)
+		p.describeAgain(e)
+		out = append(out, e.KindedEvent)
 	}
 	p.pending = slices.Delete(p.pending, 0, len(out))
 	return out, nil
 }
 
-// settle describes a process again whose spawn was seen so early that its command may have been its parent's.
-func (p *Pidfd) settle(e *pending) {
-	if e.young == nil || p.procs[e.Event.PID] != e.young {
+// describeAgain describes a process again whose spawn was seen so early that its command may have been its parent's.
+func (p *Pidfd) describeAgain(e *pidfdEvent) {
+	if e.describeAgain == nil || p.procs[e.Event.PID] != e.describeAgain {
 		return
 	}
 	if d, ok := p.describe(e.Event.PID); ok && d.StartTicks == e.Event.StartTicks {
-		e.young.Description = d
+		e.describeAgain.Description = d
 		e.Event.Command, e.Event.UID = d.Command, d.UID
 	}
 }

@@ -13,8 +13,8 @@ import (
 // startOf is the boot time of a process's start, in nanoseconds, of its start in clock ticks.
 func startOf(ticks uint64) int64 { return int64(ticks) * int64(time.Second/schema.TicksPerSecond) }
 
-// spawned tells of w's start, which is known to a hundredth of a second.
-func (p *Pidfd) spawned(w *watched, now moment) {
+// queueSpawn tells of w's start, which is known to a hundredth of a second.
+func (p *Pidfd) queueSpawn(w *watched, now twoClocks) {
 	if w.kernel {
 		return
 	}
@@ -22,20 +22,20 @@ func (p *Pidfd) spawned(w *watched, now moment) {
 	for _, before := range p.ended[w.pid] { // who had the pid until then
 		before.moveBack(at.boot)
 	}
-	told := &pending{Occurrence: Occurrence{schema.KindSpawn, w.event(at)}}
-	if now.boot-at.boot < int64(Settle) {
-		told.young = w
+	told := &pidfdEvent{KindedEvent: KindedEvent{schema.KindSpawn, w.event(at)}}
+	if now.boot-at.boot < int64(EventDelay) {
+		told.describeAgain = w
 	}
 	p.pending = append(p.pending, told)
 }
 
-// exited tells of w's end, which was noticed no later than at.
-func (p *Pidfd) exited(w *watched, status unix.WaitStatus, known bool, at moment) {
+// queueExit tells of w's end, which was noticed no later than at.
+func (p *Pidfd) queueExit(w *watched, status unix.WaitStatus, known bool, at twoClocks) {
 	if w.kernel {
 		return
 	}
 	reaped := at
-	if w.ended != (moment{}) {
+	if w.ended != (twoClocks{}) {
 		at = w.ended
 	}
 	e := w.event(at)
@@ -47,13 +47,13 @@ func (p *Pidfd) exited(w *watched, status unix.WaitStatus, known bool, at moment
 		setUsage(&e, w.used)
 	}
 	e.Details = w.details(known, at, reaped)
-	told := &pending{Occurrence: Occurrence{schema.KindExit, e}}
+	told := &pidfdEvent{KindedEvent: KindedEvent{schema.KindExit, e}}
 	p.pending = append(p.pending, told)
 	p.ended[w.pid] = append(p.ended[w.pid], told)
 }
 
 // event is what is known of w, at a moment.
-func (w *watched) event(at moment) schema.Event {
+func (w *watched) event(at twoClocks) schema.Event {
 	return schema.Event{
 		Wall: at.wall, Boot: at.boot, PID: w.pid, PPID: schema.Some(int64(w.PPID)), StartTicks: w.StartTicks,
 		UID: w.UID, Command: w.Command, Source: SourcePidfd,
@@ -77,7 +77,7 @@ func setUsage(e *schema.Event, u sampled) {
 }
 
 // details say what the event of w's end does not know exactly, and why.
-func (w *watched) details(known bool, ended, reaped moment) string {
+func (w *watched) details(known bool, ended, reaped twoClocks) string {
 	const short = int64(time.Second)
 	var parts []string
 	switch {

@@ -104,7 +104,7 @@ func TestPidfd_CommandAfterAnExec(t *testing.T) {
 	for young := false; !young; { // a machine under load may take too long to look
 		s = startShell(t, `read -r line; exec cat`)
 		l := r.look(s.pid())
-		young = l.Boot-int64(l.Processes[0].StartTicks)*int64(time.Second/schema.TicksPerSecond) < int64(lifecycle.Settle)
+		young = l.Boot-int64(l.Processes[0].StartTicks)*int64(time.Second/schema.TicksPerSecond) < int64(lifecycle.EventDelay)
 		r.Observe(l)
 	}
 	s.say("exec")
@@ -133,7 +133,7 @@ func TestPidfd_KernelThreads(t *testing.T) {
 }
 
 // signs are the kinds of occurrences, + and -.
-func signs(occurred []lifecycle.Occurrence) string {
+func signs(occurred []lifecycle.KindedEvent) string {
 	var out strings.Builder
 	for _, o := range occurred {
 		out.WriteString(brief(o)[:1])

@@ -20,15 +20,15 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// patience is how long a test waits for what takes a second at most on a machine at rest.
-const patience = 5 * time.Minute
+// recordTimeout is how long a test waits for what takes a second at most on a machine at rest.
+const recordTimeout = 5 * time.Minute
 
 // pidfdRig is a Pidfd that watches this machine, and what it has told so far.
 type pidfdRig struct {
 	*lifecycle.Pidfd
 	t    *testing.T
 	fs   *procfs.FS
-	told []lifecycle.Occurrence
+	told []lifecycle.KindedEvent
 
 	beforeDescribe func(pid int)
 }
@@ -84,17 +84,17 @@ func (r *pidfdRig) poll() {
 // pollUntil polls until done says so.
 func (r *pidfdRig) pollUntil(what string, done func() bool) {
 	r.t.Helper()
-	for deadline := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(recordTimeout); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			r.t.Fatalf("%s: not in %s; told: %v", what, patience, briefs(r.told))
+			r.t.Fatalf("%s: not in %s; told: %v", what, recordTimeout, briefs(r.told))
 		}
 		r.poll()
 	}
 }
 
 // of returns what was told of a pid, in order.
-func (r *pidfdRig) of(pid int) []lifecycle.Occurrence {
-	var out []lifecycle.Occurrence
+func (r *pidfdRig) of(pid int) []lifecycle.KindedEvent {
+	var out []lifecycle.KindedEvent
 	for _, o := range r.told {
 		if o.Event.PID == pid {
 			out = append(out, o)
@@ -129,9 +129,9 @@ func (r *pidfdRig) awaitExit(pid int) schema.Event {
 }
 
 // look is the process table now, of the given pids that live.
-func (r *pidfdRig) look(pids ...int) lifecycle.Look {
+func (r *pidfdRig) look(pids ...int) lifecycle.Scan {
 	r.t.Helper()
-	l := lifecycle.Look{Wall: time.Now().UnixNano(), Boot: bootNow(r.t)}
+	l := lifecycle.Scan{Wall: time.Now().UnixNano(), Boot: bootNow(r.t)}
 	for _, pid := range pids {
 		if d, ok := r.describe(pid); ok {
 			l.Processes = append(l.Processes, schema.Process{

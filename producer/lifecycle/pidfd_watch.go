@@ -27,9 +27,9 @@ type watched struct {
 	inode  uint64 // of its directory when it was last listed: another one may be another process
 	listed uint64 // number of the listing that last showed it
 
-	used   sampled // what the last look knew, when usedAt is set
-	usedAt int64   // boot time of that look
-	ended  moment  // when its end was noticed, while nobody has waited for it
+	used   sampled   // what the last look knew, when usedAt is set
+	usedAt int64     // boot time of that look
+	ended  twoClocks // when its end was noticed, while nobody has waited for it
 }
 
 // sampled is what a process had used by then, since it started.
@@ -48,7 +48,7 @@ func (w *watched) use(s *schema.Process, at int64) {
 
 // drain takes in what the pidfds tell, until they tell nothing more. Each is told of twice at most: its process has
 // ended, and it has been waited for.
-func (p *Pidfd) drain(now moment) error {
+func (p *Pidfd) drain(now twoClocks) error {
 	var events [256]unix.EpollEvent
 	for {
 		n, err := unix.EpollWait(p.epoll, events[:], 0)
@@ -63,12 +63,12 @@ func (p *Pidfd) drain(now moment) error {
 			if w == nil {
 				continue
 			}
-			if w.ended == (moment{}) {
+			if w.ended == (twoClocks{}) {
 				w.ended = now
 			}
 			if e.Events&unix.EPOLLHUP != 0 {
-				p.end(w, now)
-				p.meet(w.pid, now) // who may have the pid by now
+				p.remove(w, now)
+				p.identifyAndWatch(w.pid, now) // who may have the pid by now
 			}
 		}
 		if n < len(events) {
@@ -78,21 +78,21 @@ func (p *Pidfd) drain(now moment) error {
 }
 
 // compare takes in a listing: who is new, and who of those without a pidfd is gone.
-func (p *Pidfd) compare(listed []listedProcess, now moment) {
+func (p *Pidfd) compare(listed []listedProcess, now twoClocks) {
 	for _, l := range listed {
 		w := p.procs[l.pid]
 		switch {
 		case w == nil:
-			p.meet(l.pid, now)
+			p.identifyAndWatch(l.pid, now)
 		case w.fd == noPidfd && (w.inode != l.inode || !w.kernel && p.held < p.max):
-			p.meetAgain(w, now)
+			p.identifyAgain(w, now)
 		}
 		if w := p.procs[l.pid]; w != nil {
 			w.inode, w.listed = l.inode, p.listing
 		}
 	}
 	for _, w := range p.absent() {
-		p.end(w, now)
+		p.remove(w, now)
 	}
 }
 
@@ -108,21 +108,21 @@ func (p *Pidfd) absent() []*watched {
 	return absent
 }
 
-// meet begins to watch the process that has the pid now, and tells of its start unless it is older than the watch.
-func (p *Pidfd) meet(pid int, now moment) {
+// identifyAndWatch begins to watch the process that has the pid now, and tells of its start unless it is older than the watch.
+func (p *Pidfd) identifyAndWatch(pid int, now twoClocks) {
 	w, ok := p.identify(pid)
 	if !ok {
 		return
 	}
 	p.watch(w)
 	if p.since > 0 {
-		p.spawned(w, now)
+		p.queueSpawn(w, now)
 	}
 }
 
-// meetAgain finds out whether w, which has no pidfd, is still the process that has its pid, and gives it a pidfd when
+// identifyAgain finds out whether w, which has no pidfd, is still the process that has its pid, and gives it a pidfd when
 // there is room by now.
-func (p *Pidfd) meetAgain(w *watched, now moment) {
+func (p *Pidfd) identifyAgain(w *watched, now twoClocks) {
 	met, ok := p.identify(w.pid)
 	switch {
 	case !ok: // the next listing will not show it
@@ -130,14 +130,14 @@ func (p *Pidfd) meetAgain(w *watched, now moment) {
 		w.fd = met.fd
 		p.watch(w)
 	default:
-		p.end(w, now)
+		p.remove(w, now)
 		p.watch(met)
-		p.spawned(met, now)
+		p.queueSpawn(met, now)
 	}
 }
 
-// missed takes in a process of a look that is neither known nor was told to have ended.
-func (p *Pidfd) missed(s *schema.Process, at moment) {
+// addMissed takes in a process of a look that is neither known nor was told to have ended.
+func (p *Pidfd) addMissed(s *schema.Process, at twoClocks) {
 	news := p.since > 0 && at.boot > p.since
 	w, ok := p.identify(s.PID)
 	lives := ok && w.StartTicks == s.StartTicks
@@ -151,15 +151,15 @@ func (p *Pidfd) missed(s *schema.Process, at moment) {
 	w.use(s, at.boot)
 	if lives {
 		if before := p.procs[s.PID]; before != nil { // it had the pid, so it is gone
-			p.end(before, at)
+			p.remove(before, at)
 		}
 		p.watch(w)
 	}
 	if news {
-		p.spawned(w, at)
+		p.queueSpawn(w, at)
 	}
 	if news && !lives {
-		p.end(w, at)
+		p.remove(w, at)
 	}
 }
 
@@ -227,13 +227,13 @@ func (p *Pidfd) release(w *watched) {
 	p.held--
 }
 
-// end forgets w, which is gone, and tells of its end. At is when that was noticed.
-func (p *Pidfd) end(w *watched, at moment) {
+// remove forgets w, which is gone, and tells of its end. At is when that was noticed.
+func (p *Pidfd) remove(w *watched, at twoClocks) {
 	status, known := w.status()
 	if p.procs[w.pid] == w {
 		delete(p.procs, w.pid)
 	}
-	p.exited(w, status, known, at)
+	p.queueExit(w, status, known, at)
 	p.release(w)
 }
 

@@ -12,7 +12,7 @@ import (
 // the kernel.
 type Source interface {
 	// Rung is which of the ways of watching this is.
-	Rung() Rung
+	Kind() SourceKind
 	// Wait returns when there is something for Poll to take in, at once when there is already. One goroutine may wait
 	// beside the one that uses the source, and returns before Close. The error is not nil when ctx has ended, or when
 	// nobody can wait here.
@@ -22,31 +22,31 @@ type Source interface {
 	Poll() (lossy bool, err error)
 	// Observe takes in a look at /proc. Poll comes between the look and Observe, so that whatever the look shows has
 	// been told before, if it ever will be. The first look only teaches who was there before.
-	Observe(Look)
+	Observe(Scan)
 	// Take returns what happened, in order, and what was lost: of events up to the boot time until, in nanoseconds,
 	// and of younger ones where nothing more can become known of them. What it returns it forgets.
-	Take(until int64) ([]Occurrence, []schema.Gap)
+	Take(until int64) ([]KindedEvent, []schema.Gap)
 	// Close lets go of what the source holds.
 	Close() error
 }
 
-// Rung is a way of watching processes; the first is the best. Its value is the name of the capability.
-type Rung string
+// SourceKind is a way of watching processes; the first is the best. Its value is the name of the capability.
+type SourceKind string
 
 // The rungs, the best first.
 const (
-	RungTaskstats Rung = "events-taskstats" // proc connector and exit records: everything, with exit data
-	RungConnector Rung = "events-connector" // proc connector alone: everything; of ends the code only
-	RungPidfd     Rung = "events-pidfd"     // what lives at a glance at /proc, once a second; of ends the code
-	RungDiff      Rung = "events-proc-diff" // what differs between two samples; no codes
+	KindTaskstats SourceKind = "events-taskstats" // proc connector and exit records: everything, with exit data
+	KindConnector SourceKind = "events-connector" // proc connector alone: everything; of ends the code only
+	KindPidfd     SourceKind = "events-pidfd"     // what lives at a glance at /proc, once a second; of ends the code
+	KindDiff      SourceKind = "events-proc-diff" // what differs between two samples; no codes
 )
 
-// Rungs are all of them, in the order in which they are tried.
-var Rungs = []Rung{RungTaskstats, RungConnector, RungPidfd, RungDiff}
+// SourceKinds are all of them, in the order in which they are tried.
+var SourceKinds = []SourceKind{KindTaskstats, KindConnector, KindPidfd, KindDiff}
 
-// Settle is how long an event may wait before it is taken, so that what belongs to it can come: an exit record, the
+// EventDelay is how long an event may wait before it is taken, so that what belongs to it can come: an exit record, the
 // command after an exec, the registration of a job.
-const Settle = 200 * time.Millisecond
+const EventDelay = 200 * time.Millisecond
 
 // Config is what a source needs. Describe may not be nil.
 type Config struct {

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	maxPending = 1 << 17     // occurrences that may wait to be taken
-	patience   = time.Minute // how long a record waits for an exit that no loss explains
+	maxPending    = 1 << 17     // occurrences that may wait to be taken
+	recordTimeout = time.Minute // how long a record waits for an exit that no loss explains
 
 	kthreadd = 2 // pid of the parent of all kernel threads
 )
@@ -25,31 +25,31 @@ const (
 // the process is not alive after it.
 //
 // The kernel sends a thread's record before its exit event. So a poll reads events first, then records, and then has a
-// record for each exit. Records wait here for their exits, and exits that miss theirs wait for [Settle].
+// record for each exit. Records wait here for their exits, and exits that miss theirs wait for [EventDelay].
 //
 // Kernel threads are left out.
 type tracker struct {
-	describe func(pid int) (Description, bool)
-	alive    func(pid int) bool      // the process exists and has threads that have not ended
-	records  bool                    // exit records are to be expected
-	ended    func(p *process) bool   // whether what was told of p says that it has ended
-	clocks                           // of the last poll
-	live     map[int]*process        // by pid: who has not ended, or so recently that more may come
-	held     map[int][]heldRecord    // by process: records that came before their exits
-	epoch    int                     // counts the losses of events
-	blind    bool                    // processes may live that are not known: before the first look, after a loss
-	looks    int                     // looks that were observed
-	fresh    []*process              // whom to describe: new, or executing another program
-	waiting  []*process              // of whom more may come: records, exits of other threads
-	pending  []pendingOccurrence     // to be taken
-	limit    int                     // of pending
-	holes    map[string]*pendingHole // by reason: losses to be taken
+	describe       func(pid int) (Description, bool)
+	alive          func(pid int) bool      // the process exists and has threads that have not ended
+	records        bool                    // exit records are to be expected
+	ended          func(p *process) bool   // whether what was told of p says that it has ended
+	clocks                                 // of the last poll
+	live           map[int]*process        // by pid: who has not ended, or so recently that more may come
+	held           map[int][]heldRecord    // by process: records that came before their exits
+	epoch          int                     // counts the losses of events
+	mayHaveUnknown bool                    // processes may live that are not known: before the first look, after a loss
+	scans          int                     // looks that were observed
+	toDescribe     []*process              // whom to describe: new, or executing another program
+	waiting        []*process              // of whom more may come: records, exits of other threads
+	pending        []pendingEvent          // to be taken
+	limit          int                     // of pending
+	losses         map[string]*pendingLoss // by reason: losses to be taken
 }
 
 func newTracker(describe func(int) (Description, bool), alive func(int) bool, records bool) *tracker {
 	t := &tracker{
-		describe: describe, alive: alive, records: records, blind: true, limit: maxPending,
-		live: map[int]*process{}, held: map[int][]heldRecord{}, holes: map[string]*pendingHole{},
+		describe: describe, alive: alive, records: records, mayHaveUnknown: true, limit: maxPending,
+		live: map[int]*process{}, held: map[int][]heldRecord{}, losses: map[string]*pendingLoss{},
 	}
 	t.ended = t.hasEnded
 	return t
@@ -83,23 +83,23 @@ func (t *tracker) poll(b batch) (lossy bool) {
 	since := t.boot
 	t.clocks = b.clocks
 	for _, r := range b.records {
-		t.record(r)
+		t.applyRecord(r)
 	}
 	if b.recordsLost {
-		t.hole(reasonRecords, since, 0)
+		t.noteLoss(reasonRecords, since, 0)
 	}
 	lost := b.lost()
 	lossy = b.overrun || lost > 0
 	if lossy {
-		t.lose(since, lost)
+		t.noteLostEvents(since, lost)
 	}
 	for i := range b.events {
-		t.event(&b.events[i])
+		t.applyEvent(&b.events[i])
 	}
 	if lossy {
 		t.epoch++ // who began among these events may miss some of them as well
 	}
-	t.describeFresh()
+	t.describeQueued()
 	t.waiting = slices.DeleteFunc(t.waiting, t.resolve)
 	t.expire()
 	return lossy
@@ -113,40 +113,40 @@ func (b *batch) lost() (n int64) {
 	return n
 }
 
-// lose notes that events were lost, n of them as far as is known, after the boot time since. No count of threads is
+// noteLostEvents notes that events were lost, n of them as far as is known, after the boot time since. No count of threads is
 // good any more.
-func (t *tracker) lose(since, n int64) {
+func (t *tracker) noteLostEvents(since, n int64) {
 	t.epoch++
-	t.blind = true
-	t.hole(reasonEvents, since, n)
+	t.mayHaveUnknown = true
+	t.noteLoss(reasonEvents, since, n)
 }
 
-func (t *tracker) event(e *netlink.Event) {
+func (t *tracker) applyEvent(e *netlink.Event) {
 	at := e.Time + t.sinceStart
 	switch {
 	case e.Kind == netlink.Fork && e.PID == e.TGID:
-		t.fork(e, at)
+		t.forked(e, at)
 	case e.Kind == netlink.Fork:
 		if p := t.live[e.TGID]; p != nil {
 			p.threads++
 		}
 	case e.Kind == netlink.Exec:
-		t.exec(e)
+		t.executed(e)
 	case e.Kind == netlink.Exit:
-		t.exit(e, at)
+		t.threadEnded(e, at)
 	}
 }
 
-func (t *tracker) fork(e *netlink.Event, at int64) {
+func (t *tracker) forked(e *netlink.Event, at int64) {
 	if old := t.live[e.TGID]; old != nil {
 		if old.source == SourceScan && old.is(ticksAt(at)) {
 			return // a look showed it before its fork was read
 		}
-		t.vanish(old, at)
+		t.endUnseen(old, at)
 	}
 	p := &process{
 		pid: e.TGID, parent: schema.Some(int64(e.ParentTGID)), kernel: e.ParentTGID == kthreadd,
-		boot: at, start: ticksAt(at), dated: true, epoch: t.epoch, threads: 1, checked: -1,
+		boot: at, start: ticksAt(at), startKnown: true, epoch: t.epoch, threads: 1, checked: -1,
 		image: &image{}, source: SourceConnector,
 	}
 	if parent := t.live[e.ParentTGID]; parent != nil {
@@ -154,39 +154,39 @@ func (t *tracker) fork(e *netlink.Event, at int64) {
 		p.command = parent.command
 	}
 	t.live[p.pid] = p
-	t.tellSpawn(p)
-	t.refresh(p)
+	t.queueSpawn(p)
+	t.describeLater(p)
 }
 
-func (t *tracker) exec(e *netlink.Event) {
+func (t *tracker) executed(e *netlink.Event) {
 	p := t.live[e.TGID]
 	if p == nil {
 		return
 	}
 	p.image, p.command = &image{}, ""
 	p.leaderGone = false // whichever thread executes becomes the first
-	t.refresh(p)
+	t.describeLater(p)
 }
 
-// refresh has p described at the end of the poll.
-func (t *tracker) refresh(p *process) {
-	if !p.fresh {
-		p.fresh = true
-		t.fresh = append(t.fresh, p)
+// describeLater has p described at the end of the poll.
+func (t *tracker) describeLater(p *process) {
+	if !p.inToDescribe {
+		p.inToDescribe = true
+		t.toDescribe = append(t.toDescribe, p)
 	}
 }
 
-// describeFresh reads what is new of those who still live: who has come and gone in one poll costs no look at /proc.
-func (t *tracker) describeFresh() {
-	for _, p := range t.fresh {
-		p.fresh = false
-		if p.over || p.kernel || t.live[p.pid] != p {
+// describeQueued reads what is new of those who still live: who has come and gone in one poll costs no look at /proc.
+func (t *tracker) describeQueued() {
+	for _, p := range t.toDescribe {
+		p.inToDescribe = false
+		if p.exitQueued || p.kernel || t.live[p.pid] != p {
 			continue
 		}
 		if d, ok := t.describe(p.pid); ok && p.is(d.StartTicks) {
-			p.adopt(d.StartTicks, d.UID, d.Command)
+			p.applyDescription(d.StartTicks, d.UID, d.Command)
 		}
 	}
-	clear(t.fresh)
-	t.fresh = t.fresh[:0]
+	clear(t.toDescribe)
+	t.toDescribe = t.toDescribe[:0]
 }

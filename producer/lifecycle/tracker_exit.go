@@ -7,19 +7,19 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// exit takes in the end of a thread.
-func (t *tracker) exit(e *netlink.Event, at int64) {
+// threadEnded takes in the end of a thread.
+func (t *tracker) threadEnded(e *netlink.Event, at int64) {
 	p := t.live[e.TGID]
-	r, recorded := t.release(e.TGID, e.PID, p)
+	r, recorded := t.takeRecord(e.TGID, e.PID, p)
 	if p == nil {
-		if p = t.stranger(e, r, recorded); p == nil {
+		if p = t.unknownProcess(e, r, recorded); p == nil {
 			return
 		}
 		p.dateBack(at, r.Life)
 		t.live[p.pid] = p
 	}
 	p.threads--
-	p.endedAt, p.heardAt = max(p.endedAt, at), t.boot
+	p.endedAt, p.exitReadAt = max(p.endedAt, at), t.boot
 	if e.PID == e.TGID {
 		p.leaderGone = true
 	}
@@ -28,29 +28,29 @@ func (t *tracker) exit(e *netlink.Event, at int64) {
 	}
 	switch {
 	case recorded:
-		p.fold(&r)
+		p.addRecord(&r)
 	case t.records:
-		p.owed++
+		p.recordsDue++
 	}
-	if p.over || t.ended(p) {
-		t.conclude(p)
+	if p.exitQueued || t.ended(p) {
+		t.processEnded(p)
 	}
-	if !p.settled && !p.waits {
-		p.waits = true
+	if !p.dropped && !p.inWaiting {
+		p.inWaiting = true
 		t.waiting = append(t.waiting, p)
 	}
 }
 
-// stranger is a process whose thread has ended and that nothing was known of, nil when there is nothing to tell: when
+// unknownProcess is a process whose thread has ended and that nothing was known of, nil when there is nothing to tell: when
 // others of its threads live, or may, when it is a kernel thread, or when all that is to know was told and this is the
 // belated end of another of its threads.
-func (t *tracker) stranger(e *netlink.Event, r netlink.Record, recorded bool) *process {
+func (t *tracker) unknownProcess(e *netlink.Event, r netlink.Record, recorded bool) *process {
 	switch {
 	case recorded:
 		if !r.Last || r.ParentTGID == kthreadd {
 			return nil
 		}
-	case t.records || !t.blind || e.PID != e.TGID:
+	case t.records || !t.mayHaveUnknown || e.PID != e.TGID:
 		return nil
 	}
 	return &process{pid: e.TGID, epoch: -1, checked: -1, image: &image{}, source: SourceConnector}
@@ -63,7 +63,7 @@ func (t *tracker) hasEnded(p *process) bool {
 
 // inDoubt says that p may have ended, and that neither events nor records tell whether it has.
 func (t *tracker) inDoubt(p *process) bool {
-	return !p.over && p.leaderGone && !t.counted(p) && !t.allRecorded(p)
+	return !p.exitQueued && p.leaderGone && !t.counted(p) && !t.allRecorded(p)
 }
 
 // counted reports whether the number of p's threads is known.
@@ -71,88 +71,90 @@ func (t *tracker) counted(p *process) bool { return p.epoch == t.epoch }
 
 // allRecorded reports whether there is a record of each thread of p whose end was seen, so that they say what can be
 // said.
-func (t *tracker) allRecorded(p *process) bool { return t.records && p.owed == 0 && p.missed == 0 }
+func (t *tracker) allRecorded(p *process) bool {
+	return t.records && p.recordsDue == 0 && p.recordsMissed == 0
+}
 
 // resolve draws the conclusions about p that can be drawn by now. It reports whether nothing is waited for any more.
 func (t *tracker) resolve(p *process) bool {
-	late := t.boot-p.heardAt >= int64(Settle)
-	if late && p.owed > 0 {
-		t.hole(reasonRecords, p.heardAt, int64(p.owed))
-		p.missed, p.owed = p.missed+p.owed, 0
+	late := t.boot-p.exitReadAt >= int64(EventDelay)
+	if late && p.recordsDue > 0 {
+		t.noteLoss(reasonRecords, p.exitReadAt, int64(p.recordsDue))
+		p.recordsMissed, p.recordsDue = p.recordsMissed+p.recordsDue, 0
 	}
-	if p.over || t.ended(p) || t.inDoubt(p) && !t.alive(p.pid) {
-		t.conclude(p)
+	if p.exitQueued || t.ended(p) || t.inDoubt(p) && !t.alive(p.pid) {
+		t.processEnded(p)
 		if late {
-			t.settle(p)
+			t.drop(p)
 		}
 	}
-	p.waits = !p.settled && (p.over || p.owed > 0)
-	return !p.waits
+	p.inWaiting = !p.dropped && (p.exitQueued || p.recordsDue > 0)
+	return !p.inWaiting
 }
 
-// conclude ends p, and lets go of it when all its threads are known to have been told of.
-func (t *tracker) conclude(p *process) {
-	if !p.over {
-		t.finish(p)
+// processEnded ends p, and lets go of it when all its threads are known to have been told of.
+func (t *tracker) processEnded(p *process) {
+	if !p.exitQueued {
+		t.queueExit(p)
 	}
-	if p.owed == 0 && (t.counted(p) && p.threads <= 0 || p.last && !p.threaded) {
-		t.settle(p)
+	if p.recordsDue == 0 && (t.counted(p) && p.threads <= 0 || p.last && !p.threaded) {
+		t.drop(p)
 	}
 }
 
-// finish tells of the end of p. What else comes of it until it is settled still counts.
-func (t *tracker) finish(p *process) {
-	p.over = true
+// queueExit tells of the end of p. What else comes of it until it is settled still counts.
+func (t *tracker) queueExit(p *process) {
+	p.exitQueued = true
 	if !p.kernel {
 		t.queue(schema.KindExit, p)
 	}
 }
 
-// settle lets go of p: nothing more is to come of it.
-func (t *tracker) settle(p *process) {
-	p.settled = true
+// drop lets go of p: nothing more is to come of it.
+func (t *tracker) drop(p *process) {
+	p.dropped = true
 	if t.live[p.pid] == p {
 		delete(t.live, p.pid)
 	}
 }
 
-// vanish ends p, of whose end no event will come, at the boot time at.
-func (t *tracker) vanish(p *process, at int64) {
-	if !p.over {
-		p.vanished = !t.inDoubt(p) || !p.waits // else its pid was taken before it could be asked: it has ended
+// endUnseen ends p, of whose end no event will come, at the boot time at.
+func (t *tracker) endUnseen(p *process, at int64) {
+	if !p.exitQueued {
+		p.endedUnseen = !t.inDoubt(p) || !p.inWaiting // else its pid was taken before it could be asked: it has ended
 		p.endedAt = max(p.endedAt, at)
-		t.foldHeld(p)
-		t.finish(p)
+		t.addHeldRecords(p)
+		t.queueExit(p)
 	}
-	t.settle(p)
+	t.drop(p)
 }
 
-// foldHeld adds the records that came without their exits.
-func (t *tracker) foldHeld(p *process) {
+// addHeldRecords adds the records that came without their exits.
+func (t *tracker) addHeldRecords(p *process) {
 	for !p.last {
-		r, ok := t.release(p.pid, p.pid, p)
+		r, ok := t.takeRecord(p.pid, p.pid, p)
 		if !ok {
 			return
 		}
-		p.fold(&r)
+		p.addRecord(&r)
 	}
-	p.vanished = false
+	p.endedUnseen = false
 }
 
-// record takes in an exit record.
-func (t *tracker) record(r netlink.Record) {
-	if p := t.live[r.TGID]; p != nil && p.owed > 0 {
-		p.fold(&r)
-		p.owed--
+// applyRecord takes in an exit record.
+func (t *tracker) applyRecord(r netlink.Record) {
+	if p := t.live[r.TGID]; p != nil && p.recordsDue > 0 {
+		p.addRecord(&r)
+		p.recordsDue--
 		return
 	}
 	t.held[r.TGID] = append(t.held[r.TGID], heldRecord{r, t.boot, t.epoch})
 }
 
-// release takes a record for an exit of the thread tid from those that wait for the exits of process pid, which is p if
+// takeRecord takes a record for an exit of the thread tid from those that wait for the exits of process pid, which is p if
 // it is known. It need not be the thread's: one that ends while another executes a program may get the other's id
 // between its record and its exit. It drops those that must be of who had the pid before.
-func (t *tracker) release(pid, tid int, p *process) (netlink.Record, bool) {
+func (t *tracker) takeRecord(pid, tid int, p *process) (netlink.Record, bool) {
 	held := t.held[pid]
 	for len(held) > 0 && held[0].isStale(p) {
 		held = held[1:]
@@ -168,7 +170,7 @@ func (t *tracker) release(pid, tid int, p *process) (netlink.Record, bool) {
 		}
 	}
 	r := held[best].Record
-	t.keep(pid, slices.Delete(held, best, best+1))
+	t.setHeld(pid, slices.Delete(held, best, best+1))
 	return r, true
 }
 
@@ -185,11 +187,11 @@ func (t *tracker) fit(r *heldRecord, tid int) (points int) {
 
 // isStale reports whether the record was read before p began, or tells of a longer life than p can have had by then.
 func (r *heldRecord) isStale(p *process) bool {
-	return p != nil && p.dated && (p.boot > r.at || p.boot+int64(r.Life) > r.at+startOf(forkLate))
+	return p != nil && p.startKnown && (p.boot > r.at || p.boot+int64(r.Life) > r.at+startOf(forkLate))
 }
 
-// keep sets the records that wait for the exits of process pid.
-func (t *tracker) keep(pid int, held []heldRecord) {
+// setHeld sets the records that wait for the exits of process pid.
+func (t *tracker) setHeld(pid int, held []heldRecord) {
 	if len(held) == 0 {
 		delete(t.held, pid)
 	} else {
@@ -203,13 +205,13 @@ func (t *tracker) expire() {
 	for pid, held := range t.held {
 		for len(held) > 0 {
 			age := t.boot - held[0].at
-			if age < int64(Settle) || held[0].epoch == t.epoch && age < int64(patience) {
+			if age < int64(EventDelay) || held[0].epoch == t.epoch && age < int64(recordTimeout) {
 				break
 			}
 			t.expireOne(&held[0])
 			held = held[1:]
 		}
-		t.keep(pid, held)
+		t.setHeld(pid, held)
 	}
 }
 
@@ -219,16 +221,16 @@ func (t *tracker) expireOne(r *heldRecord) {
 		return
 	}
 	if p == nil {
-		if p = t.stranger(&netlink.Event{TGID: r.TGID}, r.Record, true); p == nil {
+		if p = t.unknownProcess(&netlink.Event{TGID: r.TGID}, r.Record, true); p == nil {
 			return
 		}
 	}
-	p.fold(&r.Record)
+	p.addRecord(&r.Record)
 	if r.Last {
 		p.endedAt = max(p.endedAt, r.at)
-		if !p.over {
-			t.finish(p)
+		if !p.exitQueued {
+			t.queueExit(p)
 		}
-		t.settle(p)
+		t.drop(p)
 	}
 }

@@ -10,17 +10,17 @@ import (
 // observe compares what is known with a look at /proc: who lives there and is not known, has begun unseen; who is
 // known, is missing from two looks in a row and is not alive, has ended unseen. That a look does not show somebody is
 // no proof by itself: looks may leave out kernel threads and other users' processes.
-func (t *tracker) observe(l Look) {
-	t.looks++
+func (t *tracker) observe(l Scan) {
+	t.scans++
 	for i := range l.Processes {
 		if s := &l.Processes[i]; !isDead(s) {
-			t.show(s, l.Boot)
+			t.observeProcess(s, l.Boot)
 		}
 	}
 	for _, p := range t.missing(l.Boot) {
-		t.vanish(p, l.Boot)
+		t.endUnseen(p, l.Boot)
 	}
-	t.blind = false
+	t.mayHaveUnknown = false
 }
 
 // isDead reports whether a look shows what is left of a process that has ended. A first thread that has ended before
@@ -29,14 +29,14 @@ func isDead(s *schema.Process) bool {
 	return (s.State == "Z" || s.State == "X") && s.Threads <= 1
 }
 
-// show takes in one process of a look that was taken at the boot time boot.
-func (t *tracker) show(s *schema.Process, boot int64) {
+// observeProcess takes in one process of a look that was taken at the boot time boot.
+func (t *tracker) observeProcess(s *schema.Process, boot int64) {
 	p := t.live[s.PID]
-	if p != nil && (!p.is(s.StartTicks) || p.over && !p.dated && t.alive(s.PID)) {
+	if p != nil && (!p.is(s.StartTicks) || p.exitQueued && !p.startKnown && t.alive(s.PID)) {
 		if s.StartTicks < p.start {
 			return // it had the pid before p
 		}
-		t.vanish(p, min(boot, startOf(s.StartTicks)))
+		t.endUnseen(p, min(boot, startOf(s.StartTicks)))
 		p = nil
 	}
 	if p == nil {
@@ -49,32 +49,32 @@ func (t *tracker) show(s *schema.Process, boot int64) {
 		}
 		t.live[p.pid] = p
 	}
-	p.adopt(s.StartTicks, s.UID, s.Command)
-	p.cpu, p.look, p.missing = s.CPUMillis, t.looks, 0
-	if !p.told && t.looks > 1 {
-		t.tellScanned(p)
+	p.applyDescription(s.StartTicks, s.UID, s.Command)
+	p.cpu, p.lastScan, p.scansWithout = s.CPUMillis, t.scans, 0
+	if !p.spawnQueued && t.scans > 1 {
+		t.queueScannedSpawn(p)
 	}
-	p.told = true
+	p.spawnQueued = true
 }
 
-// tellScanned tells of the spawn of a process that only a look showed: its start is known to a hundredth of a second,
+// queueScannedSpawn tells of the spawn of a process that only a look showed: its start is known to a hundredth of a second,
 // so that it may seem to be before its parent's.
-func (t *tracker) tellScanned(p *process) {
+func (t *tracker) queueScannedSpawn(p *process) {
 	if parent := t.live[int(p.parent.Or(0))]; parent != nil {
 		p.boot = max(p.boot, parent.boot)
 	}
 	p.source = SourceScan
-	t.tellSpawn(p)
+	t.queueSpawn(p)
 }
 
 // missing are those who have ended unseen, by pid.
 func (t *tracker) missing(boot int64) []*process {
 	var gone []*process
 	for _, p := range t.live {
-		if p.look == t.looks || p.over || p.boot > boot || p.checked == t.epoch {
+		if p.lastScan == t.scans || p.exitQueued || p.boot > boot || p.checked == t.epoch {
 			continue
 		}
-		if p.missing++; p.missing < 2 {
+		if p.scansWithout++; p.scansWithout < 2 {
 			continue
 		}
 		if t.alive(p.pid) {

@@ -43,7 +43,7 @@ func TestTracker_UncountedThreads(t *testing.T) {
 		s.exit(10, 12, code(5))
 		s.poll()
 		s.expect(t, "end", "-10:0x500:init")
-		s.sleep(Settle)
+		s.sleep(EventDelay)
 		s.poll()
 		if len(s.tracker.live) > 1 {
 			t.Error("still remembers the dead")
@@ -94,7 +94,7 @@ func TestTracker_LossIsRepaired(t *testing.T) {
 		s.fork(1, 13)            // lost
 		s.exitGroup(13, 0)       // lost
 		s.lose(0, true)
-		if s.poll(); !s.tracker.blind {
+		if s.poll(); !s.tracker.mayHaveUnknown {
 			t.Fatal("does not know that it lost events")
 		}
 		s.observe()
@@ -119,8 +119,8 @@ func TestTracker_RecordWithoutEvent(t *testing.T) {
 	s.exitGroup(10, code(3))
 	s.events = nil
 	s.poll()
-	s.tracker.lose(s.now, 1)
-	s.sleep(Settle)
+	s.tracker.noteLostEvents(s.now, 1)
+	s.sleep(EventDelay)
 	s.poll()
 	s.expect(t, "end", "+10", "-10:0x300:init")
 	s.observe()
@@ -136,14 +136,14 @@ func TestTracker_LooksThatShowNobody(t *testing.T) {
 		s.poll()
 		for range 4 {
 			s.sleep(time.Second)
-			s.tracker.observe(Look{Boot: s.now, Wall: s.now + simEpoch})
+			s.tracker.observe(Scan{Boot: s.now, Wall: s.now + simEpoch})
 		}
 		s.expect(t, "it lives", "+10")
 		delete(s.procs, 10)
-		s.tracker.lose(s.now, 0)
+		s.tracker.noteLostEvents(s.now, 0)
 		for range 2 {
 			s.sleep(time.Second)
-			s.tracker.observe(Look{Boot: s.now, Wall: s.now + simEpoch})
+			s.tracker.observe(Scan{Boot: s.now, Wall: s.now + simEpoch})
 		}
 		s.expect(t, "it has ended unseen", "-10:?:init")
 	})
@@ -173,7 +173,7 @@ func TestTracker_Zombies(t *testing.T) {
 		headless.PID, headless.Threads = 11, 2
 		s.procs[10] = &simProcess{pid: 10, threads: []int{10}}
 		s.procs[11] = &simProcess{pid: 11, threads: []int{12}}
-		s.tracker.observe(Look{Boot: s.now, Processes: []schema.Process{zombie, headless}})
+		s.tracker.observe(Scan{Boot: s.now, Processes: []schema.Process{zombie, headless}})
 		s.expect(t, "one starts", "+11")
 	})
 }
@@ -194,7 +194,7 @@ func TestTracker_GapsSayWhenAndHowMany(t *testing.T) {
 	_, gaps := s.tracker.take(s.now)
 	want := schema.Gap{
 		Reason: reasonEvents, Count: schema.Some(int64(7)), FromWall: before + simEpoch, ToWall: s.now + simEpoch,
-		Details: holeDetails[reasonEvents],
+		Details: lossDetails[reasonEvents],
 	}
 	if !slices.Equal(gaps, []schema.Gap{want}) {
 		t.Errorf("got %+v, want %+v", gaps, want)

@@ -15,35 +15,35 @@ type process struct {
 	uid    schema.Opt[int64]
 	kernel bool // a kernel thread, of which nothing is told
 
-	boot  int64  // boot time of its fork, else of its start
-	start uint64 // in ticks
-	dated bool   // boot and start are known
-	exact bool   // start is /proc's own
+	boot       int64  // boot time of its fork, else of its start
+	start      uint64 // in ticks
+	startKnown bool   // boot and start are known
+	startExact bool   // start is /proc's own
 
 	command string // of /proc, since it last executed a program; empty when not read
 	image   *image // the program it executes
 	comm    string // the short name in its record
 	source  string // who saw it begin
 
-	threads int // alive; good while epoch is the tracker's
-	epoch   int
-	look    int    // the last look that showed it
-	missing int    // looks since that did not
-	checked int    // epoch in which it was found alive though no look shows it
-	cpu     uint64 // ms, in the last look
+	threads      int // alive; good while epoch is the tracker's
+	epoch        int
+	lastScan     int    // the last look that showed it
+	scansWithout int    // looks since that did not
+	checked      int    // epoch in which it was found alive though no look shows it
+	cpu          uint64 // ms, in the last look
 
-	told, fresh, waits bool // its spawn is queued; it is in the tracker's fresh; in its waiting
+	spawnQueued, inToDescribe, inWaiting bool // its spawn is queued; it is in the tracker's fresh; in its waiting
 
-	leaderGone bool   // the first thread has ended
-	status     uint32 // wait status: of the process if last, else of the thread that ended last
-	last       bool   // a record said that the process has ended
-	over       bool   // it has ended: its exit is queued
-	vanished   bool   // it has ended and nobody knows how
-	settled    bool   // and nothing more is to come
-	endedAt    int64  // boot time of the last thread's end
-	heardAt    int64  // boot time of the poll that told of it
-	owed       int    // threads whose record has not come
-	missed     int    // threads whose record never came
+	leaderGone    bool   // the first thread has ended
+	status        uint32 // wait status: of the process if last, else of the thread that ended last
+	last          bool   // a record said that the process has ended
+	exitQueued    bool   // it has ended: its exit is queued
+	endedUnseen   bool   // it has ended and nobody knows how
+	dropped       bool   // and nothing more is to come
+	endedAt       int64  // boot time of the last thread's end
+	exitReadAt    int64  // boot time of the poll that told of it
+	recordsDue    int    // threads whose record has not come
+	recordsMissed int    // threads whose record never came
 
 	tally // sums over the records
 }
@@ -75,19 +75,19 @@ func ticksAt(at int64) uint64 { return uint64(at / int64(time.Second/schema.Tick
 // is reports whether p is the process that began at ticks, as far as p's own start is known.
 func (p *process) is(ticks uint64) bool {
 	switch {
-	case p.exact:
+	case p.startExact:
 		return ticks == p.start
-	case p.dated:
+	case p.startKnown:
 		return ticks <= p.start+forkEarly && ticks+forkLate >= p.start
 	}
 	return true
 }
 
-// adopt takes over what /proc says of p.
-func (p *process) adopt(start uint64, uid schema.Opt[int64], command string) {
-	p.start, p.exact = start, true
-	if !p.dated {
-		p.boot, p.dated = startOf(start), true
+// applyDescription takes over what /proc says of p.
+func (p *process) applyDescription(start uint64, uid schema.Opt[int64], command string) {
+	p.start, p.startExact = start, true
+	if !p.startKnown {
+		p.boot, p.startKnown = startOf(start), true
 	}
 	if uid.Known {
 		p.uid = uid
@@ -103,13 +103,13 @@ func (p *process) adopt(start uint64, uid schema.Opt[int64], command string) {
 // dateBack derives the start of p from its end and its life, if that is known.
 func (p *process) dateBack(end int64, life time.Duration) {
 	if life > 0 {
-		p.boot, p.dated = max(0, end-int64(life)), true
+		p.boot, p.startKnown = max(0, end-int64(life)), true
 		p.start = ticksAt(p.boot)
 	}
 }
 
-// fold adds the record of one of p's threads.
-func (p *process) fold(r *netlink.Record) {
+// addRecord adds the record of one of p's threads.
+func (p *process) addRecord(r *netlink.Record) {
 	p.threaded = p.threaded || r.Threads || r.PID != r.TGID
 	if r.Last {
 		p.last, p.status, p.life = true, r.Status, r.Life
@@ -130,8 +130,8 @@ func (p *process) fold(r *netlink.Record) {
 	}
 }
 
-// name is the best that is known of p's command, and what is wanting in it.
-func (p *process) name() (command, wanting string) {
+// bestCommand is the best that is known of p's command, and what is wanting in it.
+func (p *process) bestCommand() (command, wanting string) {
 	switch {
 	case p.command != "":
 		return p.command, ""

@@ -42,7 +42,7 @@ func (s *sim) act(t *rapid.T, tid *int) {
 			s.exit(pid, rapid.SampledFrom(p.threads).Draw(t, "thread"), code(*tid%256))
 		}
 	case "sleep":
-		s.sleep(rapid.SampledFrom([]time.Duration{time.Millisecond, Settle, 2 * time.Second}).Draw(t, "time"))
+		s.sleep(rapid.SampledFrom([]time.Duration{time.Millisecond, EventDelay, 2 * time.Second}).Draw(t, "time"))
 	}
 }
 
@@ -79,7 +79,7 @@ func TestTracker_TellsTheTruth(t *testing.T) {
 				s.observe()
 			case 2:
 				s.poll()
-				occurred, gaps := s.tracker.take(s.now - int64(Settle))
+				occurred, gaps := s.tracker.take(s.now - int64(EventDelay))
 				if gaps != nil {
 					t.Fatalf("got gaps %v", gaps)
 				}
@@ -91,7 +91,7 @@ func TestTracker_TellsTheTruth(t *testing.T) {
 		if got, want := withoutCommands(got), withoutCommands(s.truth); !slices.Equal(got, want) {
 			t.Fatalf("got %q, want %q", got, want)
 		}
-		s.sleep(Settle)
+		s.sleep(EventDelay)
 		s.poll()
 		s.forgotTheDead(t)
 	})
@@ -104,8 +104,8 @@ func (s *sim) forgotTheDead(t *rapid.T) {
 		t.Fatalf("remembers %v, want those who live, %v", live, want)
 	}
 	tr := s.tracker
-	if len(tr.waiting)+len(tr.held)+len(tr.pending)+len(tr.fresh) != 0 {
-		t.Fatalf("remembers of the dead: waiting %v, records %v, pending %v, fresh %v", tr.waiting, tr.held, tr.pending, tr.fresh)
+	if len(tr.waiting)+len(tr.held)+len(tr.pending)+len(tr.toDescribe) != 0 {
+		t.Fatalf("remembers of the dead: waiting %v, records %v, pending %v, fresh %v", tr.waiting, tr.held, tr.pending, tr.toDescribe)
 	}
 }
 
@@ -162,7 +162,7 @@ type account struct {
 }
 
 // enter checks an occurrence against what was told before.
-func (book *accounts) enter(t *rapid.T, s *sim, o Occurrence) {
+func (book *accounts) enter(t *rapid.T, s *sim, o KindedEvent) {
 	pid, start := o.Event.PID, o.Event.StartTicks
 	if o.Kind == schema.KindExit && start == 0 {
 		return // of a process that nothing was known of, not even which

@@ -153,8 +153,8 @@ func (s *sim) lose(n int, records bool) {
 }
 
 // look is what /proc shows now.
-func (s *sim) look() Look {
-	l := Look{Wall: s.now + simEpoch, Boot: s.now}
+func (s *sim) look() Scan {
+	l := Scan{Wall: s.now + simEpoch, Boot: s.now}
 	for _, pid := range slices.Sorted(maps.Keys(s.procs)) {
 		p := s.procs[pid]
 		shown := schema.Process{
@@ -183,7 +183,7 @@ func (s *sim) take() []string {
 }
 
 // words puts occurrences into the form of a sim's truth.
-func words(occurred []Occurrence) []string {
+func words(occurred []KindedEvent) []string {
 	var out []string
 	for _, o := range occurred {
 		if o.Kind == schema.KindSpawn {

@@ -17,9 +17,9 @@ const (
 	SourceScan      = "scan"      // a look at /proc, after the event itself was lost
 )
 
-// inFlight is how long after its time an event may be told: the kernel may be interrupted on its way, and meanwhile
+// reorderTime is how long after its time an event may be told: the kernel may be interrupted on its way, and meanwhile
 // another CPU tell of younger ones.
-const inFlight = 20 * time.Millisecond
+const reorderTime = 20 * time.Millisecond
 
 // The reasons of an Exact's gaps.
 const (
@@ -28,36 +28,36 @@ const (
 	reasonDropped = "events dropped"
 )
 
-// holeDetails say what the count of a gap counts.
-var holeDetails = map[string]string{
+// lossDetails say what the count of a gap counts.
+var lossDetails = map[string]string{
 	reasonEvents:  "the kernel's events (fork, exec, exit of a thread) came faster than they were read",
 	reasonRecords: "ends of threads without their exit record: CPU, memory and I/O of the process are not complete",
 	reasonDropped: "spawns and exits that waited to be taken were more than are kept",
 }
 
-// pendingOccurrence is an occurrence that waits to be taken.
-type pendingOccurrence struct {
+// pendingEvent is an occurrence that waits to be taken.
+type pendingEvent struct {
 	kind    schema.Kind
 	process *process
 }
 
-// pendingHole is a loss that waits to be taken.
-type pendingHole struct {
+// pendingLoss is a loss that waits to be taken.
+type pendingLoss struct {
 	noticed, from, to int64 // boot times
 	count             int64 // 0 when not known
 }
 
 // boot is when it happened. That of an exit may still move while more comes of the process.
-func (o pendingOccurrence) boot() int64 {
+func (o pendingEvent) boot() int64 {
 	if o.kind == schema.KindExit {
 		return max(o.process.boot, o.process.endedAt)
 	}
 	return o.process.boot
 }
 
-// tellSpawn queues the spawn of p.
-func (t *tracker) tellSpawn(p *process) {
-	p.told = true
+// queueSpawn queues the spawn of p.
+func (t *tracker) queueSpawn(p *process) {
+	p.spawnQueued = true
 	if !p.kernel {
 		t.queue(schema.KindSpawn, p)
 	}
@@ -66,21 +66,21 @@ func (t *tracker) tellSpawn(p *process) {
 // queue adds an occurrence to what is pending, unless that is full.
 func (t *tracker) queue(kind schema.Kind, p *process) {
 	if len(t.pending) >= t.limit {
-		t.hole(reasonDropped, t.boot, 1)
+		t.noteLoss(reasonDropped, t.boot, 1)
 		return
 	}
-	t.pending = append(t.pending, pendingOccurrence{kind, p})
+	t.pending = append(t.pending, pendingEvent{kind, p})
 }
 
-// hole notes that count, or an unknown number if 0, were lost between the boot time since and now.
-func (t *tracker) hole(reason string, since, count int64) {
-	h := t.holes[reason]
+// noteLoss notes that count, or an unknown number if 0, were lost between the boot time since and now.
+func (t *tracker) noteLoss(reason string, since, count int64) {
+	h := t.losses[reason]
 	if h == nil {
 		if since == 0 { // before the first poll
 			since = t.boot
 		}
-		h = &pendingHole{noticed: t.boot, from: since}
-		t.holes[reason] = h
+		h = &pendingLoss{noticed: t.boot, from: since}
+		t.losses[reason] = h
 	}
 	h.to = t.boot
 	h.count += count
@@ -88,34 +88,34 @@ func (t *tracker) hole(reason string, since, count int64) {
 
 // take returns the occurrences up to the boot time until, those that follow of which nothing more can become known, and
 // the losses found up to then. It forgets them.
-func (t *tracker) take(until int64) ([]Occurrence, []schema.Gap) {
-	slices.SortStableFunc(t.pending, func(a, b pendingOccurrence) int { return cmp.Compare(a.boot(), b.boot()) })
-	var out []Occurrence
+func (t *tracker) take(until int64) ([]KindedEvent, []schema.Gap) {
+	slices.SortStableFunc(t.pending, func(a, b pendingEvent) int { return cmp.Compare(a.boot(), b.boot()) })
+	var out []KindedEvent
 	for _, o := range t.pending {
-		if o.boot() > until && !(o.process.settled && o.boot() <= t.boot-int64(inFlight)) {
+		if o.boot() > until && !(o.process.dropped && o.boot() <= t.boot-int64(reorderTime)) {
 			break
 		}
-		out = append(out, t.occurrence(o))
+		out = append(out, t.eventOf(o))
 	}
 	t.pending = slices.Delete(t.pending, 0, len(out))
-	return out, t.takeHoles(until)
+	return out, t.takeLosses(until)
 }
 
-func (t *tracker) takeHoles(until int64) []schema.Gap {
+func (t *tracker) takeLosses(until int64) []schema.Gap {
 	var gaps []schema.Gap
 	for _, reason := range []string{reasonEvents, reasonRecords, reasonDropped} {
-		h := t.holes[reason]
+		h := t.losses[reason]
 		if h == nil || h.noticed > until {
 			continue
 		}
 		gap := schema.Gap{
-			Reason: reason, FromWall: t.wall(h.from), ToWall: t.wall(h.to), Details: holeDetails[reason],
+			Reason: reason, FromWall: t.wall(h.from), ToWall: t.wall(h.to), Details: lossDetails[reason],
 		}
 		if h.count > 0 {
 			gap.Count = schema.Some(h.count)
 		}
 		gaps = append(gaps, gap)
-		delete(t.holes, reason)
+		delete(t.losses, reason)
 	}
 	return gaps
 }
@@ -123,32 +123,32 @@ func (t *tracker) takeHoles(until int64) []schema.Gap {
 // wall is the wall time of the boot time boot.
 func (t *tracker) wall(boot int64) int64 { return boot + t.epochStart }
 
-func (t *tracker) occurrence(o pendingOccurrence) Occurrence {
+func (t *tracker) eventOf(o pendingEvent) KindedEvent {
 	p := o.process
-	command, wanting := p.name()
+	command, wanting := p.bestCommand()
 	e := schema.Event{
 		Wall: t.wall(o.boot()), Boot: o.boot(), PID: p.pid, PPID: p.parent, StartTicks: p.start, UID: p.uid,
 		Command: command, Source: p.source, Details: wanting,
 	}
 	if o.kind == schema.KindExit {
-		t.complete(&e, p)
+		t.addEnd(&e, p)
 	} else if p.source == SourceScan {
 		e.Details = join("its own event was lost; seen in a look at /proc", wanting)
 	}
-	return Occurrence{o.kind, e}
+	return KindedEvent{o.kind, e}
 }
 
-// complete adds to the exit of p what is known of its end.
-func (t *tracker) complete(e *schema.Event, p *process) {
+// addEnd adds to the exit of p what is known of its end.
+func (t *tracker) addEnd(e *schema.Event, p *process) {
 	switch {
 	case p.life > 0:
 		e.Lifetime = schema.Some(p.life.Milliseconds())
-	case p.dated:
+	case p.startKnown:
 		e.Lifetime = schema.Some((e.Boot - p.boot) / int64(time.Millisecond))
 	}
-	if p.vanished {
+	if p.endedUnseen {
 		e.Source = SourceScan
-		if p.look > 0 {
+		if p.lastScan > 0 {
 			e.CPUMillis = schema.Some(int64(p.cpu))
 		}
 		e.Details = join("its own event was lost; exit code unknown", e.Details)
@@ -171,7 +171,7 @@ func (t *tracker) addTally(e *schema.Event, p *process) (wanting string) {
 	if p.peak > 0 {
 		e.PeakRSS = schema.Some(int64(p.peak))
 	}
-	whole := p.owed == 0 && p.missed == 0 && (p.last && !p.threaded || p.epoch == t.epoch)
+	whole := p.recordsDue == 0 && p.recordsMissed == 0 && (p.last && !p.threaded || p.epoch == t.epoch)
 	if whole {
 		e.CPUMillis = schema.Some(cpu)
 		e.ReadKiB, e.WriteKiB = schema.Some(int64(p.read/1024)), schema.Some(int64(p.writeBytes/1024))

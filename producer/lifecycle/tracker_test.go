@@ -124,7 +124,7 @@ func TestTracker_EventFields(t *testing.T) {
 	s.sleep(time.Second)
 	s.exitGroup(10, uint32(unix.SIGSEGV))
 	ended := s.now
-	s.sleep(inFlight)
+	s.sleep(reorderTime)
 	s.poll()
 	got, gaps := s.tracker.take(0)
 	same := schema.Event{
@@ -137,7 +137,7 @@ func TestTracker_EventFields(t *testing.T) {
 	exit.CPUMillis, exit.PeakRSS = schema.Some(int64(6)), schema.Some(int64(100))
 	exit.ReadKiB, exit.WriteKiB = schema.Some(int64(4)), schema.Some(int64(2))
 	exit.Lifetime = schema.Some((ended - born) / 1e6)
-	want := []Occurrence{{schema.KindSpawn, spawn}, {schema.KindExit, exit}}
+	want := []KindedEvent{{schema.KindSpawn, spawn}, {schema.KindExit, exit}}
 	if !reflect.DeepEqual(got, want) || gaps != nil {
 		t.Errorf("got %+v, %v\nwant %+v", got, gaps, want)
 	}
@@ -191,7 +191,7 @@ func TestTracker_TakeInPieces(t *testing.T) {
 	s.fork(1, 11)
 	s.fork(1, 12)
 	s.exitGroup(12, 0)
-	s.sleep(inFlight)
+	s.sleep(reorderTime)
 	s.poll()
 	take := func(until int64) []string {
 		occurred, _ := s.tracker.take(until)
@@ -218,12 +218,12 @@ func TestTracker_RecordWaits(t *testing.T) {
 			s.exitGroup(10, code(3))
 			late := s.records
 			s.records = nil
-			s.sleep(inFlight)
+			s.sleep(reorderTime)
 			s.poll()
 			if got, _ := s.tracker.take(0); got != nil {
 				t.Fatalf("before the record: got %q", words(got))
 			}
-			s.sleep(Settle)
+			s.sleep(EventDelay)
 			if comes {
 				s.records = late
 			}
@@ -292,7 +292,7 @@ func TestTracker_LastRecordFirst(t *testing.T) {
 	s.exitGroup(10, code(8))
 	slices.Reverse(s.records)
 	slices.Reverse(s.events)
-	s.sleep(inFlight)
+	s.sleep(reorderTime)
 	s.poll()
 	got, _ := s.tracker.take(0)
 	if want := []string{"+10", "-10:0x800:init"}; !slices.Equal(words(got), want) {

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forever is a timeout that never comes.
-const forever = time.Duration(-1)
+// noTimeout is a timeout that never comes.
+const noTimeout = time.Duration(-1)
 
 // waitReadable returns when a descriptor can be read, or has an error to tell, when the timeout has passed, or, with
 // its error, when ctx ends. It waits in poll(2) and not in Go's own poller: that would be woken by whatever comes, also

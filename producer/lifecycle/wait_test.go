@@ -30,7 +30,7 @@ func TestWaitReadable(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	waited := make(chan error)
-	go func() { waited <- waitReadable(ctx, fd, forever) }()
+	go func() { waited <- waitReadable(ctx, fd, noTimeout) }()
 	select {
 	case err := <-waited:
 		t.Fatalf("nothing came: got %v, want to wait", err)
@@ -40,17 +40,17 @@ func TestWaitReadable(t *testing.T) {
 	if err := <-waited; !errors.Is(err, context.Canceled) {
 		t.Errorf("the context has ended: got %v, want %v", err, context.Canceled)
 	}
-	if err := waitReadable(ctx, fd, forever); !errors.Is(err, context.Canceled) {
+	if err := waitReadable(ctx, fd, noTimeout); !errors.Is(err, context.Canceled) {
 		t.Errorf("the context had ended: got %v, want %v", err, context.Canceled)
 	}
-	go func() { waited <- waitReadable(t.Context(), fd, forever) }()
+	go func() { waited <- waitReadable(t.Context(), fd, noTimeout) }()
 	if _, err := w.WriteString("x"); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-waited; err != nil {
 		t.Errorf("something came: got %v", err)
 	}
-	if err := waitReadable(t.Context(), fd, forever); err != nil {
+	if err := waitReadable(t.Context(), fd, noTimeout); err != nil {
 		t.Errorf("something had come: got %v", err)
 	}
 	if got := openFiles(t); got != before {
@@ -69,7 +69,7 @@ func openFiles(t *testing.T) int {
 
 // Each rung that the kernel tells something ends its wait at the end of a process, long before anything else would.
 func TestSource_Wait(t *testing.T) {
-	for _, rung := range []Rung{RungTaskstats, RungConnector, RungPidfd} {
+	for _, rung := range []SourceKind{KindTaskstats, KindConnector, KindPidfd} {
 		t.Run(string(rung), func(t *testing.T) {
 			r := newRig(t, rungOf(rung))
 			child := exec.Command("sleep", "600")
@@ -83,7 +83,7 @@ func TestSource_Wait(t *testing.T) {
 			_ = child.Wait()
 			seen := func() bool {
 				r.take(math.MaxInt64)
-				return slices.ContainsFunc(r.told, func(o Occurrence) bool {
+				return slices.ContainsFunc(r.told, func(o KindedEvent) bool {
 					return o.Event.PID == child.Process.Pid && o.Event.Signal.V == int64(unix.SIGKILL)
 				})
 			}
