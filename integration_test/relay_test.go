@@ -17,6 +17,7 @@ import (
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/producer"
 	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/producer/publish"
 	"github.com/proctape/proctape/projector"
 	querylive "github.com/proctape/proctape/query/live"
 	"github.com/proctape/proctape/schema"
@@ -29,7 +30,7 @@ type relay struct {
 	js        jetstream.JetStream // over a connection that is not cut
 	lines     []*line
 	sampler   *producer.Producer
-	publisher *producer.Publisher
+	publisher *publish.Publisher
 	db        *sql.DB // the projector's, to look into
 	restarts  restarts
 	ends      []func() error // of all that was started, in that order
@@ -93,8 +94,8 @@ func (r *relay) startSampler(l *line) {
 	r.lines = append(r.lines, l)
 	r.closeAtEnd(l.nc)
 	log := slog.New(slog.DiscardHandler)
-	r.publisher = must(producer.NewPublisher(l.nc, producer.PublisherConfig{Log: log,
-		Origin: producer.Origin{Host: relayHost, BootID: "boot", Instance: schema.NewInstance()}}))(r.t)
+	r.publisher = must(publish.New(l.nc, publish.Config{Log: log,
+		Origin: publish.Origin{Host: relayHost, BootID: "boot", Instance: schema.NewInstance()}}))(r.t)
 	r.sampler = must(producer.New(l.nc, producer.Config{Host: "sampled", Interval: 100 * time.Millisecond, Log: log,
 		// The other ways to see processes wait with a descriptor that comes and goes.
 		Events: []lifecycle.SourceKind{lifecycle.KindDiff}}))(r.t)

@@ -3,7 +3,6 @@ package producer
 import (
 	"os"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/proctape/proctape/producer/gpu"
 	"github.com/proctape/proctape/producer/lifecycle"
@@ -105,16 +104,4 @@ func capabilityNames(caps []Capability) []string {
 		}
 	}
 	return names
-}
-
-// ValidText is s as far as it can be stored in limit bytes.
-func ValidText(s string, limit int) string {
-	s = strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD")
-	if len(s) <= limit {
-		return s
-	}
-	for !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
 }

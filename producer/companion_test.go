@@ -10,15 +10,16 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/producer/run"
 	"github.com/proctape/proctape/schema"
 )
 
 // runWithCompanion runs a script with a companion, as proctape run does, and returns the script's pid and the companion.
-func runWithCompanion(t *testing.T, nc *nats.Conn, cfg CompanionConfig, script string) (int, *Companion) {
+func runWithCompanion(t *testing.T, nc *nats.Conn, cfg run.CompanionConfig, script string) (int, *run.Companion) {
 	t.Helper()
 	_, _ = os.FindProcess(os.Getpid()) // the first time, the library forks to find out what the kernel can do
 	cfg.Host, cfg.Job, cfg.Args, cfg.Log = "h", "job", []string{"/bin/sh", "-c", script}, logTo(t)
-	c, err := NewCompanion(t.Context(), nc, cfg)
+	c, err := run.NewCompanion(t.Context(), nc, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func needExact(t *testing.T) {
 
 func TestCompanion_WithoutALog(t *testing.T) {
 	needExact(t)
-	if _, c := runWithCompanion(t, nil, CompanionConfig{}, threeProcesses); c.Processes() != schema.Some(uint64(3)) {
+	if _, c := runWithCompanion(t, nil, run.CompanionConfig{}, threeProcesses); c.Processes() != schema.Some(uint64(3)) {
 		t.Errorf("got %+v processes, want 3", c.Processes())
 	}
 }
@@ -86,7 +87,7 @@ func TestCompanion_TellsOnce(t *testing.T) {
 				j.untilSnapshots(1)
 				sampler = j.snapshots[0].Instance
 			}
-			pid, c := runWithCompanion(t, nc, CompanionConfig{Sheet: schema.Some(int64(2))}, "sleep 1.5; "+threeProcesses)
+			pid, c := runWithCompanion(t, nc, run.CompanionConfig{Sheet: schema.Some(int64(2))}, "sleep 1.5; "+threeProcesses)
 			if tt.rungs != nil {
 				began := time.Now()
 				j.until("time for what else may be told", func() bool { return time.Since(began) > time.Second })
@@ -139,7 +140,7 @@ func expectStep(t *testing.T, events []schema.JobEvent) {
 func TestCompanion_EndsTheJob(t *testing.T) {
 	nc := serve(t)
 	j := newLogReader(t, nc)
-	runWithCompanion(t, nc, CompanionConfig{}, "exit 0")
+	runWithCompanion(t, nc, run.CompanionConfig{}, "exit 0")
 	j.until("end", func() bool { return len(j.jobs) == 2 })
 	if e := j.jobs[1]; e.Type != schema.JobEnded || e.ExitCode != schema.Some(int64(0)) || e.Status != "completed" || e.Sheet.Known {
 		t.Errorf("got %+v", e)
@@ -153,7 +154,7 @@ func TestCompanion_LeavesADaemon(t *testing.T) {
 	j := newLogReader(t, nc)
 	record(t, nc, Config{Events: []lifecycle.SourceKind{lifecycle.KindPidfd, lifecycle.KindDiff}})
 	j.untilSnapshots(1)
-	runWithCompanion(t, nc, CompanionConfig{}, "sleep 600 </dev/null >/dev/null 2>&1 & sleep 1.5")
+	runWithCompanion(t, nc, run.CompanionConfig{}, "sleep 600 </dev/null >/dev/null 2>&1 & sleep 1.5")
 	var daemon loggedEvent
 	j.until("spawn of the daemon", func() bool {
 		for _, e := range j.events {

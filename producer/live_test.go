@@ -17,7 +17,7 @@ import (
 // needSourceKind skips a test where a way of watching processes does not work.
 func needSourceKind(t *testing.T, p *Producer, rungs ...lifecycle.SourceKind) {
 	t.Helper()
-	if got := p.watcher.source.Kind(); !slices.Contains(rungs, got) {
+	if got := p.loop.watcher.Kind(); !slices.Contains(rungs, got) {
 		t.Skipf("processes are watched by %s", got)
 	}
 }

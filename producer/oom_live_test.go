@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -47,8 +48,8 @@ func TestLive_OOM(t *testing.T) {
 	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
 	needSourceKind(t, p, lifecycle.KindTaskstats, lifecycle.KindConnector)
-	if sources := p.watcher.oom.Sources(); strings.HasPrefix(sources[0], "no ") {
-		t.Skip(sources[0])
+	if i := slices.IndexFunc(p.Capabilities(), func(c Capability) bool { return c.Name == "oom" }); !p.Capabilities()[i].Have {
+		t.Skip(p.Capabilities()[i].Detail)
 	}
 	s := startShell(t)
 	j.publishJobEvent(nc, declared(t, "job", s.pid()))

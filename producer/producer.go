@@ -9,16 +9,19 @@ import (
 	"log/slog"
 	"os"
 	"path"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/producer/events"
 	"github.com/proctape/proctape/producer/gpu"
+	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/producer/oom"
 	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/producer/publish"
+	"github.com/proctape/proctape/producer/sampler"
 	"github.com/proctape/proctape/producer/scrub"
 	"github.com/proctape/proctape/producer/syscalls"
 	"github.com/proctape/proctape/schema"
@@ -33,10 +36,11 @@ type Config struct {
 	ScrubWords    []string      // further words that mark a secret
 	Root          string        // where proc is mounted; default /proc
 	MaxQueue      int           // bytes that may wait for the log; default 64 MiB
+	Drain         time.Duration // how long Run goes on to publish what waits after its context ended; default 5 s
 	// Events are the ways of watching processes that may be used, the first that works is; default all.
 	Events    []lifecycle.SourceKind
-	Rules     []Rule // whose processes are, where nothing says so better
-	NvidiaSMI string // program that reads NVIDIA's GPUs; default nvidia-smi
+	Rules     []jobs.Rule // whose processes are, where nothing says so better
+	NvidiaSMI string      // program that reads NVIDIA's GPUs; default nvidia-smi
 	// Syscalls allows the system calls of processes to be traced, which slows them down meanwhile: those that somebody
 	// asks for, and now and then the busiest of the jobs whose name matches one of the patterns of TraceJobs (path.Match).
 	Syscalls  bool
@@ -83,14 +87,11 @@ func (c Config) validate() error {
 type Producer struct {
 	cfg          Config
 	fs           *procfs.FS
-	sampler      Sampler
 	nc           *nats.Conn
-	watcher      Watcher
-	schedule     *PollSchedule
-	subscription Subscription
+	loop         loop
 	gpus         *gpu.Reader
 	profiler     *syscalls.Profiler
-	publisher    *Publisher
+	publisher    *publish.Publisher
 	capabilities []Capability
 }
 
@@ -100,48 +101,62 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	_, began := ReadClocks()
+	_, began := procfs.ReadClocks()
 	fs := procfs.New(cfg.Root)
 	boot, err := fs.BootID()
 	if err != nil {
 		return nil, fmt.Errorf("read the boot id: %w", err)
 	}
-	pub, err := NewPublisher(nc, PublisherConfig{
-		Origin:   Origin{Host: cfg.Host, BootID: boot, Instance: schema.NewInstance()},
-		MaxQueue: cfg.MaxQueue, Log: cfg.Log,
+	p := &Producer{cfg: cfg, fs: fs, nc: nc}
+	p.publisher, err = publish.New(nc, publish.Config{
+		Origin:   publish.Origin{Host: cfg.Host, BootID: boot, Instance: schema.NewInstance()},
+		MaxQueue: cfg.MaxQueue, Drain: cfg.Drain, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	caps := Probe(fs, cfg.Argv)
-	// What the probe knows of a process the sampler would not read again, and the probe read no environments.
+	p.capabilities = Probe(fs, cfg.Argv)
+	// The sampler would not read again what the probe has read of a process, and the probe read no environments.
 	if err := fs.Close(); err != nil {
-		return nil, fmt.Errorf("forget the probe: %w", err)
+		return nil, fmt.Errorf("drop what the probe has read: %w", err)
 	}
-	p := &Producer{
-		cfg: cfg, fs: fs, publisher: pub, nc: nc, schedule: NewPollSchedule(), gpus: gpu.Open(gpu.Config{NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log}),
-		sampler: Sampler{
-			fs:       fs,
-			opt:      procfs.Options{KernelThreads: cfg.KernelThreads, EnvKeys: []string{EnvJob, EnvSheet}},
-			scrubber: scrub.New(cfg.Argv, cfg.ScrubWords...), began: began, interval: cfg.Interval,
-			claims: Claims{rules: cfg.Rules, keepScans: int64(2*time.Second/cfg.Interval) + 1},
-		},
-	}
-	p.subscription = Subscription{nc: nc, host: cfg.Host, bootID: boot, claims: &p.sampler.claims, log: cfg.Log}
-	p.sampler.gpus, p.sampler.gpuMemory = p.gpus.Read, p.gpus.Processes
-	p.watcher = Watcher{claims: &p.sampler.claims, sampled: p.sampler.SampledCPU,
-		oom: oom.Open(oom.Config{Root: cfg.Root, Log: cfg.Log})}
-	var attempts []lifecycle.Attempt
-	p.watcher.source, attempts, err = lifecycle.Open(lifecycle.Config{Describe: p.describe, Root: cfg.Root, Log: cfg.Log}, cfg.Events)
-	if err != nil {
-		return nil, errors.Join(err, p.watcher.oom.Close())
-	}
+	p.gpus = gpu.Open(gpu.Config{NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log})
 	p.profiler = syscalls.NewProfiler(syscalls.Config{Enabled: cfg.Syscalls, Log: cfg.Log})
-	p.sampler.syscalls = p.profiler.Take
-	p.capabilities = append(caps, eventCapabilities(p.watcher.source.Kind(), attempts)...)
-	p.capabilities = append(p.capabilities, oomCapability(p.watcher.oom), gpuCapability(p.gpus), syscallCapability(cfg.Syscalls))
-	p.sampler.caps = capabilityNames(p.capabilities)
+	if err := p.connect(began, boot); err != nil {
+		return nil, err
+	}
 	return p, nil
+}
+
+// connect makes the loop and connects its parts: the sampler, the watcher and the subscription share the claims.
+func (p *Producer) connect(began int64, bootID string) error {
+	cfg := p.cfg
+	keepSamples := int64(2*time.Second/cfg.Interval) + 1
+	claims := jobs.NewClaims(cfg.Rules, keepSamples)
+	scrubber := scrub.New(cfg.Argv, cfg.ScrubWords...)
+	options := procfs.Options{KernelThreads: cfg.KernelThreads, EnvKeys: []string{jobs.EnvJob, jobs.EnvSheet}}
+	describer := events.Describer{FS: p.fs, Options: options, Scrubber: scrubber, Claims: claims}
+	oomWatch := oom.Open(oom.Config{Root: cfg.Root, Log: cfg.Log})
+	source, attempts, err := lifecycle.Open(lifecycle.Config{Describe: describer.Describe, Root: cfg.Root, Log: cfg.Log}, cfg.Events)
+	if err != nil {
+		return errors.Join(err, oomWatch.Close())
+	}
+	p.capabilities = append(p.capabilities, eventCapabilities(source.Kind(), attempts)...)
+	p.capabilities = append(p.capabilities, oomCapability(oomWatch), gpuCapability(p.gpus), syscallCapability(cfg.Syscalls))
+	s := sampler.New(sampler.Config{
+		FS: p.fs, Options: options, Scrubber: scrubber, Claims: claims, Began: began, Interval: cfg.Interval,
+		KeepSamples: keepSamples, Capabilities: capabilityNames(p.capabilities),
+		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Syscalls: p.profiler.Take,
+	})
+	p.loop = loop{
+		interval: cfg.Interval, traceJobs: cfg.TraceJobs, log: cfg.Log,
+		sampler: s, publisher: p.publisher, profiler: p.profiler, schedule: events.NewPollSchedule(),
+		watcher: events.NewWatcher(events.Config{
+			Source: source, OOM: oomWatch, Claims: claims, SampledCPU: s.SampledCPU, List: s.ListProcesses}),
+		subscription: jobs.NewSubscription(p.nc, jobs.SubscriptionConfig{
+			Host: cfg.Host, BootID: bootID, Claims: claims, Log: cfg.Log}),
+	}
+	return nil
 }
 
 // Host is the name under which the producer publishes.
@@ -154,10 +169,10 @@ func (p *Producer) Interval() time.Duration { return p.cfg.Interval }
 func (p *Producer) Capabilities() []Capability { return p.capabilities }
 
 // Stats counts what was published.
-func (p *Producer) Stats() PublisherStats { return p.publisher.Stats() }
+func (p *Producer) Stats() publish.Stats { return p.publisher.Stats() }
 
-// Run samples until ctx ends, then publishes what waits and returns. A sample that fails is logged and is a
-// missed tick; a process that vanishes while it is read is not even that.
+// Run samples until ctx ends, then publishes what waits and returns. A failed sample is logged and counts as a missed
+// tick; a process that ends while it is read is left out.
 func (p *Producer) Run(ctx context.Context) error {
 	published := make(chan error, 1)
 	publishing, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -169,7 +184,7 @@ func (p *Producer) Run(ctx context.Context) error {
 	return errors.Join(err, <-published)
 }
 
-// observe runs all that looks at the machine until ctx ends.
+// observe runs everything that observes the machine until ctx ends.
 func (p *Producer) observe(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var helpers sync.WaitGroup
@@ -182,111 +197,25 @@ func (p *Producer) observe(ctx context.Context) error {
 	}
 	help("reading GPUs", p.gpus.Run)
 	help("tracing system calls", p.profiler.Run)
-	defer p.schedule.publishTicker.Stop()
-	help("watching processes", func(ctx context.Context) error { return p.schedule.RequestPolls(ctx, p.watcher.source) })
-	idle, err := p.answerTraceRequests()
+	help("watching processes", p.loop.requestPolls)
+	stopTraceRequests, err := p.profiler.AnswerRequests(p.nc, p.cfg.Host)
 	if err != nil {
-		p.cfg.Log.Warn("nobody can ask for traces", "err", err)
+		p.cfg.Log.Warn("trace requests are not served", "err", err)
 	}
-	deaf, err := p.subscription.Start()
+	stopJobs, err := p.loop.subscription.Start()
 	if err == nil {
-		err = p.subscription.ReadBacklog(ctx)
+		err = p.loop.subscription.ReadBacklog(ctx)
 	}
 	if err != nil {
-		p.cfg.Log.Debug("jobs declared before this sampler started are known by their environment alone", "err", err)
+		p.cfg.Log.Debug("jobs that were declared before this sampler started are known by their environment alone", "err", err)
 	}
-	p.sampleUntil(ctx)
+	p.loop.run(ctx)
 	cancel()
 	helpers.Wait()
-	for _, stop := range []func(){deaf, idle} {
+	for _, stop := range []func(){stopJobs, stopTraceRequests} {
 		if stop != nil {
 			stop()
 		}
 	}
-	return errors.Join(p.watcher.source.Close(), p.watcher.oom.Close(), p.fs.Close())
-}
-
-// sampleUntil takes a sample at once and then at every interval until ctx ends, and in between takes in what the kernel
-// tells. A machine too slow for the interval misses ticks; they do not pile up.
-func (p *Producer) sampleUntil(ctx context.Context) {
-	p.sampler.started = time.Now()
-	sample := time.NewTicker(p.cfg.Interval)
-	defer sample.Stop()
-	p.logFailure("a sample", p.tick())
-	for {
-		select {
-		case <-ctx.Done():
-			p.logFailure("the last events", p.flushEvents())
-			return
-		case <-p.schedule.PollDue:
-			p.logFailure("watching processes", p.poll())
-			p.schedule.Polled()
-		case <-p.schedule.publishTicker.C:
-			p.logFailure("publishing events", p.publishDue())
-			p.schedule.Published()
-		case msg := <-p.subscription.Messages:
-			p.subscription.Apply(msg.Subject, msg.Header, msg.Data)
-		case <-sample.C:
-			p.logFailure("a sample", p.tick())
-		}
-	}
-}
-
-// logFailure says what failed, if it did.
-func (p *Producer) logFailure(what string, err error) {
-	if err != nil {
-		p.cfg.Log.Error(what+" failed", "err", err)
-	}
-}
-
-// tick takes one sample, and offers it and the events that are due to the publisher.
-func (p *Producer) tick() error {
-	p.subscription.ApplyWaiting()
-	l, err := p.sampler.Sample(tickNumber(time.Since(p.sampler.started), p.cfg.Interval))
-	if err != nil {
-		return err
-	}
-	polled := p.poll() // before Observe: what the look shows has been told by now
-	p.watcher.source.Observe(lifecycle.Scan{Wall: l.Wall, Boot: l.Boot, Processes: l.Snapshot.Processes})
-	p.watcher.WatchGroups()
-	p.traceByRule(l.Snapshot.Processes)
-	return errors.Join(polled,
-		p.publisher.Offer(&schema.Message{
-			Envelope: schema.Envelope{Kind: schema.KindSnapshot, Wall: l.Wall, Boot: l.Boot}, Snapshot: l.Snapshot,
-		}),
-		p.publishEvents(l.Boot-int64(lifecycle.EventDelay)),
-	)
-}
-
-// tickNumber is the number of the period, not of the sample: one that is missed leaves a hole. A sample that begins
-// late, because the one before took long, still belongs to the period it begins in: a ticker never fires early.
-func tickNumber(elapsed, interval time.Duration) uint64 {
-	return uint64(elapsed/interval) + 1
-}
-
-// kindsOfEvents are in the order in which they are published: who reads along meets a process before its end.
-var kindsOfEvents = []schema.Kind{schema.KindSpawn, schema.KindExit, schema.KindSignal, schema.KindKill, schema.KindOOM}
-
-// OfferEvents publishes the events of each kind together, in messages of at most [schema.MaxEvents].
-func OfferEvents(pub *Publisher, wall, boot int64, occurred []lifecycle.KindedEvent) error {
-	batches := map[schema.Kind][]schema.Event{}
-	var errs []error
-	flush := func(last schema.Kind) { // and the kinds before it
-		for _, kind := range kindsOfEvents[:slices.Index(kindsOfEvents, last)+1] {
-			if events := batches[kind]; len(events) > 0 {
-				errs = append(errs, pub.Offer(&schema.Message{
-					Envelope: schema.Envelope{Kind: kind, Wall: wall, Boot: boot}, Events: events,
-				}))
-				batches[kind] = nil
-			}
-		}
-	}
-	for _, o := range occurred {
-		batches[o.Kind] = append(batches[o.Kind], o.Event)
-		if len(batches[o.Kind]) == schema.MaxEvents {
-			flush(o.Kind)
-		}
-	}
-	flush(schema.KindOOM)
-	return errors.Join(errs...)
+	return errors.Join(p.loop.close(), p.fs.Close())
 }

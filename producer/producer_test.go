@@ -1,29 +1,38 @@
 package producer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/producer/publish"
 	"github.com/proctape/proctape/producer/scrub"
 	"github.com/proctape/proctape/schema"
 )
 
+// unreachable is a connection whose server never was.
+func unreachable(t *testing.T) *nats.Conn {
+	t.Helper()
+	return connect(t, t.TempDir())
+}
+
 func newProducer(t *testing.T, nc *nats.Conn, cfg Config) *Producer {
 	t.Helper()
-	cfg.Host, cfg.Log = "h", logTo(t)
+	cfg.Host, cfg.Log, cfg.Drain = "h", logTo(t), cmp.Or(cfg.Drain, testTimeout)
 	p, err := New(nc, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.publisher.cfg.Drain = testTimeout
 	return p
 }
 
@@ -64,11 +73,8 @@ func TestConfig_Defaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Host() != schema.HostToken(name) || p.Interval() != 5*time.Second || p.publisher.cfg.MaxQueue != 64<<20 {
-		t.Errorf("got host %s, interval %s, max queue %d", p.Host(), p.Interval(), p.publisher.cfg.MaxQueue)
-	}
-	if got, want := fmt.Sprint(capabilityNames(p.Capabilities())), fmt.Sprint(p.sampler.caps); got != want {
-		t.Errorf("publishes capabilities %s, shows %s", want, got)
+	if p.Host() != schema.HostToken(name) || p.Interval() != 5*time.Second {
+		t.Errorf("got host %s, interval %s", p.Host(), p.Interval())
 	}
 }
 
@@ -96,59 +102,6 @@ func TestTickNumber(t *testing.T) {
 	}
 }
 
-// The events of a kind travel together, in messages of as many as a message may hold.
-func TestProducer_BatchesEvents(t *testing.T) {
-	p := newProducer(t, unreachable(t), Config{})
-	var occurred []lifecycle.KindedEvent
-	for i := range 1200 {
-		kind := schema.KindSpawn
-		if i%4 == 0 {
-			kind = schema.KindExit
-		}
-		occurred = append(occurred, lifecycle.KindedEvent{Kind: kind, Event: schema.Event{Wall: 1, PID: i + 1}})
-	}
-	occurred = append(occurred, lifecycle.KindedEvent{Kind: schema.KindOOM, Event: schema.Event{Wall: 1, PID: 1}})
-	if err := OfferEvents(p.publisher, 5, 6, occurred); err != nil {
-		t.Fatal(err)
-	}
-	got := map[schema.Kind][]string{}
-	pids := map[schema.Kind]int{}
-	for _, q := range p.publisher.queue {
-		m := decode(t, q.msg.Header, q.msg.Data)
-		got[m.Kind] = append(got[m.Kind], fmt.Sprintf("%d+%d", m.Seq, m.Count()))
-		if m.Wall != 5 || m.Boot != 6 {
-			t.Errorf("%s %d: got times %d and %d, want 5 and 6", m.Kind, m.Seq, m.Wall, m.Boot)
-		}
-		for _, e := range m.Events {
-			if e.PID <= pids[m.Kind] {
-				t.Errorf("%s %d: pid %d after %d", m.Kind, m.Seq, e.PID, pids[m.Kind])
-			}
-			pids[m.Kind] = e.PID
-		}
-	}
-	want := map[schema.Kind][]string{
-		schema.KindSpawn: {"1+512", "513+388"}, schema.KindExit: {"1+300"}, schema.KindOOM: {"1+1"},
-	}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
-
-// One that cannot be stored does not take the others of the tick with it.
-func TestProducer_OneBadBatchDoesNotStopTheOthers(t *testing.T) {
-	p := newProducer(t, unreachable(t), Config{})
-	err := OfferEvents(p.publisher, 5, 6, []lifecycle.KindedEvent{
-		{Kind: schema.KindExit, Event: schema.Event{Wall: 1, PID: -1}},
-		{Kind: schema.KindSpawn, Event: schema.Event{Wall: 1, PID: 1}},
-	})
-	if err == nil || !strings.Contains(err.Error(), "pid -1") {
-		t.Errorf("got %v, want an error that names pid -1", err)
-	}
-	if got, want := p.Stats(), (PublisherStats{Produced: 1, Waiting: 1}); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-}
-
 // A producer runs beside a child that starts and ends.
 func TestProducer_Run(t *testing.T) {
 	nc := serve(t)
@@ -164,7 +117,7 @@ func TestProducer_Run(t *testing.T) {
 	if first.Seq != 1 || first.Snapshot.Tick != 1 || first.Host != "h" || first.Snapshot.Interval != int64(100*time.Millisecond) {
 		t.Errorf("first snapshot: got %+v, tick %d", first.Envelope, first.Snapshot.Tick)
 	}
-	c := startChild(t, "sleep", []string{EnvJob + "=j1", EnvSheet + "=2"})
+	c := startChild(t, "sleep", []string{jobs.EnvJob + "=j1", jobs.EnvSheet + "=2"})
 	event := func(m *schema.Message) schema.Event {
 		for _, e := range m.Events {
 			if e.PID == c.pid() {
@@ -190,18 +143,21 @@ func TestProducer_Run(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	got := receive(t, nc)
-	ticks := uint64(0)
-	for _, raw := range stored(t, nc, schema.StreamSnapshots) {
-		m := decode(t, raw.Header, raw.Data)
-		if m.Snapshot.Tick <= ticks {
-			t.Errorf("tick %d after tick %d", m.Snapshot.Tick, ticks)
-		}
-		ticks = m.Snapshot.Tick
-	}
-	for kind, r := range got {
-		if r.jumped != 0 {
-			t.Errorf("%s: %d numbers were jumped over", kind, r.jumped)
+	ticks, last := uint64(0), map[schema.Kind]uint64{}
+	for _, stream := range []string{schema.StreamSnapshots, schema.StreamEvents} {
+		for _, raw := range stored(t, nc, stream) {
+			m := decode(t, raw.Header, raw.Data)
+			if m.Seq != last[m.Kind]+1 {
+				t.Errorf("%s: number %d after %d", m.Kind, m.Seq, last[m.Kind])
+			}
+			last[m.Kind] = m.Seq + m.Count() - 1
+			if m.Snapshot == nil {
+				continue
+			}
+			if m.Snapshot.Tick <= ticks {
+				t.Errorf("tick %d after tick %d", m.Snapshot.Tick, ticks)
+			}
+			ticks = m.Snapshot.Tick
 		}
 	}
 	if s := p.Stats(); s.Acked != s.Produced || s.Waiting != 0 || s.Dropped != 0 {
@@ -211,7 +167,7 @@ func TestProducer_Run(t *testing.T) {
 
 // Whose a process is counts for those too that ran before the producer did.
 func TestProducer_AttributesWhatRunsAlready(t *testing.T) {
-	c := startChild(t, "sleep", []string{EnvJob + "=early", EnvSheet + "=7"})
+	c := startChild(t, "sleep", []string{jobs.EnvJob + "=early", jobs.EnvSheet + "=7"})
 	nc := serve(t)
 	p := newProducer(t, nc, Config{})
 	ctx, stop := context.WithCancel(t.Context())
@@ -231,17 +187,19 @@ func TestProducer_AttributesWhatRunsAlready(t *testing.T) {
 	if m.Snapshot.RunningJobs < 1 || m.Snapshot.ActiveSheets < 1 {
 		t.Errorf("got %d jobs and %d sheets, want at least one", m.Snapshot.RunningJobs, m.Snapshot.ActiveSheets)
 	}
+	if got, want := m.Snapshot.Capabilities, capabilityNames(p.Capabilities()); !slices.Equal(got, want) {
+		t.Errorf("publishes capabilities %s, shows %s", got, want)
+	}
 }
 
 func TestProducer_RunSaysWhatIsLeft(t *testing.T) {
-	p := newProducer(t, unreachable(t), Config{})
-	p.publisher.cfg.Drain = 50 * time.Millisecond
+	p := newProducer(t, unreachable(t), Config{Drain: 50 * time.Millisecond})
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	err := p.Run(ctx)
 	// The snapshot, and events of whatever started and ended on this machine meanwhile.
-	want := fmt.Sprintf("%d messages were not acknowledged within 50ms of the stop", len(p.publisher.queue))
-	if err == nil || err.Error() != want || len(p.publisher.queue) < 1 {
+	want := fmt.Sprintf("%d messages were not acknowledged within 50ms of the stop", p.Stats().Waiting)
+	if err == nil || err.Error() != want || p.Stats().Waiting < 1 {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -262,7 +220,7 @@ func TestProducer_GoesOnAfterAFailedSample(t *testing.T) {
 	if err := p.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := p.Stats(), (PublisherStats{}); got != want {
+	if got, want := p.Stats(), (publish.Stats{}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/proctape/proctape/producer"
+	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/schema"
 )
@@ -78,7 +78,7 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 			defer nc.Close()
 			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Second)
 			defer cancel()
-			if err := producer.PublishJobEvent(ctx, nc, host, e); err != nil {
+			if err := jobs.PublishJobEvent(ctx, nc, host, e); err != nil {
 				return fmt.Errorf("report job %s to the log: %w", printable(args[0]), err)
 			}
 			return nil

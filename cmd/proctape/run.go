@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/proctape/proctape/producer"
+	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/producer/run"
 	"github.com/proctape/proctape/producer/scrub"
 	"github.com/proctape/proctape/schema"
@@ -46,7 +46,7 @@ processes find the job in PROCTAPE_JOB_ID and the step (sheet) in PROCTAPE_SHEET
 		},
 	}
 	cmd.Flags().SetInterspersed(false) // what follows the command is its own
-	cmd.Flags().StringVar(&f.job, "job", os.Getenv(producer.EnvJob), "`name` of the job (default: $PROCTAPE_JOB_ID)")
+	cmd.Flags().StringVar(&f.job, "job", os.Getenv(jobs.EnvJob), "`name` of the job (default: $PROCTAPE_JOB_ID)")
 	cmd.Flags().Int64Var(&f.sheet, "sheet", 0, "`number` of the step (sheet) that the command is")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "print nothing at the end")
 	cmd.Flags().StringVar(&argv, "argv", argv, "how command lines are recorded: full, scrubbed (secrets masked) or none (program name only)")
@@ -85,7 +85,7 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 		defer nc.Close()
 	}
 	ctx := context.WithoutCancel(cmd.Context()) // signals are the command's
-	companion, err := producer.NewCompanion(ctx, nc, producer.CompanionConfig{
+	companion, err := run.NewCompanion(ctx, nc, run.CompanionConfig{
 		Host: host, Job: f.job, Sheet: sheet, Args: args, Argv: argv, Log: s.logger(cmd)})
 	if err != nil {
 		note("job %s is not recorded in full: %v", printable(f.job), err)
@@ -112,7 +112,7 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 }
 
 // runWatched runs the command while the companion watches.
-func runWatched(ctx context.Context, companion *producer.Companion, cfg run.Config) (run.Result, error) {
+func runWatched(ctx context.Context, companion *run.Companion, cfg run.Config) (run.Result, error) {
 	watching, stop := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
@@ -136,9 +136,9 @@ func runWatched(ctx context.Context, companion *producer.Companion, cfg run.Conf
 
 // jobEnvironment is the environment by which the command finds its job.
 func jobEnvironment(job string, sheet schema.Opt[int64]) []string {
-	env := []string{producer.EnvJob + "=" + job}
+	env := []string{jobs.EnvJob + "=" + job}
 	if sheet.Known {
-		env = append(env, producer.EnvSheet+"="+strconv.FormatInt(sheet.V, 10))
+		env = append(env, jobs.EnvSheet+"="+strconv.FormatInt(sheet.V, 10))
 	}
 	return env
 }

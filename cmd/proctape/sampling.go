@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/producer"
+	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/producer/scrub"
 	"github.com/proctape/proctape/schema"
@@ -64,7 +65,7 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 		cfg.Events = []lifecycle.SourceKind{rung}
 	}
 	for _, text := range f.rules {
-		rule, err := producer.ParseRule(text)
+		rule, err := jobs.ParseRule(text)
 		if err != nil {
 			return cfg, hinted(misuse("--job-rule: %w", err), `for example "cgroup:/actions/*=ci-$1" or "command:/work/build-7=build-7"`)
 		}

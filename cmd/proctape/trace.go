@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/proctape/proctape/producer"
+	"github.com/proctape/proctape/producer/syscalls"
 )
 
 func traceCommand(s *settings) *cobra.Command {
@@ -35,9 +35,9 @@ time.`,
 				return err
 			}
 			defer nc.Close()
-			err = producer.RequestTrace(cmd.Context(), nc, host, pid)
+			err = syscalls.RequestTrace(cmd.Context(), nc, host, pid)
 			switch {
-			case errors.Is(err, producer.ErrNoSampler):
+			case errors.Is(err, syscalls.ErrNoSampler):
 				return hinted(err, "name the host with --host, as it is recorded")
 			case err != nil:
 				return hinted(fmt.Errorf("trace process %d: %w", pid, err), `tracing needs strace, and a recorder that was started with --syscalls`)

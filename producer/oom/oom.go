@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,13 +20,6 @@ type Config struct {
 	Kmsg   string       // the kernel's log; default /dev/kmsg
 	Cgroup string       // where the cgroup hierarchies are mounted; default /sys/fs/cgroup
 	Log    *slog.Logger // default slog.Default()
-}
-
-// Death is the end of a process by signal 9.
-type Death struct {
-	PID    int
-	Boot   int64  // when it was seen, CLOCK_BOOTTIME in nanoseconds
-	Cgroup string // path of the process's cgroup below the cgroup mount; empty when not known
 }
 
 // Watch remembers what the kernel has told of its kills. One goroutine uses it; nothing in it waits.
@@ -48,17 +40,6 @@ type Watch struct {
 	groupsErr error
 	vmstatErr error
 }
-
-const (
-	// slack is how much older a death may seem than its kill: clocks are read one after the other.
-	slack = int64(time.Second)
-	// dying is how long after its kill a victim may be seen to die: it may be stuck in the kernel.
-	dying = int64(time.Minute)
-	// likely is that time where nothing but time connects the two.
-	likely = 5 * int64(time.Second)
-
-	maxKills = 1024 // victims remembered that have not been seen to die
-)
 
 // victim is a kill that the log told of, between two readings of it. The record's own time is not used: it is of a
 // clock that drifts from CLOCK_BOOTTIME and stands still in suspend.
@@ -196,9 +177,6 @@ func (w *Watch) told(r record, from, to int64) {
 func (w *Watch) find(pid int, boot int64) int {
 	return slices.IndexFunc(w.kills, func(v victim) bool { return v.pid == pid && fits(v.from, v.to, boot, dying) })
 }
-
-// fits reports whether a death at boot can be of a kill between from and to, when a victim takes so long to die.
-func fits(from, to, boot, dying int64) bool { return from-slack <= boot && boot <= to+dying }
 
 // Track begins to watch a cgroup, of which a process may die later: a counter tells something only when it is known
 // what it was before. A bounded number is remembered; those that were named last stay. Name each as often as you like.

@@ -1,10 +1,21 @@
 package procfs
 
 import (
+	"fmt"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// ReadClocks reads the two clocks of a message, one right after the other: Unix nanoseconds, and nanoseconds of
+// CLOCK_BOOTTIME.
+func ReadClocks() (wall, boot int64) {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		panic(fmt.Sprintf("clock_gettime(CLOCK_BOOTTIME): %v", err)) // every kernel since 2.6.39 has it
+	}
+	return time.Now().UnixNano(), ts.Nano()
+}
 
 // A clock tells the time since boot, suspend included (CLOCK_BOOTTIME), in which the kernel states when a process
 // started. Go's own clock, which costs no system call, carries it on from when it was set.

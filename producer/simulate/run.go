@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/proctape/proctape/producer"
+	"github.com/proctape/proctape/producer/publish"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -56,7 +56,7 @@ func (l Load) start(now time.Time) time.Time {
 
 // Run publishes a fleet's messages through nc until the duration is over or ctx ends, and then waits until the log has
 // them. Every host has a publisher of its own, as on machines of their own; all share the connection, which must not
-// buffer while it reconnects (see [producer.NewPublisher]). The caller closes nc.
+// buffer while it reconnects (see [publish.New]). The caller closes nc.
 //
 // No step is left out: what comes late, because the machine or the log is too slow, comes all the same, and the report
 // says how late. With Fast the simulated time ends now. An error says what was not acknowledged; the report holds
@@ -131,7 +131,7 @@ type runner struct {
 // sender is a host and its publisher. One goroutine at a time uses it.
 type sender struct {
 	host      *Host
-	publisher *producer.Publisher
+	publisher *publish.Publisher
 	offered   time.Time // since when messages wait for the log; zero when none does
 }
 
@@ -152,8 +152,8 @@ func newRunner(nc *nats.Conn, cfg Load) (*runner, error) {
 	l := &runner{cfg: cfg, nc: nc, js: js, sent: nc.Stats(), senders: make([]sender, fleet.Len())}
 	for i := range l.senders {
 		h := fleet.Host(i)
-		p, err := producer.NewPublisher(nc, producer.PublisherConfig{
-			Origin:   producer.Origin{Host: h.name, BootID: h.bootID, Instance: schema.NewInstance()},
+		p, err := publish.New(nc, publish.Config{
+			Origin:   publish.Origin{Host: h.name, BootID: h.bootID, Instance: schema.NewInstance()},
 			MaxQueue: max(queueBytes/cfg.Fleet.Hosts, 1024*cfg.Fleet.Processes),
 			Drain:    max(cfg.Fleet.Interval, 5*time.Second), Log: cfg.Log,
 		})

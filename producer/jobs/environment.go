@@ -1,0 +1,29 @@
+package jobs
+
+import (
+	"strconv"
+
+	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/schema"
+)
+
+// The variables by which a process names its job, and the step of it. They are read from the environment with which the
+// process was started, and children inherit them.
+const (
+	EnvJob   = "PROCTAPE_JOB_ID"
+	EnvSheet = "PROCTAPE_SHEET"
+)
+
+// ownerFromEnvironment is the owner that an environment names, if it names a job that can be stored. A step that is no
+// number is left out.
+func ownerFromEnvironment(env map[string]string) (o Owner, named bool) {
+	job := env[EnvJob]
+	if job == "" || job != procfs.ValidText(job, schema.MaxName) {
+		return Owner{}, false
+	}
+	o.Job = job
+	if n, err := strconv.ParseInt(env[EnvSheet], 10, 32); err == nil {
+		o.Sheet = schema.Some(n)
+	}
+	return o, true
+}

@@ -1,0 +1,152 @@
+package jobs
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/schema"
+)
+
+// nsPerTick is the unit of a process's start in /proc: 1/100 s, in nanoseconds.
+const nsPerTick = int64(time.Second / schema.TicksPerSecond)
+
+// startSlack is how far two readings of one start time may be apart, in ticks: that of a fork is taken a moment after
+// the kernel's own.
+const startSlack = 2
+
+// claimKind says how an owner is known. A stronger claim replaces a weaker one, and among equals the first stays.
+type claimKind int
+
+const (
+	byNothing claimKind = iota
+	byCommand           // a rule on the command line
+	byParent            // at fork
+	byEnvironment
+	byCgroup     // a rule on the control group
+	byRegistered // a job event named the process
+)
+
+// member is a process whose owner was looked for.
+type member struct {
+	pid, parent int
+	start       uint64 // ticks; 0 while it is not known
+	startedBy   uint64 // it started no later, in ticks, while its start is not known; 0: not known either
+	owner       Owner
+	claim       claimKind
+	childOwner  Owner // the owner that its children inherit; of a supervisor, not its own
+	supervisor  bool
+	cgroup      string
+	lastScan    int64 // the last scan that showed it; 0 for none
+	lastAlive   int64 // boot time of the last scan that showed it alive
+	addedAtScan int64 // how many scans there had been when it was added
+}
+
+// bootTicks is a boot time, in nanoseconds, in the unit of a start time.
+func bootTicks(boot int64) uint64 { return uint64(max(boot, 0) / nsPerTick) }
+
+// SameStart reports whether two start times, in ticks, are those of one process, as far as they are known: 0 is unknown,
+// and two readings of one start may be two ticks apart.
+func SameStart(a, b uint64) bool {
+	return a == 0 || b == 0 || a-b+startSlack <= 2*startSlack
+}
+
+// matches reports whether m is the process of its pid that began at start.
+func (m *member) matches(start uint64) bool {
+	if m.start == 0 && m.startedBy > 0 && start > m.startedBy+startSlack {
+		return false
+	}
+	return SameStart(m.start, start)
+}
+
+// mayBeParentOf reports whether m existed when a process began. If not, it only has the pid of that process's parent.
+func (m *member) mayBeParentOf(start uint64) bool {
+	return start == 0 || cmp.Or(m.start, m.startedBy) <= start+startSlack
+}
+
+// setOwner sets the owner of m and of the children that it will have. The publisher of its events stays, unless o names
+// another.
+func (m *member) setOwner(o Owner, by claimKind) {
+	if o.publisher == nil {
+		o.publisher = m.owner.publisher
+	}
+	m.claim = by
+	m.owner = o
+	if !m.supervisor {
+		m.childOwner = o
+	}
+}
+
+// claimByCommand gives m the job that a rule gives to its command line, if one does.
+func (m *member) claimByCommand(job string) {
+	if job != "" {
+		m.setOwner(Owner{Job: job}, byCommand)
+	}
+}
+
+// claimByDescription looks for a stronger claim in what /proc says of the process: its control group, its environment and
+// its command line.
+func (m *member) claimByDescription(p *procfs.Process, rules []Rule) {
+	if p.Cgroup != "" {
+		m.cgroup = p.Cgroup
+	}
+	if m.claim < byCgroup {
+		switch name := matchRules(rules, cgroupRule, p.Cgroup); name {
+		case "":
+		case m.owner.Job: // its step is known, which a rule does not tell
+			m.claim = byCgroup
+		default:
+			m.setOwner(Owner{Job: name}, byCgroup)
+		}
+	}
+	if o, named := ownerFromEnvironment(p.Env); named {
+		if m.claim <= byEnvironment || o.Job == m.owner.Job && !m.owner.Sheet.Known {
+			m.setOwner(o, max(m.claim, byEnvironment))
+		}
+	}
+	if m.claim == byNothing {
+		m.claimByCommand(matchCommand(rules, p.Args))
+	}
+}
+
+// inherit gives m what its parent leaves to its children: the control group and the owner, with the step that its job is
+// at now.
+func (m *member) inherit(parent *member, jobs *progress) {
+	if parent == nil || !parent.mayBeParentOf(m.start) {
+		return
+	}
+	if m.cgroup == "" {
+		m.cgroup = parent.cgroup
+	}
+	o := parent.childOwner
+	if o.Job == "" {
+		return
+	}
+	if !o.Sheet.Known {
+		o.Sheet = jobs.currentSheet(o.Job)
+	}
+	m.setOwner(o, byParent)
+}
+
+// setParent gives m the parent that forked it, when a scan showed m before its fork was told: the scan may have shown
+// the process that took it in after its parent ended. A stronger claim than the parent names the owner; then only the
+// publisher is inherited.
+func (m *member) setParent(parent *member, pid int, jobs *progress) {
+	mayBe := parent != nil && parent.mayBeParentOf(m.start)
+	if m.parent != pid && m.claim == byParent && mayBe {
+		m.claim, m.owner = byNothing, Owner{}
+		if !m.supervisor {
+			m.childOwner = Owner{}
+		}
+	}
+	m.parent = pid
+	switch {
+	case m.claim <= byParent:
+		m.inherit(parent, jobs)
+	case mayBe && m.owner.publisher == nil:
+		m.owner.publisher = parent.childOwner.publisher
+		if !m.supervisor {
+			m.childOwner.publisher = m.owner.publisher
+		}
+	}
+}

@@ -1,0 +1,22 @@
+package jobs
+
+import "github.com/proctape/proctape/schema"
+
+// Owner is the job and the step that a process belongs to. The zero Owner is no job.
+type Owner struct {
+	Job       string
+	Sheet     schema.Opt[int64]
+	publisher *eventPublisher // who publishes the process's events in the sampler's place; nil: nobody
+}
+
+// eventPublisher is a program, such as proctape run, that publishes the events of a job's processes itself.
+type eventPublisher struct {
+	until int64 // boot time of the last event that it publishes; 0 while it is at work
+}
+
+// endAt notes that it publishes nothing of what happens after a boot time.
+func (r *eventPublisher) endAt(boot int64) {
+	if r != nil && (r.until == 0 || boot < r.until) {
+		r.until = max(boot, 1)
+	}
+}

@@ -1,0 +1,109 @@
+package jobs
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// maxJobs bounds the jobs that are followed at a time: whoever may write to the log may declare jobs, and not all of them
+// are ever said to have ended. The jobs that were told of last stay.
+const maxJobs = 1000
+
+// progress holds how far each job is that has not ended. The zero value holds none.
+type progress struct {
+	jobs   map[string]*jobState
+	events int64 // job events so far
+}
+
+// jobState is what job events said of a job that has not ended.
+type jobState struct {
+	schema.JobProgress
+	lastEvent int64 // number of the last event of the job
+}
+
+// apply brings the progress of the event's job up to date.
+func (p *progress) apply(e *schema.JobEvent) {
+	if e.Type == schema.JobEnded {
+		delete(p.jobs, e.JobID)
+		return
+	}
+	j := p.jobs[e.JobID]
+	if j == nil {
+		j = p.add(e.JobID)
+	}
+	p.events++
+	j.lastEvent = p.events
+	j.apply(e)
+}
+
+// add begins to follow a job, in the place of the one that was told of least recently when there are too many.
+func (p *progress) add(name string) *jobState {
+	if len(p.jobs) >= maxJobs {
+		p.dropOldest()
+	}
+	if p.jobs == nil {
+		p.jobs = map[string]*jobState{}
+	}
+	j := &jobState{JobProgress: schema.JobProgress{JobID: name, Status: "running"}}
+	p.jobs[name] = j
+	return j
+}
+
+// dropOldest drops the job whose last event is the oldest. Its processes keep their owner.
+func (p *progress) dropOldest() {
+	var oldest *jobState
+	for _, j := range p.jobs {
+		if oldest == nil || j.lastEvent < oldest.lastEvent {
+			oldest = j
+		}
+	}
+	delete(p.jobs, oldest.JobID)
+}
+
+// currentSheet is the step that a job is at, if it is known.
+func (p *progress) currentSheet(job string) schema.Opt[int64] {
+	if j := p.jobs[job]; j != nil {
+		return j.CurrentSheet
+	}
+	return schema.Opt[int64]{}
+}
+
+// list is the progress of all jobs, by name; nil for none.
+func (p *progress) list() []schema.JobProgress {
+	if len(p.jobs) == 0 {
+		return nil
+	}
+	out := make([]schema.JobProgress, 0, len(p.jobs))
+	for _, j := range p.jobs {
+		out = append(out, j.JobProgress)
+	}
+	slices.SortFunc(out, func(a, b schema.JobProgress) int { return cmp.Compare(a.JobID, b.JobID) })
+	return out
+}
+
+// apply takes over what an event says.
+func (j *jobState) apply(e *schema.JobEvent) {
+	known := func(dst *schema.Opt[int64], v schema.Opt[int64]) {
+		if v.Known {
+			*dst = v
+		}
+	}
+	known(&j.TotalSheets, e.TotalSheets)
+	known(&j.LastCompleted, e.LastCompleted)
+	switch e.Type {
+	case schema.JobSheetStarted:
+		known(&j.CurrentSheet, e.Sheet)
+	case schema.JobSheetEnded:
+		if e.Sheet == j.CurrentSheet {
+			j.CurrentSheet = schema.Opt[int64]{}
+		}
+		if !e.LastCompleted.Known && e.Sheet.Known && e.ExitCode.Or(0) == 0 {
+			j.LastCompleted = e.Sheet
+		}
+	}
+	if e.Status != "" {
+		j.Status = e.Status
+	}
+}

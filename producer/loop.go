@@ -1,0 +1,144 @@
+package producer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/proctape/proctape/producer/events"
+	"github.com/proctape/proctape/producer/jobs"
+	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/producer/publish"
+	"github.com/proctape/proctape/producer/sampler"
+	"github.com/proctape/proctape/producer/syscalls"
+	"github.com/proctape/proctape/schema"
+)
+
+// loop takes samples and events, in one goroutine: a tick, a poll and a job event never meet.
+type loop struct {
+	interval  time.Duration
+	traceJobs []string // patterns of the jobs to trace, see [Config]
+	log       *slog.Logger
+
+	sampler      *sampler.Sampler
+	watcher      *events.Watcher
+	schedule     *events.PollSchedule
+	subscription *jobs.Subscription
+	publisher    *publish.Publisher
+	profiler     *syscalls.Profiler
+	started      time.Time
+}
+
+// requestPolls has the loop poll the source while that has something to tell, until ctx ends.
+func (l *loop) requestPolls(ctx context.Context) error {
+	return l.schedule.RequestPolls(ctx, l.watcher.Wait)
+}
+
+// close closes the watcher.
+func (l *loop) close() error {
+	l.schedule.Stop()
+	return l.watcher.Close()
+}
+
+// run takes a sample at once and then at every interval until ctx ends, and in between takes in what the kernel
+// tells. A machine too slow for the interval misses ticks; they do not pile up.
+func (l *loop) run(ctx context.Context) {
+	l.started = time.Now()
+	sample := time.NewTicker(l.interval)
+	defer sample.Stop()
+	l.logFailure("a sample", l.tick())
+	for {
+		select {
+		case <-ctx.Done():
+			l.logFailure("the last events", l.flushEvents())
+			return
+		case <-l.schedule.PollDue():
+			l.logFailure("watching processes", l.watcher.Poll())
+			l.schedule.Polled()
+		case <-l.schedule.PublishDue():
+			l.logFailure("publishing events", l.publishDue())
+			l.schedule.Published()
+		case msg := <-l.subscription.Messages():
+			l.subscription.Apply(msg)
+		case <-sample.C:
+			l.logFailure("a sample", l.tick())
+		}
+	}
+}
+
+// logFailure logs what failed, if it did.
+func (l *loop) logFailure(what string, err error) {
+	if err != nil {
+		l.log.Error(what+" failed", "err", err)
+	}
+}
+
+// tick takes one sample, and offers it and the events that are due to the publisher.
+func (l *loop) tick() error {
+	l.subscription.ApplyWaiting()
+	uptime := time.Since(l.started)
+	s, err := l.sampler.Sample(tickNumber(uptime, l.interval), uptime)
+	if err != nil {
+		return err
+	}
+	polled := l.watcher.Poll() // before Observe: what the scan shows has been told by now
+	l.watcher.Observe(lifecycle.Scan{Wall: s.Wall, Boot: s.Boot, Processes: s.Snapshot.Processes})
+	l.traceBusiest(s.Snapshot.Processes)
+	return errors.Join(polled,
+		l.publisher.OfferSnapshot(s.Wall, s.Boot, s.Snapshot),
+		l.publishEvents(s.Boot-int64(lifecycle.EventDelay)),
+	)
+}
+
+// tickNumber is the number of the period, not of the sample: one that is missed leaves a hole. A sample that begins
+// late, because the one before took long, still belongs to the period it begins in: a ticker never fires early.
+func tickNumber(elapsed, interval time.Duration) uint64 {
+	return uint64(elapsed/interval) + 1
+}
+
+// publishDue publishes the events of which nothing more can become known.
+func (l *loop) publishDue() error {
+	polled := l.watcher.Poll() // also when the kernel tells nothing: what did not come in time is given up
+	_, boot := procfs.ReadClocks()
+	return errors.Join(polled, l.publishEvents(boot-int64(lifecycle.EventDelay)))
+}
+
+// publishEvents publishes what is due by a boot time.
+func (l *loop) publishEvents(until int64) error {
+	l.subscription.ApplyWaiting()
+	due, gaps, err := l.watcher.Take(until)
+	wall, boot := procfs.ReadClocks()
+	return errors.Join(err, l.publisher.OfferEvents(wall, boot, due), l.publisher.OfferGaps(wall, boot, gaps))
+}
+
+// flushEvents publishes all events there are.
+func (l *loop) flushEvents() error {
+	return errors.Join(l.watcher.Poll(), l.publishEvents(math.MaxInt64))
+}
+
+// traceBusiest asks for a trace of the busiest process of the jobs that are to be traced. Most of the time the profiler
+// refuses, because the last trace was too short a time ago.
+func (l *loop) traceBusiest(procs []schema.Process) {
+	var busiest *schema.Process
+	for i := range procs {
+		p := &procs[i]
+		if p.JobID != "" && p.CPUPermille.V > 0 && (busiest == nil || p.CPUPermille.V > busiest.CPUPermille.V) && l.traces(p.JobID) {
+			busiest = p
+		}
+	}
+	if busiest != nil {
+		_ = l.profiler.Suggest(busiest.PID)
+	}
+}
+
+func (l *loop) traces(job string) bool {
+	return slices.ContainsFunc(l.traceJobs, func(pattern string) bool {
+		ok, _ := path.Match(pattern, job) // the pattern was checked
+		return ok
+	})
+}

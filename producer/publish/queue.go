@@ -1,0 +1,126 @@
+package publish
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// The reasons for which items are dropped.
+const (
+	dropQueueFull = "queue full"
+	dropTooLarge  = "message too large"
+)
+
+// window is how many messages are published before their acknowledgements are awaited, as long as all goes well. After a
+// failure one message goes ahead alone: were many sent to a stream that is just coming back, it could refuse the first
+// and take the others.
+const window = 256
+
+// queued is a message that waits for its acknowledgement.
+type queued struct {
+	msg   *nats.Msg
+	kind  schema.Kind
+	count uint64 // its items
+}
+
+// queue holds the messages that wait, the oldest first, within a bound of bytes.
+type queue struct {
+	messages []queued
+	size     int // bytes of all messages
+	limit    int // bytes that may wait
+	inFlight int // the first messages, which are being published
+	window   int // how many may be in flight
+	dropped  map[string]uint64
+	log      func(reason string) // is told of the first drop for each reason
+}
+
+// push adds a message. When that is too much, older messages go, snapshots before events. It returns how many items went.
+func (q *queue) push(m queued) (dropped uint64) {
+	q.messages = append(q.messages, m)
+	q.size += len(m.msg.Data)
+	for q.size > q.limit && len(q.messages) > q.inFlight {
+		dropped += q.drop(q.oldest(), dropQueueFull)
+	}
+	return dropped
+}
+
+// oldest is the place of the first message that may go: a snapshot, because the next one tells much the same; else an
+// event.
+func (q *queue) oldest() int {
+	for i := q.inFlight; i < len(q.messages); i++ {
+		if q.messages[i].kind == schema.KindSnapshot {
+			return i
+		}
+	}
+	return q.inFlight
+}
+
+// drop removes the message at a place and counts its items as lost. It returns how many they are.
+func (q *queue) drop(i int, reason string) uint64 {
+	m := q.messages[i]
+	q.size -= len(m.msg.Data)
+	q.messages = slices.Delete(q.messages, i, i+1)
+	if q.dropped[reason] == 0 {
+		q.log(reason)
+	}
+	q.dropped[reason] += m.count
+	return m.count
+}
+
+// drops lists what was lost so far, in the order of the reasons, so that equal counts encode equally.
+func (q *queue) drops() []schema.Drop {
+	var drops []schema.Drop
+	for _, reason := range slices.Sorted(maps.Keys(q.dropped)) {
+		drops = append(drops, schema.Drop{Reason: reason, Count: q.dropped[reason]})
+	}
+	return drops
+}
+
+// startBatch returns the messages to publish next. They are in flight until finishBatch.
+func (q *queue) startBatch() []queued {
+	q.inFlight = min(len(q.messages), q.window)
+	return slices.Clone(q.messages[:q.inFlight])
+}
+
+// finishBatch removes the messages that were acknowledged (a nil error) and those that the server will never take. All
+// says that none of the batch is left; the counts are of items.
+func (q *queue) finishBatch(errs []error) (all bool, acked, dropped uint64) {
+	q.inFlight = 0
+	all = true
+	kept := q.messages[:0]
+	var refused []queued
+	for i, m := range q.messages {
+		switch {
+		case i < len(errs) && errs[i] == nil:
+			acked += m.count
+			q.size -= len(m.msg.Data)
+		case i < len(errs) && tooLarge(errs[i]):
+			refused = append(refused, m)
+		default:
+			all = all && i >= len(errs)
+			kept = append(kept, m)
+		}
+	}
+	clear(q.messages[len(kept):])
+	q.messages = kept
+	for _, m := range refused {
+		q.messages = slices.Insert(q.messages, 0, m)
+		dropped += q.drop(0, dropTooLarge)
+	}
+	q.window = 1
+	if all {
+		q.window = window
+	}
+	return all, acked, dropped
+}
+
+// tooLarge reports whether the server, or the stream, will never take the message.
+func tooLarge(err error) bool {
+	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum)
+}

@@ -1,0 +1,297 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/proctape/proctape/producer/events"
+	"github.com/proctape/proctape/producer/jobs"
+	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/producer/oom"
+	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/producer/publish"
+	"github.com/proctape/proctape/producer/scrub"
+	"github.com/proctape/proctape/schema"
+)
+
+// CompanionConfig sets a companion. Host, Job and Args may not be empty.
+type CompanionConfig struct {
+	Host  string
+	Job   string
+	Sheet schema.Opt[int64] // the step that the command is
+	Args  []string          // the command
+	Argv  scrub.Mode        // default scrubbed
+	Log   *slog.Logger
+}
+
+// Companion accompanies one command that this process starts: it publishes the command's job and how it ends, counts the
+// processes that the command starts and, where no sampler of this machine sees every start and end, publishes those too.
+// Its methods are called by one goroutine, except Watch.
+type Companion struct {
+	cfg            CompanionConfig
+	publisher      *publish.Publisher // nil: there is no log
+	watcher        *events.Watcher    // nil: processes cannot be watched
+	fs             *procfs.FS
+	scrubber       *scrub.Scrubber
+	samplerLives   bool // a sampler records this host
+	samplerSeesAll bool // and sees every start and end
+	processes      int64
+	peak           schema.Opt[int64]  // KiB, of the largest process that has ended
+	subscription   *jobs.Subscription // to job events, which may declare jobs inside this one; nil: there is no log
+	bootID         string
+	instance       schema.Instance
+	published      chan error
+	stop           context.CancelFunc
+}
+
+// NewCompanion publishes the job of the command that is about to start as a child of this process. Without a connection
+// nothing is recorded, and processes are only counted. The caller calls Close, also after an error of its command.
+func NewCompanion(ctx context.Context, nc *nats.Conn, cfg CompanionConfig) (*Companion, error) {
+	if cfg.Argv == "" {
+		cfg.Argv = scrub.Scrubbed
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	c := &Companion{cfg: cfg, fs: procfs.New(""), scrubber: scrub.New(cfg.Argv), stop: func() {}}
+	if nc != nil {
+		if err := c.startPublishing(ctx, nc); err != nil {
+			return c, err
+		}
+	}
+	c.openWatcher(nc)
+	if c.publisher == nil {
+		return c, nil
+	}
+	return c, c.publishDeclaration(ctx)
+}
+
+// startPublishing starts to publish, and finds out whether a sampler records this host.
+func (c *Companion) startPublishing(ctx context.Context, nc *nats.Conn) error {
+	boot, err := c.fs.BootID()
+	if err != nil {
+		return err
+	}
+	c.bootID, c.instance = boot, schema.NewInstance()
+	publisher, err := publish.New(nc, publish.Config{
+		Origin:   publish.Origin{Host: c.cfg.Host, BootID: boot, Instance: c.instance},
+		MaxQueue: 8 << 20, Drain: 3 * time.Second, Log: c.cfg.Log})
+	if err != nil {
+		return err
+	}
+	c.publisher, c.published = publisher, make(chan error, 1)
+	publishing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	c.stop = stop
+	go func() { c.published <- publisher.Run(publishing) }()
+	c.samplerLives, c.samplerSeesAll = findSampler(ctx, nc, c.cfg.Host)
+	return nil
+}
+
+// openWatcher begins to watch what this process starts, if the machine allows it.
+func (c *Companion) openWatcher(nc *nats.Conn) {
+	kinds := []lifecycle.SourceKind{lifecycle.KindTaskstats, lifecycle.KindConnector, lifecycle.KindPidfd}
+	describer := events.Describer{FS: c.fs, Scrubber: c.scrubber}
+	source, _, err := lifecycle.Open(lifecycle.Config{Describe: describer.Describe, Log: c.cfg.Log}, kinds)
+	if err != nil {
+		return // the command runs unwatched
+	}
+	claims := jobs.NewClaims(nil, 0)
+	_, boot := procfs.ReadClocks()
+	declared := c.jobEvent(schema.JobDeclared)
+	declared.OwnEvents = false // else this watcher would leave the events to itself
+	claims.ApplyJobEvent(declared, boot)
+	c.watcher = events.NewWatcher(events.Config{
+		Source: source, Claims: claims, OOM: oom.Open(oom.Config{Log: c.cfg.Log}), SampledCPU: c.sampledCPU})
+	if nc != nil {
+		c.subscribe(nc, claims)
+	}
+}
+
+// subscribe begins to receive the jobs that the command declares: their processes do not belong to this one.
+func (c *Companion) subscribe(nc *nats.Conn, claims *jobs.Claims) {
+	c.subscription = jobs.NewSubscription(nc, jobs.SubscriptionConfig{
+		Host: c.cfg.Host, BootID: c.bootID, Own: c.instance, Claims: claims, Log: c.cfg.Log})
+	stopJobs, err := c.subscription.Start()
+	if err != nil {
+		c.cfg.Log.Debug("processes of jobs inside this one count as its own", "err", err)
+		return
+	}
+	stop := c.stop
+	c.stop = func() {
+		stopJobs()
+		stop()
+	}
+}
+
+// sampledCPU is how much CPU the snapshots have of a process: nothing, where no sampler makes any.
+func (c *Companion) sampledCPU(int, uint64) schema.Opt[int64] {
+	if c.samplerLives {
+		return schema.Opt[int64]{}
+	}
+	return schema.Some(int64(0))
+}
+
+// jobEvent is a job event of a type, about this process's command, now.
+func (c *Companion) jobEvent(t schema.JobEventType) *schema.JobEvent {
+	wall, _ := procfs.ReadClocks()
+	return &schema.JobEvent{Type: t, Wall: wall, JobID: c.cfg.Job, Sheet: c.cfg.Sheet, PID: schema.Some(int64(os.Getpid())),
+		Supervisor: true, OwnEvents: !c.samplerSeesAll && c.watcher != nil}
+}
+
+// publishDeclaration publishes which job this process's children belong to, and waits until the log has that: so a sampler
+// receives it before it sees the first of them.
+func (c *Companion) publishDeclaration(ctx context.Context) error {
+	declared := c.jobEvent(schema.JobDeclared)
+	declared.Status, declared.Command = "running", c.scrubber.Command(c.cfg.Args[0], c.cfg.Args)
+	list := []schema.JobEvent{*declared}
+	if c.cfg.Sheet.Known {
+		list[0].Sheet = schema.Opt[int64]{}
+		list = append(list, *c.jobEvent(schema.JobSheetStarted))
+	}
+	if err := c.offer(list...); err != nil {
+		return err
+	}
+	deadline := time.NewTimer(3 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if s := c.publisher.Stats(); s.Acked == s.Produced {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			return errors.New("the log does not answer")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (c *Companion) offer(list ...schema.JobEvent) error {
+	wall, boot := procfs.ReadClocks()
+	return c.publisher.Offer(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindJob, Wall: wall, Boot: boot}, Jobs: list})
+}
+
+// Watch follows the command's processes until ctx ends.
+func (c *Companion) Watch(ctx context.Context) {
+	if c.watcher == nil {
+		return
+	}
+	schedule := events.NewPollSchedule()
+	defer schedule.Stop()
+	var requester sync.WaitGroup
+	defer requester.Wait()
+	requester.Go(func() {
+		if err := schedule.RequestPolls(ctx, c.watcher.Wait); err != nil && ctx.Err() == nil {
+			c.cfg.Log.Warn("watching the command's processes", "err", err)
+		}
+	})
+	for {
+		select {
+		case <-ctx.Done():
+			c.subscription.WaitForEarlier()
+			c.publishDue(math.MaxInt64)
+			return
+		case <-schedule.PollDue():
+			c.poll()
+			schedule.Polled()
+		case <-schedule.PublishDue():
+			_, boot := procfs.ReadClocks()
+			c.publishDue(boot - int64(lifecycle.EventDelay))
+			schedule.Published()
+		case msg := <-c.subscription.Messages():
+			c.subscription.Apply(msg)
+		}
+	}
+}
+
+// poll takes in what the kernel has told.
+func (c *Companion) poll() {
+	if err := c.watcher.Poll(); err != nil {
+		c.cfg.Log.Warn("watching the command's processes", "err", err)
+	}
+}
+
+// publishDue takes in what the kernel has told, and counts and publishes the events that are due by a boot time.
+func (c *Companion) publishDue(until int64) {
+	c.poll()
+	c.subscription.ApplyWaiting()
+	due, gaps, err := c.watcher.Take(until)
+	if err != nil {
+		c.cfg.Log.Debug("telling kills for want of memory apart", "err", err)
+	}
+	due = slices.DeleteFunc(due, func(e lifecycle.KindedEvent) bool { return e.Event.JobID != c.cfg.Job })
+	for _, e := range due {
+		switch {
+		case e.Kind == schema.KindSpawn:
+			c.processes++
+		case e.Kind == schema.KindExit && e.Event.PeakRSS.V > c.peak.V:
+			c.peak = e.Event.PeakRSS
+		}
+	}
+	if c.publisher == nil || c.samplerSeesAll {
+		return
+	}
+	wall, boot := procfs.ReadClocks()
+	if err := errors.Join(c.publisher.OfferEvents(wall, boot, due), c.publisher.OfferGaps(wall, boot, gaps)); err != nil {
+		c.cfg.Log.Warn("events of the command are not recorded", "err", err)
+	}
+}
+
+// Processes is how many processes there were of the command, itself included; unknown when they could not be watched. It
+// is final when Watch has returned.
+func (c *Companion) Processes() schema.Opt[uint64] {
+	if c.watcher == nil {
+		return schema.Opt[uint64]{}
+	}
+	return schema.Some(uint64(c.processes))
+}
+
+// PeakRSS is the most resident memory that one of the command's processes had, in KiB, as far as their exits say.
+// It is final when Watch has returned.
+func (c *Companion) PeakRSS() schema.Opt[int64] { return c.peak }
+
+// End publishes how the command ended. A step that has ended leaves its job open.
+func (c *Companion) End(exitCode int) error {
+	if c.publisher == nil {
+		return nil
+	}
+	e := c.jobEvent(schema.JobEnded)
+	if c.cfg.Sheet.Known {
+		e = c.jobEvent(schema.JobSheetEnded)
+	}
+	e.ExitCode, e.Status = schema.Some(int64(exitCode)), "completed"
+	if exitCode != 0 {
+		e.Status = "failed"
+	}
+	if c.cfg.Sheet.Known && exitCode == 0 {
+		e.LastCompleted = c.cfg.Sheet
+	}
+	return c.offer(*e)
+}
+
+// Close publishes what waits, for a few seconds at most, and closes what the companion opened.
+func (c *Companion) Close() error {
+	var errs []error
+	if c.publisher != nil {
+		c.stop()
+		if err := <-c.published; err != nil {
+			errs = append(errs, fmt.Errorf("publish what waits: %w", err))
+		}
+	}
+	if c.watcher != nil {
+		errs = append(errs, c.watcher.Close())
+	}
+	return errors.Join(append(errs, c.fs.Close())...)
+}

@@ -1,0 +1,212 @@
+// Package sampler turns readings of /proc into snapshots.
+package sampler
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/proctape/proctape/producer/jobs"
+	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/producer/scrub"
+	"github.com/proctape/proctape/schema"
+)
+
+// nsPerTick is the unit of CPU time and of starts in /proc: 1/100 s, in nanoseconds.
+const nsPerTick = int64(time.Second / schema.TicksPerSecond)
+
+// Config is what a sampler needs. FS, Scrubber and Claims may not be nil.
+type Config struct {
+	FS       *procfs.FS
+	Options  procfs.Options // of each reading
+	Scrubber *scrub.Scrubber
+	Claims   *jobs.Claims // is shown every sample
+	// Began is the boot time, in nanoseconds, from which on no other sampler can have been this host's; 0: unknown.
+	Began        int64
+	Interval     time.Duration // between samples
+	KeepSamples  int64         // samples for which a process that is gone is remembered: its exit may not have been taken yet
+	Capabilities []string      // of every snapshot
+
+	GPUs      func(now time.Time) []schema.GPU                          // nil: none
+	GPUMemory func() map[int]int64                                      // KiB by pid; nil: unknown
+	Syscalls  func(pid int, startTicks uint64) ([]schema.Syscall, bool) // since the last sample; nil: none
+}
+
+// Sampler makes snapshots. It remembers, for each process, what a rate needs. One goroutine uses it.
+type Sampler struct {
+	cfg      Config
+	buffer   []procfs.Process // the last reading, whose memory the next one uses
+	samples  int64            // so far
+	previous map[int]*previousSample
+}
+
+// New returns a sampler that has taken no sample. The caller closes cfg.FS.
+func New(cfg Config) *Sampler { return &Sampler{cfg: cfg, previous: map[int]*previousSample{}} }
+
+// previousSample is what the last sample that had a process knew of it.
+type previousSample struct {
+	start   uint64
+	ticks   uint64
+	readAt  time.Duration
+	args    []string
+	comm    string
+	command string
+	number  int64 // of that sample
+}
+
+// TimedSnapshot is a snapshot and when it was taken: Unix nanoseconds, and nanoseconds of CLOCK_BOOTTIME.
+type TimedSnapshot struct {
+	Wall, Boot int64
+	Snapshot   *schema.Snapshot
+}
+
+// Sample reads the host and its processes. Tick is the number of the period that the sample belongs to, uptime how long
+// the sampler has run.
+func (s *Sampler) Sample(tick uint64, uptime time.Duration) (TimedSnapshot, error) {
+	host, err := s.cfg.FS.Host()
+	if err != nil {
+		return TimedSnapshot{}, fmt.Errorf("read the host: %w", err)
+	}
+	scan, err := s.cfg.FS.Processes(s.buffer, s.cfg.Options)
+	if err != nil {
+		return TimedSnapshot{}, fmt.Errorf("read the processes: %w", err)
+	}
+	s.buffer = scan.Processes
+	if over := len(scan.Processes) - schema.MaxProcesses; over > 0 { // more than a snapshot may hold: the youngest pids go
+		scan.Processes, scan.Partial, scan.Hidden = scan.Processes[:schema.MaxProcesses], true, scan.Hidden+over
+	}
+	wall, boot := procfs.ReadClocks()
+	snap := &schema.Snapshot{
+		Interval: int64(s.cfg.Interval), Tick: tick,
+		DaemonPID: os.Getpid(), Uptime: int64(uptime), CPUs: host.CPUs,
+		MemoryTotal: host.Memory.TotalKiB, MemoryAvail: host.Memory.AvailableKiB,
+		Load:     [3]int64{hundredths(host.Load1), hundredths(host.Load5), hundredths(host.Load15)},
+		Pressure: convertPressure(host.Pressure), Partial: scan.Partial || scan.Failed > 0, Hidden: scan.Hidden + scan.Failed,
+		Capabilities: s.cfg.Capabilities, Processes: s.convert(scan.Processes), JobProgress: s.cfg.Claims.Progress(),
+	}
+	if s.cfg.GPUs != nil {
+		snap.GPUs = s.cfg.GPUs(time.Now())
+	}
+	snap.PressureLevel = pressureLevel(host.Memory, snap.Pressure)
+	snap.RunningJobs, snap.ActiveSheets = countJobs(snap.Processes)
+	for i := range snap.Processes {
+		if p := &snap.Processes[i]; p.PID == snap.DaemonPID {
+			snap.DaemonRSS = uint64(p.RSS.Or(0))
+		}
+	}
+	return TimedSnapshot{wall, boot, snap}, nil
+}
+
+// convert turns a reading into the processes of a snapshot, and remembers what the next one needs of it.
+func (s *Sampler) convert(scan []procfs.Process) []schema.Process {
+	s.cfg.Claims.Observe(scan)
+	var gpuMemory map[int]int64
+	if s.cfg.GPUMemory != nil {
+		gpuMemory = s.cfg.GPUMemory()
+	}
+	out := make([]schema.Process, 0, len(scan))
+	s.samples++
+	for i := range scan {
+		p := &scan[i]
+		memory, known := s.previousOf(p)
+		before := *memory
+		command := s.renderCommand(p, before)
+		owner := s.cfg.Claims.OwnerOf(p.PID, p.StartTicks)
+		*memory = previousSample{p.StartTicks, p.CPUTicks, p.ReadAt, p.Args, p.Comm, command, s.samples}
+		out = append(out, schema.Process{
+			PID: p.PID, PPID: p.PPID, StartTicks: p.StartTicks, State: string(rune(p.State)),
+			CPUPermille: cpuPermille(p, before, known), CPUMillis: p.CPUTicks * 1000 / schema.TicksPerSecond,
+			RSS: optUint(p.MemoryKnown, p.RSSKiB), VMS: optUint(p.MemoryKnown, p.VMSKiB),
+			Threads: p.Threads, OpenFDs: optUint(p.FDsKnown, uint64(p.OpenFDs)), UID: optUint(p.UIDKnown, uint64(p.UID)),
+			Command: command, JobID: owner.Job, Sheet: owner.Sheet,
+			ReadKiB: optUint(p.IOKnown, p.ReadBytes/1024), WriteKiB: optUint(p.IOKnown, p.WriteBytes/1024),
+			Cgroup: procfs.ValidText(p.Cgroup, schema.MaxCommand),
+		})
+		if kib, ok := gpuMemory[p.PID]; ok {
+			out[len(out)-1].GPUMemory = schema.Some(kib)
+		}
+		if s.cfg.Syscalls != nil {
+			out[len(out)-1].Syscalls, _ = s.cfg.Syscalls(p.PID, p.StartTicks)
+		}
+	}
+	s.dropGone()
+	return out
+}
+
+// previousOf is where the previous sample of a process is kept, and whether there is one: of this process, and not of
+// another that had its pid.
+func (s *Sampler) previousOf(p *procfs.Process) (memory *previousSample, known bool) {
+	memory = s.previous[p.PID]
+	if memory != nil && memory.start == p.StartTicks {
+		return memory, true
+	}
+	memory = new(previousSample)
+	s.previous[p.PID] = memory
+	return memory, false
+}
+
+// dropGone drops the processes that are gone, except those whose exits may not have been taken yet.
+func (s *Sampler) dropGone() {
+	for pid, p := range s.previous {
+		if s.samples-p.number > s.cfg.KeepSamples {
+			delete(s.previous, pid)
+		}
+	}
+}
+
+// SampledCPU is how much CPU, in milliseconds, the snapshots have of the process that has the pid and began at start, in
+// ticks: nothing of one that started after this sampler and was never in any; unknown of one that was there before.
+func (s *Sampler) SampledCPU(pid int, start uint64) schema.Opt[int64] {
+	if p, ok := s.previous[pid]; ok && jobs.SameStart(p.start, start) {
+		return schema.Some(int64(p.ticks) * 1000 / schema.TicksPerSecond)
+	}
+	if s.cfg.Began > 0 && int64(start)*nsPerTick > s.cfg.Began {
+		return schema.Some(int64(0))
+	}
+	return schema.Opt[int64]{}
+}
+
+// ListProcesses reads which processes live, between two samples.
+func (s *Sampler) ListProcesses() (lifecycle.Scan, error) {
+	scan, err := s.cfg.FS.Processes(nil, s.cfg.Options)
+	if err != nil {
+		return lifecycle.Scan{}, fmt.Errorf("read the processes: %w", err)
+	}
+	l := lifecycle.Scan{}
+	l.Wall, l.Boot = procfs.ReadClocks()
+	for i := range scan.Processes {
+		p := &scan.Processes[i]
+		l.Processes = append(l.Processes, schema.Process{PID: p.PID, PPID: p.PPID, StartTicks: p.StartTicks, State: string(rune(p.State)),
+			CPUMillis: p.CPUTicks * 1000 / schema.TicksPerSecond, UID: optUint(p.UIDKnown, uint64(p.UID)),
+			Command: s.cfg.Scrubber.Command(p.Comm, p.Args)})
+	}
+	return l, nil
+}
+
+// renderCommand renders the command line, unless it is the one that was rendered before: scans share the slices of
+// what has not changed.
+func (s *Sampler) renderCommand(p *procfs.Process, before previousSample) string {
+	if before.command != "" && before.comm == p.Comm && sameSlice(before.args, p.Args) {
+		return before.command
+	}
+	return s.cfg.Scrubber.Command(p.Comm, p.Args)
+}
+
+// sameSlice reports whether a and b are the same memory, or both empty.
+func sameSlice(a, b []string) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// cpuPermille is the CPU used between two readings of a process, in thousandths of one core. A process that is read for
+// the first time has its mean since it started.
+func cpuPermille(p *procfs.Process, before previousSample, known bool) schema.Opt[int64] {
+	ticks, elapsed := p.CPUTicks, p.ReadAt-time.Duration(int64(p.StartTicks)*nsPerTick)
+	if known {
+		if ticks < before.ticks { // a counter does not fall; whatever this is, it is no rate
+			return schema.Opt[int64]{}
+		}
+		ticks, elapsed = ticks-before.ticks, p.ReadAt-before.readAt
+	}
+	return permille(ticks, elapsed)
+}
