@@ -9,15 +9,16 @@ import (
 	"github.com/proctape/proctape/producer/oom"
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/producer/scrub"
+	"github.com/proctape/proctape/schema"
 )
 
 // Capability is something the sampler can or cannot see on this machine.
 type Capability struct {
-	Name   string // in a few words, as it is published
+	Name   schema.Capability // as it is published
 	Have   bool
 	Detail string // what is seen, or what is missing
 	Grant  string // what to grant to get what is missing; empty when nothing would help
-	Quiet  bool   // that it is missing is nothing to tell
+	Quiet  bool   // it is missing, and that need not be shown
 }
 
 // Probe finds out what this process can see.
@@ -26,38 +27,30 @@ func Probe(fs *procfs.FS, argv scrub.Mode) []Capability {
 	host, hostErr := fs.Host()
 	scan, scanErr := fs.Processes(nil, procfs.Options{})
 
-	all := Capability{Name: "processes", Have: scanErr == nil && !scan.Partial, Detail: "every process of this machine"}
+	all := Capability{Name: schema.CapProcesses, Have: scanErr == nil && !scan.Partial, Detail: doc(schema.CapProcesses)}
 	if !all.Have {
 		all.Detail = "only this user's processes: /proc is mounted with hidepid"
 		all.Grant = "run as root, or mount /proc with hidepid=0 or a gid= of this user"
 	}
-	io := Capability{Name: "io", Have: root, Detail: "bytes read and written by every process"}
+	io := Capability{Name: schema.CapIO, Have: root, Detail: doc(schema.CapIO)}
 	if !io.Have {
 		io.Detail = "bytes read and written by this user's processes only"
 		io.Grant = "run as root, or with the capability CAP_SYS_PTRACE"
 	}
-	psi := Capability{Name: "psi", Have: hostErr == nil && host.Pressure != nil, Detail: "pressure stall information"}
+	psi := Capability{Name: schema.CapPSI, Have: hostErr == nil && host.Pressure != nil, Detail: doc(schema.CapPSI)}
 	if !psi.Have {
 		psi.Detail = "no pressure stall information: the kernel does not measure it"
 		psi.Grant = "boot with psi=1"
 	}
 	return []Capability{
 		all, io, psi,
-		{Name: "argv-" + string(argv), Have: true, Detail: argvDetail(argv)},
+		{Name: argvCapability(argv), Have: true, Detail: doc(argvCapability(argv))},
 	}
 }
 
-// sourceDetails is what each way of watching processes sees, and what it lacks.
-var sourceDetails = map[lifecycle.SourceKind]string{
-	lifecycle.KindTaskstats: "every start and end of a process, with exit code, CPU, peak memory and I/O",
-	lifecycle.KindConnector: "every start and end of a process, with exit code; no CPU, memory or I/O of what lives between two samples",
-	lifecycle.KindPidfd:     "starts and ends of processes that live for a second, with exit code; nothing of what lives shorter",
-	lifecycle.KindDiff:      "starts and ends by comparing samples: no exit codes, and nothing of what lives between two samples",
-}
-
-// eventCapabilities say by which way processes are watched, and what would give a better one.
-func eventCapabilities(rung lifecycle.SourceKind, attempts []lifecycle.Attempt) []Capability {
-	c := Capability{Name: string(rung), Have: rung == lifecycle.KindTaskstats, Detail: sourceDetails[rung]}
+// eventCapabilities say which source of starts and ends is used, and what to grant to get a better one.
+func eventCapabilities(kind lifecycle.SourceKind, attempts []lifecycle.Attempt) []Capability {
+	c := Capability{Name: kind.Capability(), Have: kind == lifecycle.KindTaskstats, Detail: doc(kind.Capability())}
 	if len(attempts) > 0 && attempts[0].Err != nil { // the best that was tried
 		c.Grant = attempts[0].Grant
 	}
@@ -67,7 +60,7 @@ func eventCapabilities(rung lifecycle.SourceKind, attempts []lifecycle.Attempt) 
 // oomCapability says how kills for want of memory are told from others.
 func oomCapability(w *oom.Watch) Capability {
 	sources := w.Sources()
-	c := Capability{Name: "oom", Have: !strings.HasPrefix(sources[0], "no "), Detail: "kills for want of memory, told apart from others by the kernel's log"}
+	c := Capability{Name: schema.CapOOM, Have: !strings.HasPrefix(sources[0], "no "), Detail: doc(schema.CapOOM)}
 	if !c.Have {
 		c.Detail = "kills for want of memory by the kernel's counters alone, which do not name the process"
 		c.Grant = "run as root on the host, or with the capability CAP_SYSLOG"
@@ -78,28 +71,36 @@ func oomCapability(w *oom.Watch) Capability {
 // gpuCapability says which GPUs are read. None at all is nothing that is missing.
 func gpuCapability(r *gpu.Reader) Capability {
 	have, _ := r.Source()
-	return Capability{Name: "gpu", Have: have != "", Detail: "GPUs by " + have, Quiet: have == ""}
+	return Capability{Name: schema.CapGPU, Have: have != "", Detail: "GPUs by " + have, Quiet: have == ""}
 }
 
 func syscallCapability(on bool) Capability {
-	return Capability{Name: "syscalls", Have: on, Detail: "system calls of a process on demand, by strace, which slows it down 60 to 200 times meanwhile", Quiet: !on}
+	return Capability{Name: schema.CapSyscalls, Have: on, Detail: doc(schema.CapSyscalls), Quiet: !on}
 }
 
-func argvDetail(mode scrub.Mode) string {
+// argvCapability is the capability that says how much of a command line is published.
+func argvCapability(mode scrub.Mode) schema.Capability {
 	switch mode {
 	case scrub.Full:
-		return "command lines as they are, secrets in them included"
+		return schema.CapArgvFull
 	case scrub.None:
-		return "program names, no arguments"
+		return schema.CapArgvNone
 	}
-	return "command lines, with what looks like a secret masked"
+	return schema.CapArgvScrubbed
 }
 
-// capabilityNames is what a snapshot says of its sampler.
-func capabilityNames(caps []Capability) []string {
-	var names []string
+// doc is what the table of capabilities says of one.
+func doc(c schema.Capability) string {
+	info, _ := c.Info()
+	return info.Doc
+}
+
+// publishedCapabilities are those that a snapshot lists: what the sampler can see, and in any case the source of starts
+// and ends.
+func publishedCapabilities(caps []Capability) []schema.Capability {
+	var names []schema.Capability
 	for _, c := range caps {
-		if c.Have || strings.HasPrefix(c.Name, "events-") {
+		if info, _ := c.Name.Info(); c.Have || info.Source {
 			names = append(names, c.Name)
 		}
 	}

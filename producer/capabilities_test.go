@@ -7,13 +7,14 @@ import (
 
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/producer/scrub"
+	"github.com/proctape/proctape/schema"
 )
 
 func TestProbe_ThisUser(t *testing.T) {
 	fs := procfs.New("")
 	defer fs.Close()
 	caps := Probe(fs, scrub.Scrubbed)
-	var names []string
+	var names []schema.Capability
 	for _, c := range caps {
 		names = append(names, c.Name)
 		if c.Detail == "" {
@@ -33,7 +34,7 @@ func TestProbe_ThisUser(t *testing.T) {
 			t.Errorf("%s: does not say what to grant", c.Name)
 		}
 	}
-	if want := []string{"processes", "io", "psi", "argv-scrubbed"}; !slices.Equal(names, want) {
+	if want := []schema.Capability{"processes", "io", "psi", "argv-scrubbed"}; !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)
 	}
 }
@@ -54,7 +55,7 @@ func TestProbe_NamesTheMode(t *testing.T) {
 	details := map[string]bool{}
 	for _, mode := range []scrub.Mode{scrub.Full, scrub.Scrubbed, scrub.None} {
 		caps := Probe(fs, mode)
-		i := slices.IndexFunc(caps, func(c Capability) bool { return c.Name == "argv-"+string(mode) })
+		i := slices.IndexFunc(caps, func(c Capability) bool { return string(c.Name) == "argv-"+string(mode) })
 		if i < 0 || !caps[i].Have {
 			t.Errorf("%s: got %+v, want argv-%s", mode, caps, mode)
 			continue
@@ -66,18 +67,18 @@ func TestProbe_NamesTheMode(t *testing.T) {
 	}
 }
 
-func TestCapabilityNames(t *testing.T) {
+func TestPublishedCapabilities(t *testing.T) {
 	tests := map[string]struct {
 		caps []Capability
-		want []string
+		want []schema.Capability
 	}{
 		"none":                        {nil, nil},
-		"those that are there":        {[]Capability{{Name: "a", Have: true}, {Name: "b"}, {Name: "c", Have: true}}, []string{"a", "c"}},
-		"the source of events always": {[]Capability{{Name: "io"}, {Name: "events-proc-diff"}}, []string{"events-proc-diff"}},
-		"a better source of events":   {[]Capability{{Name: "events-connector", Have: true}}, []string{"events-connector"}},
+		"those that are there":        {[]Capability{{Name: "a", Have: true}, {Name: "b"}, {Name: "c", Have: true}}, []schema.Capability{"a", "c"}},
+		"the source of events always": {[]Capability{{Name: "io"}, {Name: "events-proc-diff"}}, []schema.Capability{"events-proc-diff"}},
+		"a better source of events":   {[]Capability{{Name: "events-connector", Have: true}}, []schema.Capability{"events-connector"}},
 	}
 	for name, tt := range tests {
-		if got := capabilityNames(tt.caps); !slices.Equal(got, tt.want) {
+		if got := publishedCapabilities(tt.caps); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got %v, want %v", name, got, tt.want)
 		}
 	}

@@ -223,7 +223,7 @@ func TestLive_Rungs(t *testing.T) {
 			defer stop()
 			s := startShell(t)
 			j.publishJobEvent(nc, declared(t, string(rung), s.pid()))
-			if caps := j.snapshots[len(j.snapshots)-1].Snapshot.Capabilities; !slices.Contains(caps, string(rung)) {
+			if caps := j.snapshots[len(j.snapshots)-1].Snapshot.Capabilities; !slices.Contains(caps, rung.Capability()) {
 				t.Errorf("got capabilities %q", caps)
 			}
 			s.ask("/bin/true; echo done")

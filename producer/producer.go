@@ -145,7 +145,7 @@ func (p *Producer) connect(began int64, bootID string) error {
 	p.capabilities = append(p.capabilities, oomCapability(oomWatch), gpuCapability(p.gpus), syscallCapability(cfg.Syscalls))
 	s := sampler.New(sampler.Config{
 		FS: p.fs, Options: options, Scrubber: scrubber, Claims: claims, Began: began, Interval: cfg.Interval,
-		KeepSamples: keepSamples, Capabilities: capabilityNames(p.capabilities),
+		KeepSamples: keepSamples, Capabilities: publishedCapabilities(p.capabilities),
 		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Syscalls: p.profiler.Take,
 	})
 	p.loop = loop{

@@ -187,7 +187,7 @@ func TestProducer_AttributesWhatRunsAlready(t *testing.T) {
 	if m.Snapshot.RunningJobs < 1 || m.Snapshot.ActiveSheets < 1 {
 		t.Errorf("got %d jobs and %d sheets, want at least one", m.Snapshot.RunningJobs, m.Snapshot.ActiveSheets)
 	}
-	if got, want := m.Snapshot.Capabilities, capabilityNames(p.Capabilities()); !slices.Equal(got, want) {
+	if got, want := m.Snapshot.Capabilities, publishedCapabilities(p.Capabilities()); !slices.Equal(got, want) {
 		t.Errorf("publishes capabilities %s, shows %s", got, want)
 	}
 }

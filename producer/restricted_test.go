@@ -61,7 +61,7 @@ func recordElsewhere(t *testing.T, place string) {
 	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
 	rung := p.loop.watcher.Kind()
-	i := slices.IndexFunc(p.Capabilities(), func(c Capability) bool { return c.Name == string(rung) })
+	i := slices.IndexFunc(p.Capabilities(), func(c Capability) bool { return c.Name == rung.Capability() })
 	if i < 0 || !slices.Contains(want.rungs, rung) {
 		t.Fatalf("watches by %s, want one of %s; capabilities %+v", rung, want.rungs, p.Capabilities())
 	}

@@ -206,7 +206,7 @@ func (t *teller) fill(m *schema.Message) {
 func (t *teller) fillSnapshot(s *schema.Snapshot) {
 	s.Partial, s.Hidden = t.roll(3) == 0, t.roll(4)
 	s.RunningJobs, s.ActiveSheets = t.roll(3), t.roll(3)
-	s.Capabilities = []string{"every process", "exit codes"}[:t.roll(3)]
+	s.Capabilities = []schema.Capability{"every process", "exit codes"}[:t.roll(3)]
 	s.PressureLevel = []string{"none", "low", "medium", "high", "critical"}[t.roll(5)]
 	if t.roll(3) > 0 {
 		s.Pressure = &schema.Pressure{CPUSome: int64(t.roll(10000)), MemorySome: int64(t.roll(10000)), MemoryFull: int64(t.roll(99)),

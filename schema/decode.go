@@ -53,16 +53,18 @@ func readMessage(r *wire.Reader) (*Message, error) {
 }
 
 func readBody(r *wire.Reader, m *Message) {
-	switch {
-	case m.Kind == KindSnapshot:
+	switch m.Kind.Body() {
+	case BodySnapshot:
 		m.Snapshot = readSnapshot(r)
-	case m.Kind.EventType() != "":
+	case BodyEvents:
 		m.Events = readList(r, MaxEvents, 20, readEvent)
-	case m.Kind == KindGap:
+	case BodyExecs:
+		m.Execs = readList(r, MaxEvents, 9, readExec)
+	case BodyGaps:
 		m.Gaps = readList(r, MaxEvents, 5, readGap)
-	case m.Kind == KindJob:
+	case BodyJobs:
 		m.Jobs = readList(r, MaxEvents, 14, readJobEvent)
-	case m.Kind == KindRollup:
+	case BodyRollup:
 		m.Rollup = readRollup(r)
 	}
 }
@@ -105,9 +107,7 @@ func readOpt(r *wire.Reader) Opt[int64] {
 	return Some(r.Int())
 }
 
-func readText(limit int) func(*wire.Reader, *string) {
-	return func(r *wire.Reader, s *string) { *s = r.String(limit) }
-}
+func readCapability(r *wire.Reader, c *Capability) { *c = Capability(r.String(MaxName)) }
 
 func readDrop(r *wire.Reader, d *Drop) {
 	_, outer := r.Open(maxFields)
@@ -136,7 +136,7 @@ func readSnapshot(r *wire.Reader) *Snapshot {
 	s.PressureLevel = r.String(MaxName)
 	s.Partial = r.Bool()
 	s.Hidden = readInt(r)
-	s.Capabilities = readList(r, maxList, 0, readText(MaxName))
+	s.Capabilities = readList(r, maxList, 0, readCapability)
 	s.RunningJobs = readInt(r)
 	s.ActiveSheets = readInt(r)
 	s.JobProgress = readList(r, maxList, 5, readJobProgress)
@@ -235,6 +235,20 @@ func readEvent(r *wire.Reader, e *Event) {
 	e.Source = r.String(MaxName)
 	e.Details = r.String(MaxText)
 	e.SampledCPU = readOpt(r)
+	r.Close(outer)
+}
+
+func readExec(r *wire.Reader, e *Exec) {
+	_, outer := r.Open(maxFields)
+	e.Wall = r.Int()
+	e.Boot = r.Int()
+	e.PID = readInt(r)
+	e.StartTicks = r.Uint()
+	e.UID = readOpt(r)
+	e.Command = r.String(MaxCommand)
+	e.JobID = r.String(MaxName)
+	e.Sheet = readOpt(r)
+	e.Source = r.String(MaxName)
 	r.Close(outer)
 }
 

@@ -38,16 +38,18 @@ func (msgpackCodec) Append(b []byte, m *Message) ([]byte, error) {
 }
 
 func appendBody(b []byte, m *Message) []byte {
-	switch {
-	case m.Kind == KindSnapshot:
+	switch m.Kind.Body() {
+	case BodySnapshot:
 		return appendSnapshot(b, m.Snapshot)
-	case m.Kind.EventType() != "":
+	case BodyEvents:
 		return appendList(b, m.Events, appendEvent)
-	case m.Kind == KindGap:
+	case BodyExecs:
+		return appendList(b, m.Execs, appendExec)
+	case BodyGaps:
 		return appendList(b, m.Gaps, appendGap)
-	case m.Kind == KindJob:
+	case BodyJobs:
 		return appendList(b, m.Jobs, appendJobEvent)
-	case m.Kind == KindRollup:
+	case BodyRollup:
 		return appendRollup(b, m.Rollup)
 	}
 	return wire.AppendNil(b) // no such kind passes Validate
@@ -69,7 +71,7 @@ func appendOpt(b []byte, o Opt[int64]) []byte {
 	return wire.AppendInt(b, o.V)
 }
 
-func appendStringValue(b []byte, s *string) []byte { return wire.AppendString(b, *s) }
+func appendCapability(b []byte, c *Capability) []byte { return wire.AppendString(b, string(*c)) }
 
 func appendSnapshot(b []byte, s *Snapshot) []byte {
 	b = wire.AppendArray(b, 19)
@@ -89,7 +91,7 @@ func appendSnapshot(b []byte, s *Snapshot) []byte {
 	b = wire.AppendString(b, s.PressureLevel)
 	b = wire.AppendBool(b, s.Partial)
 	b = wire.AppendInt(b, int64(s.Hidden))
-	b = appendList(b, s.Capabilities, appendStringValue)
+	b = appendList(b, s.Capabilities, appendCapability)
 	b = wire.AppendInt(b, int64(s.RunningJobs))
 	b = wire.AppendInt(b, int64(s.ActiveSheets))
 	b = appendList(b, s.JobProgress, appendJobProgress)
@@ -182,6 +184,19 @@ func appendEvent(b []byte, e *Event) []byte {
 	b = wire.AppendString(b, e.Source)
 	b = wire.AppendString(b, e.Details)
 	return appendOpt(b, e.SampledCPU)
+}
+
+func appendExec(b []byte, e *Exec) []byte {
+	b = wire.AppendArray(b, 9)
+	b = wire.AppendInt(b, e.Wall)
+	b = wire.AppendInt(b, e.Boot)
+	b = wire.AppendInt(b, int64(e.PID))
+	b = wire.AppendUint(b, e.StartTicks)
+	b = appendOpt(b, e.UID)
+	b = wire.AppendString(b, e.Command)
+	b = wire.AppendString(b, e.JobID)
+	b = appendOpt(b, e.Sheet)
+	return wire.AppendString(b, e.Source)
 }
 
 func appendGap(b []byte, g *Gap) []byte {

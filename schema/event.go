@@ -4,10 +4,11 @@ package schema
 // costs the log an fsync.
 const MaxEvents = 512
 
-// Event is one step in a process's life. The kind of the message says which: spawn, exit, signal, kill or oom.
+// Event is one step in a process's life. The kind of the message says which: spawn, exit, signal, kill or oom. Exec has a
+// record of its own, [Exec].
 type Event struct {
-	Wall       int64      `json:"wall_ns"`
-	Boot       int64      `json:"boot_ns"`
+	Wall       int64      `json:"wall_ns"` // Unix nanoseconds
+	Boot       int64      `json:"boot_ns"` // nanoseconds of CLOCK_BOOTTIME
 	PID        int        `json:"pid"`
 	PPID       Opt[int64] `json:"ppid"`
 	StartTicks uint64     `json:"start_ticks"` // 0 when unknown
@@ -28,6 +29,33 @@ type Event struct {
 	// SampledCPU is how much of CPUMillis the sampler's snapshots already have. The process used the remainder after the
 	// last of them.
 	SampledCPU Opt[int64] `json:"sampled_cpu_ms"`
+}
+
+// KindedEvent is an event and its kind, which is one of those with [Kind.IsEvent]. An exec travels as an [Exec]; see
+// [ExecOf] for which fields it keeps.
+type KindedEvent struct {
+	Kind  Kind
+	Event Event
+}
+
+// Exec says that a process that was known began to execute another program (man execve(2)). What a process executes right
+// after its fork is told by its spawn, and is no Exec. Execs are not in the table process_events.
+type Exec struct {
+	Wall       int64      `json:"wall_ns"` // Unix nanoseconds
+	Boot       int64      `json:"boot_ns"` // nanoseconds of CLOCK_BOOTTIME
+	PID        int        `json:"pid"`
+	StartTicks uint64     `json:"start_ticks"` // of the process, which an exec does not change; 0 when unknown
+	UID        Opt[int64] `json:"uid"`         // after the exec, which may change it
+	Command    string     `json:"command"`     // the new command line, scrubbed; empty when it could not be read in time
+	JobID      string     `json:"job_id"`
+	Sheet      Opt[int64] `json:"sheet_num"`
+	Source     string     `json:"source"` // who saw it: connector
+}
+
+// ExecOf is the exec that an event of [KindExec] stands for.
+func ExecOf(e *Event) Exec {
+	return Exec{Wall: e.Wall, Boot: e.Boot, PID: e.PID, StartTicks: e.StartTicks, UID: e.UID, Command: e.Command,
+		JobID: e.JobID, Sheet: e.Sheet, Source: e.Source}
 }
 
 // Gap is a hole that the producer itself knows of: not everything that happened on its host in this span is recorded.

@@ -57,6 +57,11 @@ func examples() []example {
 			},
 		}}},
 	}
+	all = append(all, example{"exec", &Message{Envelope: envelope(KindExec, 12), Execs: []Exec{
+		{Wall: 1_795_400_123_400_000_000, Boot: 86_400_000_000_100, PID: 4321, StartTicks: 8_640_000, UID: Some[int64](0),
+			Command: "ld.lld -o app --threads=8", JobID: "nightly/2026-11-23", Sheet: Some[int64](3), Source: "connector"},
+		{Wall: 1_795_400_123_400_000_001, PID: 4322, Source: "connector"},
+	}}})
 	for _, kind := range []Kind{KindSpawn, KindExit, KindSignal, KindKill, KindOOM} {
 		all = append(all, example{kind.EventType(), &Message{Envelope: envelope(kind, 1001), Events: exampleEvents(kind)}})
 	}
@@ -68,7 +73,7 @@ func exampleSnapshot() *Snapshot {
 		Interval: 5_000_000_000, Tick: 17_281, DaemonPID: 812, DaemonRSS: 18_432, Uptime: 86_400_000_000_000, CPUs: 8,
 		MemoryTotal: 16_307_128, MemoryAvail: 9_120_004, Load: [3]int64{412, 205, 99},
 		Pressure:      &Pressure{CPUSome: 1250, MemorySome: 3, MemoryFull: 1, IOSome: 801, IOFull: 640},
-		PressureLevel: "medium", Partial: true, Hidden: 3, Capabilities: []string{"connector", "taskstats"},
+		PressureLevel: "medium", Partial: true, Hidden: 3, Capabilities: []Capability{"connector", "taskstats"},
 		RunningJobs: 1, ActiveSheets: 2,
 		JobProgress: []JobProgress{
 			{JobID: "nightly/2026-11-23", TotalSheets: Some[int64](12), LastCompleted: Some[int64](2), CurrentSheet: Some[int64](3), Status: "running"},

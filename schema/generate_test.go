@@ -81,7 +81,7 @@ var genSnapshot = rapid.Custom(func(t *rapid.T) *Snapshot {
 		MemoryTotal: genUint.Draw(t, "memory"), MemoryAvail: genUint.Draw(t, "available"),
 		Load:          [3]int64{genInt64.Draw(t, "load 1"), genInt64.Draw(t, "load 5"), genInt64.Draw(t, "load 15")},
 		PressureLevel: genName.Draw(t, "level"), Partial: rapid.Bool().Draw(t, "partial"), Hidden: genInt.Draw(t, "hidden"),
-		Capabilities: rapid.SliceOfN(genName, 0, 3).Draw(t, "capabilities"),
+		Capabilities: rapid.SliceOfN(rapid.Map(genName, func(s string) Capability { return Capability(s) }), 0, 3).Draw(t, "capabilities"),
 		RunningJobs:  genInt.Draw(t, "jobs"), ActiveSheets: genInt.Draw(t, "sheets"),
 		JobProgress: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) JobProgress {
 			return JobProgress{genName.Draw(t, "job"), genOpt.Draw(t, "total"), genOpt.Draw(t, "last"), genOpt.Draw(t, "current"), genName.Draw(t, "status")}
@@ -108,6 +108,12 @@ var genEvent = rapid.Custom(func(t *rapid.T) Event {
 		CPUMillis: genOpt.Draw(t, "cpu"), PeakRSS: genOpt.Draw(t, "peak"), ReadKiB: genOpt.Draw(t, "read"), WriteKiB: genOpt.Draw(t, "write"),
 		Lifetime: genOpt.Draw(t, "lifetime"), Source: genName.Draw(t, "source"), Details: genLong.Draw(t, "details"), SampledCPU: genOpt.Draw(t, "sampled"),
 	}
+})
+
+var genExec = rapid.Custom(func(t *rapid.T) Exec {
+	return Exec{Wall: genWall.Draw(t, "wall"), Boot: rapid.Int64Min(0).Draw(t, "boot"), PID: genPID.Draw(t, "pid"), StartTicks: genUint.Draw(t, "start"),
+		UID: genOpt.Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"),
+		Source: genName.Draw(t, "source")}
 })
 
 var genGap = rapid.Custom(func(t *rapid.T) Gap {
@@ -156,10 +162,12 @@ var genRollup = rapid.Custom(func(t *rapid.T) *Rollup {
 
 var genMessage = rapid.Custom(func(t *rapid.T) *Message {
 	m := &Message{Envelope: genEnvelope.Draw(t, "envelope")}
-	kinds := []Kind{KindSnapshot, KindSpawn, KindExit, KindSignal, KindKill, KindOOM, KindGap, KindJob, KindRollup}
-	switch m.Kind = rapid.SampledFrom(kinds).Draw(t, "kind"); m.Kind {
+	m.Kind = rapid.SampledFrom(kinds[:]).Draw(t, "kind").Kind
+	switch m.Kind {
 	case KindSnapshot:
 		m.Snapshot = genSnapshot.Draw(t, "snapshot")
+	case KindExec:
+		m.Execs = rapid.SliceOfN(genExec, 1, 4).Draw(t, "execs")
 	case KindGap:
 		m.Gaps = rapid.SliceOfN(genGap, 1, 4).Draw(t, "gaps")
 	case KindJob:

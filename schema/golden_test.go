@@ -14,7 +14,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func golden(t testing.TB, name string, got []byte) []byte {
 	t.Helper()
 	path := filepath.Join("testdata", "v1", name)
-	if *update {
+	if *update && got != nil { // whoever only reads passes nil
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -61,13 +61,9 @@ func TestGolden_EveryKind(t *testing.T) {
 	for _, e := range examples() {
 		seen[e.m.Kind] = true
 	}
-	kinds := []Kind{KindSnapshot, KindGap, KindJob, KindRollup}
-	for _, kind := range EventKinds {
-		kinds = append(kinds, kind)
-	}
-	for _, kind := range kinds {
-		if !seen[kind] {
-			t.Errorf("no example of %s", kind)
+	for _, k := range kinds {
+		if !seen[k.Kind] {
+			t.Errorf("no example of %s", k.Kind)
 		}
 	}
 	if len(seen) != len(kinds) {

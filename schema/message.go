@@ -5,36 +5,6 @@ import "strconv"
 // Version is the schema version this build writes. A message of a higher version is set aside, not guessed at.
 const Version = 1
 
-// Kind says what a message holds. It is also the end of the message's subject.
-type Kind string
-
-// The kinds of messages.
-const (
-	KindSnapshot Kind = "snapshot"
-	KindSpawn    Kind = "event.spawn"
-	KindExit     Kind = "event.exit"
-	KindSignal   Kind = "event.signal"
-	KindKill     Kind = "event.kill"
-	KindOOM      Kind = "event.oom"
-	KindGap      Kind = "event.gap"
-	KindJob      Kind = "job"
-	KindRollup   Kind = "rollup"
-)
-
-// EventKinds are the kinds whose messages carry [Event]s, by the event type that the tables show.
-var EventKinds = map[string]Kind{
-	"spawn": KindSpawn, "exit": KindExit, "signal": KindSignal, "kill": KindKill, "oom": KindOOM,
-}
-
-// EventType is the table's event_type of a kind: "spawn" for [KindSpawn]. It is empty for a kind that carries no events.
-func (k Kind) EventType() string {
-	const prefix = "event."
-	if k == KindGap || len(k) <= len(prefix) || k[:len(prefix)] != prefix {
-		return ""
-	}
-	return string(k[len(prefix):])
-}
-
 // Drop counts items that a producer made and could not publish.
 type Drop struct {
 	Reason string `json:"reason"`
@@ -62,6 +32,7 @@ type Message struct {
 	Envelope
 	Snapshot *Snapshot  `json:"snapshot,omitempty"`
 	Events   []Event    `json:"events,omitempty"`
+	Execs    []Exec     `json:"execs,omitempty"`
 	Gaps     []Gap      `json:"gaps,omitempty"`
 	Jobs     []JobEvent `json:"jobs,omitempty"`
 	Rollup   *Rollup    `json:"rollup,omitempty"`
@@ -69,12 +40,14 @@ type Message struct {
 
 // Count is the number of items the message holds; each has a number of its own.
 func (m *Message) Count() uint64 {
-	switch {
-	case m.Kind.EventType() != "":
+	switch m.Kind.Body() {
+	case BodyEvents:
 		return uint64(len(m.Events))
-	case m.Kind == KindGap:
+	case BodyExecs:
+		return uint64(len(m.Execs))
+	case BodyGaps:
 		return uint64(len(m.Gaps))
-	case m.Kind == KindJob:
+	case BodyJobs:
 		return uint64(len(m.Jobs))
 	}
 	return 1

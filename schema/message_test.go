@@ -10,7 +10,7 @@ import (
 func TestKind_EventType(t *testing.T) {
 	for kind, want := range map[Kind]string{
 		KindSpawn: "spawn", KindExit: "exit", KindSignal: "signal", KindKill: "kill", KindOOM: "oom",
-		KindGap: "", KindSnapshot: "", KindJob: "", KindRollup: "", "": "", "event.": "", "event": "", "event.other": "other",
+		KindGap: "", KindSnapshot: "", KindJob: "", KindRollup: "", "": "", "event.": "", "event": "", "event.other": "", KindExec: "",
 	} {
 		if got := kind.EventType(); got != want {
 			t.Errorf("%q: got %q, want %q", kind, got, want)
@@ -24,7 +24,7 @@ func TestKind_EventType(t *testing.T) {
 }
 
 func TestMessage_Count(t *testing.T) {
-	want := map[string]uint64{"snapshot": 1, "rollup": 1, "gap": 2, "job": 5, "spawn": 2, "exit": 2, "signal": 2, "kill": 2, "oom": 2}
+	want := map[string]uint64{"snapshot": 1, "rollup": 1, "gap": 2, "job": 5, "spawn": 2, "exit": 2, "signal": 2, "kill": 2, "oom": 2, "exec": 2}
 	for _, e := range examples() {
 		if got := e.m.Count(); got != want[e.name] {
 			t.Errorf("%s: got %d, want %d", e.name, got, want[e.name])

@@ -19,7 +19,7 @@ type Snapshot struct {
 	PressureLevel string        `json:"pressure_level"` // none, low, medium, high or critical
 	Partial       bool          `json:"partial"`        // the sampler could not see some processes of the host
 	Hidden        int           `json:"hidden"`         // how many it could not see, where that is known
-	Capabilities  []string      `json:"capabilities,omitempty"`
+	Capabilities  []Capability  `json:"capabilities,omitempty"`
 	RunningJobs   int           `json:"running_jobs"`
 	ActiveSheets  int           `json:"active_sheets"`
 	JobProgress   []JobProgress `json:"job_progress,omitempty"`

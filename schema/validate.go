@@ -53,31 +53,37 @@ func (m *Message) validateEnvelope() error {
 }
 
 func (m *Message) validateBody() error {
+	body := m.Kind.Body()
+	if body == 0 {
+		return errors.New("no such kind")
+	}
+	present := [...]bool{BodySnapshot: m.Snapshot != nil, BodyEvents: m.Events != nil, BodyExecs: m.Execs != nil,
+		BodyGaps: m.Gaps != nil, BodyJobs: m.Jobs != nil, BodyRollup: m.Rollup != nil}
 	bodies := 0
-	for _, present := range []bool{m.Snapshot != nil, m.Events != nil, m.Gaps != nil, m.Jobs != nil, m.Rollup != nil} {
-		if present {
+	for _, p := range present {
+		if p {
 			bodies++
 		}
 	}
-	if bodies != 1 {
-		return fmt.Errorf("%d bodies, want one", bodies)
-	}
 	switch {
-	case m.Kind == KindSnapshot && m.Snapshot != nil:
-		return m.Snapshot.validate()
-	case m.Kind.EventType() != "" && m.Events != nil:
-		if _, ok := EventKinds[m.Kind.EventType()]; !ok {
-			return errors.New("no such kind")
-		}
+	case bodies != 1:
+		return fmt.Errorf("%d bodies, want one", bodies)
+	case !present[body]:
+		return errors.New("the body is not the kind's")
+	}
+	switch body {
+	case BodyEvents:
 		return each("event", m.Events, MaxEvents, (*Event).validate)
-	case m.Kind == KindGap && m.Gaps != nil:
+	case BodyExecs:
+		return each("exec", m.Execs, MaxEvents, (*Exec).validate)
+	case BodyGaps:
 		return each("gap", m.Gaps, MaxEvents, (*Gap).validate)
-	case m.Kind == KindJob && m.Jobs != nil:
+	case BodyJobs:
 		return each("job event", m.Jobs, MaxEvents, (*JobEvent).validate)
-	case m.Kind == KindRollup && m.Rollup != nil:
+	case BodyRollup:
 		return m.Rollup.validate()
 	}
-	return errors.New("the body is not the kind's, or there is no such kind")
+	return m.Snapshot.validate()
 }
 
 // each validates the elements of a list that must hold 1 to limit of them.
@@ -135,7 +141,7 @@ func (s *Snapshot) validate() error {
 		unsigned("memory total", s.MemoryTotal), unsigned("memory available", s.MemoryAvail),
 		unsigned("daemon rss", s.DaemonRSS), unsigned("tick", s.Tick),
 		text("pressure level", s.PressureLevel, MaxName),
-		eachOf("capability", s.Capabilities, maxList, func(c *string) error { return text("name", *c, MaxName) }),
+		eachOf("capability", s.Capabilities, maxList, func(c *Capability) error { return text("name", string(*c), MaxName) }),
 		eachOf("job progress", s.JobProgress, maxList, func(j *JobProgress) error {
 			return errors.Join(text("job id", j.JobID, MaxName), text("status", j.Status, MaxName))
 		}),
@@ -202,6 +208,11 @@ func (e *Event) validate() error {
 		text("source", e.Source, MaxName), text("details", e.Details, MaxText))
 }
 
+func (e *Exec) validate() error {
+	return errors.Join(pid(e.PID), wall(e.Wall), bootTime(e.Boot), unsigned("start ticks", e.StartTicks),
+		text("command", e.Command, MaxCommand), text("job id", e.JobID, MaxName), text("source", e.Source, MaxName))
+}
+
 func (g *Gap) validate() error {
 	return errors.Join(wall(g.ToWall), text("reason", g.Reason, MaxName), text("details", g.Details, MaxText))
 }
@@ -256,6 +267,13 @@ func spread(name string, s *Spread) error {
 func wall(ns int64) error {
 	if ns <= 0 {
 		return fmt.Errorf("wall time %d is out of range", ns)
+	}
+	return nil
+}
+
+func bootTime(ns int64) error {
+	if ns < 0 {
+		return fmt.Errorf("boot time %d is negative", ns)
 	}
 	return nil
 }

@@ -64,10 +64,10 @@ func (w *Watcher) Observe(scan lifecycle.Scan) {
 }
 
 // Take returns the events that are due by the boot time until, and what was lost.
-func (w *Watcher) Take(until int64) ([]lifecycle.KindedEvent, []schema.Gap, error) {
+func (w *Watcher) Take(until int64) ([]schema.KindedEvent, []schema.Gap, error) {
 	err := w.cfg.OOM.Poll() // before the exits are judged: the kernel logs its kill first
 	told, gaps := w.cfg.Source.Take(until)
-	events := make([]lifecycle.KindedEvent, 0, len(told))
+	events := make([]schema.KindedEvent, 0, len(told))
 	for _, e := range told {
 		events = w.addEvent(events, e)
 	}
@@ -76,7 +76,7 @@ func (w *Watcher) Take(until int64) ([]lifecycle.KindedEvent, []schema.Gap, erro
 
 // addEvent appends an event of the source, and the signal, kill or oom that an exit was, unless another program publishes
 // the events of the process.
-func (w *Watcher) addEvent(events []lifecycle.KindedEvent, o lifecycle.KindedEvent) []lifecycle.KindedEvent {
+func (w *Watcher) addEvent(events []schema.KindedEvent, o schema.KindedEvent) []schema.KindedEvent {
 	e := &o.Event
 	if o.Kind == schema.KindSpawn {
 		w.cfg.Claims.AddChild(e.PID, int(e.PPID.Or(0)), e.StartTicks)
@@ -101,15 +101,15 @@ func (w *Watcher) addEvent(events []lifecycle.KindedEvent, o lifecycle.KindedEve
 }
 
 // killEvent is the event that says what kind of a death by signal an exit was: signal, kill or oom.
-func (w *Watcher) killEvent(e schema.Event, cgroup string) lifecycle.KindedEvent {
+func (w *Watcher) killEvent(e schema.Event, cgroup string) schema.KindedEvent {
 	e.CPUMillis, e.PeakRSS, e.SampledCPU = schema.Opt[int64]{}, schema.Opt[int64]{}, schema.Opt[int64]{} // the exit has them
 	e.ReadKiB, e.WriteKiB = schema.Opt[int64]{}, schema.Opt[int64]{}
 	if e.Signal.V != 9 {
-		return lifecycle.KindedEvent{Kind: schema.KindSignal, Event: e}
+		return schema.KindedEvent{Kind: schema.KindSignal, Event: e}
 	}
 	if kill, ok := w.cfg.OOM.Judge(oom.Death{PID: e.PID, Boot: e.Boot, Cgroup: cgroup}); ok {
 		e.Details = kill.Details()
-		return lifecycle.KindedEvent{Kind: schema.KindOOM, Event: e}
+		return schema.KindedEvent{Kind: schema.KindOOM, Event: e}
 	}
-	return lifecycle.KindedEvent{Kind: schema.KindKill, Event: e}
+	return schema.KindedEvent{Kind: schema.KindKill, Event: e}
 }

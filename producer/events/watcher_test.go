@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/proctape/proctape/producer/jobs"
-	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/producer/oom"
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/schema"
@@ -24,7 +23,7 @@ func newWatcher(t *testing.T, rules ...jobs.Rule) *Watcher {
 }
 
 // occurrence is what a source tells of process 60, a child of 5.
-func occurrence(kind schema.Kind, edit func(*schema.Event)) lifecycle.KindedEvent {
+func occurrence(kind schema.Kind, edit func(*schema.Event)) schema.KindedEvent {
 	some := schema.Some[int64]
 	e := schema.Event{Wall: 7, Boot: 8, PID: 60, PPID: some(5), StartTicks: 20, Command: "cc", Source: "connector"}
 	if kind == schema.KindExit {
@@ -33,7 +32,7 @@ func occurrence(kind schema.Kind, edit func(*schema.Event)) lifecycle.KindedEven
 	if edit != nil {
 		edit(&e)
 	}
-	return lifecycle.KindedEvent{Kind: kind, Event: e}
+	return schema.KindedEvent{Kind: kind, Event: e}
 }
 
 func TestWatcher_Add(t *testing.T) {
@@ -87,7 +86,7 @@ func TestWatcher_Add(t *testing.T) {
 func TestWatcher_LeavesToOthers(t *testing.T) {
 	w := newWatcher(t)
 	w.cfg.Claims.ApplyJobEvent(&schema.JobEvent{Type: schema.JobDeclared, JobID: "k", PID: schema.Some(int64(1)), StartTicks: 1, OwnEvents: true}, 5)
-	var told []lifecycle.KindedEvent
+	var told []schema.KindedEvent
 	told = w.addEvent(told, occurrence(schema.KindSpawn, func(e *schema.Event) { e.PPID = schema.Some(int64(1)) }))
 	told = w.addEvent(told, occurrence(schema.KindSpawn, func(e *schema.Event) { e.PID, e.PPID = 61, schema.Some(int64(60)) }))
 	told = w.addEvent(told, occurrence(schema.KindExit, func(e *schema.Event) { e.Signal = schema.Some(int64(9)) }))

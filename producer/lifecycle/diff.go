@@ -12,12 +12,6 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// KindedEvent is an event and its kind.
-type KindedEvent struct {
-	Kind  schema.Kind
-	Event schema.Event
-}
-
 // Scan is the process table at one moment. Processes is sorted by pid.
 type Scan struct {
 	Wall      int64 // Unix nanoseconds
@@ -33,7 +27,7 @@ const SourceDiff = "proc-diff"
 type Diff struct {
 	seen   map[int]schema.Process
 	last   int64 // boot time of the look before
-	events []KindedEvent
+	events []schema.KindedEvent
 }
 
 // NewDiff returns a Diff that has seen nothing: its first look only learns who is there.
@@ -52,7 +46,7 @@ func (d *Diff) Wait(ctx context.Context) error {
 func (d *Diff) Poll() (lossy bool, err error) { return false, nil }
 
 // Take returns what the looks since the call before have shown, whatever until is: nothing more becomes known of it.
-func (d *Diff) Take(int64) ([]KindedEvent, []schema.Gap) {
+func (d *Diff) Take(int64) ([]schema.KindedEvent, []schema.Gap) {
 	occurred := d.events
 	d.events = nil
 	return occurred, nil
@@ -66,7 +60,7 @@ func (d *Diff) Close() error { return nil }
 func (d *Diff) Observe(look Scan) {
 	first := d.seen == nil
 	now := make(map[int]schema.Process, len(look.Processes))
-	var spawns, exits []KindedEvent
+	var spawns, exits []schema.KindedEvent
 	for _, p := range look.Processes {
 		now[p.PID] = p
 		old, known := d.seen[p.PID]
@@ -87,23 +81,23 @@ func (d *Diff) Observe(look Scan) {
 }
 
 // spawn is placed at the process's own start, which is known to a hundredth of a second.
-func spawn(p schema.Process, look Scan) KindedEvent {
+func spawn(p schema.Process, look Scan) schema.KindedEvent {
 	boot := int64(p.StartTicks) * int64(time.Second/schema.TicksPerSecond)
 	e := describe(p)
 	e.Boot, e.Wall = boot, look.Wall-(look.Boot-boot)
 	e.Details = "seen by comparing two looks at /proc"
-	return KindedEvent{schema.KindSpawn, e}
+	return schema.KindedEvent{Kind: schema.KindSpawn, Event: e}
 }
 
 // exit is placed at the look that missed the process: when in the interval it ended is not known.
-func exit(p schema.Process, look Scan, since time.Duration) KindedEvent {
+func exit(p schema.Process, look Scan, since time.Duration) schema.KindedEvent {
 	e := describe(p)
 	e.Boot, e.Wall = look.Boot, look.Wall
 	e.CPUMillis = schema.Some(int64(p.CPUMillis))
 	e.ReadKiB, e.WriteKiB = p.ReadKiB, p.WriteKiB
 	e.Details = fmt.Sprintf("ended in the last %s, seen by comparing two looks at /proc; exit code unknown",
 		since.Round(10*time.Millisecond))
-	return KindedEvent{schema.KindExit, e}
+	return schema.KindedEvent{Kind: schema.KindExit, Event: e}
 }
 
 func describe(p schema.Process) schema.Event {

@@ -41,12 +41,12 @@ func proc(pid int, start uint64) schema.Process {
 }
 
 // brief puts an occurrence into a word: +pid@start or -pid@start.
-func brief(o lifecycle.KindedEvent) string {
+func brief(o schema.KindedEvent) string {
 	sign := map[schema.Kind]string{schema.KindSpawn: "+", schema.KindExit: "-"}[o.Kind]
 	return fmt.Sprintf("%s%d@%d", sign, o.Event.PID, o.Event.StartTicks)
 }
 
-func briefs(occurred []lifecycle.KindedEvent) []string {
+func briefs(occurred []schema.KindedEvent) []string {
 	var out []string
 	for _, o := range occurred {
 		out = append(out, brief(o))
@@ -55,7 +55,7 @@ func briefs(occurred []lifecycle.KindedEvent) []string {
 }
 
 // show shows d a look and takes what it found.
-func show(d *lifecycle.Diff, l lifecycle.Scan) []lifecycle.KindedEvent {
+func show(d *lifecycle.Diff, l lifecycle.Scan) []schema.KindedEvent {
 	d.Observe(l)
 	occurred, _ := d.Take(0)
 	return occurred
@@ -151,7 +151,7 @@ func TestDiff_SpawnIsAtTheProcessesOwnStart(t *testing.T) {
 		JobID: "job", Sheet: schema.Some(int64(4)), CPUMillis: 90, ReadKiB: schema.Some(int64(1)),
 	}
 	got := show(d, look(15*time.Second, p))
-	want := []lifecycle.KindedEvent{{Kind: schema.KindSpawn, Event: schema.Event{
+	want := []schema.KindedEvent{{Kind: schema.KindSpawn, Event: schema.Event{
 		Wall: epoch + 1234*tick, Boot: 1234 * tick, PID: 7, PPID: schema.Some(int64(3)), StartTicks: 1234,
 		UID: schema.Some(int64(1000)), Command: "make all", JobID: "job", Sheet: schema.Some(int64(4)),
 		Source: "proc-diff", Details: "seen by comparing two looks at /proc",
@@ -169,7 +169,7 @@ func TestDiff_ExitHasTheWholeCPUAndSaysWhatIsUnknown(t *testing.T) {
 	}
 	d.Observe(look(20*time.Second, p))
 	got := show(d, look(25*time.Second+4*time.Millisecond))
-	want := []lifecycle.KindedEvent{{Kind: schema.KindExit, Event: schema.Event{
+	want := []schema.KindedEvent{{Kind: schema.KindExit, Event: schema.Event{
 		Wall: epoch + 25_004_000_000, Boot: 25_004_000_000, PID: 7, PPID: schema.Some(int64(3)), StartTicks: 1234,
 		UID: schema.Some(int64(0)), Command: "make all", JobID: "job", Sheet: schema.Some(int64(4)),
 		CPUMillis: schema.Some(int64(81_500)), ReadKiB: schema.Some(int64(12)), Source: "proc-diff",
@@ -253,7 +253,7 @@ func TestDiff_SpawnsLessExitsAreAlive(t *testing.T) {
 	})
 }
 
-func publishable(t *rapid.T, o lifecycle.KindedEvent) {
+func publishable(t *rapid.T, o schema.KindedEvent) {
 	m := schema.Message{
 		Envelope: schema.Envelope{Version: schema.Version, Kind: o.Kind, Host: "h", BootID: "b", Instance: schema.Instance{1}, Seq: 1, Wall: 1},
 		Events:   []schema.Event{o.Event},

@@ -86,7 +86,7 @@ func (e *Exact) read() (b batch, err error) {
 func (e *Exact) Observe(look Scan) { e.tracker.observe(look) }
 
 // Take returns what happened, in the order of the kernel's clock, and what was lost.
-func (e *Exact) Take(until int64) ([]KindedEvent, []schema.Gap) { return e.tracker.take(until) }
+func (e *Exact) Take(until int64) ([]schema.KindedEvent, []schema.Gap) { return e.tracker.take(until) }
 
 // Close closes the sockets.
 func (e *Exact) Close() error {

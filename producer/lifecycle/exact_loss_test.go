@@ -59,7 +59,7 @@ func TestExact_EveryChildOfAFlood(t *testing.T) {
 
 // startless is a process whose end was told before its start; 0 for none. Which of two processes' events comes first may
 // differ from the kernel's clock on a machine that is too slow to read all its processors' events in time.
-func startless(told []KindedEvent) (pid int) {
+func startless(told []schema.KindedEvent) (pid int) {
 	ended := map[int]uint64{}
 	for _, o := range told {
 		switch e := o.Event; {

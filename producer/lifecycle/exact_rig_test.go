@@ -23,7 +23,7 @@ type rig struct {
 	Source
 	t    testing.TB
 	fs   *procfs.FS
-	told []KindedEvent
+	told []schema.KindedEvent
 	gaps []schema.Gap
 }
 

@@ -51,7 +51,7 @@ type Pidfd struct {
 
 // pidfdEvent is an occurrence that waits to be taken.
 type pidfdEvent struct {
-	KindedEvent
+	schema.KindedEvent
 	describeAgain *watched // whose spawn it is, when it was described so soon after its start that an exec may have followed
 }
 
@@ -178,9 +178,9 @@ func (p *Pidfd) observe(s *schema.Process, at twoClocks) {
 }
 
 // Take returns what happened up to the boot time until, in order. A Pidfd knows of no losses.
-func (p *Pidfd) Take(until int64) ([]KindedEvent, []schema.Gap) {
+func (p *Pidfd) Take(until int64) ([]schema.KindedEvent, []schema.Gap) {
 	slices.SortStableFunc(p.pending, func(a, b *pidfdEvent) int { return cmp.Compare(a.Event.Boot, b.Event.Boot) })
-	var out []KindedEvent
+	var out []schema.KindedEvent
 	for _, e := range p.pending {
 		if e.Event.Boot > until {
 			break

@@ -22,7 +22,7 @@ func (p *Pidfd) queueSpawn(w *watched, now twoClocks) {
 	for _, before := range p.ended[w.pid] { // who had the pid until then
 		before.moveBack(at.boot)
 	}
-	told := &pidfdEvent{KindedEvent: KindedEvent{schema.KindSpawn, w.event(at)}}
+	told := &pidfdEvent{KindedEvent: schema.KindedEvent{Kind: schema.KindSpawn, Event: w.event(at)}}
 	if now.boot-at.boot < int64(EventDelay) {
 		told.describeAgain = w
 	}
@@ -47,7 +47,7 @@ func (p *Pidfd) queueExit(w *watched, status unix.WaitStatus, known bool, at two
 		setUsage(&e, w.used)
 	}
 	e.Details = w.details(known, at, reaped)
-	told := &pidfdEvent{KindedEvent: KindedEvent{schema.KindExit, e}}
+	told := &pidfdEvent{KindedEvent: schema.KindedEvent{Kind: schema.KindExit, Event: e}}
 	p.pending = append(p.pending, told)
 	p.ended[w.pid] = append(p.ended[w.pid], told)
 }

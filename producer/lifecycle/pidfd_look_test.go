@@ -133,7 +133,7 @@ func TestPidfd_KernelThreads(t *testing.T) {
 }
 
 // signs are the kinds of occurrences, + and -.
-func signs(occurred []lifecycle.KindedEvent) string {
+func signs(occurred []schema.KindedEvent) string {
 	var out strings.Builder
 	for _, o := range occurred {
 		out.WriteString(brief(o)[:1])

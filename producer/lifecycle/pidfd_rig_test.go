@@ -28,7 +28,7 @@ type pidfdRig struct {
 	*lifecycle.Pidfd
 	t    *testing.T
 	fs   *procfs.FS
-	told []lifecycle.KindedEvent
+	told []schema.KindedEvent
 
 	beforeDescribe func(pid int)
 }
@@ -93,8 +93,8 @@ func (r *pidfdRig) pollUntil(what string, done func() bool) {
 }
 
 // of returns what was told of a pid, in order.
-func (r *pidfdRig) of(pid int) []lifecycle.KindedEvent {
-	var out []lifecycle.KindedEvent
+func (r *pidfdRig) of(pid int) []schema.KindedEvent {
+	var out []schema.KindedEvent
 	for _, o := range r.told {
 		if o.Event.PID == pid {
 			out = append(out, o)

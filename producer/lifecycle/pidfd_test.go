@@ -342,7 +342,7 @@ func TestPidfd_TakeInPieces(t *testing.T) {
 	r.Observe(l)
 	s.wait()
 	start := int64(l.Processes[0].StartTicks) * int64(time.Second/schema.TicksPerSecond)
-	if early, _ := r.Take(start - 1); slices.ContainsFunc(early, func(o lifecycle.KindedEvent) bool { return o.Event.PID == s.pid() }) {
+	if early, _ := r.Take(start - 1); slices.ContainsFunc(early, func(o schema.KindedEvent) bool { return o.Event.PID == s.pid() }) {
 		t.Errorf("got %v before it started", briefs(early))
 	}
 	r.told, _ = r.Take(math.MaxInt64)

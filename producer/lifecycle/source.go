@@ -25,24 +25,27 @@ type Source interface {
 	Observe(Scan)
 	// Take returns what happened, in order, and what was lost: of events up to the boot time until, in nanoseconds,
 	// and of younger ones where nothing more can become known of them. What it returns it forgets.
-	Take(until int64) ([]KindedEvent, []schema.Gap)
+	Take(until int64) ([]schema.KindedEvent, []schema.Gap)
 	// Close lets go of what the source holds.
 	Close() error
 }
 
-// SourceKind is a way of watching processes; the first is the best. Its value is the name of the capability.
-type SourceKind string
+// SourceKind is a way of learning when processes start and end. Its value is that of the capability that snapshots list.
+type SourceKind schema.Capability
 
-// The rungs, the best first.
+// The kinds of sources, the best first.
 const (
-	KindTaskstats SourceKind = "events-taskstats" // proc connector and exit records: everything, with exit data
-	KindConnector SourceKind = "events-connector" // proc connector alone: everything; of ends the code only
-	KindPidfd     SourceKind = "events-pidfd"     // what lives at a glance at /proc, once a second; of ends the code
-	KindDiff      SourceKind = "events-proc-diff" // what differs between two samples; no codes
+	KindTaskstats = SourceKind(schema.CapEventsTaskstats) // proc connector and exit records: everything, with exit data
+	KindConnector = SourceKind(schema.CapEventsConnector) // proc connector alone: everything; of ends the code only
+	KindPidfd     = SourceKind(schema.CapEventsPidfd)     // what a listing of /proc shows, once a second; of ends the code
+	KindDiff      = SourceKind(schema.CapEventsScan)      // what differs between two samples; no codes
 )
 
 // SourceKinds are all of them, in the order in which they are tried.
 var SourceKinds = []SourceKind{KindTaskstats, KindConnector, KindPidfd, KindDiff}
+
+// Capability is the capability that a source of the kind is.
+func (k SourceKind) Capability() schema.Capability { return schema.Capability(k) }
 
 // EventDelay is how long an event may wait before it is taken, so that what belongs to it can come: an exit record, the
 // command after an exec, the registration of a job.

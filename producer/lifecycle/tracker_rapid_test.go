@@ -162,7 +162,7 @@ type account struct {
 }
 
 // enter checks an occurrence against what was told before.
-func (book *accounts) enter(t *rapid.T, s *sim, o KindedEvent) {
+func (book *accounts) enter(t *rapid.T, s *sim, o schema.KindedEvent) {
 	pid, start := o.Event.PID, o.Event.StartTicks
 	if o.Kind == schema.KindExit && start == 0 {
 		return // of a process that nothing was known of, not even which

@@ -183,7 +183,7 @@ func (s *sim) take() []string {
 }
 
 // words puts occurrences into the form of a sim's truth.
-func words(occurred []KindedEvent) []string {
+func words(occurred []schema.KindedEvent) []string {
 	var out []string
 	for _, o := range occurred {
 		if o.Kind == schema.KindSpawn {

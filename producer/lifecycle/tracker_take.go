@@ -88,9 +88,9 @@ func (t *tracker) noteLoss(reason string, since, count int64) {
 
 // take returns the occurrences up to the boot time until, those that follow of which nothing more can become known, and
 // the losses found up to then. It forgets them.
-func (t *tracker) take(until int64) ([]KindedEvent, []schema.Gap) {
+func (t *tracker) take(until int64) ([]schema.KindedEvent, []schema.Gap) {
 	slices.SortStableFunc(t.pending, func(a, b pendingEvent) int { return cmp.Compare(a.boot(), b.boot()) })
-	var out []KindedEvent
+	var out []schema.KindedEvent
 	for _, o := range t.pending {
 		if o.boot() > until && !(o.process.dropped && o.boot() <= t.boot-int64(reorderTime)) {
 			break
@@ -123,7 +123,7 @@ func (t *tracker) takeLosses(until int64) []schema.Gap {
 // wall is the wall time of the boot time boot.
 func (t *tracker) wall(boot int64) int64 { return boot + t.epochStart }
 
-func (t *tracker) eventOf(o pendingEvent) KindedEvent {
+func (t *tracker) eventOf(o pendingEvent) schema.KindedEvent {
 	p := o.process
 	command, wanting := p.bestCommand()
 	e := schema.Event{
@@ -135,7 +135,7 @@ func (t *tracker) eventOf(o pendingEvent) KindedEvent {
 	} else if p.source == SourceScan {
 		e.Details = join("its own event was lost; seen in a look at /proc", wanting)
 	}
-	return KindedEvent{o.kind, e}
+	return schema.KindedEvent{Kind: o.kind, Event: e}
 }
 
 // addEnd adds to the exit of p what is known of its end.

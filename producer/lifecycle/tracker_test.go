@@ -137,7 +137,7 @@ func TestTracker_EventFields(t *testing.T) {
 	exit.CPUMillis, exit.PeakRSS = schema.Some(int64(6)), schema.Some(int64(100))
 	exit.ReadKiB, exit.WriteKiB = schema.Some(int64(4)), schema.Some(int64(2))
 	exit.Lifetime = schema.Some((ended - born) / 1e6)
-	want := []KindedEvent{{schema.KindSpawn, spawn}, {schema.KindExit, exit}}
+	want := []schema.KindedEvent{{Kind: schema.KindSpawn, Event: spawn}, {Kind: schema.KindExit, Event: exit}}
 	if !reflect.DeepEqual(got, want) || gaps != nil {
 		t.Errorf("got %+v, %v\nwant %+v", got, gaps, want)
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // Who waits for a descriptor is told of what comes, of what has come, of its context, and of the time.
@@ -83,7 +85,7 @@ func TestSource_Wait(t *testing.T) {
 			_ = child.Wait()
 			seen := func() bool {
 				r.take(math.MaxInt64)
-				return slices.ContainsFunc(r.told, func(o KindedEvent) bool {
+				return slices.ContainsFunc(r.told, func(o schema.KindedEvent) bool {
 					return o.Event.PID == child.Process.Pid && o.Event.Signal.V == int64(unix.SIGKILL)
 				})
 			}

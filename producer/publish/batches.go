@@ -2,9 +2,9 @@ package publish
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
-	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -14,32 +14,61 @@ func (p *Publisher) OfferSnapshot(wall, boot int64, s *schema.Snapshot) error {
 	return p.Offer(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindSnapshot, Wall: wall, Boot: boot}, Snapshot: s})
 }
 
-// kindsOfEvents are in the order in which they are published: who reads along meets a process before its end.
-var kindsOfEvents = []schema.Kind{schema.KindSpawn, schema.KindExit, schema.KindSignal, schema.KindKill, schema.KindOOM}
-
-// OfferEvents offers the events of each kind together, in messages of at most [schema.MaxEvents]. Wall and boot time are
-// those of the messages.
-func (p *Publisher) OfferEvents(wall, boot int64, events []lifecycle.KindedEvent) error {
-	batches := map[schema.Kind][]schema.Event{}
-	var errs []error
-	flush := func(last schema.Kind) { // and the kinds before it
-		for _, kind := range kindsOfEvents[:slices.Index(kindsOfEvents, last)+1] {
-			if events := batches[kind]; len(events) > 0 {
-				errs = append(errs, p.Offer(&schema.Message{
-					Envelope: schema.Envelope{Kind: kind, Wall: wall, Boot: boot}, Events: events,
-				}))
-				batches[kind] = nil
-			}
-		}
-	}
+// OfferEvents offers the events of each kind together, in messages of at most [schema.MaxEvents], the kinds in the order of
+// [schema.Kinds]. Wall and boot time are those of the messages. An event of a kind whose items are no events is an error,
+// and so is a message that cannot be encoded; the others are offered all the same.
+func (p *Publisher) OfferEvents(wall, boot int64, events []schema.KindedEvent) error {
+	b := batches{publisher: p, wall: wall, boot: boot, waiting: map[schema.Kind][]schema.Event{}}
 	for _, e := range events {
-		batches[e.Kind] = append(batches[e.Kind], e.Event)
-		if len(batches[e.Kind]) == schema.MaxEvents {
-			flush(e.Kind)
+		b.add(e)
+	}
+	b.flush("")
+	return errors.Join(b.errs...)
+}
+
+// batches gathers events by their kinds.
+type batches struct {
+	publisher  *Publisher
+	wall, boot int64
+	waiting    map[schema.Kind][]schema.Event
+	errs       []error
+}
+
+// add gathers an event. When the batch of its kind is full, that is offered.
+func (b *batches) add(e schema.KindedEvent) {
+	if !e.Kind.IsEvent() {
+		b.errs = append(b.errs, fmt.Errorf("event of process %d: %q is no kind of event", e.Event.PID, e.Kind))
+		return
+	}
+	b.waiting[e.Kind] = append(b.waiting[e.Kind], e.Event)
+	if len(b.waiting[e.Kind]) == schema.MaxEvents {
+		b.flush(e.Kind)
+	}
+}
+
+// flush offers what waits of the kinds up to last, in their order; of all kinds when last is empty.
+func (b *batches) flush(last schema.Kind) {
+	for _, k := range schema.Kinds() {
+		if events := b.waiting[k.Kind]; len(events) > 0 {
+			b.errs = append(b.errs, b.publisher.Offer(b.message(k, events)))
+			b.waiting[k.Kind] = nil
+		}
+		if k.Kind == last {
+			return
 		}
 	}
-	flush(schema.KindOOM)
-	return errors.Join(errs...)
+}
+
+func (b *batches) message(k schema.KindInfo, events []schema.Event) *schema.Message {
+	m := &schema.Message{Envelope: schema.Envelope{Kind: k.Kind, Wall: b.wall, Boot: b.boot}}
+	if k.Body != schema.BodyExecs {
+		m.Events = events
+		return m
+	}
+	for i := range events {
+		m.Execs = append(m.Execs, schema.ExecOf(&events[i]))
+	}
+	return m
 }
 
 // OfferGaps offers gaps, in messages of at most [schema.MaxEvents].

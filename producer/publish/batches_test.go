@@ -2,25 +2,25 @@ package publish
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/schema"
 )
 
 // The events of a kind travel together, in messages of as many as a message may hold.
 func TestPublisher_BatchesEvents(t *testing.T) {
 	p := newPublisher(t, unreachable(t), Config{})
-	var occurred []lifecycle.KindedEvent
+	var occurred []schema.KindedEvent
 	for i := range 1200 {
 		kind := schema.KindSpawn
 		if i%4 == 0 {
 			kind = schema.KindExit
 		}
-		occurred = append(occurred, lifecycle.KindedEvent{Kind: kind, Event: schema.Event{Wall: 1, PID: i + 1}})
+		occurred = append(occurred, schema.KindedEvent{Kind: kind, Event: schema.Event{Wall: 1, PID: i + 1}})
 	}
-	occurred = append(occurred, lifecycle.KindedEvent{Kind: schema.KindOOM, Event: schema.Event{Wall: 1, PID: 1}})
+	occurred = append(occurred, schema.KindedEvent{Kind: schema.KindOOM, Event: schema.Event{Wall: 1, PID: 1}})
 	if err := p.OfferEvents(5, 6, occurred); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestPublisher_BatchesEvents(t *testing.T) {
 // One that cannot be stored does not take the others of the tick with it.
 func TestPublisher_OneBadBatchDoesNotStopTheOthers(t *testing.T) {
 	p := newPublisher(t, unreachable(t), Config{})
-	err := p.OfferEvents(5, 6, []lifecycle.KindedEvent{
+	err := p.OfferEvents(5, 6, []schema.KindedEvent{
 		{Kind: schema.KindExit, Event: schema.Event{Wall: 1, PID: -1}},
 		{Kind: schema.KindSpawn, Event: schema.Event{Wall: 1, PID: 1}},
 	})
@@ -59,5 +59,50 @@ func TestPublisher_OneBadBatchDoesNotStopTheOthers(t *testing.T) {
 	}
 	if got, want := p.Stats(), (Stats{Produced: 1, Waiting: 1}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// No kind of event is lost on its way: each goes through a server and is decoded. A kind that does not exist, or is no
+// kind of event, is an error, and takes nothing else with it.
+func TestPublisher_EveryKindOfEvent(t *testing.T) {
+	nc := serve(t)
+	p := newPublisher(t, nc, Config{})
+	var events []schema.KindedEvent
+	var want []schema.Kind
+	for i, k := range schema.Kinds() {
+		if k.Kind.IsEvent() {
+			events = append(events, schema.KindedEvent{Kind: k.Kind, Event: schema.Event{Wall: 1, PID: i + 1, Command: string(k.Kind), Source: "test"}})
+			want = append(want, k.Kind)
+		}
+	}
+	slices.Reverse(events)
+	unknown := []schema.Kind{"event.stop", "", schema.KindGap, schema.KindSnapshot}
+	for _, kind := range unknown {
+		events = append(events, schema.KindedEvent{Kind: kind, Event: schema.Event{Wall: 1, PID: 99}})
+	}
+	err := p.OfferEvents(5, 6, events)
+	for _, kind := range unknown {
+		if text := fmt.Sprintf("event of process 99: %q is no kind of event", kind); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("got %v, want an error that says %s", err, text)
+		}
+	}
+	runToEnd(t, p)
+	var got []schema.Kind
+	for _, raw := range stored(t, nc, schema.StreamEvents) {
+		m := decode(t, raw.Header, raw.Data)
+		got = append(got, m.Kind)
+		command := ""
+		for _, e := range m.Events {
+			command += e.Command
+		}
+		for _, e := range m.Execs {
+			command += e.Command
+		}
+		if command != string(m.Kind) || raw.Subject != schema.Subject("h", m.Kind) {
+			t.Errorf("on %s: got %s of commands %q", raw.Subject, m.Kind, command)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -3,13 +3,11 @@ package run
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -34,6 +32,9 @@ func findSampler(ctx context.Context, nc *nats.Conn, host string) (lives, seesAl
 	if err != nil || time.Since(msg.Time) > 3*time.Duration(m.Snapshot.Interval)+2*time.Second {
 		return false, false
 	}
-	has := func(k lifecycle.SourceKind) bool { return slices.Contains(m.Snapshot.Capabilities, string(k)) }
-	return true, has(lifecycle.KindTaskstats) || has(lifecycle.KindConnector)
+	for _, c := range m.Snapshot.Capabilities {
+		info, _ := c.Info()
+		seesAll = seesAll || info.SeesAll
+	}
+	return true, seesAll
 }

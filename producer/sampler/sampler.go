@@ -24,9 +24,9 @@ type Config struct {
 	Claims   *jobs.Claims // is shown every sample
 	// Began is the boot time, in nanoseconds, from which on no other sampler can have been this host's; 0: unknown.
 	Began        int64
-	Interval     time.Duration // between samples
-	KeepSamples  int64         // samples for which a process that is gone is remembered: its exit may not have been taken yet
-	Capabilities []string      // of every snapshot
+	Interval     time.Duration       // between samples
+	KeepSamples  int64               // samples for which a process that is gone is remembered: its exit may not have been taken yet
+	Capabilities []schema.Capability // of every snapshot
 
 	GPUs      func(now time.Time) []schema.GPU                          // nil: none
 	GPUMemory func() map[int]int64                                      // KiB by pid; nil: unknown

@@ -175,7 +175,7 @@ func newSampler(t *testing.T, root string) *Sampler {
 	})
 	return New(Config{
 		FS: fs, Options: procfs.Options{EnvKeys: []string{jobs.EnvJob, jobs.EnvSheet}},
-		Scrubber: scrub.New(scrub.Scrubbed), Claims: new(jobs.Claims), Interval: time.Second, Capabilities: []string{"processes"},
+		Scrubber: scrub.New(scrub.Scrubbed), Claims: new(jobs.Claims), Interval: time.Second, Capabilities: []schema.Capability{schema.CapProcesses},
 	})
 }
 

@@ -12,7 +12,8 @@ import (
 const Source = "simulate"
 
 // capabilities are what the snapshots say of their sampler.
-var capabilities = []string{"processes", "io", "psi", "argv-scrubbed", "simulated"}
+var capabilities = []schema.Capability{
+	schema.CapProcesses, schema.CapIO, schema.CapPSI, schema.CapArgvScrubbed, schema.CapSimulated}
 
 // scratch is the memory that messages are made in.
 type scratch struct {

@@ -109,13 +109,18 @@ func AppendFloats[T any](b []byte, items []T, value func(*T) float64) []byte {
 }
 
 // AppendStrings appends a JSON array of strings.
-func AppendStrings(b []byte, v []string) []byte {
+func AppendStrings(b []byte, v []string) []byte { return appendStrings(b, v) }
+
+// AppendCapabilities appends a JSON array of the names of capabilities.
+func AppendCapabilities(b []byte, v []schema.Capability) []byte { return appendStrings(b, v) }
+
+func appendStrings[S ~string](b []byte, v []S) []byte {
 	b = append(b, '[')
 	for i, s := range v {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendString(b, s)
+		b = appendString(b, string(s))
 	}
 	return append(b, ']')
 }

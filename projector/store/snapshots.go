@@ -48,7 +48,7 @@ func (row *Snapshot) values() []any {
 		s.PressureLevel, s.RunningJobs, s.ActiveSheets, row.HostID, m.BootID, m.Boot, m.Wall, m.Instance.String(), int64(m.Seq),
 		int64(s.Tick), s.Interval, s.CPUs, s.Partial, s.Hidden, float64(s.Uptime) / 1e9, string(ndjson.AppendInts(nil, zombies)),
 		string(ndjson.AppendGPUs(nil, s.GPUs)), string(ndjson.AppendJobProgress(nil, s.JobProgress)), pressure,
-		string(ndjson.AppendStrings(nil, s.Capabilities)),
+		string(ndjson.AppendCapabilities(nil, s.Capabilities)),
 	}
 }
 
