@@ -154,6 +154,51 @@ func TestLive_Deaths(t *testing.T) {
 	}
 }
 
+// What a process comes to execute is published, with its job; a process that forks and does not execute has nothing of it.
+func TestLive_Exec(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []lifecycle.SourceKind{lifecycle.KindTaskstats, lifecycle.KindConnector} {
+		t.Run(string(kind), func(t *testing.T) {
+			source, _, err := lifecycle.Open(lifecycle.Config{Describe: func(int) (d lifecycle.Description, ok bool) { return }}, []lifecycle.SourceKind{kind})
+			if err != nil {
+				t.Skip(err)
+			}
+			source.Close()
+			nc := serve(t)
+			j := newLogReader(t, nc)
+			record(t, nc, Config{Events: []lifecycle.SourceKind{kind}})
+			executes, forks := startShell(t), startShell(t)
+			j.publishJobEvent(nc, declared(t, "job", executes.pid()))
+			j.until("spawns", func() bool { return len(j.of(executes.pid())) > 0 && len(j.of(forks.pid())) > 0 })
+			executes.ask("echo ready; exec env API_TOKEN=hunter2hunter2 sleep 600")
+			forks.ask("sleep 0.01; echo done")
+			j.until("exec", func() bool {
+				return len(j.commandsOf(executes.pid())) > 0 && j.commandsOf(executes.pid())[len(j.commandsOf(executes.pid()))-1] == "sleep 600"
+			})
+			if err := executes.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			j.untilEnded(executes.pid())
+			for _, e := range j.execs {
+				if e.PID == executes.pid() && (e.JobID != "job" || e.StartTicks == 0 || !e.UID.Known || e.Boot == 0 || e.Source != lifecycle.SourceConnector) {
+					t.Errorf("got %+v, want one of the job", e)
+				}
+				if strings.Contains(e.Command, "hunter2") {
+					t.Errorf("got %q, want it without the secret", e.Command)
+				}
+			}
+			forks.end()
+			j.untilEnded(forks.pid())
+			if got := j.commandsOf(forks.pid()); len(got) != 0 {
+				t.Errorf("who forks is told to execute %q", got)
+			}
+			if got := j.kinds(executes.pid()); got != "spawn exit kill" {
+				t.Errorf("got events %s, want the exec apart from them", got)
+			}
+		})
+	}
+}
+
 // A job that is declared while its processes run has them from then on; a sampler that starts later knows of it too.
 func TestLive_DeclaredLate(t *testing.T) {
 	t.Parallel()

@@ -25,6 +25,7 @@ type logReader struct {
 	t         *testing.T
 	msgs      <-chan *nats.Msg
 	events    []loggedEvent
+	execs     []schema.Exec
 	gaps      []schema.Gap
 	snapshots []*schema.Message
 	jobs      []schema.JobEvent
@@ -82,6 +83,7 @@ func (j *logReader) read(msg *nats.Msg) {
 	for _, e := range m.Events {
 		j.events = append(j.events, loggedEvent{m.Kind.EventType(), m.Instance, e})
 	}
+	j.execs = append(j.execs, m.Execs...)
 	j.gaps, j.jobs = append(j.gaps, m.Gaps...), append(j.jobs, m.Jobs...)
 	if m.Snapshot != nil {
 		j.snapshots = append(j.snapshots, m)
@@ -96,6 +98,16 @@ func (j *logReader) of(pid int) (events []loggedEvent) {
 		}
 	}
 	return events
+}
+
+// commandsOf are the command lines that a process came to execute after its spawn.
+func (j *logReader) commandsOf(pid int) (commands []string) {
+	for _, e := range j.execs {
+		if e.PID == pid {
+			commands = append(commands, e.Command)
+		}
+	}
+	return commands
 }
 
 // kinds is that in a few words: "spawn exit kill".

@@ -78,8 +78,11 @@ func (w *Watcher) Take(until int64) ([]schema.KindedEvent, []schema.Gap, error) 
 // the events of the process.
 func (w *Watcher) addEvent(events []schema.KindedEvent, o schema.KindedEvent) []schema.KindedEvent {
 	e := &o.Event
-	if o.Kind == schema.KindSpawn {
+	switch o.Kind {
+	case schema.KindSpawn:
 		w.cfg.Claims.AddChild(e.PID, int(e.PPID.Or(0)), e.StartTicks)
+		w.cfg.Claims.ClaimByCommand(e.PID, e.StartTicks, e.Command)
+	case schema.KindExec:
 		w.cfg.Claims.ClaimByCommand(e.PID, e.StartTicks, e.Command)
 	}
 	publishedByRun := w.cfg.Claims.PublishedByRun(e.PID, e.StartTicks, e.Boot)

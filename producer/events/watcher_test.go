@@ -116,3 +116,23 @@ func TestWatcher_CommandRule(t *testing.T) {
 		}
 	}
 }
+
+// An exec is its process's job's, and a rule on the new command line holds.
+func TestWatcher_Exec(t *testing.T) {
+	rule, err := jobs.ParseRule("command:/w/*=$1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWatcher(t, rule)
+	for name, tt := range map[string]struct {
+		parent int64
+		want   string
+	}{"of a job's process": {5, "j"}, "of nobody's": {1, "k"}} {
+		told := w.addEvent(nil, occurrence(schema.KindSpawn, func(e *schema.Event) { e.PPID = schema.Some(tt.parent) }))
+		told = w.addEvent(told, occurrence(schema.KindExec, func(e *schema.Event) { e.PPID, e.Command = schema.Some(tt.parent), "ld /w/k/x.o" }))
+		if len(told) != 2 || told[1].Kind != schema.KindExec || told[1].Event.JobID != tt.want || told[1].Event.SampledCPU.Known {
+			t.Errorf("%s: got %+v, want an exec of job %s", name, told, tt.want)
+		}
+		w.addEvent(nil, occurrence(schema.KindExit, nil))
+	}
+}

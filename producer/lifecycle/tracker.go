@@ -131,7 +131,7 @@ func (t *tracker) applyEvent(e *netlink.Event) {
 			p.threads++
 		}
 	case e.Kind == netlink.Exec:
-		t.executed(e)
+		t.executed(e, at)
 	case e.Kind == netlink.Exit:
 		t.threadEnded(e, at)
 	}
@@ -158,14 +158,20 @@ func (t *tracker) forked(e *netlink.Event, at int64) {
 	t.describeLater(p)
 }
 
-func (t *tracker) executed(e *netlink.Event) {
+// executed takes in that a process executes another program. The first exec while its spawn waits is what the fork was
+// for, and the spawn tells it. Of several execs before the command line can be read, the last counts.
+func (t *tracker) executed(e *netlink.Event, at int64) {
 	p := t.live[e.TGID]
 	if p == nil {
 		return
 	}
-	p.image, p.command = &image{}, ""
+	before, toldBySpawn := p.image, p.spawnWaits && !p.hasExecuted
+	p.replaceImage()
 	p.leaderGone = false // whichever thread executes becomes the first
 	t.describeLater(p)
+	if !toldBySpawn && !p.kernel {
+		t.queueExec(p, before, at)
+	}
 }
 
 // describeLater has p described at the end of the poll.

@@ -106,7 +106,7 @@ func (t *tracker) processEnded(p *process) {
 func (t *tracker) queueExit(p *process) {
 	p.exitQueued = true
 	if !p.kernel {
-		t.queue(schema.KindExit, p)
+		t.queue(pendingEvent{kind: schema.KindExit, process: p})
 	}
 }
 

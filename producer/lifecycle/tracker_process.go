@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type process struct {
 	command string // of /proc, since it last executed a program; empty when not read
 	image   *image // the program it executes
 	comm    string // the short name in its record
+	told    string // the command line of its last spawn or exec that was taken, or of before the first exec
 	source  string // who saw it begin
 
 	threads      int // alive; good while epoch is the tracker's
@@ -33,6 +35,11 @@ type process struct {
 	cpu          uint64 // ms, in the last look
 
 	spawnQueued, inToDescribe, inWaiting bool // its spawn is queued; it is in the tracker's fresh; in its waiting
+
+	spawnWaits  bool       // its spawn is queued and was not taken
+	spawnImage  *image     // what it executed first, when it executed another program while its spawn waited; nil: its image
+	hasExecuted bool       // it has executed a program since its fork, or since it was first seen
+	waitingExec *execution // its last exec, while that waits to be taken
 
 	leaderGone    bool   // the first thread has ended
 	status        uint32 // wait status: of the process if last, else of the thread that ended last
@@ -58,9 +65,24 @@ type tally struct {
 	read, writeBytes uint64
 }
 
-// An image is a program and its arguments, as one exec set them. Who forks shares it with the child, so that reading
+// An image is a program and its arguments, as one exec set them. Parent and child share it after a fork, so that reading
 // the command line of either is enough.
 type image struct{ command string }
+
+// An execution is an exec that waits to be taken.
+type execution struct {
+	image *image
+	at    int64 // boot time
+}
+
+// replaceImage notes that p executes a program whose command line is not known yet. Of before the first exec the command
+// line counts as told.
+func (p *process) replaceImage() {
+	if p.told == "" && !p.spawnWaits {
+		p.told = cmp.Or(p.command, p.image.command)
+	}
+	p.image, p.command, p.hasExecuted = &image{}, "", true
+}
 
 // How far from a process's start its fork event may say it is, in ticks. The kernel sets the start, and may be
 // interrupted, before it sends the event.

@@ -29,6 +29,7 @@ type sim struct {
 	free    map[int]int64 // by pid: when it was given back
 	asked   []int         // whom the tracker had described
 	tracker *tracker
+	told    []schema.KindedEvent // what was taken, where a test gathers it
 }
 
 type simProcess struct {
@@ -186,6 +187,9 @@ func (s *sim) take() []string {
 func words(occurred []schema.KindedEvent) []string {
 	var out []string
 	for _, o := range occurred {
+		if o.Kind == schema.KindExec { // the truth is without them; see execs
+			continue
+		}
 		if o.Kind == schema.KindSpawn {
 			out = append(out, fmt.Sprintf("+%d", o.Event.PID))
 			continue

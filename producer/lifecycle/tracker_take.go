@@ -32,13 +32,14 @@ const (
 var lossDetails = map[string]string{
 	reasonEvents:  "the kernel's events (fork, exec, exit of a thread) came faster than they were read",
 	reasonRecords: "ends of threads without their exit record: CPU, memory and I/O of the process are not complete",
-	reasonDropped: "spawns and exits that waited to be taken were more than are kept",
+	reasonDropped: "spawns, execs and exits that waited to be taken were more than are kept",
 }
 
 // pendingEvent is an occurrence that waits to be taken.
 type pendingEvent struct {
 	kind    schema.Kind
 	process *process
+	exec    *execution // of an exec
 }
 
 // pendingLoss is a loss that waits to be taken.
@@ -49,8 +50,11 @@ type pendingLoss struct {
 
 // boot is when it happened. That of an exit may still move while more comes of the process.
 func (o pendingEvent) boot() int64 {
-	if o.kind == schema.KindExit {
+	switch o.kind {
+	case schema.KindExit:
 		return max(o.process.boot, o.process.endedAt)
+	case schema.KindExec:
+		return max(o.process.boot, o.exec.at)
 	}
 	return o.process.boot
 }
@@ -59,17 +63,35 @@ func (o pendingEvent) boot() int64 {
 func (t *tracker) queueSpawn(p *process) {
 	p.spawnQueued = true
 	if !p.kernel {
-		t.queue(schema.KindSpawn, p)
+		p.spawnWaits = t.queue(pendingEvent{kind: schema.KindSpawn, process: p})
 	}
 }
 
-// queue adds an occurrence to what is pending, unless that is full.
-func (t *tracker) queue(kind schema.Kind, p *process) {
-	if len(t.pending) >= t.limit {
-		t.noteLoss(reasonDropped, t.boot, 1)
+// queueExec queues that p executes its image at a boot time, in place of the image before. When the command line of that
+// could not be read, and its exec waits, this exec takes its place.
+func (t *tracker) queueExec(p *process, before *image, at int64) {
+	if p.spawnWaits && p.spawnImage == nil && before.command != "" {
+		p.spawnImage = before
+	}
+	if waiting := p.waitingExec; waiting != nil && waiting.image == before && before.command == "" {
+		waiting.image, waiting.at = p.image, at
 		return
 	}
-	t.pending = append(t.pending, pendingEvent{kind, p})
+	e := &execution{image: p.image, at: at}
+	if t.queue(pendingEvent{kind: schema.KindExec, process: p, exec: e}) {
+		p.waitingExec = e
+	}
+}
+
+// queue adds an event to what is pending, unless that is full: then it is counted as lost. It reports whether there was
+// room.
+func (t *tracker) queue(e pendingEvent) bool {
+	if len(t.pending) >= t.limit {
+		t.noteLoss(reasonDropped, t.boot, 1)
+		return false
+	}
+	t.pending = append(t.pending, e)
+	return true
 }
 
 // noteLoss notes that count, or an unknown number if 0, were lost between the boot time since and now.
@@ -91,13 +113,17 @@ func (t *tracker) noteLoss(reason string, since, count int64) {
 func (t *tracker) take(until int64) ([]schema.KindedEvent, []schema.Gap) {
 	slices.SortStableFunc(t.pending, func(a, b pendingEvent) int { return cmp.Compare(a.boot(), b.boot()) })
 	var out []schema.KindedEvent
+	taken := 0
 	for _, o := range t.pending {
 		if o.boot() > until && !(o.process.dropped && o.boot() <= t.boot-int64(reorderTime)) {
 			break
 		}
-		out = append(out, t.eventOf(o))
+		taken++
+		if e, ok := t.eventOf(o); ok {
+			out = append(out, e)
+		}
 	}
-	t.pending = slices.Delete(t.pending, 0, len(out))
+	t.pending = slices.Delete(t.pending, 0, taken)
 	return out, t.takeLosses(until)
 }
 
@@ -123,19 +149,49 @@ func (t *tracker) takeLosses(until int64) []schema.Gap {
 // wall is the wall time of the boot time boot.
 func (t *tracker) wall(boot int64) int64 { return boot + t.epochStart }
 
-func (t *tracker) eventOf(o pendingEvent) schema.KindedEvent {
+// eventOf is the event that is to be told. Ok is false for an exec that changed nothing that was told before.
+func (t *tracker) eventOf(o pendingEvent) (event schema.KindedEvent, ok bool) {
 	p := o.process
 	command, wanting := p.bestCommand()
+	switch {
+	case o.kind == schema.KindSpawn && p.spawnImage != nil:
+		command, wanting = p.spawnImage.command, ""
+	case o.kind == schema.KindExec:
+		if p.waitingExec == o.exec {
+			p.waitingExec = nil
+		}
+		if command, ok = o.execCommand(); !ok {
+			return schema.KindedEvent{}, false
+		}
+		wanting = ""
+	}
 	e := schema.Event{
 		Wall: t.wall(o.boot()), Boot: o.boot(), PID: p.pid, PPID: p.parent, StartTicks: p.start, UID: p.uid,
 		Command: command, Source: p.source, Details: wanting,
 	}
-	if o.kind == schema.KindExit {
+	switch o.kind {
+	case schema.KindExit:
 		t.addEnd(&e, p)
-	} else if p.source == SourceScan {
-		e.Details = join("its own event was lost; seen in a look at /proc", wanting)
+	case schema.KindExec:
+		e.Source = SourceConnector
+		p.told = cmp.Or(command, p.told)
+	default:
+		p.told, p.spawnWaits = command, false
+		if p.source == SourceScan {
+			e.Details = join("its own event was lost; seen in a scan of /proc", wanting)
+		}
 	}
-	return schema.KindedEvent{Kind: o.kind, Event: e}
+	return schema.KindedEvent{Kind: o.kind, Event: e}, true
+}
+
+// execCommand is the command line of an exec, the short name when that is all that is known, empty when nothing is. Ok is
+// false when it is what was told of the process before.
+func (o *pendingEvent) execCommand() (command string, ok bool) {
+	command = o.exec.image.command
+	if command == "" && o.exec.image == o.process.image {
+		command = cmp.Or(o.process.command, o.process.comm)
+	}
+	return command, command == "" || command != o.process.told
 }
 
 // addEnd adds to the exit of p what is known of its end.
