@@ -21,11 +21,12 @@ type scratch struct {
 	snapshot      schema.Snapshot
 	pressure      schema.Pressure
 	exits, spawns []schema.Event
+	execs         []schema.Exec
 	jobs          []schema.JobEvent
 }
 
 func (s *scratch) reset() {
-	s.messages, s.exits, s.spawns, s.jobs = s.messages[:0], s.exits[:0], s.spawns[:0], s.jobs[:0]
+	s.messages, s.exits, s.spawns, s.execs, s.jobs = s.messages[:0], s.exits[:0], s.spawns[:0], s.execs[:0], s.jobs[:0]
 }
 
 // messages are what the last step made, in the order in which a sampler publishes it.
@@ -35,6 +36,10 @@ func (h *Host) messages() []schema.Message {
 	h.message(schema.Message{Envelope: schema.Envelope{Kind: schema.KindSnapshot}, Snapshot: &s.snapshot})
 	h.events(schema.KindExit, s.exits)
 	h.events(schema.KindSpawn, s.spawns)
+	slices.SortStableFunc(s.execs, func(a, b schema.Exec) int { return cmp.Compare(a.Boot, b.Boot) })
+	for some := range slices.Chunk(s.execs, schema.MaxEvents) {
+		h.message(schema.Message{Envelope: schema.Envelope{Kind: schema.KindExec}, Execs: some})
+	}
 	for jobs := range slices.Chunk(s.jobs, schema.MaxEvents) {
 		h.message(schema.Message{Envelope: schema.Envelope{Kind: schema.KindJob}, Jobs: jobs})
 	}
@@ -129,9 +134,20 @@ func (h *Host) belongs(i int) (job string, sheet schema.Opt[int64], cgroup strin
 	return p.job.name, sheet, p.job.cgroup
 }
 
+// execEvery is how many processes there are for one that is started by a shell, and soon executes its program in the
+// shell's place. Which ones do so does not depend on chance, so that chance is left to what else happens.
+const execEvery = 16
+
 // observeSpawn notes that a process started at a boot time.
 func (h *Host) observeSpawn(i int, at int64) {
-	h.scratch.spawns = append(h.scratch.spawns, h.event(i, at))
+	e := h.event(i, at)
+	if (uint64(e.PID)+e.StartTicks)%execEvery == 0 {
+		exec := e
+		exec.Boot, exec.Wall = at+nsPerTick/2, h.wallAt(at+nsPerTick/2)
+		h.scratch.execs = append(h.scratch.execs, schema.ExecOf(&exec))
+		e.Command = "/bin/sh -c exec " + e.Command
+	}
+	h.scratch.spawns = append(h.scratch.spawns, e)
 }
 
 // observeExit notes that a process ended at a boot time, and all that a kernel would know of it.

@@ -14,7 +14,7 @@ type Report struct {
 	Messages  uint64        `json:"messages"`
 	Snapshots uint64        `json:"snapshots"`
 	Rows      uint64        `json:"process_rows"` // processes in all snapshots
-	Events    uint64        `json:"events"`       // spawns, exits, and what happened to jobs
+	Events    uint64        `json:"events"`       // spawns, execs, exits, and what happened to jobs
 	Bytes     uint64        `json:"bytes"`        // sent, headers and repetitions included
 
 	// From the moment a host has offered its messages of one interval until the log has acknowledged them all. With

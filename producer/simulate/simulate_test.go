@@ -79,6 +79,7 @@ func TestStory_Objects(t *testing.T) {
 		spoil           func([]schema.Message) []schema.Message
 	}{
 		{"no spawns", "is new, its spawn is", without(schema.KindSpawn)},
+		{"no execs", "is new, its spawn is", without(schema.KindExec)},
 		{"no exits", "is gone, its exit is", without(schema.KindExit)},
 		{"no snapshot", "no snapshot", without(schema.KindSnapshot)},
 		{"CPU falls", "a counter fell", inSnapshot(func(s *schema.Snapshot) {
@@ -170,6 +171,9 @@ func TestFleet_BeginsAgain(t *testing.T) {
 			y.Wall, y.BootID, y.Instance = x.Wall, x.BootID, x.Instance
 			for j := range y.Events {
 				y.Events[j].Wall -= int64(time.Hour)
+			}
+			for j := range y.Execs {
+				y.Execs[j].Wall -= int64(time.Hour)
 			}
 			if got, want := mustEncode(t, y), mustEncode(t, x); !bytes.Equal(got, want) {
 				t.Fatalf("message %d of tick %d differs", i, before[0].Snapshot.Tick)

@@ -31,7 +31,7 @@ type identityOf struct {
 
 // tally counts what a story held, for tests that ask whether it held anything.
 type tally struct {
-	rows, idle, busy, zombies, spawns, exits, sheets, jobs int
+	rows, idle, busy, zombies, spawns, execs, exits, sheets, jobs int
 }
 
 func newStory(cfg Config, host string) *story {
@@ -42,6 +42,7 @@ func newStory(cfg Config, host string) *story {
 func (s *story) step(messages []schema.Message) error {
 	var snap *schema.Message
 	spawned, exited := map[identityOf]schema.Event{}, map[identityOf]schema.Event{}
+	var execs []schema.Exec
 	var errs []error
 	for i := range messages {
 		m := &messages[i]
@@ -56,6 +57,8 @@ func (s *story) step(messages []schema.Message) error {
 			errs = append(errs, s.gather(spawned, m))
 		case schema.KindExit:
 			errs = append(errs, s.gather(exited, m))
+		case schema.KindExec:
+			execs = append(execs, m.Execs...)
 		case schema.KindJob:
 			s.countJobs(m.Jobs)
 		}
@@ -64,6 +67,7 @@ func (s *story) step(messages []schema.Message) error {
 		return errors.Join(append(errs, errors.New("no snapshot"))...)
 	}
 	s.seen.spawns, s.seen.exits = s.seen.spawns+len(spawned), s.seen.exits+len(exited)
+	errs = append(errs, s.execute(spawned, execs, snap))
 	errs = append(errs, s.snapshot(snap), s.turnover(snap, spawned, exited))
 	s.alive = map[identityOf]schema.Process{}
 	for _, p := range snap.Snapshot.Processes {
@@ -123,6 +127,25 @@ func (s *story) gather(into map[identityOf]schema.Event, m *schema.Message) erro
 		}
 		into[id] = e
 	}
+	return nil
+}
+
+// execute gives the processes that were spawned the commands that they came to execute. Each does so once, after its spawn
+// and in this step.
+func (s *story) execute(spawned map[identityOf]schema.Event, execs []schema.Exec, m *schema.Message) error {
+	last := int64(0)
+	for _, e := range execs {
+		id := identityOf{e.PID, e.StartTicks}
+		began, ok := spawned[id]
+		if !ok || e.Boot <= began.Boot || e.Boot > m.Boot || e.Wall-e.Boot != m.Wall-m.Boot || e.Command == began.Command ||
+			e.JobID != began.JobID || e.Sheet != began.Sheet || e.UID != began.UID || e.Boot < last {
+			return fmt.Errorf("exec %+v after spawn %+v", e, began)
+		}
+		last = e.Boot
+		began.Command = e.Command
+		spawned[id] = began
+	}
+	s.seen.execs += len(execs)
 	return nil
 }
 
