@@ -79,7 +79,7 @@ func TestJob_DeclaredWhileItRuns(t *testing.T) {
 // TestJob_InheritanceControl: a build in which a fork passes no job on is caught.
 func TestJob_InheritanceControl(t *testing.T) {
 	needsEveryProcess(t)
-	broken := buildBroken(t, "producer/attribution.go", "	o := parent.heir\n	if o.job == \"\" {", "	o := parent.heir\n	if true {")
+	broken := buildBroken(t, "producer/jobs/member.go", "	o := parent.childOwner\n	if o.Job == \"\" {", "	o := parent.childOwner\n	if true {")
 	if len(declaredLate(t, broken)) == 0 {
 		t.Error("children that were nobody's went unnoticed")
 	}

@@ -111,10 +111,10 @@ func kills(t *testing.T, program, cage string) (defects []string) {
 // forgets what of an end's CPU no sample has, is caught each time.
 func TestLifecycle_Controls(t *testing.T) {
 	cage, actor := newCage(t), buildActor(t)
-	broken := buildBroken(t, "producer/events.go",
-		"	if reported {\n", "	if reported || e.ExitCode.Known && e.PID%100 == 0 {\n",
+	broken := buildBroken(t, "producer/events/watcher.go",
+		"	if publishedByRun {\n", "	if publishedByRun || e.ExitCode.Known && e.PID%100 == 0 {\n",
 		"Cgroup: cgroup}); ok {", "Cgroup: cgroup}); ok || true {",
-		"		e.SampledCPU = w.sampled(e.PID, e.StartTicks)\n", "")
+		"		e.SampledCPU = w.cfg.SampledCPU(e.PID, e.StartTicks)\n", "")
 	if len(flood(t, broken, actor, 1000)) == 0 {
 		t.Error("ends that were left out went unnoticed")
 	}

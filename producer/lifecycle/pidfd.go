@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,72 +12,8 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// SourcePidfd is the source that the events of a [Pidfd] name.
-const SourcePidfd = "pidfd"
-
 // listEvery is how often /proc is listed for processes that are new.
 const listEvery = time.Second
-
-// Pidfd watches each process that it finds in a listing of /proc by a descriptor of its own (man pidfd_open(2)), which
-// tells when the process ends and, once its parent has waited for it, how. It works for every user, for processes of
-// every user, in every pid namespace, on Linux 6.15 and later. It cannot see a process that lives between two
-// listings, a second apart, unless a look at /proc happens to show it.
-//
-// Of CPU and I/O an exit has what the last look saw. Kernel threads are left out.
-type Pidfd struct {
-	describe func(pid int) (Description, bool)
-	root     string
-	dir      int // descriptor of root
-	epoll    int
-	buffer   []byte // reused by every listing
-
-	procs map[int]*watched // who lives, or has not been waited for, by pid
-
-	held    int // pidfds now open
-	limit   int // pidfds that may be
-	max     int // the same, or fewer once no more were to be had since the last listing
-	highest int // no pidfd has this number or a higher one: some descriptors are left to others
-
-	since    int64        // boot time at which watching began; 0 before
-	listing  uint64       // number of the last listing
-	listNext atomic.Int64 // boot time at which the next is due
-
-	pending []*pidfdEvent
-	// ended are the ends that were told since the last look, by pid: the next look may show who has ended since.
-	ended map[int][]*pidfdEvent
-}
-
-// pidfdEvent is an occurrence that waits to be taken.
-type pidfdEvent struct {
-	schema.KindedEvent
-	describeAgain *watched // whose spawn it is, when it was described so soon after its start that an exec may have followed
-}
-
-// moveBack moves an end that was noticed late to the boot time boot, by which it must have come.
-func (e *pidfdEvent) moveBack(boot int64) {
-	if late := e.Event.Boot - boot; late > 0 {
-		e.Event.Boot -= late
-		e.Event.Wall -= late
-		e.Event.Lifetime.V = max(0, e.Event.Lifetime.V-late/int64(time.Millisecond))
-	}
-}
-
-// twoClocks is one point of time on both clocks, in nanoseconds.
-type twoClocks struct {
-	wall int64 // since 1970
-	boot int64 // CLOCK_BOOTTIME
-}
-
-func readTwoClocks() (twoClocks, error) {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return twoClocks{}, fmt.Errorf("read CLOCK_BOOTTIME: %w", err)
-	}
-	return twoClocks{time.Now().UnixNano(), ts.Nano()}, nil
-}
-
-// movedTo is m moved to the boot time boot.
-func (m twoClocks) movedTo(boot int64) twoClocks { return twoClocks{m.wall - (m.boot - boot), boot} }
 
 // NewPidfd returns a Pidfd that has seen nothing: its first Poll only learns who is there. It fails where the kernel
 // does not tell how a process ended (PIDFD_INFO_EXIT, Linux 6.15), and where Root is not the /proc of our own pid
@@ -103,9 +37,9 @@ func NewPidfd(cfg Config) (*Pidfd, error) {
 	files := fileLimit()
 	limit := min(maxPidfds, files/2)
 	return &Pidfd{
-		describe: cfg.Describe, root: root, dir: dir, epoll: epoll, buffer: make([]byte, listBuffer),
-		procs: map[int]*watched{}, limit: limit, max: limit, highest: files - spareFiles,
-		ended: map[int][]*pidfdEvent{},
+		describe: cfg.Describe, root: root, dir: dir, buffer: make([]byte, listBuffer),
+		watchSet: watchSet{epoll: epoll, procs: map[int]*watched{}, limit: limit, max: limit, highest: files - spareFiles},
+		queue:    pidfdQueue{ended: map[int][]*pidfdEvent{}},
 	}, nil
 }
 
@@ -143,15 +77,8 @@ func (p *Pidfd) Poll() (lossy bool, err error) {
 	p.listNext.Store(now.boot + int64(listEvery))
 	p.max = p.limit
 	p.compare(listed, now)
-	p.setStart(now.boot)
+	p.since = cmp.Or(p.since, now.boot) // what was there before has no spawn
 	return false, nil
-}
-
-// setStart notes when watching began. Who was there before has no spawn.
-func (p *Pidfd) setStart(boot int64) {
-	if p.since == 0 {
-		p.since = boot
-	}
 }
 
 // Observe takes over what the look knows of those who live, and adds whom the listings missed.
@@ -159,8 +86,8 @@ func (p *Pidfd) Observe(look Scan) {
 	for i := range look.Processes {
 		p.observe(&look.Processes[i], twoClocks{look.Wall, look.Boot})
 	}
-	p.setStart(look.Boot)
-	clear(p.ended) // no later look can show them
+	p.since = cmp.Or(p.since, look.Boot)
+	clear(p.queue.ended) // no later look can show them
 }
 
 func (p *Pidfd) observe(s *schema.Process, at twoClocks) {
@@ -168,28 +95,16 @@ func (p *Pidfd) observe(s *schema.Process, at twoClocks) {
 		w.use(s, at.boot)
 		return
 	}
-	for _, e := range p.ended[s.PID] {
-		if e.Event.StartTicks == s.StartTicks {
-			setUsage(&e.Event, sampledOf(s))
-			return
-		}
+	if e := p.queue.endOf(s.PID, s.StartTicks); e != nil {
+		setUsage(&e.Event, sampledOf(s))
+		return
 	}
 	p.addMissed(s, at)
 }
 
 // Take returns what happened up to the boot time until, in order. A Pidfd knows of no losses.
 func (p *Pidfd) Take(until int64) ([]schema.KindedEvent, []schema.Gap) {
-	slices.SortStableFunc(p.pending, func(a, b *pidfdEvent) int { return cmp.Compare(a.Event.Boot, b.Event.Boot) })
-	var out []schema.KindedEvent
-	for _, e := range p.pending {
-		if e.Event.Boot > until {
-			break
-		}
-		p.describeAgain(e)
-		out = append(out, e.KindedEvent)
-	}
-	p.pending = slices.Delete(p.pending, 0, len(out))
-	return out, nil
+	return p.queue.take(until, p.describeAgain), nil
 }
 
 // describeAgain describes a process again whose spawn was seen so early that its command may have been its parent's.

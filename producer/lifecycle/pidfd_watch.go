@@ -2,49 +2,17 @@ package lifecycle
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/schema"
 )
-
-// noPidfd is the descriptor of a process that only listings watch.
-const noPidfd = -1
-
-// watched is a process that was there when we last heard of it.
-type watched struct {
-	Description
-	pid    int
-	fd     int    // its pidfd, or noPidfd
-	kernel bool   // a kernel thread: nobody asks for its events
-	inode  uint64 // of its directory when it was last listed: another one may be another process
-	listed uint64 // number of the listing that last showed it
-
-	used   sampled   // what the last look knew, when usedAt is set
-	usedAt int64     // boot time of that look
-	ended  twoClocks // when its end was noticed, while nobody has waited for it
-}
-
-// sampled is what a process had used by then, since it started.
-type sampled struct {
-	cpuMillis         uint64
-	readKiB, writeKiB schema.Opt[int64]
-}
-
-func sampledOf(s *schema.Process) sampled { return sampled{s.CPUMillis, s.ReadKiB, s.WriteKiB} }
-
-// use takes over what a look at the boot time at knows.
-func (w *watched) use(s *schema.Process, at int64) {
-	w.PPID, w.UID, w.Command = s.PPID, s.UID, s.Command
-	w.used, w.usedAt = sampledOf(s), at
-}
 
 // drain takes in what the pidfds tell, until they tell nothing more. Each is told of twice at most: its process has
 // ended, and it has been waited for.
@@ -91,21 +59,9 @@ func (p *Pidfd) compare(listed []listedProcess, now twoClocks) {
 			w.inode, w.listed = l.inode, p.listing
 		}
 	}
-	for _, w := range p.absent() {
+	for _, w := range p.absent(p.listing) {
 		p.remove(w, now)
 	}
-}
-
-// absent are those without a pidfd whom the last listing did not show, in the order of their pids.
-func (p *Pidfd) absent() []*watched {
-	var absent []*watched
-	for _, w := range p.procs {
-		if w.fd == noPidfd && w.listed != p.listing {
-			absent = append(absent, w)
-		}
-	}
-	slices.SortFunc(absent, func(a, b *watched) int { return cmp.Compare(a.pid, b.pid) })
-	return absent
 }
 
 // identifyAndWatch begins to watch the process that has the pid now, and tells of its start unless it is older than the watch.
@@ -116,7 +72,7 @@ func (p *Pidfd) identifyAndWatch(pid int, now twoClocks) {
 	}
 	p.watch(w)
 	if p.since > 0 {
-		p.queueSpawn(w, now)
+		p.queue.addSpawn(w, now)
 	}
 }
 
@@ -132,7 +88,7 @@ func (p *Pidfd) identifyAgain(w *watched, now twoClocks) {
 	default:
 		p.remove(w, now)
 		p.watch(met)
-		p.queueSpawn(met, now)
+		p.queue.addSpawn(met, now)
 	}
 }
 
@@ -145,7 +101,7 @@ func (p *Pidfd) addMissed(s *schema.Process, at twoClocks) {
 		p.release(w) // it has the pid now; the next listing finds it
 	}
 	if !lives {
-		w = &watched{pid: s.PID, fd: noPidfd, kernel: p.isKernelThread(s.PID, s.PPID)}
+		w = &watched{pid: s.PID, fd: noPidfd, kernel: isKernelThread(p.root, s.PID, s.PPID)}
 		w.StartTicks = s.StartTicks
 	}
 	w.use(s, at.boot)
@@ -156,7 +112,7 @@ func (p *Pidfd) addMissed(s *schema.Process, at twoClocks) {
 		p.watch(w)
 	}
 	if news {
-		p.queueSpawn(w, at)
+		p.queue.addSpawn(w, at)
 	}
 	if news && !lives {
 		p.remove(w, at)
@@ -174,57 +130,10 @@ func (p *Pidfd) identify(pid int) (w *watched, ok bool) {
 		p.release(w) // who was described need not be who was opened: the pid may be in use again
 		return nil, false
 	}
-	if w.kernel = p.isKernelThread(pid, w.PPID); w.kernel {
+	if w.kernel = isKernelThread(p.root, pid, w.PPID); w.kernel {
 		p.release(w)
 	}
 	return w, true
-}
-
-// open opens a pidfd. Where that cannot be, for want of descriptors or of leave, it returns noPidfd.
-func (p *Pidfd) open(pid int) (int, error) {
-	if p.held >= p.max {
-		return noPidfd, nil
-	}
-	fd, err := unix.PidfdOpen(pid, 0)
-	switch {
-	case errors.Is(err, unix.ESRCH):
-		return noPidfd, err
-	case err != nil:
-		p.max = p.held // until the next listing do not ask again
-		return noPidfd, nil
-	case fd >= p.highest: // the kernel gives the lowest number that is free
-		unix.Close(fd)
-		p.max = p.held
-		return noPidfd, nil
-	}
-	p.held++
-	return fd, nil
-}
-
-// watch adds w to those who are there, and its pidfd to what drain asks. Edges are asked for: a process that has ended
-// and that nobody waits for would be told of again and again.
-func (p *Pidfd) watch(w *watched) {
-	p.procs[w.pid] = w
-	if w.fd == noPidfd {
-		return
-	}
-	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(w.pid)}
-	if err := unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, w.fd, &event); err != nil {
-		p.release(w) // more than fs.epoll.max_user_watches
-		p.max = p.held
-	}
-}
-
-// release closes w's pidfd. It is taken off the epoll first: a child that has been forked and has not yet executed its
-// program holds the file open, and the epoll with it.
-func (p *Pidfd) release(w *watched) {
-	if w.fd == noPidfd {
-		return
-	}
-	_ = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_DEL, w.fd, nil) // it may not have been added
-	unix.Close(w.fd)                                          // opened to be asked: there is nothing left to fail
-	w.fd = noPidfd
-	p.held--
 }
 
 // remove forgets w, which is gone, and tells of its end. At is when that was noticed.
@@ -233,35 +142,37 @@ func (p *Pidfd) remove(w *watched, at twoClocks) {
 	if p.procs[w.pid] == w {
 		delete(p.procs, w.pid)
 	}
-	p.queueExit(w, status, known, at)
+	p.queue.addExit(w, status, known, at)
 	p.release(w)
-}
-
-// reaped reports whether w has a pidfd that says that somebody has waited for it: only then may its pid be another's.
-func (w *watched) reaped() bool {
-	if w.fd == noPidfd {
-		return false
-	}
-	ask := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}}
-	n, err := unix.Poll(ask, 0)
-	return err == nil && n == 1 && ask[0].Revents&unix.POLLHUP != 0
-}
-
-// status is how w ended, once it has been waited for, as wait(2) gives it.
-func (w *watched) status() (status unix.WaitStatus, known bool) {
-	if w.fd == noPidfd {
-		return 0, false
-	}
-	return exitInfo(w.fd)
 }
 
 // isKernelThread reports whether the process is kthreadd, which has pid 2, or a child of it that runs no program. In
 // another pid namespace pid 2 is nobody in particular. Kthread is in proc_pid_status(5) since Linux 6.8.
-func (p *Pidfd) isKernelThread(pid, ppid int) bool {
+func isKernelThread(root string, pid, ppid int) bool {
 	const kthreadd = 2
 	if pid != kthreadd && ppid != kthreadd {
 		return false
 	}
-	status, err := os.ReadFile(filepath.Join(p.root, strconv.Itoa(pid), "status"))
+	status, err := os.ReadFile(filepath.Join(root, strconv.Itoa(pid), "status"))
 	return err != nil || bytes.Contains(status, []byte("\nKthread:\t1\n"))
+}
+
+// Pidfd watches each process that it finds in a listing of /proc by a descriptor of its own (man pidfd_open(2)), which
+// tells when the process ends and, once its parent has waited for it, how. It works for every user, for processes of
+// every user, in every pid namespace, on Linux 6.15 and later. It cannot see a process that lives between two
+// listings, a second apart, unless a look at /proc happens to show it.
+//
+// Of CPU and I/O an exit has what the last look saw. Kernel threads are left out.
+type Pidfd struct {
+	describe func(pid int) (Description, bool)
+	root     string
+	dir      int    // descriptor of root
+	buffer   []byte // reused by every listing
+
+	watchSet
+	queue pidfdQueue
+
+	since    int64        // boot time at which watching began; 0 before
+	listing  uint64       // number of the last listing
+	listNext atomic.Int64 // boot time at which the next is due
 }

@@ -91,9 +91,6 @@ const (
 	forkLate  = 50
 )
 
-// ticksAt is the boot time at, in nanoseconds, in the unit of a process's start.
-func ticksAt(at int64) uint64 { return uint64(at / int64(time.Second/schema.TicksPerSecond)) }
-
 // is reports whether p is the process that began at ticks, as far as p's own start is known.
 func (p *process) is(ticks uint64) bool {
 	switch {

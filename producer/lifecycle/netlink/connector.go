@@ -7,13 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Identifiers of the proc connector, Linux include/uapi/linux/connector.h and cn_proc.h.
-const (
-	connectorIndex = 1 // CN_IDX_PROC, also the multicast group
-	connectorValue = 1 // CN_VAL_PROC
-	opListen       = 1 // PROC_CN_MCAST_LISTEN
-)
-
 const (
 	eventBatch  = 128
 	eventBuffer = 256 // bytes; a message has 76

@@ -92,3 +92,10 @@ func dataSize(k Kind) int {
 	}
 	return 0
 }
+
+// Identifiers of the proc connector, Linux include/uapi/linux/connector.h and cn_proc.h.
+const (
+	connectorIndex = 1 // CN_IDX_PROC, also the multicast group
+	connectorValue = 1 // CN_VAL_PROC
+	opListen       = 1 // PROC_CN_MCAST_LISTEN
+)

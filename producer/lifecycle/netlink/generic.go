@@ -136,3 +136,9 @@ func eachAttribute(data []byte, visit func(kind uint16, value []byte) error) err
 	}
 	return nil
 }
+
+const (
+	recordBatch  = 64
+	recordBuffer = 4096 // bytes; a message has 1440 at most on Linux 7.0
+	replyTimeout = time.Second
+)

@@ -5,15 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
-)
-
-const (
-	recordBatch  = 64
-	recordBuffer = 4096 // bytes; a message has 1440 at most on Linux 7.0
-	replyTimeout = time.Second
 )
 
 // possibleCPUs holds the list of CPUs there may ever be, in the form that taskstats wants it.

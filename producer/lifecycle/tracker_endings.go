@@ -1,14 +1,24 @@
 package lifecycle
 
 import (
-	"slices"
-
 	"github.com/proctape/proctape/producer/lifecycle/netlink"
-	"github.com/proctape/proctape/schema"
 )
 
+// endings finds out which processes have ended, and how. Its live processes are those of the tracker.
+type endings struct {
+	*trackerState
+	eventQueue
+	recordStore
+	alive          func(pid int) bool    // the process exists and has threads that have not ended
+	records        bool                  // exit records are to be expected
+	ended          func(p *process) bool // whether what was told of p says that it has ended
+	live           map[int]*process      // by pid: the processes that have not ended, or so recently that more may come
+	waiting        []*process            // the processes of which more may come: records, exits of other threads
+	mayHaveUnknown bool                  // processes may live that are not known: before the first scan, after a loss
+}
+
 // threadEnded takes in the end of a thread.
-func (t *tracker) threadEnded(e *netlink.Event, at int64) {
+func (t *endings) threadEnded(e *netlink.Event, at int64) {
 	p := t.live[e.TGID]
 	r, recorded := t.takeRecord(e.TGID, e.PID, p)
 	if p == nil {
@@ -44,7 +54,7 @@ func (t *tracker) threadEnded(e *netlink.Event, at int64) {
 // unknownProcess is a process whose thread has ended and that nothing was known of, nil when there is nothing to tell: when
 // others of its threads live, or may, when it is a kernel thread, or when all that is to know was told and this is the
 // belated end of another of its threads.
-func (t *tracker) unknownProcess(e *netlink.Event, r netlink.Record, recorded bool) *process {
+func (t *endings) unknownProcess(e *netlink.Event, r netlink.Record, recorded bool) *process {
 	switch {
 	case recorded:
 		if !r.Last || r.ParentTGID == kthreadd {
@@ -57,26 +67,26 @@ func (t *tracker) unknownProcess(e *netlink.Event, r netlink.Record, recorded bo
 }
 
 // hasEnded is what events and records say of the end of p. It is false when they do not say.
-func (t *tracker) hasEnded(p *process) bool {
+func (t *endings) hasEnded(p *process) bool {
 	return p.last || !t.allRecorded(p) && t.counted(p) && p.threads <= 0
 }
 
 // inDoubt says that p may have ended, and that neither events nor records tell whether it has.
-func (t *tracker) inDoubt(p *process) bool {
+func (t *endings) inDoubt(p *process) bool {
 	return !p.exitQueued && p.leaderGone && !t.counted(p) && !t.allRecorded(p)
 }
 
 // counted reports whether the number of p's threads is known.
-func (t *tracker) counted(p *process) bool { return p.epoch == t.epoch }
+func (t *endings) counted(p *process) bool { return p.epoch == t.epoch }
 
 // allRecorded reports whether there is a record of each thread of p whose end was seen, so that they say what can be
 // said.
-func (t *tracker) allRecorded(p *process) bool {
+func (t *endings) allRecorded(p *process) bool {
 	return t.records && p.recordsDue == 0 && p.recordsMissed == 0
 }
 
 // resolve draws the conclusions about p that can be drawn by now. It reports whether nothing is waited for any more.
-func (t *tracker) resolve(p *process) bool {
+func (t *endings) resolve(p *process) bool {
 	late := t.boot-p.exitReadAt >= int64(EventDelay)
 	if late && p.recordsDue > 0 {
 		t.noteLoss(reasonRecords, p.exitReadAt, int64(p.recordsDue))
@@ -93,7 +103,7 @@ func (t *tracker) resolve(p *process) bool {
 }
 
 // processEnded ends p, and lets go of it when all its threads are known to have been told of.
-func (t *tracker) processEnded(p *process) {
+func (t *endings) processEnded(p *process) {
 	if !p.exitQueued {
 		t.queueExit(p)
 	}
@@ -102,16 +112,8 @@ func (t *tracker) processEnded(p *process) {
 	}
 }
 
-// queueExit tells of the end of p. What else comes of it until it is settled still counts.
-func (t *tracker) queueExit(p *process) {
-	p.exitQueued = true
-	if !p.kernel {
-		t.queue(pendingEvent{kind: schema.KindExit, process: p})
-	}
-}
-
 // drop lets go of p: nothing more is to come of it.
-func (t *tracker) drop(p *process) {
+func (t *endings) drop(p *process) {
 	p.dropped = true
 	if t.live[p.pid] == p {
 		delete(t.live, p.pid)
@@ -119,7 +121,7 @@ func (t *tracker) drop(p *process) {
 }
 
 // endUnseen ends p, of whose end no event will come, at the boot time at.
-func (t *tracker) endUnseen(p *process, at int64) {
+func (t *endings) endUnseen(p *process, at int64) {
 	if !p.exitQueued {
 		p.endedUnseen = !t.inDoubt(p) || !p.inWaiting // else its pid was taken before it could be asked: it has ended
 		p.endedAt = max(p.endedAt, at)
@@ -130,7 +132,7 @@ func (t *tracker) endUnseen(p *process, at int64) {
 }
 
 // addHeldRecords adds the records that came without their exits.
-func (t *tracker) addHeldRecords(p *process) {
+func (t *endings) addHeldRecords(p *process) {
 	for !p.last {
 		r, ok := t.takeRecord(p.pid, p.pid, p)
 		if !ok {
@@ -142,70 +144,21 @@ func (t *tracker) addHeldRecords(p *process) {
 }
 
 // applyRecord takes in an exit record.
-func (t *tracker) applyRecord(r netlink.Record) {
+func (t *endings) applyRecord(r netlink.Record) {
 	if p := t.live[r.TGID]; p != nil && p.recordsDue > 0 {
 		p.addRecord(&r)
 		p.recordsDue--
 		return
 	}
-	t.held[r.TGID] = append(t.held[r.TGID], heldRecord{r, t.boot, t.epoch})
-}
-
-// takeRecord takes a record for an exit of the thread tid from those that wait for the exits of process pid, which is p if
-// it is known. It need not be the thread's: one that ends while another executes a program may get the other's id
-// between its record and its exit. It drops those that must be of who had the pid before.
-func (t *tracker) takeRecord(pid, tid int, p *process) (netlink.Record, bool) {
-	held := t.held[pid]
-	for len(held) > 0 && held[0].isStale(p) {
-		held = held[1:]
-	}
-	if len(held) == 0 {
-		delete(t.held, pid)
-		return netlink.Record{}, false
-	}
-	best := 0
-	for i := range held {
-		if t.fit(&held[i], tid) > t.fit(&held[best], tid) {
-			best = i
-		}
-	}
-	r := held[best].Record
-	t.setHeld(pid, slices.Delete(held, best, best+1))
-	return r, true
-}
-
-// fit is how well a record fits an exit of the thread tid: the exits of records from before a loss may be lost.
-func (t *tracker) fit(r *heldRecord, tid int) (points int) {
-	if r.epoch == t.epoch {
-		points += 2
-	}
-	if r.PID == tid {
-		points++
-	}
-	return points
-}
-
-// isStale reports whether the record was read before p began, or tells of a longer life than p can have had by then.
-func (r *heldRecord) isStale(p *process) bool {
-	return p != nil && p.startKnown && (p.boot > r.at || p.boot+int64(r.Life) > r.at+startOf(forkLate))
-}
-
-// setHeld sets the records that wait for the exits of process pid.
-func (t *tracker) setHeld(pid int, held []heldRecord) {
-	if len(held) == 0 {
-		delete(t.held, pid)
-	} else {
-		t.held[pid] = held
-	}
+	t.hold(r)
 }
 
 // expire makes do with the records alone whose exits were lost. Without a loss an exit will come, however long the
 // kernel takes to tear the process down.
-func (t *tracker) expire() {
+func (t *endings) expire() {
 	for pid, held := range t.held {
 		for len(held) > 0 {
-			age := t.boot - held[0].at
-			if age < int64(EventDelay) || held[0].epoch == t.epoch && age < int64(recordTimeout) {
+			if !t.expired(&held[0]) {
 				break
 			}
 			t.expireOne(&held[0])
@@ -215,7 +168,7 @@ func (t *tracker) expire() {
 	}
 }
 
-func (t *tracker) expireOne(r *heldRecord) {
+func (t *endings) expireOne(r *heldRecord) {
 	p := t.live[r.TGID]
 	if r.isStale(p) {
 		return

@@ -21,31 +21,22 @@ const (
 // another CPU tell of younger ones.
 const reorderTime = 20 * time.Millisecond
 
-// The reasons of an Exact's gaps.
-const (
-	reasonEvents  = "events lost"
-	reasonRecords = "exit records lost"
-	reasonDropped = "events dropped"
-)
+// maxPending is how many events may wait to be taken.
+const maxPending = 1 << 17
 
-// lossDetails say what the count of a gap counts.
-var lossDetails = map[string]string{
-	reasonEvents:  "the kernel's events (fork, exec, exit of a thread) came faster than they were read",
-	reasonRecords: "ends of threads without their exit record: CPU, memory and I/O of the process are not complete",
-	reasonDropped: "spawns, execs and exits that waited to be taken were more than are kept",
+// eventQueue holds the spawns, execs and exits that wait to be taken, and what was lost.
+type eventQueue struct {
+	*trackerState
+	lossLog
+	pending []pendingEvent
+	limit   int // of pending
 }
 
-// pendingEvent is an occurrence that waits to be taken.
+// pendingEvent is an event that waits to be taken.
 type pendingEvent struct {
 	kind    schema.Kind
 	process *process
 	exec    *execution // of an exec
-}
-
-// pendingLoss is a loss that waits to be taken.
-type pendingLoss struct {
-	noticed, from, to int64 // boot times
-	count             int64 // 0 when not known
 }
 
 // boot is when it happened. That of an exit may still move while more comes of the process.
@@ -60,16 +51,16 @@ func (o pendingEvent) boot() int64 {
 }
 
 // queueSpawn queues the spawn of p.
-func (t *tracker) queueSpawn(p *process) {
+func (q *eventQueue) queueSpawn(p *process) {
 	p.spawnQueued = true
 	if !p.kernel {
-		p.spawnWaits = t.queue(pendingEvent{kind: schema.KindSpawn, process: p})
+		p.spawnWaits = q.queue(pendingEvent{kind: schema.KindSpawn, process: p})
 	}
 }
 
 // queueExec queues that p executes its image at a boot time, in place of the image before. When the command line of that
 // could not be read, and its exec waits, this exec takes its place.
-func (t *tracker) queueExec(p *process, before *image, at int64) {
+func (q *eventQueue) queueExec(p *process, before *image, at int64) {
 	if p.spawnWaits && p.spawnImage == nil && before.command != "" {
 		p.spawnImage = before
 	}
@@ -78,79 +69,43 @@ func (t *tracker) queueExec(p *process, before *image, at int64) {
 		return
 	}
 	e := &execution{image: p.image, at: at}
-	if t.queue(pendingEvent{kind: schema.KindExec, process: p, exec: e}) {
+	if q.queue(pendingEvent{kind: schema.KindExec, process: p, exec: e}) {
 		p.waitingExec = e
 	}
 }
 
 // queue adds an event to what is pending, unless that is full: then it is counted as lost. It reports whether there was
 // room.
-func (t *tracker) queue(e pendingEvent) bool {
-	if len(t.pending) >= t.limit {
-		t.noteLoss(reasonDropped, t.boot, 1)
+func (q *eventQueue) queue(e pendingEvent) bool {
+	if len(q.pending) >= q.limit {
+		q.noteLoss(reasonDropped, q.boot, 1)
 		return false
 	}
-	t.pending = append(t.pending, e)
+	q.pending = append(q.pending, e)
 	return true
-}
-
-// noteLoss notes that count, or an unknown number if 0, were lost between the boot time since and now.
-func (t *tracker) noteLoss(reason string, since, count int64) {
-	h := t.losses[reason]
-	if h == nil {
-		if since == 0 { // before the first poll
-			since = t.boot
-		}
-		h = &pendingLoss{noticed: t.boot, from: since}
-		t.losses[reason] = h
-	}
-	h.to = t.boot
-	h.count += count
 }
 
 // take returns the occurrences up to the boot time until, those that follow of which nothing more can become known, and
 // the losses found up to then. It forgets them.
-func (t *tracker) take(until int64) ([]schema.KindedEvent, []schema.Gap) {
-	slices.SortStableFunc(t.pending, func(a, b pendingEvent) int { return cmp.Compare(a.boot(), b.boot()) })
+func (q *eventQueue) take(until int64) ([]schema.KindedEvent, []schema.Gap) {
+	slices.SortStableFunc(q.pending, func(a, b pendingEvent) int { return cmp.Compare(a.boot(), b.boot()) })
 	var out []schema.KindedEvent
 	taken := 0
-	for _, o := range t.pending {
-		if o.boot() > until && !(o.process.dropped && o.boot() <= t.boot-int64(reorderTime)) {
+	for _, o := range q.pending {
+		if o.boot() > until && !(o.process.dropped && o.boot() <= q.boot-int64(reorderTime)) {
 			break
 		}
 		taken++
-		if e, ok := t.eventOf(o); ok {
+		if e, ok := q.eventOf(o); ok {
 			out = append(out, e)
 		}
 	}
-	t.pending = slices.Delete(t.pending, 0, taken)
-	return out, t.takeLosses(until)
+	q.pending = slices.Delete(q.pending, 0, taken)
+	return out, q.takeLosses(until)
 }
-
-func (t *tracker) takeLosses(until int64) []schema.Gap {
-	var gaps []schema.Gap
-	for _, reason := range []string{reasonEvents, reasonRecords, reasonDropped} {
-		h := t.losses[reason]
-		if h == nil || h.noticed > until {
-			continue
-		}
-		gap := schema.Gap{
-			Reason: reason, FromWall: t.wall(h.from), ToWall: t.wall(h.to), Details: lossDetails[reason],
-		}
-		if h.count > 0 {
-			gap.Count = schema.Some(h.count)
-		}
-		gaps = append(gaps, gap)
-		delete(t.losses, reason)
-	}
-	return gaps
-}
-
-// wall is the wall time of the boot time boot.
-func (t *tracker) wall(boot int64) int64 { return boot + t.epochStart }
 
 // eventOf is the event that is to be told. Ok is false for an exec that changed nothing that was told before.
-func (t *tracker) eventOf(o pendingEvent) (event schema.KindedEvent, ok bool) {
+func (q *eventQueue) eventOf(o pendingEvent) (event schema.KindedEvent, ok bool) {
 	p := o.process
 	command, wanting := p.bestCommand()
 	switch {
@@ -166,12 +121,12 @@ func (t *tracker) eventOf(o pendingEvent) (event schema.KindedEvent, ok bool) {
 		wanting = ""
 	}
 	e := schema.Event{
-		Wall: t.wall(o.boot()), Boot: o.boot(), PID: p.pid, PPID: p.parent, StartTicks: p.start, UID: p.uid,
+		Wall: q.wall(o.boot()), Boot: o.boot(), PID: p.pid, PPID: p.parent, StartTicks: p.start, UID: p.uid,
 		Command: command, Source: p.source, Details: wanting,
 	}
 	switch o.kind {
 	case schema.KindExit:
-		t.addEnd(&e, p)
+		q.addEnd(&e, p)
 	case schema.KindExec:
 		e.Source = SourceConnector
 		p.told = cmp.Or(command, p.told)
@@ -195,7 +150,7 @@ func (o *pendingEvent) execCommand() (command string, ok bool) {
 }
 
 // addEnd adds to the exit of p what is known of its end.
-func (t *tracker) addEnd(e *schema.Event, p *process) {
+func (q *eventQueue) addEnd(e *schema.Event, p *process) {
 	switch {
 	case p.life > 0:
 		e.Lifetime = schema.Some(p.life.Milliseconds())
@@ -216,18 +171,18 @@ func (t *tracker) addEnd(e *schema.Event, p *process) {
 		e.Source = SourceTaskstats
 	}
 	if p.recorded {
-		e.Details = join(t.addTally(e, p), e.Details)
+		e.Details = join(q.addTally(e, p), e.Details)
 	}
 }
 
 // addTally adds what the records of p's threads add up to. It returns what is wanting in it: threads may have ended
 // before p was known, or unseen.
-func (t *tracker) addTally(e *schema.Event, p *process) (wanting string) {
+func (q *eventQueue) addTally(e *schema.Event, p *process) (wanting string) {
 	cpu := p.busy.Round(time.Millisecond).Milliseconds()
 	if p.peak > 0 {
 		e.PeakRSS = schema.Some(int64(p.peak))
 	}
-	whole := p.recordsDue == 0 && p.recordsMissed == 0 && (p.last && !p.threaded || p.epoch == t.epoch)
+	whole := p.recordsDue == 0 && p.recordsMissed == 0 && (p.last && !p.threaded || p.epoch == q.epoch)
 	if whole {
 		e.CPUMillis = schema.Some(cpu)
 		e.ReadKiB, e.WriteKiB = schema.Some(int64(p.read/1024)), schema.Some(int64(p.writeBytes/1024))
@@ -237,22 +192,10 @@ func (t *tracker) addTally(e *schema.Event, p *process) (wanting string) {
 	return "CPU is a lower bound and I/O unknown: threads of it ended unseen"
 }
 
-// dumpsCore reports whether a signal is one that dumps core by default, man signal(7). Only the default action of a
-// signal ends a process, so this is what the kernel means to do, also where a limit of 0, or having no place to put it,
-// keeps the core from being written; the flag in the wait status says only that one was.
-func dumpsCore(signal schema.Opt[int64]) bool {
-	switch unix.Signal(signal.Or(0)) {
-	case unix.SIGQUIT, unix.SIGILL, unix.SIGTRAP, unix.SIGABRT, unix.SIGBUS, unix.SIGFPE, unix.SIGSEGV, unix.SIGXCPU,
-		unix.SIGXFSZ, unix.SIGSYS:
-		return true
+// queueExit tells of the end of p. What else comes of it until it is settled still counts.
+func (q *eventQueue) queueExit(p *process) {
+	p.exitQueued = true
+	if !p.kernel {
+		q.queue(pendingEvent{kind: schema.KindExit, process: p})
 	}
-	return false
-}
-
-// join puts two remarks together, either of which may be empty.
-func join(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
-	}
-	return a + "; " + b
 }

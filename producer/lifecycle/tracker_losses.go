@@ -1,0 +1,63 @@
+package lifecycle
+
+import "github.com/proctape/proctape/schema"
+
+// The reasons of an Exact's gaps.
+const (
+	reasonEvents  = "events lost"
+	reasonRecords = "exit records lost"
+	reasonDropped = "events dropped"
+)
+
+// lossDetails say what the count of a gap counts.
+var lossDetails = map[string]string{
+	reasonEvents:  "the kernel's events (fork, exec, exit of a thread) came faster than they were read",
+	reasonRecords: "ends of threads without their exit record: CPU, memory and I/O of the process are not complete",
+	reasonDropped: "spawns, execs and exits that waited to be taken were more than are kept",
+}
+
+// pendingLoss is a loss that waits to be taken.
+type pendingLoss struct {
+	noticed, from, to int64 // boot times
+	count             int64 // 0 when not known
+}
+
+// lossLog holds the losses that wait to be taken, by their reasons.
+type lossLog struct {
+	*trackerState
+	losses map[string]*pendingLoss
+}
+
+// noteLoss notes that count, or an unknown number if 0, were lost between the boot time since and now.
+func (l *lossLog) noteLoss(reason string, since, count int64) {
+	h := l.losses[reason]
+	if h == nil {
+		if since == 0 { // before the first poll
+			since = l.boot
+		}
+		h = &pendingLoss{noticed: l.boot, from: since}
+		l.losses[reason] = h
+	}
+	h.to = l.boot
+	h.count += count
+}
+
+// takeLosses returns the losses that were noticed by the boot time until, and forgets them.
+func (l *lossLog) takeLosses(until int64) []schema.Gap {
+	var gaps []schema.Gap
+	for _, reason := range []string{reasonEvents, reasonRecords, reasonDropped} {
+		h := l.losses[reason]
+		if h == nil || h.noticed > until {
+			continue
+		}
+		gap := schema.Gap{
+			Reason: reason, FromWall: l.wall(h.from), ToWall: l.wall(h.to), Details: lossDetails[reason],
+		}
+		if h.count > 0 {
+			gap.Count = schema.Some(h.count)
+		}
+		gaps = append(gaps, gap)
+		delete(l.losses, reason)
+	}
+	return gaps
+}

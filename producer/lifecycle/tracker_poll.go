@@ -1,0 +1,127 @@
+package lifecycle
+
+import (
+	"slices"
+
+	"github.com/proctape/proctape/producer/lifecycle/netlink"
+	"github.com/proctape/proctape/schema"
+)
+
+// poll takes in a batch. It reports whether events were lost.
+func (t *tracker) poll(b batch) (lossy bool) {
+	since := t.boot
+	t.clocks = b.clocks
+	for _, r := range b.records {
+		t.applyRecord(r)
+	}
+	if b.recordsLost {
+		t.noteLoss(reasonRecords, since, 0)
+	}
+	lost := b.lost()
+	lossy = b.overrun || lost > 0
+	if lossy {
+		t.noteLostEvents(since, lost)
+	}
+	for i := range b.events {
+		t.applyEvent(&b.events[i])
+	}
+	if lossy {
+		t.epoch++ // who began among these events may miss some of them as well
+	}
+	t.describeQueued()
+	t.waiting = slices.DeleteFunc(t.waiting, t.resolve)
+	t.expire()
+	return lossy
+}
+
+// lost is how many events are known to be missing.
+func (b *batch) lost() (n int64) {
+	for i := range b.events {
+		n += int64(b.events[i].Lost)
+	}
+	return n
+}
+
+// noteLostEvents notes that events were lost, n of them as far as is known, after the boot time since. No count of threads is
+// good any more.
+func (t *tracker) noteLostEvents(since, n int64) {
+	t.epoch++
+	t.mayHaveUnknown = true
+	t.noteLoss(reasonEvents, since, n)
+}
+
+func (t *tracker) applyEvent(e *netlink.Event) {
+	at := e.Time + t.sinceStart
+	switch {
+	case e.Kind == netlink.Fork && e.PID == e.TGID:
+		t.forked(e, at)
+	case e.Kind == netlink.Fork:
+		if p := t.live[e.TGID]; p != nil {
+			p.threads++
+		}
+	case e.Kind == netlink.Exec:
+		t.executed(e, at)
+	case e.Kind == netlink.Exit:
+		t.threadEnded(e, at)
+	}
+}
+
+func (t *tracker) forked(e *netlink.Event, at int64) {
+	if old := t.live[e.TGID]; old != nil {
+		if old.source == SourceScan && old.is(ticksAt(at)) {
+			return // a look showed it before its fork was read
+		}
+		t.endUnseen(old, at)
+	}
+	p := &process{
+		pid: e.TGID, parent: schema.Some(int64(e.ParentTGID)), kernel: e.ParentTGID == kthreadd,
+		boot: at, start: ticksAt(at), startKnown: true, epoch: t.epoch, threads: 1, checked: -1,
+		image: &image{}, source: SourceConnector,
+	}
+	if parent := t.live[e.ParentTGID]; parent != nil {
+		p.image = parent.image
+		p.command = parent.command
+	}
+	t.live[p.pid] = p
+	t.queueSpawn(p)
+	t.describeLater(p)
+}
+
+// executed takes in that a process executes another program. The first exec while its spawn waits is what the fork was
+// for, and the spawn tells it. Of several execs before the command line can be read, the last counts.
+func (t *tracker) executed(e *netlink.Event, at int64) {
+	p := t.live[e.TGID]
+	if p == nil {
+		return
+	}
+	before, toldBySpawn := p.image, p.spawnWaits && !p.hasExecuted
+	p.replaceImage()
+	p.leaderGone = false // whichever thread executes becomes the first
+	t.describeLater(p)
+	if !toldBySpawn && !p.kernel {
+		t.queueExec(p, before, at)
+	}
+}
+
+// describeLater has p described at the end of the poll.
+func (t *tracker) describeLater(p *process) {
+	if !p.inToDescribe {
+		p.inToDescribe = true
+		t.toDescribe = append(t.toDescribe, p)
+	}
+}
+
+// describeQueued reads what is new of those who still live: who has come and gone in one poll costs no look at /proc.
+func (t *tracker) describeQueued() {
+	for _, p := range t.toDescribe {
+		p.inToDescribe = false
+		if p.exitQueued || p.kernel || t.live[p.pid] != p {
+			continue
+		}
+		if d, ok := t.describe(p.pid); ok && p.is(d.StartTicks) {
+			p.applyDescription(d.StartTicks, d.UID, d.Command)
+		}
+	}
+	clear(t.toDescribe)
+	t.toDescribe = t.toDescribe[:0]
+}
