@@ -18,8 +18,8 @@ import (
 func Open(cfg Config) *Reader {
 	cfg = cfg.withDefaults()
 	r := &Reader{cfg: cfg, gpus: newGPUTable(), apps: newAppTable(cfg.Interval)}
-	r.nvidia = stream{query: gpuQuery, table: &r.gpus, silence: errHung, trouble: "not asked yet"}
-	r.memory = stream{query: appQuery, table: &r.apps, silence: errSilent}
+	r.nvidia = stream{query: gpuQuery, table: &r.gpus, silenceErr: errHung, reason: "not asked yet"}
+	r.memory = stream{query: appQuery, table: &r.apps, silenceErr: errSilent}
 	return r
 }
 
@@ -83,11 +83,11 @@ func (r *Reader) Source() (have, missing string) {
 	if len(r.cards) == 0 {
 		amd = "no AMD card in " + drmDir(r.cfg.Sys)
 	}
-	return describe([]origin{{"nvidia-smi", r.nvidia.trouble}, {"amd sysfs", amd}})
+	return describe([]origin{{"nvidia-smi", r.nvidia.reason}, {"amd sysfs", amd}})
 }
 
 // origin is a place where figures may come from, and why they do not.
-type origin struct{ name, trouble string }
+type origin struct{ name, reason string }
 
 func describe(origins []origin) (have, missing string) {
 	add := func(list *string, separator, item string) {
@@ -97,10 +97,10 @@ func describe(origins []origin) (have, missing string) {
 		*list += item
 	}
 	for _, o := range origins {
-		if o.trouble == "" {
+		if o.reason == "" {
 			add(&have, ", ", o.name)
 		} else {
-			add(&missing, "; ", o.name+": "+o.trouble)
+			add(&missing, "; ", o.name+": "+o.reason)
 		}
 	}
 	return have, missing

@@ -26,10 +26,10 @@ type Stats struct {
 
 // A stream is one question that an nvidia-smi, kept running, answers again and again.
 type stream struct {
-	query   string // the argument that asks
-	table   table  // where the answers go
-	silence error  // what it means that there is none for long: errHung, or errSilent where there may be none to give
+	query      string // the argument that asks
+	table      table  // where the answers go
+	silenceErr error  // what it means that there is none for long: errHung, or errSilent where there may be none to give
 
-	trouble string // why there is no answer; empty: there is one
-	odd     string // the first line of this run that was not understood
+	reason  string // why there is no answer; empty: there is one
+	badLine string // the first line of this run that was not understood
 }

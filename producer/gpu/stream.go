@@ -44,7 +44,7 @@ func (r *Reader) keepRunning(ctx context.Context, s *stream) {
 		if time.Since(began) >= r.cfg.timing.retryMax {
 			failures, logged = 0, ""
 		}
-		r.ended(s, err)
+		r.streamEnded(s, err)
 		if err.Error() != logged {
 			logged = err.Error()
 			r.cfg.Log.Log(ctx, level(err), "nvidia-smi ended", "asked", s.query, "reason", err)
@@ -88,11 +88,11 @@ func (r *Reader) run(ctx context.Context, s *stream) error {
 	ctx, kill := context.WithCancelCause(ctx)
 	defer kill(nil)
 	watch := time.AfterFunc(r.cfg.timing.hang, func() {
-		r.forget(s, s.silence) // first: nothing kills a program that the driver holds in the kernel
-		kill(s.silence)
+		r.markUnanswered(s, s.silenceErr) // first: nothing kills a program that the driver holds in the kernel
+		kill(s.silenceErr)
 	})
 	defer watch.Stop()
-	if s.silence == errSilent { // silence from the start is as it should be; after words a new start tells what it means
+	if s.silenceErr == errSilent { // silence from the start is as it should be; after words a new start tells what it means
 		watch.Stop()
 	}
 
@@ -102,7 +102,7 @@ func (r *Reader) run(ctx context.Context, s *stream) error {
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 	cmd.WaitDelay = time.Second // for a descendant that left the group and keeps the pipe open
 	cmd.Stdout = &lines{take: func(line string) {
-		if r.take(s, line) {
+		if r.applyLine(s, line) {
 			watch.Reset(r.cfg.timing.hang)
 		}
 	}}
@@ -115,7 +115,7 @@ func (r *Reader) run(ctx context.Context, s *stream) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return exitError(err, string(said.data), s.odd)
+	return exitError(err, string(said.data), s.badLine)
 }
 
 // exitError says why a program ended that was not told to: err is what it ended with, and the rest is what it said on
@@ -134,27 +134,27 @@ func exitError(err error, said, odd string) error {
 	return err
 }
 
-// take puts a line into the stream's table and reports whether it is a sign of life.
-func (r *Reader) take(s *stream, line string) (alive bool) {
+// applyLine puts a line into the stream's table and reports whether it is a sign of life.
+func (r *Reader) applyLine(s *stream, line string) (alive bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stats.Lines++
-	alive, err := s.table.take(line, time.Now())
+	alive, err := s.table.addLine(line, time.Now())
 	if err != nil {
 		r.stats.Malformed++
-		s.odd = cmp.Or(s.odd, line)
+		s.badLine = cmp.Or(s.badLine, line)
 		return alive
 	}
-	s.trouble = ""
+	s.reason = ""
 	return alive
 }
 
-// ended takes note that the program of a stream has ended.
-func (r *Reader) ended(s *stream, err error) {
-	r.forget(s, err)
+// streamEnded takes note that the program of a stream has ended.
+func (r *Reader) streamEnded(s *stream, err error) {
+	r.markUnanswered(s, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s.odd = ""
+	s.badLine = ""
 	switch {
 	case errors.Is(err, errSilent):
 	case errors.Is(err, errHung):
@@ -164,12 +164,12 @@ func (r *Reader) ended(s *stream, err error) {
 	}
 }
 
-// forget takes note that no more answers come from the program of a stream.
-func (r *Reader) forget(s *stream, why error) {
+// markUnanswered takes note that no more answers come from the program of a stream.
+func (r *Reader) markUnanswered(s *stream, why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.table.ended()
 	if !errors.Is(why, errSilent) {
-		s.trouble = why.Error()
+		s.reason = why.Error()
 	}
 }

@@ -12,7 +12,7 @@ import (
 // A table is what the lines of one nvidia-smi amount to.
 type table interface {
 	// take takes in a line. It reports whether the line is a sign of life: that a new round of lines begins with it.
-	take(line string, now time.Time) (alive bool, err error)
+	addLine(line string, now time.Time) (alive bool, err error)
 	// ended says that the program which printed the lines has ended.
 	ended()
 }
@@ -41,7 +41,7 @@ type gpuTable struct {
 
 func newGPUTable() gpuTable { return gpuTable{readings: map[int]reading{}, last: -1} }
 
-func (t *gpuTable) take(line string, now time.Time) (alive bool, err error) {
+func (t *gpuTable) addLine(line string, now time.Time) (alive bool, err error) {
 	g, err := parseGPU(line)
 	if err != nil {
 		return false, err
@@ -86,8 +86,8 @@ func newAppTable(interval time.Duration) appTable {
 	return appTable{used: map[app]usage{}, keep: interval + interval/2}
 }
 
-// take reports every good line as alive: a round of no lines, which is one without processes, cannot be told from none.
-func (t *appTable) take(line string, now time.Time) (alive bool, err error) {
+// addLine reports every good line as alive: a round of no lines, which is one without processes, cannot be told from none.
+func (t *appTable) addLine(line string, now time.Time) (alive bool, err error) {
 	a, kib, err := parseApp(line)
 	if err != nil {
 		return false, err

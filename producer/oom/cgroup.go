@@ -82,15 +82,15 @@ func (g *groups) track(cgroup string, now int64) *group {
 		return nil
 	}
 	if len(g.tracked) >= maxGroups {
-		g.forgetOldest()
+		g.dropOldest()
 	}
 	added := &group{named: now}
-	added.look(n, now)
+	added.update(n, now)
 	g.tracked[cgroup] = added
 	return added
 }
 
-func (g *groups) forgetOldest() {
+func (g *groups) dropOldest() {
 	oldest, at := "", int64(0)
 	for cgroup, group := range g.tracked {
 		if oldest == "" || group.named < at {
@@ -100,19 +100,19 @@ func (g *groups) forgetOldest() {
 	delete(g.tracked, oldest)
 }
 
-// lookAtAll looks at each tracked cgroup.
-func (g *groups) lookAtAll(now int64) {
+// readAll looks at each tracked cgroup.
+func (g *groups) readAll(now int64) {
 	for cgroup, group := range g.tracked {
-		g.lookAt(cgroup, group, now)
+		g.readGroup(cgroup, group, now)
 	}
 }
 
-// lookAt looks at one cgroup and reports whether it could. What is known of one that is gone stays: its processes may
+// readGroup looks at one cgroup and reports whether it could. What is known of one that is gone stays: its processes may
 // yet be judged.
-func (g *groups) lookAt(cgroup string, group *group, now int64) bool {
+func (g *groups) readGroup(cgroup string, group *group, now int64) bool {
 	n, err := g.read(cgroup)
 	if err == nil {
-		group.look(n, now)
+		group.update(n, now)
 	}
 	return err == nil
 }
@@ -127,9 +127,9 @@ func (g *groups) judge(d Death, now int64) verdict {
 		return unknown
 	}
 	group.named = now
-	current := g.lookAt(d.Cgroup, group, now)
+	current := g.readGroup(d.Cgroup, group, now)
 	switch {
-	case group.claim(d.Boot, dying):
+	case group.claim(d.Boot, maxDying):
 		return yes
 	case g.unified && current && group.since < d.Boot:
 		return no

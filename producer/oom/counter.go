@@ -19,8 +19,8 @@ type rise struct {
 	left     uint64
 }
 
-// look takes in the counter's value at the boot time now.
-func (c *counter) look(value uint64, now int64) {
+// update takes in the counter's value at the boot time now.
+func (c *counter) update(value uint64, now int64) {
 	switch {
 	case c.since == 0:
 		c.since = now
@@ -39,7 +39,7 @@ func (c *counter) look(value uint64, now int64) {
 func (c *counter) claim(boot, dying int64) bool {
 	for i := range c.rises {
 		r := &c.rises[i]
-		if !fits(r.from, r.to, boot, dying) {
+		if !mayExplain(r.from, r.to, boot, dying) {
 			continue
 		}
 		if r.left--; r.left == 0 {

@@ -56,7 +56,7 @@ func Open(cfg Config) *Watch {
 	now := bootTime()
 	w.kmsg, w.kmsgErr = openLog(cmp.Or(cfg.Kmsg, "/dev/kmsg"), root, now)
 	w.groups, w.groupsErr = openGroups(cmp.Or(cfg.Cgroup, "/sys/fs/cgroup"))
-	w.vmstatErr = w.lookAtMachine(now)
+	w.vmstatErr = w.readMachineCounter(now)
 	return w
 }
 
@@ -115,7 +115,7 @@ func (w *Watch) Poll() error {
 }
 
 func (w *Watch) pollKmsg(now int64) error {
-	err := w.kmsg.poll(now, func(r record) { w.told(r, w.kmsg.at, now) })
+	err := w.kmsg.poll(now, func(r record) { w.applyRecord(r, w.kmsg.at, now) })
 	if w.kmsg.lost > w.lost {
 		w.log.Warn("records of the kernel's log were overwritten before they were read; kills for want of memory may be missed")
 		w.lost = w.kmsg.lost
@@ -126,7 +126,7 @@ func (w *Watch) pollKmsg(now int64) error {
 	w.kmsgErr = errors.Join(err, w.kmsg.close())
 	w.kmsg = nil
 	w.machine = counter{} // what it counted until now the log has told
-	w.vmstatErr = w.lookAtMachine(now)
+	w.vmstatErr = w.readMachineCounter(now)
 	return err
 }
 
@@ -135,18 +135,18 @@ func (w *Watch) pollKmsg(now int64) error {
 func (w *Watch) pollCounters(now int64) error {
 	before := w.machine.value
 	if w.vmstatErr == nil {
-		if w.vmstatErr = w.lookAtMachine(now); w.vmstatErr != nil {
+		if w.vmstatErr = w.readMachineCounter(now); w.vmstatErr != nil {
 			return w.vmstatErr
 		}
 	}
 	if w.vmstatErr != nil || w.machine.value != before {
-		w.groups.lookAtAll(now)
+		w.groups.readAll(now)
 	}
 	return nil
 }
 
-// lookAtMachine reads the count of kills since boot. Source: oom_kill in /proc/vmstat, since Linux 4.13.
-func (w *Watch) lookAtMachine(now int64) error {
+// readMachineCounter reads the count of kills since boot. Source: oom_kill in /proc/vmstat, since Linux 4.13.
+func (w *Watch) readMachineCounter(now int64) error {
 	path := filepath.Join(w.root, "vmstat")
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -156,14 +156,14 @@ func (w *Watch) lookAtMachine(now int64) error {
 	if !ok {
 		return fmt.Errorf("%s has no oom_kill, which takes Linux 4.13", path)
 	}
-	w.machine.look(n, now)
+	w.machine.update(n, now)
 	return nil
 }
 
-// told takes in what one record of the log says, which was written between from and to. The kernel writes two of each
+// applyRecord takes in what one record of the log says, which was written between from and to. The kernel writes two of each
 // kill; the first, which says why, is left out when it kills often.
-func (w *Watch) told(r record, from, to int64) {
-	if i := w.find(r.pid, to); i >= 0 {
+func (w *Watch) applyRecord(r record, from, to int64) {
+	if i := w.victimIndex(r.pid, to); i >= 0 {
 		w.kills[i].kill.merge(r.kill)
 		return
 	}
@@ -173,9 +173,9 @@ func (w *Watch) told(r record, from, to int64) {
 	w.kills = append(w.kills, victim{r.pid, from, to, r.kill})
 }
 
-// find is the index of the kill of pid that fits a death at the boot time boot, or -1.
-func (w *Watch) find(pid int, boot int64) int {
-	return slices.IndexFunc(w.kills, func(v victim) bool { return v.pid == pid && fits(v.from, v.to, boot, dying) })
+// victimIndex is the index of the kill of pid that fits a death at the boot time boot, or -1.
+func (w *Watch) victimIndex(pid int, boot int64) int {
+	return slices.IndexFunc(w.kills, func(v victim) bool { return v.pid == pid && mayExplain(v.from, v.to, boot, maxDying) })
 }
 
 // Track begins to watch a cgroup, of which a process may die later: a counter tells something only when it is known
@@ -195,23 +195,23 @@ func (w *Watch) Judge(d Death) (Kill, bool) {
 	}
 	now := bootTime()
 	if w.vmstatErr == nil {
-		w.vmstatErr = w.lookAtMachine(now)
+		w.vmstatErr = w.readMachineCounter(now)
 	}
 	switch w.groups.judge(d, now) {
 	case yes:
-		w.machine.claim(d.Boot, dying) // it counted the same kill
+		w.machine.claim(d.Boot, maxDying) // it counted the same kill
 		return Kill{Cgroup: d.Cgroup, Source: SourceCgroup}, true
 	case no:
 		return Kill{}, false
 	}
-	if w.machine.claim(d.Boot, likely) {
+	if w.machine.claim(d.Boot, maxDyingUnnamed) {
 		return Kill{Likely: true, Source: SourceVmstat}, true
 	}
 	return Kill{}, false
 }
 
 func (w *Watch) judgeByLog(d Death) (Kill, bool) {
-	i := w.find(d.PID, d.Boot)
+	i := w.victimIndex(d.PID, d.Boot)
 	if i < 0 {
 		return Kill{}, false
 	}

@@ -9,8 +9,8 @@ import (
 // schedstat, which tells, costs a sixth of reading stat, which adds up all threads. So for a process of one thread that
 // was seen idle, schedstat is kept open and read first.
 
-// slept reports whether e has not run since its stat was last read, and still has the parent it had.
-func (fs *FS) slept(e *entry) bool {
+// hasSlept reports whether e has not run since its stat was last read, and still has the parent it had.
+func (fs *updater) hasSlept(e *entry) bool {
 	if e.runsFD < 0 {
 		return false
 	}
@@ -29,8 +29,8 @@ func (fs *FS) slept(e *entry) bool {
 	return same && fs.hasParent(e)
 }
 
-// watchRuns opens e's schedstat for slept to use from the next scan on.
-func (fs *FS) watchRuns(e *entry) {
+// keepSchedstat opens e's schedstat for slept to use from the next scan on.
+func (fs *updater) keepSchedstat(e *entry) {
 	if !fs.counts || e.runsFD >= 0 || e.stat.threads != 1 || fs.kept >= fs.keepMax {
 		return
 	}
@@ -42,7 +42,7 @@ func (fs *FS) watchRuns(e *entry) {
 }
 
 // hasParent reports whether the parent that e's stat named is still there and alive.
-func (fs *FS) hasParent(e *entry) bool {
+func (fs *updater) hasParent(e *entry) bool {
 	if e.stat.ppid == 0 {
 		return true
 	}
@@ -51,14 +51,4 @@ func (fs *FS) hasParent(e *entry) bool {
 	})
 	parent, known := fs.entries[e.stat.ppid]
 	return listed && known && !parent.stat.ended()
-}
-
-// countsRuns reports whether schedstat counts: a kernel may lack it, or give zeros. This process has run.
-func countsRuns(root int, buf []byte) bool {
-	data, err := readSmall(root, "self/schedstat", buf)
-	if err != nil {
-		return false
-	}
-	r, err := parseSchedstat(data)
-	return err == nil && r.count > 0
 }

@@ -9,6 +9,9 @@ import (
 
 const maxFileSize = 4 << 20 // no proc file we read whole is larger
 
+// statBufferSize is how much is read at first of a stat, statm, io or small host file.
+const statBufferSize = 4096
+
 // errTooLarge says that a file exceeds maxFileSize.
 var errTooLarge = errors.New("file too large")
 
@@ -86,15 +89,4 @@ func readSmall(dir int, name string, buf []byte) ([]byte, error) {
 	}
 	data, err := readOnce(fd, buf)
 	return data, errors.Join(err, unix.Close(fd))
-}
-
-// isGone reports whether err is how the kernel says that a process no longer exists: ENOENT when a file is opened, ESRCH
-// when an open one is read.
-func isGone(err error) bool {
-	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH)
-}
-
-// isDenied reports whether err says that we may not look.
-func isDenied(err error) bool {
-	return errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM)
 }

@@ -2,9 +2,7 @@ package procfs
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
-	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,28 +18,6 @@ const (
 	direntLength = 16 // offset of d_reclen
 	direntName   = 19 // offset of d_name
 )
-
-// listPIDs returns the processes in the listing of root, sorted by pid. The result is valid until the next call.
-func (fs *FS) listPIDs() ([]listedPID, error) {
-	if fs.list == nil {
-		fs.list = make([]byte, listBufferSize)
-	}
-	fs.pids = fs.pids[:0]
-	err := readDir(fs.rootFD, fs.list, func(inode uint64, name []byte) {
-		if pid, ok := parsePID(name); ok {
-			fs.pids = append(fs.pids, listedPID{pid, inode})
-		}
-	})
-	if err != nil {
-		return nil, readError(fs.root, err)
-	}
-	// The kernel lists processes in order already; an ordinary directory does not.
-	byPID := func(a, b listedPID) int { return cmp.Compare(a.pid, b.pid) }
-	if !slices.IsSortedFunc(fs.pids, byPID) {
-		slices.SortFunc(fs.pids, byPID)
-	}
-	return fs.pids, nil
-}
 
 // readDir calls visit for each entry of the open directory dir, from its beginning, reading through buf.
 func readDir(dir int, buf []byte, visit func(inode uint64, name []byte)) error {

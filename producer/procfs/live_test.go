@@ -173,7 +173,7 @@ func TestProcesses_SleeperIsNotRead(t *testing.T) {
 	for range 2 * fullEvery { // it may take some to fall asleep
 		scan(t, fs, Options{})
 	}
-	if e.runsFD < 0 || !fs.slept(e) {
+	if e.runsFD < 0 || !fs.hasSlept(e) {
 		t.Fatalf("got an entry that does not sleep: %+v", e)
 	}
 	before := processOf(t, first, cmd.Process.Pid)

@@ -31,7 +31,7 @@ func (fs *FS) Processes(dst []Process, opt Options) (Scan, error) {
 		firstSeen = firstSeen || l.pid == 1
 	}
 	if kept < len(fs.entries) {
-		fs.evict()
+		fs.dropUnlisted()
 	}
 	scan.Partial = scan.Hidden > 0 || !firstSeen
 	scan.Stuck = fs.slow.stuck()
@@ -44,11 +44,11 @@ func (fs *FS) scanOne(e *entry, l listedPID, opt Options, scan *Scan) bool {
 	same := e.inode == l.inode
 	e.inode, e.scan = l.inode, fs.scan
 	hidden := e.process.Kernel && !opt.KernelThreads
-	if hidden && same && !(fs.turn(l.pid, fullEvery) && fs.aged(e, fs.clock.now())) {
+	if hidden && same && !(fs.isTurn(l.pid, fullEvery) && fs.isOld(e, fs.clock.now())) {
 		return true // a kernel thread nobody asked for: as long as its directory is the same, so is the thread
 	}
 
-	partly, err := fs.visit(e, true, opt)
+	partly, err := fs.update(e, true, opt)
 	switch {
 	case err == nil:
 	case isGone(err):
@@ -80,8 +80,8 @@ func (s *Scan) fail(err error) {
 	}
 }
 
-// evict forgets the processes that the current scan has not listed.
-func (fs *FS) evict() {
+// dropUnlisted forgets the processes that the current scan has not listed.
+func (fs *FS) dropUnlisted() {
 	for pid, e := range fs.entries {
 		if e.scan != fs.scan {
 			fs.release(e)
@@ -98,7 +98,7 @@ func (fs *FS) Process(pid int, opt Options) (Process, error) {
 	}
 	fs.clock = newClock()
 	e := newEntry(pid)
-	partly, err := fs.visit(e, false, opt)
+	partly, err := fs.update(e, false, opt)
 	if err == nil {
 		err = partly
 	}

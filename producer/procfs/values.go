@@ -2,22 +2,14 @@ package procfs
 
 import "golang.org/x/sys/unix"
 
-// forgetValues marks unknown what reading what e needs would have found.
-func (e *entry) forgetValues(need needs) {
-	p := &e.process
-	if need.memory {
-		p.RSSKiB, p.VMSKiB, p.MemoryKnown = 0, 0, false
-	}
-	if need.usage {
-		p.ReadBytes, p.WriteBytes, p.IOKnown = 0, 0, false
-		p.OpenFDs, p.FDsKnown = 0, false
-	}
-	if need.owner {
-		p.UID, p.UIDKnown = 0, false
-	}
+// valueReader reads the values of a process that are not in its stat.
+type valueReader struct {
+	keeper
+	slow *slowReader
 }
 
-func (fs *FS) readMemory(dir int, e *entry, keep bool) error {
+// readMemory reads how much memory the process has.
+func (fs *valueReader) readMemory(dir int, e *entry, keep bool) error {
 	p := &e.process
 	p.RSSKiB, p.VMSKiB, p.MemoryKnown = 0, 0, false
 	data, err := fs.readKept(&e.statmFD, dir, "statm", keep)
@@ -32,7 +24,7 @@ func (fs *FS) readMemory(dir int, e *entry, keep bool) error {
 	return nil
 }
 
-func (fs *FS) readIO(dir int, e *entry, keep bool) error {
+func (fs *valueReader) readIO(dir int, e *entry, keep bool) error {
 	p := &e.process
 	p.ReadBytes, p.WriteBytes, p.IOKnown = 0, 0, false
 	data, err := fs.readKept(&e.ioFD, dir, "io", keep)
@@ -47,7 +39,7 @@ func (fs *FS) readIO(dir int, e *entry, keep bool) error {
 	return nil
 }
 
-func (fs *FS) countFDs(dir int, p *Process) error {
+func (fs *valueReader) countFDs(dir int, p *Process) error {
 	p.OpenFDs, p.FDsKnown = 0, false
 	if fs.fdSizes {
 		var st unix.Stat_t
@@ -65,7 +57,7 @@ func (fs *FS) countFDs(dir int, p *Process) error {
 	return nil
 }
 
-func (fs *FS) readOwner(dir int, p *Process) error {
+func (fs *valueReader) readOwner(dir int, p *Process) error {
 	p.UID, p.UIDKnown = 0, false
 	var st unix.Stat_t
 	if err := unix.Fstat(dir, &st); err != nil {
@@ -76,7 +68,7 @@ func (fs *FS) readOwner(dir int, p *Process) error {
 }
 
 // readCgroup keeps the cgroup that is known when it cannot be read again, as of a process that has just ended.
-func (fs *FS) readCgroup(dir int, e *entry) error {
+func (fs *valueReader) readCgroup(dir int, e *entry) error {
 	e.cgroupAt = e.process.ReadAt
 	fd, err := openAt(dir, "cgroup", 0)
 	if err != nil {

@@ -1,0 +1,27 @@
+package procfs
+
+// needs says what is to be read of a process besides its stat.
+type needs struct {
+	often  bool // soon again: files stay open
+	memory bool
+	owner  bool
+	usage  bool // I/O and descriptors
+	args   bool // the command line
+	env    bool // with the command line, the environment, if any of it is asked for
+	cgroup bool
+}
+
+// markUnknown marks unknown what reading what e needs would have found.
+func (e *entry) markUnknown(need needs) {
+	p := &e.process
+	if need.memory {
+		p.RSSKiB, p.VMSKiB, p.MemoryKnown = 0, 0, false
+	}
+	if need.usage {
+		p.ReadBytes, p.WriteBytes, p.IOKnown = 0, 0, false
+		p.OpenFDs, p.FDsKnown = 0, false
+	}
+	if need.owner {
+		p.UID, p.UIDKnown = 0, false
+	}
+}
