@@ -2,15 +2,6 @@ package scrub
 
 import "strings"
 
-// An assignment is a key, "=" or ":", and what follows.
-type assignment struct {
-	key    span
-	before byte // what precedes the key, 0 at the start of the argument
-	quoted bool // the key is in quotes
-	spaced bool // there is white space before the separator
-	sep    int  // where the separator is
-}
-
 // markAssignments masks secret values in key=value and key: value, wherever they stand in w: in options,
 // properties, lists, queries, headers, statements and scripts. In a script white space ends every value;
 // otherwise the value of a key at the start of w may hold some.
@@ -85,15 +76,6 @@ func (l *line) mayPrecedeColon(w word, a assignment) bool {
 }
 
 func isKeyByte(c byte) bool { return isAlnum(c) || c == '_' || c == '-' || c == '.' }
-
-// values finds and masks the value of one assignment.
-type values struct {
-	*line
-	word       word
-	assignment assignment
-	script     bool
-	spaces     bool
-}
 
 // mark masks the value if it is secret, and returns where it ends, or 0 when nothing was masked.
 func (v values) mark(got strength) int {
@@ -219,21 +201,9 @@ func wordLen(s string) int {
 	return -1
 }
 
-func endOr(i, otherwise int) int {
-	if i < 0 {
-		return otherwise
-	}
-	return i
-}
-
 // isNested reports whether an object or a list starts at i; its members are looked at on their own.
 func (v values) isNested(i int) bool {
 	return (v.assignment.quoted || v.text[v.assignment.sep] == ':') && (v.text[i] == '{' || v.text[i] == '[')
-}
-
-// isVariable reports whether the value is a shell variable in a script.
-func (v values) isVariable(start, end int, quote string) bool {
-	return v.spaces && quote != "'" && end-start > 1 && v.text[start] == '$' && isShellName(v.text[start+1:end])
 }
 
 // isColonSecret reports whether unquoted text behind "key:" is a value, not prose, a tag, or a task's name.
@@ -260,23 +230,4 @@ func isTaskVerb(v string) bool {
 		return true
 	}
 	return false
-}
-
-// markValue masks text[start:end] if it is a secret for a key of this strength.
-func (l *line) markValue(got strength, start, end int) bool {
-	if start >= end {
-		return false
-	}
-	if got == located {
-		l.markPart(beforeAt, start, end)
-		return false
-	}
-	if got == certain && strings.HasPrefix(l.text[start:end], "pass:") {
-		start += len("pass:")
-	}
-	if !got.isSecret(l.text[start:end]) {
-		return false
-	}
-	l.mark(start, end)
-	return true
 }

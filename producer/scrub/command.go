@@ -18,19 +18,6 @@ func (l *line) markCommand(words []word, depth int) {
 	}
 }
 
-// A command is where markCommand stands: in which program's arguments, or on the way to it.
-type command struct {
-	*line
-	words   []word
-	depth   int
-	start   int    // the program's place in words
-	tool    *tool  // what is known of the program, nil for nothing
-	seeking bool   // a program may come: at the start, and behind programs that run others
-	skip    int    // how many plain words come before it
-	pass    int    // a word that is the value of an option of such a program
-	output  []word // what the command before printed into this one
-}
-
 // step looks at word i.
 func (c *command) step(i int) {
 	w := c.words[i]
@@ -45,9 +32,9 @@ func (c *command) step(i int) {
 		c.seek(i, text)
 	}
 	if c.tool != nil {
-		c.markPositions(i, text)
+		(optionMarker{c}).markPositions(i, text)
 	}
-	if c.markToolOption(i, text) {
+	if (optionMarker{c}).markToolOption(i, text) {
 		return
 	}
 	if c.depth == 0 {
@@ -133,19 +120,6 @@ func programName(text string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(name, "-"), ".exe")
 }
 
-// next returns the place of the value of the option at word i, or -1 when another option or command follows.
-func (c *command) next(i int) int {
-	i++
-	if i >= len(c.words) || c.words[i].first {
-		return -1
-	}
-	v := c.at(c.words[i])
-	if len(v) > 1 && v[0] == '-' && (len(v) < 12 || v[1] == '-' || !isRandom(v)) {
-		return -1
-	}
-	return i
-}
-
 // markOption masks the value behind an option whose name says that it is secret.
 func (c *command) markOption(i int, text string) {
 	if strings.HasSuffix(text, "stdin") || text == "--with-token" || text == "-S" && c.depth > 0 {
@@ -162,21 +136,6 @@ func (c *command) markOption(i int, text string) {
 	if i = c.next(i); i >= 0 && !c.isVariable(i) {
 		c.markValue(got, c.words[i].start, c.words[i].end)
 	}
-}
-
-// isVariable reports whether word i of a script is a shell variable.
-func (c *command) isVariable(i int) bool {
-	v := c.at(c.words[i])
-	return c.depth > 0 && c.words[i].quote != '\'' && len(v) > 1 && v[0] == '$' && isShellName(v[1:])
-}
-
-func isShellName(v string) bool {
-	for i := range len(v) {
-		if !isAlnum(v[i]) && v[i] != '_' {
-			return false
-		}
-	}
-	return true
 }
 
 // markBare masks the value behind a setting that is named without dashes, like user.password.

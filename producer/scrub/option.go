@@ -5,9 +5,12 @@ import "strings"
 // maxSubcommand is how many words hold a program's subcommand.
 const maxSubcommand = 8
 
+// optionMarker masks the secrets in the options and positions that are known of a command's program.
+type optionMarker struct{ *command }
+
 // markToolOption masks the value of an option that only the current program has. It reports whether the
 // word is such an option.
-func (c *command) markToolOption(i int, text string) bool {
+func (c optionMarker) markToolOption(i int, text string) bool {
 	if c.tool == nil || i == c.start || len(text) < 2 || text[0] != '-' && text[0] != '/' {
 		return false
 	}
@@ -31,13 +34,13 @@ func (c *command) markToolOption(i int, text string) bool {
 }
 
 // option returns what is known of the option called name, if it counts here.
-func (c *command) option(name string) (option, bool) {
+func (c optionMarker) option(name string) (option, bool) {
 	o, ok := c.tool.option(name)
 	return o, ok && c.counts(o)
 }
 
 // counts reports whether the word that the option needs is among the first ones of the command.
-func (c *command) counts(o option) bool {
+func (c optionMarker) counts(o option) bool {
 	if o.only == "" {
 		return true
 	}
@@ -50,7 +53,7 @@ func (c *command) counts(o option) bool {
 }
 
 // markNext masks the value behind the option o at word i.
-func (c *command) markNext(i int, o option) {
+func (c optionMarker) markNext(i int, o option) {
 	switch o.form {
 	case attached:
 		return
@@ -64,7 +67,7 @@ func (c *command) markNext(i int, o option) {
 }
 
 // markAttached masks the value that is glued to a short option.
-func (c *command) markAttached(i int, text string) bool {
+func (c optionMarker) markAttached(i int, text string) bool {
 	for _, o := range c.tool.options {
 		if o.form == separate || o.form == last || strings.HasPrefix(o.name, "--") || !strings.HasPrefix(text, o.name) || !c.counts(o) {
 			continue
@@ -80,7 +83,7 @@ func (c *command) markAttached(i int, text string) bool {
 }
 
 // markCluster reads short options that are glued together, up to the first that takes an argument.
-func (c *command) markCluster(i int, text string) bool {
+func (c optionMarker) markCluster(i int, text string) bool {
 	for k := 1; k < len(text); k++ {
 		o, ok := c.option("-" + text[k:k+1])
 		switch {
@@ -101,7 +104,7 @@ func (c *command) markCluster(i int, text string) bool {
 }
 
 // markLast masks the last word of the command, if it is no option.
-func (c *command) markLast(i int, p part) {
+func (c optionMarker) markLast(i int, p part) {
 	end := i + 1
 	for end < len(c.words) && !c.words[end].first {
 		end++
@@ -112,7 +115,7 @@ func (c *command) markLast(i int, p part) {
 }
 
 // markPositions masks the arguments that are secret by their place behind word i.
-func (c *command) markPositions(i int, text string) {
+func (c optionMarker) markPositions(i int, text string) {
 	for _, p := range c.tool.positions {
 		if p.after == "" && i != c.start || p.after != "" && (i == c.start || text != p.after) {
 			continue
@@ -126,7 +129,7 @@ func (c *command) markPositions(i int, text string) {
 }
 
 // markNth masks the nth plain word behind word i.
-func (c *command) markNth(i int, p position) {
+func (c optionMarker) markNth(i int, p position) {
 	left := p.nth
 	for j := i + 1; j < len(c.words) && !c.words[j].first; j++ {
 		if strings.HasPrefix(c.at(c.words[j]), "-") {
@@ -138,56 +141,3 @@ func (c *command) markNth(i int, p position) {
 		}
 	}
 }
-
-// markPart masks the secret part of the value text[start:end].
-func (l *line) markPart(p part, start, end int) {
-	if start >= end {
-		return
-	}
-	v := l.text[start:end]
-	switch p {
-	case nothing:
-		return
-	case random:
-		l.markValue(vague, start, end)
-		return
-	case cookie:
-		if !isPath(v) && !isHarmless(v) && (strings.Contains(v, "=") || isRandom(v)) {
-			l.mark(start, end)
-		}
-		return
-	}
-	from, to, ok := p.secretIn(v)
-	if ok && !isNumberPair(v) {
-		l.markValue(certain, start+from, start+to)
-	}
-}
-
-// secretIn returns where in v the secret part is. It reports false when v has none.
-func (p part) secretIn(v string) (from, to int, ok bool) {
-	separator := byte(0)
-	switch p {
-	case whole:
-		return 0, len(v), true
-	case afterColon, beforeAt:
-		separator = ':'
-	case afterPercent:
-		separator = '%'
-	case afterComma:
-		separator = ','
-	case afterSlash:
-		separator = '/'
-	}
-	i := strings.IndexByte(v, separator)
-	if i <= 0 || strings.Contains(v, "://") || strings.HasPrefix(v, "jdbc:") {
-		return 0, 0, false
-	}
-	to = len(v)
-	if p == afterSlash || p == beforeAt {
-		to = endOr(strings.LastIndexByte(v, '@'), to)
-	}
-	return i + 1, to, i+1 < to && (p != beforeAt || to < len(v))
-}
-
-// isNumberPair reports whether v is a port mapping or a user and group id.
-func isNumberPair(v string) bool { return isNumbers(v) && strings.Contains(v, ":") }

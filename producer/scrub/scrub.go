@@ -7,21 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// Mode says how much of a command line leaves the machine.
-type Mode string
-
-// The modes, from least to most private.
-const (
-	Full     Mode = "full"     // every argument as it is
-	Scrubbed Mode = "scrubbed" // every argument, with secret values replaced by "***"
-	None     Mode = "none"     // the program alone
-)
-
 // MaxBytes is the most a command holds before the "…" that marks a cut.
 const MaxBytes = 4096
 
 const (
-	mask     = "***"
 	ellipsis = "…"
 
 	// maxInput bounds the work on one command. What lies beyond it is dropped: it could be shown
@@ -36,13 +25,6 @@ func ParseMode(s string) (Mode, error) {
 		return m, nil
 	}
 	return "", fmt.Errorf("unknown command mode %q: use %q, %q or %q", s, Full, Scrubbed, None)
-}
-
-// A Scrubber renders commands. It never changes after New, so goroutines may share it.
-type Scrubber struct {
-	mode   Mode
-	extra  []string
-	shapes shapeIndex
 }
 
 // New returns a Scrubber for mode. A mode that is neither Full nor None means Scrubbed.
@@ -81,7 +63,7 @@ func (s *Scrubber) scrub(args []string) string {
 	var words [64]word
 	text, argv, cut := join(words[:0], args, maxInput)
 	l := line{text: text, scrubber: s}
-	l.markShapes()
+	shapeMarker{&l}.markShapes()
 	l.markURLs()
 	l.markCommand(argv, 0)
 	return limit(l.render(), cut)

@@ -5,86 +5,11 @@ import (
 	"strings"
 )
 
-// An alphabet says which characters a secret is made of.
-type alphabet int
-
-const (
-	alnum    alphabet = iota // letters and digits
-	urlsafe                  // letters, digits, "_" and "-"
-	dotted                   // letters, digits, "_", "-" and "."
-	hexLower                 // 0-9 and a-f
-	base32                   // A-Z and 0-9
-	segments                 // letters, digits, "_", "-", ":" and "/"
-)
-
-// has reports whether c belongs to the alphabet.
-func (a alphabet) has(c byte) bool {
-	switch a {
-	case alnum:
-		return isAlnum(c)
-	case urlsafe:
-		return isAlnum(c) || c == '_' || c == '-'
-	case dotted:
-		return isAlnum(c) || c == '_' || c == '-' || c == '.'
-	case hexLower:
-		return isDigit(c) || 'a' <= c && c <= 'f'
-	case base32:
-		return isDigit(c) || isUpper(c)
-	default:
-		return isAlnum(c) || c == '_' || c == '-' || c == ':' || c == '/'
-	}
-}
-
-// A shape is a kind of secret that is known by its beginning.
-type shape struct {
-	prefix string
-	chars  alphabet
-	min    int  // least number of characters behind the prefix
-	exact  bool // and not one more
-	random bool // the prefix alone is too common: the rest has to look random
-	keep   bool // the prefix is no part of the secret
-}
-
-// maxShape is how many bytes decide whether text has a shape.
-const maxShape = 256
-
-// A shapeIndex holds shapes by their first byte.
-type shapeIndex [128][]shape
-
-func indexShapes(shapes []shape) shapeIndex {
-	var index shapeIndex
-	for _, s := range shapes {
-		index[s.prefix[0]] = append(index[s.prefix[0]], s)
-	}
-	return index
-}
-
-// matchLen returns how many bytes at the start of text have this shape, or 0.
-func (s shape) matchLen(text string) int {
-	if !strings.HasPrefix(text, s.prefix) {
-		return 0
-	}
-	end := s.run(text, len(s.prefix), min(maxShape, len(text)))
-	body := text[len(s.prefix):end]
-	switch {
-	case len(body) < s.min, s.exact && (len(body) > s.min || end < len(text) && isAlnum(text[end])):
-		return 0
-	case s.random && !(isRandom(body) && hasMixedCase(body)):
-		return 0
-	}
-	return s.run(text, end, len(text))
-}
-
-// run returns where the characters of the shape that start at i end, at the latest at limit.
-func (s shape) run(text string, i, limit int) int {
-	for i < limit && s.chars.has(text[i]) {
-		i++
-	}
-	return i
-}
+// shapeMarker masks the secrets in a line that are known by how they look.
+type shapeMarker struct{ *line }
 
 // markShapes masks secrets that are known by how they look, wherever they stand.
-func (l *line) markShapes() {
+func (l shapeMarker) markShapes() {
 	text := l.text
 	for i := 0; i < len(text); i++ {
 		c := text[i]
@@ -107,7 +32,7 @@ func (l *line) markShapes() {
 }
 
 // markKnown masks a known shape at i and returns where it ends, or 0.
-func (l *line) markKnown(i int) int {
+func (l shapeMarker) markKnown(i int) int {
 	for _, s := range l.scrubber.shapes[l.text[i]] {
 		n := s.matchLen(l.text[i:])
 		if n == 0 {
@@ -127,7 +52,7 @@ func (l *line) markKnown(i int) int {
 }
 
 // markPartner masks the 40 characters of the secret that stands next to an AWS key id ending at i.
-func (l *line) markPartner(i int) int {
+func (l shapeMarker) markPartner(i int) int {
 	rest := strings.TrimLeft(l.text[i:], " :,;/\"'")
 	end := 0
 	for end < len(rest) && isBase64(rest[end]) {
@@ -142,7 +67,7 @@ func (l *line) markPartner(i int) int {
 }
 
 // markJWT masks a JSON Web Token at i, also one that was cut, and returns where it ends, or 0.
-func (l *line) markJWT(i int) int {
+func (l shapeMarker) markJWT(i int) int {
 	end := i
 	for end < len(l.text) && dotted.has(l.text[end]) {
 		end++
@@ -156,7 +81,7 @@ func (l *line) markJWT(i int) int {
 }
 
 // markPEM masks a private key from its first line at i to its last, or to the end of the line.
-func (l *line) markPEM(i int) int {
+func (l shapeMarker) markPEM(i int) int {
 	const begin, last = "-----BEGIN ", "-----END "
 	label, body, ok := strings.Cut(l.text[i+len(begin):], "-----")
 	if !ok || !strings.Contains(label, "PRIVATE KEY") && !strings.Contains(label, "SEED") {
@@ -174,7 +99,7 @@ func (l *line) markPEM(i int) int {
 }
 
 // markHash masks a hashed password like $6$salt$hash at i and returns where it ends, or 0.
-func (l *line) markHash(i int) int {
+func (l shapeMarker) markHash(i int) int {
 	id, _, ok := strings.Cut(l.text[i+1:min(i+12, len(l.text))], "$")
 	if !ok {
 		return 0
@@ -196,7 +121,7 @@ func (l *line) markHash(i int) int {
 }
 
 // markScheme masks the credentials behind "Bearer " and "Basic " at i.
-func (l *line) markScheme(i int) {
+func (l shapeMarker) markScheme(i int) {
 	scheme, rest, ok := strings.Cut(l.text[i:min(i+len("bearer ")+1, len(l.text))], " ")
 	if !ok || rest == "" {
 		return

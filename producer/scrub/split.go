@@ -78,15 +78,3 @@ func unquote(text string, w word) word {
 	}
 	return w
 }
-
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
-
-// hasSpace reports whether s holds white space, so may be a script, a statement or a title.
-func hasSpace(s string) bool {
-	for i := range len(s) {
-		if isSpace(s[i]) {
-			return true
-		}
-	}
-	return false
-}

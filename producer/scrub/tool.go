@@ -62,25 +62,6 @@ func (t *tool) option(name string) (option, bool) {
 	return option{}, false
 }
 
-// toolNamed returns what is known of the program with this base name, or nil.
-func toolNamed(base string) *tool {
-	if t, ok := toolByName[base]; ok {
-		return t
-	}
-	return nil
-}
-
-// toolByName is built once and only read.
-var toolByName = func() map[string]*tool {
-	byName := make(map[string]*tool)
-	for _, family := range toolFamilies {
-		for _, name := range family.names {
-			byName[name] = &family.tool
-		}
-	}
-	return byName
-}()
-
 // A family is a tool and all the programs that behave like it.
 type family struct {
 	names []string

@@ -249,3 +249,27 @@ func toLower(c byte) byte {
 	}
 	return c
 }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// hasSpace reports whether s holds white space, so may be a script, a statement or a title.
+func hasSpace(s string) bool {
+	for i := range len(s) {
+		if isSpace(s[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func isShellName(v string) bool {
+	for i := range len(v) {
+		if !isAlnum(v[i]) && v[i] != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// mask is shown in place of a secret.
+const mask = "***"

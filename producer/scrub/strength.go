@@ -1,0 +1,51 @@
+package scrub
+
+import (
+	"bytes"
+	"strings"
+)
+
+// A strength says how surely the value of a key is a secret.
+type strength int
+
+const (
+	public  strength = iota // not a secret
+	located                 // an address: a secret only in front of its "@"
+	vague                   // a secret if the value looks random
+	likely                  // a secret unless the value is a number, a path, a switch or a reference
+	certain                 // a secret unless the value is a switch or a reference
+)
+
+// isSecret reports whether v, the value of a key of this strength, has to be masked.
+func (s strength) isSecret(v string) bool {
+	if s <= located || isHarmless(v) || s != certain && strings.Contains(v, "://") {
+		return false
+	}
+	switch s {
+	case certain:
+		return !isPath(v) && !(len(v) < 2 && isSmallNumber(v))
+	case likely:
+		return !isSmallNumber(v) && !isPath(v) && !isVariableName(v)
+	default:
+		return (isRandom(v) || isUserAndPassword(v)) && !isPath(v)
+	}
+}
+
+// isUserAndPassword reports whether v reads user:password.
+func isUserAndPassword(v string) bool {
+	user, password, ok := strings.Cut(v, ":")
+	return ok && user != "" && password != "" && !isNumbers(password) && password[0] != '/' && !strings.ContainsAny(user, "/=") && !strings.Contains(password, "=")
+}
+
+// cutLast splits the last word off a normalized name and drops the digits at its end.
+func cutLast(name []byte) (head, last []byte) {
+	end := len(name)
+	for end > 0 && isDigit(name[end-1]) {
+		end--
+	}
+	i := bytes.LastIndexByte(name[:end], '_')
+	if i < 0 {
+		return nil, name[:end]
+	}
+	return name[:i], name[i+1 : end]
+}

@@ -1,0 +1,24 @@
+package scrub
+
+// values finds and masks the value of one assignment.
+type values struct {
+	*line
+	word       word
+	assignment assignment
+	script     bool
+	spaces     bool
+}
+
+// isVariable reports whether the value is a shell variable in a script.
+func (v values) isVariable(start, end int, quote string) bool {
+	return v.spaces && quote != "'" && end-start > 1 && v.text[start] == '$' && isShellName(v.text[start+1:end])
+}
+
+// An assignment is a key, "=" or ":", and what follows.
+type assignment struct {
+	key    span
+	before byte // what precedes the key, 0 at the start of the argument
+	quoted bool // the key is in quotes
+	spaced bool // there is white space before the separator
+	sep    int  // where the separator is
+}
