@@ -6,30 +6,6 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// job is a piece of work that runs on a host: its places, and how far it has come. When it has ended, another job of
-// the same kind takes its places.
-type job struct {
-	kind        *jobKind
-	first, last int // places [first, last): the root, what runs the step, and the step's workers
-	name        string
-	cgroup      string
-	sheet, of   int64 // the step that runs, and how many there are
-	left        int   // processes that come and go before the step is over
-}
-
-// The number of processes of a job. The smallest is a root, a step and one worker.
-const (
-	smallestJob = 3
-	largestJob  = 48
-)
-
-// The words for how it went.
-const (
-	statusRunning   = "running"
-	statusCompleted = "completed"
-	statusFailed    = "failed"
-)
-
 // begin makes a new job of j, with no step yet. Its name holds some of the boot id: jobs are known by their names alone.
 func (h *Host) begin(j *job) {
 	h.jobsBegun++
@@ -95,10 +71,4 @@ func (h *Host) tell(j *job, what schema.JobEventType, at int64, failed bool) {
 		}
 	}
 	h.scratch.jobs = append(h.scratch.jobs, e)
-}
-
-// progress is what a snapshot says of a job.
-func (j *job) progress() schema.JobProgress {
-	return schema.JobProgress{JobID: j.name, TotalSheets: schema.Some(j.of), LastCompleted: schema.Some(j.sheet - 1),
-		CurrentSheet: schema.Some(j.sheet), Status: statusRunning}
 }

@@ -1,58 +1,13 @@
 package simulate
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"log/slog"
-	"math"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/proctape/proctape/producer/publish"
-	"github.com/proctape/proctape/schema"
 )
-
-// Load says what [Run] publishes, and how. The zero value of each field but Fleet works.
-type Load struct {
-	Fleet    Config        // Run sets its Start
-	Duration time.Duration // of simulated time; 0 for no end
-	Fast     bool          // as fast as the log takes it, instead of as it comes due; needs a Duration
-	Progress func(Report)  // called about once a second while Run runs, by one goroutine
-	Log      *slog.Logger
-}
-
-// MaxDuration is the longest a load may last.
-const MaxDuration = 10 * 365 * 24 * time.Hour
-
-// Validate returns a *[FieldError] for the first field that is out of its range.
-func (l Load) Validate() error {
-	if l.Duration < 0 || l.Duration > MaxDuration || l.Fast && l.Duration == 0 {
-		return &FieldError{"duration", l.Duration, fmt.Sprintf("a time to simulate, up to %s", MaxDuration)}
-	}
-	l.Fleet.Start = l.start(time.Now())
-	return l.Fleet.Validate()
-}
-
-// steps is how many steps each host takes.
-func (l Load) steps() int {
-	if l.Duration == 0 || l.Fleet.Interval <= 0 {
-		return math.MaxInt
-	}
-	return int(max(1, l.Duration/l.Fleet.Interval))
-}
-
-// start is when the first snapshot is due in a run that begins now: as soon as the fleet is made, for which some time
-// is allowed; or so long ago that the last one is due now.
-func (l Load) start(now time.Time) time.Time {
-	if l.Fast {
-		return now.Add(-time.Duration(l.steps()) * l.Fleet.Interval)
-	}
-	return now.Add(250*time.Millisecond + time.Duration(l.Fleet.Hosts)*time.Duration(l.Fleet.Processes)*2*time.Microsecond)
-}
 
 // Run publishes a fleet's messages through nc until the duration is over or ctx ends, and then waits until the log has
 // them. Every host has a publisher of its own, as on machines of their own; all share the connection, which must not
@@ -110,62 +65,6 @@ func every(ctx context.Context, period time.Duration, f func(context.Context)) {
 			f(ctx)
 		}
 	}
-}
-
-// runner is a load under way.
-type runner struct {
-	cfg     Load
-	nc      *nats.Conn
-	js      jetstream.JetStream
-	senders []sender
-	began   time.Time
-	sent    nats.Statistics // of the connection, before
-	fail    context.CancelCauseFunc
-
-	mu     sync.Mutex // the fleet, whose hosts make their messages in the same memory, and what follows
-	counts counts
-	acks   latencies
-	lag    lagWatch
-}
-
-// sender is a host and its publisher. One goroutine at a time uses it.
-type sender struct {
-	host      *Host
-	publisher *publish.Publisher
-	offered   time.Time // since when messages wait for the log; zero when none does
-}
-
-// queueBytes is how much may wait for the log, of all hosts together. One snapshot has room in any case.
-const queueBytes = 256 << 20
-
-func newRunner(nc *nats.Conn, cfg Load) (*runner, error) {
-	cfg.Log = cmp.Or(cfg.Log, slog.Default())
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return nil, err
-	}
-	cfg.Fleet.Start = cfg.start(time.Now())
-	fleet, err := NewFleet(cfg.Fleet)
-	if err != nil {
-		return nil, err
-	}
-	l := &runner{cfg: cfg, nc: nc, js: js, sent: nc.Stats(), senders: make([]sender, fleet.Len())}
-	for i := range l.senders {
-		h := fleet.Host(i)
-		p, err := publish.New(nc, publish.Config{
-			Origin:   publish.Origin{Host: h.name, BootID: h.bootID, Instance: schema.NewInstance()},
-			MaxQueue: max(queueBytes/cfg.Fleet.Hosts, 1024*cfg.Fleet.Processes),
-			Drain:    max(cfg.Fleet.Interval, 5*time.Second), Log: cfg.Log,
-		})
-		if err != nil {
-			return nil, err
-		}
-		l.senders[i] = sender{host: h, publisher: p}
-	}
-	if l.began = time.Now(); !cfg.Fast {
-		l.began = cfg.Fleet.Start
-	}
-	return l, nil
 }
 
 // pace lets every host take its steps as they come due.
