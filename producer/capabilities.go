@@ -57,7 +57,7 @@ func eventCapabilities(kind lifecycle.SourceKind, attempts []lifecycle.Attempt) 
 	return []Capability{c}
 }
 
-// oomCapability says how kills for want of memory are told from others.
+// oomCapability says how kills for want of memory are distinguished from others.
 func oomCapability(w *oom.Watch) Capability {
 	sources := w.Sources()
 	c := Capability{Name: schema.CapOOM, Have: !strings.HasPrefix(sources[0], "no "), Detail: doc(schema.CapOOM)}
@@ -68,7 +68,7 @@ func oomCapability(w *oom.Watch) Capability {
 	return c
 }
 
-// gpuCapability says which GPUs are read. None at all is nothing that is missing.
+// gpuCapability says which GPUs are read. A machine without GPUs lacks nothing.
 func gpuCapability(r *gpu.Reader) Capability {
 	have, _ := r.Source()
 	return Capability{Name: schema.CapGPU, Have: have != "", Detail: "GPUs by " + have, Quiet: have == ""}

@@ -50,8 +50,8 @@ const threeProcesses = "/bin/true; /bin/true; exit 4"
 // needExact skips a test where starts and ends cannot be seen as they happen.
 func needExact(t *testing.T) {
 	t.Helper()
-	rungs := []lifecycle.SourceKind{lifecycle.KindTaskstats, lifecycle.KindConnector}
-	source, _, err := lifecycle.Open(lifecycle.Config{Describe: func(int) (d lifecycle.Description, ok bool) { return }}, rungs)
+	kinds := []lifecycle.SourceKind{lifecycle.KindTaskstats, lifecycle.KindConnector}
+	source, _, err := lifecycle.Open(lifecycle.Config{Describe: func(int) (d lifecycle.Description, ok bool) { return }}, kinds)
 	if err != nil {
 		t.Skip(err)
 	}
@@ -69,7 +69,7 @@ func TestCompanion_WithoutALog(t *testing.T) {
 func TestCompanion_TellsOnce(t *testing.T) {
 	needExact(t)
 	samplers := map[string]struct {
-		rungs []lifecycle.SourceKind
+		kinds []lifecycle.SourceKind
 		self  bool // the companion publishes
 	}{
 		"no sampler":                      {nil, true},
@@ -82,13 +82,13 @@ func TestCompanion_TellsOnce(t *testing.T) {
 			nc := serve(t)
 			j := newLogReader(t, nc)
 			var sampler schema.Instance
-			if tt.rungs != nil {
-				record(t, nc, Config{Events: tt.rungs})
+			if tt.kinds != nil {
+				record(t, nc, Config{Events: tt.kinds})
 				j.untilSnapshots(1)
 				sampler = j.snapshots[0].Instance
 			}
 			pid, c := runWithCompanion(t, nc, run.CompanionConfig{Sheet: schema.Some(int64(2))}, "sleep 1.5; "+threeProcesses)
-			if tt.rungs != nil {
+			if tt.kinds != nil {
 				began := time.Now()
 				j.until("time for what else may be told", func() bool { return time.Since(began) > time.Second })
 			}

@@ -15,9 +15,9 @@ import (
 )
 
 // needSourceKind skips a test where a way of watching processes does not work.
-func needSourceKind(t *testing.T, p *Producer, rungs ...lifecycle.SourceKind) {
+func needSourceKind(t *testing.T, p *Producer, kinds ...lifecycle.SourceKind) {
 	t.Helper()
-	if got := p.loop.watcher.Kind(); !slices.Contains(rungs, got) {
+	if got := p.loop.watcher.Kind(); !slices.Contains(kinds, got) {
 		t.Skipf("processes are watched by %s", got)
 	}
 }
@@ -249,26 +249,26 @@ func TestLive_DeclaredLate(t *testing.T) {
 func TestLive_Rungs(t *testing.T) {
 	t.Parallel()
 	type knows struct{ code, cpu, short bool }
-	rungs := map[lifecycle.SourceKind]knows{
+	kinds := map[lifecycle.SourceKind]knows{
 		lifecycle.KindTaskstats: {code: true, cpu: true, short: true},
 		lifecycle.KindConnector: {code: true, short: true},
 		lifecycle.KindPidfd:     {code: true},
 		lifecycle.KindDiff:      {},
 	}
 	nc := serve(t)
-	for rung, want := range rungs {
-		t.Run(string(rung), func(t *testing.T) {
-			source, _, err := lifecycle.Open(lifecycle.Config{Describe: func(int) (d lifecycle.Description, ok bool) { return }}, []lifecycle.SourceKind{rung})
+	for kind, want := range kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			source, _, err := lifecycle.Open(lifecycle.Config{Describe: func(int) (d lifecycle.Description, ok bool) { return }}, []lifecycle.SourceKind{kind})
 			if err != nil {
 				t.Skip(err)
 			}
 			source.Close()
 			j := newLogReader(t, nc)
-			_, stop := record(t, nc, Config{Events: []lifecycle.SourceKind{rung}})
+			_, stop := record(t, nc, Config{Events: []lifecycle.SourceKind{kind}})
 			defer stop()
 			s := startShell(t)
-			j.publishJobEvent(nc, declared(t, string(rung), s.pid()))
-			if caps := j.snapshots[len(j.snapshots)-1].Snapshot.Capabilities; !slices.Contains(caps, rung.Capability()) {
+			j.publishJobEvent(nc, declared(t, string(kind), s.pid()))
+			if caps := j.snapshots[len(j.snapshots)-1].Snapshot.Capabilities; !slices.Contains(caps, kind.Capability()) {
 				t.Errorf("got capabilities %q", caps)
 			}
 			s.ask("/bin/true; echo done")
@@ -280,7 +280,7 @@ func TestLive_Rungs(t *testing.T) {
 			s.ask("wait; echo done")
 			exit := j.untilEnded(pid)
 			for _, e := range j.of(pid) {
-				if e.JobID != string(rung) {
+				if e.JobID != string(kind) {
 					t.Errorf("%s: got job %q", e.kind, e.JobID)
 				}
 			}
@@ -295,7 +295,7 @@ func TestLive_Rungs(t *testing.T) {
 				t.Errorf("got %+v, want CPU, memory and I/O", exit)
 			}
 			if !want.code && (exit.ExitCode.Known || exit.PeakRSS.Known) {
-				t.Errorf("got %+v, want no more than a look at /proc can tell", exit)
+				t.Errorf("got %+v, want no more than a scan of /proc can tell", exit)
 			}
 			s.end()
 			j.untilEnded(s.pid())

@@ -34,7 +34,7 @@ type loop struct {
 	started      time.Time
 }
 
-// requestPolls has the loop poll the source while that has something to tell, until ctx ends.
+// requestPolls has the loop poll the source while that has events, until ctx ends.
 func (l *loop) requestPolls(ctx context.Context) error {
 	return l.schedule.RequestPolls(ctx, l.watcher.Wait)
 }
@@ -45,8 +45,8 @@ func (l *loop) close() error {
 	return l.watcher.Close()
 }
 
-// run takes a sample at once and then at every interval until ctx ends, and in between takes in what the kernel
-// tells. A machine too slow for the interval misses ticks; they do not pile up.
+// run takes a sample at once and then at every interval until ctx ends, and in between takes in the kernel's
+// events. A machine too slow for the interval misses ticks; they do not pile up.
 func (l *loop) run(ctx context.Context) {
 	l.started = time.Now()
 	sample := time.NewTicker(l.interval)
@@ -86,7 +86,7 @@ func (l *loop) tick() error {
 	if err != nil {
 		return err
 	}
-	polled := l.watcher.Poll() // before Observe: what the scan shows has been told by now
+	polled := l.watcher.Poll() // before Observe: the events of what the scan shows are read first
 	l.watcher.Observe(lifecycle.Scan{Wall: s.Wall, Boot: s.Boot, Processes: s.Snapshot.Processes})
 	l.traceBusiest(s.Snapshot.Processes)
 	return errors.Join(polled,
@@ -103,7 +103,7 @@ func tickNumber(elapsed, interval time.Duration) uint64 {
 
 // publishDue publishes the events of which nothing more can become known.
 func (l *loop) publishDue() error {
-	polled := l.watcher.Poll() // also when the kernel tells nothing: what did not come in time is given up
+	polled := l.watcher.Poll() // also without new events: records that did not come in time are given up
 	_, boot := procfs.ReadClocks()
 	return errors.Join(polled, l.publishEvents(boot-int64(lifecycle.EventDelay)))
 }

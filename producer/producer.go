@@ -37,9 +37,9 @@ type Config struct {
 	Root          string        // where proc is mounted; default /proc
 	MaxQueue      int           // bytes that may wait for the log; default 64 MiB
 	Drain         time.Duration // how long Run goes on to publish what waits after its context ended; default 5 s
-	// Events are the ways of watching processes that may be used, the first that works is; default all.
+	// Events are the sources of starts and ends that may be used; the first that works is used. Default: all.
 	Events    []lifecycle.SourceKind
-	Rules     []jobs.Rule // whose processes are, where nothing says so better
+	Rules     []jobs.Rule // which jobs processes belong to, where no stronger claim says so
 	NvidiaSMI string      // program that reads NVIDIA's GPUs; default nvidia-smi
 	// Syscalls allows the system calls of processes to be traced, which slows them down meanwhile: those that somebody
 	// asks for, and now and then the busiest of the jobs whose name matches one of the patterns of TraceJobs (path.Match).

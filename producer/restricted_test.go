@@ -15,13 +15,13 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// elsewhereKey says, in a process that a test has started elsewhere, what is lacking there.
-const elsewhereKey = "PRODUCER_TEST_ELSEWHERE"
+// restrictedKey says, in a process that a test has started elsewhere, what is lacking there.
+const restrictedKey = "PRODUCER_TEST_ELSEWHERE"
 
 // A sampler works, and says what it lacks, where it may see less.
 func TestElsewhere(t *testing.T) {
-	if place := os.Getenv(elsewhereKey); place != "" {
-		recordElsewhere(t, place)
+	if place := os.Getenv(restrictedKey); place != "" {
+		recordRestricted(t, place)
 		return
 	}
 	if os.Geteuid() != 0 {
@@ -34,7 +34,7 @@ func TestElsewhere(t *testing.T) {
 	for place, attr := range places {
 		t.Run(place, func(t *testing.T) {
 			cmd := exec.Command("/proc/self/exe", "-test.run", "^TestElsewhere$", "-test.v", "-test.timeout", "15m")
-			cmd.Env = append(os.Environ(), elsewhereKey+"="+place)
+			cmd.Env = append(os.Environ(), restrictedKey+"="+place)
 			cmd.SysProcAttr = attr
 			out, err := cmd.CombinedOutput()
 			if err != nil || !strings.Contains(string(out), "--- PASS: TestElsewhere") {
@@ -44,9 +44,9 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
-func recordElsewhere(t *testing.T, place string) {
+func recordRestricted(t *testing.T, place string) {
 	want := map[string]struct {
-		rungs []lifecycle.SourceKind // any of these
+		kinds []lifecycle.SourceKind // any of these
 		grant string                 // for a better one
 	}{
 		"ordinary user": {[]lifecycle.SourceKind{lifecycle.KindConnector, lifecycle.KindPidfd}, "CAP_NET_ADMIN"},
@@ -60,10 +60,10 @@ func recordElsewhere(t *testing.T, place string) {
 	nc := serve(t)
 	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
-	rung := p.loop.watcher.Kind()
-	i := slices.IndexFunc(p.Capabilities(), func(c Capability) bool { return c.Name == rung.Capability() })
-	if i < 0 || !slices.Contains(want.rungs, rung) {
-		t.Fatalf("watches by %s, want one of %s; capabilities %+v", rung, want.rungs, p.Capabilities())
+	kind := p.loop.watcher.Kind()
+	i := slices.IndexFunc(p.Capabilities(), func(c Capability) bool { return c.Name == kind.Capability() })
+	if i < 0 || !slices.Contains(want.kinds, kind) {
+		t.Fatalf("watches by %s, want one of %s; capabilities %+v", kind, want.kinds, p.Capabilities())
 	}
 	if c := p.Capabilities()[i]; c.Have || !strings.Contains(c.Grant, want.grant) || c.Detail == "" {
 		t.Errorf("got %+v, want one that says that %s is lacking", c, want.grant)
@@ -82,11 +82,11 @@ func recordElsewhere(t *testing.T, place string) {
 	s.ask("wait; echo done")
 	exit := j.untilEnded(pid)
 	kinds := "spawn exit signal"
-	if rung == lifecycle.KindDiff {
+	if kind == lifecycle.KindDiff {
 		kinds = "spawn exit"
 	}
 	if got := j.kinds(pid); got != kinds || exit.JobID != "job" {
 		t.Errorf("got events %s, %+v, want %s", got, exit, kinds)
 	}
-	fmt.Println("watched by", rung)
+	fmt.Println("watched by", kind)
 }

@@ -15,7 +15,7 @@ type Describer struct {
 	FS       *procfs.FS
 	Options  procfs.Options
 	Scrubber *scrub.Scrubber
-	Claims   *jobs.Claims // is told of what was read; nil: nobody is
+	Claims   *jobs.Claims // is given what was read; may be nil
 }
 
 // Describe describes the process that has the pid. Ok is false when it is gone.

@@ -7,20 +7,20 @@ import (
 	"github.com/proctape/proctape/producer/lifecycle"
 )
 
-// How often a source is polled while it has something to tell, and how soon after a quiet time: a process is described
-// while it lives, and may not live long, but first it has to execute its program. Between two polls what the kernel tells
-// waits in the sockets' buffers, which hold seconds of the worst.
+// How often a source is polled while it has events, and how soon after a quiet time: a process is described
+// while it lives, and may not live long, but first it has to execute its program. Between two polls the kernel's events
+// wait in the sockets' buffers, which hold some seconds of the highest rate.
 const (
 	pollInterval    = 20 * time.Millisecond
 	firstPollDelay  = 2 * time.Millisecond
 	publishInterval = 250 * time.Millisecond
 )
 
-// PollSchedule says when to poll a source, and when to publish what it told: often while processes come and go, never
+// PollSchedule says when to poll a source, and when to publish its events: often while processes come and go, never
 // while none does. So a sampler of a machine where nothing happens does not wake between its samples. One goroutine
 // receives from PollDue and PublishDue and calls Polled and Published; another runs RequestPolls.
 type PollSchedule struct {
-	pollDue       chan struct{} // the source has something to tell
+	pollDue       chan struct{} // the source has events
 	polled        chan struct{} // it was polled
 	publishTicker *time.Ticker
 	ticking       bool // the ticker is
@@ -43,7 +43,7 @@ func (p *PollSchedule) PollDue() <-chan struct{} { return p.pollDue }
 // PublishDue receives a value when events may be due. The receiver calls Published afterwards.
 func (p *PollSchedule) PublishDue() <-chan time.Time { return p.publishTicker.C }
 
-// RequestPolls asks for polls while a source has something to tell, until ctx ends. Wait is that of the source, see
+// RequestPolls asks for polls while a source has events, until ctx ends. Wait is that of the source, see
 // [lifecycle.Source].
 func (p *PollSchedule) RequestPolls(ctx context.Context, wait func(context.Context) error) error {
 	for {

@@ -1,4 +1,4 @@
-// Package events makes events of what the kernel tells: it adds the owner of each process, and what kind of a death an
+// Package events makes events of what a lifecycle source reports: it adds the owner of each process, and what kind of a death an
 // exit was, and says when to ask the kernel again.
 package events
 
@@ -23,7 +23,7 @@ type Config struct {
 	List func() (lifecycle.Scan, error)
 }
 
-// Watcher makes events of what a source tells. One goroutine uses it; another may call Wait.
+// Watcher makes events of what a source reports. One goroutine uses it; another may call Wait.
 type Watcher struct{ cfg Config }
 
 // NewWatcher returns a watcher. The caller closes it; with it the source and the OOM watch are closed.
@@ -38,7 +38,7 @@ func (w *Watcher) Kind() lifecycle.SourceKind { return w.cfg.Source.Kind() }
 // Wait returns when there is something for Poll to take in, see [lifecycle.Source].
 func (w *Watcher) Wait(ctx context.Context) error { return w.cfg.Source.Wait(ctx) }
 
-// Poll takes in what the kernel has told. When some of it was lost, it lists the processes to find what was missed.
+// Poll reads the kernel's events. When some were lost, it lists the processes to find what was missed.
 func (w *Watcher) Poll() error {
 	lossy, err := w.cfg.Source.Poll()
 	if err != nil || !lossy || w.cfg.List == nil {

@@ -28,25 +28,25 @@ func (c Config) withDefaults() Config {
 
 // timing is how long a Reader waits for what.
 type timing struct {
-	stale    time.Duration // a value of this age is unknown
-	gone     time.Duration // a GPU not heard of for so long is not listed
-	hang     time.Duration // a program that begins no new round of lines for so long hangs
-	retry    time.Duration // before a program that ended is started again; doubles from try to try
-	retryMax time.Duration // but not beyond this
-	hung     time.Duration // before one that hung is started again
-	absent   time.Duration // before looking again for a program or a driver that is not there
-	grace    time.Duration // Run waits so long for what does not end
+	stale       time.Duration // a value of this age is unknown
+	dropAfter   time.Duration // a GPU that was not read for so long is not listed
+	hang        time.Duration // a program that begins no new round of lines for so long hangs
+	retry       time.Duration // before a program that ended is started again; doubles from try to try
+	retryMax    time.Duration // but not beyond this
+	retryHung   time.Duration // before one that hung is started again
+	retryAbsent time.Duration // before looking again for a program or a driver that is not there
+	stopTimeout time.Duration // Run waits so long for what does not end
 }
 
 func (t timing) withDefaults(interval time.Duration) timing {
 	return timing{
-		stale:    cmp.Or(t.stale, 3*interval),
-		gone:     cmp.Or(t.gone, max(5*time.Minute, 6*interval)),
-		hang:     cmp.Or(t.hang, max(3*interval, 5*time.Second)),
-		retry:    cmp.Or(t.retry, time.Second),
-		retryMax: cmp.Or(t.retryMax, time.Minute),
-		hung:     cmp.Or(t.hung, time.Minute),
-		absent:   cmp.Or(t.absent, 5*time.Minute),
-		grace:    cmp.Or(t.grace, 3*time.Second),
+		stale:       cmp.Or(t.stale, 3*interval),
+		dropAfter:   cmp.Or(t.dropAfter, max(5*time.Minute, 6*interval)),
+		hang:        cmp.Or(t.hang, max(3*interval, 5*time.Second)),
+		retry:       cmp.Or(t.retry, time.Second),
+		retryMax:    cmp.Or(t.retryMax, time.Minute),
+		retryHung:   cmp.Or(t.retryHung, time.Minute),
+		retryAbsent: cmp.Or(t.retryAbsent, 5*time.Minute),
+		stopTimeout: cmp.Or(t.stopTimeout, 3*time.Second),
 	}
 }

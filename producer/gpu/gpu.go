@@ -43,13 +43,13 @@ func (r *Reader) Run(ctx context.Context) error {
 	select {
 	case <-ended:
 		return nil
-	case <-time.After(r.cfg.timing.grace):
+	case <-time.After(r.cfg.timing.stopTimeout):
 		return ErrStuck
 	}
 }
 
 // Read returns the GPUs by index: those of NVIDIA, then those of AMD. What is not known, or was true three intervals
-// before now and not since, is unknown; a GPU of which nothing is heard for some minutes is left out.
+// before now and not since, is unknown; a GPU of which nothing was read for some minutes is left out.
 func (r *Reader) Read(now time.Time) []schema.GPU {
 	r.mu.Lock()
 	defer r.mu.Unlock()

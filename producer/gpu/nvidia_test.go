@@ -85,7 +85,7 @@ func TestReader_NoDriver(t *testing.T) {
 
 func TestReader_HungProgramIsKilledWithItsChildrenAndStartedAgain(t *testing.T) {
 	smi := fake(t, "hang")
-	r := start(t, smi, timing{hang: 300 * time.Millisecond, stale: 200 * time.Millisecond, hung: 50 * time.Millisecond, retryMax: time.Hour})
+	r := start(t, smi, timing{hang: 300 * time.Millisecond, stale: 200 * time.Millisecond, retryHung: 50 * time.Millisecond, retryMax: time.Hour})
 	eventually(t, "three hangs", func() bool { return r.Stats().Hangs >= 3 })
 	if _, missing := r.Source(); !strings.Contains(missing, "hung") {
 		t.Errorf("source: got %q, want the hang", missing)
@@ -142,7 +142,7 @@ func TestReader_StaleValuesAreUnknownAndLaterGone(t *testing.T) {
 	if got, want := r.Read(soon), []schema.GPU{{Index: 0}, {Index: 1}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("after three intervals: got %v, want %v", got, want)
 	}
-	if got := r.Read(time.Now().Add(r.cfg.timing.gone + time.Second)); len(got) != 0 {
+	if got := r.Read(time.Now().Add(r.cfg.timing.dropAfter + time.Second)); len(got) != 0 {
 		t.Errorf("much later: got %v, want none", got)
 	}
 }
@@ -159,7 +159,7 @@ func TestReader_UnkillableProgram(t *testing.T) {
 	}
 	smi := fake(t, "ok")
 	r := Open(Config{NvidiaSMI: smi, Sys: t.TempDir(), Interval: time.Second, Log: logTo(t),
-		timing: timing{hang: time.Second, stale: time.Second, grace: 100 * time.Millisecond}})
+		timing: timing{hang: time.Second, stale: time.Second, stopTimeout: 100 * time.Millisecond}})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	result := make(chan error, 1)

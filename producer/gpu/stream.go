@@ -70,9 +70,9 @@ func level(err error) slog.Level {
 func (t timing) wait(err error, failures int) time.Duration {
 	switch {
 	case errors.Is(err, errAbsent), errors.Is(err, errNoDriver):
-		return t.absent
+		return t.retryAbsent
 	case errors.Is(err, errHung):
-		return t.hung
+		return t.retryHung
 	case errors.Is(err, errSilent):
 		return t.retry
 	}
@@ -92,7 +92,7 @@ func (r *Reader) run(ctx context.Context, s *stream) error {
 		kill(s.silenceErr)
 	})
 	defer watch.Stop()
-	if s.silenceErr == errSilent { // silence from the start is as it should be; after words a new start tells what it means
+	if s.silenceErr == errSilent { // no lines from the start are normal; after lines, a new start shows what silence means
 		watch.Stop()
 	}
 

@@ -59,7 +59,7 @@ func (t *gpuTable) ended() { t.last, t.settled = -1, true }
 
 // list returns the GPUs in the order of their indexes, and forgets those that are gone.
 func (t *gpuTable) list(now time.Time, limits timing) []schema.GPU {
-	maps.DeleteFunc(t.readings, func(_ int, r reading) bool { return now.Sub(r.when) >= limits.gone })
+	maps.DeleteFunc(t.readings, func(_ int, r reading) bool { return now.Sub(r.when) >= limits.dropAfter })
 	var gpus []schema.GPU
 	for _, index := range slices.Sorted(maps.Keys(t.readings)) {
 		gpus = append(gpus, t.readings[index].at(now, limits.stale))

@@ -113,8 +113,8 @@ func TestTiming_FollowsTheInterval(t *testing.T) {
 		if c.Interval != want.interval || c.timing.hang != want.hang || c.timing.stale != want.stale {
 			t.Errorf("interval %s: got %s, hang %s, stale %s, want %+v", interval, c.Interval, c.timing.hang, c.timing.stale, want)
 		}
-		if c.timing.gone <= c.timing.stale {
-			t.Errorf("interval %s: gone after %s, unknown after %s", interval, c.timing.gone, c.timing.stale)
+		if c.timing.dropAfter <= c.timing.stale {
+			t.Errorf("interval %s: gone after %s, unknown after %s", interval, c.timing.dropAfter, c.timing.stale)
 		}
 	}
 }

@@ -31,11 +31,11 @@ type modelMachine struct {
 type flaw string
 
 const (
-	flawless    flaw = ""
-	noForks     flaw = "forks are not told"
-	noParents   flaw = "a fork's parent is who a scan sees"
-	noStarts    flaw = "starts are not told apart"
-	noRetelling flaw = "what a scan saw first stays"
+	flawless       flaw = ""
+	noForks        flaw = "forks are not told"
+	noParents      flaw = "a fork's parent is who a scan sees"
+	noStarts       flaw = "starts are not told apart"
+	scanFirstStays flaw = "what a scan saw first stays"
 )
 
 // modelProcess is a process as it is.
@@ -116,7 +116,7 @@ func (w *modelMachine) fork(parent *modelProcess) {
 		case w.flaw == noForks:
 		case w.flaw == noParents:
 			w.AddChild(s.pid, s.ppid, told)
-		case w.flaw == noRetelling && w.tree.members[s.pid] != nil:
+		case w.flaw == scanFirstStays && w.tree.members[s.pid] != nil:
 		default:
 			w.AddChild(s.pid, parent.pid, w.startOf(told))
 		}
@@ -128,7 +128,7 @@ func (w *modelMachine) exit(s *modelProcess) {
 	delete(w.pids, s.pid)
 	for _, child := range w.pids {
 		if child.ppid == s.pid {
-			child.ppid = s.heirOfOrphans()
+			child.ppid = s.orphanParent()
 		}
 	}
 	w.undelivered = append(w.undelivered, func() {
@@ -139,8 +139,8 @@ func (w *modelMachine) exit(s *modelProcess) {
 	})
 }
 
-// heirOfOrphans is who takes in the children of s.
-func (s *modelProcess) heirOfOrphans() int {
+// orphanParent is who takes in the children of s.
+func (s *modelProcess) orphanParent() int {
 	for s = s.parent; s != nil; s = s.parent {
 		if s.alive && s.reaper {
 			return s.pid
@@ -280,7 +280,7 @@ func TestClaims_World(t *testing.T) {
 
 // The test of worlds finds an attribution that does not do its work.
 func TestClaims_WorldFindsFlaws(t *testing.T) {
-	for _, f := range []flaw{flawless, noForks, noParents, noStarts, noRetelling} {
+	for _, f := range []flaw{flawless, noForks, noParents, noStarts, scanFirstStays} {
 		var err error
 		for seed := uint64(0); seed < 300 && err == nil; seed++ {
 			r := rand.New(rand.NewPCG(seed, 1))

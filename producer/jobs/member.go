@@ -27,7 +27,7 @@ const (
 	byRegistered // a job event named the process
 )
 
-// member is a process whose owner was looked for.
+// member is a process and what is known of its owner.
 type member struct {
 	pid, parent int
 	start       uint64 // ticks; 0 while it is not known
@@ -93,7 +93,7 @@ func (m *member) claimByDescription(p *procfs.Process, rules []Rule) {
 	if m.claim < byCgroup {
 		switch name := matchRules(rules, cgroupRule, p.Cgroup); name {
 		case "":
-		case m.owner.Job: // its step is known, which a rule does not tell
+		case m.owner.Job: // its step is known, which a rule does not name
 			m.claim = byCgroup
 		default:
 			m.setOwner(Owner{Job: name}, byCgroup)
@@ -128,7 +128,7 @@ func (m *member) inherit(parent *member, jobs *progress) {
 	m.setOwner(o, byParent)
 }
 
-// setParent gives m the parent that forked it, when a scan showed m before its fork was told: the scan may have shown
+// setParent gives m the parent that forked it, when a scan showed m before its fork was read: the scan may have shown
 // the process that took it in after its parent ended. A stronger claim than the parent names the owner; then only the
 // publisher is inherited.
 func (m *member) setParent(parent *member, pid int, jobs *progress) {

@@ -8,7 +8,7 @@ import (
 )
 
 // maxJobs bounds the jobs that are followed at a time: whoever may write to the log may declare jobs, and not all of them
-// are ever said to have ended. The jobs that were told of last stay.
+// are ever said to have ended. The jobs with the latest events stay.
 const maxJobs = 1000
 
 // progress holds how far each job is that has not ended. The zero value holds none.
@@ -38,7 +38,7 @@ func (p *progress) apply(e *schema.JobEvent) {
 	j.apply(e)
 }
 
-// add begins to follow a job, in the place of the one that was told of least recently when there are too many.
+// add begins to follow a job, in the place of the one whose last event is the oldest when there are too many.
 func (p *progress) add(name string) *jobState {
 	if len(p.jobs) >= maxJobs {
 		p.dropOldest()

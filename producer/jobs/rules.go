@@ -11,7 +11,7 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// Rule says whose a process is by where it runs or what it is called with.
+// Rule names the job of a process by its control group or its command line.
 type Rule struct {
 	kind     ruleKind
 	pattern  []string // path elements, with the wildcards of path.Match

@@ -88,7 +88,7 @@ func (t *processTree) register(o Owner, e *schema.JobEvent, boot int64) {
 	t.passToDescendants(root, children, 0)
 }
 
-// registered is the process that a job event means by a pid and a start, 0 for unknown, when it was told by the time
+// registered is the process that a job event means by a pid and a start, 0 for unknown, when it was published by the time
 // latest, in ticks; nil when that process is gone and its pid is in use again.
 func (t *processTree) registered(pid int, start, latest uint64) *member {
 	m := t.members[pid]

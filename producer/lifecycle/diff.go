@@ -1,5 +1,5 @@
-// Package lifecycle says when processes start and end: looks at the process table go in, spawn and exit events
-// come out.
+// Package lifecycle says when processes start, execute and end: the kernel's events and scans of the process table go in,
+// spawns, execs and exits come out.
 package lifecycle
 
 import (
@@ -15,30 +15,30 @@ import (
 // SourceDiff is the source that the events of a [Diff] name.
 const SourceDiff = "proc-diff"
 
-// Diff finds starts and ends by comparing each look with the one before. It works for every user and in every
-// container; it cannot see a process that lives between two looks, nor how a process ended.
+// Diff finds starts and ends by comparing each scan with the one before. It works for every user and in every
+// container; it cannot see a process that lives between two scans, nor how a process ended.
 type Diff struct {
 	seen   map[int]schema.Process
-	last   int64 // boot time of the look before
+	last   int64 // boot time of the scan before
 	events []schema.KindedEvent
 }
 
-// NewDiff returns a Diff that has seen nothing: its first look only learns who is there.
+// NewDiff returns a Diff that has seen nothing: its first scan only shows which processes are there.
 func NewDiff() *Diff { return &Diff{} }
 
 // Kind is [KindDiff].
 func (d *Diff) Kind() SourceKind { return KindDiff }
 
-// Wait returns when ctx ends: a Diff learns from looks alone.
+// Wait returns when ctx ends: a Diff learns from scans alone.
 func (d *Diff) Wait(ctx context.Context) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
 
-// Poll does nothing: a Diff learns from looks alone.
+// Poll does nothing: a Diff learns from scans alone.
 func (d *Diff) Poll() (lossy bool, err error) { return false, nil }
 
-// Take returns what the looks since the call before have shown, whatever until is: nothing more becomes known of it.
+// Take returns what the scans since the call before have shown, whatever until is: nothing more will become known of them.
 func (d *Diff) Take(int64) ([]schema.KindedEvent, []schema.Gap) {
 	occurred := d.events
 	d.events = nil
@@ -48,13 +48,13 @@ func (d *Diff) Take(int64) ([]schema.KindedEvent, []schema.Gap) {
 // Close does nothing: a Diff holds nothing open.
 func (d *Diff) Close() error { return nil }
 
-// Observe finds a spawn for each process that is new since the look before and an exit for each that is gone. A pid
+// Observe finds a spawn for each process that is new since the scan before and an exit for each that is gone. A pid
 // that now belongs to another process is both.
-func (d *Diff) Observe(look Scan) {
+func (d *Diff) Observe(scan Scan) {
 	first := d.seen == nil
-	now := make(map[int]schema.Process, len(look.Processes))
+	now := make(map[int]schema.Process, len(scan.Processes))
 	var spawns, exits []schema.KindedEvent
-	for _, p := range look.Processes {
+	for _, p := range scan.Processes {
 		now[p.PID] = p
 		old, known := d.seen[p.PID]
 		if known && old.StartTicks == p.StartTicks {
@@ -62,33 +62,33 @@ func (d *Diff) Observe(look Scan) {
 			continue
 		}
 		if !first {
-			spawns = append(spawns, spawn(p, look))
+			spawns = append(spawns, spawn(p, scan))
 		}
 	}
-	// In the order of pids, as the looks are, so that the same looks give the same events.
+	// In the order of pids, as the scans are, so that the same scans give the same events.
 	for _, pid := range slices.Sorted(maps.Keys(d.seen)) {
-		exits = append(exits, exit(d.seen[pid], look, time.Duration(look.Boot-d.last)))
+		exits = append(exits, exit(d.seen[pid], scan, time.Duration(scan.Boot-d.last)))
 	}
-	d.seen, d.last = now, look.Boot
-	d.events = slices.Concat(d.events, exits, spawns) // an end comes before the start of who has the pid now
+	d.seen, d.last = now, scan.Boot
+	d.events = slices.Concat(d.events, exits, spawns) // an end comes before the start of the process that has the pid now
 }
 
 // spawn is placed at the process's own start, which is known to a hundredth of a second.
-func spawn(p schema.Process, look Scan) schema.KindedEvent {
+func spawn(p schema.Process, scan Scan) schema.KindedEvent {
 	boot := int64(p.StartTicks) * int64(time.Second/schema.TicksPerSecond)
 	e := describe(p)
-	e.Boot, e.Wall = boot, look.Wall-(look.Boot-boot)
-	e.Details = "seen by comparing two looks at /proc"
+	e.Boot, e.Wall = boot, scan.Wall-(scan.Boot-boot)
+	e.Details = "seen by comparing two scans of /proc"
 	return schema.KindedEvent{Kind: schema.KindSpawn, Event: e}
 }
 
-// exit is placed at the look that missed the process: when in the interval it ended is not known.
-func exit(p schema.Process, look Scan, since time.Duration) schema.KindedEvent {
+// exit is placed at the scan that lacks the process: when in the interval it ended is not known.
+func exit(p schema.Process, scan Scan, since time.Duration) schema.KindedEvent {
 	e := describe(p)
-	e.Boot, e.Wall = look.Boot, look.Wall
+	e.Boot, e.Wall = scan.Boot, scan.Wall
 	e.CPUMillis = schema.Some(int64(p.CPUMillis))
 	e.ReadKiB, e.WriteKiB = p.ReadKiB, p.WriteKiB
-	e.Details = fmt.Sprintf("ended in the last %s, seen by comparing two looks at /proc; exit code unknown",
+	e.Details = fmt.Sprintf("ended in the last %s, seen by comparing two scans of /proc; exit code unknown",
 		since.Round(10*time.Millisecond))
 	return schema.KindedEvent{Kind: schema.KindExit, Event: e}
 }

@@ -30,8 +30,8 @@ const (
 	epoch  = 1_700_000_000 * second // wall time of the boot in these tests
 )
 
-// look is the process table so long after boot, on clocks that agree.
-func look(boot time.Duration, procs ...schema.Process) lifecycle.Scan {
+// scan is the process table so long after boot, on clocks that agree.
+func scan(boot time.Duration, procs ...schema.Process) lifecycle.Scan {
 	return lifecycle.Scan{Wall: epoch + int64(boot), Boot: int64(boot), Processes: procs}
 }
 
@@ -54,7 +54,7 @@ func briefs(occurred []schema.KindedEvent) []string {
 	return out
 }
 
-// show shows d a look and takes what it found.
+// show shows d a scan and takes what it found.
 func show(d *lifecycle.Diff, l lifecycle.Scan) []schema.KindedEvent {
 	d.Observe(l)
 	occurred, _ := d.Take(0)
@@ -63,74 +63,74 @@ func show(d *lifecycle.Diff, l lifecycle.Scan) []schema.KindedEvent {
 
 func TestDiff_Occurrences(t *testing.T) {
 	tests := map[string]struct {
-		looks [][]schema.Process
+		scans [][]schema.Process
 		want  [][]string
 	}{
-		"the first look only learns": {
-			looks: [][]schema.Process{{proc(1, 0), proc(7, 50)}},
+		"the first scan only learns": {
+			scans: [][]schema.Process{{proc(1, 0), proc(7, 50)}},
 			want:  [][]string{nil},
 		},
 		"nothing changed": {
-			looks: [][]schema.Process{{proc(1, 0)}, {proc(1, 0)}},
+			scans: [][]schema.Process{{proc(1, 0)}, {proc(1, 0)}},
 			want:  [][]string{nil, nil},
 		},
 		"a start": {
-			looks: [][]schema.Process{{proc(1, 0)}, {proc(1, 0), proc(7, 50)}},
+			scans: [][]schema.Process{{proc(1, 0)}, {proc(1, 0), proc(7, 50)}},
 			want:  [][]string{nil, {"+7@50"}},
 		},
 		"an end": {
-			looks: [][]schema.Process{{proc(1, 0), proc(7, 50)}, {proc(1, 0)}},
+			scans: [][]schema.Process{{proc(1, 0), proc(7, 50)}, {proc(1, 0)}},
 			want:  [][]string{nil, {"-7@50"}},
 		},
 		"an end is told once": {
-			looks: [][]schema.Process{{proc(1, 0), proc(7, 50)}, {proc(1, 0)}, {proc(1, 0)}},
+			scans: [][]schema.Process{{proc(1, 0), proc(7, 50)}, {proc(1, 0)}, {proc(1, 0)}},
 			want:  [][]string{nil, {"-7@50"}, nil},
 		},
 		"a pid that is another process's is an end, then a start": {
-			looks: [][]schema.Process{{proc(7, 50)}, {proc(7, 60)}},
+			scans: [][]schema.Process{{proc(7, 50)}, {proc(7, 60)}},
 			want:  [][]string{nil, {"-7@50", "+7@60"}},
 		},
 		"ends in the order of pids, then starts in the order of pids": {
-			looks: [][]schema.Process{
+			scans: [][]schema.Process{
 				{proc(1, 0), proc(3, 1), proc(5, 1), proc(9, 1)},
 				{proc(1, 0), proc(2, 8), proc(5, 9), proc(30, 7)},
 			},
 			want: [][]string{nil, {"-3@1", "-5@1", "-9@1", "+2@8", "+5@9", "+30@7"}},
 		},
-		"an empty first look is a look": {
-			looks: [][]schema.Process{{}, {proc(1, 0)}},
+		"an empty first scan is a scan": {
+			scans: [][]schema.Process{{}, {proc(1, 0)}},
 			want:  [][]string{nil, {"+1@0"}},
 		},
 		"all end": {
-			looks: [][]schema.Process{{proc(1, 0), proc(2, 0)}, {}},
+			scans: [][]schema.Process{{proc(1, 0), proc(2, 0)}, {}},
 			want:  [][]string{nil, {"-1@0", "-2@0"}},
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			d := lifecycle.NewDiff()
-			for i, procs := range tt.looks {
-				got := briefs(show(d, look(time.Duration(i+1)*time.Second, procs...)))
+			for i, procs := range tt.scans {
+				got := briefs(show(d, scan(time.Duration(i+1)*time.Second, procs...)))
 				if !slices.Equal(got, tt.want[i]) {
-					t.Errorf("look %d: got %v, want %v", i, got, tt.want[i])
+					t.Errorf("scan %d: got %v, want %v", i, got, tt.want[i])
 				}
 			}
 		})
 	}
 }
 
-// A Diff is a source: what looks show waits until it is taken, is taken once, and there is nothing else to it.
+// A Diff is a source: what scans show waits until it is taken, is taken once, and there is nothing else to it.
 func TestDiff_IsASource(t *testing.T) {
 	var d lifecycle.Source = lifecycle.NewDiff()
 	if d.Kind() != lifecycle.KindDiff {
-		t.Errorf("got rung %q", d.Kind())
+		t.Errorf("got kind %q", d.Kind())
 	}
-	d.Observe(look(1*time.Second, proc(1, 0)))
-	d.Observe(look(2*time.Second, proc(1, 0), proc(7, 150)))
+	d.Observe(scan(1*time.Second, proc(1, 0)))
+	d.Observe(scan(2*time.Second, proc(1, 0), proc(7, 150)))
 	if lossy, err := d.Poll(); lossy || err != nil {
 		t.Errorf("poll: got %t, %v", lossy, err)
 	}
-	d.Observe(look(3*time.Second, proc(1, 0)))
+	d.Observe(scan(3*time.Second, proc(1, 0)))
 	occurred, gaps := d.Take(0)
 	if got, want := briefs(occurred), []string{"+7@150", "-7@150"}; !slices.Equal(got, want) || gaps != nil {
 		t.Errorf("got %v and gaps %v, want %v", got, gaps, want)
@@ -145,16 +145,16 @@ func TestDiff_IsASource(t *testing.T) {
 
 func TestDiff_SpawnIsAtTheProcessesOwnStart(t *testing.T) {
 	d := lifecycle.NewDiff()
-	d.Observe(look(10 * time.Second))
+	d.Observe(scan(10 * time.Second))
 	p := schema.Process{
 		PID: 7, PPID: 3, StartTicks: 1234, UID: schema.Some(int64(1000)), Command: "make all",
 		JobID: "job", Sheet: schema.Some(int64(4)), CPUMillis: 90, ReadKiB: schema.Some(int64(1)),
 	}
-	got := show(d, look(15*time.Second, p))
+	got := show(d, scan(15*time.Second, p))
 	want := []schema.KindedEvent{{Kind: schema.KindSpawn, Event: schema.Event{
 		Wall: epoch + 1234*tick, Boot: 1234 * tick, PID: 7, PPID: schema.Some(int64(3)), StartTicks: 1234,
 		UID: schema.Some(int64(1000)), Command: "make all", JobID: "job", Sheet: schema.Some(int64(4)),
-		Source: "proc-diff", Details: "seen by comparing two looks at /proc",
+		Source: "proc-diff", Details: "seen by comparing two scans of /proc",
 	}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -167,26 +167,26 @@ func TestDiff_ExitHasTheWholeCPUAndSaysWhatIsUnknown(t *testing.T) {
 		PID: 7, PPID: 3, StartTicks: 1234, UID: schema.Some(int64(0)), Command: "make all", JobID: "job",
 		Sheet: schema.Some(int64(4)), CPUMillis: 81_500, ReadKiB: schema.Some(int64(12)),
 	}
-	d.Observe(look(20*time.Second, p))
-	got := show(d, look(25*time.Second+4*time.Millisecond))
+	d.Observe(scan(20*time.Second, p))
+	got := show(d, scan(25*time.Second+4*time.Millisecond))
 	want := []schema.KindedEvent{{Kind: schema.KindExit, Event: schema.Event{
 		Wall: epoch + 25_004_000_000, Boot: 25_004_000_000, PID: 7, PPID: schema.Some(int64(3)), StartTicks: 1234,
 		UID: schema.Some(int64(0)), Command: "make all", JobID: "job", Sheet: schema.Some(int64(4)),
 		CPUMillis: schema.Some(int64(81_500)), ReadKiB: schema.Some(int64(12)), Source: "proc-diff",
-		Details: "ended in the last 5s, seen by comparing two looks at /proc; exit code unknown",
+		Details: "ended in the last 5s, seen by comparing two scans of /proc; exit code unknown",
 	}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
-// The interval is that since the look before, not since the process was first seen.
+// The interval is that since the scan before, not since the process was first seen.
 func TestDiff_ExitIntervalIsThatOfTheLastLook(t *testing.T) {
 	d := lifecycle.NewDiff()
-	d.Observe(look(10*time.Second, proc(7, 1)))
-	d.Observe(look(20*time.Second, proc(7, 1)))
-	got := show(d, look(20*time.Second+250*time.Millisecond))
-	const want = "ended in the last 250ms, seen by comparing two looks at /proc; exit code unknown"
+	d.Observe(scan(10*time.Second, proc(7, 1)))
+	d.Observe(scan(20*time.Second, proc(7, 1)))
+	got := show(d, scan(20*time.Second+250*time.Millisecond))
+	const want = "ended in the last 250ms, seen by comparing two scans of /proc; exit code unknown"
 	if len(got) != 1 || got[0].Event.Details != want {
 		t.Errorf("got %+v, want one exit with details %q", got, want)
 	}
@@ -206,8 +206,8 @@ func tables() *rapid.Generator[[][]schema.Process] {
 	return rapid.SliceOfN(table, 1, 12)
 }
 
-// Whatever the looks show: those that were there first, and the spawns, and less the exits, are those that are
-// alive, after every look; nobody starts who is alive or ends who is not; and each event can be published.
+// Whatever the scans show: those that were there first, and the spawns, and less the exits, are those that are
+// alive, after every scan; nobody starts who is alive or ends who is not; and each event can be published.
 func TestDiff_SpawnsLessExitsAreAlive(t *testing.T) {
 	type id struct {
 		pid   int
@@ -216,15 +216,15 @@ func TestDiff_SpawnsLessExitsAreAlive(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := lifecycle.NewDiff()
 		alive := map[id]bool{}
-		for i, procs := range tables().Draw(t, "looks") {
+		for i, procs := range tables().Draw(t, "scans") {
 			now := map[id]bool{}
 			for _, p := range procs {
 				now[id{p.PID, p.StartTicks}] = true
 			}
-			occurred := show(d, look(time.Duration(i+1)*time.Second, procs...))
+			occurred := show(d, scan(time.Duration(i+1)*time.Second, procs...))
 			if i == 0 {
 				if len(occurred) != 0 {
-					t.Fatalf("first look: got %v, want nothing", briefs(occurred))
+					t.Fatalf("first scan: got %v, want nothing", briefs(occurred))
 				}
 				alive = now
 				continue
@@ -233,7 +233,7 @@ func TestDiff_SpawnsLessExitsAreAlive(t *testing.T) {
 				who := id{o.Event.PID, o.Event.StartTicks}
 				switch starts := o.Kind == schema.KindSpawn; {
 				case starts == alive[who]:
-					t.Fatalf("look %d: got %s of one that is alive: %t", i, brief(o), alive[who])
+					t.Fatalf("scan %d: got %s of one that is alive: %t", i, brief(o), alive[who])
 				case starts:
 					alive[who] = true
 				default:
@@ -241,13 +241,13 @@ func TestDiff_SpawnsLessExitsAreAlive(t *testing.T) {
 				}
 				for other := range alive {
 					if o.Kind == schema.KindSpawn && other.pid == who.pid && other != who {
-						t.Fatalf("look %d: %s while pid %d is still process %d's", i, brief(o), who.pid, other.start)
+						t.Fatalf("scan %d: %s while pid %d is still process %d's", i, brief(o), who.pid, other.start)
 					}
 				}
 				publishable(t, o)
 			}
 			if !reflect.DeepEqual(alive, now) {
-				t.Fatalf("look %d: got %v alive, want %v", i, alive, now)
+				t.Fatalf("scan %d: got %v alive, want %v", i, alive, now)
 			}
 		}
 	})
@@ -266,10 +266,10 @@ func publishable(t *rapid.T, o schema.KindedEvent) {
 func TestDiff_SameLooksGiveTheSameEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := lifecycle.NewDiff(), lifecycle.NewDiff()
-		for i, procs := range tables().Draw(t, "looks") {
-			l := look(time.Duration(i+1)*time.Second, procs...)
+		for i, procs := range tables().Draw(t, "scans") {
+			l := scan(time.Duration(i+1)*time.Second, procs...)
 			if got, want := show(a, l), show(b, l); !reflect.DeepEqual(got, want) {
-				t.Fatalf("look %d: got %v, want %v", i, briefs(got), briefs(want))
+				t.Fatalf("scan %d: got %v, want %v", i, briefs(got), briefs(want))
 			}
 		}
 	})

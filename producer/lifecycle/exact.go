@@ -15,8 +15,8 @@ import (
 // maxMessages is how much of each socket a poll reads at most.
 const maxMessages = 1 << 16
 
-// Exact sees every process of the machine: the kernel itself tells of each fork, exec and exit, and on [KindTaskstats]
-// of what each thread used. What the kernel could not tell is counted, and found again by looks at /proc.
+// Exact sees every process of the machine: the kernel sends an event of each fork, exec and exit, and with [KindTaskstats] a
+// record of what each thread used. Events that were lost are counted, and the processes found again by scans of /proc.
 //
 // An exit's Core says that the signal is one that dumps core, written or not. Kernel threads are left out. PPID is the
 // parent that forked the process, also after it has got another.
@@ -28,15 +28,15 @@ type Exact struct {
 	records   []netlink.Record // reused by every read
 }
 
-// openExact opens the sockets of rung, with receive buffers of so many bytes, or as many as is good when 0. The caller
+// openExact opens the sockets of a kind, with receive buffers of so many bytes, or of the default size when 0. The caller
 // closes it.
-func openExact(cfg Config, rung SourceKind, receiveBuffer int) (*Exact, error) {
+func openExact(cfg Config, kind SourceKind, receiveBuffer int) (*Exact, error) {
 	connector, err := netlink.OpenConnector(receiveBuffer)
 	if err != nil {
 		return nil, err
 	}
-	e := &Exact{connector: connector, tracker: newTracker(cfg.Describe, isAlive, rung == KindTaskstats)}
-	if rung == KindTaskstats {
+	e := &Exact{connector: connector, tracker: newTracker(cfg.Describe, isAlive, kind == KindTaskstats)}
+	if kind == KindTaskstats {
 		if e.taskstats, err = netlink.OpenTaskstats(receiveBuffer); err != nil {
 			return nil, errors.Join(err, connector.Close())
 		}
@@ -52,12 +52,12 @@ func (e *Exact) Kind() SourceKind {
 	return KindConnector
 }
 
-// Wait returns when the kernel has told of an event.
+// Wait returns when an event of the kernel can be read.
 func (e *Exact) Wait(ctx context.Context) error {
 	return waitReadable(ctx, e.connector.FD(), noTimeout)
 }
 
-// Poll takes in what waits in the sockets, up to a limit, and looks up in /proc those who are new and live.
+// Poll reads what waits in the sockets, up to a limit, and describes the processes that are new and live.
 func (e *Exact) Poll() (lossy bool, err error) {
 	b, err := e.read()
 	return e.tracker.poll(b), err
@@ -82,10 +82,10 @@ func (e *Exact) read() (b batch, err error) {
 	return b, errors.Join(readErr, recordErr, clockErr)
 }
 
-// Observe finds in a look at /proc what events were lost of.
-func (e *Exact) Observe(look Scan) { e.tracker.observe(look) }
+// Observe finds in a scan of /proc the processes whose events were lost.
+func (e *Exact) Observe(scan Scan) { e.tracker.observe(scan) }
 
-// Take returns what happened, in the order of the kernel's clock, and what was lost.
+// Take returns the events, in the order of the kernel's clock, and what was lost.
 func (e *Exact) Take(until int64) ([]schema.KindedEvent, []schema.Gap) { return e.tracker.take(until) }
 
 // Close closes the sockets.

@@ -13,11 +13,11 @@ import (
 // What seeing a process from its fork to its exit costs, polled every 20 ms: of a flood, as fast as one process forks,
 // and at some 300 a second.
 func BenchmarkExact(b *testing.B) {
-	for _, see := range rungsSee[:2] {
+	for _, see := range kindsSee[:2] {
 		for name, load := range map[string]struct{ children, pause int }{"flood": {20_000, 0}, "paced": {1500, 3000}} {
-			b.Run(string(see.rung)+"/"+name, func(b *testing.B) {
-				r := newRig(b, rungOf(see.rung))
-				r.settle()
+			b.Run(string(see.kind)+"/"+name, func(b *testing.B) {
+				r := newRig(b, openOne(see.kind))
+				r.pollLonger()
 				var cpu, wall time.Duration
 				for b.Loop() {
 					f := startRole(b, "forker")

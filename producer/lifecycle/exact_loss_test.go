@@ -19,14 +19,14 @@ func TestExact_EveryChildOfAFlood(t *testing.T) {
 		t.Skip("a long campaign, which make test runs")
 	}
 	const children = 5000
-	exact(t, func(t *testing.T, r *rig, see sees) {
+	exact(t, func(t *testing.T, r *rig, see expectation) {
 		f := startRole(t, "forker")
 		began := time.Now()
 		fmt.Fprintln(f.stdin, children, 0)
 		forked := r.await(schema.KindExit, f.pid()) // polls meanwhile
 		took := time.Since(began)
 		f.wait()
-		r.settle()
+		r.pollLonger()
 		if got := ending(forked); got != "code 0" {
 			t.Fatalf("the forker ended with %s", got)
 		}
@@ -88,16 +88,16 @@ func (r *rig) childrenOf(parent int) (spawned int, endings map[string]int, exits
 	return spawned, endings, exits
 }
 
-// What is lost when nobody reads is told, and looks at /proc find who lives and who does not.
+// What is lost when nobody reads is told, and scans of /proc find who lives and who does not.
 func TestExact_StalledReader(t *testing.T) {
-	for _, see := range rungsSee[:2] {
-		t.Run(string(see.rung), func(t *testing.T) {
-			r := newRig(t, func(cfg Config) (Source, error) { return openExact(cfg, see.rung, 64<<10) })
+	for _, see := range kindsSee[:2] {
+		t.Run(string(see.kind), func(t *testing.T) {
+			r := newRig(t, func(cfg Config) (Source, error) { return openExact(cfg, see.kind, 64<<10) })
 			onEachCPU(t, func() { start(t, "exit 0").wait() }) // from which on the CPU's events are counted
 			old := start(t, "read x; exit 4")
 			r.await(schema.KindSpawn, old.pid())
 
-			old.cue() // from here on nobody reads
+			old.proceed() // from here on nobody reads
 			f := startRole(t, "forker")
 			fmt.Fprintln(f.stdin, 500, 0)
 			f.wait()
@@ -115,11 +115,11 @@ func TestExact_StalledReader(t *testing.T) {
 			if n := len(r.of(schema.KindExit, old.pid())); n != 1 {
 				t.Errorf("got %d exits of one that has ended, want 1", n)
 			}
-			young.cue()
+			young.proceed()
 			if got := ending(r.await(schema.KindExit, young.pid())); got != "code 8" {
 				t.Errorf("got %s, want code 8", got)
 			}
-			r.settle()
+			r.pollLonger()
 			spawned, _, exits := r.childrenOf(f.pid())
 			if spawned > 500 || exits > 500 {
 				t.Errorf("got %d spawns and %d exits of 500", spawned, exits)

@@ -18,13 +18,13 @@ const (
 	probePause = time.Millisecond
 )
 
-// What a probe waits for in vain where the kernel takes us for a listener and tells us nothing.
+// Why a probe fails where the kernel accepts a listener and sends it nothing.
 var (
 	errNoEvent  = errors.New("the proc connector does not tell of our own threads")
 	errNoRecord = errors.New("taskstats has no record of our own threads")
 )
 
-// probe ends a thread of our own and waits until the kernel has told of it. What else it tells is not lost.
+// probe ends a thread of this process and waits for the kernel's event of it. Other events that it reads are kept.
 func (e *Exact) probe() error {
 	var err error
 	for range probeTries {

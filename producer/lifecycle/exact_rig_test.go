@@ -46,10 +46,10 @@ func newRig(t testing.TB, open func(cfg Config) (Source, error)) *rig {
 	return r
 }
 
-// rungOf opens one rung.
-func rungOf(rung SourceKind) func(Config) (Source, error) {
+// openOne opens one kind.
+func openOne(kind SourceKind) func(Config) (Source, error) {
 	return func(cfg Config) (Source, error) {
-		source, _, err := Open(cfg, []SourceKind{rung})
+		source, _, err := Open(cfg, []SourceKind{kind})
 		return source, err
 	}
 }
@@ -69,7 +69,7 @@ func command(p *procfs.Process) string {
 	return strings.Join(p.Args, " ")
 }
 
-// observe shows the source a look at /proc, with a poll in between.
+// observe shows the source a scan of /proc, with a poll in between.
 func (r *rig) observe() {
 	r.t.Helper()
 	scan, err := r.fs.Processes(nil, procfs.Options{})
@@ -105,7 +105,7 @@ func (r *rig) take(until int64) {
 	r.told, r.gaps = append(r.told, occurred...), append(r.gaps, gaps...)
 }
 
-// await polls, and looks where the rung lives by looks, until an occurrence of a kind and a process comes.
+// await polls, and scans where the source lives by scans, until an occurrence of a kind and a process comes.
 func (r *rig) await(kind schema.Kind, pid int) schema.Event {
 	r.t.Helper()
 	for deadline := time.Now().Add(within); ; {
@@ -133,8 +133,8 @@ func (r *rig) now() int64 {
 	return c.boot
 }
 
-// settle polls for longer than anything may be waited for, so that what would come twice has come.
-func (r *rig) settle() {
+// pollLonger polls for longer than anything may be waited for, so that what would come twice has come.
+func (r *rig) pollLonger() {
 	r.t.Helper()
 	for deadline := time.Now().Add(EventDelay + EventDelay/2); time.Now().Before(deadline); time.Sleep(EventDelay / 10) {
 		r.poll()
@@ -215,8 +215,8 @@ func startCommand(t testing.TB, cmd *exec.Cmd) *actor {
 
 func (a *actor) pid() int { return a.cmd.Process.Pid }
 
-// cue lets the actor go on and waits until it has ended.
-func (a *actor) cue() {
+// proceed lets the actor go on and waits until it has ended.
+func (a *actor) proceed() {
 	a.t.Helper()
 	a.stdin.Close()
 	a.wait()

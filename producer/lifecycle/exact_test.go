@@ -18,33 +18,33 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// sees is what the events of a rung hold.
-type sees struct {
-	rung   SourceKind
+// expectation is what the events of a kind hold.
+type expectation struct {
+	kind   SourceKind
 	codes  bool // how a process ended
 	core   bool // and whether its signal is one that dumps core, also when none was written
 	usage  bool // CPU, memory and I/O to the end
 	source string
 }
 
-var rungsSee = []sees{
+var kindsSee = []expectation{
 	{KindTaskstats, true, true, true, SourceTaskstats},
 	{KindConnector, true, true, false, SourceConnector},
 	{KindPidfd, true, false, false, SourcePidfd},
 	{KindDiff, false, false, false, SourceDiff},
 }
 
-// eachSource runs a test on each rung.
-func eachSource(t *testing.T, test func(t *testing.T, r *rig, see sees)) {
-	for _, see := range rungsSee {
-		t.Run(string(see.rung), func(t *testing.T) { test(t, newRig(t, rungOf(see.rung)), see) })
+// eachSource runs a test on each kind.
+func eachSource(t *testing.T, test func(t *testing.T, r *rig, see expectation)) {
+	for _, see := range kindsSee {
+		t.Run(string(see.kind), func(t *testing.T) { test(t, newRig(t, openOne(see.kind)), see) })
 	}
 }
 
-// exact are the rungs that see every process.
-func exact(t *testing.T, test func(t *testing.T, r *rig, see sees)) {
-	for _, see := range rungsSee[:2] {
-		t.Run(string(see.rung), func(t *testing.T) { test(t, newRig(t, rungOf(see.rung)), see) })
+// exact are the kinds that see every process.
+func exact(t *testing.T, test func(t *testing.T, r *rig, see expectation)) {
+	for _, see := range kindsSee[:2] {
+		t.Run(string(see.kind), func(t *testing.T) { test(t, newRig(t, openOne(see.kind)), see) })
 	}
 }
 
@@ -65,9 +65,9 @@ func TestSource_Endings(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			eachSource(t, func(t *testing.T, r *rig, see sees) {
+			eachSource(t, func(t *testing.T, r *rig, see expectation) {
 				a := tt.start(t)
-				if err := r.life(a, see, tt.want); err != nil {
+				if err := r.followToEnd(a, see, tt.want); err != nil {
 					t.Error(err)
 				}
 			})
@@ -83,16 +83,16 @@ func role(name string) func(testing.TB) *actor {
 	return func(t testing.TB) *actor { return startRole(t, name) }
 }
 
-// life follows an actor from its spawn to its end and says what is wrong with what is told of it.
-func (r *rig) life(a *actor, see sees, want string) error {
+// followToEnd follows an actor from its spawn to its end and says what is wrong with what is told of it.
+func (r *rig) followToEnd(a *actor, see expectation, want string) error {
 	r.t.Helper()
 	began := r.await(schema.KindSpawn, a.pid())
 	if a.headless {
 		r.awaitLeaderGone(a.pid())
 	}
-	a.cue()
+	a.proceed()
 	ended := r.await(schema.KindExit, a.pid())
-	r.settle()
+	r.pollLonger()
 	var errs []error
 	if n, m := len(r.of(schema.KindSpawn, a.pid())), len(r.of(schema.KindExit, a.pid())); n != 1 || m != 1 {
 		errs = append(errs, fmt.Errorf("got %d spawns and %d exits, want one each", n, m))
@@ -146,9 +146,9 @@ func (r *rig) awaitLeaderGone(pid int) {
 
 // Control: who takes the end of the first thread for that of the process is found out.
 func TestExact_NaiveDecisionFails(t *testing.T) {
-	exact(t, func(t *testing.T, r *rig, see sees) {
+	exact(t, func(t *testing.T, r *rig, see expectation) {
 		r.Source.(*Exact).tracker.ended = func(p *process) bool { return p.leaderGone }
-		if err := r.life(startRole(t, "leader exits first"), see, "code 5"); err == nil {
+		if err := r.followToEnd(startRole(t, "leader exits first"), see, "code 5"); err == nil {
 			t.Error("the wrong end went unnoticed")
 		} else {
 			t.Log(err)
@@ -162,7 +162,7 @@ func TestExact_Daemon(t *testing.T) {
 	if _, err := exec.LookPath("setsid"); err != nil {
 		t.Skip("no setsid here")
 	}
-	exact(t, func(t *testing.T, r *rig, _ sees) {
+	exact(t, func(t *testing.T, r *rig, _ expectation) {
 		a := start(t, `exec 3<&0; (setsid sh -c 'read x <&3; exit 9' >&- & echo $!); exit 3`)
 		daemon := a.number()
 		a.wait()
@@ -190,7 +190,7 @@ func TestExact_Daemon(t *testing.T) {
 // Two processes that have the same pid, one right after the other, are two.
 func TestExact_PidReused(t *testing.T) {
 	const lastPID = "/proc/sys/kernel/ns_last_pid" // man proc_sys_kernel(5)
-	exact(t, func(t *testing.T, r *rig, _ sees) {
+	exact(t, func(t *testing.T, r *rig, _ expectation) {
 		first := start(t, "exit 1")
 		first.wait()
 		for deadline := time.Now().Add(within); ; {
@@ -206,7 +206,7 @@ func TestExact_PidReused(t *testing.T) {
 				t.Skip("others always take the pid")
 			}
 		}
-		r.settle()
+		r.pollLonger()
 		var lives []string
 		for _, o := range r.told {
 			if o.Event.PID != first.pid() || o.Event.PPID != schema.Some(int64(os.Getpid())) {
@@ -225,7 +225,7 @@ func TestExact_PidReused(t *testing.T) {
 }
 
 func TestExact_CommandIsThatAfterTheExec(t *testing.T) {
-	exact(t, func(t *testing.T, r *rig, _ sees) {
+	exact(t, func(t *testing.T, r *rig, _ expectation) {
 		a := start(t, "read x; exit 0")
 		if got, want := r.await(schema.KindSpawn, a.pid()).Command, "/bin/sh -c read x; exit 0"; got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -242,8 +242,8 @@ func TestExact_CloseClosesAll(t *testing.T) {
 		return len(fds)
 	}
 	before := open()
-	for _, rung := range []SourceKind{KindTaskstats, KindConnector} {
-		source, _, err := Open(Config{Describe: nobody}, []SourceKind{rung})
+	for _, kind := range []SourceKind{KindTaskstats, KindConnector} {
+		source, _, err := Open(Config{Describe: describeNothing}, []SourceKind{kind})
 		if err != nil {
 			t.Skip(err)
 		}
@@ -256,7 +256,7 @@ func TestExact_CloseClosesAll(t *testing.T) {
 	}
 }
 
-func nobody(int) (Description, bool) { return Description{}, false }
+func describeNothing(int) (Description, bool) { return Description{}, false }
 
 func TestIsAlive(t *testing.T) {
 	a := start(t, "read x")

@@ -7,48 +7,48 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Attempt is what came of trying a rung.
+// Attempt is what came of trying a kind of source.
 type Attempt struct {
 	Kind  SourceKind
 	Err   error  // nil: it works
 	Grant string // what to grant to get it; empty when it works
 }
 
-// Open opens the first of rungs that works on this machine, as far as a probe can tell, and says of each one that was
-// tried what came of it. The error is not nil when none works. The caller closes the source.
-func Open(cfg Config, rungs []SourceKind) (Source, []Attempt, error) {
+// Open opens the first of kinds that works on this machine, as far as a probe can find out, and says what came of each one
+// that was tried. The error is not nil when none works. The caller closes the source.
+func Open(cfg Config, kinds []SourceKind) (Source, []Attempt, error) {
 	if cfg.Describe == nil {
 		return nil, nil, errors.New("open a lifecycle source: Describe is nil")
 	}
 	var attempts []Attempt
 	var errs []error
-	for _, rung := range rungs {
-		source, err := openKind(cfg, rung)
+	for _, kind := range kinds {
+		source, err := openKind(cfg, kind)
 		if err == nil {
-			return source, append(attempts, Attempt{Kind: rung}), nil
+			return source, append(attempts, Attempt{Kind: kind}), nil
 		}
-		attempts = append(attempts, Attempt{rung, err, whatToGrant(rung, err)})
-		errs = append(errs, fmt.Errorf("%s: %w", rung, err))
+		attempts = append(attempts, Attempt{kind, err, whatToGrant(kind, err)})
+		errs = append(errs, fmt.Errorf("%s: %w", kind, err))
 	}
 	return nil, attempts, fmt.Errorf("no way to watch processes works: %w", errors.Join(errs...))
 }
 
-func openKind(cfg Config, rung SourceKind) (Source, error) {
-	switch rung {
+func openKind(cfg Config, kind SourceKind) (Source, error) {
+	switch kind {
 	case KindTaskstats, KindConnector:
-		return openProbed(cfg, rung)
+		return openProbed(cfg, kind)
 	case KindPidfd:
 		return NewPidfd(cfg)
 	case KindDiff:
 		return NewDiff(), nil
 	}
-	return nil, fmt.Errorf("no such rung, want one of %q", SourceKinds)
+	return nil, fmt.Errorf("no such kind of source, want one of %q", SourceKinds)
 }
 
-// openProbed opens a rung and has it prove that it works: the kernel takes many for listeners to whom it never tells
+// openProbed opens a kind of source and probes that it works: the kernel accepts many listeners to which it never sends
 // anything.
-func openProbed(cfg Config, rung SourceKind) (Source, error) {
-	e, err := openExact(cfg, rung, 0)
+func openProbed(cfg Config, kind SourceKind) (Source, error) {
+	e, err := openExact(cfg, kind, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -58,10 +58,10 @@ func openProbed(cfg Config, rung SourceKind) (Source, error) {
 	return e, nil
 }
 
-// whatToGrant says what would make a rung work that failed with err.
-func whatToGrant(rung SourceKind, err error) string {
+// whatToGrant says what would make a kind of source work that failed with err.
+func whatToGrant(kind SourceKind, err error) string {
 	switch {
-	case rung == KindPidfd:
+	case kind == KindPidfd:
 		return "run Linux 6.15 or later, with the /proc of the sampler's own pid namespace"
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return "run as root, or with the capability CAP_NET_ADMIN"

@@ -22,9 +22,9 @@ type opening struct {
 	Err, Grant string
 }
 
-// printOpened opens the best rung and says what came of it.
+// printOpened opens the best kind and says what came of it.
 func printOpened() error {
-	source, attempts, err := Open(Config{Describe: nobody}, SourceKinds)
+	source, attempts, err := Open(Config{Describe: describeNothing}, SourceKinds)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func printOpened() error {
 	return source.Close()
 }
 
-// openElsewhere has another process open the best rung.
+// openElsewhere has another process open the best kind.
 func openElsewhere(t *testing.T, attr *syscall.SysProcAttr) (result opened) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
@@ -58,7 +58,7 @@ func openElsewhere(t *testing.T, attr *syscall.SysProcAttr) (result opened) {
 	return result
 }
 
-// Where the kernel tells us nothing, the probe finds out, and each rung says what to grant.
+// Where the kernel tells us nothing, the probe finds out, and each kind says what to grant.
 func TestOpen_Elsewhere(t *testing.T) {
 	here := openElsewhere(t, nil)
 	if here.Rung != KindTaskstats {
@@ -66,7 +66,7 @@ func TestOpen_Elsewhere(t *testing.T) {
 	}
 	tests := map[string]struct {
 		attr  syscall.SysProcAttr
-		err   string // of the first rung
+		err   string // of the first kind
 		grant string
 	}{
 		"another network namespace": {
@@ -94,7 +94,7 @@ func TestOpen_Elsewhere(t *testing.T) {
 			}
 			last := got.Attempts[len(got.Attempts)-1]
 			if last != (opening{Rung: got.Rung}) {
-				t.Errorf("got %+v for the rung that works, %s", last, got.Rung)
+				t.Errorf("got %+v for the kind that works, %s", last, got.Rung)
 			}
 			t.Logf("%s; %+v", got.Rung, got.Attempts)
 		})
@@ -105,9 +105,9 @@ func TestOpen_NothingWorks(t *testing.T) {
 	if _, _, err := Open(Config{}, SourceKinds); err == nil || !strings.Contains(err.Error(), "Describe") {
 		t.Errorf("got %v, want to be told of Describe", err)
 	}
-	source, attempts, err := Open(Config{Describe: nobody}, []SourceKind{"events-ebpf"})
+	source, attempts, err := Open(Config{Describe: describeNothing}, []SourceKind{"events-ebpf"})
 	if source != nil || err == nil || len(attempts) != 1 || !strings.Contains(err.Error(), "events-ebpf") {
-		t.Errorf("got %v, %v, %v, want an error that names the rung", source, attempts, err)
+		t.Errorf("got %v, %v, %v, want an error that names the kind", source, attempts, err)
 	}
 }
 

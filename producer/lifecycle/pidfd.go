@@ -15,7 +15,7 @@ import (
 // listEvery is how often /proc is listed for processes that are new.
 const listEvery = time.Second
 
-// NewPidfd returns a Pidfd that has seen nothing: its first Poll only learns who is there. It fails where the kernel
+// NewPidfd returns a Pidfd that has seen nothing: its first Poll only finds which processes are there. It fails where the kernel
 // does not tell how a process ended (PIDFD_INFO_EXIT, Linux 6.15), and where Root is not the /proc of our own pid
 // namespace. The caller closes it.
 func NewPidfd(cfg Config) (*Pidfd, error) {
@@ -55,48 +55,48 @@ func (p *Pidfd) Wait(ctx context.Context) error {
 	return waitReadable(ctx, p.epoll, max(0, time.Duration(p.listNext.Load()-now.boot)))
 }
 
-// Poll takes in which of the watched processes have ended and, when the last listing is a second old, who is new.
-// It is never lossy: whoever was seen is told of. After an error the next Poll goes on where this one stopped.
+// Poll reads which of the watched processes have ended and, when the last listing is a second old, which are new.
+// It is never lossy: each process that was seen has its events. After an error the next Poll goes on where this one stopped.
 func (p *Pidfd) Poll() (lossy bool, err error) {
 	now, err := readTwoClocks()
 	if err != nil {
 		return false, err
 	}
 	if now.boot < p.listNext.Load() {
-		return false, p.drain(now)
+		return false, p.readEnds(now)
 	}
 	listed, err := listProcesses(p.dir, p.buffer)
 	if err != nil {
 		return false, fmt.Errorf("list %s: %w", p.root, err)
 	}
-	// In this order: who has ended by now makes room for who has the pid in a later listing.
-	if err := p.drain(now); err != nil {
+	// In this order: a process that has ended by now makes room for the one that has its pid in a later listing.
+	if err := p.readEnds(now); err != nil {
 		return false, err
 	}
 	p.listing++
 	p.listNext.Store(now.boot + int64(listEvery))
 	p.max = p.limit
-	p.compare(listed, now)
+	p.applyListing(listed, now)
 	p.since = cmp.Or(p.since, now.boot) // what was there before has no spawn
 	return false, nil
 }
 
-// Observe takes over what the look knows of those who live, and adds whom the listings missed.
-func (p *Pidfd) Observe(look Scan) {
-	for i := range look.Processes {
-		p.observe(&look.Processes[i], twoClocks{look.Wall, look.Boot})
+// Observe takes over what the scan says of the processes that live, and adds those that the listings missed.
+func (p *Pidfd) Observe(scan Scan) {
+	for i := range scan.Processes {
+		p.observe(&scan.Processes[i], twoClocks{scan.Wall, scan.Boot})
 	}
-	p.since = cmp.Or(p.since, look.Boot)
-	clear(p.queue.ended) // no later look can show them
+	p.since = cmp.Or(p.since, scan.Boot)
+	clear(p.queue.ended) // no later scan can show them
 }
 
 func (p *Pidfd) observe(s *schema.Process, at twoClocks) {
 	if w := p.procs[s.PID]; w != nil && w.StartTicks == s.StartTicks {
-		w.use(s, at.boot)
+		w.applyScan(s, at.boot)
 		return
 	}
 	if e := p.queue.endOf(s.PID, s.StartTicks); e != nil {
-		setUsage(&e.Event, sampledOf(s))
+		setUsage(&e.Event, usageOf(s))
 		return
 	}
 	p.addMissed(s, at)

@@ -13,36 +13,37 @@ import (
 // noPidfd is the descriptor of a process that only listings watch.
 const noPidfd = -1
 
-// watched is a process that was there when we last heard of it.
+// watched is a process that lived when it was last seen.
 type watched struct {
 	Description
 	pid    int
 	fd     int    // its pidfd, or noPidfd
-	kernel bool   // a kernel thread: nobody asks for its events
-	inode  uint64 // of its directory when it was last listed: another one may be another process
+	kernel bool   // a kernel thread: it has no events
+	inode  uint64 // of its directory when it was last listed: another inode may mean another process
 	listed uint64 // number of the listing that last showed it
 
-	used   sampled   // what the last look knew, when usedAt is set
-	usedAt int64     // boot time of that look
+	used   usage     // as of the last scan, when usedAt is set
+	usedAt int64     // boot time of that scan
 	ended  twoClocks // when its end was noticed, while nobody has waited for it
 }
 
-// sampled is what a process had used by then, since it started.
-type sampled struct {
+// usage is what a process had used by then, since it started.
+type usage struct {
 	cpuMillis         uint64
 	readKiB, writeKiB schema.Opt[int64]
 }
 
-func sampledOf(s *schema.Process) sampled { return sampled{s.CPUMillis, s.ReadKiB, s.WriteKiB} }
+func usageOf(s *schema.Process) usage { return usage{s.CPUMillis, s.ReadKiB, s.WriteKiB} }
 
-// use takes over what a look at the boot time at knows.
-func (w *watched) use(s *schema.Process, at int64) {
+// applyScan takes over what a scan at the boot time at says of the process.
+func (w *watched) applyScan(s *schema.Process, at int64) {
 	w.PPID, w.UID, w.Command = s.PPID, s.UID, s.Command
-	w.used, w.usedAt = sampledOf(s), at
+	w.used, w.usedAt = usageOf(s), at
 }
 
-// reaped reports whether w has a pidfd that says that somebody has waited for it: only then may its pid be another's.
-func (w *watched) reaped() bool {
+// hasBeenWaitedFor reports whether w has a pidfd that says that its parent has waited for it: only then may its pid be
+// another process's.
+func (w *watched) hasBeenWaitedFor() bool {
 	if w.fd == noPidfd {
 		return false
 	}
@@ -67,7 +68,7 @@ func (w *watched) event(at twoClocks) schema.Event {
 	}
 }
 
-// details say what the event of w's end does not know exactly, and why.
+// details say what the event of w's end leaves unknown or inexact, and why.
 func (w *watched) details(known bool, ended, reaped twoClocks) string {
 	const short = int64(time.Second)
 	var parts []string
@@ -89,8 +90,8 @@ func (w *watched) details(known bool, ended, reaped twoClocks) string {
 
 func rounded(ns int64) time.Duration { return time.Duration(ns).Round(100 * time.Millisecond) }
 
-// setUsage takes over what a look knew of a process that has ended since.
-func setUsage(e *schema.Event, u sampled) {
+// setUsage takes over what a scan said of a process that has ended since.
+func setUsage(e *schema.Event, u usage) {
 	e.CPUMillis = schema.Some(int64(u.cpuMillis))
 	e.ReadKiB, e.WriteKiB = u.readKiB, u.writeKiB
 }

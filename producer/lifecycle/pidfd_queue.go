@@ -48,7 +48,7 @@ func (q *pidfdQueue) addSpawn(w *watched, now twoClocks) {
 		return
 	}
 	at := now.movedTo(startOf(w.StartTicks))
-	for _, before := range q.ended[w.pid] { // who had the pid until then
+	for _, before := range q.ended[w.pid] { // the processes that had the pid until then
 		before.moveBack(at.boot)
 	}
 	told := &pidfdEvent{KindedEvent: schema.KindedEvent{Kind: schema.KindSpawn, Event: w.event(at)}}

@@ -128,8 +128,8 @@ func (r *pidfdRig) awaitExit(pid int) schema.Event {
 	return r.awaitKind(schema.KindExit, pid)
 }
 
-// look is the process table now, of the given pids that live.
-func (r *pidfdRig) look(pids ...int) lifecycle.Scan {
+// scan is the process table now, of the given pids that live.
+func (r *pidfdRig) scan(pids ...int) lifecycle.Scan {
 	r.t.Helper()
 	l := lifecycle.Scan{Wall: time.Now().UnixNano(), Boot: bootNow(r.t)}
 	for _, pid := range pids {

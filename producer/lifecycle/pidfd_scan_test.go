@@ -12,13 +12,13 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// A look shows processes between two listings: who lives is watched from then on, who has ended is told of, and
+// A scan shows processes between two listings: who lives is watched from then on, who has ended is told of, and
 // nobody is told of twice.
 func TestPidfd_LookShowsWhoWasMissed(t *testing.T) {
 	t.Parallel()
 	r := newPidfdRig(t)
 	lives, ends := startShell(t, `read -r code; exit "$code"`), startShell(t, `read -r code; exit "$code"`)
-	l := r.look(slices.Sorted(slices.Values([]int{lives.pid(), ends.pid()}))...)
+	l := r.scan(slices.Sorted(slices.Values([]int{lives.pid(), ends.pid()}))...)
 	ends.say("1")
 	ends.wait()
 	r.Observe(l)
@@ -46,17 +46,17 @@ func TestPidfd_LookShowsWhoWasMissed(t *testing.T) {
 	}
 }
 
-// A look that is older than an end does not bring the process back, and tells what it used.
+// A scan that is older than an end does not bring the process back, and tells what it used.
 func TestPidfd_LookIsOlderThanAnEnd(t *testing.T) {
 	t.Parallel()
 	r := newPidfdRig(t)
 	s := startShell(t, `read -r code; exit "$code"`)
 	r.awaitSpawn(s.pid())
-	l := r.look(s.pid())
+	l := r.scan(s.pid())
 	l.Processes[0].CPUMillis, l.Processes[0].ReadKiB = 120, schema.Some(int64(7))
 	s.say("0")
 	s.wait()
-	for range 3 { // between the look and Observe, and nothing is taken
+	for range 3 { // between the scan and Observe, and nothing is taken
 		if _, err := r.Poll(); err != nil {
 			t.Fatal(err)
 		}
@@ -71,14 +71,14 @@ func TestPidfd_LookIsOlderThanAnEnd(t *testing.T) {
 	}
 }
 
-// An exit has what the last look knew, and says how old that is.
+// An exit has what the last scan knew, and says how old that is.
 func TestPidfd_ExitHasTheLastLook(t *testing.T) {
 	t.Parallel()
 	r := newPidfdRig(t)
 	s := startShell(t, `read -r code; exit "$code"`)
 	r.awaitSpawn(s.pid())
 	for _, cpu := range []uint64{10, 20} {
-		l := r.look(s.pid())
+		l := r.scan(s.pid())
 		p := &l.Processes[0]
 		p.CPUMillis, p.WriteKiB, p.Command, p.PPID, p.JobID = cpu, schema.Some(int64(cpu)), "make", 1, "not ours to say"
 		l.Boot -= 2e9
@@ -101,9 +101,9 @@ func TestPidfd_CommandAfterAnExec(t *testing.T) {
 	t.Parallel()
 	r := newPidfdRig(t)
 	var s *shell
-	for young := false; !young; { // a machine under load may take too long to look
+	for young := false; !young; { // a machine under load may take too long to scan
 		s = startShell(t, `read -r line; exec cat`)
-		l := r.look(s.pid())
+		l := r.scan(s.pid())
 		young = l.Boot-int64(l.Processes[0].StartTicks)*int64(time.Second/schema.TicksPerSecond) < int64(lifecycle.EventDelay)
 		r.Observe(l)
 	}
@@ -122,7 +122,7 @@ func TestPidfd_KernelThreads(t *testing.T) {
 		t.Skip("no kernel threads are to be seen here")
 	}
 	r := newPidfdRig(t)
-	known, unknown := r.look(2), r.look(2)
+	known, unknown := r.scan(2), r.scan(2)
 	unknown.Processes[0].StartTicks += 5 // one that has ended
 	r.Observe(known)
 	r.Observe(unknown)

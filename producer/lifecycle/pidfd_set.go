@@ -19,7 +19,7 @@ type watchSet struct {
 	highest int // no pidfd has this number or a higher one: some descriptors are left to others
 }
 
-// absent are those without a pidfd whom the last listing did not show, in the order of their pids.
+// absent are the processes without a pidfd that the last listing did not show, in the order of their pids.
 func (s *watchSet) absent(listing uint64) []*watched {
 	var absent []*watched
 	for _, w := range s.procs {
@@ -53,7 +53,7 @@ func (s *watchSet) open(pid int) (int, error) {
 }
 
 // watch adds w to those who are there, and its pidfd to what drain asks. Edges are asked for: a process that has ended
-// and that nobody waits for would be told of again and again.
+// and that its parent does not wait for would be reported again and again.
 func (s *watchSet) watch(w *watched) {
 	s.procs[w.pid] = w
 	if w.fd == noPidfd {

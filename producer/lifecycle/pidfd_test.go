@@ -198,7 +198,7 @@ func TestPidfd_FirstListingOnlyTeaches(t *testing.T) {
 	r := newBlankRig(t)
 	s := startShell(t, `read -r code; exit "$code"`)
 	r.poll()
-	r.Observe(r.look(s.pid()))
+	r.Observe(r.scan(s.pid()))
 	r.poll()
 	if len(r.of(s.pid())) != 0 {
 		t.Errorf("told %v", briefs(r.told))
@@ -338,7 +338,7 @@ func TestPidfd_TakeInPieces(t *testing.T) {
 	t.Parallel()
 	r := newPidfdRig(t)
 	s := startShell(t, `exit 0`)
-	l := r.look(s.pid())
+	l := r.scan(s.pid())
 	r.Observe(l)
 	s.wait()
 	start := int64(l.Processes[0].StartTicks) * int64(time.Second/schema.TicksPerSecond)

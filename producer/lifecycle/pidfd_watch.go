@@ -14,9 +14,9 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// drain takes in what the pidfds tell, until they tell nothing more. Each is told of twice at most: its process has
+// readEnds reads from the epoll which pidfds are ready, until none is. Each becomes ready twice at most: its process has
 // ended, and it has been waited for.
-func (p *Pidfd) drain(now twoClocks) error {
+func (p *Pidfd) readEnds(now twoClocks) error {
 	var events [256]unix.EpollEvent
 	for {
 		n, err := unix.EpollWait(p.epoll, events[:], 0)
@@ -36,7 +36,7 @@ func (p *Pidfd) drain(now twoClocks) error {
 			}
 			if e.Events&unix.EPOLLHUP != 0 {
 				p.remove(w, now)
-				p.identifyAndWatch(w.pid, now) // who may have the pid by now
+				p.identifyAndWatch(w.pid, now) // another process may have the pid by now
 			}
 		}
 		if n < len(events) {
@@ -45,8 +45,8 @@ func (p *Pidfd) drain(now twoClocks) error {
 	}
 }
 
-// compare takes in a listing: who is new, and who of those without a pidfd is gone.
-func (p *Pidfd) compare(listed []listedProcess, now twoClocks) {
+// applyListing finds the processes of a listing that are new, and those without a pidfd that are gone.
+func (p *Pidfd) applyListing(listed []listedProcess, now twoClocks) {
 	for _, l := range listed {
 		w := p.procs[l.pid]
 		switch {
@@ -64,7 +64,8 @@ func (p *Pidfd) compare(listed []listedProcess, now twoClocks) {
 	}
 }
 
-// identifyAndWatch begins to watch the process that has the pid now, and tells of its start unless it is older than the watch.
+// identifyAndWatch begins to watch the process that has the pid now, and queues its spawn unless it is older than the
+// watch.
 func (p *Pidfd) identifyAndWatch(pid int, now twoClocks) {
 	w, ok := p.identify(pid)
 	if !ok {
@@ -92,7 +93,7 @@ func (p *Pidfd) identifyAgain(w *watched, now twoClocks) {
 	}
 }
 
-// addMissed takes in a process of a look that is neither known nor was told to have ended.
+// addMissed adds a process of a scan that is neither watched nor has an exit.
 func (p *Pidfd) addMissed(s *schema.Process, at twoClocks) {
 	news := p.since > 0 && at.boot > p.since
 	w, ok := p.identify(s.PID)
@@ -104,7 +105,7 @@ func (p *Pidfd) addMissed(s *schema.Process, at twoClocks) {
 		w = &watched{pid: s.PID, fd: noPidfd, kernel: isKernelThread(p.root, s.PID, s.PPID)}
 		w.StartTicks = s.StartTicks
 	}
-	w.use(s, at.boot)
+	w.applyScan(s, at.boot)
 	if lives {
 		if before := p.procs[s.PID]; before != nil { // it had the pid, so it is gone
 			p.remove(before, at)
@@ -126,7 +127,7 @@ func (p *Pidfd) identify(pid int) (w *watched, ok bool) {
 		return nil, false
 	}
 	w = &watched{pid: pid, fd: fd}
-	if w.Description, ok = p.describe(pid); !ok || w.reaped() {
+	if w.Description, ok = p.describe(pid); !ok || w.hasBeenWaitedFor() {
 		p.release(w) // who was described need not be who was opened: the pid may be in use again
 		return nil, false
 	}
@@ -136,7 +137,7 @@ func (p *Pidfd) identify(pid int) (w *watched, ok bool) {
 	return w, true
 }
 
-// remove forgets w, which is gone, and tells of its end. At is when that was noticed.
+// remove removes w, which is gone, and queues its exit. At is when that was noticed.
 func (p *Pidfd) remove(w *watched, at twoClocks) {
 	status, known := w.status()
 	if p.procs[w.pid] == w {
@@ -158,11 +159,11 @@ func isKernelThread(root string, pid, ppid int) bool {
 }
 
 // Pidfd watches each process that it finds in a listing of /proc by a descriptor of its own (man pidfd_open(2)), which
-// tells when the process ends and, once its parent has waited for it, how. It works for every user, for processes of
+// becomes ready when the process ends and, once its parent has waited for it, says how. It works for every user, for processes of
 // every user, in every pid namespace, on Linux 6.15 and later. It cannot see a process that lives between two
-// listings, a second apart, unless a look at /proc happens to show it.
+// listings, a second apart, unless a scan of /proc happens to show it.
 //
-// Of CPU and I/O an exit has what the last look saw. Kernel threads are left out.
+// Of CPU and I/O an exit has what the last scan saw. Kernel threads are left out.
 type Pidfd struct {
 	describe func(pid int) (Description, bool)
 	root     string

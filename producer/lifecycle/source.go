@@ -8,25 +8,25 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// Source tells what happens to the processes of this machine. One goroutine uses it; nothing in it but Wait waits for
-// the kernel.
+// Source says which processes of this machine start, execute and end. One goroutine uses it; no method except Wait waits
+// for the kernel.
 type Source interface {
-	// Rung is which of the ways of watching this is.
+	// Kind is the kind of the source.
 	Kind() SourceKind
-	// Wait returns when there is something for Poll to take in, at once when there is already. One goroutine may wait
-	// beside the one that uses the source, and returns before Close. The error is not nil when ctx has ended, or when
-	// nobody can wait here.
+	// Wait returns when there is something for Poll to take in, at once when there is already. One other
+	// goroutine may call it; that returns before Close. The error is not nil when ctx has ended, or when waiting is not
+	// possible.
 	Wait(ctx context.Context) error
-	// Poll takes in what the kernel has told since the call before. It reports whether some of it was lost: then a
-	// look at /proc should follow soon, for Observe to find what was missed.
+	// Poll reads the kernel's events since the call before. Lossy says that some were lost: then a scan of /proc should
+	// follow soon, so that Observe finds what was missed.
 	Poll() (lossy bool, err error)
-	// Observe takes in a look at /proc. Poll comes between the look and Observe, so that whatever the look shows has
-	// been told before, if it ever will be. The first look only teaches who was there before.
+	// Observe takes in a scan of /proc. Poll comes between the scan and Observe, so that events of what the scan shows have
+	// been read before. The first scan only shows which processes were there before.
 	Observe(Scan)
-	// Take returns what happened, in order, and what was lost: of events up to the boot time until, in nanoseconds,
-	// and of younger ones where nothing more can become known of them. What it returns it forgets.
+	// Take returns, in order, the events up to the boot time until, in nanoseconds, and younger ones of which nothing more
+	// can become known; and what was lost. It removes what it returns.
 	Take(until int64) ([]schema.KindedEvent, []schema.Gap)
-	// Close lets go of what the source holds.
+	// Close closes what the source holds open.
 	Close() error
 }
 
@@ -47,7 +47,7 @@ var SourceKinds = []SourceKind{KindTaskstats, KindConnector, KindPidfd, KindDiff
 // Capability is the capability that a source of the kind is.
 func (k SourceKind) Capability() schema.Capability { return schema.Capability(k) }
 
-// EventDelay is how long an event may wait before it is taken, so that what belongs to it can come: an exit record, the
+// EventDelay is how long an event waits before it is taken, so that what belongs to it can arrive: an exit record, the
 // command after an exec, the registration of a job.
 const EventDelay = 200 * time.Millisecond
 

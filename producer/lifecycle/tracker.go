@@ -4,8 +4,8 @@ import (
 	"github.com/proctape/proctape/producer/lifecycle/netlink"
 )
 
-// A tracker turns what the kernel tells of threads into what happened to processes. It does no I/O but for the two
-// questions it asks; all else is fed to it.
+// A tracker turns the kernel's events of threads into events of processes. It does no I/O except by the two functions that
+// it is given.
 //
 // A process begins with its fork. Its end is not the end of its first thread: that may leave others behind, or be
 // replaced by another thread that executes a program. It is the end of the thread of which taskstats says that it was

@@ -11,7 +11,7 @@ type endings struct {
 	recordStore
 	alive          func(pid int) bool    // the process exists and has threads that have not ended
 	records        bool                  // exit records are to be expected
-	ended          func(p *process) bool // whether what was told of p says that it has ended
+	ended          func(p *process) bool // whether events and records say that p has ended
 	live           map[int]*process      // by pid: the processes that have not ended, or so recently that more may come
 	waiting        []*process            // the processes of which more may come: records, exits of other threads
 	mayHaveUnknown bool                  // processes may live that are not known: before the first scan, after a loss
@@ -51,9 +51,9 @@ func (t *endings) threadEnded(e *netlink.Event, at int64) {
 	}
 }
 
-// unknownProcess is a process whose thread has ended and that nothing was known of, nil when there is nothing to tell: when
-// others of its threads live, or may, when it is a kernel thread, or when all that is to know was told and this is the
-// belated end of another of its threads.
+// unknownProcess makes the process of a thread that has ended, when nothing was known of the process. It returns nil when no
+// exit is to be queued: when other threads of the process live, or may live, when it is a kernel thread, or when its exit was
+// queued already and this is the late end of another of its threads.
 func (t *endings) unknownProcess(e *netlink.Event, r netlink.Record, recorded bool) *process {
 	switch {
 	case recorded:
@@ -66,12 +66,12 @@ func (t *endings) unknownProcess(e *netlink.Event, r netlink.Record, recorded bo
 	return &process{pid: e.TGID, epoch: -1, checked: -1, image: &image{}, source: SourceConnector}
 }
 
-// hasEnded is what events and records say of the end of p. It is false when they do not say.
+// hasEnded reports whether events and records say that p has ended.
 func (t *endings) hasEnded(p *process) bool {
 	return p.last || !t.allRecorded(p) && t.counted(p) && p.threads <= 0
 }
 
-// inDoubt says that p may have ended, and that neither events nor records tell whether it has.
+// inDoubt reports whether p may have ended, while neither events nor records say so.
 func (t *endings) inDoubt(p *process) bool {
 	return !p.exitQueued && p.leaderGone && !t.counted(p) && !t.allRecorded(p)
 }
@@ -79,14 +79,14 @@ func (t *endings) inDoubt(p *process) bool {
 // counted reports whether the number of p's threads is known.
 func (t *endings) counted(p *process) bool { return p.epoch == t.epoch }
 
-// allRecorded reports whether there is a record of each thread of p whose end was seen, so that they say what can be
-// said.
+// allRecorded reports whether there is a record of each thread of p whose end was seen. Then the records decide.
 func (t *endings) allRecorded(p *process) bool {
 	return t.records && p.recordsDue == 0 && p.recordsMissed == 0
 }
 
-// resolve draws the conclusions about p that can be drawn by now. It reports whether nothing is waited for any more.
-func (t *endings) resolve(p *process) bool {
+// concludeLate ends p if that is certain by now, and gives up records that are overdue. It reports whether nothing more is
+// waited for.
+func (t *endings) concludeLate(p *process) bool {
 	late := t.boot-p.exitReadAt >= int64(EventDelay)
 	if late && p.recordsDue > 0 {
 		t.noteLoss(reasonRecords, p.exitReadAt, int64(p.recordsDue))
@@ -102,7 +102,7 @@ func (t *endings) resolve(p *process) bool {
 	return !p.inWaiting
 }
 
-// processEnded ends p, and lets go of it when all its threads are known to have been told of.
+// processEnded queues the exit of p, and drops p when the ends of all its threads are known.
 func (t *endings) processEnded(p *process) {
 	if !p.exitQueued {
 		t.queueExit(p)
@@ -112,7 +112,7 @@ func (t *endings) processEnded(p *process) {
 	}
 }
 
-// drop lets go of p: nothing more is to come of it.
+// drop removes p: no more events of it will come.
 func (t *endings) drop(p *process) {
 	p.dropped = true
 	if t.live[p.pid] == p {
@@ -120,7 +120,7 @@ func (t *endings) drop(p *process) {
 	}
 }
 
-// endUnseen ends p, of whose end no event will come, at the boot time at.
+// endUnseen ends p at the boot time at. No event of its end will come.
 func (t *endings) endUnseen(p *process, at int64) {
 	if !p.exitQueued {
 		p.endedUnseen = !t.inDoubt(p) || !p.inWaiting // else its pid was taken before it could be asked: it has ended
@@ -153,8 +153,7 @@ func (t *endings) applyRecord(r netlink.Record) {
 	t.hold(r)
 }
 
-// expire makes do with the records alone whose exits were lost. Without a loss an exit will come, however long the
-// kernel takes to tear the process down.
+// expire uses the records alone whose exits were lost.
 func (t *endings) expire() {
 	for pid, held := range t.held {
 		for len(held) > 0 {

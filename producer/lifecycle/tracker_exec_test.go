@@ -93,7 +93,7 @@ func TestTracker_Execs(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			eachRung(t, func(t *testing.T, s *sim) {
+			eachKind(t, func(t *testing.T, s *sim) {
 				s.observe()
 				tt.happen(s)
 				taken(s)
@@ -107,7 +107,7 @@ func TestTracker_Execs(t *testing.T) {
 
 // An exec of a process that ended before /proc could be read has the short name of its record, or no command.
 func TestTracker_ExecOfTheDead(t *testing.T) {
-	eachRung(t, func(t *testing.T, s *sim) {
+	eachKind(t, func(t *testing.T, s *sim) {
 		s.observe()
 		s.fork(1, 10)
 		s.poll()
@@ -150,7 +150,7 @@ func TestTracker_LastToldCommandIsTheOneItHas(t *testing.T) {
 		s.observe()
 		tid := 100
 		for range rapid.IntRange(1, 80).Draw(t, "acts") {
-			s.act(t, &tid)
+			s.actAtRandom(t, &tid)
 			if rapid.Bool().Draw(t, "poll") {
 				s.poll()
 			}
@@ -193,7 +193,7 @@ func (s *sim) takeAll() []schema.KindedEvent {
 
 // A process that executes another program is told to; a process that forks one is not.
 func TestExact_Exec(t *testing.T) {
-	exact(t, func(t *testing.T, r *rig, _ sees) {
+	exact(t, func(t *testing.T, r *rig, _ expectation) {
 		execs := start(t, "read x; exec cat")
 		forks := start(t, "read x; cat; exit 0")
 		r.await(schema.KindSpawn, execs.pid())
@@ -210,7 +210,7 @@ func TestExact_Exec(t *testing.T) {
 		forks.stdin.Close()
 		r.await(schema.KindExit, execs.pid())
 		r.await(schema.KindExit, forks.pid())
-		r.settle()
+		r.pollLonger()
 		if n, m := len(r.of(schema.KindExec, execs.pid())), len(r.of(schema.KindExec, forks.pid())); n != 1 || m != 0 {
 			t.Errorf("got %d execs of who executes and %d of who forks, want 1 and 0", n, m)
 		}

@@ -26,10 +26,10 @@ func (t *tracker) poll(b batch) (lossy bool) {
 		t.applyEvent(&b.events[i])
 	}
 	if lossy {
-		t.epoch++ // who began among these events may miss some of them as well
+		t.epoch++ // a process that began among these events may miss some of them as well
 	}
 	t.describeQueued()
-	t.waiting = slices.DeleteFunc(t.waiting, t.resolve)
+	t.waiting = slices.DeleteFunc(t.waiting, t.concludeLate)
 	t.expire()
 	return lossy
 }
@@ -43,7 +43,7 @@ func (b *batch) lost() (n int64) {
 }
 
 // noteLostEvents notes that events were lost, n of them as far as is known, after the boot time since. No count of threads is
-// good any more.
+// valid any more.
 func (t *tracker) noteLostEvents(since, n int64) {
 	t.epoch++
 	t.mayHaveUnknown = true
@@ -68,8 +68,8 @@ func (t *tracker) applyEvent(e *netlink.Event) {
 
 func (t *tracker) forked(e *netlink.Event, at int64) {
 	if old := t.live[e.TGID]; old != nil {
-		if old.source == SourceScan && old.is(ticksAt(at)) {
-			return // a look showed it before its fork was read
+		if old.source == SourceScan && old.matches(ticksAt(at)) {
+			return // a scan showed it before its fork was read
 		}
 		t.endUnseen(old, at)
 	}
@@ -111,14 +111,15 @@ func (t *tracker) describeLater(p *process) {
 	}
 }
 
-// describeQueued reads what is new of those who still live: who has come and gone in one poll costs no look at /proc.
+// describeQueued describes the processes that are new and live. A process that began and ended in one poll costs no read of
+// /proc.
 func (t *tracker) describeQueued() {
 	for _, p := range t.toDescribe {
 		p.inToDescribe = false
 		if p.exitQueued || p.kernel || t.live[p.pid] != p {
 			continue
 		}
-		if d, ok := t.describe(p.pid); ok && p.is(d.StartTicks) {
+		if d, ok := t.describe(p.pid); ok && p.matches(d.StartTicks) {
 			p.applyDescription(d.StartTicks, d.UID, d.Command)
 		}
 	}

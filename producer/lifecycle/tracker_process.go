@@ -9,32 +9,32 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// A process is what a tracker knows of one. It begins as the fork tells it.
+// A process is what a tracker knows of one process, from its fork on.
 type process struct {
 	pid    int
-	parent schema.Opt[int64] // who forked it, or had it when it was first seen
+	parent schema.Opt[int64] // the process that forked it, or that was its parent when it was first seen
 	uid    schema.Opt[int64]
-	kernel bool // a kernel thread, of which nothing is told
+	kernel bool // a kernel thread, whose events are left out
 
 	boot       int64  // boot time of its fork, else of its start
 	start      uint64 // in ticks
 	startKnown bool   // boot and start are known
 	startExact bool   // start is /proc's own
 
-	command string // of /proc, since it last executed a program; empty when not read
-	image   *image // the program it executes
-	comm    string // the short name in its record
-	told    string // the command line of its last spawn or exec that was taken, or of before the first exec
-	source  string // who saw it begin
+	command     string // of /proc, since it last executed a program; empty when not read
+	image       *image // the program it executes
+	comm        string // the short name in its record
+	lastCommand string // the command line of its last spawn or exec that was taken, or of before the first exec
+	source      string // of its spawn
 
 	threads      int // alive; good while epoch is the tracker's
 	epoch        int
-	lastScan     int    // the last look that showed it
-	scansWithout int    // looks since that did not
-	checked      int    // epoch in which it was found alive though no look shows it
-	cpu          uint64 // ms, in the last look
+	lastScan     int    // the last scan that showed it
+	scansWithout int    // scans since that did not
+	checked      int    // epoch in which it was found alive though no scan shows it
+	cpu          uint64 // ms, in the last scan
 
-	spawnQueued, inToDescribe, inWaiting bool // its spawn is queued; it is in the tracker's fresh; in its waiting
+	spawnQueued, inToDescribe, inWaiting bool // its spawn is queued; it is in tracker.toDescribe; in endings.waiting
 
 	spawnWaits  bool       // its spawn is queued and was not taken
 	spawnImage  *image     // what it executed first, when it executed another program while its spawn waited; nil: its image
@@ -46,9 +46,9 @@ type process struct {
 	last          bool   // a record said that the process has ended
 	exitQueued    bool   // it has ended: its exit is queued
 	endedUnseen   bool   // it has ended and nobody knows how
-	dropped       bool   // and nothing more is to come
+	dropped       bool   // no more events of it will come
 	endedAt       int64  // boot time of the last thread's end
-	exitReadAt    int64  // boot time of the poll that told of it
+	exitReadAt    int64  // boot time of the poll that read it
 	recordsDue    int    // threads whose record has not come
 	recordsMissed int    // threads whose record never came
 
@@ -75,11 +75,11 @@ type execution struct {
 	at    int64 // boot time
 }
 
-// replaceImage notes that p executes a program whose command line is not known yet. Of before the first exec the command
-// line counts as told.
+// replaceImage notes that p executes a program whose command line is not known yet. The command
+// line of before the first exec counts as published.
 func (p *process) replaceImage() {
-	if p.told == "" && !p.spawnWaits {
-		p.told = cmp.Or(p.command, p.image.command)
+	if p.lastCommand == "" && !p.spawnWaits {
+		p.lastCommand = cmp.Or(p.command, p.image.command)
 	}
 	p.image, p.command, p.hasExecuted = &image{}, "", true
 }
@@ -91,8 +91,8 @@ const (
 	forkLate  = 50
 )
 
-// is reports whether p is the process that began at ticks, as far as p's own start is known.
-func (p *process) is(ticks uint64) bool {
+// matches reports whether p is the process that began at ticks, as far as p's own start is known.
+func (p *process) matches(ticks uint64) bool {
 	switch {
 	case p.startExact:
 		return ticks == p.start
@@ -149,7 +149,7 @@ func (p *process) addRecord(r *netlink.Record) {
 	}
 }
 
-// bestCommand is the best that is known of p's command, and what is wanting in it.
+// bestCommand is the most exact command that is known of p, and what is missing in it.
 func (p *process) bestCommand() (command, wanting string) {
 	switch {
 	case p.command != "":

@@ -10,15 +10,15 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// The sources that the events of an [Exact] name: who told of a start, and who of an end.
+// The sources that the events of an [Exact] name: where a start, or an end, was learnt.
 const (
 	SourceConnector = "connector" // the proc connector
 	SourceTaskstats = "taskstats" // an exit record
-	SourceScan      = "scan"      // a look at /proc, after the event itself was lost
+	SourceScan      = "scan"      // a scan of /proc, after the event itself was lost
 )
 
-// reorderTime is how long after its time an event may be told: the kernel may be interrupted on its way, and meanwhile
-// another CPU tell of younger ones.
+// reorderTime is how long after its time an event may arrive: the kernel may be interrupted before it sends it, and
+// meanwhile another CPU may send younger ones.
 const reorderTime = 20 * time.Millisecond
 
 // maxPending is how many events may wait to be taken.
@@ -39,7 +39,7 @@ type pendingEvent struct {
 	exec    *execution // of an exec
 }
 
-// boot is when it happened. That of an exit may still move while more comes of the process.
+// boot is the boot time at which it happened. That of an exit may change while more of the process is read.
 func (o pendingEvent) boot() int64 {
 	switch o.kind {
 	case schema.KindExit:
@@ -85,8 +85,8 @@ func (q *eventQueue) queue(e pendingEvent) bool {
 	return true
 }
 
-// take returns the occurrences up to the boot time until, those that follow of which nothing more can become known, and
-// the losses found up to then. It forgets them.
+// take returns the events up to the boot time until, the younger ones of which nothing more can become known, and the
+// losses that were noticed up to then. It removes them.
 func (q *eventQueue) take(until int64) ([]schema.KindedEvent, []schema.Gap) {
 	slices.SortStableFunc(q.pending, func(a, b pendingEvent) int { return cmp.Compare(a.boot(), b.boot()) })
 	var out []schema.KindedEvent
@@ -104,7 +104,7 @@ func (q *eventQueue) take(until int64) ([]schema.KindedEvent, []schema.Gap) {
 	return out, q.takeLosses(until)
 }
 
-// eventOf is the event that is to be told. Ok is false for an exec that changed nothing that was told before.
+// eventOf is the event to publish. Ok is false for an exec that did not change the command line.
 func (q *eventQueue) eventOf(o pendingEvent) (event schema.KindedEvent, ok bool) {
 	p := o.process
 	command, wanting := p.bestCommand()
@@ -129,9 +129,9 @@ func (q *eventQueue) eventOf(o pendingEvent) (event schema.KindedEvent, ok bool)
 		q.addEnd(&e, p)
 	case schema.KindExec:
 		e.Source = SourceConnector
-		p.told = cmp.Or(command, p.told)
+		p.lastCommand = cmp.Or(command, p.lastCommand)
 	default:
-		p.told, p.spawnWaits = command, false
+		p.lastCommand, p.spawnWaits = command, false
 		if p.source == SourceScan {
 			e.Details = join("its own event was lost; seen in a scan of /proc", wanting)
 		}
@@ -140,13 +140,13 @@ func (q *eventQueue) eventOf(o pendingEvent) (event schema.KindedEvent, ok bool)
 }
 
 // execCommand is the command line of an exec, the short name when that is all that is known, empty when nothing is. Ok is
-// false when it is what was told of the process before.
+// false when it is the command line that was published of the process before.
 func (o *pendingEvent) execCommand() (command string, ok bool) {
 	command = o.exec.image.command
 	if command == "" && o.exec.image == o.process.image {
 		command = cmp.Or(o.process.command, o.process.comm)
 	}
-	return command, command == "" || command != o.process.told
+	return command, command == "" || command != o.process.lastCommand
 }
 
 // addEnd adds to the exit of p what is known of its end.
@@ -175,7 +175,7 @@ func (q *eventQueue) addEnd(e *schema.Event, p *process) {
 	}
 }
 
-// addTally adds what the records of p's threads add up to. It returns what is wanting in it: threads may have ended
+// addTally adds the sums over the records of p's threads. It returns what is missing in them: threads may have ended
 // before p was known, or unseen.
 func (q *eventQueue) addTally(e *schema.Event, p *process) (wanting string) {
 	cpu := p.busy.Round(time.Millisecond).Milliseconds()
@@ -192,7 +192,7 @@ func (q *eventQueue) addTally(e *schema.Event, p *process) (wanting string) {
 	return "CPU is a lower bound and I/O unknown: threads of it ended unseen"
 }
 
-// queueExit tells of the end of p. What else comes of it until it is settled still counts.
+// queueExit queues the exit of p. Records that come until p is dropped are added to it.
 func (q *eventQueue) queueExit(p *process) {
 	p.exitQueued = true
 	if !p.kernel {

@@ -12,9 +12,9 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// act does something that a kernel may do, drawn at random: processes 1 to 9, so that pids are used again, though not
+// actAtRandom does something that a kernel may do, drawn at random: processes 1 to 9, so that pids are used again, though not
 // within a second, and threads.
-func (s *sim) act(t *rapid.T, tid *int) {
+func (s *sim) actAtRandom(t *rapid.T, tid *int) {
 	pids := slices.Sorted(maps.Keys(s.procs))
 	pid := rapid.SampledFrom(pids).Draw(t, "pid")
 	p := s.procs[pid]
@@ -63,7 +63,7 @@ func withoutCommands(words []string) []string {
 }
 
 // Without a loss the tracker tells the truth, in order, once, however it is read: whatever processes and threads do,
-// whenever it polls, looks and takes.
+// whenever it polls, scans and takes.
 func TestTracker_TellsTheTruth(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newSim(rapid.Bool().Draw(t, "records"))
@@ -71,7 +71,7 @@ func TestTracker_TellsTheTruth(t *testing.T) {
 		var got []string
 		tid := 100
 		for range rapid.IntRange(1, 80).Draw(t, "acts") {
-			s.act(t, &tid)
+			s.actAtRandom(t, &tid)
 			switch rapid.IntRange(0, 6).Draw(t, "then") {
 			case 0:
 				s.poll()
@@ -93,12 +93,12 @@ func TestTracker_TellsTheTruth(t *testing.T) {
 		}
 		s.sleep(EventDelay)
 		s.poll()
-		s.forgotTheDead(t)
+		s.checkMemory(t)
 	})
 }
 
-// forgotTheDead checks that the tracker remembers those who live and nothing else.
-func (s *sim) forgotTheDead(t *rapid.T) {
+// checkMemory checks that the tracker remembers those who live and nothing else.
+func (s *sim) checkMemory(t *rapid.T) {
 	live := slices.Sorted(maps.Keys(s.tracker.live))
 	if want := slices.Sorted(maps.Keys(s.procs)); !slices.Equal(live, want) {
 		t.Fatalf("remembers %v, want those who live, %v", live, want)
@@ -109,7 +109,7 @@ func (s *sim) forgotTheDead(t *rapid.T) {
 	}
 }
 
-// Whatever is lost: nobody starts or ends twice, nobody ends who lives, and two looks later the tracker knows exactly
+// Whatever is lost: nobody starts or ends twice, nobody ends who lives, and two scans later the tracker knows exactly
 // who lives and has told so.
 func TestTracker_LossesAreRepaired(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -119,12 +119,12 @@ func TestTracker_LossesAreRepaired(t *testing.T) {
 		take := func() {
 			occurred, _ := s.tracker.take(s.now)
 			for _, o := range occurred {
-				book.enter(t, s, o)
+				book.check(t, s, o)
 			}
 		}
 		tid := 100
 		for range rapid.IntRange(1, 80).Draw(t, "acts") {
-			s.act(t, &tid)
+			s.actAtRandom(t, &tid)
 			switch rapid.IntRange(0, 8).Draw(t, "then") {
 			case 0:
 				s.poll()
@@ -143,7 +143,7 @@ func TestTracker_LossesAreRepaired(t *testing.T) {
 			s.observe()
 		}
 		take()
-		s.forgotTheDead(t)
+		s.checkMemory(t)
 		for _, a := range book {
 			if lives := s.lives(a.pid, a.start); lives == a.ended {
 				t.Fatalf("pid %d started at %d lives: %t, told to have ended: %t", a.pid, a.start, lives, a.ended)
@@ -153,24 +153,24 @@ func TestTracker_LossesAreRepaired(t *testing.T) {
 }
 
 // accounts are what was told of each process.
-type accounts []*account
+type accounts []*told
 
-type account struct {
+type told struct {
 	pid            int
 	start          uint64
 	spawned, ended bool
 }
 
-// enter checks an occurrence against what was told before.
-func (book *accounts) enter(t *rapid.T, s *sim, o schema.KindedEvent) {
+// check checks an occurrence against what was told before.
+func (book *accounts) check(t *rapid.T, s *sim, o schema.KindedEvent) {
 	pid, start := o.Event.PID, o.Event.StartTicks
 	if o.Kind == schema.KindExit && start == 0 {
 		return // of a process that nothing was known of, not even which
 	}
-	i := slices.IndexFunc(*book, func(a *account) bool { return a.pid == pid && same(a.start, start) })
+	i := slices.IndexFunc(*book, func(a *told) bool { return a.pid == pid && same(a.start, start) })
 	if i < 0 {
 		i = len(*book)
-		*book = append(*book, &account{pid: pid, start: start})
+		*book = append(*book, &told{pid: pid, start: start})
 	}
 	a := (*book)[i]
 	switch {

@@ -42,7 +42,7 @@ func (s *recordStore) expired(r *heldRecord) bool {
 
 // takeRecord takes a record for an exit of the thread tid from those that wait for the exits of process pid, which is p if
 // it is known. It need not be the thread's: one that ends while another executes a program may get the other's id
-// between its record and its exit. It drops those that must be of who had the pid before.
+// between its record and its exit. It drops records that must belong to the process that had the pid before.
 func (s *recordStore) takeRecord(pid, tid int, p *process) (netlink.Record, bool) {
 	held := s.held[pid]
 	for len(held) > 0 && held[0].isStale(p) {

@@ -7,9 +7,9 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// observe compares what is known with a look at /proc: who lives there and is not known, has begun unseen; who is
-// known, is missing from two looks in a row and is not alive, has ended unseen. That a look does not show somebody is
-// no proof by itself: looks may leave out kernel threads and other users' processes.
+// observe compares the known processes with a scan of /proc. An unknown process in a scan started unseen; a known one that
+// two scans in a row lack ended unseen, unless it is alive. One scan is no proof: scans may leave out kernel threads and
+// other users' processes.
 func (t *tracker) observe(l Scan) {
 	t.scans++
 	for i := range l.Processes {
@@ -23,16 +23,16 @@ func (t *tracker) observe(l Scan) {
 	t.mayHaveUnknown = false
 }
 
-// isDead reports whether a look shows what is left of a process that has ended. A first thread that has ended before
-// the others looks the same but for their number.
+// isDead reports whether a scan shows what is left of a process that has ended. A first thread that has ended before
+// the others appears the same but for their number.
 func isDead(s *schema.Process) bool {
 	return (s.State == "Z" || s.State == "X") && s.Threads <= 1
 }
 
-// observeProcess takes in one process of a look that was taken at the boot time boot.
+// observeProcess takes in one process of a scan that was taken at the boot time boot.
 func (t *tracker) observeProcess(s *schema.Process, boot int64) {
 	p := t.live[s.PID]
-	if p != nil && (!p.is(s.StartTicks) || p.exitQueued && !p.startKnown && t.alive(s.PID)) {
+	if p != nil && (!p.matches(s.StartTicks) || p.exitQueued && !p.startKnown && t.alive(s.PID)) {
 		if s.StartTicks < p.start {
 			return // it had the pid before p
 		}
@@ -41,7 +41,7 @@ func (t *tracker) observeProcess(s *schema.Process, boot int64) {
 	}
 	if p == nil {
 		if !t.alive(s.PID) {
-			return // it has ended since the look, and that was told
+			return // it has ended since the scan, and its exit was read
 		}
 		p = &process{
 			pid: s.PID, parent: schema.Some(int64(s.PPID)), kernel: s.PID == kthreadd || s.PPID == kthreadd,
@@ -57,7 +57,7 @@ func (t *tracker) observeProcess(s *schema.Process, boot int64) {
 	p.spawnQueued = true
 }
 
-// queueScannedSpawn tells of the spawn of a process that only a look showed: its start is known to a hundredth of a second,
+// queueScannedSpawn queues the spawn of a process that only a scan showed: its start is known to a hundredth of a second,
 // so that it may seem to be before its parent's.
 func (t *tracker) queueScannedSpawn(p *process) {
 	if parent := t.live[int(p.parent.Or(0))]; parent != nil {

@@ -17,11 +17,11 @@ func (s *sim) expect(t *testing.T, what string, want ...string) {
 }
 
 func TestTracker_FirstLookOnlyTeaches(t *testing.T) {
-	eachRung(t, func(t *testing.T, s *sim) {
+	eachKind(t, func(t *testing.T, s *sim) {
 		s.fork(1, 10)
 		s.events, s.records = nil, nil // before the tracker was
 		s.observe()
-		s.expect(t, "first look")
+		s.expect(t, "first scan")
 		s.exitGroup(10, code(3))
 		s.poll()
 		s.expect(t, "end", "-10:0x300:init")
@@ -30,7 +30,7 @@ func TestTracker_FirstLookOnlyTeaches(t *testing.T) {
 
 // Of a process that is older than the tracker the threads are not counted.
 func TestTracker_UncountedThreads(t *testing.T) {
-	eachRung(t, func(t *testing.T, s *sim) {
+	eachKind(t, func(t *testing.T, s *sim) {
 		s.fork(1, 10)
 		s.thread(10, 11)
 		s.thread(10, 12)
@@ -52,26 +52,26 @@ func TestTracker_UncountedThreads(t *testing.T) {
 }
 
 func TestTracker_EndBeforeTheFirstLook(t *testing.T) {
-	eachRung(t, func(t *testing.T, s *sim) {
+	eachKind(t, func(t *testing.T, s *sim) {
 		s.fork(1, 10)
 		s.events, s.records = nil, nil
-		l := s.look()
+		l := s.scan()
 		s.exitGroup(10, code(3))
 		s.poll()
 		s.tracker.observe(l) // shows it alive
 		s.expect(t, "end", "-10:0x300:init")
 		s.observe()
 		s.observe()
-		s.expect(t, "later looks")
+		s.expect(t, "later scans")
 	})
 }
 
 func TestTracker_LookIsOlderThanThePoll(t *testing.T) {
-	eachRung(t, func(t *testing.T, s *sim) {
+	eachKind(t, func(t *testing.T, s *sim) {
 		s.observe()
 		s.fork(1, 10)
 		s.poll()
-		l := s.look()
+		l := s.scan()
 		s.exitGroup(10, code(3))
 		s.sleep(2 * time.Second)
 		s.fork(1, 10) // the pid again
@@ -82,7 +82,7 @@ func TestTracker_LookIsOlderThanThePoll(t *testing.T) {
 }
 
 func TestTracker_LossIsRepaired(t *testing.T) {
-	eachRung(t, func(t *testing.T, s *sim) {
+	eachKind(t, func(t *testing.T, s *sim) {
 		s.observe()
 		s.fork(1, 10)
 		s.fork(1, 11)
@@ -98,13 +98,13 @@ func TestTracker_LossIsRepaired(t *testing.T) {
 			t.Fatal("does not know that it lost events")
 		}
 		s.observe()
-		s.expect(t, "first look after", "+12")
+		s.expect(t, "first scan after", "+12")
 		s.observe()
-		s.expect(t, "second look", "-10:?:init")
+		s.expect(t, "second scan", "-10:?:init")
 		s.observe()
-		s.expect(t, "third look")
+		s.expect(t, "third scan")
 		s.exitGroup(11, code(4)) // older than the loss
-		s.exitGroup(12, code(5)) // found by a look
+		s.exitGroup(12, code(5)) // found by a scan
 		s.poll()
 		s.expect(t, "ends", "-11:0x400:init", "-12:0x500:init")
 	})
@@ -125,12 +125,12 @@ func TestTracker_RecordWithoutEvent(t *testing.T) {
 	s.expect(t, "end", "+10", "-10:0x300:init")
 	s.observe()
 	s.observe()
-	s.expect(t, "later looks")
+	s.expect(t, "later scans")
 }
 
-// A process that looks do not show, as kernel threads and other users' may be, is not ended by that.
+// A process that scans do not show, as kernel threads and other users' may be, is not ended by that.
 func TestTracker_LooksThatShowNobody(t *testing.T) {
-	eachRung(t, func(t *testing.T, s *sim) {
+	eachKind(t, func(t *testing.T, s *sim) {
 		s.observe()
 		s.fork(1, 10)
 		s.poll()
@@ -150,7 +150,7 @@ func TestTracker_LooksThatShowNobody(t *testing.T) {
 }
 
 func TestTracker_PidReusedUnseen(t *testing.T) {
-	eachRung(t, func(t *testing.T, s *sim) {
+	eachKind(t, func(t *testing.T, s *sim) {
 		s.observe()
 		s.fork(1, 10)
 		s.poll()
@@ -166,7 +166,7 @@ func TestTracker_PidReusedUnseen(t *testing.T) {
 
 // A zombie is nobody who lives, and a process whose first thread has ended is no zombie.
 func TestTracker_Zombies(t *testing.T) {
-	eachRung(t, func(t *testing.T, s *sim) {
+	eachKind(t, func(t *testing.T, s *sim) {
 		s.observe()
 		zombie := schema.Process{PID: 10, PPID: 1, StartTicks: ticksAt(s.now), State: "Z", Threads: 1}
 		headless := zombie

@@ -66,7 +66,7 @@ func (s *sim) isAlive(pid int) bool { return s.procs[pid] != nil }
 // sleep lets time pass.
 func (s *sim) sleep(d time.Duration) { s.now += int64(d) }
 
-func (s *sim) tell(e netlink.Event) {
+func (s *sim) send(e netlink.Event) {
 	s.sleep(20 * time.Microsecond)
 	e.Seq, e.Time = s.seq, s.now-simSuspended
 	s.seq++
@@ -78,7 +78,7 @@ func (s *sim) fork(parent, pid int) {
 	p := &simProcess{pid: pid, ppid: parent, started: s.now, command: s.procs[parent].command, threads: []int{pid}}
 	s.procs[pid] = p
 	s.sleep(5 * time.Millisecond)
-	s.tell(netlink.Event{Kind: netlink.Fork, PID: pid, TGID: pid, ParentPID: parent, ParentTGID: parent})
+	s.send(netlink.Event{Kind: netlink.Fork, PID: pid, TGID: pid, ParentPID: parent, ParentTGID: parent})
 	s.truth = append(s.truth, fmt.Sprintf("+%d", pid))
 }
 
@@ -86,7 +86,7 @@ func (s *sim) fork(parent, pid int) {
 func (s *sim) thread(pid, tid int) {
 	p := s.procs[pid]
 	p.threads, p.threaded = append(p.threads, tid), true
-	s.tell(netlink.Event{Kind: netlink.Fork, PID: tid, TGID: pid, ParentPID: p.ppid, ParentTGID: p.ppid})
+	s.send(netlink.Event{Kind: netlink.Fork, PID: tid, TGID: pid, ParentPID: p.ppid, ParentTGID: p.ppid})
 }
 
 // exec has a thread execute a program: all others end first, and it becomes the first.
@@ -98,7 +98,7 @@ func (s *sim) exec(pid, tid int, command string) {
 		}
 	}
 	p.threads, p.command = []int{pid}, command
-	s.tell(netlink.Event{Kind: netlink.Exec, PID: pid, TGID: pid})
+	s.send(netlink.Event{Kind: netlink.Exec, PID: pid, TGID: pid})
 }
 
 // exit ends a thread, and the process with its last. The record comes before the event.
@@ -118,7 +118,7 @@ func (s *sim) exit(pid, tid int, status uint32) {
 		s.free[pid] = s.now
 		s.truth = append(s.truth, fmt.Sprintf("-%d:%#x:%s", pid, status, p.command))
 	}
-	s.tell(netlink.Event{Kind: netlink.Exit, PID: tid, TGID: pid, Status: status})
+	s.send(netlink.Event{Kind: netlink.Exit, PID: tid, TGID: pid, Status: status})
 }
 
 // exitGroup ends all threads of a process, the given one at last.
@@ -153,8 +153,8 @@ func (s *sim) lose(n int, records bool) {
 	s.overrun = true
 }
 
-// look is what /proc shows now.
-func (s *sim) look() Scan {
+// scan is what /proc shows now.
+func (s *sim) scan() Scan {
 	l := Scan{Wall: s.now + simEpoch, Boot: s.now}
 	for _, pid := range slices.Sorted(maps.Keys(s.procs)) {
 		p := s.procs[pid]
@@ -170,9 +170,9 @@ func (s *sim) look() Scan {
 	return l
 }
 
-// observe shows the tracker a look, with a poll in between.
+// observe shows the tracker a scan, with a poll in between.
 func (s *sim) observe() {
-	l := s.look()
+	l := s.scan()
 	s.poll()
 	s.tracker.observe(l)
 }

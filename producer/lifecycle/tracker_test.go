@@ -14,8 +14,8 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// eachRung runs a test with exit records and without.
-func eachRung(t *testing.T, test func(t *testing.T, s *sim)) {
+// eachKind runs a test with exit records and without.
+func eachKind(t *testing.T, test func(t *testing.T, s *sim)) {
 	for _, records := range []bool{true, false} {
 		name := map[bool]string{true: "taskstats", false: "connector"}[records]
 		t.Run(name, func(t *testing.T) { test(t, newSim(records)) })
@@ -85,7 +85,7 @@ func TestTracker_Lives(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			eachRung(t, func(t *testing.T, s *sim) {
+			eachKind(t, func(t *testing.T, s *sim) {
 				s.observe()
 				tt.happen(s)
 				s.poll()
@@ -99,7 +99,7 @@ func TestTracker_Lives(t *testing.T) {
 
 // Control: with the end of the first thread taken for that of the process, the cases that need more fail.
 func TestTracker_NaiveDecisionIsWrong(t *testing.T) {
-	eachRung(t, func(t *testing.T, s *sim) {
+	eachKind(t, func(t *testing.T, s *sim) {
 		s.tracker.ended = func(p *process) bool { return p.leaderGone }
 		s.observe()
 		s.fork(1, 10)
@@ -144,7 +144,7 @@ func TestTracker_EventFields(t *testing.T) {
 }
 
 func TestTracker_WhoHasEndedIsNotDescribed(t *testing.T) {
-	eachRung(t, func(t *testing.T, s *sim) {
+	eachKind(t, func(t *testing.T, s *sim) {
 		s.observe()
 		s.fork(1, 10)
 		s.exec(10, 10, "tool")

@@ -13,8 +13,8 @@ import (
 // noTimeout is a timeout that never comes.
 const noTimeout = time.Duration(-1)
 
-// waitReadable returns when a descriptor can be read, or has an error to tell, when the timeout has passed, or, with
-// its error, when ctx ends. It waits in poll(2) and not in Go's own poller: that would be woken by whatever comes, also
+// waitReadable returns when a descriptor can be read, or has an error, when the timeout has passed, or, with
+// its error, when ctx ends. It waits in poll(2) and not in Go's own poller: that would be woken by every event, also
 // while nobody waits.
 func waitReadable(ctx context.Context, fd int, timeout time.Duration) (err error) {
 	ended, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)

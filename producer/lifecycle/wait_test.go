@@ -69,16 +69,16 @@ func openFiles(t *testing.T) int {
 	return len(entries)
 }
 
-// Each rung that the kernel tells something ends its wait at the end of a process, long before anything else would.
+// Each kind that the kernel tells something ends its wait at the end of a process, long before anything else would.
 func TestSource_Wait(t *testing.T) {
-	for _, rung := range []SourceKind{KindTaskstats, KindConnector, KindPidfd} {
-		t.Run(string(rung), func(t *testing.T) {
-			r := newRig(t, rungOf(rung))
+	for _, kind := range []SourceKind{KindTaskstats, KindConnector, KindPidfd} {
+		t.Run(string(kind), func(t *testing.T) {
+			r := newRig(t, openOne(kind))
 			child := exec.Command("sleep", "600")
 			if err := child.Start(); err != nil {
 				t.Fatal(err)
 			}
-			r.observe() // the pidfd rung learns of it here
+			r.observe() // the pidfd kind learns of it here
 			if err := child.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}

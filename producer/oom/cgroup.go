@@ -12,7 +12,7 @@ import (
 // maxGroups is how many cgroups are tracked.
 const maxGroups = 1024
 
-// verdict is what a cgroup's counter says of a death in it.
+// verdict says whether a cgroup's counter explains a death in it.
 type verdict int
 
 const (
@@ -100,15 +100,15 @@ func (g *groups) dropOldest() {
 	delete(g.tracked, oldest)
 }
 
-// readAll looks at each tracked cgroup.
+// readAll reads the counter of each tracked cgroup.
 func (g *groups) readAll(now int64) {
 	for cgroup, group := range g.tracked {
 		g.readGroup(cgroup, group, now)
 	}
 }
 
-// readGroup looks at one cgroup and reports whether it could. What is known of one that is gone stays: its processes may
-// yet be judged.
+// readGroup reads the counter of one cgroup and reports whether it could. What is known of a cgroup that is gone stays:
+// deaths in it may be judged later.
 func (g *groups) readGroup(cgroup string, group *group, now int64) bool {
 	n, err := g.read(cgroup)
 	if err == nil {

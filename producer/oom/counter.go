@@ -5,15 +5,15 @@ import "slices"
 // maxRises is how many rises of one counter are remembered that no death has claimed.
 const maxRises = 64
 
-// counter counts kills. Its zero value has not been looked at.
+// counter counts kills. Its zero value has not been read.
 type counter struct {
 	value uint64
-	since int64 // boot time of the first look
+	since int64 // boot time of the first reading
 	at    int64 // and of the last
 	rises []rise
 }
 
-// rise is kills that a counter counted between two looks at it, and that no death has claimed.
+// rise is kills that a counter counted between two readings, and that no death has claimed.
 type rise struct {
 	from, to int64
 	left     uint64

@@ -42,8 +42,8 @@ func openKmsg(path string, now int64) (*kmsg, error) {
 	}, nil
 }
 
-// poll reads what was written up to the boot time now, and hands over each record that tells of a kill.
-func (k *kmsg) poll(now int64, tell func(record)) error {
+// poll reads what was written up to the boot time now, and passes each record of a kill to add.
+func (k *kmsg) poll(now int64, add func(record)) error {
 	for range maxRecords {
 		n, err := k.read(k.buf)
 		switch {
@@ -59,7 +59,7 @@ func (k *kmsg) poll(now int64, tell func(record)) error {
 			return fmt.Errorf("read %s: it has an end, so it is not the kernel's log", k.path)
 		default:
 			if r, ok := parseRecord(k.buf[:n]); ok {
-				tell(r)
+				add(r)
 			}
 		}
 	}

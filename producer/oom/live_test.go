@@ -19,21 +19,21 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// cage is a real cgroup with little memory.
-type cage struct {
+// limitedCgroup is a real cgroup with little memory.
+type limitedCgroup struct {
 	t     *testing.T
 	mount string // of the memory controller
 	path  string // of the cgroup below it
 }
 
-// newCage makes a cgroup below the mount of the memory controller. It skips the test where there is none or it may not.
-func newCage(t *testing.T) *cage {
+// newLimitedCgroup makes a cgroup below the mount of the memory controller. It skips the test where there is none or it may not.
+func newLimitedCgroup(t *testing.T) *limitedCgroup {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
 	mount, limit := memoryMount(t)
-	c := &cage{t: t, mount: mount, path: fmt.Sprintf("/proctape-oom-%d-%d", os.Getpid(), time.Now().UnixNano())}
+	c := &limitedCgroup{t: t, mount: mount, path: fmt.Sprintf("/proctape-oom-%d-%d", os.Getpid(), time.Now().UnixNano())}
 	dir := filepath.Join(mount, c.path)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Skipf("no cgroup can be made: %v", err)
@@ -78,7 +78,7 @@ func memoryMount(t *testing.T) (mount, limit string) {
 }
 
 // start starts a script in the cage.
-func (c *cage) start(script string) *exec.Cmd {
+func (c *limitedCgroup) start(script string) *exec.Cmd {
 	c.t.Helper()
 	cmd := exec.Command("/bin/sh", "-c", `echo $$ > "$0" && `+script, filepath.Join(c.mount, c.path, "cgroup.procs"))
 	cmd.Stderr = c.t.Output()
@@ -89,14 +89,14 @@ func (c *cage) start(script string) *exec.Cmd {
 	return cmd
 }
 
-// eat lets a process of the cage eat until it dies.
-func (c *cage) eat() Death {
+// eatMemory lets a process of the cage eat until it dies.
+func (c *limitedCgroup) eatMemory() Death {
 	c.t.Helper()
 	return c.died(c.start("exec tail /dev/zero")) // which has no line
 }
 
 // kill lets a process of the cage die by the hand of a user.
-func (c *cage) kill() Death {
+func (c *limitedCgroup) kill() Death {
 	c.t.Helper()
 	cmd := c.start("exec sleep 60")
 	if err := cmd.Process.Kill(); err != nil {
@@ -106,7 +106,7 @@ func (c *cage) kill() Death {
 }
 
 // died waits for a death by signal 9.
-func (c *cage) died(cmd *exec.Cmd) Death {
+func (c *limitedCgroup) died(cmd *exec.Cmd) Death {
 	c.t.Helper()
 	_ = cmd.Wait() // how it ended is in the state
 	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
@@ -117,7 +117,7 @@ func (c *cage) died(cmd *exec.Cmd) Death {
 }
 
 // open opens a watch on this machine.
-func (c *cage) open(kmsg string) *Watch {
+func (c *limitedCgroup) open(kmsg string) *Watch {
 	w := Open(Config{Kmsg: kmsg})
 	c.t.Cleanup(func() { w.Close() })
 	return w
@@ -125,14 +125,14 @@ func (c *cage) open(kmsg string) *Watch {
 
 // The log names who the kernel killed; who was killed by a user, in the same cgroup at the same time, it does not.
 func TestLive_Log(t *testing.T) {
-	c := newCage(t)
+	c := newLimitedCgroup(t)
 	w := c.open("")
 	if w.kmsgErr != nil {
 		t.Skip(w.Sources()[0])
 	}
 	w.Track(c.path)
 	byUser := c.kill()
-	byKernel := c.eat()
+	byKernel := c.eatMemory()
 	poll(t, w)
 	expect(t, "killed by a user", judge(w, byUser), "n")
 	k, ok := w.Judge(byKernel)
@@ -151,8 +151,8 @@ func TestLive_Log(t *testing.T) {
 
 // A record that was there before is not read.
 func TestLive_LogFromItsEnd(t *testing.T) {
-	c := newCage(t)
-	d := c.eat()
+	c := newLimitedCgroup(t)
+	d := c.eatMemory()
 	w := c.open("")
 	if w.kmsgErr != nil {
 		t.Skip(w.Sources()[0])
@@ -163,14 +163,14 @@ func TestLive_LogFromItsEnd(t *testing.T) {
 
 // Without the log the cgroup's counter tells.
 func TestLive_Cgroup(t *testing.T) {
-	c := newCage(t)
+	c := newLimitedCgroup(t)
 	w := c.open("/nowhere")
 	w.Track(c.path)
 	if w.groupsErr != nil || len(w.groups.tracked) != 1 {
 		t.Skip(w.Sources()[1])
 	}
 	expect(t, "killed by a user", judge(w, c.kill()), "n")
-	d := c.eat()
+	d := c.eatMemory()
 	k, ok := w.Judge(d)
 	if !ok || k != (Kill{Cgroup: c.path, Source: SourceCgroup}) {
 		t.Errorf("got %+v, %t", k, ok)
@@ -187,7 +187,7 @@ func TestLive_Unprivileged(t *testing.T) {
 		judgeAsNobody(t)
 		return
 	}
-	c := newCage(t)
+	c := newLimitedCgroup(t)
 	cmd := exec.Command("/proc/self/exe", "-test.run", "^TestLive_Unprivileged$", "-test.timeout", "1m")
 	cmd.Env = append(os.Environ(), nobodyKey+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
@@ -205,7 +205,7 @@ func TestLive_Unprivileged(t *testing.T) {
 	lines := bufio.NewReader(output)
 	line, _ := lines.ReadString('\n')
 	if line == "watching\n" {
-		killed := c.eat()
+		killed := c.eatMemory()
 		fmt.Fprintln(input, killed.PID, killed.Boot)
 	}
 	rest, _ := io.ReadAll(lines)

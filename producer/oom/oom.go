@@ -1,5 +1,5 @@
-// Package oom tells whether a process that died by SIGKILL was killed by the kernel for want of memory: the kernel's
-// log and its counters of such kills go in, verdicts on deaths come out.
+// Package oom finds out whether a process that died by SIGKILL was killed by the kernel for want of memory: the kernel's
+// log and its counters of such kills go in, judgements of deaths come out.
 package oom
 
 import (
@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Config says where the kernel tells of its kills. The zero value of each field works.
+// Config says where the kernel reports its kills. The zero value of each field works.
 type Config struct {
 	Root   string       // where proc is mounted; default /proc
 	Kmsg   string       // the kernel's log; default /dev/kmsg
@@ -22,10 +22,10 @@ type Config struct {
 	Log    *slog.Logger // default slog.Default()
 }
 
-// Watch remembers what the kernel has told of its kills. One goroutine uses it; nothing in it waits.
+// Watch remembers the kills that the kernel has reported. One goroutine uses it; no method waits.
 //
 // Where the log can be read it decides alone: it names each victim. Elsewhere the counter of the victim's cgroup
-// decides, which counts no victims of anybody else, and at last the counter of the whole machine, which makes a kill
+// decides, which counts no victims of other cgroups, and at last the counter of the whole machine, which makes a kill
 // only likely. A kill that a counter counted explains one death.
 type Watch struct {
 	log   *slog.Logger
@@ -41,15 +41,15 @@ type Watch struct {
 	vmstatErr error
 }
 
-// victim is a kill that the log told of, between two readings of it. The record's own time is not used: it is of a
-// clock that drifts from CLOCK_BOOTTIME and stands still in suspend.
+// victim is a kill that the log reported between two readings. The record's own time is not used: its clock drifts from
+// CLOCK_BOOTTIME and stops in suspend.
 type victim struct {
 	pid      int
 	from, to int64 // CLOCK_BOOTTIME of the readings
 	kill     Kill
 }
 
-// Open opens what there is. What happened before is not told. The caller closes the Watch.
+// Open opens what there is. Kills of before are not reported. The caller closes the Watch.
 func Open(cfg Config) *Watch {
 	root := cmp.Or(cfg.Root, "/proc")
 	w := &Watch{log: cmp.Or(cfg.Log, slog.Default()), root: root}
@@ -100,11 +100,11 @@ func source(name string, err error, what string) string {
 	return fmt.Sprintf("no %s: %v", name, err)
 }
 
-// Lost is how many times records of the kernel's log were overwritten before they were read. A kill that they told of
+// Lost is how many times records of the kernel's log were overwritten before they were read. A kill in them
 // is not known.
 func (w *Watch) Lost() uint64 { return w.lost }
 
-// Poll takes in what the kernel has told since the call before. Call it a few times a second: what it finds happened
+// Poll reads what the kernel has reported since the call before. Call it a few times a second: what it finds happened
 // between two calls. After an error of the log the counters are used in its place.
 func (w *Watch) Poll() error {
 	now := bootTime()
@@ -125,13 +125,12 @@ func (w *Watch) pollKmsg(now int64) error {
 	}
 	w.kmsgErr = errors.Join(err, w.kmsg.close())
 	w.kmsg = nil
-	w.machine = counter{} // what it counted until now the log has told
+	w.machine = counter{} // the log has reported what it counted until now
 	w.vmstatErr = w.readMachineCounter(now)
 	return err
 }
 
-// pollCounters looks at the counter of the machine and, when that has risen or cannot be read, at those of the
-// cgroups: the kernel counts each kill in both.
+// pollCounters reads the counter of the machine and, when that has risen or cannot be read, those of the cgroups: the kernel counts each kill in both.
 func (w *Watch) pollCounters(now int64) error {
 	before := w.machine.value
 	if w.vmstatErr == nil {
@@ -178,8 +177,8 @@ func (w *Watch) victimIndex(pid int, boot int64) int {
 	return slices.IndexFunc(w.kills, func(v victim) bool { return v.pid == pid && mayExplain(v.from, v.to, boot, maxDying) })
 }
 
-// Track begins to watch a cgroup, of which a process may die later: a counter tells something only when it is known
-// what it was before. A bounded number is remembered; those that were named last stay. Name each as often as you like.
+// Track begins to watch a cgroup, of which a process may die later: a counter is of use only when its value of before is
+// known. A bounded number is remembered; those that were named last stay. Name each as often as you like.
 func (w *Watch) Track(cgroup string) {
 	if w.kmsg == nil && cgroup != "" {
 		w.groups.track(cgroup, bootTime())
@@ -187,7 +186,7 @@ func (w *Watch) Track(cgroup string) {
 }
 
 // Judge reports whether the kernel killed this process for want of memory, and how that is known. It knows what the
-// log had told by the last Poll, so Poll comes between a death and its judgement. What has explained one death does
+// log had reported by the last Poll, so Poll comes between a death and its judgement. What has explained one death does
 // not explain another.
 func (w *Watch) Judge(d Death) (Kill, bool) {
 	if w.kmsg != nil {

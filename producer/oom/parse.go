@@ -14,7 +14,7 @@ type record struct {
 	kill Kill
 }
 
-// parseRecord parses a record of /dev/kmsg. Ok is false when it does not tell of a kill. Source: Linux
+// parseRecord parses a record of /dev/kmsg. Ok is false when it is not about a kill. Source: Linux
 // Documentation/ABI/testing/dev-kmsg; dump_oom_victim and __oom_kill_process in mm/oom_kill.c.
 func parseRecord(data []byte) (r record, ok bool) {
 	header, text, ok := bytes.Cut(data, []byte{';'})

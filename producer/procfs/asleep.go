@@ -9,7 +9,7 @@ import (
 // schedstat, which tells, costs a sixth of reading stat, which adds up all threads. So for a process of one thread that
 // was seen idle, schedstat is kept open and read first.
 
-// hasSlept reports whether e has not run since its stat was last read, and still has the parent it had.
+// hasSlept reports whether e has not run since its stat was last read, and has the parent that it had.
 func (fs *updater) hasSlept(e *entry) bool {
 	if e.runsFD < 0 {
 		return false
@@ -41,7 +41,7 @@ func (fs *updater) keepSchedstat(e *entry) {
 	fs.keepFD(&e.runsFD, fd)
 }
 
-// hasParent reports whether the parent that e's stat named is still there and alive.
+// hasParent reports whether the parent that e's stat named is there and alive.
 func (fs *updater) hasParent(e *entry) bool {
 	if e.stat.ppid == 0 {
 		return true

@@ -15,7 +15,7 @@ func readError(path string, err error) error {
 	return fmt.Errorf("read %s: %w", path, err)
 }
 
-// unexpected returns err unless it says that the process ended or that we may not look, which leave a value unknown.
+// unexpected returns err unless it says that the process ended or that we may not read it, which leave a value unknown.
 func unexpected(err error) error {
 	if isGone(err) || isDenied(err) {
 		return nil
@@ -29,7 +29,7 @@ func isGone(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH)
 }
 
-// isDenied reports whether err says that we may not look.
+// isDenied reports whether err says that we may not read it.
 func isDenied(err error) bool {
 	return errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM)
 }

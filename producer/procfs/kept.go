@@ -59,7 +59,7 @@ func (fs *keeper) readKept(slot *int, dir int, name string, keep bool) ([]byte, 
 		return nil, err
 	}
 	data, err := readOnce(fd, fs.buffer)
-	// Half of the descriptors are left to those who sleep, for whom they save more.
+	// Half of the descriptors are left to processes that sleep, where they save more.
 	if err != nil || fs.kept >= fs.keepMax/2 || !fs.keepFD(slot, fd) {
 		return data, errors.Join(err, unix.Close(fd))
 	}

@@ -89,7 +89,7 @@ func (fs *updater) isTurn(pid, every int) bool {
 }
 
 // readNeeds reads what e needs. All of it is read relative to one descriptor of the process's directory, and so belongs to
-// one process. What cannot be read because the process ended or we may not look is marked unknown; other reasons are
+// one process. What cannot be read because the process ended or we may not read it is marked unknown; other reasons are
 // returned.
 func (fs *updater) readNeeds(e *entry, need needs, opt Options) error {
 	if need == (needs{}) {

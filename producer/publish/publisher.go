@@ -120,7 +120,7 @@ func (p *Publisher) Stats() Stats {
 	return s
 }
 
-// Run publishes until ctx ends, and then for as long as Drain what still waits. It returns an error if
+// Run publishes until ctx ends, and then for as long as Drain what waits. It returns an error if
 // something was left.
 func (p *Publisher) Run(ctx context.Context) error {
 	flushing, cancel := context.WithCancel(context.WithoutCancel(ctx))

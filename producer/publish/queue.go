@@ -37,7 +37,7 @@ type queue struct {
 	inFlight int // the first messages, which are being published
 	window   int // how many may be in flight
 	dropped  map[string]uint64
-	log      func(reason string) // is told of the first drop for each reason
+	log      func(reason string) // is called at the first drop for each reason
 }
 
 // push adds a message. When that is too much, older messages go, snapshots before events. It returns how many items went.
@@ -50,7 +50,7 @@ func (q *queue) push(m queued) (dropped uint64) {
 	return dropped
 }
 
-// oldest is the place of the first message that may go: a snapshot, because the next one tells much the same; else an
+// oldest is the place of the first message that may go: a snapshot, because the next one says much the same; else an
 // event.
 func (q *queue) oldest() int {
 	for i := q.inFlight; i < len(q.messages); i++ {

@@ -216,14 +216,14 @@ func (c *Companion) Watch(ctx context.Context) {
 	}
 }
 
-// poll takes in what the kernel has told.
+// poll reads the kernel's events.
 func (c *Companion) poll() {
 	if err := c.watcher.Poll(); err != nil {
 		c.cfg.Log.Warn("watching the command's processes", "err", err)
 	}
 }
 
-// publishDue takes in what the kernel has told, and counts and publishes the events that are due by a boot time.
+// publishDue reads the kernel's events, and counts and publishes the events that are due by a boot time.
 func (c *Companion) publishDue(until int64) {
 	c.poll()
 	c.subscription.ApplyWaiting()

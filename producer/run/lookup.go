@@ -39,7 +39,7 @@ func ExitCode(err error) int {
 }
 
 // lookUp finds a command as execvp(3) does: a name with a slash is a file already, any other is the first executable of
-// that name on the search path. Go's own LookPath does not tell "not executable" from "not found".
+// that name on the search path. Go's own LookPath does not distinguish "not executable" from "not found".
 func lookUp(name, path string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, nil // whether it can be executed is the kernel's to say

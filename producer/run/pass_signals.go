@@ -8,7 +8,7 @@ import (
 
 // pass hands a signal that we received on to the command, unless it came to the command in the same way as to us.
 func (c *Command) pass(s unix.Signal) {
-	if forGroup(s) && foreground(c.PID) {
+	if reachesGroup(s) && foreground(c.PID) {
 		return
 	}
 	if err := unix.Kill(c.PID, s); err != nil {
@@ -34,9 +34,9 @@ func foreground(pid int) bool {
 	return err == nil && s.group == s.foreground
 }
 
-// forGroup reports whether a signal is one that goes to the whole process group in the foreground of a terminal: keys and
+// reachesGroup reports whether a signal is one that goes to the whole process group in the foreground of a terminal: keys and
 // the window's size send it, man termios(3), and SIGCONT the shell that puts a job there.
-func forGroup(s unix.Signal) bool {
+func reachesGroup(s unix.Signal) bool {
 	switch s {
 	case unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGWINCH, unix.SIGCONT:
 		return true

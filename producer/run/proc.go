@@ -94,7 +94,7 @@ func parseStatus(data []byte) (s status, err error) {
 	return s, nil
 }
 
-// children are the processes that we are the parent of, where the kernel tells (CONFIG_PROC_CHILDREN). A shell script
+// children are the processes whose parent is this one, where the kernel lists them (CONFIG_PROC_CHILDREN). A shell script
 // that starts a process and then executes us leaves us one.
 func children() map[int]bool {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid()))

@@ -37,10 +37,10 @@ type Result struct {
 
 	// Waited is the number of processes that we waited for ourselves: the command and orphans.
 	Waited int
-	// LeftBehind is the number of descendants that still ran when the command had ended. It is unknown when /proc could
+	// LeftBehind is the number of descendants that ran when the command had ended. It is unknown when /proc could
 	// not be read.
 	LeftBehind schema.Opt[int]
-	// CgroupKept says that the control group could not be removed: processes are still in it.
+	// CgroupKept says that the control group could not be removed: it holds processes.
 	CgroupKept bool
 	// Undelivered counts the signals that could not be passed on, because the command became another user's.
 	Undelivered int

@@ -15,7 +15,7 @@ import (
 // playWatcher names each signal that it receives, until SIGTERM.
 func playWatcher() error {
 	received := make(chan os.Signal, 256)
-	for _, s := range passedOn() {
+	for _, s := range forwardedSignals() {
 		if s != unix.SIGTSTP { // it stops when it is told to
 			signal.Notify(received, s)
 		}

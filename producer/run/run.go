@@ -56,7 +56,7 @@ func Start(cfg Config) (*Command, error) {
 }
 
 // spawn starts the command in its control group, or without one when it cannot be started in it. The kernel does not say
-// whether it refused the group or the command: only another attempt tells.
+// whether it refused the group or the command: only another attempt shows.
 func (c *Command) spawn(file string, args, env []string) (err error) {
 	if c.leaf != nil {
 		attr := &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: c.leaf.fd}

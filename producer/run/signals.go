@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// passedOn are the signals that are meant for the command when they are sent to us. Not among them: those that tell of
+// forwardedSignals are the signals that are meant for the command when they are sent to us. Not among them: those that report
 // our own faults, what Go uses itself (SIGURG, SIGPROF, 32 to 34), SIGPIPE and SIGCHLD, which are about us, and SIGTTIN
 // and SIGTTOU, which the terminal sends to the whole process group.
-func passedOn() []unix.Signal {
+func forwardedSignals() []unix.Signal {
 	list := []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGTERM,
 		unix.SIGCONT, unix.SIGTSTP, unix.SIGXCPU, unix.SIGVTALRM, unix.SIGWINCH, unix.SIGIO, unix.SIGPWR}
 	for s := unix.Signal(35); s <= 64; s++ { // real-time signals
@@ -27,7 +27,7 @@ type signals struct {
 	pipe    chan os.Signal // never read
 }
 
-// takeSignals catches the signals for the command, those excepted that we were told to ignore: the command ignores them
+// takeSignals catches the signals for the command, except those that this process ignores: the command ignores them
 // as well. Caught signals are back at their default in the command.
 func takeSignals() (*signals, error) {
 	// What the caller asked for would hide what we were started with, and would end us before the command.
@@ -37,7 +37,7 @@ func takeSignals() (*signals, error) {
 		return nil, fmt.Errorf("find out which signals are ignored: %w", err)
 	}
 	s := &signals{command: make(chan os.Signal, 128), child: make(chan os.Signal, 1), pipe: make(chan os.Signal, 1)}
-	for _, sig := range passedOn() {
+	for _, sig := range forwardedSignals() {
 		if !own.ignores(sig) {
 			signal.Notify(s.command, sig)
 		}

@@ -15,7 +15,7 @@ func TestWait_PassesSignalsOn(t *testing.T) {
 	e.start(t)
 	e.next(t)
 	e.wantLine(t, "ready")
-	for _, s := range passedOn() {
+	for _, s := range forwardedSignals() {
 		if s == unix.SIGTERM || s == unix.SIGTSTP {
 			continue
 		}

@@ -19,7 +19,7 @@ type About struct {
 	Colour    bool               // mark success and failure by colour, as terminals do (ECMA-48)
 }
 
-// Summary tells the result in one line, without a newline. Sizes are MiB written MB, as everywhere in proctape. What is
+// Summary is the result in one line, without a newline. Sizes are MiB written MB, as everywhere in proctape. What is
 // not known is not mentioned.
 func Summary(r Result, about About) string {
 	parts := []string{
@@ -44,7 +44,7 @@ func Summary(r Result, about About) string {
 	return fmt.Sprintf("proctape: %s: %s", about.name(), strings.Join(parts, ", "))
 }
 
-// name names the job. Control characters in it would be the terminal's to obey.
+// name names the job. The terminal would obey control characters in it.
 func (a About) name() string {
 	quoted := strconv.Quote(a.Job)
 	name := "job " + quoted[1:len(quoted)-1]

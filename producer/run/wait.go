@@ -16,7 +16,7 @@ import (
 // other code in this process waited for the command.
 //
 // Signals have no effect on this process after Wait either: one that is sent to the whole process group ends the command,
-// and must not end us before the result is told. A caller that has much to do then can have them back by signal.Reset.
+// and must not end this program before the result is printed. A caller that has much to do then can have them back by signal.Reset.
 func (c *Command) Wait() (Result, error) {
 	for ended := false; !ended; {
 		select {
@@ -24,7 +24,7 @@ func (c *Command) Wait() (Result, error) {
 			c.pass(s.(unix.Signal))
 		case <-c.signals.child:
 			var err error
-			if ended, err = c.reap(); err != nil {
+			if ended, err = c.waitForChildren(); err != nil {
 				if c.leaf != nil {
 					c.leaf.remove(0)
 				}
@@ -32,12 +32,12 @@ func (c *Command) Wait() (Result, error) {
 			}
 		}
 	}
-	c.account()
+	c.addCgroupUsage()
 	return c.result, nil
 }
 
-// reap takes leave of every child that has ended and reports whether the command is one of them.
-func (c *Command) reap() (ended bool, err error) {
+// waitForChildren takes leave of every child that has ended and reports whether the command is one of them.
+func (c *Command) waitForChildren() (ended bool, err error) {
 	for {
 		var ws unix.WaitStatus
 		var ru unix.Rusage
@@ -80,8 +80,8 @@ func (c *Command) addUsage(ru *unix.Rusage) {
 // adds up roughly.
 const rssSlackKiB = 1024
 
-// account completes the result once the command has ended.
-func (c *Command) account() {
+// addCgroupUsage completes the result once the command has ended.
+func (c *Command) addCgroupUsage() {
 	r := &c.result
 	if c.floorKiB.Known && c.maxRSSKiB > c.floorKiB.V+rssSlackKiB {
 		r.MaxRSSKiB = schema.Some(c.maxRSSKiB)
@@ -98,7 +98,7 @@ func (c *Command) account() {
 	r.CgroupKept = !c.leaf.remove(patience)
 }
 
-// leftBehind counts our descendants that still run.
+// leftBehind counts the descendants of this process that run.
 func (c *Command) leftBehind() schema.Opt[int] {
 	if c.childless {
 		return schema.Some(0)

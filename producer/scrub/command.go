@@ -18,18 +18,18 @@ func (l *line) markCommand(words []word, depth int) {
 	}
 }
 
-// step looks at word i.
+// step examines word i.
 func (c *command) step(i int) {
 	w := c.words[i]
 	text := c.at(w)
 	if w.first {
-		c.begin(i)
+		c.startCommand(i)
 	}
 	if text == "" {
 		return
 	}
-	if c.seeking {
-		c.seek(i, text)
+	if c.findingProgram {
+		c.findProgram(i, text)
 	}
 	if c.tool != nil {
 		(optionMarker{c}).markPositions(i, text)
@@ -49,7 +49,7 @@ func (c *command) step(i int) {
 		c.markBare(i, text)
 	}
 	if text == "--" || text == "-exec" {
-		c.seeking, c.skip = true, 0
+		c.findingProgram, c.skip = true, 0
 	}
 }
 
@@ -62,8 +62,8 @@ func (c *command) isScript(i int) bool {
 	return len(before) > 1 && before[0] == '-' && before[1] != '-' && before[len(before)-1] == 'c'
 }
 
-// begin starts a command at word i. If it reads the output of an echo, that is kept for markEcho.
-func (c *command) begin(i int) {
+// startCommand starts a command at word i. If it reads the output of an echo, that is kept for markEcho.
+func (c *command) startCommand(i int) {
 	c.output = nil
 	if c.words[i].piped && i > 0 {
 		switch programName(c.at(c.words[c.start])) {
@@ -71,11 +71,11 @@ func (c *command) begin(i int) {
 			c.output = c.words[c.start+1 : i]
 		}
 	}
-	c.start, c.tool, c.seeking, c.skip, c.pass = i, nil, true, 0, -1
+	c.start, c.tool, c.findingProgram, c.skip, c.pass = i, nil, true, 0, -1
 }
 
-// seek decides whether word i is the program.
-func (c *command) seek(i int, text string) {
+// findProgram decides whether word i is the program.
+func (c *command) findProgram(i int, text string) {
 	via := c.tool
 	switch {
 	case i == c.pass, isEnvironment(text), text == "--":
@@ -93,9 +93,9 @@ func (c *command) seek(i int, text string) {
 	if via != nil && via.search && (found == nil || text == "exec") {
 		return
 	}
-	c.start, c.tool, c.seeking = i, found, false
+	c.start, c.tool, c.findingProgram = i, found, false
 	if found != nil {
-		c.seeking, c.skip = found.runs, found.skip
+		c.findingProgram, c.skip = found.runs, found.skip
 	}
 	if programName(text) == "chpasswd" {
 		c.markEcho(afterColon)

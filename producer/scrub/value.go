@@ -2,7 +2,7 @@ package scrub
 
 import "strings"
 
-// isHarmless reports whether a value tells nothing by itself: a mask, a switch, or a reference to where
+// isHarmless reports whether a value reveals nothing by itself: a mask, a switch, or a reference to where
 // the secret is kept.
 func isHarmless(v string) bool {
 	return v == "" || isMask(v) || isSwitch(v) || isReference(v)

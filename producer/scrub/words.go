@@ -3,14 +3,14 @@ package scrub
 // A command is where markCommand stands: in which program's arguments, or on the way to it.
 type command struct {
 	*line
-	words   []word
-	depth   int
-	start   int    // the program's place in words
-	tool    *tool  // what is known of the program, nil for nothing
-	seeking bool   // a program may come: at the start, and behind programs that run others
-	skip    int    // how many plain words come before it
-	pass    int    // a word that is the value of an option of such a program
-	output  []word // what the command before printed into this one
+	words          []word
+	depth          int
+	start          int    // the program's place in words
+	tool           *tool  // what is known of the program, nil for nothing
+	findingProgram bool   // a program may come: at the start, and behind programs that run others
+	skip           int    // how many plain words come before it
+	pass           int    // a word that is the value of an option of such a program
+	output         []word // what the command before printed into this one
 }
 
 // next returns the place of the value of the option at word i, or -1 when another option or command follows.

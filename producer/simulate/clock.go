@@ -8,7 +8,7 @@ type hostClock struct {
 	boot  int64 // boot time of the last snapshot; before the first step, of one an interval before the first
 }
 
-// wall is the wall time of the last look.
+// wall is the wall time of the last snapshot.
 func (c *hostClock) wall() int64 {
 	return c.cfg.Start.Add(c.cfg.phase(c.index)).UnixNano() + int64(c.tick-1)*int64(c.cfg.Interval)
 }

@@ -33,7 +33,7 @@ const (
 // MaxJobs is how many jobs a host of so many processes has room for.
 func MaxJobs(processes int) int { return max(0, processes-1) / smallestJob }
 
-// FieldError is a field of a configuration whose value cannot be.
+// FieldError is a field of a configuration whose value is out of its range.
 type FieldError struct {
 	Field string // as in [Config], in lower case
 	Value any

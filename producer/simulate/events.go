@@ -41,7 +41,7 @@ func (h *Host) event(i int, at int64) schema.Event {
 	p := &h.places[i]
 	e := schema.Event{Wall: h.wallAt(at), Boot: at, PID: p.pid, PPID: schema.Some(int64(p.ppid)), StartTicks: p.start,
 		UID: schema.Some(p.program.uid), Command: p.command, Source: Source}
-	e.JobID, e.Sheet, _ = h.belongs(i)
+	e.JobID, e.Sheet, _ = h.ownerOf(i)
 	return e
 }
 

@@ -6,16 +6,16 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// begin makes a new job of j, with no step yet. Its name holds some of the boot id: jobs are known by their names alone.
-func (h *Host) begin(j *job) {
+// startJob makes a new job of j, with no step yet. Its name holds some of the boot id: jobs are known by their names alone.
+func (h *Host) startJob(j *job) {
 	h.jobsBegun++
 	j.name = fmt.Sprintf("sim-%s-%04d-%.4s-%d", j.kind.name, h.index+1, h.bootID, h.jobsBegun)
 	j.cgroup = "/system.slice/proctape-" + j.name + ".scope"
 	j.sheet, j.of = 0, 2+h.random.Int64N(7)
 }
 
-// beginSheet is the next step of a job.
-func (h *Host) beginSheet(j *job) {
+// startSheet is the next step of a job.
+func (h *Host) startSheet(j *job) {
 	j.sheet++
 	j.left = 5 + h.random.IntN(40)
 }
@@ -32,25 +32,25 @@ func (h *Host) endSheet(j *job, at int64) {
 	for i := first; i < j.last; i++ {
 		h.exit(i, at)
 	}
-	h.tell(j, schema.JobSheetEnded, at, failed)
+	h.addJobEvent(j, schema.JobSheetEnded, at, failed)
 	if over {
-		h.tell(j, schema.JobEnded, at, failed)
-		h.begin(j)
+		h.addJobEvent(j, schema.JobEnded, at, failed)
+		h.startJob(j)
 	}
-	h.beginSheet(j)
+	h.startSheet(j)
 	for i := first; i < j.last; i++ {
 		h.spawn(i, at)
 		h.observeSpawn(i, at)
 	}
 	if over {
-		h.tell(j, schema.JobDeclared, at, false)
+		h.addJobEvent(j, schema.JobDeclared, at, false)
 	}
-	h.tell(j, schema.JobSheetStarted, at, false)
+	h.addJobEvent(j, schema.JobSheetStarted, at, false)
 	h.credit -= float64(j.last - first)
 }
 
-// tell notes what happened to a job, as whoever conducts it would publish it.
-func (h *Host) tell(j *job, what schema.JobEventType, at int64, failed bool) {
+// addJobEvent adds an event of a job, as its conductor would publish it.
+func (h *Host) addJobEvent(j *job, what schema.JobEventType, at int64, failed bool) {
 	root := &h.places[j.first]
 	e := schema.JobEvent{Type: what, Wall: h.wallAt(at), JobID: j.name, TotalSheets: schema.Some(j.of),
 		LastCompleted: schema.Some(j.sheet - 1), Status: statusRunning}

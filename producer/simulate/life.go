@@ -7,10 +7,10 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// nsPerTick is the unit in which the kernel tells start times and CPU time.
+// nsPerTick is the unit of start times and CPU time in the kernel, in nanoseconds.
 const nsPerTick = int64(time.Second / schema.TicksPerSecond)
 
-// ticksAt is a boot time as the kernel tells start times.
+// ticksAt is a boot time in the unit of start times.
 func ticksAt(boot int64) uint64 { return uint64(boot / nsPerTick) }
 
 // The states a process can be in, as in [schema.Process].
@@ -39,14 +39,14 @@ type life struct {
 
 type ioTotals struct{ read, write int64 } // KiB since the start
 
-// born is a process that has only just started.
-func born(r *rand.Rand, p *program, start uint64) life {
+// newLife is a process that has only just started.
+func newLife(r *rand.Rand, p *program, start uint64) life {
 	base := p.rss*3/4 + r.Int64N(p.rss/2+1)
 	return life{program: p, command: p.line(r), start: start, state: sleeping, base: base, rss: base, peak: base, fds: p.fds}
 }
 
-// live gives a process the totals of a life of so many ticks that nobody saw.
-func (l *life) live(r *rand.Rand, ticks uint64) {
+// ageUnseen gives a process the totals of a life of so many ticks that nobody saw.
+func (l *life) ageUnseen(r *rand.Rand, ticks uint64) {
 	l.cpu = ticks * l.program.habit.mean() * r.Uint64N(1001) / 1_000_000
 	if l.program.io > 0 {
 		done := int64(min(ticks/10, 1<<20))

@@ -38,8 +38,8 @@ type machine struct {
 	stuck       int    // how many waited for a disk
 }
 
-// moment is a boot time since the look before, in whole ticks.
-func (m *machine) moment() int64 {
+// timeSinceSnapshot is a random boot time since the last snapshot, in whole ticks.
+func (m *machine) timeSinceSnapshot() int64 {
 	at := m.boot - nsPerTick - m.random.Int64N(int64(m.cfg.Interval)-2*nsPerTick)
 	return at / nsPerTick * nsPerTick
 }
@@ -72,7 +72,7 @@ func (m *machine) newPID() int {
 // spawn puts a new process into a place at a boot time.
 func (m *machine) spawn(i int, at int64) {
 	p := &m.places[i]
-	p.life = born(m.random, &p.programs[m.random.IntN(len(p.programs))], ticksAt(at))
+	p.life = newLife(m.random, &p.programs[m.random.IntN(len(p.programs))], ticksAt(at))
 	p.pid = m.newPID()
 	if i > 0 {
 		p.ppid = m.places[p.parent].pid
@@ -98,8 +98,8 @@ func (m *machine) resident() int64 {
 	return sum
 }
 
-// belongs is what a place belongs to. The root of a job is in none of its steps.
-func (m *machine) belongs(i int) (job string, sheet schema.Opt[int64], cgroup string) {
+// ownerOf is what a place belongs to. The root of a job is in none of its steps.
+func (m *machine) ownerOf(i int) (job string, sheet schema.Opt[int64], cgroup string) {
 	p := &m.places[i]
 	if p.job == nil {
 		return "", schema.Opt[int64]{}, p.cgroup
@@ -110,7 +110,7 @@ func (m *machine) belongs(i int) (job string, sheet schema.Opt[int64], cgroup st
 	return p.job.name, sheet, p.job.cgroup
 }
 
-// work lets all processes live until the look.
+// work has all processes use CPU until the next snapshot.
 func (m *machine) work() {
 	now := ticksAt(m.boot)
 	window := now - ticksAt(m.boot-int64(m.cfg.Interval))

@@ -115,7 +115,7 @@ func (l *runner) rush(ctx context.Context) {
 }
 
 // turn lets a host take n steps, and waits until the log has what they made: with Fast for as long as it takes, else for
-// as long as a publisher drains. What still waits then goes with the next turn.
+// as long as a publisher drains. What waits then goes with the next turn.
 func (l *runner) turn(ctx context.Context, s *sender, n int, late time.Duration) {
 	if err := l.offer(s, n, late); err != nil {
 		l.fail(err)

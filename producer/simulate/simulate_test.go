@@ -36,9 +36,9 @@ func TestFleet_TellsAPossibleStory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stories := make([]*story, f.Len())
+		stories := make([]*consistency, f.Len())
 		for i := range stories {
-			stories[i] = newStory(cfg, f.Host(i).Name())
+			stories[i] = newConsistency(cfg, f.Host(i).Name())
 		}
 		for range rapid.IntRange(2, 40).Draw(t, "steps") {
 			for i, s := range stories {
@@ -108,7 +108,7 @@ func TestStory_Objects(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f, s := newFleet(t, cfg), newStory(cfg, "sim-0001")
+			f, s := newFleet(t, cfg), newConsistency(cfg, "sim-0001")
 			for range 3 {
 				if err := s.step(f.Host(0).Step()); err != nil {
 					t.Fatal(err)
@@ -194,7 +194,7 @@ func mustEncode(t *testing.T, m *schema.Message) []byte {
 // live lets one host live for some steps, and returns what was seen of it.
 func live(t *testing.T, cfg Config, steps int) tally {
 	t.Helper()
-	f, s := newFleet(t, cfg), newStory(cfg, "sim-0001")
+	f, s := newFleet(t, cfg), newConsistency(cfg, "sim-0001")
 	for range steps {
 		if err := s.step(f.Host(0).Step()); err != nil {
 			t.Fatal(err)
@@ -262,7 +262,7 @@ func TestFleet_UsesPIDsAgain(t *testing.T) {
 // TestFleet_LargestHosts make messages that a log takes.
 func TestFleet_LargestHosts(t *testing.T) {
 	cfg := Config{Hosts: 1, Processes: schema.MaxProcesses, Interval: time.Second, Churn: 10, Jobs: 500, Start: start}
-	f, s := newFleet(t, cfg), newStory(cfg, "sim-0001")
+	f, s := newFleet(t, cfg), newConsistency(cfg, "sim-0001")
 	for range 2 {
 		if err := s.step(f.Host(0).Step()); err != nil {
 			t.Fatal(err)

@@ -41,7 +41,7 @@ func sampleOf(m *machine, i int) schema.Process {
 		Threads: p.program.threads, OpenFDs: schema.Some(int64(p.fds)), UID: schema.Some(p.program.uid), Command: p.command,
 		ReadKiB: schema.Some(p.io.read), WriteKiB: schema.Some(p.io.write),
 	}
-	s.JobID, s.Sheet, s.Cgroup = m.belongs(i)
+	s.JobID, s.Sheet, s.Cgroup = m.ownerOf(i)
 	if p.state == zombie { // it has let go of everything but its pid and its totals
 		s.Threads, s.RSS, s.VMS, s.OpenFDs = 1, schema.Some[int64](0), schema.Some[int64](0), schema.Opt[int64]{}
 		s.ReadKiB, s.WriteKiB = schema.Opt[int64]{}, schema.Opt[int64]{}
@@ -50,7 +50,7 @@ func sampleOf(m *machine, i int) schema.Process {
 	return s
 }
 
-// permille is the CPU that the process used since the look before, or for one that is seen for the first time its mean.
+// permille is the CPU that the process used since the last snapshot; for one that is in its first snapshot, its mean.
 func (l *life) permille(m *machine) int64 {
 	ticks, elapsed := l.used, int64(m.cfg.Interval)
 	if !l.seen {

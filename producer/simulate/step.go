@@ -18,14 +18,14 @@ func newHost(cfg *Config, index int, s *scratch) *Host {
 	}
 	h.perStep = cfg.Churn * cfg.Interval.Minutes() * float64(cfg.Processes)
 	h.boot = 2*int64(time.Hour) + h.random.Int64N(60*24*int64(time.Hour))
-	h.plant()
+	h.layOut()
 	for i := range h.jobs {
 		j := &h.jobs[i]
-		h.begin(j)
+		h.startJob(j)
 		j.sheet = h.random.Int64N(j.of)
-		h.beginSheet(j)
+		h.startSheet(j)
 	}
-	h.settle()
+	h.fillPlaces()
 	h.memoryTotal = (h.resident()*3/2>>20 + 1) << 20 // whole GiB, of which about half is free
 	return h
 }
@@ -38,7 +38,7 @@ func (h *Host) Step() []schema.Message {
 	h.tick++
 	h.boot += int64(h.cfg.Interval)
 	if h.tick == 1 {
-		h.tellJobs()
+		h.addRunningJobs()
 	} else {
 		h.replace()
 	}
@@ -46,11 +46,11 @@ func (h *Host) Step() []schema.Message {
 	return h.messages()
 }
 
-// tellJobs says which jobs run.
-func (h *Host) tellJobs() {
+// addRunningJobs adds the events that declare the jobs that run.
+func (h *Host) addRunningJobs() {
 	for i := range h.jobs {
-		h.tell(&h.jobs[i], schema.JobDeclared, h.boot, false)
-		h.tell(&h.jobs[i], schema.JobSheetStarted, h.boot, false)
+		h.addJobEvent(&h.jobs[i], schema.JobDeclared, h.boot, false)
+		h.addJobEvent(&h.jobs[i], schema.JobSheetStarted, h.boot, false)
 	}
 }
 
@@ -59,7 +59,7 @@ func (h *Host) tellJobs() {
 func (h *Host) replace() {
 	for i := range h.jobs {
 		if h.jobs[i].left <= 0 {
-			h.endSheet(&h.jobs[i], h.moment())
+			h.endSheet(&h.jobs[i], h.timeSinceSnapshot())
 		}
 	}
 	for _, i := range h.zombies {
@@ -93,7 +93,7 @@ func (h *Host) churn() {
 
 // replaceOne lets a process end, and another take its place at once.
 func (h *Host) replaceOne(i int) {
-	at := h.moment()
+	at := h.timeSinceSnapshot()
 	h.exit(i, at)
 	h.spawn(i, at)
 	h.observeSpawn(i, at)

@@ -11,8 +11,8 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// story follows the messages of one host, step by step, and objects to what no host could do.
-type story struct {
+// consistency follows the messages of one host, step by step, and objects to what no host could do.
+type consistency struct {
 	cfg      Config
 	host     string
 	numbers  map[schema.Kind]uint64
@@ -34,12 +34,12 @@ type tally struct {
 	rows, idle, busy, zombies, spawns, execs, exits, sheets, jobs int
 }
 
-func newStory(cfg Config, host string) *story {
-	return &story{cfg: cfg, host: host, numbers: map[schema.Kind]uint64{}}
+func newConsistency(cfg Config, host string) *consistency {
+	return &consistency{cfg: cfg, host: host, numbers: map[schema.Kind]uint64{}}
 }
 
 // step takes the messages of one step.
-func (s *story) step(messages []schema.Message) error {
+func (s *consistency) step(messages []schema.Message) error {
 	var snap *schema.Message
 	spawned, exited := map[identityOf]schema.Event{}, map[identityOf]schema.Event{}
 	var execs []schema.Exec
@@ -77,7 +77,7 @@ func (s *story) step(messages []schema.Message) error {
 	return errors.Join(errs...)
 }
 
-func (s *story) envelope(m *schema.Message) error {
+func (s *consistency) envelope(m *schema.Message) error {
 	if m.Host != s.host {
 		return fmt.Errorf("host %s in the story of %s", m.Host, s.host)
 	}
@@ -113,7 +113,7 @@ func roundTrip(m *schema.Message) error {
 }
 
 // gather takes in events, which must be of this step and in order.
-func (s *story) gather(into map[identityOf]schema.Event, m *schema.Message) error {
+func (s *consistency) gather(into map[identityOf]schema.Event, m *schema.Message) error {
 	if !slices.IsSortedFunc(m.Events, func(a, b schema.Event) int { return cmp.Compare(a.Boot, b.Boot) }) {
 		return fmt.Errorf("%s: out of order", m.Kind)
 	}
@@ -132,7 +132,7 @@ func (s *story) gather(into map[identityOf]schema.Event, m *schema.Message) erro
 
 // execute gives the processes that were spawned the commands that they came to execute. Each does so once, after its spawn
 // and in this step.
-func (s *story) execute(spawned map[identityOf]schema.Event, execs []schema.Exec, m *schema.Message) error {
+func (s *consistency) execute(spawned map[identityOf]schema.Event, execs []schema.Exec, m *schema.Message) error {
 	last := int64(0)
 	for _, e := range execs {
 		id := identityOf{e.PID, e.StartTicks}
@@ -149,7 +149,7 @@ func (s *story) execute(spawned map[identityOf]schema.Event, execs []schema.Exec
 	return nil
 }
 
-func (s *story) countJobs(jobs []schema.JobEvent) {
+func (s *consistency) countJobs(jobs []schema.JobEvent) {
 	for _, j := range jobs {
 		switch j.Type {
 		case schema.JobSheetEnded:
@@ -161,7 +161,7 @@ func (s *story) countJobs(jobs []schema.JobEvent) {
 }
 
 // snapshot checks a snapshot by itself, and against the one before.
-func (s *story) snapshot(m *schema.Message) error {
+func (s *consistency) snapshot(m *schema.Message) error {
 	snap := m.Snapshot
 	if len(snap.Processes) != s.cfg.Processes {
 		return fmt.Errorf("%d processes, want %d", len(snap.Processes), s.cfg.Processes)
@@ -193,7 +193,7 @@ func (s *story) snapshot(m *schema.Message) error {
 	return errors.Join(errs...)
 }
 
-func (s *story) count(p *schema.Process) {
+func (s *consistency) count(p *schema.Process) {
 	s.seen.rows++
 	switch {
 	case p.State == zombie:
@@ -206,7 +206,7 @@ func (s *story) count(p *schema.Process) {
 }
 
 // process checks that what a process used adds up to what it had before.
-func (s *story) process(p *schema.Process, boot int64, old schema.Process, known bool) error {
+func (s *consistency) process(p *schema.Process, boot int64, old schema.Process, known bool) error {
 	millis, elapsed := p.CPUMillis, boot-int64(p.StartTicks)*nsPerTick
 	if known {
 		if p.CPUMillis < old.CPUMillis || fell(old.ReadKiB, p.ReadKiB) || fell(old.WriteKiB, p.WriteKiB) {
@@ -245,7 +245,7 @@ func kinship(p, parent *schema.Process) error {
 }
 
 // turnover checks that the events are what the snapshots differ by.
-func (s *story) turnover(m *schema.Message, spawned, exited map[identityOf]schema.Event) error {
+func (s *consistency) turnover(m *schema.Message, spawned, exited map[identityOf]schema.Event) error {
 	if s.tick == 0 {
 		if len(spawned)+len(exited) > 0 {
 			return errors.New("events before there was anything to compare with")

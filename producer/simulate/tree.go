@@ -2,24 +2,24 @@ package simulate
 
 import "time"
 
-// plant lays out the tree: init, the jobs, the sampler, and services in what room is left. A parent comes before its
+// layOut lays out the tree: init, the jobs, the sampler, and services in what room is left. A parent comes before its
 // children.
-func (m *machine) plant() {
+func (m *machine) layOut() {
 	n := m.cfg.Processes
 	m.places = make([]place, 0, n)
 	m.jobs = make([]job, 0, m.cfg.Jobs) // places point into it
 	m.add(place{programs: []program{initProgram}, cgroup: "/init.scope"})
 	for range m.cfg.Jobs {
-		m.plantJob(min(max(smallestJob, (n-1)/(2*m.cfg.Jobs)), largestJob))
+		m.addJob(min(max(smallestJob, (n-1)/(2*m.cfg.Jobs)), largestJob))
 	}
 	if len(m.places) < n {
 		m.sampler = m.add(place{programs: []program{samplerProgram}, cgroup: "/system.slice/proctape.service"})
 	}
 	for i := 0; len(m.places) < n; i++ {
 		if i/2 < len(daemons) && i%2 == 0 {
-			m.plantService(&daemons[i/2])
+			m.addService(&daemons[i/2])
 		} else {
-			m.plantService(&services[m.random.IntN(len(services))])
+			m.addService(&services[m.random.IntN(len(services))])
 		}
 	}
 }
@@ -32,7 +32,7 @@ func (m *machine) add(p place) int {
 // addLeaf adds a place whose processes come and go by themselves.
 func (m *machine) addLeaf(p place) { m.leaves = append(m.leaves, m.add(p)) }
 
-func (m *machine) plantService(s *service) {
+func (m *machine) addService(s *service) {
 	main := m.add(place{programs: []program{s.main}, cgroup: s.cgroup})
 	if s.most == 0 {
 		return
@@ -42,7 +42,7 @@ func (m *machine) plantService(s *service) {
 	}
 }
 
-func (m *machine) plantJob(size int) {
+func (m *machine) addJob(size int) {
 	m.jobs = append(m.jobs, job{kind: &jobKinds[m.random.IntN(len(jobKinds))], first: len(m.places), last: len(m.places) + size})
 	j := &m.jobs[len(m.jobs)-1]
 	root := m.add(place{programs: []program{j.kind.root}, job: j})
@@ -52,8 +52,8 @@ func (m *machine) plantJob(size int) {
 	}
 }
 
-// settle gives every place its first process. Services began with the host; what comes and goes began in the last hour.
-func (m *machine) settle() {
+// fillPlaces puts the first process into every place. Services began with the host; what comes and goes began in the last hour.
+func (m *machine) fillPlaces() {
 	booting := min(m.boot/2, int64(time.Minute))
 	for i := range m.places {
 		p := &m.places[i]
@@ -64,6 +64,6 @@ func (m *machine) settle() {
 		}
 		at = max(at, int64(m.places[p.parent].start)*nsPerTick)
 		m.spawn(i, at)
-		p.live(m.random, ticksAt(m.boot)-p.start)
+		p.ageUnseen(m.random, ticksAt(m.boot)-p.start)
 	}
 }

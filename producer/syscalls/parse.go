@@ -106,7 +106,7 @@ func parseRows(text string) ([]call, error) {
 	return rows, nil
 }
 
-// isNotice reports whether a line outside the tables tells no count: the word size of a process or of the table that
+// isNotice reports whether a line outside the tables holds no count: the word size of a process or of the table that
 // follows, or a line of the trace itself.
 func isNotice(line string) bool {
 	return strings.Contains(line, "[ Process PID=") || strings.HasPrefix(line, "System call usage summary for ") || isTrace(line)
@@ -135,7 +135,7 @@ func isTrace(line string) bool {
 	}
 }
 
-// hasTable reports whether a summary tells more than notices do.
+// hasTable reports whether a summary holds more than notices.
 func hasTable(text string) bool {
 	for line := range strings.Lines(text) {
 		if strings.TrimSpace(line) != "" && !isNotice(line) {

@@ -39,7 +39,7 @@ var (
 	ErrTooSoon = errors.New("the trace before was suggested too short a time ago")
 )
 
-// resultAge is how old a result may get that nobody takes, because its process ended, say.
+// resultAge is how old a result may get that nobody takes, for instance because its process ended.
 const resultAge = 10 * time.Minute
 
 // Profiler traces processes, one at a time. Run does it; the other methods may be called at any time, and do not wait
@@ -88,7 +88,7 @@ func (p *Profiler) request(pid int, suggested bool) error {
 	if !p.cfg.Enabled {
 		return ErrOff
 	}
-	t, err := examine(pid)
+	t, err := readTraceable(pid)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch now := time.Now(); {
@@ -108,7 +108,7 @@ func (p *Profiler) request(pid int, suggested bool) error {
 	return nil
 }
 
-// Run traces what is asked for until ctx ends. It returns nil, once the tracer has let go.
+// Run traces what is asked for until ctx ends. It returns nil, once the tracer has detached.
 func (p *Profiler) Run(ctx context.Context) error {
 	defer p.stop()
 	for {
@@ -117,8 +117,8 @@ func (p *Profiler) Run(ctx context.Context) error {
 			return nil
 		case t := <-p.requests:
 			profile, err := p.trace(ctx, t)
-			p.finish(t, profile, err)
-			p.report(ctx, t, profile, err)
+			p.storeResult(t, profile, err)
+			p.logResult(ctx, t, profile, err)
 		}
 	}
 }
@@ -129,21 +129,21 @@ func (p *Profiler) stop() {
 	p.stopped = true
 }
 
-// trace traces a process if it is still the one that was asked for. If it is so afterwards, too, then no other can have
-// had the pid in between.
+// trace traces a process if it is the one that was asked for. If it is so afterwards too, no other can have had the
+// pid in between.
 func (p *Profiler) trace(ctx context.Context, t target) (Profile, error) {
-	if err := t.lives(); err != nil {
+	if err := t.isSame(); err != nil {
 		return Profile{}, err
 	}
 	profile, err := p.cfg.Tracer.Trace(ctx, t.pid, p.cfg.Duration)
 	if err != nil {
 		return Profile{}, err
 	}
-	return profile, t.lives()
+	return profile, t.isSame()
 }
 
-// lives returns an error unless the process is still there and has not ended.
-func (t target) lives() error {
+// isSame returns an error unless the process is the same and has not ended.
+func (t target) isSame() error {
 	now, err := readTarget(t.pid)
 	switch {
 	case err != nil:
@@ -156,8 +156,8 @@ func (t target) lives() error {
 	return nil
 }
 
-// finish keeps a result and makes room for the next request.
-func (p *Profiler) finish(t target, profile Profile, err error) {
+// storeResult keeps a result and makes room for the next request.
+func (p *Profiler) storeResult(t target, profile Profile, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.busy = false
@@ -171,7 +171,7 @@ func (p *Profiler) finish(t target, profile Profile, err error) {
 	p.results[t.pid] = result{t.start, profile.Calls, now}
 }
 
-func (p *Profiler) report(ctx context.Context, t target, profile Profile, err error) {
+func (p *Profiler) logResult(ctx context.Context, t target, profile Profile, err error) {
 	switch tracer := p.cfg.Tracer.Name(); {
 	case ctx.Err() != nil:
 	case err != nil:

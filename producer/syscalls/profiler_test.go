@@ -210,21 +210,21 @@ func TestProfiler_ForgetsResultsThatNobodyTakes(t *testing.T) {
 // A process that is another one before or after a trace gets no result, whatever was traced.
 func TestTarget_LivesOnlyWithItsStart(t *testing.T) {
 	c := startChild(t, "idle")
-	target, err := examine(c.pid())
+	target, err := readTraceable(c.pid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := target.lives(); err != nil {
+	if err := target.isSame(); err != nil {
 		t.Error(err)
 	}
 	target.start++
-	if err := target.lives(); !errors.Is(err, ErrGone) {
+	if err := target.isSame(); !errors.Is(err, ErrGone) {
 		t.Errorf("with another start: got %v, want %v", err, ErrGone)
 	}
 	target.start--
 	c.stdin.Close()
 	eventually(t, "zombie", func() bool { now, err := readTarget(c.pid()); return err == nil && now.state == "Z" })
-	if err := target.lives(); !errors.Is(err, ErrGone) {
+	if err := target.isSame(); !errors.Is(err, ErrGone) {
 		t.Errorf("ended, not waited for: got %v, want %v", err, ErrGone)
 	}
 }

@@ -34,7 +34,7 @@ func (Strace) Name() string { return "strace" }
 
 // Trace implements Tracer. Besides ctx's, its errors are those of this package, or say what strace said.
 func (s Strace) Trace(ctx context.Context, pid int, d time.Duration) (Profile, error) {
-	if _, err := examine(pid); err != nil {
+	if _, err := readTraceable(pid); err != nil {
 		return Profile{}, err
 	}
 	path, err := exec.LookPath(cmp.Or(s.Path, "strace"))
@@ -129,7 +129,7 @@ func exitStatus(exit *exec.ExitError) syscall.WaitStatus {
 
 // refusal explains why strace could not attach, ptrace(2), "Ptrace access mode checking".
 func refusal(pid int, said string) error {
-	if _, err := examine(pid); err != nil { // it ended meanwhile, or got another tracer
+	if _, err := readTraceable(pid); err != nil { // it ended meanwhile, or got another tracer
 		return err
 	}
 	if !strings.Contains(said, "Operation not permitted") {

@@ -24,8 +24,8 @@ type target struct {
 // ended reports whether the process has ended, though its parent has not asked how.
 func (t target) ended() bool { return t.state == "Z" || t.state == "X" }
 
-// examine reads a process, and returns an error if it cannot be traced, as far as that can be told beforehand.
-func examine(pid int) (target, error) {
+// readTraceable reads a process, and returns an error if it cannot be traced, as far as that is known beforehand.
+func readTraceable(pid int) (target, error) {
 	t, err := readTarget(pid)
 	if err != nil {
 		return target{}, err
@@ -69,7 +69,7 @@ func readTarget(pid int) (target, error) {
 	return t, nil
 }
 
-// readError tells that a process has ended from other failures.
+// readError distinguishes that a process has ended from other failures.
 func readError(pid int, err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 		err = ErrGone

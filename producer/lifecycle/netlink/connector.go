@@ -20,7 +20,7 @@ const (
 type Connector struct {
 	socket *socket
 	next   map[uint32]uint32 // by CPU: the number its next event should have
-	lost   uint32            // found missing and not yet told
+	lost   uint32            // found missing and not yet returned
 }
 
 // OpenConnector starts to listen, with a receive buffer of so many bytes, 32 MiB when 0. Without
@@ -47,9 +47,9 @@ func (c *Connector) Close() error { return c.socket.close() }
 // FD is the descriptor of the socket, for poll(2): it becomes readable when there is something for Read.
 func (c *Connector) FD() int { return c.socket.fd }
 
-// Read appends to events what has happened, in the order in which the kernel told it, from at most limit messages. It
+// Read appends to events what has happened, in the order in which the kernel sent it, from at most limit messages. It
 // does not wait. Overrun says that the receive buffer overflowed since the call before: how many events that cost is
-// told by Lost of the next event of each CPU, but for what a CPU told before its first event was read.
+// in Lost of the next event of each CPU, except what a CPU sent before its first event was read.
 func (c *Connector) Read(events []Event, limit int) (all []Event, overrun bool, err error) {
 	overrun, err = c.socket.drain(limit, func(message []byte) {
 		if e, ok := c.take(message); ok {
@@ -57,7 +57,7 @@ func (c *Connector) Read(events []Event, limit int) (all []Event, overrun bool, 
 		}
 	})
 	if err == nil && overrun {
-		err = rouse()
+		err = askAgain()
 	}
 	if err != nil {
 		return events, overrun, fmt.Errorf("read the proc connector: %w", err)
@@ -65,10 +65,10 @@ func (c *Connector) Read(events []Event, limit int) (all []Event, overrun bool, 
 	return events, overrun, nil
 }
 
-// rouse makes the kernel send events again. Some kernels take an event that no socket had room for as a sign that
+// askAgain makes the kernel send events again. Some kernels take an event that no socket had room for as a sign that
 // nobody listens, and send no more until a socket asks that never asked before (send_msg and cn_proc_mcast_ctl in
 // Linux drivers/connector/cn_proc.c; not so 6.18).
-func rouse() error {
+func askAgain() error {
 	s, err := open(unix.NETLINK_CONNECTOR, 0, 0, 1, eventBuffer)
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func rouse() error {
 	return errors.Join(s.send(connectorRequest(opListen)), s.close())
 }
 
-// take parses a message and counts what is missing before it. Ok is false when there is nothing to tell yet.
+// take parses a message and counts what is missing before it. Ok is false when it is no event to return.
 func (c *Connector) take(message []byte) (Event, bool) {
 	e, err := parseEvent(message)
 	if err != nil {

@@ -26,7 +26,7 @@ type Event struct {
 	Lost uint32 // events known to be missing before this one
 	Time int64  // CLOCK_MONOTONIC nanoseconds
 
-	PID, TGID int // whom it happened to; of a Fork, who is new
+	PID, TGID int // of the process it happened to; of a Fork, the new one
 
 	// ParentPID and ParentTGID are the parent of the new process, and for a new thread the parent of its process, not
 	// the thread that made it. Only a Fork has them.

@@ -1,4 +1,4 @@
-// Package netlink reads what the kernel itself tells of the life of processes: fork, exec and exit events of the proc
+// Package netlink reads the kernel's own messages about the life of processes: fork, exec and exit events of the proc
 // connector, and the exit records of taskstats.
 //
 // Once open, neither reader waits for the kernel: both are polled, and what happened since the call before lies in the

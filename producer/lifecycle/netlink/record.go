@@ -18,7 +18,7 @@ const (
 // flagLast is AGROUP, Linux include/uapi/linux/acct.h.
 const flagLast = 0x20
 
-// Record is what taskstats tells of a thread that has ended. Ids are those of the first pid namespace.
+// Record is what taskstats says of a thread that has ended. Ids are those of the first pid namespace.
 //
 // CPU, ReadBytes and WriteBytes are the thread's own: a process's are the sums over its threads.
 type Record struct {

@@ -24,7 +24,7 @@ type Taskstats struct {
 // OpenTaskstats registers for the records of all CPUs, with a receive buffer of so many bytes, 32 MiB when 0.
 // The error is ENOENT when the kernel has no taskstats, EPERM without CAP_NET_ADMIN and EINVAL in a child pid or user
 // namespace. In another network namespace than the first there is no error and there are no records, and those of Linux
-// before 5.19, 6.14 and 6.15 cannot be read and are told as lost: probe. The caller closes it.
+// before 5.19, 6.14 and 6.15 cannot be read and count as lost: probe. The caller closes it.
 func OpenTaskstats(receiveBuffer int) (*Taskstats, error) {
 	if receiveBuffer == 0 {
 		receiveBuffer = defaultBuffer
@@ -53,13 +53,13 @@ func (t *Taskstats) command(attribute uint16) error {
 	return err
 }
 
-// Close deregisters: a kernel that is not told keeps the port as a listener until it fails to deliver.
+// Close deregisters: without that the kernel keeps the port as a listener until it fails to deliver.
 func (t *Taskstats) Close() error {
 	return errors.Join(t.command(unix.TASKSTATS_CMD_ATTR_DEREGISTER_CPUMASK), t.socket.close())
 }
 
 // Read appends to records those that came, from at most limit messages. It does not wait. Overrun says that some were
-// lost since the call before; the kernel does not tell how many. The records of threads that end at the same time on
+// lost since the call before; the kernel does not say how many. The records of threads that end at the same time on
 // different CPUs, also those of one process, come in any order.
 func (t *Taskstats) Read(records []Record, limit int) (all []Record, overrun bool, err error) {
 	overrun, err = t.socket.drain(limit, func(message []byte) {
