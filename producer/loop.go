@@ -19,7 +19,7 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// loop takes samples and events, in one goroutine: a tick, a poll and a job event never meet.
+// loop takes samples and events, in one goroutine: a tick, a poll and a job event never run at the same time.
 type loop struct {
 	interval  time.Duration
 	traceJobs []string // patterns of the jobs to trace, see [Config]
