@@ -66,7 +66,7 @@ func TestCompanion_WithoutALog(t *testing.T) {
 }
 
 // Whatever sampler is there, or none, each start and end is told once, and is the job's.
-func TestCompanion_TellsOnce(t *testing.T) {
+func TestCompanion_PublishesOnce(t *testing.T) {
 	needExact(t)
 	samplers := map[string]struct {
 		kinds []lifecycle.SourceKind
@@ -148,7 +148,7 @@ func TestCompanion_EndsTheJob(t *testing.T) {
 }
 
 // A daemon that outlives its command is the sampler's to tell of.
-func TestCompanion_LeavesADaemon(t *testing.T) {
+func TestCompanion_LeavesADaemonToTheSampler(t *testing.T) {
 	needExact(t)
 	nc := serve(t)
 	j := newLogReader(t, nc)

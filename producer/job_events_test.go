@@ -13,7 +13,7 @@ import (
 )
 
 // A conductor in another language publishes JSON, and need not know when its process started.
-func TestConductor_JSON(t *testing.T) {
+func TestJobEvents_JSON(t *testing.T) {
 	t.Parallel()
 	nc := serve(t)
 	j := newLogReader(t, nc)
@@ -61,7 +61,7 @@ func TestConductor_JSON(t *testing.T) {
 }
 
 // What was declared in a life of the machine that is over, or ended since, is recalled without harm.
-func TestConductor_RecallsMany(t *testing.T) {
+func TestJobEvents_LongBacklog(t *testing.T) {
 	t.Parallel()
 	nc := serve(t)
 	s := startShell(t)

@@ -109,7 +109,7 @@ func TestLive_Daemon(t *testing.T) {
 }
 
 // What kind of a death an exit was.
-func TestLive_Deaths(t *testing.T) {
+func TestLive_KindsOfDeath(t *testing.T) {
 	t.Parallel()
 	nc := serve(t)
 	j := newLogReader(t, nc)
@@ -246,7 +246,7 @@ func TestLive_DeclaredLate(t *testing.T) {
 }
 
 // Each way of watching processes tells what it can of one that lives for a while, and says what it is.
-func TestLive_Rungs(t *testing.T) {
+func TestLive_SourceKinds(t *testing.T) {
 	t.Parallel()
 	type knows struct{ code, cpu, short bool }
 	kinds := map[lifecycle.SourceKind]knows{

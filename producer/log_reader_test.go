@@ -43,7 +43,7 @@ func newLogReader(t *testing.T, nc *nats.Conn) *logReader {
 	return &logReader{t: t, msgs: subscribe(t, nc)}
 }
 
-// until reads on until the journal is as wanted.
+// until reads on until what was read is as wanted.
 func (j *logReader) until(what string, wanted func() bool) {
 	j.t.Helper()
 	ctx, cancel := context.WithTimeout(j.t.Context(), testTimeout)

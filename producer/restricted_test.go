@@ -19,7 +19,7 @@ import (
 const restrictedKey = "PRODUCER_TEST_ELSEWHERE"
 
 // A sampler works, and says what it lacks, where it may see less.
-func TestElsewhere(t *testing.T) {
+func TestRestricted(t *testing.T) {
 	if place := os.Getenv(restrictedKey); place != "" {
 		recordRestricted(t, place)
 		return
@@ -33,11 +33,11 @@ func TestElsewhere(t *testing.T) {
 	}
 	for place, attr := range places {
 		t.Run(place, func(t *testing.T) {
-			cmd := exec.Command("/proc/self/exe", "-test.run", "^TestElsewhere$", "-test.v", "-test.timeout", "15m")
+			cmd := exec.Command("/proc/self/exe", "-test.run", "^TestRestricted$", "-test.v", "-test.timeout", "15m")
 			cmd.Env = append(os.Environ(), restrictedKey+"="+place)
 			cmd.SysProcAttr = attr
 			out, err := cmd.CombinedOutput()
-			if err != nil || !strings.Contains(string(out), "--- PASS: TestElsewhere") {
+			if err != nil || !strings.Contains(string(out), "--- PASS: TestRestricted") {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})

@@ -83,7 +83,7 @@ func TestWatcher_Add(t *testing.T) {
 }
 
 // What its conductor publishes is not published twice, and counts for whose its children are all the same.
-func TestWatcher_LeavesToOthers(t *testing.T) {
+func TestWatcher_LeavesOutWhatRunPublishes(t *testing.T) {
 	w := newWatcher(t)
 	w.cfg.Claims.ApplyJobEvent(&schema.JobEvent{Type: schema.JobDeclared, JobID: "k", PID: schema.Some(int64(1)), StartTicks: 1, OwnEvents: true}, 5)
 	var told []schema.KindedEvent

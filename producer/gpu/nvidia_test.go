@@ -95,7 +95,7 @@ func TestReader_HungProgramIsKilledWithItsChildrenAndStartedAgain(t *testing.T) 
 }
 
 // One GPU goes on to answer and the other does not.
-func TestReader_GPUThatFallsSilentIsUnknown(t *testing.T) {
+func TestReader_GPUWithoutLinesIsUnknown(t *testing.T) {
 	r := start(t, fake(t, "half"), timing{stale: time.Second})
 	eventually(t, "GPU 1 alone", func() bool {
 		return reflect.DeepEqual(r.Read(time.Now()), []schema.GPU{{Index: 0}, known(1, 70, 1024<<10, 8192<<10, 450)})

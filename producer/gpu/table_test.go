@@ -36,7 +36,7 @@ func TestGPUTable_RoundsAreSignsOfLife(t *testing.T) {
 	}
 }
 
-func TestAppTable_ForgetsWhoIsNoLongerListed(t *testing.T) {
+func TestAppTable_DropsProcessesNoLongerListed(t *testing.T) {
 	table := newAppTable(4 * time.Second) // kept for 6 s
 	now := time.Now()
 	take := func(after time.Duration, lines ...string) {

@@ -256,7 +256,7 @@ func (w *modelMachine) check() error {
 
 // Whatever forks, ends, is taken in by others, seen too early and told too late: who descends from a declared process,
 // through whomever, has its job; nobody else has; and a pid that is used again brings nothing.
-func TestClaims_World(t *testing.T) {
+func TestClaims_RandomMachines(t *testing.T) {
 	checked := 0
 	rapid.Check(t, func(t *rapid.T) {
 		w := newModelMachine(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "choice") }, flawless)
@@ -279,7 +279,7 @@ func TestClaims_World(t *testing.T) {
 }
 
 // The test of worlds finds an attribution that does not do its work.
-func TestClaims_WorldFindsFlaws(t *testing.T) {
+func TestClaims_RandomMachinesFindFlaws(t *testing.T) {
 	for _, f := range []flaw{flawless, noForks, noParents, noStarts, scanFirstStays} {
 		var err error
 		for seed := uint64(0); seed < 300 && err == nil; seed++ {

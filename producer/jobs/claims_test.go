@@ -116,7 +116,7 @@ func owners(m map[int]*member) map[int]string {
 }
 
 // What is known of a process beside its parent, when a scan has it.
-func TestClaims_Bases(t *testing.T) {
+func TestClaims_Kinds(t *testing.T) {
 	rules := []Rule{rule(t, "cgroup:/jobs/*=$1"), rule(t, "cgroup:/shared=pool"), rule(t, "command:/w/*=w-$1")}
 	const group, args, env = "/jobs/g", "/w/c", "e/4"
 	tests := map[string]struct {
@@ -149,7 +149,7 @@ func TestClaims_Bases(t *testing.T) {
 }
 
 // The command of a process that was gone before anybody looked counts too.
-func TestClaims_CommandOfTheDead(t *testing.T) {
+func TestClaims_CommandOfAnEndedProcess(t *testing.T) {
 	a := Claims{rules: []Rule{rule(t, "command:/w/a=j")}}
 	a.AddChild(5, 1, 9)
 	a.AddChild(6, 1, 9)
@@ -171,7 +171,7 @@ func rule(t testing.TB, s string) Rule {
 }
 
 // A process that a scan did not have is forgotten, but not before its exit can have been taken.
-func TestClaims_Forgets(t *testing.T) {
+func TestClaims_RemovesGoneProcesses(t *testing.T) {
 	a := Claims{tree: processTree{keepScans: 2}}
 	a.Observe([]procfs.Process{processWithMarker(5, 1, 9, "a")})
 	a.AddChild(6, 5, 10) // and is never seen

@@ -61,7 +61,7 @@ func show(d *lifecycle.Diff, l lifecycle.Scan) []schema.KindedEvent {
 	return occurred
 }
 
-func TestDiff_Occurrences(t *testing.T) {
+func TestDiff_Events(t *testing.T) {
 	tests := map[string]struct {
 		scans [][]schema.Process
 		want  [][]string
@@ -181,7 +181,7 @@ func TestDiff_ExitHasTheWholeCPUAndSaysWhatIsUnknown(t *testing.T) {
 }
 
 // The interval is that since the scan before, not since the process was first seen.
-func TestDiff_ExitIntervalIsThatOfTheLastLook(t *testing.T) {
+func TestDiff_ExitIntervalIsThatOfTheLastScan(t *testing.T) {
 	d := lifecycle.NewDiff()
 	d.Observe(scan(10*time.Second, proc(7, 1)))
 	d.Observe(scan(20*time.Second, proc(7, 1)))
@@ -263,7 +263,7 @@ func publishable(t *rapid.T, o schema.KindedEvent) {
 	}
 }
 
-func TestDiff_SameLooksGiveTheSameEvents(t *testing.T) {
+func TestDiff_SameScansGiveTheSameEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := lifecycle.NewDiff(), lifecycle.NewDiff()
 		for i, procs := range tables().Draw(t, "scans") {

@@ -59,7 +59,7 @@ func openElsewhere(t *testing.T, attr *syscall.SysProcAttr) (result opened) {
 }
 
 // Where the kernel tells us nothing, the probe finds out, and each kind says what to grant.
-func TestOpen_Elsewhere(t *testing.T) {
+func TestOpen_OtherNamespaces(t *testing.T) {
 	here := openElsewhere(t, nil)
 	if here.Rung != KindTaskstats {
 		t.Skipf("only %s works here: %+v", here.Rung, here.Attempts)

@@ -145,7 +145,7 @@ func rerunForeign(t *testing.T, foreign *shell) {
 		t.Skip("needs root, to be another user")
 	}
 	const nobody = 65534
-	tests := []string{"TestPidfd_OfAnotherUser", "TestPidfd_Signals", "TestPidfd_DoubleFork", "TestPidfd_LookShowsWhoWasMissed"}
+	tests := []string{"TestPidfd_OfAnotherUser", "TestPidfd_Signals", "TestPidfd_DoubleFork", "TestPidfd_ScanShowsMissedProcesses"}
 	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.run", "^("+strings.Join(tests, "|")+")$", "-test.timeout", "2m")
 	cmd.Env = append(os.Environ(), foreignPID+"="+strconv.Itoa(foreign.pid()), "TMPDIR=/tmp", "HOME=/")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}

@@ -14,7 +14,7 @@ import (
 
 // A scan shows processes between two listings: who lives is watched from then on, who has ended is told of, and
 // nobody is told of twice.
-func TestPidfd_LookShowsWhoWasMissed(t *testing.T) {
+func TestPidfd_ScanShowsMissedProcesses(t *testing.T) {
 	t.Parallel()
 	r := newPidfdRig(t)
 	lives, ends := startShell(t, `read -r code; exit "$code"`), startShell(t, `read -r code; exit "$code"`)
@@ -47,7 +47,7 @@ func TestPidfd_LookShowsWhoWasMissed(t *testing.T) {
 }
 
 // A scan that is older than an end does not bring the process back, and tells what it used.
-func TestPidfd_LookIsOlderThanAnEnd(t *testing.T) {
+func TestPidfd_ScanIsOlderThanAnEnd(t *testing.T) {
 	t.Parallel()
 	r := newPidfdRig(t)
 	s := startShell(t, `read -r code; exit "$code"`)
@@ -72,7 +72,7 @@ func TestPidfd_LookIsOlderThanAnEnd(t *testing.T) {
 }
 
 // An exit has what the last scan knew, and says how old that is.
-func TestPidfd_ExitHasTheLastLook(t *testing.T) {
+func TestPidfd_ExitHasTheLastScan(t *testing.T) {
 	t.Parallel()
 	r := newPidfdRig(t)
 	s := startShell(t, `read -r code; exit "$code"`)

@@ -193,7 +193,7 @@ func state(t *testing.T, pid int) string {
 }
 
 // The first listing tells nothing of who was there, but their ends are told.
-func TestPidfd_FirstListingOnlyTeaches(t *testing.T) {
+func TestPidfd_FirstListingHasNoEvents(t *testing.T) {
 	t.Parallel()
 	r := newBlankRig(t)
 	s := startShell(t, `read -r code; exit "$code"`)

@@ -106,7 +106,7 @@ func TestTracker_Execs(t *testing.T) {
 }
 
 // An exec of a process that ended before /proc could be read has the short name of its record, or no command.
-func TestTracker_ExecOfTheDead(t *testing.T) {
+func TestTracker_ExecOfAnEndedProcess(t *testing.T) {
 	eachKind(t, func(t *testing.T, s *sim) {
 		s.observe()
 		s.fork(1, 10)

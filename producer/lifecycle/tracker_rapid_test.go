@@ -64,7 +64,7 @@ func withoutCommands(words []string) []string {
 
 // Without a loss the tracker tells the truth, in order, once, however it is read: whatever processes and threads do,
 // whenever it polls, scans and takes.
-func TestTracker_TellsTheTruth(t *testing.T) {
+func TestTracker_EventsAreTrueWithoutLoss(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newSim(rapid.Bool().Draw(t, "records"))
 		s.observe()

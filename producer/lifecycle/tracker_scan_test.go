@@ -16,7 +16,7 @@ func (s *sim) expect(t *testing.T, what string, want ...string) {
 	}
 }
 
-func TestTracker_FirstLookOnlyTeaches(t *testing.T) {
+func TestTracker_FirstScanHasNoEvents(t *testing.T) {
 	eachKind(t, func(t *testing.T, s *sim) {
 		s.fork(1, 10)
 		s.events, s.records = nil, nil // before the tracker was
@@ -51,7 +51,7 @@ func TestTracker_UncountedThreads(t *testing.T) {
 	})
 }
 
-func TestTracker_EndBeforeTheFirstLook(t *testing.T) {
+func TestTracker_EndBeforeTheFirstScan(t *testing.T) {
 	eachKind(t, func(t *testing.T, s *sim) {
 		s.fork(1, 10)
 		s.events, s.records = nil, nil
@@ -66,7 +66,7 @@ func TestTracker_EndBeforeTheFirstLook(t *testing.T) {
 	})
 }
 
-func TestTracker_LookIsOlderThanThePoll(t *testing.T) {
+func TestTracker_ScanIsOlderThanThePoll(t *testing.T) {
 	eachKind(t, func(t *testing.T, s *sim) {
 		s.observe()
 		s.fork(1, 10)
@@ -129,7 +129,7 @@ func TestTracker_RecordWithoutEvent(t *testing.T) {
 }
 
 // A process that scans do not show, as kernel threads and other users' may be, is not ended by that.
-func TestTracker_LooksThatShowNobody(t *testing.T) {
+func TestTracker_ScansThatShowNobody(t *testing.T) {
 	eachKind(t, func(t *testing.T, s *sim) {
 		s.observe()
 		s.fork(1, 10)

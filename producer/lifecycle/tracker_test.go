@@ -22,7 +22,7 @@ func eachKind(t *testing.T, test func(t *testing.T, s *sim)) {
 	}
 }
 
-func TestTracker_Lives(t *testing.T) {
+func TestTracker_LifeCycles(t *testing.T) {
 	tests := map[string]struct {
 		happen func(s *sim)
 		want   []string
@@ -143,7 +143,7 @@ func TestTracker_EventFields(t *testing.T) {
 	}
 }
 
-func TestTracker_WhoHasEndedIsNotDescribed(t *testing.T) {
+func TestTracker_EndedProcessIsNotDescribed(t *testing.T) {
 	eachKind(t, func(t *testing.T, s *sim) {
 		s.observe()
 		s.fork(1, 10)

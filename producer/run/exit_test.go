@@ -30,7 +30,7 @@ func TestExitCode_IsTheCommands(t *testing.T) {
 	}
 }
 
-func TestExitCode_TellsTheSignal(t *testing.T) {
+func TestExitCode_NamesTheSignal(t *testing.T) {
 	t.Parallel()
 	fatal := []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGABRT, unix.SIGKILL, unix.SIGUSR1, unix.SIGSEGV,
 		unix.SIGPIPE, unix.SIGALRM, unix.SIGTERM, unix.Signal(40)}

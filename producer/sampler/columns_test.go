@@ -27,7 +27,7 @@ func TestSampler_Columns(t *testing.T) {
 }
 
 // How much of a process the snapshots have stays known until its exit can have been taken.
-func TestSampler_Sampled(t *testing.T) {
+func TestSampler_SampledCPU(t *testing.T) {
 	s := New(Config{Scrubber: scrub.New(scrub.Scrubbed), Claims: new(jobs.Claims), Began: 50 * nsPerTick, KeepSamples: 2})
 	unknown, some := schema.Opt[int64]{}, schema.Some[int64]
 	expect := func(what string, pid int, start uint64, want schema.Opt[int64]) {

@@ -62,7 +62,7 @@ func TestSampler_PidReuseStartsAnew(t *testing.T) {
 	}
 }
 
-func TestSampler_ForgetsWhatIsGone(t *testing.T) {
+func TestSampler_DropsGoneProcesses(t *testing.T) {
 	s := unitSampler(scrub.Scrubbed)
 	s.convert([]procfs.Process{{PID: 7, State: 'S'}, {PID: 8, State: 'S'}})
 	s.convert([]procfs.Process{{PID: 8, State: 'S'}})

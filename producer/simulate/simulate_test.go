@@ -27,9 +27,9 @@ func newFleet(t testing.TB, cfg Config) *Fleet {
 	return f
 }
 
-// TestFleet_TellsAPossibleStory is the promise: whatever the configuration, every message is valid, counters do not fall and are
+// TestFleet_MessagesAreConsistent is the promise: whatever the configuration, every message is valid, counters do not fall and are
 // what the rates come to, and who is new or gone has an event that says so.
-func TestFleet_TellsAPossibleStory(t *testing.T) {
+func TestFleet_MessagesAreConsistent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := drawConfig(t)
 		f, err := NewFleet(cfg)
@@ -60,8 +60,8 @@ func drawConfig(t *rapid.T) Config {
 	return cfg
 }
 
-// TestStory_Objects is the control of the test above: each of these fleets breaks one promise.
-func TestStory_Objects(t *testing.T) {
+// TestConsistency_FindsFaults is the control of the test above: each of these fleets breaks one promise.
+func TestConsistency_FindsFaults(t *testing.T) {
 	cfg := Config{Hosts: 1, Processes: 60, Interval: 5 * time.Second, Churn: 3, Jobs: 1, Start: start}
 	without := func(kind schema.Kind) func([]schema.Message) []schema.Message {
 		return func(m []schema.Message) []schema.Message {

@@ -208,7 +208,7 @@ func TestProfiler_ForgetsResultsThatNobodyTakes(t *testing.T) {
 }
 
 // A process that is another one before or after a trace gets no result, whatever was traced.
-func TestTarget_LivesOnlyWithItsStart(t *testing.T) {
+func TestTarget_IsSameOnlyWithItsStart(t *testing.T) {
 	c := startChild(t, "idle")
 	target, err := readTraceable(c.pid())
 	if err != nil {

@@ -92,7 +92,7 @@ func TestTaskstats_ThreadIsNotTheLast(t *testing.T) {
 	}
 }
 
-func TestTaskstats_OverrunIsTold(t *testing.T) {
+func TestTaskstats_OverrunIsReported(t *testing.T) {
 	s := openTaskstats(t, tiny)
 	for range 100 {
 		run(t, "/bin/true")

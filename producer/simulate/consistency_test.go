@@ -29,7 +29,7 @@ type identityOf struct {
 	start uint64
 }
 
-// tally counts what a story held, for tests that ask whether it held anything.
+// tally counts what the messages held, so that a test can see whether they held anything.
 type tally struct {
 	rows, idle, busy, zombies, spawns, execs, exits, sheets, jobs int
 }
@@ -79,7 +79,7 @@ func (s *consistency) step(messages []schema.Message) error {
 
 func (s *consistency) envelope(m *schema.Message) error {
 	if m.Host != s.host {
-		return fmt.Errorf("host %s in the story of %s", m.Host, s.host)
+		return fmt.Errorf("host %s among the messages of %s", m.Host, s.host)
 	}
 	if want := s.numbers[m.Kind] + 1; m.Seq != want {
 		return fmt.Errorf("%s has number %d, want %d", m.Kind, m.Seq, want)

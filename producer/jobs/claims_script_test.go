@@ -12,7 +12,7 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// claimsScript is an attribution to which a test tells a story, a word at a time.
+// claimsScript is Claims that a test feeds by a script, a word at a time.
 type claimsScript struct {
 	Claims
 	t *testing.T
@@ -102,10 +102,10 @@ func (s *claimsScript) number(word string) (n int) {
 	return n
 }
 
-func TestClaims_Stories(t *testing.T) {
+func TestClaims_Scripts(t *testing.T) {
 	tests := map[string]struct {
-		story string // steps, with a semicolon between
-		want  string // job and step of each process that has one, in the form "5=j/2 6=j"
+		script string // steps, with a semicolon between
+		want   string // job and step of each process that has one, in the form "5=j/2 6=j"
 	}{
 		"a child of a declared process":                      {"scan 5; declare j 5; fork 60 5", "5=j 60=j"},
 		"a grandchild whose parent is gone":                  {"scan 5; declare j 5; fork 60 5; fork 70 60; exit 60", "5=j 70=j"},
@@ -149,7 +149,7 @@ func TestClaims_Stories(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := claimsScript{Claims{tree: processTree{keepScans: 5}}, t}
-			for step := range strings.SplitSeq(tt.story, ";") {
+			for step := range strings.SplitSeq(tt.script, ";") {
 				s.run(strings.TrimSpace(step))
 			}
 			want := map[int]string{}
