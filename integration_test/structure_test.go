@@ -17,20 +17,6 @@ var (
 	// folderCeilings are the arrows between the files of a folder that run back up, and the circles that they tie. A
 	// folder that is not named here has none: a row of zeros is taken out.
 	folderCeilings = map[string]folderCeiling{
-		"cmd/proctape":               {up: 24, circles: 1},
-		"producer":                   {up: 4, circles: 2},
-		"producer/gpu":               {up: 3, circles: 1},
-		"producer/lifecycle":         {up: 7, circles: 2},
-		"producer/lifecycle/netlink": {up: 2, circles: 2},
-		"producer/oom":               {up: 2, circles: 1},
-		"producer/procfs":            {up: 7, circles: 2},
-		"producer/run":               {up: 3, circles: 1},
-		"producer/scrub":             {up: 9, circles: 2},
-		"producer/simulate":          {up: 6, circles: 2},
-		"projector":                  {up: 26, circles: 1},
-		"projector/ndjson":           {up: 1, circles: 1},
-		"query":                      {up: 3, circles: 1},
-		"schema":                     {up: 3, circles: 2},
 	}
 	// wayCeiling bounds the way of a message, which begins where bench/structure/settings.go says.
 	wayCeiling = ceilings{

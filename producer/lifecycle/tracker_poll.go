@@ -54,7 +54,7 @@ func (t *tracker) applyEvent(e *netlink.Event) {
 	at := e.Time + t.sinceStart
 	switch {
 	case e.Kind == netlink.Fork && e.PID == e.TGID:
-		t.forked(e, at)
+		t.addFork(e, at)
 	case e.Kind == netlink.Fork:
 		if p := t.live[e.TGID]; p != nil {
 			p.threads++
@@ -66,7 +66,7 @@ func (t *tracker) applyEvent(e *netlink.Event) {
 	}
 }
 
-func (t *tracker) forked(e *netlink.Event, at int64) {
+func (t *tracker) addFork(e *netlink.Event, at int64) {
 	if old := t.live[e.TGID]; old != nil {
 		if old.source == SourceScan && old.matches(ticksAt(at)) {
 			return // a scan showed it before its fork was read

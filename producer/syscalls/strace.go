@@ -32,7 +32,7 @@ const (
 // Name implements Tracer.
 func (Strace) Name() string { return "strace" }
 
-// Trace implements Tracer. Besides ctx's, its errors are those of this package, or say what strace said.
+// Trace implements Tracer. Besides ctx's, its errors are those of this package, or say what strace printed.
 func (s Strace) Trace(ctx context.Context, pid int, d time.Duration) (Profile, error) {
 	if _, err := readTraceable(pid); err != nil {
 		return Profile{}, err
@@ -58,7 +58,7 @@ func (s Strace) Trace(ctx context.Context, pid int, d time.Duration) (Profile, e
 // outcome is how a run of strace ended.
 type outcome struct {
 	summary  []byte
-	said     string        // on standard error
+	output   string        // on standard error
 	attached time.Duration // how long; 0 if it never was
 	err      error         // of exec.Cmd.Wait
 }
@@ -73,15 +73,15 @@ func (s Strace) attach(ctx context.Context, path string, pid int, d time.Duratio
 
 	// The first thing that strace says is that it is attached, or why it is not: it then ends by itself.
 	var since time.Time
-	summary, said := &head{max: maxOutput}, &head{max: maxMessages}
-	said.first = func() {
+	summary, output := &head{max: maxOutput}, &head{max: maxMessages}
+	output.first = func() {
 		since = time.Now()
 		limit.Reset(d)
 	}
 	// Plain -c, without -U to choose columns, is what every strace has, and its seconds are what tables can be added up by.
 	cmd := exec.CommandContext(ctx, path, "-f", "-c", "-o", "/proc/self/fd/1", "-p", strconv.Itoa(pid))
 	cmd.Env = append(os.Environ(), "LC_ALL=C") // points in numbers, English words
-	cmd.Stdout, cmd.Stderr = summary, said
+	cmd.Stdout, cmd.Stderr = summary, output
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // detaches and prints
 	cmd.WaitDelay = grace                                                 // then it is killed, which detaches too
 	// A tracer that nobody waits for would slow its target for ever. The kernel sends the signal when the thread that
@@ -90,7 +90,7 @@ func (s Strace) attach(ctx context.Context, path string, pid int, d time.Duratio
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	o := outcome{err: cmd.Run(), summary: summary.data, said: strings.TrimSpace(string(said.data))}
+	o := outcome{err: cmd.Run(), summary: summary.data, output: strings.TrimSpace(string(output.data))}
 	if !since.IsZero() {
 		o.attached = time.Since(since)
 	}
@@ -112,11 +112,11 @@ func (o *outcome) failure(pid int) error {
 	case o.attached == 0:
 		return errors.New("strace did not attach in time")
 	case status.ExitStatus() == 1:
-		return refusal(pid, o.said)
+		return refusal(pid, o.output)
 	case status.ExitStatus() == 0, status.Signal() == unix.SIGINT: // its target ended, or it was told to stop
 		return nil
 	}
-	return fmt.Errorf("strace: %w: %.300q", o.err, o.said)
+	return fmt.Errorf("strace: %w: %.300q", o.err, o.output)
 }
 
 // exitStatus is how a program ended: well, if there is no error about it.
@@ -128,12 +128,12 @@ func exitStatus(exit *exec.ExitError) syscall.WaitStatus {
 }
 
 // refusal explains why strace could not attach, ptrace(2), "Ptrace access mode checking".
-func refusal(pid int, said string) error {
+func refusal(pid int, output string) error {
 	if _, err := readTraceable(pid); err != nil { // it ended meanwhile, or got another tracer
 		return err
 	}
-	if !strings.Contains(said, "Operation not permitted") {
-		return fmt.Errorf("strace says %.300q", said)
+	if !strings.Contains(output, "Operation not permitted") {
+		return fmt.Errorf("strace says %.300q", output)
 	}
 	if scope, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil && string(scope) != "0\n" {
 		return fmt.Errorf("%w: kernel.yama.ptrace_scope is %.1s", ErrNotPermitted, scope)
