@@ -61,9 +61,9 @@ var rooms = map[string]room{
 	"projector": {uses: []string{"projector/fold", "projector/ndjson", "projector/retention", "projector/store", "schema", "schema/lockfile"}},
 	"projector/fold": {uses: []string{"projector/store", "schema"}, // of store the types of rows alone
 		never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
-	"projector/retention": {uses: []string{"projector/ndjson", "projector/store", "schema"}, never: httpPackages},
+	"projector/retention": {uses: []string{"projector/ndjson", "projector/store", "schema", "schema/lockfile"}, never: httpPackages},
 	"projector/store":     {uses: []string{"projector/ndjson", "schema", "schema/lockfile"}, never: slices.Concat(natsPackages, httpPackages)},
-	"projector/ndjson":    {uses: []string{"schema"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
+	"projector/ndjson":    {uses: []string{"schema", "schema/lockfile"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 
 	"query":           {uses: []string{"schema"}, never: httpPackages},
 	"query/term":      {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},

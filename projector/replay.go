@@ -41,8 +41,8 @@ type ReplayResult struct {
 // Replay projects a log, or a part of it, into a new database. The same log gives the same database. The log is not changed,
 // and does not wait for the database later.
 //
-// Replay returns [store.ErrNotFresh] for a database that holds anything but an unfinished replay, a *[lockfile.HeldError] for one
-// that another process writes, a *[store.DamagedError] for a damaged one, and the error of ctx when that ends; the next Replay
+// Replay returns [ErrNotFresh] for a database that holds anything but an unfinished replay, a *[lockfile.HeldError] for one
+// that another process writes, a *[DamagedError] for a damaged one, and the error of ctx when that ends; the next Replay
 // into the same database then goes on from there.
 func Replay(ctx context.Context, js jetstream.JetStream, cfg ReplayConfig) (ReplayResult, error) {
 	first, last, err := cfg.sequences(ctx, js)

@@ -14,7 +14,6 @@ import (
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/projector"
 	"github.com/proctape/proctape/projector/retention"
-	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -99,7 +98,7 @@ func TestReplay_RefusesWhatIsNotNew(t *testing.T) {
 	if _, err := projector.Replay(t.Context(), js, cfg); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := projector.Replay(t.Context(), js, cfg); !errors.Is(err, store.ErrNotFresh) {
+	if _, err := projector.Replay(t.Context(), js, cfg); !errors.Is(err, projector.ErrNotFresh) {
 		t.Errorf("got %v, want ErrNotFresh", err)
 	}
 	if trimmed, err := projector.IsTrimmed(t.Context(), js); trimmed || err != nil {

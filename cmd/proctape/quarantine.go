@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
-	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/projector"
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/term"
 	"github.com/proctape/proctape/schema"
@@ -230,15 +230,15 @@ func quarantineDrop(s *settings) *cobra.Command {
 				return err
 			}
 			return s.withDatabase(cmd, func(db *query.DB) error {
-				var key *store.QuarantineKey
+				var key *projector.QuarantineKey
 				if len(args) == 1 {
 					q, err := findQuarantined(cmd, db, args[0])
 					if err != nil {
 						return err
 					}
-					key = &store.QuarantineKey{Stream: q.Stream, Epoch: q.Epoch, Seq: q.Seq}
+					key = &projector.QuarantineKey{Stream: q.Stream, Epoch: q.Epoch, Seq: q.Seq}
 				}
-				n, err := store.DropQuarantined(cmd.Context(), db.Path(), key)
+				n, err := projector.DropQuarantined(cmd.Context(), db.Path(), key)
 				if err == nil {
 					fmt.Fprintf(cmd.OutOrStdout(), "Dropped %d messages.\n", n)
 				}

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/projector"
-	"github.com/proctape/proctape/projector/store"
 )
 
 func replayCommand(s *settings) *cobra.Command {
@@ -54,7 +53,7 @@ func replay(cmd *cobra.Command, s *settings, js jetstream.JetStream, cfg project
 	r, err := projector.Replay(cmd.Context(), js, cfg)
 	finish()
 	switch {
-	case errors.Is(err, store.ErrNotFresh):
+	case errors.Is(err, projector.ErrNotFresh):
 		return hinted(err, "name a file that does not exist")
 	case errors.Is(err, context.Canceled):
 		return hinted(fmt.Errorf("interrupted after %d messages", r.Messages), "the same command goes on from there")

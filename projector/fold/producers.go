@@ -13,7 +13,7 @@ import (
 // producers are the producers that a message came from since the database was opened.
 type producers struct {
 	tables Tables
-	known  map[store.ProducerKey]*producer
+	byKey  map[store.ProducerKey]*producer
 }
 
 // producer is one kind of one life of a producer: which of its numbers have come.
@@ -59,14 +59,14 @@ func (ps producers) admit(to place, d *Delivery) (decision, error) {
 
 // get returns a producer, from memory, the database, or new, and adds it to the batch.
 func (ps producers) get(to place, key store.ProducerKey) (*producer, error) {
-	p, ok := ps.known[key]
+	p, ok := ps.byKey[key]
 	if !ok {
 		stored, err := ps.tables.Producer(key)
 		if err != nil {
 			return nil, err
 		}
 		p = &producer{stored}
-		ps.known[key] = p
+		ps.byKey[key] = p
 	}
 	if !p.Queued {
 		p.Queued = true
@@ -77,9 +77,9 @@ func (ps producers) get(to place, key store.ProducerKey) (*producer, error) {
 
 // forget lets go of a producer.
 func (ps producers) forget(hostID int64, instance string) {
-	for key := range ps.known {
+	for key := range ps.byKey {
 		if key.HostID == hostID && key.Instance == instance {
-			delete(ps.known, key)
+			delete(ps.byKey, key)
 		}
 	}
 }
