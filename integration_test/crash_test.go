@@ -130,17 +130,30 @@ func TestCrash_KillsAtRandom(t *testing.T) {
 	}
 
 	// The control: a build that does not cut its files back to what is committed, nor looks whether they are as it left
-	// them, must be caught.
+	// them, must be caught. It stops where it has to be killed: its lines are in the last file, and its rows not committed.
 	broken := buildBroken(t, "projector/ndjson/writer.go", "if err := w.truncate(); err != nil {", "if err := error(nil); err != nil {",
-		"if err := w.unchanged(); err != nil {", "if err := error(nil); err != nil {")
-	for range 20 {
-		f := fold{t.TempDir()}
-		campaign(t, broken, log.dir, f, 10, random)
-		if len(f.defects(t, undisturbed)) > 0 {
-			return
-		}
+		"if err := w.unchanged(); err != nil {", "if err := error(nil); err != nil {",
+		"	return w.state, nil\n}\n\n// PrepareRotation", "	if os.Getenv(\"PROCTAPE_TEST_STOP\") == fmt.Sprint(filepath.Base(w.path), w.state.Generation) {\n		os.WriteFile(w.path+\".stopped\", nil, 0o600)\n		select {}\n	}\n	return w.state, nil\n}\n\n// PrepareRotation")
+	f := fold{t.TempDir()}
+	cmd := exec.Command(broken, f.args(log.dir)...)
+	cmd.Env = append(os.Environ(), fmt.Sprint("PROCTAPE_TEST_STOP=monitor.jsonl", count(t, undisturbed.db(), `SELECT generation FROM files WHERE name LIKE '%monitor.jsonl'`)))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
-	t.Error("a build that does not cut its files back was not caught in twenty campaigns")
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	await(t, "lines that are not committed", func() bool {
+		_, err := os.Stat(filepath.Join(f.dir, "monitor.jsonl.stopped"))
+		return err == nil
+	})
+	cmd.Process.Kill()
+	cmd.Wait()
+	if out, err := exec.Command(broken, f.args(log.dir)...).CombinedOutput(); err != nil {
+		t.Fatalf("replay after the kill: %v\n%s", err, out)
+	}
+	if len(f.defects(t, undisturbed)) == 0 {
+		t.Error("a build that does not cut its files back was not caught")
+	}
 }
 
 // TestCrash_KillAtEverySystemCall kills a run with three rotations at every write, sync, rename, unlink and truncate

@@ -116,8 +116,9 @@ func TestExact_StalledReader(t *testing.T) {
 				t.Errorf("got %d exits of one that has ended, want 1", n)
 			}
 			young.proceed()
-			if got := ending(r.await(schema.KindExit, young.pid())); got != "code 8" {
-				t.Errorf("got %s, want code 8", got)
+			// Others' processes may fill the small buffer again.
+			if e := r.await(schema.KindExit, young.pid()); ending(e) != "code 8" && e.Source != SourceScan {
+				t.Errorf("got %s, want code 8", ending(e))
 			}
 			r.pollLonger()
 			spawned, _, exits := r.childrenOf(f.pid())

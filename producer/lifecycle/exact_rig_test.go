@@ -105,9 +105,11 @@ func (r *rig) take(until int64) {
 	r.told, r.gaps = append(r.told, occurred...), append(r.gaps, gaps...)
 }
 
-// await polls, and scans where the source lives by scans, until an occurrence of a kind and a process comes.
+// await polls until an event of a kind and a process comes. It scans where the source lives by scans, and once a second
+// elsewhere too, as a sampler does: what the kernel reported in vain is found so.
 func (r *rig) await(kind schema.Kind, pid int) schema.Event {
 	r.t.Helper()
+	scanned := time.Now()
 	for deadline := time.Now().Add(within); ; {
 		if got := r.of(kind, pid); len(got) > 0 {
 			return got[0]
@@ -115,8 +117,9 @@ func (r *rig) await(kind schema.Kind, pid int) schema.Event {
 		if time.Now().After(deadline) {
 			r.t.Fatalf("no %s of %d within %s", kind, pid, within)
 		}
-		if r.Kind() == KindDiff {
+		if r.Kind() == KindDiff || time.Since(scanned) > time.Second {
 			r.observe()
+			scanned = time.Now()
 		} else {
 			r.poll()
 		}
