@@ -73,19 +73,7 @@ func (e *expirer) expireRollupsOlder(ctx context.Context, age time.Duration) err
 }
 
 // deleteRollup deletes a minute, and the descriptions that no other minute needs.
-func deleteRollup(tx *store.Tx, key []any) error {
-	for _, query := range []string{
-		`DELETE FROM rollup_processes WHERE id IN (SELECT process_id FROM process_rollups WHERE rollup_id = ?1) AND NOT EXISTS
-			(SELECT 1 FROM process_rollups m WHERE m.process_id = rollup_processes.id AND m.rollup_id != ?1)`,
-		`DELETE FROM process_rollups WHERE rollup_id = ?`,
-		`DELETE FROM rollups WHERE id = ?`,
-	} {
-		if _, err := tx.Exec(query, key...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func deleteRollup(tx *store.Tx, key []any) error { return tx.DeleteRollup(key[0].(int64)) }
 
 // expireRows deletes the rows of a table that are older than age. Rows from ahead of time are looked at too: their age
 // is not their wall time.

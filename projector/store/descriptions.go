@@ -21,3 +21,6 @@ func (d *descriptions) add(id int64, hour float64) {
 	}
 	d.hours[id] = hour
 }
+
+// remove forgets a description that was deleted.
+func (d *descriptions) remove(id int64) { delete(d.hours, id) }

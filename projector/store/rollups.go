@@ -64,6 +64,28 @@ func writeRollup(tx *Tx, r *Rollup) error {
 	return nil
 }
 
+// DeleteRollup deletes a rollup, and the descriptions of processes that no other rollup needs.
+func (tx *Tx) DeleteRollup(id int64) error {
+	// What is deleted is no longer in use, and is written again when a rollup of the same hour needs it.
+	err := tx.Query(`DELETE FROM rollup_processes WHERE id IN (SELECT process_id FROM process_rollups WHERE rollup_id = ?1) AND NOT EXISTS
+		(SELECT 1 FROM process_rollups m WHERE m.process_id = rollup_processes.id AND m.rollup_id != ?1) RETURNING id`,
+		func(r *sql.Rows) error {
+			var described int64
+			err := r.Scan(&described)
+			tx.store.described.remove(described)
+			return err
+		}, id)
+	if err != nil {
+		return fmt.Errorf("delete the descriptions of rollup %d: %w", id, err)
+	}
+	for _, query := range []string{`DELETE FROM process_rollups WHERE rollup_id = ?`, `DELETE FROM rollups WHERE id = ?`} {
+		if _, err := tx.Exec(query, id); err != nil {
+			return fmt.Errorf("delete rollup %d: %w", id, err)
+		}
+	}
+	return nil
+}
+
 const insertRollup = `INSERT OR ROLLBACK INTO rollups(id, timestamp, host_id, boot_id, boot_ns, samples, covers, interval_ns,
 	daemon_pid, daemon_rss_kib, cpus, memory_total_kib, memory_used_mean, memory_used_max, memory_used_p95,
 	load1_mean, load1_max, load1_p95, load5, load15, cpu_mean, cpu_max, cpu_p95, process_count, zombie_count,
