@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// bench is one run of this program.
+// bench is one run of this program: it starts programs and keeps figures. What is measured are functions that take it.
 type bench struct {
 	ctx      context.Context
 	proctape string // the program that is measured

@@ -14,11 +14,11 @@ var tenMillion = fleetOf{hosts: 3, processes: 200, interval: 5 * time.Second, du
 
 // data measures the reads that people rely on, in a recording of ten million process rows, while a recorder adds to it.
 // It makes the recording unless the folder has it.
-func (b *bench) data(dir string) error {
-	if err := b.recording(dir, tenMillion); err != nil {
+func data(b *bench, dir string) error {
+	if err := recording(b, dir, tenMillion); err != nil {
 		return err
 	}
-	r, err := b.reads(dir)
+	r, err := reads(b, dir)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (b *bench) data(dir string) error {
 const recordingMark = "bench-complete"
 
 // recording makes a folder as a recorder leaves it, unless it exists.
-func (b *bench) recording(dir string, f fleetOf) error {
+func recording(b *bench, dir string, f fleetOf) error {
 	mark := filepath.Join(dir, recordingMark)
 	if _, err := os.Stat(mark); err == nil {
 		return nil
@@ -44,7 +44,7 @@ func (b *bench) recording(dir string, f fleetOf) error {
 		return fmt.Errorf("%s is neither empty nor a recording that was finished; name another folder, or remove it", dir)
 	}
 	fmt.Fprintf(os.Stderr, "bench: generating %s rows in %s\n", thousands(int64(f.rows())), dir)
-	if err := b.generate(dir, f); err != nil {
+	if err := generate(b, dir, f); err != nil {
 		return err
 	}
 	db := filepath.Join(dir, "monitor.db")
@@ -70,7 +70,7 @@ type reading struct {
 
 // reads runs the benchmark of the package query on a recording, while a recorder samples this machine ten times a
 // second into the same database. Its settings keep retention from deleting the old rows.
-func (b *bench) reads(dir string) (reading, error) {
+func reads(b *bench, dir string) (reading, error) {
 	rec, err := b.record(dir, "--host", "writer", "--interval", "100ms", "--full-resolution-hours", "8760", "--downsampled-days", "3650", "--events-days", "3650")
 	if err != nil {
 		return reading{}, err

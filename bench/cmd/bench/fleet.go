@@ -7,8 +7,8 @@ import (
 )
 
 // fleet measures a recorder that takes the messages of 1000 hosts for a while.
-func (b *bench) fleet() error {
-	f, err := b.live(fleetOf{hosts: 1000, processes: 200, interval: 5 * time.Second, duration: 45 * time.Second})
+func fleet(b *bench) error {
+	f, err := live(b, fleetOf{hosts: 1000, processes: 200, interval: 5 * time.Second, duration: 45 * time.Second})
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ type simulated struct {
 
 // live measures a recorder that takes the messages of a fleet. Behind is the time from the fleet's last acknowledgement
 // to its last snapshot in the database.
-func (b *bench) live(f fleetOf) (l lived, err error) {
+func live(b *bench, f fleetOf) (l lived, err error) {
 	dir, err := b.folder()
 	if err != nil {
 		return l, err

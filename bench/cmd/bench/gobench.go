@@ -59,7 +59,7 @@ var shown = []struct {
 
 // besideTheCode runs the benchmarks beside the code, keeps their output in go.txt for benchstat, and adds the figures
 // that are shown.
-func (b *bench) besideTheCode() error {
+func besideTheCode(b *bench) error {
 	var all bytes.Buffer
 	var failed error
 	for _, p := range packages {

@@ -23,13 +23,13 @@ var growths = []struct {
 	name    string
 	measure func(*bench) ([]point, error)
 }{
-	{"processes", (*bench).growProcesses},
-	{"hosts", (*bench).growHosts},
-	{"rows", (*bench).growRows},
+	{"processes", growProcesses},
+	{"hosts", growHosts},
+	{"rows", growRows},
 }
 
 // grow measures at several sizes, and writes a CSV file for each kind of growth.
-func (b *bench) grow(out, only string) error {
+func grow(b *bench, out, only string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (b *bench) grow(out, only string) error {
 		points, err := g.measure(b)
 		b.sweep()
 		if len(points) > 0 {
-			err = errors.Join(err, b.writeCSV(filepath.Join(out, g.name+".csv"), points))
+			err = errors.Join(err, writeCSV(b, filepath.Join(out, g.name+".csv"), points))
 		}
 		failed = errors.Join(failed, err)
 	}
@@ -50,9 +50,9 @@ func (b *bench) grow(out, only string) error {
 }
 
 // growProcesses measures the sampler, and top beside it, with more and more sleeping processes.
-func (b *bench) growProcesses() (points []point, err error) {
+func growProcesses(b *bench) (points []point, err error) {
 	for _, sleepers := range []int{200, 1000, 2000, 5000, 10_000} {
-		s, err := b.startSampler("sleepers", sleepers)
+		s, err := startSampler(b, "sleepers", sleepers)
 		if err != nil {
 			return points, err
 		}
@@ -63,7 +63,7 @@ func (b *bench) growProcesses() (points []point, err error) {
 				return points, err
 			}
 			own.values = append(own.values, cost*float64(s.processes)/1000)
-			if cost, err = b.cost(tools[0]); err != nil {
+			if cost, err = toolCost(b, tools[0]); err != nil {
 				return points, err
 			}
 			if cost > 0 {
@@ -84,15 +84,15 @@ func (b *bench) growProcesses() (points []point, err error) {
 }
 
 // growHosts measures a recorder of more and more hosts, and the replay of about a million rows of as many.
-func (b *bench) growHosts() (points []point, err error) {
+func growHosts(b *bench) (points []point, err error) {
 	for _, hosts := range []int{1, 10, 100, 1000, 2000} {
 		f := fleetOf{hosts: hosts, processes: 200, interval: 5 * time.Second, duration: 45 * time.Second}
-		l, err := b.live(f)
+		l, err := live(b, f)
 		if err != nil {
 			return points, err
 		}
 		f.duration = time.Duration(max(1, 5000/hosts)) * f.interval
-		rates, err := b.foldRate(f)
+		rates, err := foldRate(b, f)
 		if err != nil {
 			return points, err
 		}
@@ -112,17 +112,17 @@ func (b *bench) growHosts() (points []point, err error) {
 }
 
 // foldRate returns how many rows a second replay folds of a load, one value a round.
-func (b *bench) foldRate(f fleetOf) (rates []float64, err error) {
+func foldRate(b *bench, f fleetOf) (rates []float64, err error) {
 	dir, err := b.folder()
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	if err := b.generate(dir, f); err != nil {
+	if err := generate(b, dir, f); err != nil {
 		return nil, err
 	}
 	for range b.rounds {
-		p, err := b.fold(dir, "")
+		p, err := fold(b, dir, "")
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +132,7 @@ func (b *bench) foldRate(f fleetOf) (rates []float64, err error) {
 }
 
 // growRows folds larger and larger recordings, and reads them while a recorder writes. The largest is that of bench data.
-func (b *bench) growRows() (points []point, err error) {
+func growRows(b *bench) (points []point, err error) {
 	for _, hours := range []float64{0.25, 2.4, 24} {
 		f, dir := tenMillion, b.largest
 		if f.duration = time.Duration(hours * float64(time.Hour)); f != tenMillion {
@@ -140,14 +140,14 @@ func (b *bench) growRows() (points []point, err error) {
 				return points, err
 			}
 		}
-		if err := b.recording(dir, f); err != nil {
+		if err := recording(b, dir, f); err != nil {
 			return points, err
 		}
-		r, err := b.reads(dir)
+		r, err := reads(b, dir)
 		if err != nil {
 			return points, err
 		}
-		p, err := b.fold(dir, "")
+		p, err := fold(b, dir, "")
 		if err := errors.Join(err, removeDatabase(filepath.Join(dir, "fresh.db"))); err != nil {
 			return points, err
 		}
@@ -162,7 +162,7 @@ func (b *bench) growRows() (points []point, err error) {
 }
 
 // writeCSV writes points, with a comment that describes the machine.
-func (b *bench) writeCSV(path string, points []point) error {
+func writeCSV(b *bench, path string, points []point) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "# %s\n", b.machine.describe())
 	w := csv.NewWriter(&text)

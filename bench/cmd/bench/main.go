@@ -32,11 +32,11 @@ type section struct {
 
 // sections are the parts of the table.
 var sections = []section{
-	{"go", (*bench).besideTheCode},
-	{"replay", (*bench).replay},
-	{"sample", (*bench).samplers},
-	{"storm", (*bench).storm},
-	{"fleet", (*bench).fleet},
+	{"go", besideTheCode},
+	{"replay", replay},
+	{"sample", samplers},
+	{"storm", storm},
+	{"fleet", fleet},
 }
 
 func main() {
@@ -76,13 +76,13 @@ func run(args []string) (err error) {
 	b.machine = thisMachine()
 	switch args[0] {
 	case "table":
-		err = b.table(*only)
+		err = table(b, *only)
 	case "data":
-		err = b.data(b.largest)
+		err = data(b, b.largest)
 	case "grow":
-		return b.grow(*out, *only)
+		return grow(b, *out, *only)
 	case "steady":
-		err = b.steady(*out, *hosts, *lasts)
+		err = steady(b, *out, *hosts, *lasts)
 	default:
 		return fmt.Errorf("no such thing to do: %q", args[0])
 	}
@@ -95,7 +95,7 @@ func run(args []string) (err error) {
 }
 
 // table measures the sections whose names are given, or all. When one fails, the others are still measured.
-func (b *bench) table(only string) error {
+func table(b *bench, only string) error {
 	names := strings.FieldsFunc(only, func(r rune) bool { return r == ',' })
 	for _, name := range names {
 		if !slices.ContainsFunc(sections, func(s section) bool { return s.name == name }) {

@@ -27,7 +27,7 @@ func (f fleetOf) args(dir string) []string {
 }
 
 // generate puts a load into the log of a folder, as fast as the log takes it.
-func (b *bench) generate(dir string, f fleetOf) error {
+func generate(b *bench, dir string, f fleetOf) error {
 	_, err := b.run(b.proctape, append(f.args(dir), "--fast")...)
 	return err
 }
@@ -40,26 +40,26 @@ const insertRows = 500_000
 
 // replay folds a generated day several times: into a database, and into a database and files. For comparison it inserts
 // the first rows one by one, with a prepared statement, into tables as readers see them.
-func (b *bench) replay() error {
+func replay(b *bench) error {
 	dir, err := b.folder()
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := b.generate(dir, day); err != nil {
+	if err := generate(b, dir, day); err != nil {
 		return err
 	}
 	var plain, files, inserts, ratio, ownCPU, insertCPU, bytes, insertBytes []float64
 	for range b.rounds {
-		p, err := b.fold(dir, "")
+		p, err := fold(b, dir, "")
 		if err != nil {
 			return err
 		}
-		f, err := b.fold(dir, filepath.Join(dir, "files"))
+		f, err := fold(b, dir, filepath.Join(dir, "files"))
 		if err != nil {
 			return err
 		}
-		i, err := b.inserts(filepath.Join(dir, "fresh.db"))
+		i, err := foldByInserts(b, filepath.Join(dir, "fresh.db"))
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ var foldedLine = regexp.MustCompile(`Folded \d+ messages into .* in (\S+): \d+ s
 
 // fold replays the log of a folder into its file fresh.db, new each time, and into files in a folder unless that is empty.
 // The time is the one that replay prints: from the opened log to the last commit.
-func (b *bench) fold(dir, files string) (folded, error) {
+func fold(b *bench, dir, files string) (folded, error) {
 	db := filepath.Join(dir, "fresh.db")
 	if err := errors.Join(removeDatabase(db), os.RemoveAll(files)); err != nil {
 		return folded{}, err
@@ -139,8 +139,8 @@ func foldedOf(r ran, db string) (f folded, err error) {
 	return f, nil
 }
 
-// inserts puts rows of a database into another one by plain inserts.
-func (b *bench) inserts(db string) (f folded, err error) {
+// foldByInserts puts rows of a database into another one by plain inserts.
+func foldByInserts(b *bench, db string) (f folded, err error) {
 	to := db + ".inserts"
 	r, err := b.run(filepath.Join(b.helpers, "inserts"), "-from", db, "-to", to, "-rows", strconv.Itoa(insertRows))
 	if err != nil {

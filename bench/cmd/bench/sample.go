@@ -13,16 +13,16 @@ import (
 
 // samplers measures our sampler with 1000 and 5000 sleeping processes and with 1000 busy ones, and other samplers with the
 // 1000 sleeping ones.
-func (b *bench) samplers() error {
-	return errors.Join(b.sampling("sleepers", 1000, 8, true), b.sampling("busy", 1000, 26, false), b.sampling("sleepers", 5000, 8, false))
+func samplers(b *bench) error {
+	return errors.Join(sampling(b, "sleepers", 1000, 8, true), sampling(b, "busy", 1000, 26, false), sampling(b, "sleepers", 5000, 8, false))
 }
 
 // The sampler is measured with an interval of a second, over so many samples a round. The kernel's events are off: their
 // cost depends on what happens on the machine, not on the number of processes.
 const samplesPerRound = 5
 
-func (b *bench) sampling(load string, processes int, most float64, beside bool) error {
-	s, err := b.startSampler(load, processes)
+func sampling(b *bench, load string, processes int, most float64, beside bool) error {
+	s, err := startSampler(b, load, processes)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (b *bench) sampling(load string, processes int, most float64, beside bool) 
 			continue
 		}
 		for _, t := range tools {
-			cost, err := b.cost(t)
+			cost, err := toolCost(b, t)
 			if err != nil {
 				return err
 			}
@@ -70,7 +70,7 @@ func (b *bench) sampling(load string, processes int, most float64, beside bool) 
 				b.add("… "+t.name, "CPU ms/1000", noBar, others[t.name]...)
 			}
 		}
-		if err := b.wholeRecorder(); err != nil {
+		if err := wholeRecorder(b); err != nil {
 			return err
 		}
 	}
@@ -88,7 +88,7 @@ type sampled struct {
 const sampledHost = "sampled"
 
 // startSampler starts a sampler, and returns after its first samples.
-func (b *bench) startSampler(load string, processes int) (*sampled, error) {
+func startSampler(b *bench, load string, processes int) (*sampled, error) {
 	s := &sampled{b: b}
 	var err error
 	if s.load, err = b.start("ready", filepath.Join(b.helpers, "load"), load, strconv.Itoa(processes)); err != nil {
@@ -138,7 +138,7 @@ func (s *sampled) cost() (float64, error) {
 }
 
 // wholeRecorder measures a recorder with its default settings, beside the sleepers.
-func (b *bench) wholeRecorder() error {
+func wholeRecorder(b *bench) error {
 	dir, err := b.folder()
 	if err != nil {
 		return err
@@ -188,9 +188,9 @@ var tools = []tool{
 	{name: "atop -w", args: func(n int) []string { return []string{"atop", "-w", "atop.raw", "1", strconv.Itoa(n)} }},
 }
 
-// cost returns the CPU time of one sample in milliseconds: the difference between a longer and a shorter run, by sample. It
+// toolCost returns the CPU time of one sample in milliseconds: the difference between a longer and a shorter run, by sample. It
 // returns 0 and leaves a note when the tool is not installed.
-func (b *bench) cost(t tool) (float64, error) {
+func toolCost(b *bench, t tool) (float64, error) {
 	const more = 3
 	program, err := exec.LookPath(t.args(1)[0])
 	if err != nil {
@@ -198,19 +198,19 @@ func (b *bench) cost(t tool) (float64, error) {
 		return 0, nil
 	}
 	if t.single {
-		spent, err := b.spent(program, t.args(1))
+		spent, err := toolTime(b, program, t.args(1))
 		return milliseconds(spent), err
 	}
-	one, err := b.spent(program, t.args(1))
+	one, err := toolTime(b, program, t.args(1))
 	if err != nil {
 		return 0, err
 	}
-	all, err := b.spent(program, t.args(1+more))
+	all, err := toolTime(b, program, t.args(1+more))
 	return milliseconds(all-one) / more, err
 }
 
-// spent returns the CPU time of a tool that runs to its end.
-func (b *bench) spent(program string, args []string) (time.Duration, error) {
+// toolTime returns the CPU time of a tool that runs to its end.
+func toolTime(b *bench, program string, args []string) (time.Duration, error) {
 	cmd := exec.CommandContext(b.ctx, program, args[1:]...)
 	cmd.Dir = b.dir
 	if err := cmd.Run(); err != nil {

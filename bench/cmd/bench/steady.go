@@ -10,7 +10,7 @@ import (
 
 // steady measures a recorder with its default settings and many hosts for a while. It writes, for each minute, what the
 // recorder needs and how far behind it is. A leak shows as growth.
-func (b *bench) steady(out string, hosts int, lasts time.Duration) error {
+func steady(b *bench, out string, hosts int, lasts time.Duration) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
@@ -27,9 +27,9 @@ func (b *bench) steady(out string, hosts int, lasts time.Duration) error {
 	if err != nil {
 		return err
 	}
-	points, err := b.minutes(r, lasts)
+	points, err := minutes(b, r, lasts)
 	if len(points) > 0 {
-		if err := b.writeCSV(filepath.Join(out, fmt.Sprintf("steady-%d.csv", hosts)), points); err != nil {
+		if err := writeCSV(b, filepath.Join(out, fmt.Sprintf("steady-%d.csv", hosts)), points); err != nil {
 			return err
 		}
 	}
@@ -39,12 +39,12 @@ func (b *bench) steady(out string, hosts int, lasts time.Duration) error {
 	if err := fleet.stop(); err != nil {
 		return err
 	}
-	b.summary(points)
+	summary(b, points)
 	return r.close()
 }
 
 // minutes measures a recorder every second. It leaves out the first minute, in which the recorder fills its caches.
-func (b *bench) minutes(r *recorder, lasts time.Duration) (points []point, err error) {
+func minutes(b *bench, r *recorder, lasts time.Duration) (points []point, err error) {
 	began := time.Now()
 	used, err := r.cpu()
 	if err != nil {
@@ -96,7 +96,7 @@ func (r *recorder) behind() (float64, error) {
 }
 
 // summary prints for each figure the first minutes, the last ones, and the worst.
-func (b *bench) summary(points []point) {
+func summary(b *bench, points []point) {
 	series := map[string][]point{}
 	var names []string
 	for _, p := range points {

@@ -12,7 +12,7 @@ const stormSize = 20_000
 
 // storm lets one process fork as fast as it can beside a recorder, and looks for every start and end in the database. The
 // recorder must have counted each missing one as lost.
-func (b *bench) storm() error {
+func storm(b *bench) error {
 	dir, err := b.folder()
 	if err != nil {
 		return err
@@ -23,7 +23,7 @@ func (b *bench) storm() error {
 	}
 	var rate, cost, missing, uncounted []float64
 	for range b.rounds {
-		s, err := b.oneStorm(r)
+		s, err := oneStorm(b, r)
 		if err != nil {
 			return err
 		}
@@ -43,7 +43,7 @@ func (b *bench) storm() error {
 // stormed is the result of a storm.
 type stormed struct{ rate, cost, missing, uncounted float64 }
 
-func (b *bench) oneStorm(r *recorder) (s stormed, err error) {
+func oneStorm(b *bench, r *recorder) (s stormed, err error) {
 	lostBefore, err := lost(r)
 	if err != nil {
 		return s, err
