@@ -8,6 +8,26 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
+func (o *object) float(k string, v float64) {
+	o.key(k)
+	o.b = appendFloat(o.b, v)
+}
+
+func (o *object) decimal(k string, v int64, digits int) {
+	o.key(k)
+	o.b = appendDecimal(o.b, v, digits)
+}
+
+func (o *object) bool(k string, v bool) {
+	o.key(k)
+	o.b = strconv.AppendBool(o.b, v)
+}
+
+func (o *object) text(k, v string) {
+	o.key(k)
+	o.b = appendString(o.b, v)
+}
+
 // The lines are appended by hand because every row of the fold passes here: see docs/performance.md for their share of
 // its time.
 
@@ -52,7 +72,8 @@ func (o *object) int(k string, v int64) {
 	o.b = strconv.AppendInt(o.b, v, 10)
 }
 
-func (o *object) optInt(k string, v schema.Opt[int64]) {
+// optInt writes a number, or null.
+func optInt(o *object, k string, v schema.Opt[int64]) {
 	if !v.Known {
 		o.null(k)
 		return
@@ -60,13 +81,8 @@ func (o *object) optInt(k string, v schema.Opt[int64]) {
 	o.int(k, v.V)
 }
 
-func (o *object) float(k string, v float64) {
-	o.key(k)
-	o.b = appendFloat(o.b, v)
-}
-
 // optDecimal writes v with so many digits behind the point, or null.
-func (o *object) optDecimal(k string, v schema.Opt[int64], digits int) {
+func optDecimal(o *object, k string, v schema.Opt[int64], digits int) {
 	if !v.Known {
 		o.null(k)
 		return
@@ -74,13 +90,8 @@ func (o *object) optDecimal(k string, v schema.Opt[int64], digits int) {
 	o.decimal(k, v.V, digits)
 }
 
-func (o *object) decimal(k string, v int64, digits int) {
-	o.key(k)
-	o.b = appendDecimal(o.b, v, digits)
-}
-
 // optMiB writes a size in KiB, or null.
-func (o *object) optMiB(k string, kib schema.Opt[int64]) {
+func optMiB(o *object, k string, kib schema.Opt[int64]) {
 	if !kib.Known {
 		o.null(k)
 		return
@@ -89,18 +100,8 @@ func (o *object) optMiB(k string, kib schema.Opt[int64]) {
 	o.b = appendMiB(o.b, kib.V)
 }
 
-func (o *object) bool(k string, v bool) {
-	o.key(k)
-	o.b = strconv.AppendBool(o.b, v)
-}
-
-func (o *object) text(k, v string) {
-	o.key(k)
-	o.b = appendString(o.b, v)
-}
-
 // optText writes null for an empty string.
-func (o *object) optText(k, v string) {
+func optText(o *object, k, v string) {
 	if v == "" {
 		o.null(k)
 		return
@@ -109,7 +110,7 @@ func (o *object) optText(k, v string) {
 }
 
 // optTime writes a timestamp, or null for 0.
-func (o *object) optTime(k string, v float64) {
+func optTime(o *object, k string, v float64) {
 	if v == 0 {
 		o.null(k)
 		return

@@ -9,7 +9,7 @@ import (
 // AppendSnapshot appends a snapshot's line: the contract's keys, all of them, in one order.
 func AppendSnapshot(b []byte, m *schema.Message) []byte {
 	s := m.Snapshot
-	o := object{b: b}
+	o := &object{b: b}
 	o.open()
 	o.float("timestamp", schema.Timestamp(m.Wall))
 	o.int("daemon_pid", int64(s.DaemonPID))
@@ -20,8 +20,8 @@ func AppendSnapshot(b []byte, m *schema.Message) []byte {
 	o.decimal("load_avg_1", s.Load[0], 2)
 	o.decimal("load_avg_5", s.Load[1], 2)
 	o.decimal("load_avg_15", s.Load[2], 2)
-	list(&o, "processes", s.Processes, func(o *object, p *schema.Process) { appendProcess(o, p, m.Boot) })
-	list(&o, "gpus", s.GPUs, appendGPU)
+	list(o, "processes", s.Processes, func(o *object, p *schema.Process) { appendProcess(o, p, m.Boot) })
+	list(o, "gpus", s.GPUs, appendGPU)
 	o.text("pressure_level", s.PressureLevel)
 	o.int("running_jobs", int64(s.RunningJobs))
 	o.int("active_sheets", int64(s.ActiveSheets))
@@ -29,7 +29,7 @@ func AppendSnapshot(b []byte, m *schema.Message) []byte {
 	o.int("zombie_count", int64(len(zombies)))
 	o.key("zombie_pids")
 	o.b = AppendInts(o.b, zombies)
-	list(&o, "job_progress", s.JobProgress, appendJobProgress)
+	list(o, "job_progress", s.JobProgress, appendJobProgress)
 	o.decimal("conductor_uptime_seconds", s.Uptime, 9)
 	o.close()
 	return append(o.b, '\n')
@@ -41,14 +41,14 @@ func appendProcess(o *object, p *schema.Process, boot int64) {
 	o.int("ppid", int64(p.PPID))
 	o.text("command", p.Command)
 	o.text("state", p.State)
-	o.optDecimal("cpu_percent", p.CPUPermille, 1)
-	o.optMiB("rss_mb", p.RSS)
-	o.optMiB("vms_mb", p.VMS)
+	optDecimal(o, "cpu_percent", p.CPUPermille, 1)
+	optMiB(o, "rss_mb", p.RSS)
+	optMiB(o, "vms_mb", p.VMS)
 	o.int("threads", int64(p.Threads))
-	o.optInt("open_fds", p.OpenFDs)
+	optInt(o, "open_fds", p.OpenFDs)
 	o.decimal("age_seconds", boot-int64(p.StartTicks)*(1e9/schema.TicksPerSecond), 9)
-	o.optText("job_id", p.JobID)
-	o.optInt("sheet_num", p.Sheet)
+	optText(o, "job_id", p.JobID)
+	optInt(o, "sheet_num", p.Sheet)
 	o.key("syscall_counts")
 	o.b = AppendSyscallCounts(o.b, p.Syscalls)
 	o.key("syscall_time_pct")
@@ -59,19 +59,19 @@ func appendProcess(o *object, p *schema.Process, boot int64) {
 func appendGPU(o *object, g *schema.GPU) {
 	o.open()
 	o.int("index", int64(g.Index))
-	o.optDecimal("utilization_pct", g.Utilization, 1)
-	o.optMiB("memory_used_mb", g.MemoryUsed)
-	o.optMiB("memory_total_mb", g.MemoryTotal)
-	o.optDecimal("temperature_c", g.Temperature, 1)
+	optDecimal(o, "utilization_pct", g.Utilization, 1)
+	optMiB(o, "memory_used_mb", g.MemoryUsed)
+	optMiB(o, "memory_total_mb", g.MemoryTotal)
+	optDecimal(o, "temperature_c", g.Temperature, 1)
 	o.close()
 }
 
 func appendJobProgress(o *object, j *schema.JobProgress) {
 	o.open()
 	o.text("job_id", j.JobID)
-	o.optInt("total_sheets", j.TotalSheets)
-	o.optInt("last_completed_sheet", j.LastCompleted)
-	o.optInt("current_sheet", j.CurrentSheet)
+	optInt(o, "total_sheets", j.TotalSheets)
+	optInt(o, "last_completed_sheet", j.LastCompleted)
+	optInt(o, "current_sheet", j.CurrentSheet)
 	o.text("status", j.Status)
 	o.close()
 }
@@ -164,24 +164,24 @@ func AppendPressure(b []byte, p *schema.Pressure) []byte {
 
 // AppendEvent appends a lifecycle event's line.
 func AppendEvent(b []byte, m *schema.Message, e *schema.Event) []byte {
-	o := object{b: b}
+	o := &object{b: b}
 	o.open()
 	o.float("timestamp", schema.Timestamp(e.Wall))
 	o.text("host", m.Host)
 	o.text("event_type", m.Kind.EventType())
 	o.int("pid", int64(e.PID))
-	o.optInt("ppid", e.PPID)
+	optInt(o, "ppid", e.PPID)
 	o.text("command", e.Command)
-	o.optInt("exit_code", e.ExitCode)
-	o.optInt("signal_num", e.Signal)
+	optInt(o, "exit_code", e.ExitCode)
+	optInt(o, "signal_num", e.Signal)
 	o.bool("core", e.Core)
-	o.optText("job_id", e.JobID)
-	o.optInt("sheet_num", e.Sheet)
-	o.optDecimal("cpu_seconds", e.CPUMillis, 3)
-	o.optMiB("peak_rss_mb", e.PeakRSS)
-	o.optMiB("read_mb", e.ReadKiB)
-	o.optMiB("write_mb", e.WriteKiB)
-	o.optDecimal("lifetime_seconds", e.Lifetime, 3)
+	optText(o, "job_id", e.JobID)
+	optInt(o, "sheet_num", e.Sheet)
+	optDecimal(o, "cpu_seconds", e.CPUMillis, 3)
+	optMiB(o, "peak_rss_mb", e.PeakRSS)
+	optMiB(o, "read_mb", e.ReadKiB)
+	optMiB(o, "write_mb", e.WriteKiB)
+	optDecimal(o, "lifetime_seconds", e.Lifetime, 3)
 	o.text("source", e.Source)
 	o.text("details", e.Details)
 	o.close()
@@ -201,15 +201,15 @@ type Gap struct {
 
 // AppendGap appends a gap's line.
 func AppendGap(b []byte, g Gap) []byte {
-	o := object{b: b}
+	o := &object{b: b}
 	o.open()
 	o.float("timestamp", g.Timestamp)
-	o.optText("host", g.Host)
+	optText(o, "host", g.Host)
 	o.text("event_type", "gap")
 	o.text("reason", g.Reason)
-	o.optInt("count", g.Count)
-	o.optTime("from_time", g.FromTime)
-	o.optTime("to_time", g.ToTime)
+	optInt(o, "count", g.Count)
+	optTime(o, "from_time", g.FromTime)
+	optTime(o, "to_time", g.ToTime)
 	o.text("stream", g.Stream)
 	o.text("details", g.Details)
 	o.close()
