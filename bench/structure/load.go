@@ -94,13 +94,12 @@ func enterFolder(name, rel string) error {
 // Load parses and checks a module. modulePath is its import path, dir a folder in which the go command can find the
 // packages that are not the module's. An error says which file does not parse or which package does not check.
 func Load(modulePath, dir string, src Source) (*Module, error) {
-	m := &Module{Path: modulePath, Fset: token.NewFileSet(), byImport: map[string]*Package{},
-		funcs: map[*types.Func]*function{}, methods: map[string][]*types.Func{}}
-	packages, err := m.parse(src)
+	m := &Module{Path: modulePath, Fset: token.NewFileSet(), byImport: map[string]*Package{}}
+	packages, err := parse(m.Fset, modulePath, src)
 	if err != nil {
 		return nil, err
 	}
-	exports, err := exportFiles(dir, m.foreign(packages))
+	exports, err := exportFiles(dir, foreignImports(packages))
 	if err != nil {
 		return nil, err
 	}
@@ -116,29 +115,30 @@ func Load(modulePath, dir string, src Source) (*Module, error) {
 			return nil, err
 		}
 	}
-	m.indexFunctions()
+	m.funcs, m.methods = functionsOf(m.Packages)
 	return m, nil
 }
 
-func (m *Module) parse(src Source) (map[string]*Package, error) {
+// parse returns the packages of a module by import path, not checked yet.
+func parse(fset *token.FileSet, modulePath string, src Source) (map[string]*Package, error) {
 	packages := map[string]*Package{}
 	for _, name := range sortedKeys(src) {
-		syntax, err := parser.ParseFile(m.Fset, name, src[name], parser.ParseComments|parser.SkipObjectResolution)
+		syntax, err := parser.ParseFile(fset, name, src[name], parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			return nil, err
 		}
-		importPath := path.Join(m.Path, path.Dir(name))
+		importPath := path.Join(modulePath, path.Dir(name))
 		if packages[importPath] == nil {
 			packages[importPath] = &Package{Path: path.Dir(name)}
 		}
 		packages[importPath].Files = append(packages[importPath].Files, &File{Name: name, Generated: ast.IsGenerated(syntax),
-			Lines: m.Fset.File(syntax.FileStart).LineCount() - 1, Syntax: syntax})
+			Lines: fset.File(syntax.FileStart).LineCount() - 1, Syntax: syntax})
 	}
 	return packages, nil
 }
 
-// foreign returns the import paths that are not the module's own.
-func (m *Module) foreign(packages map[string]*Package) []string {
+// foreignImports returns the import paths that are not the module's own.
+func foreignImports(packages map[string]*Package) []string {
 	seen := map[string]bool{}
 	for _, p := range packages {
 		for _, f := range p.Files {
@@ -214,8 +214,10 @@ type function struct {
 	decl *ast.FuncDecl
 }
 
-func (m *Module) indexFunctions() {
-	for _, p := range m.Packages {
+// functionsOf returns all functions that have a body, and of them the methods by name.
+func functionsOf(packages []*Package) (map[*types.Func]*function, map[string][]*types.Func) {
+	funcs, methods := map[*types.Func]*function{}, map[string][]*types.Func{}
+	for _, p := range packages {
 		for _, f := range p.Files {
 			for _, d := range f.Syntax.Decls {
 				decl, ok := d.(*ast.FuncDecl)
@@ -226,13 +228,14 @@ func (m *Module) indexFunctions() {
 				if !ok {
 					continue
 				}
-				m.funcs[fn] = &function{p, decl}
+				funcs[fn] = &function{p, decl}
 				if decl.Recv != nil {
-					m.methods[fn.Name()] = append(m.methods[fn.Name()], fn)
+					methods[fn.Name()] = append(methods[fn.Name()], fn)
 				}
 			}
 		}
 	}
+	return funcs, methods
 }
 
 // file returns the name of the file in which something is declared.
