@@ -243,7 +243,7 @@ func (p *tape) open() {
 	}
 	var log strings.Builder
 	p.s = &session{cfg: Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, progress: newProgress(), poisoned: map[store.GapKey]*fold.Poison{},
-		store: db, fold: fold.New(db.Tables(), checkpoints), batch: store.NewBatch(), last: map[string]uint64{}}
+		output: output{store: db, batch: store.NewBatch()}, fold: fold.New(db.Tables(), checkpoints), last: map[string]uint64{}}
 	if p.limit >= 0 {
 		if p.s.files, err = ndjson.LockFiles(p.dir, p.limit); err != nil {
 			p.t.Fatal(err)

@@ -23,11 +23,8 @@ type session struct {
 	progress *progress
 	poisoned map[store.GapKey]*fold.Poison
 
-	store   *store.Store
-	files   *ndjson.Files
+	output
 	fold    *fold.Fold
-	batch   *store.Batch
-	lines   lines
 	streams *streams
 	reader  *reader
 	last    map[string]uint64 // where each stream ended when the session began
@@ -41,8 +38,8 @@ func openSession(ctx context.Context, js jetstream.JetStream, cfg Config, progre
 	if err != nil {
 		return nil, err
 	}
-	s := &session{cfg: cfg, progress: progress, poisoned: poisoned, store: db, batch: store.NewBatch(), streams: newStreams(js),
-		reader: newReader(js, cfg.Once, db.ID()), last: map[string]uint64{}, wal: walTrimmer{store: db, log: cfg.Log},
+	s := &session{cfg: cfg, progress: progress, poisoned: poisoned, output: output{store: db, batch: store.NewBatch()},
+		streams: newStreams(js), reader: newReader(js, cfg.Once, db.ID()), last: map[string]uint64{}, wal: walTrimmer{store: db, log: cfg.Log},
 		writes: make(chan pendingWrite)}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -89,7 +86,7 @@ func (s *session) openFiles() error {
 		return err
 	}
 	s.fold.NoteLostLines(lost, s.batch)
-	s.lines.append(s.files, s.batch)
+	s.appendLines()
 	return s.write()
 }
 
@@ -112,7 +109,7 @@ func (s *session) locate(ctx context.Context, at *store.Checkpoint, found bool) 
 	} else if change != "" {
 		s.cfg.Log.Warn("the stream is not what it was, reading it again", "stream", at.Stream, "reason", change)
 		s.fold.NewEpoch(at.Stream, change, info.Created.UnixNano(), s.batch)
-		s.lines.append(s.files, s.batch)
+		s.appendLines()
 		if err := s.write(); err != nil {
 			return err
 		}
@@ -305,27 +302,16 @@ func (s *session) apply(d *fold.Delivery) (err error) {
 	if err := s.fold.Apply(d, s.batch); err != nil {
 		return fmt.Errorf("message %d of %s: %w", d.Seq, d.Stream, err)
 	}
-	s.lines.append(s.files, s.batch)
+	s.appendLines()
 	return nil
 }
 
-// write commits the session's batch: rows, then lines, then how far both have come.
+// write commits what is folded, and tells those who wait for it.
 func (s *session) write() error {
-	if err := s.store.Write(s.writeBatch); err != nil {
+	committed, err := s.flush()
+	if err != nil {
 		return err
 	}
-	s.batch.Stats.Commits++
-	s.progress.update(s.batch.Stats, s.fold.Checkpoints(), s.last)
-	s.batch.Reset()
-	s.lines = lines{}
+	s.progress.update(committed, s.fold.Checkpoints(), s.last)
 	return nil
 }
-
-func (s *session) writeBatch(tx *store.Tx) error {
-	if err := tx.WriteBatch(s.batch); err != nil {
-		return err
-	}
-	return s.files.Flush(tx.WriteFileState)
-}
-
-func (s *session) close() error { return errors.Join(s.files.Close(), s.store.Close()) }

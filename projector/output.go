@@ -1,10 +1,46 @@
 package projector
 
 import (
+	"errors"
+
 	"github.com/proctape/proctape/projector/ndjson"
 	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
 )
+
+// output is what a session writes: rows of the database and lines of the files. What is folded waits in the batch until it
+// is flushed.
+type output struct {
+	store *store.Store
+	files *ndjson.Files // nil when no files are kept
+	batch *store.Batch
+	lines lines
+}
+
+// appendLines appends the lines of the rows that were added to the batch since it was last called.
+func (o *output) appendLines() { o.lines.append(o.files, o.batch) }
+
+// flush commits the batch: rows, then lines, then how far both have come. It returns what was committed, and the batch is
+// empty afterwards.
+func (o *output) flush() (Stats, error) {
+	if err := o.store.Write(o.writeBatch); err != nil {
+		return Stats{}, err
+	}
+	o.batch.Stats.Commits++
+	committed := o.batch.Stats
+	o.batch.Reset()
+	o.lines = lines{}
+	return committed, nil
+}
+
+func (o *output) writeBatch(tx *store.Tx) error {
+	if err := tx.WriteBatch(o.batch); err != nil {
+		return err
+	}
+	return o.files.Flush(tx.WriteFileState)
+}
+
+func (o *output) close() error { return errors.Join(o.files.Close(), o.store.Close()) }
 
 // lines is how many rows of a batch have their lines already.
 type lines struct{ gaps, snapshots, events int }
