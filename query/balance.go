@@ -37,13 +37,13 @@ type producerKind struct {
 }
 
 // HostNames returns the names of the hosts that were recorded, in order.
-func (d *DB) HostNames(ctx context.Context) ([]string, error) {
-	return collect(ctx, d, `SELECT name FROM hosts ORDER BY name`, nil, func(r *sql.Rows, name *string) error { return r.Scan(name) })
+func HostNames(ctx context.Context, db *DB) ([]string, error) {
+	return collect(ctx, db, `SELECT name FROM hosts ORDER BY name`, nil, func(r *sql.Rows, name *string) error { return r.Scan(name) })
 }
 
 // Hosts returns the balance of every host that was recorded, by name.
-func (d *DB) Hosts(ctx context.Context) ([]HostBalance, error) {
-	hosts, err := collect(ctx, d, `SELECT h.name, coalesce(sum(p.next_seq - 1), 0), coalesce(sum(p.stored), 0),
+func Hosts(ctx context.Context, db *DB) ([]HostBalance, error) {
+	hosts, err := collect(ctx, db, `SELECT h.name, coalesce(sum(p.next_seq - 1), 0), coalesce(sum(p.stored), 0),
 		coalesce(sum(p.quarantined), 0), coalesce(sum(p.missing), 0), coalesce(sum(p.duplicates), 0),
 		coalesce(max(p.last_ns), 0) / 1e9, (SELECT count(*) FROM snapshots s WHERE s.host_id = h.id),
 		coalesce((SELECT s.capabilities FROM rosters r JOIN snapshots s ON s.id = r.last_snapshot WHERE r.host_id = h.id), '[]')
@@ -64,7 +64,7 @@ func (d *DB) Hosts(ctx context.Context) ([]HostBalance, error) {
 		hosts[i].next = map[producerKind]int64{}
 		byName[hosts[i].Host] = &hosts[i]
 	}
-	return hosts, each(ctx, d.db, `SELECT h.name, p.instance, p.kind, p.next_seq FROM producers p JOIN hosts h ON h.id = p.host_id`, nil,
+	return hosts, each(ctx, db.db, `SELECT h.name, p.instance, p.kind, p.next_seq FROM producers p JOIN hosts h ON h.id = p.host_id`, nil,
 		func(r *sql.Rows) error {
 			var host, instance, kind string
 			var next int64
@@ -79,8 +79,8 @@ func (d *DB) Hosts(ctx context.Context) ([]HostBalance, error) {
 }
 
 // HostOfBoot returns the name under which the machine of a boot id was sampled last; empty when it never was.
-func (d *DB) HostOfBoot(ctx context.Context, bootID string) (name string, err error) {
-	err = each(ctx, d.db, `SELECT h.name FROM rosters r JOIN hosts h ON h.id = r.host_id WHERE r.boot_id = ? ORDER BY r.boot_ns DESC LIMIT 1`,
+func HostOfBoot(ctx context.Context, db *DB, bootID string) (name string, err error) {
+	err = each(ctx, db.db, `SELECT h.name FROM rosters r JOIN hosts h ON h.id = r.host_id WHERE r.boot_id = ? ORDER BY r.boot_ns DESC LIMIT 1`,
 		[]any{bootID}, func(r *sql.Rows) error { return r.Scan(&name) })
 	return name, err
 }

@@ -107,7 +107,7 @@ func BenchmarkSnapshots_Page(b *testing.B) {
 	db := generated(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		snaps, err := db.Snapshots(b.Context(), query.Range{Newest: true, Limit: pageSnapshots})
+		snaps, err := query.Snapshots(b.Context(), db, query.Range{Newest: true, Limit: pageSnapshots})
 		if err != nil || len(snaps) != pageSnapshots || len(snaps[0].Processes) != pageProcesses {
 			b.Fatalf("got %d snapshots, %v", len(snaps), err)
 		}
@@ -119,7 +119,7 @@ func BenchmarkSnapshots_PageOfHost(b *testing.B) {
 	db := generated(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		snaps, err := db.Snapshots(b.Context(), query.Range{Newest: true, Limit: pageSnapshots, Host: "alpha"})
+		snaps, err := query.Snapshots(b.Context(), db, query.Range{Newest: true, Limit: pageSnapshots, Host: "alpha"})
 		if err != nil || len(snaps) != pageSnapshots {
 			b.Fatalf("got %d snapshots, %v", len(snaps), err)
 		}
@@ -131,7 +131,7 @@ func BenchmarkHistory_Day(b *testing.B) {
 	db := generated(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		points, err := db.History(b.Context(), longPID, query.Range{})
+		points, err := query.History(b.Context(), db, longPID, query.Range{})
 		if err != nil || len(points) != daySnapshots {
 			b.Fatalf("got %d points, %v", len(points), err)
 		}
@@ -143,7 +143,7 @@ func BenchmarkHistory_LastHundred(b *testing.B) {
 	db := generated(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		points, err := db.History(b.Context(), longPID, query.Range{Newest: true, Limit: 100})
+		points, err := query.History(b.Context(), db, longPID, query.Range{Newest: true, Limit: 100})
 		if err != nil || len(points) != 100 {
 			b.Fatalf("got %d points, %v", len(points), err)
 		}
@@ -159,7 +159,7 @@ func BenchmarkEvents_Page(b *testing.B) {
 			db := generated(b)
 			f.Newest, f.Limit = true, 100
 			for b.Loop() {
-				events, err := db.Events(b.Context(), f)
+				events, err := query.Events(b.Context(), db, f)
 				if err != nil || len(events) != 100 && f.Types == nil {
 					b.Fatalf("got %d events, %v", len(events), err)
 				}
@@ -173,7 +173,7 @@ func BenchmarkProfile(b *testing.B) {
 	db := generated(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := db.Profile(b.Context(), "build-5"); err != nil {
+		if _, err := query.JobProfile(b.Context(), db, "build-5"); err != nil {
 			b.Fatal(err)
 		}
 	}

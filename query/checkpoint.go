@@ -15,8 +15,8 @@ type Checkpoint struct {
 }
 
 // Checkpoints returns how far each stream has been projected, by the stream's name.
-func (d *DB) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
-	cps, err := collect(ctx, d, `SELECT stream, epoch, seq, message_time/1e9 FROM checkpoints ORDER BY stream`, nil,
+func Checkpoints(ctx context.Context, db *DB) ([]Checkpoint, error) {
+	cps, err := collect(ctx, db, `SELECT stream, epoch, seq, message_time/1e9 FROM checkpoints ORDER BY stream`, nil,
 		func(r *sql.Rows, c *Checkpoint) error { return r.Scan(&c.Stream, &c.Epoch, &c.Seq, &c.Time) })
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoints: %w", err)

@@ -15,11 +15,11 @@ type Coverage struct {
 	Gaps    int64   `json:"gaps"` // gaps that were noticed in the range
 }
 
-// Coverage returns what part of a range the snapshots of each host cover, for every host that was recorded before the range
+// HostCoverage returns what part of a range the snapshots of each host cover, for every host that was recorded before the range
 // ends. A snapshot covers the time since the snapshot before it, if that is at most one and a half of its sampler's periods,
 // and otherwise one period. The range must have both ends. A host's part of it begins with the host's first snapshot.
-func (d *DB) Coverage(ctx context.Context, r Range) ([]Coverage, error) {
-	covers, err := collect(ctx, d, `
+func HostCoverage(ctx context.Context, db *DB, r Range) ([]Coverage, error) {
+	covers, err := collect(ctx, db, `
 		WITH span AS (
 			SELECT host_id, timestamp AS t, interval_ns / 1e9 AS period,
 				timestamp - lag(timestamp) OVER (PARTITION BY host_id ORDER BY timestamp) AS since

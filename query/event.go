@@ -16,12 +16,12 @@ type EventFilter struct {
 }
 
 // Events returns the events of a range, oldest first.
-func (d *DB) Events(ctx context.Context, f EventFilter) ([]Event, error) {
+func Events(ctx context.Context, db *DB, f EventFilter) ([]Event, error) {
 	query, args := f.Range.page(`SELECT t.id, t.timestamp, h.name, pid, event_type, exit_code, signal_num, job_id, sheet_num,
 		coalesce(details,''), ppid, coalesce(command,''), start_ticks, cpu_ms/1000.0, peak_rss_kib/1024.0, lifetime_ms/1000.0, source
 		FROM process_events t JOIN hosts h ON h.id = t.host_id` + f.join())
 	args = append(f.args(), args...)
-	events, err := collect(ctx, d, query, args, func(r *sql.Rows, e *Event) error {
+	events, err := collect(ctx, db, query, args, func(r *sql.Rows, e *Event) error {
 		return r.Scan(&e.ID, &e.Timestamp, &e.Host, &e.PID, &e.Type, &e.ExitCode, &e.Signal, &e.JobID, &e.Sheet, &e.Details,
 			&e.PPID, &e.Command, &e.StartTicks, &e.CPUSeconds, &e.PeakRSS, &e.Lifetime, &e.Source)
 	})
@@ -64,9 +64,9 @@ func (f EventFilter) args() []any {
 }
 
 // EventCounts counts the events of a job since a time in Unix seconds, by type. A type without events is not in it.
-func (d *DB) EventCounts(ctx context.Context, job string, since float64) (map[string]int64, error) {
+func EventCounts(ctx context.Context, db *DB, job string, since float64) (map[string]int64, error) {
 	counts := map[string]int64{}
-	err := each(ctx, d.db, `SELECT event_type, count(*) FROM process_events WHERE job_id = ? AND timestamp >= ? GROUP BY event_type`,
+	err := each(ctx, db.db, `SELECT event_type, count(*) FROM process_events WHERE job_id = ? AND timestamp >= ? GROUP BY event_type`,
 		[]any{job, since}, func(rows *sql.Rows) error {
 			var name string
 			var n int64

@@ -53,7 +53,7 @@ func TestDB_Events_Filter(t *testing.T) {
 		{"a type that looks like SQL", query.EventFilter{Types: []string{"') OR 1=1 --"}}, []int64{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			events, err := db.Events(t.Context(), c.f)
+			events, err := query.Events(t.Context(), db, c.f)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +97,7 @@ func TestDB_Events_Values(t *testing.T) {
 				changes = whole.with(row{c.column: nil})
 			}
 			r.event(id, 0.5+float64(id), "exit", changes)
-			events, err := db.Events(t.Context(), query.EventFilter{Range: query.Range{Since: float64(id)}})
+			events, err := query.Events(t.Context(), db, query.EventFilter{Range: query.Range{Since: float64(id)}})
 			if err != nil {
 				t.Fatal(err)
 			}

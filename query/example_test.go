@@ -11,7 +11,7 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// A database is opened read-only. Each of its methods answers one question.
+// A database is opened read-only. Each question is a function that takes it.
 func ExampleOpen() {
 	m := newMachine("build-07")
 	m.snapshot(0, compiler(900, 200<<10, time.Second))
@@ -23,7 +23,7 @@ func ExampleOpen() {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	hosts, err := db.HostNames(context.Background())
+	hosts, err := query.HostNames(context.Background(), db)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func ExampleOpen() {
 }
 
 // Who used the most CPU and memory, snapshot by snapshot?
-func ExampleDB_Snapshots() {
+func ExampleSnapshots() {
 	m := newMachine("build-07")
 	m.snapshot(0, compiler(900, 200<<10, time.Second))
 	m.snapshot(5*time.Second, compiler(1000, 300<<10, 6*time.Second))
@@ -45,7 +45,7 @@ func ExampleDB_Snapshots() {
 	db, done := m.openRecorded()
 	defer done()
 
-	snapshots, err := db.Snapshots(context.Background(), query.Range{Limit: 2, Newest: true})
+	snapshots, err := query.Snapshots(context.Background(), db, query.Range{Limit: 2, Newest: true})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func ExampleProcess() {
 	db, done := m.openRecorded()
 	defer done()
 
-	snapshots, err := db.Snapshots(context.Background(), query.Range{})
+	snapshots, err := query.Snapshots(context.Background(), db, query.Range{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func ExampleProcess() {
 }
 
 // What ended, and how?
-func ExampleDB_Events() {
+func ExampleEvents() {
 	m := newMachine("build-07")
 	m.event(schema.KindSpawn, time.Second, schema.Event{PID: 4242, StartTicks: 99_000, Command: "cc -O2 main.c", JobID: "build-7"})
 	m.event(schema.KindExit, 9*time.Second, schema.Event{PID: 4242, StartTicks: 99_000, Command: "cc -O2 main.c", JobID: "build-7",
@@ -85,7 +85,7 @@ func ExampleDB_Events() {
 	db, done := m.openRecorded()
 	defer done()
 
-	events, err := db.Events(context.Background(), query.EventFilter{Job: "build-7", Types: []string{"exit"}})
+	events, err := query.Events(context.Background(), db, query.EventFilter{Job: "build-7", Types: []string{"exit"}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func ExampleDB_Events() {
 }
 
 // How did one process grow?
-func ExampleDB_History() {
+func ExampleHistory() {
 	m := newMachine("build-07")
 	for i := range int64(3) {
 		m.snapshot(time.Duration(i)*5*time.Second, compiler(1000, (100+50*i)<<10, time.Duration(i)*5*time.Second))
@@ -104,7 +104,7 @@ func ExampleDB_History() {
 	db, done := m.openRecorded()
 	defer done()
 
-	points, err := db.History(context.Background(), 4242, query.Range{Since: schema.Timestamp(start.UnixNano())})
+	points, err := query.History(context.Background(), db, 4242, query.Range{Since: schema.Timestamp(start.UnixNano())})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -118,21 +118,21 @@ func ExampleDB_History() {
 }
 
 // What did a job use, step by step?
-func ExampleDB_Profile() {
+func ExampleJobProfile() {
 	m := newMachine("build-07")
 	m.snapshot(0, compiler(900, 200<<10, time.Second))
 	m.snapshot(5*time.Second, compiler(1000, 300<<10, 6*time.Second))
 	db, done := m.openRecorded()
 	defer done()
 
-	profile, err := db.Profile(context.Background(), "build-7")
+	profile, err := query.JobProfile(context.Background(), db, "build-7")
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Printf("%.0f s of CPU, %.0f MB\n", profile.CPUSeconds, profile.PeakRSS)
 	fmt.Printf("step 1: %.0f%% of a core, %.0f MB\n", profile.Sheets[1].MaxCPU, profile.Sheets[1].PeakRSS)
 
-	_, err = db.Profile(context.Background(), "build-8")
+	_, err = query.JobProfile(context.Background(), db, "build-8")
 	fmt.Println(errors.Is(err, query.ErrNoJob))
 	// Output:
 	// 6 s of CPU, 300 MB
@@ -141,7 +141,7 @@ func ExampleDB_Profile() {
 }
 
 // Which jobs ran last, and how did they end?
-func ExampleDB_Jobs() {
+func ExampleJobs() {
 	m := newMachine("build-07")
 	m.snapshot(0, compiler(900, 200<<10, time.Second))
 	m.publish(schema.KindJob, 6*time.Second, schema.Message{Jobs: []schema.JobEvent{{Type: schema.JobEnded, Wall: start.Add(6 * time.Second).UnixNano(),
@@ -149,7 +149,7 @@ func ExampleDB_Jobs() {
 	db, done := m.openRecorded()
 	defer done()
 
-	jobs, err := db.Jobs(context.Background(), query.Range{Limit: 10})
+	jobs, err := query.Jobs(context.Background(), db, query.Range{Limit: 10})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func ExampleDB_Jobs() {
 }
 
 // What is missing, and why? The sampler was silent for half a minute.
-func ExampleDB_Gaps() {
+func ExampleGaps() {
 	m := newMachine("build-07")
 	m.snapshot(0, compiler(900, 200<<10, time.Second))
 	m.snapshot(5*time.Second, compiler(900, 200<<10, 5*time.Second))
@@ -168,7 +168,7 @@ func ExampleDB_Gaps() {
 	db, done := m.openRecorded()
 	defer done()
 
-	gaps, err := db.Gaps(context.Background(), query.Range{})
+	gaps, err := query.Gaps(context.Background(), db, query.Range{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func ExampleDB_Gaps() {
 }
 
 // How much of a time does the recording know?
-func ExampleDB_Coverage() {
+func ExampleHostCoverage() {
 	m := newMachine("build-07")
 	for i := range 12 {
 		if i < 3 || i > 8 { // half a minute is missing
@@ -191,7 +191,7 @@ func ExampleDB_Coverage() {
 	defer done()
 
 	from, to := start, start.Add(time.Minute)
-	covers, err := db.Coverage(context.Background(), query.Range{Since: schema.Timestamp(from.UnixNano()), Until: schema.Timestamp(to.UnixNano())})
+	covers, err := query.HostCoverage(context.Background(), db, query.Range{Since: schema.Timestamp(from.UnixNano()), Until: schema.Timestamp(to.UnixNano())})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func ExampleDB_Coverage() {
 }
 
 // Each host's balance says what became of all that its samplers produced.
-func ExampleDB_Hosts() {
+func ExampleHosts() {
 	m := newMachine("build-07")
 	m.snapshot(0, compiler(900, 200<<10, time.Second))
 	m.numbers[schema.KindSnapshot] += 2 // two snapshots that never came
@@ -210,7 +210,7 @@ func ExampleDB_Hosts() {
 	db, done := m.openRecorded()
 	defer done()
 
-	hosts, err := db.Hosts(context.Background())
+	hosts, err := query.Hosts(context.Background(), db)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // Gaps returns the gaps that were noticed in a range, oldest first. They may lie earlier than the range.
-func (d *DB) Gaps(ctx context.Context, r Range) ([]Gap, error) {
+func Gaps(ctx context.Context, db *DB, r Range) ([]Gap, error) {
 	query := `SELECT g.timestamp, coalesce(h.name, ''), g.stream, g.reason, g.kind, g.count, g.from_time, g.to_time, g.details
 		FROM gaps g LEFT JOIN hosts h ON h.id = g.host_id WHERE g.timestamp >= ?`
 	args := []any{r.Since}
@@ -28,7 +28,7 @@ func (d *DB) Gaps(ctx context.Context, r Range) ([]Gap, error) {
 	if r.Limit > 0 {
 		query, args = query+` LIMIT ?`, append(args, r.Limit)
 	}
-	gaps, err := collect(ctx, d, query, args, func(rows *sql.Rows, g *Gap) error {
+	gaps, err := collect(ctx, db, query, args, func(rows *sql.Rows, g *Gap) error {
 		return rows.Scan(&g.Timestamp, &g.Host, &g.Stream, &g.Reason, &g.Kind, &g.Count, &g.From, &g.To, &g.Details)
 	})
 	if err != nil {
@@ -42,8 +42,8 @@ func (d *DB) Gaps(ctx context.Context, r Range) ([]Gap, error) {
 
 // Silences returns the gaps that have not ended: hosts of which no snapshot has come for more than three of their
 // sampler's periods, as of now in Unix seconds. Such a gap has no end, and no row until the host is heard again.
-func (d *DB) Silences(ctx context.Context, now float64, host string) ([]Gap, error) {
-	gaps, err := collect(ctx, d, `SELECT h.name, r.wall_ns / 1e9 FROM rosters r JOIN hosts h ON h.id = r.host_id
+func Silences(ctx context.Context, db *DB, now float64, host string) ([]Gap, error) {
+	gaps, err := collect(ctx, db, `SELECT h.name, r.wall_ns / 1e9 FROM rosters r JOIN hosts h ON h.id = r.host_id
 		WHERE r.wall_ns / 1e9 + 3 * r.interval_ns / 1e9 < ?1 AND (?2 = '' OR h.name = ?2) ORDER BY r.wall_ns`, []any{now, host},
 		func(rows *sql.Rows, g *Gap) error {
 			g.From = new(float64)

@@ -10,18 +10,18 @@ import (
 
 // History returns what was recorded of a pid in a range, oldest first; nothing when the pid was never seen. A pid that was
 // reused is more than one process: StartTicks, BootID and Host tell them apart.
-func (d *DB) History(ctx context.Context, pid int64, r Range) ([]HistoryPoint, error) {
+func History(ctx context.Context, db *DB, pid int64, r Range) ([]HistoryPoint, error) {
 	points := []HistoryPoint{}
-	processSpans, err := readProcessSpans(ctx, d, pid, r)
+	processSpans, err := readProcessSpans(ctx, db, pid, r)
 	for i := range processSpans {
 		if err == nil {
-			err = addHistoryPoints(ctx, d, &processSpans[i], r, &points)
+			err = addHistoryPoints(ctx, db, &processSpans[i], r, &points)
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the history of process %d: %w", pid, err)
 	}
-	minutes, err := rollupHistory(ctx, d, pid, r)
+	minutes, err := rollupHistory(ctx, db, pid, r)
 	if err != nil {
 		return nil, fmt.Errorf("read the history of process %d: %w", pid, err)
 	}
@@ -37,14 +37,14 @@ type processSpan struct {
 }
 
 // readProcessSpans returns the rows of a pid that may have samples in a range.
-func readProcessSpans(ctx context.Context, d *DB, pid int64, r Range) ([]processSpan, error) {
+func readProcessSpans(ctx context.Context, db *DB, pid int64, r Range) ([]processSpan, error) {
 	query := `SELECT ` + processColumns + `, p.host_id, p.first_snapshot, p.last_snapshot, h.name, p.boot_id
 		FROM processes p JOIN hosts h ON h.id = p.host_id WHERE p.pid = ?`
 	args := []any{pid}
 	if r.Host != "" {
 		query, args = query+` AND h.name = ?`, append(args, r.Host)
 	}
-	processSpans, err := collect(ctx, d, query, args, func(rows *sql.Rows, s *processSpan) error {
+	processSpans, err := collect(ctx, db, query, args, func(rows *sql.Rows, s *processSpan) error {
 		return scanProcess(rows, &s.id, &s.description.Process, &s.hostID, &s.first, &s.last, &s.description.Host, &s.description.BootID)
 	})
 	if err != nil || len(processSpans) == 0 || r.Since <= 0 && r.Until <= 0 {
@@ -56,7 +56,7 @@ func readProcessSpans(ctx context.Context, d *DB, pid int64, r Range) ([]process
 	if r.Until > 0 {
 		query, args = query+` AND timestamp < ?`, append(args, r.Until)
 	}
-	if err := d.db.QueryRowContext(ctx, query, args...).Scan(&first, &last); err != nil {
+	if err := db.db.QueryRowContext(ctx, query, args...).Scan(&first, &last); err != nil {
 		return nil, err
 	}
 	for i := range processSpans {
@@ -68,7 +68,7 @@ func readProcessSpans(ctx context.Context, d *DB, pid int64, r Range) ([]process
 
 // addHistoryPoints reads the samples of a row of processes. It finds the first or last few of a long span by time, so that it
 // can stop when it has them. It finds all of a span, or a short one, by the host's snapshots, and so reads no other host's.
-func addHistoryPoints(ctx context.Context, d *DB, s *processSpan, r Range, points *[]HistoryPoint) error {
+func addHistoryPoints(ctx context.Context, db *DB, s *processSpan, r Range, points *[]HistoryPoint) error {
 	byTime := r.Limit > 0 && s.last-s.first > 10*int64(r.Limit)
 	where, at := ` WHERE sn.host_id = ? AND sn.id BETWEEN ? AND ?`, `+sn.timestamp` // a plus keeps from an index
 	if byTime {
@@ -89,7 +89,7 @@ func addHistoryPoints(ctx context.Context, d *DB, s *processSpan, r Range, point
 	m := s.description
 	var boot int64
 	scanner := newSampleScanner(&m.snapshotID, &m.Timestamp, &boot)
-	return each(ctx, d.db, query, args, func(rows *sql.Rows) error {
+	return each(ctx, db.db, query, args, func(rows *sql.Rows) error {
 		m.Unknown = nil
 		if err := scanner.scan(rows, &m.Process); err != nil {
 			return err

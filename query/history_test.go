@@ -76,7 +76,7 @@ func TestDB_History(t *testing.T) {
 		{"of a pid that nobody had", 44, query.Range{}, []string{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			points, err := db.History(t.Context(), c.pid, c.r)
+			points, err := query.History(t.Context(), db, c.pid, c.r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +95,7 @@ func TestDB_History_Values(t *testing.T) {
 	r.process(1, 42, 1, row{"job_id": "build-7", "sheet_num": 3})
 	r.snapshot(1, 10.5, nil)
 	r.sample(1, 1, nil)
-	points, err := r.open().History(t.Context(), 42, query.Range{})
+	points, err := query.History(t.Context(), r.open(), 42, query.Range{})
 	if err != nil || len(points) != 1 {
 		t.Fatalf("got %v, %v, want one moment", points, err)
 	}
@@ -128,7 +128,7 @@ func TestDB_History_Pages(t *testing.T) {
 	db := r.open()
 	say := func(m query.HistoryPoint) string { return fmt.Sprint(m.Timestamp, m.Host, m.StartTicks) }
 	for _, span := range []query.Range{{}, {Since: 120}, {Until: 160}, {Since: 149, Until: 152}, {Host: "beta"}, {Host: "alpha", Since: 140, Until: 240}} {
-		whole, err := db.History(t.Context(), 42, span)
+		whole, err := query.History(t.Context(), db, 42, span)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestDB_History_Pages(t *testing.T) {
 			for _, newest := range []bool{false, true} {
 				page := span
 				page.Limit, page.Newest = limit, newest
-				got, err := db.History(t.Context(), 42, page)
+				got, err := query.History(t.Context(), db, 42, page)
 				if err != nil {
 					t.Fatal(err)
 				}

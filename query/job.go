@@ -41,14 +41,14 @@ func scanJob(r *sql.Rows, j *Job) error {
 
 // Jobs returns the jobs that were seen since a time, in the order in which they were seen last; of more than the limit, the
 // latest. It uses only the Since and the Limit of the range, because a job has no single host and no single time.
-func (d *DB) Jobs(ctx context.Context, r Range) ([]Job, error) {
+func Jobs(ctx context.Context, db *DB, r Range) ([]Job, error) {
 	query := `SELECT ` + jobColumns + ` FROM jobs WHERE max(coalesce(last_seen, 0), coalesce(last_event, 0)) >= ?
 		ORDER BY max(coalesce(last_seen, 0), coalesce(last_event, 0)) DESC, job_id`
 	args := []any{r.Since}
 	if r.Limit > 0 {
 		query, args = query+` LIMIT ?`, append(args, r.Limit)
 	}
-	jobs, err := collect(ctx, d, query, args, scanJob)
+	jobs, err := collect(ctx, db, query, args, scanJob)
 	if err != nil {
 		return nil, fmt.Errorf("read jobs: %w", err)
 	}
@@ -87,9 +87,9 @@ type Sheet struct {
 	CPUSeconds float64 `json:"total_cpu_seconds"`
 }
 
-// Profile returns what a job used. A job of which nothing was recorded is [ErrNoJob].
-func (d *DB) Profile(ctx context.Context, job string) (*Profile, error) {
-	jobs, err := collect(ctx, d, `SELECT `+jobColumns+` FROM jobs WHERE job_id = ?`, []any{job}, scanJob)
+// JobProfile returns what a job used. A job of which nothing was recorded is [ErrNoJob].
+func JobProfile(ctx context.Context, db *DB, job string) (*Profile, error) {
+	jobs, err := collect(ctx, db, `SELECT `+jobColumns+` FROM jobs WHERE job_id = ?`, []any{job}, scanJob)
 	if err == nil && len(jobs) == 0 {
 		err = ErrNoJob
 	}
@@ -106,7 +106,7 @@ func (d *DB) Profile(ctx context.Context, job string) (*Profile, error) {
 	if j.MaxCPU != nil {
 		p.MaxCPU = *j.MaxCPU
 	}
-	if err := errors.Join(addHotspots(ctx, d, p), addSheets(ctx, d, p), addResolution(ctx, d, p)); err != nil {
+	if err := errors.Join(addHotspots(ctx, db, p), addSheets(ctx, db, p), addResolution(ctx, db, p)); err != nil {
 		return nil, fmt.Errorf("read job %q: %w", job, err)
 	}
 	return p, nil
@@ -124,8 +124,8 @@ func (p *Profile) HotspotNames() []string {
 }
 
 // addHotspots reads the system calls of a job.
-func addHotspots(ctx context.Context, d *DB, p *Profile) error {
-	return each(ctx, d.db, `SELECT name, time_pct_x100/100.0 FROM job_syscalls WHERE job_id = ? ORDER BY rank`, []any{p.JobID},
+func addHotspots(ctx context.Context, db *DB, p *Profile) error {
+	return each(ctx, db.db, `SELECT name, time_pct_x100/100.0 FROM job_syscalls WHERE job_id = ? ORDER BY rank`, []any{p.JobID},
 		func(r *sql.Rows) error {
 			var name string
 			var pct float64
@@ -139,8 +139,8 @@ func addHotspots(ctx context.Context, d *DB, p *Profile) error {
 }
 
 // addSheets reads the steps that have samples. A step that was only announced has used nothing.
-func addSheets(ctx context.Context, d *DB, p *Profile) error {
-	return each(ctx, d.db, `SELECT sheet_num, max(coalesce(peak_rss_kib,0), coalesce(exit_peak_rss_kib,0))/1024.0, coalesce(max_cpu_permille,0)/10.0,
+func addSheets(ctx context.Context, db *DB, p *Profile) error {
+	return each(ctx, db.db, `SELECT sheet_num, max(coalesce(peak_rss_kib,0), coalesce(exit_peak_rss_kib,0))/1024.0, coalesce(max_cpu_permille,0)/10.0,
 		(cpu_ms+exit_cpu_ms)/1000.0 FROM job_sheets
 		WHERE job_id = ? AND coalesce(peak_rss_kib, max_cpu_permille, exit_peak_rss_kib) IS NOT NULL`, []any{p.JobID},
 		func(r *sql.Rows) error {
@@ -155,9 +155,9 @@ func addSheets(ctx context.Context, d *DB, p *Profile) error {
 }
 
 // addResolution sets Resolution: it compares when the job was seen with how far back single samples go.
-func addResolution(ctx context.Context, d *DB, p *Profile) error {
+func addResolution(ctx context.Context, db *DB, p *Profile) error {
 	p.Resolution = "full"
-	return each(ctx, d.db, `SELECT j.first_seen < s.first, j.last_seen < s.first
+	return each(ctx, db.db, `SELECT j.first_seen < s.first, j.last_seen < s.first
 		FROM jobs j, (SELECT coalesce(min(timestamp), 9e99) AS first FROM snapshots) s WHERE j.job_id = ?`, []any{p.JobID},
 		func(r *sql.Rows) error {
 			var begun, over sql.Null[bool]

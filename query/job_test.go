@@ -43,7 +43,7 @@ func TestDB_Profile(t *testing.T) {
 	r.sheet("build-70", 9, 1, 1)
 	r.syscalls("build-7", "read", 6100, "futex", 14020)
 	r.syscalls("build-70", "write", 9999)
-	got, err := r.open().Profile(t.Context(), "build-7")
+	got, err := query.JobProfile(t.Context(), r.open(), "build-7")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestDB_Profile(t *testing.T) {
 func TestDB_Profile_NothingKnown(t *testing.T) {
 	r := newRecording(t)
 	r.insert("jobs", row{"job_id": "bare"})
-	got, err := r.open().Profile(t.Context(), "bare")
+	got, err := query.JobProfile(t.Context(), r.open(), "bare")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestDB_Profile_NoJob(t *testing.T) {
 	r.build7(nil)
 	db := r.open()
 	for _, name := range []string{"", "build", "build-70", "BUILD-7", "build-7 ", "%", "build-7' OR '1'='1"} {
-		p, err := db.Profile(t.Context(), name)
+		p, err := query.JobProfile(t.Context(), db, name)
 		if !errors.Is(err, query.ErrNoJob) || p != nil {
 			t.Errorf("%q: got %v, %v, want %v", name, p, err, query.ErrNoJob)
 		}
@@ -110,7 +110,7 @@ func TestDB_Profile_Seen(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.build7(c.change.with(row{"job_id": c.name}))
-			p, err := db.Profile(t.Context(), c.name)
+			p, err := query.JobProfile(t.Context(), db, c.name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,7 +140,7 @@ func TestDB_Jobs(t *testing.T) {
 		{"nothing since", query.Range{Since: 301}, []string{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			jobs, err := db.Jobs(t.Context(), c.r)
+			jobs, err := query.Jobs(t.Context(), db, c.r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -152,7 +152,7 @@ func TestDB_Jobs(t *testing.T) {
 			}
 		})
 	}
-	jobs, err := db.Jobs(t.Context(), query.Range{})
+	jobs, err := query.Jobs(t.Context(), db, query.Range{})
 	if err != nil {
 		t.Fatal(err)
 	}

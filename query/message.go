@@ -7,7 +7,7 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// SnapshotFromMessage is the snapshot that a message of the log carries, as [DB.Snapshots] returns it. The message must be
+// SnapshotFromMessage is the snapshot that a message of the log carries, as [Snapshots] returns it. The message must be
 // of the kind snapshot.
 func SnapshotFromMessage(m *schema.Message) Snapshot {
 	s := m.Snapshot
@@ -64,7 +64,7 @@ func perCall(calls []schema.Syscall, value func(*schema.Syscall) float64) json.R
 	return append(b, '}')
 }
 
-// EventsFromMessage are the events that a message of the log carries, as [DB.Events] returns them; none of another kind.
+// EventsFromMessage are the events that a message of the log carries, as [Events] returns them; none of another kind.
 func EventsFromMessage(m *schema.Message) []Event {
 	out := make([]Event, len(m.Events))
 	for i := range m.Events {

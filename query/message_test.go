@@ -141,7 +141,7 @@ func wholeRows(r *recording) {
 func TestFromMessage_IsWhatTheDatabaseSays(t *testing.T) {
 	r := newRecording(t)
 	wholeRows(r)
-	snaps, err := r.open().Snapshots(t.Context(), query.Range{})
+	snaps, err := query.Snapshots(t.Context(), r.open(), query.Range{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestEventsFromMessage_AreWhatTheDatabaseSays(t *testing.T) {
 	r.event(1, float64(messageWall)/1e9, "exit", row{"pid": 42, "ppid": 0, "start_ticks": 77, "command": "cc", "job_id": "build-7", "sheet_num": 0, "exit_code": 0,
 		"signal_num": 9, "cpu_ms": 1251, "peak_rss_kib": 306_689, "lifetime_ms": 2501, "source": "taskstats", "details": "d"})
 	r.event(2, float64(messageWall+1)/1e9, "exit", row{"pid": 43, "start_ticks": 0, "command": "", "details": ""})
-	want, err := r.open().Events(t.Context(), query.EventFilter{})
+	want, err := query.Events(t.Context(), r.open(), query.EventFilter{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func TestSnapshot_JSONHasTheContractsKeys(t *testing.T) {
 	bare.insert("samples", row{"snapshot_id": 1, "process_id": 1})
 	bare.insert("snapshots", row{"id": 2, "timestamp": 20.0, "host_id": 1})
 	read := func(r *recording, n int) query.Snapshot {
-		snaps, err := r.open().Snapshots(t.Context(), query.Range{})
+		snaps, err := query.Snapshots(t.Context(), r.open(), query.Range{})
 		if err != nil || len(snaps) <= n {
 			t.Fatalf("got %d snapshots, %v", len(snaps), err)
 		}
@@ -233,7 +233,7 @@ func TestSnapshot_JSONHasTheContractsKeys(t *testing.T) {
 func TestHistoryPoint_JSONHasTheContractsKeys(t *testing.T) {
 	r := newRecording(t)
 	wholeRows(r)
-	points, err := r.open().History(t.Context(), 42, query.Range{})
+	points, err := query.History(t.Context(), r.open(), 42, query.Range{})
 	if err != nil || len(points) != 1 {
 		t.Fatalf("got %d points, %v", len(points), err)
 	}

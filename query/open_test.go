@@ -80,7 +80,7 @@ func TestOpen_AnyPath(t *testing.T) {
 			if db.Path() != r.path {
 				t.Errorf("got path %q, want %q", db.Path(), r.path)
 			}
-			snaps, err := db.Snapshots(t.Context(), query.Range{})
+			snaps, err := query.Snapshots(t.Context(), db, query.Range{})
 			if err != nil || len(snaps) != 1 {
 				t.Errorf("got %d snapshots, %v, want 1", len(snaps), err)
 			}
@@ -138,14 +138,14 @@ func TestDB_ReadsBesideAWriter(t *testing.T) {
 	if _, err := tx.Exec(`UPDATE snapshots SET timestamp = 99`); err != nil {
 		t.Fatal(err)
 	}
-	snaps, err := db.Snapshots(t.Context(), query.Range{})
+	snaps, err := query.Snapshots(t.Context(), db, query.Range{})
 	if err != nil || len(snaps) != 1 || snaps[0].Timestamp != 10 {
 		t.Fatalf("got %v, %v, want the snapshot as it was committed", snaps, err)
 	}
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	snaps, err = db.Snapshots(t.Context(), query.Range{})
+	snaps, err = query.Snapshots(t.Context(), db, query.Range{})
 	if err != nil || len(snaps) != 1 || snaps[0].Timestamp != 99 {
 		t.Errorf("got %v, %v, want the snapshot as it is now", snaps, err)
 	}
@@ -162,7 +162,7 @@ func TestDB_ManyReadersAndAWriter(t *testing.T) {
 	for range 4 {
 		readers.Go(func() {
 			for {
-				snaps, err := db.Snapshots(t.Context(), query.Range{})
+				snaps, err := query.Snapshots(t.Context(), db, query.Range{})
 				if err != nil {
 					t.Error(err)
 					return
@@ -201,7 +201,7 @@ func TestDB_EndsWithItsContext(t *testing.T) {
 	db := newRecording(t).open()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := db.Snapshots(ctx, query.Range{}); !errors.Is(err, context.Canceled) {
+	if _, err := query.Snapshots(ctx, db, query.Range{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	if _, err := query.Open(ctx, db.Path()); !errors.Is(err, context.Canceled) {

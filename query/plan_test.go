@@ -73,6 +73,19 @@ func eventfulJob(r *recording) {
 	}
 }
 
+// ask asks a question whose answer does not matter.
+func ask[A, T any](t *testing.T, db *query.DB, question func(context.Context, *query.DB, A) (T, error), about A) func() error {
+	return func() error {
+		_, err := question(t.Context(), db, about)
+		return err
+	}
+}
+
+// history is the history of process 42.
+func history(ctx context.Context, db *query.DB, r query.Range) ([]query.HistoryPoint, error) {
+	return query.History(ctx, db, 42, r)
+}
+
 // TestPlans asks SQLite how it would run every statement of every read.
 func TestPlans(t *testing.T) {
 	r := newRecording(t)
@@ -87,25 +100,16 @@ func TestPlans(t *testing.T) {
 	}
 	for name, span := range ranges {
 		for read, f := range map[string]func() error{
-			"Snapshots": func() error { _, err := db.Snapshots(t.Context(), span); return err },
-			"History":   func() error { _, err := db.History(t.Context(), 42, span); return err },
-			"Events":    func() error { _, err := db.Events(t.Context(), query.EventFilter{Range: span}); return err },
-			"Events of a job": func() error {
-				_, err := db.Events(t.Context(), query.EventFilter{Range: span, Job: "build-7"})
-				return err
-			},
-			"Events of a job and type": func() error {
-				_, err := db.Events(t.Context(), query.EventFilter{Range: span, Job: "build-7", Types: []string{"signal", "kill"}})
-				return err
-			},
-			"Events of a pid": func() error { _, err := db.Events(t.Context(), query.EventFilter{Range: span, PID: 42}); return err },
-			"Events of a type": func() error {
-				_, err := db.Events(t.Context(), query.EventFilter{Range: span, Types: []string{"oom"}})
-				return err
-			},
-			"Profile": func() error { _, err := db.Profile(t.Context(), "build-7"); return err },
-			"Report":  func() error { _, err := report.Read(t.Context(), db, "build-7", time.Unix(1e6, 0)); return err },
-			"Jobs":    func() error { _, err := db.Jobs(t.Context(), span); return err },
+			"Snapshots":                ask(t, db, query.Snapshots, span),
+			"History":                  ask(t, db, history, span),
+			"Events":                   ask(t, db, query.Events, query.EventFilter{Range: span}),
+			"Events of a job":          ask(t, db, query.Events, query.EventFilter{Range: span, Job: "build-7"}),
+			"Events of a job and type": ask(t, db, query.Events, query.EventFilter{Range: span, Job: "build-7", Types: []string{"signal", "kill"}}),
+			"Events of a pid":          ask(t, db, query.Events, query.EventFilter{Range: span, PID: 42}),
+			"Events of a type":         ask(t, db, query.Events, query.EventFilter{Range: span, Types: []string{"oom"}}),
+			"Profile":                  ask(t, db, query.JobProfile, "build-7"),
+			"Report":                   func() error { _, err := report.Read(t.Context(), db, "build-7", time.Unix(1e6, 0)); return err },
+			"Jobs":                     ask(t, db, query.Jobs, span),
 		} {
 			t.Run(read+"/"+name, func(t *testing.T) {
 				log = nil
@@ -202,22 +206,22 @@ func TestPlans_Index(t *testing.T) {
 		from string // what marks the statement
 		want string
 	}{
-		{"a page", func() error { _, err := db.Snapshots(t.Context(), query.Range{Limit: 1}); return err }, "FROM snapshots t", "snapshots_by_time"},
-		{"a page of a host", func() error { _, err := db.Snapshots(t.Context(), query.Range{Limit: 1, Host: "alpha"}); return err }, "FROM snapshots t", "snapshots_by_time"},
-		{"a snapshot's samples", func() error { _, err := db.Snapshots(t.Context(), query.Range{}); return err }, "FROM samples", "PRIMARY KEY (snapshot_id=?)"},
-		{"the processes of a pid", func() error { _, err := db.History(t.Context(), 42, query.Range{}); return err }, "FROM processes", "processes_by_pid"},
-		{"a history", func() error { _, err := db.History(t.Context(), 42, query.Range{}); return err }, "CROSS JOIN samples", "snapshots_by_host (host_id=? AND id>? AND id<?)"},
-		{"a history until", func() error { _, err := db.History(t.Context(), 42, query.Range{Until: 5e9}); return err }, "CROSS JOIN samples", "snapshots_by_host (host_id=? AND id>? AND id<?)"},
-		{"the end of a history", func() error { _, err := db.History(t.Context(), 42, query.Range{Limit: 1, Newest: true}); return err }, "CROSS JOIN samples", "snapshots_by_time"},
-		{"a history's samples", func() error { _, err := db.History(t.Context(), 42, query.Range{}); return err }, "CROSS JOIN samples", "PRIMARY KEY (snapshot_id=? AND process_id=?)"},
-		{"the snapshots of a span", func() error { _, err := db.History(t.Context(), 42, query.Range{Since: 1}); return err }, "min(+id)", "COVERING INDEX snapshots_by_time"},
-		{"events", func() error { _, err := db.Events(t.Context(), query.EventFilter{}); return err }, "FROM process_events", "process_events_by_time"},
-		{"events of a job", func() error { _, err := db.Events(t.Context(), query.EventFilter{Job: "build-7"}); return err }, "FROM process_events", "process_events_by_job"},
-		{"events of a pid", func() error { _, err := db.Events(t.Context(), query.EventFilter{PID: 42}); return err }, "FROM process_events", "process_events_by_pid"},
+		{"a page", ask(t, db, query.Snapshots, query.Range{Limit: 1}), "FROM snapshots t", "snapshots_by_time"},
+		{"a page of a host", ask(t, db, query.Snapshots, query.Range{Limit: 1, Host: "alpha"}), "FROM snapshots t", "snapshots_by_time"},
+		{"a snapshot's samples", ask(t, db, query.Snapshots, query.Range{}), "FROM samples", "PRIMARY KEY (snapshot_id=?)"},
+		{"the processes of a pid", ask(t, db, history, query.Range{}), "FROM processes", "processes_by_pid"},
+		{"a history", ask(t, db, history, query.Range{}), "CROSS JOIN samples", "snapshots_by_host (host_id=? AND id>? AND id<?)"},
+		{"a history until", ask(t, db, history, query.Range{Until: 5e9}), "CROSS JOIN samples", "snapshots_by_host (host_id=? AND id>? AND id<?)"},
+		{"the end of a history", ask(t, db, history, query.Range{Limit: 1, Newest: true}), "CROSS JOIN samples", "snapshots_by_time"},
+		{"a history's samples", ask(t, db, history, query.Range{}), "CROSS JOIN samples", "PRIMARY KEY (snapshot_id=? AND process_id=?)"},
+		{"the snapshots of a span", ask(t, db, history, query.Range{Since: 1}), "min(+id)", "COVERING INDEX snapshots_by_time"},
+		{"events", ask(t, db, query.Events, query.EventFilter{}), "FROM process_events", "process_events_by_time"},
+		{"events of a job", ask(t, db, query.Events, query.EventFilter{Job: "build-7"}), "FROM process_events", "process_events_by_job"},
+		{"events of a pid", ask(t, db, query.Events, query.EventFilter{PID: 42}), "FROM process_events", "process_events_by_pid"},
 		{"counts of a job's events", func() error { _, err := report.Read(t.Context(), db, "build-7", time.Unix(1e6, 0)); return err }, "count(*) FROM process_events", "COVERING INDEX process_events_by_job"},
-		{"a job", func() error { _, err := db.Profile(t.Context(), "build-7"); return err }, "FROM jobs", "PRIMARY KEY (job_id=?)"},
-		{"a job's steps", func() error { _, err := db.Profile(t.Context(), "build-7"); return err }, "FROM job_sheets", "PRIMARY KEY (job_id=?)"},
-		{"a job's hotspots", func() error { _, err := db.Profile(t.Context(), "build-7"); return err }, "FROM job_syscalls", "PRIMARY KEY (job_id=?)"},
+		{"a job", ask(t, db, query.JobProfile, "build-7"), "FROM jobs", "PRIMARY KEY (job_id=?)"},
+		{"a job's steps", ask(t, db, query.JobProfile, "build-7"), "FROM job_sheets", "PRIMARY KEY (job_id=?)"},
+		{"a job's hotspots", ask(t, db, query.JobProfile, "build-7"), "FROM job_syscalls", "PRIMARY KEY (job_id=?)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			log = nil

@@ -30,16 +30,16 @@ func (q *Quarantined) ID() string { return fmt.Sprintf("%s/%d/%d", q.Stream, q.E
 
 // Quarantine returns the messages in quarantine, oldest first, at most limit of them; all when limit is negative. Their
 // payloads come along when payload is set.
-func (d *DB) Quarantine(ctx context.Context, limit int, payload bool) ([]Quarantined, error) {
-	return readQuarantine(ctx, d, ` ORDER BY timestamp, stream, epoch, seq LIMIT ?`, payload, max(limit, -1))
+func Quarantine(ctx context.Context, db *DB, limit int, payload bool) ([]Quarantined, error) {
+	return readQuarantine(ctx, db, ` ORDER BY timestamp, stream, epoch, seq LIMIT ?`, payload, max(limit, -1))
 }
 
-// ErrNotQuarantined is returned by Quarantined for a message that is not in quarantine.
+// ErrNotQuarantined is returned by QuarantinedMessage for a message that is not in quarantine.
 var ErrNotQuarantined = errors.New("no such message in quarantine")
 
-// Quarantined returns one message of the quarantine with its payload.
-func (d *DB) Quarantined(ctx context.Context, stream string, epoch, seq int64) (*Quarantined, error) {
-	list, err := readQuarantine(ctx, d, ` WHERE stream = ? AND epoch = ? AND seq = ?`, true, stream, epoch, seq)
+// QuarantinedMessage returns one message of the quarantine with its payload.
+func QuarantinedMessage(ctx context.Context, db *DB, stream string, epoch, seq int64) (*Quarantined, error) {
+	list, err := readQuarantine(ctx, db, ` WHERE stream = ? AND epoch = ? AND seq = ?`, true, stream, epoch, seq)
 	if err == nil && len(list) == 0 {
 		err = ErrNotQuarantined
 	}
@@ -50,8 +50,8 @@ func (d *DB) Quarantined(ctx context.Context, stream string, epoch, seq int64) (
 }
 
 // readQuarantine reads the messages that a condition picks.
-func readQuarantine(ctx context.Context, d *DB, where string, payload bool, args ...any) ([]Quarantined, error) {
-	list, err := collect(ctx, d, `SELECT stream, epoch, seq, timestamp, subject, message_id, reason, error, size, sha256, headers,
+func readQuarantine(ctx context.Context, db *DB, where string, payload bool, args ...any) ([]Quarantined, error) {
+	list, err := collect(ctx, db, `SELECT stream, epoch, seq, timestamp, subject, message_id, reason, error, size, sha256, headers,
 		CASE WHEN ? THEN payload END, payload IS NOT NULL FROM quarantine`+where, append([]any{payload}, args...),
 		func(r *sql.Rows, q *Quarantined) error {
 			var headers []byte
@@ -76,8 +76,8 @@ type QuarantineCount struct {
 }
 
 // QuarantineCounts returns the counts by host and reason.
-func (d *DB) QuarantineCounts(ctx context.Context) ([]QuarantineCount, error) {
-	counts, err := collect(ctx, d, `SELECT host, reason, sum(count) FROM quarantine_counts GROUP BY host, reason ORDER BY host, reason`, nil,
+func QuarantineCounts(ctx context.Context, db *DB) ([]QuarantineCount, error) {
+	counts, err := collect(ctx, db, `SELECT host, reason, sum(count) FROM quarantine_counts GROUP BY host, reason ORDER BY host, reason`, nil,
 		func(r *sql.Rows, c *QuarantineCount) error { return r.Scan(&c.Host, &c.Reason, &c.Count) })
 	if err != nil {
 		return nil, fmt.Errorf("count the quarantine: %w", err)

@@ -1,5 +1,6 @@
-// Package query answers questions about what was recorded: a database goes in, plain values come out. Packages below it
-// make reports, verify databases, and follow the log.
+// Package query answers questions about what was recorded: a database goes in, plain values come out. [Open] opens the
+// database; each question is a function that takes it, such as [Jobs] or [Gaps]. Packages below it make reports, verify
+// databases, and follow the log.
 //
 // It only reads. Every read is one statement or a few short ones, so that no reader holds a transaction long enough
 // to keep the writer's log from being reset.
@@ -22,7 +23,7 @@ import (
 // ErrNoDatabase is returned by Open when there is no database at the path.
 var ErrNoDatabase = errors.New("no such database")
 
-// DB is a database opened for reading. Any number of goroutines may use it. Close it.
+// DB is a database opened for reading. Any number of goroutines may use it, and every function that takes it. Close it.
 type DB struct {
 	db   *sql.DB
 	path string
@@ -53,23 +54,23 @@ func Open(ctx context.Context, path string) (*DB, error) {
 }
 
 // checkRecording refuses a file that is not a database of ours, or one of a later version.
-func checkRecording(ctx context.Context, d *DB) error {
+func checkRecording(ctx context.Context, db *DB) error {
 	var tables int
-	err := d.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('snapshots', 'process_metrics', 'checkpoints')`).Scan(&tables)
+	err := db.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('snapshots', 'process_metrics', 'checkpoints')`).Scan(&tables)
 	if err != nil {
 		return err
 	}
 	if tables != 3 {
 		return errors.New("it holds no recording")
 	}
-	_, err = schema.CheckVersion(ctx, d.db)
+	_, err = schema.CheckVersion(ctx, db.db)
 	return err
 }
 
 // Path is the absolute path of the file that is read.
 func (d *DB) Path() string { return d.path }
 
-// Handle is the database as database/sql has it, for questions that have no method here. It cannot write. A reader that
+// Handle is the database as database/sql has it, for questions that have no function here. It cannot write. A reader that
 // holds a transaction for long keeps the writer's log from being reset. Close the DB, not the handle.
 func (d *DB) Handle() *sql.DB { return d.db }
 
@@ -112,8 +113,8 @@ func each(ctx context.Context, q queryer, query string, args []any, scan func(*s
 
 // view calls f with a transaction, in which the database does not change. f must be short: while it runs, the writer's log
 // cannot be reset.
-func view(ctx context.Context, d *DB, f func(*sql.Tx) error) error {
-	tx, err := d.db.BeginTx(ctx, nil)
+func view(ctx context.Context, db *DB, f func(*sql.Tx) error) error {
+	tx, err := db.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -122,9 +123,9 @@ func view(ctx context.Context, d *DB, f func(*sql.Tx) error) error {
 }
 
 // collect runs a query and makes a value of every row.
-func collect[T any](ctx context.Context, d *DB, query string, args []any, scan func(*sql.Rows, *T) error) ([]T, error) {
+func collect[T any](ctx context.Context, db *DB, query string, args []any, scan func(*sql.Rows, *T) error) ([]T, error) {
 	out := []T{}
-	err := each(ctx, d.db, query, args, func(r *sql.Rows) error {
+	err := each(ctx, db.db, query, args, func(r *sql.Rows) error {
 		var v T
 		if err := scan(r, &v); err != nil {
 			return err

@@ -43,7 +43,7 @@ func BenchmarkRecorded(b *testing.B) {
 		})
 	}
 	read("profile", func() (int, error) {
-		p, err := db.Profile(b.Context(), most.job)
+		p, err := query.JobProfile(b.Context(), db, most.job)
 		if err != nil || p.PIDs == 0 {
 			return 0, err
 		}
@@ -57,15 +57,15 @@ func BenchmarkRecorded(b *testing.B) {
 		return 1, nil
 	}, 1)
 	read("process", func() (int, error) {
-		points, err := db.History(b.Context(), most.pid, query.Range{Host: most.host})
+		points, err := query.History(b.Context(), db, most.pid, query.Range{Host: most.host})
 		return len(points), err
 	}, most.samples)
 	read("process, newest 100", func() (int, error) {
-		points, err := db.History(b.Context(), most.pid, query.Range{Host: most.host, Newest: true, Limit: 100})
+		points, err := query.History(b.Context(), db, most.pid, query.Range{Host: most.host, Newest: true, Limit: 100})
 		return len(points), err
 	}, 100)
 	read("page", func() (int, error) {
-		snaps, err := db.Snapshots(b.Context(), query.Range{Host: most.host, Newest: true, Limit: pageSnapshots})
+		snaps, err := query.Snapshots(b.Context(), db, query.Range{Host: most.host, Newest: true, Limit: pageSnapshots})
 		if err != nil || len(snaps) == 0 || len(snaps[0].Processes) == 0 {
 			return 0, err
 		}

@@ -19,8 +19,8 @@ type RetentionPass struct {
 }
 
 // RetentionPasses returns the newest passes of retention, at most limit of them, the newest last.
-func (d *DB) RetentionPasses(ctx context.Context, limit int) ([]RetentionPass, error) {
-	passes, err := collect(ctx, d, `SELECT started, finished, asked, removed, error FROM
+func RetentionPasses(ctx context.Context, db *DB, limit int) ([]RetentionPass, error) {
+	passes, err := collect(ctx, db, `SELECT started, finished, asked, removed, error FROM
 		(SELECT * FROM retention_passes ORDER BY id DESC LIMIT ?) ORDER BY id`, []any{limit}, func(r *sql.Rows, p *RetentionPass) error {
 		var removed []byte
 		if err := r.Scan(&p.Started, &p.Finished, &p.Asked, &removed, &p.Error); err != nil {
@@ -43,8 +43,8 @@ type OtherDatabase struct {
 }
 
 // OtherDatabases returns how far the other databases of the log were at the last pass.
-func (d *DB) OtherDatabases(ctx context.Context) ([]OtherDatabase, error) {
-	held, err := collect(ctx, d, `SELECT consumer, stream, acked, since_ns/1e9 FROM retention_databases ORDER BY consumer, stream`, nil,
+func OtherDatabases(ctx context.Context, db *DB) ([]OtherDatabase, error) {
+	held, err := collect(ctx, db, `SELECT consumer, stream, acked, since_ns/1e9 FROM retention_databases ORDER BY consumer, stream`, nil,
 		func(r *sql.Rows, h *OtherDatabase) error { return r.Scan(&h.Consumer, &h.Stream, &h.Acked, &h.Since) })
 	if err != nil {
 		return nil, fmt.Errorf("read the other databases of the log: %w", err)

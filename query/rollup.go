@@ -20,14 +20,14 @@ const withoutSnapshots = ` AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.hos
 
 // rollupHeads reads the minutes of a range that have left full resolution, as snapshots without their processes. A figure
 // is the mean of the minute, or the last value or the largest where there is no mean.
-func rollupHeads(ctx context.Context, d *DB, r Range) ([]Snapshot, error) {
+func rollupHeads(ctx context.Context, db *DB, r Range) ([]Snapshot, error) {
 	query, args := r.page(`SELECT t.id, t.timestamp, h.name, coalesce(t.daemon_pid,0), t.memory_total_kib,
 		coalesce(t.memory_used_mean,0), coalesce(t.memory_used_max,0), coalesce(t.memory_used_p95,0), coalesce(t.daemon_rss_kib,0),
 		coalesce(t.load1_mean,0), coalesce(t.load1_max,0), coalesce(t.load5,0), coalesce(t.load15,0), t.gpus,
 		coalesce(nullif(t.pressure_level,''),'none'), coalesce(t.running_jobs,0), coalesce(t.active_sheets,0), t.zombie_count,
 		coalesce(t.cpus,0), t.partial, t.samples, t.process_count
 		FROM rollups t JOIN hosts h ON h.id = t.host_id`, withoutSnapshots)
-	snaps, err := collect(ctx, d, query, args, func(rows *sql.Rows, s *Snapshot) error {
+	snaps, err := collect(ctx, db, query, args, func(rows *sql.Rows, s *Snapshot) error {
 		var total, used, usedMax, usedP95, daemon, load1, load1Max, load5, load15 int64
 		var gpus []byte
 		*s = Snapshot{Processes: []Process{}, ZombiePIDs: []int64{}, JobProgress: []JobProgress{}, Resolution: Minute}
@@ -77,16 +77,16 @@ func scanRollup(rows *sql.Rows, p *Process, more ...any) error {
 }
 
 // addRollupProcesses reads the processes of a minute.
-func addRollupProcesses(ctx context.Context, d *DB, s *Snapshot) error {
+func addRollupProcesses(ctx context.Context, db *DB, s *Snapshot) error {
 	query := `SELECT ` + rollupColumns + ` FROM process_rollups m JOIN rollup_processes p ON p.id = m.process_id
 		WHERE m.rollup_id = ? ORDER BY p.pid, p.start_ticks`
 	var err error
-	s.Processes, err = collect(ctx, d, query, []any{s.rollupID}, func(rows *sql.Rows, p *Process) error { return scanRollup(rows, p) })
+	s.Processes, err = collect(ctx, db, query, []any{s.rollupID}, func(rows *sql.Rows, p *Process) error { return scanRollup(rows, p) })
 	return err
 }
 
 // rollupHistory reads the minutes of a pid that have left full resolution.
-func rollupHistory(ctx context.Context, d *DB, pid int64, r Range) ([]HistoryPoint, error) {
+func rollupHistory(ctx context.Context, db *DB, pid int64, r Range) ([]HistoryPoint, error) {
 	query := `SELECT ` + rollupColumns + `, t.timestamp, h.name, p.boot_id FROM rollup_processes p
 		JOIN process_rollups m ON m.process_id = p.id JOIN rollups t ON t.id = m.rollup_id JOIN hosts h ON h.id = t.host_id
 		WHERE p.pid = ? AND t.timestamp >= ?`
@@ -97,7 +97,7 @@ func rollupHistory(ctx context.Context, d *DB, pid int64, r Range) ([]HistoryPoi
 	if r.Host != "" {
 		query, args = query+` AND h.name = ?`, append(args, r.Host)
 	}
-	return collect(ctx, d, query+withoutSnapshots, args, func(rows *sql.Rows, m *HistoryPoint) error {
+	return collect(ctx, db, query+withoutSnapshots, args, func(rows *sql.Rows, m *HistoryPoint) error {
 		m.Resolution = Minute
 		return scanRollup(rows, &m.Process, &m.Timestamp, &m.Host, &m.BootID)
 	})

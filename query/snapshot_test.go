@@ -48,7 +48,7 @@ func TestDB_Snapshots_Range(t *testing.T) {
 		{"an empty span", query.Range{Since: 30, Until: 30}, []int64{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			snaps, err := db.Snapshots(t.Context(), c.r)
+			snaps, err := query.Snapshots(t.Context(), db, c.r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,7 +58,7 @@ func TestDB_Snapshots_Range(t *testing.T) {
 			if got := ids(snaps, snapshotID); !slices.Equal(got, c.want) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
-			heads, err := db.SnapshotHeads(t.Context(), c.r)
+			heads, err := query.SnapshotHeads(t.Context(), db, c.r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +78,7 @@ func TestDB_Snapshots_Values(t *testing.T) {
 		"zombie_pids":  "[31,32]",
 		"job_progress": `[{"job_id":"build-7","total_sheets":5,"last_completed_sheet":2,"current_sheet":3,"status":"running"},{"job_id":"x","total_sheets":null,"last_completed_sheet":null,"current_sheet":null,"status":""}]`,
 	})
-	snaps, err := r.open().Snapshots(t.Context(), query.Range{})
+	snaps, err := query.Snapshots(t.Context(), r.open(), query.Range{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestDB_Snapshots_Defaults(t *testing.T) {
 		t.Run(column, func(t *testing.T) {
 			id++
 			r.snapshot(id, 10, row{column: nil})
-			snaps, err := db.Snapshots(t.Context(), query.Range{})
+			snaps, err := query.Snapshots(t.Context(), db, query.Range{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -165,7 +165,7 @@ func TestDB_Snapshots_Processes(t *testing.T) {
 	for _, s := range [][2]int64{{1, 1}, {1, 2}, {1, 3}, {2, 1}, {2, 2}} {
 		r.sample(s[0], s[1], nil)
 	}
-	snaps, err := r.open().Snapshots(t.Context(), query.Range{})
+	snaps, err := query.Snapshots(t.Context(), r.open(), query.Range{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestDB_Snapshots_ProcessDefaults(t *testing.T) {
 			r.process(id, 100+id, id, row{"job_id": "build-7", "sheet_num": 3}.with(c.process))
 			r.snapshot(id, float64(id), nil)
 			r.sample(id, id, c.sample)
-			snaps, err := db.Snapshots(t.Context(), query.Range{Since: float64(id)})
+			snaps, err := query.Snapshots(t.Context(), db, query.Range{Since: float64(id)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -232,7 +232,7 @@ func TestDB_Snapshots_ProcessDefaults(t *testing.T) {
 			if got := snaps[0].Processes; len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 				t.Errorf("got\n%+v, want\n%+v", got, want)
 			}
-			points, err := db.History(t.Context(), 100+id, query.Range{})
+			points, err := query.History(t.Context(), db, 100+id, query.Range{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -253,11 +253,11 @@ func TestDB_Snapshots_UnknownOnce(t *testing.T) {
 	}
 	r.exec(`UPDATE samples SET open_fds = NULL, rss_kib = NULL, state = NULL WHERE snapshot_id = 2`)
 	db := r.open()
-	points, err := db.History(t.Context(), 42, query.Range{})
+	points, err := query.History(t.Context(), db, 42, query.Range{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	snaps, err := db.Snapshots(t.Context(), query.Range{})
+	snaps, err := query.Snapshots(t.Context(), db, query.Range{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +282,7 @@ func TestDB_Snapshots_Many(t *testing.T) {
 		r.sample(id+1, id+1, nil)
 	}
 	r.exec(`INSERT OR IGNORE INTO samples(snapshot_id, process_id) SELECT 150, id FROM processes`)
-	snaps, err := r.open().Snapshots(t.Context(), query.Range{})
+	snaps, err := query.Snapshots(t.Context(), r.open(), query.Range{})
 	if err != nil || len(snaps) != snapshots {
 		t.Fatalf("got %d snapshots, %v, want %d", len(snaps), err, snapshots)
 	}
@@ -313,7 +313,7 @@ func TestDB_Snapshots_DeletedMeanwhile(t *testing.T) {
 			r.exec(`DELETE FROM samples WHERE snapshot_id <= 2; DELETE FROM snapshots WHERE id <= 2`)
 		}
 	})
-	snaps, err := db.Snapshots(t.Context(), query.Range{})
+	snaps, err := query.Snapshots(t.Context(), db, query.Range{})
 	if err != nil {
 		t.Fatal(err)
 	}

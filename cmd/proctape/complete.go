@@ -40,7 +40,7 @@ func readNames(cmd *cobra.Command, s *settings, names func(context.Context, *que
 
 // completeHosts offers hosts for the flag --host of a listing.
 func completeHosts(cmd *cobra.Command, s *settings) {
-	hosts := func(ctx context.Context, db *query.DB) ([]string, error) { return db.HostNames(ctx) }
+	hosts := func(ctx context.Context, db *query.DB) ([]string, error) { return query.HostNames(ctx, db) }
 	if err := cmd.RegisterFlagCompletionFunc("host", completeNames(s, hosts)); err != nil {
 		panic(err) // there is no such flag
 	}
@@ -50,7 +50,7 @@ func completeHosts(cmd *cobra.Command, s *settings) {
 func completeJobs(s *settings) cobra.CompletionFunc {
 	const most = 200
 	completed := completeNames(s, func(ctx context.Context, db *query.DB) ([]string, error) {
-		jobs, err := db.Jobs(ctx, query.Range{Newest: true, Limit: most})
+		jobs, err := query.Jobs(ctx, db, query.Range{Newest: true, Limit: most})
 		names := make([]string, len(jobs))
 		for i, j := range jobs {
 			names[i] = j.JobID

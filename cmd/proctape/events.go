@@ -32,7 +32,7 @@ func eventsCommand(s *settings) *cobra.Command {
 				}
 			}
 			return l.withDatabase(cmd, s, func(db *query.DB) error {
-				events, err := db.Events(cmd.Context(), *f)
+				events, err := query.Events(cmd.Context(), db, *f)
 				if err != nil {
 					return err
 				}

@@ -27,14 +27,14 @@ line.`,
 				return err
 			}
 			return l.withDatabase(cmd, s, func(db *query.DB) error {
-				gaps, err := db.Gaps(cmd.Context(), r)
+				gaps, err := query.Gaps(cmd.Context(), db, r)
 				if err != nil {
 					return err
 				}
 				gaps = withinLimit(cmd, l, r, gaps)
 				now := float64(time.Now().UnixNano()) / 1e9
 				if r.Until == 0 {
-					silent, err := db.Silences(cmd.Context(), now, l.host)
+					silent, err := query.Silences(cmd.Context(), db, now, l.host)
 					if err != nil {
 						return err
 					}
@@ -43,7 +43,7 @@ line.`,
 				if r.Since == 0 {
 					r.Since = r.Until - 3600
 				}
-				covers, err := db.Coverage(cmd.Context(), r)
+				covers, err := query.HostCoverage(cmd.Context(), db, r)
 				if err != nil {
 					return err
 				}

@@ -26,7 +26,7 @@ them gets a table of its own.`,
 				return err
 			}
 			return l.withDatabase(cmd, s, func(db *query.DB) error {
-				points, err := db.History(cmd.Context(), pid, r)
+				points, err := query.History(cmd.Context(), db, pid, r)
 				if err != nil {
 					return err
 				}

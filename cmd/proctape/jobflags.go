@@ -53,7 +53,7 @@ func recordedHostName(ctx context.Context, path string) string {
 		return ""
 	}
 	defer db.Close()
-	name, err := db.HostOfBoot(ctx, boot)
+	name, err := query.HostOfBoot(ctx, db, boot)
 	if err != nil {
 		return ""
 	}

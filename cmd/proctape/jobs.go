@@ -24,7 +24,7 @@ tells of the other ways.`,
 			}
 			r.Newest = true
 			return s.withDatabase(cmd, func(db *query.DB) error {
-				jobs, err := db.Jobs(cmd.Context(), r)
+				jobs, err := query.Jobs(cmd.Context(), db, r)
 				if err != nil {
 					return err
 				}

@@ -91,7 +91,7 @@ func (l *listing) checkHost(cmd *cobra.Command, db *query.DB) error {
 	if l.host == "" {
 		return nil
 	}
-	hosts, err := db.HostNames(cmd.Context())
+	hosts, err := query.HostNames(cmd.Context(), db)
 	if err != nil || slices.Contains(hosts, l.host) {
 		return err
 	}

@@ -18,7 +18,7 @@ func profileCommand(s *settings) *cobra.Command {
 		Example: `  proctape profile build-7 --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.withDatabase(cmd, func(db *query.DB) error {
-				p, err := db.Profile(cmd.Context(), args[0])
+				p, err := query.JobProfile(cmd.Context(), db, args[0])
 				if errors.Is(err, query.ErrNoJob) {
 					return noJob(args[0])
 				} else if err != nil {

@@ -48,7 +48,7 @@ func quarantineList(s *settings) *cobra.Command {
 				if limit == 0 {
 					limit = -1
 				}
-				list, err := db.Quarantine(cmd.Context(), limit, false)
+				list, err := query.Quarantine(cmd.Context(), db, limit, false)
 				if err != nil {
 					return err
 				}
@@ -65,7 +65,7 @@ func quarantineList(s *settings) *cobra.Command {
 }
 
 func printQuarantine(cmd *cobra.Command, db *query.DB, list []query.Quarantined) error {
-	counts, err := db.QuarantineCounts(cmd.Context())
+	counts, err := query.QuarantineCounts(cmd.Context(), db)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func checkMessageName(args []string) error {
 // findQuarantined finds the message that a user names.
 func findQuarantined(cmd *cobra.Command, db *query.DB, id string) (*query.Quarantined, error) {
 	stream, epoch, seq, _ := schema.ParseReplayed(id)
-	q, err := db.Quarantined(cmd.Context(), stream, epoch, seq)
+	q, err := query.QuarantinedMessage(cmd.Context(), db, stream, epoch, seq)
 	if errors.Is(err, query.ErrNotQuarantined) {
 		return nil, hinted(fmt.Errorf("%s is not in quarantine", id), `"proctape quarantine list" lists what is`)
 	}
@@ -169,7 +169,7 @@ the database in its place and leaves the quarantine. The rest stays.`,
 					list = append(list, *q)
 				} else {
 					var err error
-					if list, err = db.Quarantine(cmd.Context(), -1, true); err != nil {
+					if list, err = query.Quarantine(cmd.Context(), db, -1, true); err != nil {
 						return err
 					}
 				}

@@ -45,10 +45,10 @@ type retentionStatus struct {
 func readRetentionStatus(ctx context.Context, s *settings, db *query.DB) (*retentionStatus, error) {
 	st := new(retentionStatus)
 	var err error
-	if st.Passes, err = db.RetentionPasses(ctx, 10); err != nil {
+	if st.Passes, err = query.RetentionPasses(ctx, db, 10); err != nil {
 		return nil, err
 	}
-	if st.OtherDatabases, err = db.OtherDatabases(ctx); err != nil {
+	if st.OtherDatabases, err = query.OtherDatabases(ctx, db); err != nil {
 		return nil, err
 	}
 	if _, running := embeddednats.Owner(s.data); !running && s.server == "" {

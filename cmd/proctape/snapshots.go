@@ -26,7 +26,7 @@ func snapshotsCommand(s *settings) *cobra.Command {
 				return err
 			}
 			return l.withDatabase(cmd, s, func(db *query.DB) error {
-				snaps, err := db.Snapshots(cmd.Context(), r)
+				snaps, err := query.Snapshots(cmd.Context(), db, r)
 				if err != nil {
 					return err
 				}

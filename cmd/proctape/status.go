@@ -66,14 +66,14 @@ func readStatus(ctx context.Context, s *settings, db *query.DB) (*status, error)
 			st.SizeBytes += info.Size()
 		}
 	}
-	checkpoints, err := db.Checkpoints(ctx)
+	checkpoints, err := query.Checkpoints(ctx, db)
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range checkpoints {
 		st.Streams = append(st.Streams, streamStatus{Checkpoint: c})
 	}
-	if st.Hosts, err = db.Hosts(ctx); err != nil {
+	if st.Hosts, err = query.Hosts(ctx, db); err != nil {
 		return nil, err
 	}
 	if st.Recorder != 0 || s.server != "" {

@@ -29,7 +29,7 @@ const eventAge = 7 * 24 * time.Hour
 // Read gathers a job's report as of now. A job that nobody ran has a report too: its Profile is nil, and its text says so.
 func Read(ctx context.Context, db *query.DB, job string, now time.Time) (*Report, error) {
 	r := &Report{Name: job, Counts: map[string]int64{}}
-	p, err := db.Profile(ctx, job)
+	p, err := query.JobProfile(ctx, db, job)
 	if errors.Is(err, query.ErrNoJob) {
 		return r, nil
 	} else if err != nil {
@@ -40,15 +40,15 @@ func Read(ctx context.Context, db *query.DB, job string, now time.Time) (*Report
 	}
 	r.Profile = p
 	since := query.Range{Since: float64(now.Add(-eventAge).UnixNano()) / 1e9}
-	if r.Counts, err = db.EventCounts(ctx, job, since.Since); err != nil {
+	if r.Counts, err = query.EventCounts(ctx, db, job, since.Since); err != nil {
 		return nil, err
 	}
 	since.Limit = 10
-	if r.Signals, err = db.Events(ctx, query.EventFilter{Range: since, Job: job, Types: []string{"signal", "kill"}}); err != nil {
+	if r.Signals, err = query.Events(ctx, db, query.EventFilter{Range: since, Job: job, Types: []string{"signal", "kill"}}); err != nil {
 		return nil, err
 	}
 	since.Limit = 5
-	r.OOMs, err = db.Events(ctx, query.EventFilter{Range: since, Job: job, Types: []string{"oom"}})
+	r.OOMs, err = query.Events(ctx, db, query.EventFilter{Range: since, Job: job, Types: []string{"oom"}})
 	return r, err
 }
 

@@ -116,7 +116,7 @@ func openComparison(ctx context.Context, cfg Config, db *query.DB, tmp string) (
 		other, err = openUnchanging(ctx, cfg.Against, filepath.Join(tmp, "b.db"))
 		return other, false, err
 	}
-	checkpoints, err := db.Checkpoints(ctx)
+	checkpoints, err := query.Checkpoints(ctx, db)
 	if err != nil {
 		return nil, false, err
 	}
