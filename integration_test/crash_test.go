@@ -255,7 +255,7 @@ func TestCrash_RecorderKilled(t *testing.T) {
 	recorder.awaitLine("is recording")
 	recorder.stop()
 	run(t, "verify", "--data", dir, "--replay")
-	if n := count(t, db, `SELECT count(*) FROM gaps WHERE reason='restart'`); n != 5 {
+	if n := count(t, db, `SELECT count(*) FROM gaps WHERE kind='restart'`); n != 5 {
 		t.Errorf("%d restarts are told, want 5", n)
 	}
 	if n := count(t, db, `SELECT sum(next_seq - 1 - stored - quarantined - missing) FROM producers`); n != 0 {

@@ -216,7 +216,7 @@ func TestHostile_QuarantineCommands(t *testing.T) {
 	if show := run(t, "quarantine", "show", id, "--data", dir); !strings.Contains(show, "unknown schema version 7") || !strings.Contains(show, "00000000  ") {
 		t.Errorf("quarantine show prints\n%s", show)
 	}
-	if n := count(t, db, `SELECT count(*) FROM gaps WHERE reason='quarantined' AND count=1`); n != 1 {
+	if n := count(t, db, `SELECT count(*) FROM gaps WHERE kind='quarantined' AND count=1`); n != 1 {
 		t.Errorf("%d gaps tell of the message in quarantine, want 1", n)
 	}
 	// As it is, it stays unreadable, and is not counted twice.
@@ -234,7 +234,7 @@ func TestHostile_QuarantineCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "the message in its place", func() bool { return snapshotsOf(t, db, "alpha") == 3 })
-	if n := count(t, db, `SELECT (SELECT count(*) FROM quarantine) + (SELECT count(*) FROM gaps WHERE reason='quarantined')`); n != 0 {
+	if n := count(t, db, `SELECT (SELECT count(*) FROM quarantine) + (SELECT count(*) FROM gaps WHERE kind='quarantined')`); n != 0 {
 		t.Errorf("it is still in quarantine, or a gap")
 	}
 	if n := count(t, db, `SELECT quarantined + missing FROM producers WHERE kind='snapshot' AND stored=3`); n != 0 {

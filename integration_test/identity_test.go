@@ -29,10 +29,13 @@ func snapshotsOf(t *testing.T, db, host string) int {
 	return count(t, db, fmt.Sprintf(`SELECT count(*) FROM snapshots s JOIN hosts h ON h.id = s.host_id WHERE h.name='%s'`, host))
 }
 
-// gapsOf is how many gaps with words in their reason a database holds.
-func gapsOf(t *testing.T, db, words string) int {
+// gapsOf is how many gaps of some kinds a database holds.
+func gapsOf(t *testing.T, db string, kinds ...schema.GapKind) (n int) {
 	t.Helper()
-	return count(t, db, fmt.Sprintf(`SELECT count(*) FROM gaps WHERE reason LIKE '%%%s%%'`, words))
+	for _, kind := range kinds {
+		n += count(t, db, fmt.Sprintf(`SELECT count(*) FROM gaps WHERE kind = '%s'`, kind))
+	}
+	return n
 }
 
 // TestIdentity_StreamMadeAnew deletes a stream under a running projection and makes it again: it is noticed and told,
@@ -53,7 +56,7 @@ func TestIdentity_StreamMadeAnew(t *testing.T) {
 	}
 	log.record(h, 30)
 	await(t, "thirty more", func() bool { return snapshotsOf(t, db, "alpha") == 80 })
-	if gapsOf(t, db, "made anew") != 1 {
+	if gapsOf(t, db, schema.GapStreamRecreated) != 1 {
 		t.Error("the new stream is not told as a gap")
 	}
 	p.stop()
@@ -66,7 +69,7 @@ func TestIdentity_StoreOfYesterday(t *testing.T) {
 		t.Run(fmt.Sprintf("projection runs on: %t", running), func(t *testing.T) { storeOfYesterday(t, proctape, running, true) })
 	}
 	// The control: a build that does not compare the stream with what it folded skips what is new.
-	broken := buildBroken(t, "projector/streams.go", `return "the stream has lost its end", nil`, `return "", nil`)
+	broken := buildBroken(t, "projector/streams.go", `return schema.GapStreamLostEnd, nil`, `return "", nil`)
 	t.Run("control", func(t *testing.T) { storeOfYesterday(t, broken, false, false) })
 }
 
@@ -111,7 +114,7 @@ func storeOfYesterday(t *testing.T, program string, running, sound bool) {
 		await(t, "ten more", func() bool { return snapshotsOf(t, db, "alpha") == 90 })
 		p.stop()
 	}
-	if gapsOf(t, db, "lost its end") == 0 {
+	if gapsOf(t, db, schema.GapStreamLostEnd, schema.GapStreamRegrown) == 0 {
 		t.Error("that the stream lost its end is not told")
 	}
 	if n := count(t, db, `SELECT sum(next_seq - 1 - stored - quarantined - missing) FROM producers`); n != 0 {
@@ -146,7 +149,7 @@ func TestIdentity_BlockCutShort(t *testing.T) {
 	p = projection(t, log.dir, db)
 	await(t, "twenty more", func() bool { return snapshotsOf(t, db, "alpha") == 120 })
 	p.stop()
-	if gapsOf(t, db, "lost its end") == 0 {
+	if gapsOf(t, db, schema.GapStreamLostEnd, schema.GapStreamRegrown) == 0 {
 		t.Error("that the stream lost its end is not told")
 	}
 }
@@ -169,7 +172,7 @@ func TestIdentity_TrimmedBelow(t *testing.T) {
 	p = projection(t, log.dir, db)
 	await(t, "five more", func() bool { return snapshotsOf(t, db, "alpha") == 35 })
 	p.stop()
-	if n := count(t, db, `SELECT count FROM gaps WHERE reason='stream hole' AND stream='PROCTAPE_SNAPSHOTS'`); n != 30 {
+	if n := count(t, db, `SELECT count FROM gaps WHERE kind='stream_hole' AND stream='PROCTAPE_SNAPSHOTS'`); n != 30 {
 		t.Errorf("the gap of the stream counts %d messages, want 30", n)
 	}
 	if n := count(t, db, `SELECT missing FROM producers WHERE kind='snapshot'`); n != 30 {

@@ -68,7 +68,7 @@ func measureOnce(t *testing.T, program string, env []string, command ...string) 
 // eventsLost is how many events a database counts as lost, and how many ends that have no usage.
 func eventsLost(t *testing.T, db string) int {
 	t.Helper()
-	return count(t, db, `SELECT coalesce(sum(max(coalesce(count, 1), 1)), 0) FROM gaps WHERE reason IN ('events lost', 'exit records lost')`)
+	return count(t, db, `SELECT coalesce(sum(max(coalesce(count, 1), 1)), 0) FROM gaps WHERE kind IN ('events_lost', 'exit_records_lost')`)
 }
 
 // profile is what a recording has of a job.

@@ -45,7 +45,7 @@ func flood(t *testing.T, program, actor string, n int) (defects []string) {
 		return count(t, path, fmt.Sprintf(`SELECT count(*) FROM process_events WHERE pid=%d AND event_type='exit'`, parent)) > 0
 	})
 	recorder.stop()
-	lost := count(t, path, `SELECT coalesce(sum(count), 0) FROM gaps WHERE reason='events lost'`)
+	lost := count(t, path, `SELECT coalesce(sum(count), 0) FROM gaps WHERE kind='events_lost'`)
 	exits := count(t, path, fmt.Sprintf(`SELECT count(*) FROM process_events WHERE ppid=%d AND event_type='exit'`, parent))
 	t.Logf("%d children in %s: %d exits are stored, %d events are counted lost", n, took.Round(time.Millisecond), exits, lost)
 	if lost > 0 {

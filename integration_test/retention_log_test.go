@@ -141,7 +141,7 @@ func TestRetention_SlowDatabase(t *testing.T) {
 		if n := s.comeBack(t); n != missed || missed == 0 {
 			t.Errorf("the slow database misses %d snapshots, want the %d that were trimmed", n, missed)
 		}
-		if n := count(t, s.slow, `SELECT count FROM gaps WHERE reason = 'stream hole' AND stream = 'PROCTAPE_SNAPSHOTS'`); n != missed {
+		if n := count(t, s.slow, `SELECT count FROM gaps WHERE kind = 'stream_hole' AND stream = 'PROCTAPE_SNAPSHOTS'`); n != missed {
 			t.Errorf("the gap counts %d snapshots, want %d", n, missed)
 		}
 	})

@@ -122,7 +122,7 @@ func (j *logReader) kinds(pid int) string {
 // lost is how many events are told to be lost.
 func (j *logReader) lost() (n int) {
 	for _, g := range j.gaps {
-		if g.Reason == "events lost" {
+		if g.Kind == schema.GapEventsLost {
 			n += int(g.Count.Or(0))
 		}
 	}

@@ -68,7 +68,7 @@ func TestOpenFiles_LostEvents(t *testing.T) {
 	if !strings.Contains(p.log, "lines are missing") {
 		t.Errorf("got the log %q, want a warning", p.log)
 	}
-	if got := p.value(`SELECT count(*) FROM gaps WHERE reason = 'lines lost'`); got != 1 {
+	if got := p.value(`SELECT count(*) FROM gaps WHERE kind = 'lines_lost'`); got != 1 {
 		t.Errorf("got %d gaps, want 1", got)
 	}
 	p.reopen()

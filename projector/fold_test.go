@@ -100,7 +100,7 @@ func checkShape(t rapid.TB, p *tape) {
 		{"ids of process_metrics that are given twice", `SELECT count(*) - count(DISTINCT id) FROM process_metrics`},
 		{"producers whose books do not balance", `SELECT count(*) FROM producers WHERE next_seq - 1 <> stored + quarantined + missing`},
 		{"producers whose holes are not their gaps", `SELECT count(*) FROM producers p WHERE missing + quarantined <>
-			(SELECT coalesce(sum(count), 0) FROM gaps g WHERE g.host_id = p.host_id AND g.instance = p.instance AND g.kind = p.kind AND first_seq IS NOT NULL)`},
+			(SELECT coalesce(sum(count), 0) FROM gaps g WHERE g.host_id = p.host_id AND g.instance = p.instance AND g.message_kind = p.kind AND first_seq IS NOT NULL)`},
 		{"gaps that do not count their numbers", `SELECT count(*) FROM gaps WHERE first_seq IS NOT NULL AND count <> last_seq - first_seq + 1`},
 		{"rows that end before they begin", `SELECT count(*) FROM processes WHERE last_snapshot < first_snapshot`},
 		{"hosts without a name", `SELECT count(*) FROM (SELECT host_id FROM snapshots UNION SELECT host_id FROM process_events UNION
@@ -240,7 +240,7 @@ func TestFold_DuplicatesChangeNothing(t *testing.T) {
 		"event.gap 3 2 4 0", "event.spawn 4 3 6 0", "job 2 1 2 0", "snapshot 3 2 4 0")
 }
 
-const holes = `SELECT reason, kind, first_seq, last_seq, count, at_seq, n FROM gaps WHERE first_seq IS NOT NULL ORDER BY first_seq`
+const holes = `SELECT kind, message_kind, first_seq, last_seq, count, at_seq, n FROM gaps WHERE first_seq IS NOT NULL ORDER BY first_seq`
 
 // What comes late takes its numbers out of the gap it left, whether the gap is in memory or in the database.
 func TestFold_LateFillsGap(t *testing.T) {
@@ -286,12 +286,12 @@ func TestFold_FirstNumberIsNotOne(t *testing.T) {
 	l, h, p := newLog(), newHost("h"), newTape(t, 0)
 	h.events(schema.KindExit, 4)
 	p.fold(l.publish(h.events(schema.KindExit, 2)))
-	p.wantRows(holes, "before the log event.exit 1 4 4 1 0")
+	p.wantRows(holes, "before_log event.exit 1 4 4 1 0")
 	checkShape(t, p)
 }
 
 func TestFold_StreamHole(t *testing.T) {
-	const query = `SELECT stream, at_seq, n, reason, count, host_id, first_seq, details FROM gaps ORDER BY at_seq`
+	const query = `SELECT stream, at_seq, n, kind, count, host_id, first_seq, details FROM gaps ORDER BY at_seq`
 	l, h, p := newLog(), newHost("h"), newTape(t, 0)
 	l.lose(schema.StreamEvents, 2)
 	p.fold(l.publish(h.events(schema.KindExit, 1)))
@@ -302,9 +302,9 @@ func TestFold_StreamHole(t *testing.T) {
 	h.events(schema.KindExit, 3) // and the messages are the host's
 	p.fold(l.publish(h.events(schema.KindExit, 1)))
 	p.wantRows(query,
-		"PROCTAPE_EVENTS 3 0 trimmed before it was read 2 <nil> <nil> messages 1 to 2 of the stream are not there",
-		"PROCTAPE_EVENTS 5 0 stream hole 1 <nil> <nil> messages 4 to 4 of the stream are not there",
-		"PROCTAPE_EVENTS 16 0 stream hole 10 <nil> <nil> messages 6 to 15 of the stream are not there",
+		"PROCTAPE_EVENTS 3 0 trimmed_unread 2 <nil> <nil> messages 1 to 2 of the stream are not there",
+		"PROCTAPE_EVENTS 5 0 stream_hole 1 <nil> <nil> messages 4 to 4 of the stream are not there",
+		"PROCTAPE_EVENTS 16 0 stream_hole 10 <nil> <nil> messages 6 to 15 of the stream are not there",
 		fmt.Sprintf("PROCTAPE_EVENTS 16 1 missing 3 %d 3 event.exit 3 to 5 did not come", store.HostID("h")))
 	p.wantRows(`SELECT stream, seq FROM checkpoints WHERE seq > 0`, "PROCTAPE_EVENTS 16")
 	if got := strings.Count(p.files()[ndjson.EventsFile], `"event_type":"gap"`); got != 4 {
@@ -333,7 +333,7 @@ func TestFold_EpochIDs(t *testing.T) {
 	l, h, p := newLog(), newHost("h", schema.Process{PID: 5}), newTape(t, 0)
 	ms := []*schema.Message{h.snapshot(), h.snapshot()}
 	p.fold(l.publishAll(ms...)...)
-	p.s.fold.NewEpoch(schema.StreamSnapshots, "the stream was made anew", 2, p.s.batch)
+	p.s.fold.NewEpoch(schema.StreamSnapshots, schema.GapStreamRecreated, 2, p.s.batch)
 	if err := p.s.write(); err != nil {
 		t.Fatal(err)
 	}

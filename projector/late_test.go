@@ -72,7 +72,7 @@ func TestFold_LateSnapshotOfTheBootBefore(t *testing.T) {
 	p.wantRows(`SELECT pid, first_snapshot, last_snapshot FROM processes ORDER BY id`,
 		"8 1 1", "5 2 2", fmt.Sprint("8 3 ", schema.OpenEnded))
 	p.wantRows(`SELECT cpu_ms FROM jobs`, "100")
-	p.wantRows(`SELECT count(*) FROM gaps WHERE reason = 'reboot'`, "2")
+	p.wantRows(`SELECT count(*) FROM gaps WHERE kind = 'reboot'`, "2")
 }
 
 // The newest snapshot of a host is known again after the database is opened, however many older ones came after it.
@@ -136,5 +136,5 @@ func TestFold_ClockAheadInTheBootBefore(t *testing.T) {
 	h.start(schema.Process{PID: 8})
 	p.fold(l.publishAll(ahead, h.snapshot(), h.snapshot(), h.snapshot())...)
 	p.wantRows(`SELECT pid, first_snapshot, last_snapshot FROM processes ORDER BY id`, "5 1 1", fmt.Sprint("8 2 ", schema.OpenEnded))
-	p.wantRows(`SELECT reason FROM gaps`, "reboot")
+	p.wantRows(`SELECT kind FROM gaps`, "reboot")
 }

@@ -62,6 +62,6 @@ func (l *lines) append(files *ndjson.Files, batch *store.Batch) {
 }
 
 func gapLine(g *store.Gap) ndjson.Gap {
-	return ndjson.Gap{Timestamp: schema.Timestamp(g.Noticed), Host: g.Host, Stream: g.Key.Stream, Reason: g.Reason, Count: g.Count,
+	return ndjson.Gap{Timestamp: schema.Timestamp(g.Noticed), Host: g.Host, Stream: g.Key.Stream, Kind: g.Kind, Count: g.Count,
 		FromTime: schema.Timestamp(g.From), ToTime: schema.Timestamp(g.To), Details: g.Details}
 }

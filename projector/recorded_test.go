@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -80,15 +81,45 @@ func foldRecorded(t *testing.T, logs [][]recordedMessage, batch int) string {
 		for _, table := range slices.Sorted(maps.Keys(tables)) {
 			fmt.Fprintln(sum, table, len(tables[table]))
 			for _, row := range tables[table] {
-				fmt.Fprintln(sum, row)
+				fmt.Fprintln(sum, inOldWords(table, row))
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(files)) {
-			fmt.Fprintln(sum, name, files[name])
+			fmt.Fprintln(sum, name, inOldWords("", files[name]))
 		}
 		p.close()
 	}
 	return fmt.Sprintf("%x", sum.Sum(nil))
+}
+
+// oldWords are the texts that the hash was made of, by the kind of gap that stands in their place.
+var oldWords = map[schema.GapKind]string{
+	schema.GapMissing: "missing", schema.GapBeforeLog: "before the log", schema.GapDropped: "dropped by the producer",
+	schema.GapQuarantined: "quarantined", schema.GapReboot: "reboot", schema.GapRestart: "restart",
+	schema.GapMissedTicks: "missed ticks", schema.GapSilence: "silence", schema.GapClockStep: "clock step",
+	schema.GapStreamHole: "stream hole", schema.GapTrimmedUnread: "trimmed before it was read",
+	schema.GapStreamRecreated: "the stream was made anew", schema.GapStreamLostEnd: "the stream has lost its end",
+	schema.GapStreamRegrown: "the stream has lost its end and grown again", schema.GapLinesLost: "lines lost",
+	"kernel overrun": "kernel overrun",
+}
+
+var (
+	gapRow  = regexp.MustCompile(`^('[A-Z_]+' \d+ \d+ \d+ [0-9.]+ ')([^']*)'`)
+	gapText = regexp.MustCompile(`"event_type":"gap","kind":"([^"]*)"`)
+)
+
+// inOldWords is a row of a table, or a file for no table, as it was when gaps had reasons and not kinds.
+func inOldWords(table, text string) string {
+	switch table {
+	case "gaps":
+		m := gapRow.FindStringSubmatchIndex(text)
+		return text[:m[4]] + oldWords[schema.GapKind(text[m[4]:m[5]])] + text[m[5]:]
+	case "":
+		return gapText.ReplaceAllStringFunc(text, func(s string) string {
+			return `"event_type":"gap","reason":"` + oldWords[schema.GapKind(gapText.FindStringSubmatch(s)[1])] + `"`
+		})
+	}
+	return text
 }
 
 // makeLogs makes the logs to record: stories in which messages are lost, late, repeated and spoilt, with every field

@@ -103,7 +103,7 @@ func TestRetention_NoClockDeletesEarly(t *testing.T) {
 				}
 				wantNone(t, fmt.Sprint("snapshots that are not accounted for, round ", round), unaccounted(t, d.read, w.sent))
 				wantNone(t, fmt.Sprint("jobs, round ", round), wrongJobs(t, d, w.sent))
-				wantNone(t, fmt.Sprint("books, round ", round), d.rows(`SELECT reason, details FROM gaps WHERE reason = 'before the log'`))
+				wantNone(t, fmt.Sprint("books, round ", round), d.rows(`SELECT kind, details FROM gaps WHERE kind = 'before_log'`))
 			}
 			if story.believe != nil {
 				within, _ := w.within(short.Policy.FullResolution)

@@ -43,7 +43,7 @@ func (w *world) eventually(what string, is func() bool) {
 func (d *kept) never(of []*schema.Message) []string {
 	d.w.t.Helper()
 	return append(slices.DeleteFunc(unaccounted(d.w.t, d.read, of), func(s string) bool { return s[:4] != "lost" }),
-		d.rows(`SELECT reason, count FROM gaps WHERE stream = ? AND reason IN ('stream hole', 'trimmed before it was read')`, schema.StreamSnapshots)...)
+		d.rows(`SELECT kind, count FROM gaps WHERE stream = ? AND kind IN ('stream_hole', 'trimmed_unread')`, schema.StreamSnapshots)...)
 }
 
 // The log keeps what a database that is slow has not committed, and that one misses nothing.
@@ -119,7 +119,7 @@ func TestRetention_LeavesBehindWhatStandsStill(t *testing.T) {
 	away = w.open("away", short)
 	away.settle()
 	missed := int64(first - behind - 1)
-	if n := away.count(`SELECT count FROM gaps WHERE stream = ? AND reason = 'stream hole'`, schema.StreamSnapshots); n != missed {
+	if n := away.count(`SELECT count FROM gaps WHERE stream = ? AND kind = 'stream_hole'`, schema.StreamSnapshots); n != missed {
 		t.Errorf("the database that was away says that it missed %d, want %d", n, missed)
 	}
 }

@@ -107,7 +107,7 @@ func (s *session) locate(ctx context.Context, at *store.Checkpoint, found bool) 
 	} else if change, err := changed(ctx, stream, at); err != nil {
 		return err
 	} else if change != "" {
-		s.cfg.Log.Warn("the stream is not what it was, reading it again", "stream", at.Stream, "reason", change)
+		s.cfg.Log.Warn("the stream is not what it was, reading it again", "stream", at.Stream, "gap", change)
 		s.fold.NewEpoch(at.Stream, change, info.Created.UnixNano(), s.batch)
 		s.appendLines()
 		if err := s.write(); err != nil {

@@ -59,9 +59,12 @@ func (s *streams) change(ctx context.Context, name string, at *store.Checkpoint)
 	if err != nil {
 		return "", err
 	}
-	change, err := changed(ctx, stream, at)
-	if err != nil || change != "" {
-		return change, err
+	kind, err := changed(ctx, stream, at)
+	if err != nil {
+		return "", err
+	}
+	if info, known := kind.Info(); known {
+		return info.Doc, nil
 	}
 	return s.stall(ctx, stream, at)
 }
@@ -87,14 +90,14 @@ func (s *streams) stall(ctx context.Context, stream jetstream.Stream, at *store.
 	return fmt.Sprintf("message %d and those before it do not come, though they are there", last), nil
 }
 
-// changed says in which way the stream is another one than the one that was folded, or nothing.
-func changed(ctx context.Context, stream jetstream.Stream, at *store.Checkpoint) (string, error) {
+// changed says in which way the stream is another one than the one that was folded, as a kind of gap, or nothing.
+func changed(ctx context.Context, stream jetstream.Stream, at *store.Checkpoint) (schema.GapKind, error) {
 	info := stream.CachedInfo()
 	switch {
 	case info.Created.UnixNano() != at.Created:
-		return "the stream was made anew", nil
+		return schema.GapStreamRecreated, nil
 	case info.State.LastSeq < at.Seq:
-		return "the stream has lost its end", nil
+		return schema.GapStreamLostEnd, nil
 	case at.Seq == 0 || at.Stored == 0 || at.Seq < info.State.FirstSeq: // nothing was folded, or it is trimmed
 		return "", nil
 	}
@@ -105,7 +108,7 @@ func changed(ctx context.Context, stream jetstream.Stream, at *store.Checkpoint)
 	case err != nil:
 		return "", err
 	case msg.Time.UnixNano() != at.Stored:
-		return "the stream has lost its end and grown again", nil
+		return schema.GapStreamRegrown, nil
 	}
 	return "", nil
 }

@@ -173,10 +173,10 @@ func ExampleGaps() {
 		log.Fatal(err)
 	}
 	for _, g := range gaps {
-		fmt.Printf("%s: %d %s, %s to %s\n", g.Host, *g.Count, g.Reason,
+		fmt.Printf("%s: %d %s, %s to %s\n", g.Host, *g.Count, g.Kind,
 			schema.Time(*g.From).Format(time.TimeOnly), schema.Time(*g.To).Format(time.TimeOnly))
 	}
-	// Output: build-07: 5 missed ticks, 03:10:05 to 03:10:35
+	// Output: build-07: 5 missed_ticks, 03:10:05 to 03:10:35
 }
 
 // How much of a time does the recording know?

@@ -11,7 +11,7 @@ import (
 
 // Gaps returns the gaps that were noticed in a range, oldest first. They may lie earlier than the range.
 func Gaps(ctx context.Context, db *DB, r Range) ([]Gap, error) {
-	query := `SELECT g.timestamp, coalesce(h.name, ''), g.stream, g.reason, g.kind, g.count, g.from_time, g.to_time, g.details
+	query := `SELECT g.timestamp, coalesce(h.name, ''), g.stream, g.kind, g.message_kind, g.count, g.from_time, g.to_time, g.details
 		FROM gaps g LEFT JOIN hosts h ON h.id = g.host_id WHERE g.timestamp >= ?`
 	args := []any{r.Since}
 	if r.Until > 0 {
@@ -29,7 +29,7 @@ func Gaps(ctx context.Context, db *DB, r Range) ([]Gap, error) {
 		query, args = query+` LIMIT ?`, append(args, r.Limit)
 	}
 	gaps, err := collect(ctx, db, query, args, func(rows *sql.Rows, g *Gap) error {
-		return rows.Scan(&g.Timestamp, &g.Host, &g.Stream, &g.Reason, &g.Kind, &g.Count, &g.From, &g.To, &g.Details)
+		return rows.Scan(&g.Timestamp, &g.Host, &g.Stream, &g.Kind, &g.MessageKind, &g.Count, &g.From, &g.To, &g.Details)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read gaps: %w", err)
@@ -47,7 +47,7 @@ func Silences(ctx context.Context, db *DB, now float64, host string) ([]Gap, err
 		WHERE r.wall_ns / 1e9 + 3 * r.interval_ns / 1e9 < ?1 AND (?2 = '' OR h.name = ?2) ORDER BY r.wall_ns`, []any{now, host},
 		func(rows *sql.Rows, g *Gap) error {
 			g.From = new(float64)
-			g.Timestamp, g.Stream, g.Reason, g.Details = now, schema.StreamSnapshots, "silence", "goes on"
+			g.Timestamp, g.Stream, g.Kind, g.Details = now, schema.StreamSnapshots, schema.GapSilence, "goes on"
 			return rows.Scan(&g.Host, g.From)
 		})
 	if err != nil {

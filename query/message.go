@@ -87,7 +87,7 @@ func GapsFromMessage(m *schema.Message) []Gap {
 	gaps := make([]Gap, len(m.Gaps))
 	for i, g := range m.Gaps {
 		from, to := schema.Timestamp(g.FromWall), schema.Timestamp(g.ToWall)
-		gaps[i] = Gap{Timestamp: schema.Timestamp(m.Wall), Host: m.Host, Stream: schema.StreamEvents, Reason: g.Reason,
+		gaps[i] = Gap{Timestamp: schema.Timestamp(m.Wall), Host: m.Host, Stream: schema.StreamEvents, Kind: g.Kind,
 			Count: pointer(g.Count), From: &from, To: &to, Details: g.Details}
 	}
 	return gaps

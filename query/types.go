@@ -114,15 +114,15 @@ type Event struct {
 
 // Gap is something that is missing from the recording.
 type Gap struct {
-	Timestamp float64  `json:"timestamp"` // when the log stored the message at which it was noticed, Unix seconds
-	Host      string   `json:"host"`      // empty when it concerns no single host
-	Stream    string   `json:"stream"`
-	Reason    string   `json:"reason"`
-	Kind      *string  `json:"kind"`  // of the items that are missing
-	Count     *int64   `json:"count"` // how many; nil when unknown
-	From      *float64 `json:"from_time"`
-	To        *float64 `json:"to_time"`
-	Details   string   `json:"details"`
+	Timestamp   float64        `json:"timestamp"` // when the log stored the message at which it was noticed, Unix seconds
+	Host        string         `json:"host"`      // empty when it concerns no single host
+	Stream      string         `json:"stream"`
+	Kind        schema.GapKind `json:"kind"`         // one of [schema.GapKinds], or one that a newer producer sent
+	MessageKind *string        `json:"message_kind"` // of the items that are missing
+	Count       *int64         `json:"count"`        // how many; nil when unknown
+	From        *float64       `json:"from_time"`
+	To          *float64       `json:"to_time"`
+	Details     string         `json:"details"`
 }
 
 // HistoryPoint is one process in one snapshot, or over one minute, of its history.

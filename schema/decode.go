@@ -254,7 +254,7 @@ func readExec(r *wire.Reader, e *Exec) {
 
 func readGap(r *wire.Reader, g *Gap) {
 	_, outer := r.Open(maxFields)
-	g.Reason = r.String(MaxName)
+	g.Kind = GapKind(r.String(MaxName))
 	g.Count = readOpt(r)
 	g.FromWall = r.Int()
 	g.ToWall = r.Int()

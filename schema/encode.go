@@ -201,7 +201,7 @@ func appendExec(b []byte, e *Exec) []byte {
 
 func appendGap(b []byte, g *Gap) []byte {
 	b = wire.AppendArray(b, 5)
-	b = wire.AppendString(b, g.Reason)
+	b = wire.AppendString(b, string(g.Kind))
 	b = appendOpt(b, g.Count)
 	b = wire.AppendInt(b, g.FromWall)
 	b = wire.AppendInt(b, g.ToWall)

@@ -60,7 +60,7 @@ func ExecOf(e *Event) Exec {
 
 // Gap is a hole that the producer itself knows of: not everything that happened on its host in this span is recorded.
 type Gap struct {
-	Reason   string     `json:"reason"`
+	Kind     GapKind    `json:"kind"`
 	Count    Opt[int64] `json:"count"` // items lost; unknown when the source cannot count them
 	FromWall int64      `json:"from_wall_ns"`
 	ToWall   int64      `json:"to_wall_ns"`

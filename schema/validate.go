@@ -214,7 +214,7 @@ func (e *Exec) validate() error {
 }
 
 func (g *Gap) validate() error {
-	return errors.Join(wall(g.ToWall), text("reason", g.Reason, MaxName), text("details", g.Details, MaxText))
+	return errors.Join(wall(g.ToWall), text("kind", string(g.Kind), MaxName), text("details", g.Details, MaxText))
 }
 
 func (j *JobEvent) validate() error {

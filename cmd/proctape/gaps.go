@@ -63,13 +63,13 @@ func printGaps(cmd *cobra.Command, gaps []query.Gap, covers []query.Coverage) er
 	if len(gaps) == 0 {
 		fmt.Fprintln(out, "No gaps.")
 	} else {
-		t := newTable(out, "NOTICED\tHOST\tREASON\tMISSING\tFROM\tTO\tDETAILS")
+		t := newTable(out, "NOTICED\tHOST\tKIND\tMISSING\tFROM\tTO\tDETAILS")
 		for _, g := range gaps {
 			count := "?"
 			if g.Count != nil {
 				count = strconv.FormatInt(*g.Count, 10)
 			}
-			t.row("%s\t%s\t%s\t%s\t%s\t%s\t%s", localTime(g.Timestamp), g.Host, term.Safe(g.Reason), count, orDash(g.From, localTime), orDash(g.To, localTime), printable(g.Details))
+			t.row("%s\t%s\t%s\t%s\t%s\t%s\t%s", localTime(g.Timestamp), g.Host, term.Safe(string(g.Kind)), count, orDash(g.From, localTime), orDash(g.To, localTime), printable(g.Details))
 		}
 		if err := t.flush(); err != nil {
 			return err

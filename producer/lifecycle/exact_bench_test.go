@@ -37,7 +37,7 @@ func BenchmarkExact(b *testing.B) {
 				b.ReportMetric(float64(cpu.Microseconds())/processes, "cpu-µs/process")
 				b.ReportMetric(processes/wall.Seconds(), "processes/s")
 				b.ReportMetric(100*cpu.Seconds()/wall.Seconds(), "%core")
-				b.ReportMetric(float64(r.lost(reasonEvents)), "lost")
+				b.ReportMetric(float64(r.lost(schema.GapEventsLost)), "lost")
 			})
 		}
 	}

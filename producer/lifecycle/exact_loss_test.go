@@ -30,7 +30,7 @@ func TestExact_EveryChildOfAFlood(t *testing.T) {
 		if got := ending(forked); got != "code 0" {
 			t.Fatalf("the forker ended with %s", got)
 		}
-		lost := r.lost(reasonEvents)
+		lost := r.lost(schema.GapEventsLost)
 		spawned, histogram, exits := r.childrenOf(f.pid())
 		t.Logf("%d children in %s, %d events lost", children, took.Round(time.Millisecond), lost)
 		if len(r.gaps) > 0 {
@@ -128,7 +128,7 @@ func TestExact_StalledReader(t *testing.T) {
 			onEachCPU(t, func() { start(t, "exit 0").wait() }) // which tells what the CPU lost
 			r.poll()
 			r.take(math.MaxInt64)
-			if lost := r.lost(reasonEvents); lost < int64(2*500-2*spawned) { // each child has two events
+			if lost := r.lost(schema.GapEventsLost); lost < int64(2*500-2*spawned) { // each child has two events
 				t.Errorf("got %d spawns and %d events lost, want all of 1000 events accounted for", spawned, lost)
 			}
 		})

@@ -160,9 +160,9 @@ func (r *rig) of(kind schema.Kind, pid int) []schema.Event {
 }
 
 // lost is how many things of a kind are told to be lost.
-func (r *rig) lost(reason string) (n int64) {
+func (r *rig) lost(kind schema.GapKind) (n int64) {
 	for _, g := range r.gaps {
-		if g.Reason == reason {
+		if g.Kind == kind {
 			n += g.Count.Or(0)
 		}
 	}

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"github.com/proctape/proctape/producer/lifecycle/netlink"
+	"github.com/proctape/proctape/schema"
 )
 
 // A tracker turns the kernel's events of threads into events of processes. It does no I/O except by the two functions that
@@ -28,7 +29,7 @@ func newTracker(describe func(int) (Description, bool), alive func(int) bool, re
 	state := &trackerState{}
 	t := &tracker{describe: describe, endings: endings{
 		trackerState: state, alive: alive, records: records, mayHaveUnknown: true, live: map[int]*process{},
-		eventQueue:  eventQueue{trackerState: state, limit: maxPending, lossLog: lossLog{state, map[string]*pendingLoss{}}},
+		eventQueue:  eventQueue{trackerState: state, limit: maxPending, lossLog: lossLog{state, map[schema.GapKind]*pendingLoss{}}},
 		recordStore: recordStore{state, map[int][]heldRecord{}},
 	}}
 	t.ended = t.hasEnded

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"github.com/proctape/proctape/producer/lifecycle/netlink"
+	"github.com/proctape/proctape/schema"
 )
 
 // endings finds out which processes have ended, and how. Its live processes are those of the tracker.
@@ -89,7 +90,7 @@ func (t *endings) allRecorded(p *process) bool {
 func (t *endings) concludeLate(p *process) bool {
 	late := t.boot-p.exitReadAt >= int64(EventDelay)
 	if late && p.recordsDue > 0 {
-		t.noteLoss(reasonRecords, p.exitReadAt, int64(p.recordsDue))
+		t.noteLoss(schema.GapExitRecordsLost, p.exitReadAt, int64(p.recordsDue))
 		p.recordsMissed, p.recordsDue = p.recordsMissed+p.recordsDue, 0
 	}
 	if p.exitQueued || t.ended(p) || t.inDoubt(p) && !t.alive(p.pid) {

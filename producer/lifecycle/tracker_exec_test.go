@@ -137,7 +137,7 @@ func TestTracker_ExecsAreBounded(t *testing.T) {
 	if got, want := strings.Join(commands(told), ", "), "=1 init 0, =1 init 1, =1 init 2"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if len(gaps) != 1 || gaps[0].Reason != reasonDropped || gaps[0].Count != schema.Some(int64(2)) {
+	if len(gaps) != 1 || gaps[0].Kind != schema.GapEventsDropped || gaps[0].Count != schema.Some(int64(2)) {
 		t.Errorf("got gaps %+v, want 2 events dropped", gaps)
 	}
 }

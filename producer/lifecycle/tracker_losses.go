@@ -2,18 +2,11 @@ package lifecycle
 
 import "github.com/proctape/proctape/schema"
 
-// The reasons of an Exact's gaps.
-const (
-	reasonEvents  = "events lost"
-	reasonRecords = "exit records lost"
-	reasonDropped = "events dropped"
-)
-
 // lossDetails say what the count of a gap counts.
-var lossDetails = map[string]string{
-	reasonEvents:  "the kernel's events (fork, exec, exit of a thread) came faster than they were read",
-	reasonRecords: "ends of threads without their exit record: CPU, memory and I/O of the process are not complete",
-	reasonDropped: "spawns, execs and exits that waited to be taken were more than are kept",
+var lossDetails = map[schema.GapKind]string{
+	schema.GapEventsLost:      "the kernel's events (fork, exec, exit of a thread) came faster than they were read",
+	schema.GapExitRecordsLost: "ends of threads without their exit record: CPU, memory and I/O of the process are not complete",
+	schema.GapEventsDropped:   "spawns, execs and exits that waited to be taken were more than are kept",
 }
 
 // pendingLoss is a loss that waits to be taken.
@@ -22,21 +15,21 @@ type pendingLoss struct {
 	count             int64 // 0 when not known
 }
 
-// lossLog holds the losses that wait to be taken, by their reasons.
+// lossLog holds the losses that wait to be taken, by their kinds of gap.
 type lossLog struct {
 	*trackerState
-	losses map[string]*pendingLoss
+	losses map[schema.GapKind]*pendingLoss
 }
 
 // noteLoss notes that count, or an unknown number if 0, were lost between the boot time since and now.
-func (l *lossLog) noteLoss(reason string, since, count int64) {
-	h := l.losses[reason]
+func (l *lossLog) noteLoss(kind schema.GapKind, since, count int64) {
+	h := l.losses[kind]
 	if h == nil {
 		if since == 0 { // before the first poll
 			since = l.boot
 		}
 		h = &pendingLoss{noticed: l.boot, from: since}
-		l.losses[reason] = h
+		l.losses[kind] = h
 	}
 	h.to = l.boot
 	h.count += count
@@ -45,19 +38,19 @@ func (l *lossLog) noteLoss(reason string, since, count int64) {
 // takeLosses returns the losses that were noticed by the boot time until, and forgets them.
 func (l *lossLog) takeLosses(until int64) []schema.Gap {
 	var gaps []schema.Gap
-	for _, reason := range []string{reasonEvents, reasonRecords, reasonDropped} {
-		h := l.losses[reason]
+	for _, kind := range []schema.GapKind{schema.GapEventsLost, schema.GapExitRecordsLost, schema.GapEventsDropped} {
+		h := l.losses[kind]
 		if h == nil || h.noticed > until {
 			continue
 		}
 		gap := schema.Gap{
-			Reason: reason, FromWall: l.wall(h.from), ToWall: l.wall(h.to), Details: lossDetails[reason],
+			Kind: kind, FromWall: l.wall(h.from), ToWall: l.wall(h.to), Details: lossDetails[kind],
 		}
 		if h.count > 0 {
 			gap.Count = schema.Some(h.count)
 		}
 		gaps = append(gaps, gap)
-		delete(l.losses, reason)
+		delete(l.losses, kind)
 	}
 	return gaps
 }

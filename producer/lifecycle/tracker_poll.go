@@ -15,7 +15,7 @@ func (t *tracker) poll(b batch) (lossy bool) {
 		t.applyRecord(r)
 	}
 	if b.recordsLost {
-		t.noteLoss(reasonRecords, since, 0)
+		t.noteLoss(schema.GapExitRecordsLost, since, 0)
 	}
 	lost := b.lost()
 	lossy = b.overrun || lost > 0
@@ -47,7 +47,7 @@ func (b *batch) lost() (n int64) {
 func (t *tracker) noteLostEvents(since, n int64) {
 	t.epoch++
 	t.mayHaveUnknown = true
-	t.noteLoss(reasonEvents, since, n)
+	t.noteLoss(schema.GapEventsLost, since, n)
 }
 
 func (t *tracker) applyEvent(e *netlink.Event) {

@@ -78,7 +78,7 @@ func (q *eventQueue) queueExec(p *process, before *image, at int64) {
 // room.
 func (q *eventQueue) queue(e pendingEvent) bool {
 	if len(q.pending) >= q.limit {
-		q.noteLoss(reasonDropped, q.boot, 1)
+		q.noteLoss(schema.GapEventsDropped, q.boot, 1)
 		return false
 	}
 	q.pending = append(q.pending, e)

@@ -193,8 +193,8 @@ func TestTracker_GapsSayWhenAndHowMany(t *testing.T) {
 	}
 	_, gaps := s.tracker.take(s.now)
 	want := schema.Gap{
-		Reason: reasonEvents, Count: schema.Some(int64(7)), FromWall: before + simEpoch, ToWall: s.now + simEpoch,
-		Details: lossDetails[reasonEvents],
+		Kind: schema.GapEventsLost, Count: schema.Some(int64(7)), FromWall: before + simEpoch, ToWall: s.now + simEpoch,
+		Details: lossDetails[schema.GapEventsLost],
 	}
 	if !slices.Equal(gaps, []schema.Gap{want}) {
 		t.Errorf("got %+v, want %+v", gaps, want)

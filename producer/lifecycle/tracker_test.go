@@ -235,7 +235,7 @@ func TestTracker_RecordWaits(t *testing.T) {
 			if e := got[1].Event; e.CPUMillis.Known != comes || (e.Source == SourceTaskstats) != comes {
 				t.Errorf("got %+v, want the record in it: %t", e, comes)
 			}
-			if lost := len(gaps) == 1 && gaps[0].Reason == reasonRecords && gaps[0].Count == schema.Some(int64(1)); lost == comes {
+			if lost := len(gaps) == 1 && gaps[0].Kind == schema.GapExitRecordsLost && gaps[0].Count == schema.Some(int64(1)); lost == comes {
 				t.Errorf("got gaps %+v, want one: %t", gaps, !comes)
 			}
 			if len(s.tracker.live) > 1 || len(s.tracker.waiting) > 0 || len(s.tracker.held) > 0 {
@@ -277,7 +277,7 @@ func TestTracker_ManyPendingAreCounted(t *testing.T) {
 	}
 	s.poll()
 	got, gaps := s.tracker.take(s.now)
-	if len(got) != 3 || len(gaps) != 1 || gaps[0].Reason != reasonDropped || gaps[0].Count != schema.Some(int64(2)) {
+	if len(got) != 3 || len(gaps) != 1 || gaps[0].Kind != schema.GapEventsDropped || gaps[0].Count != schema.Some(int64(2)) {
 		t.Errorf("got %q and gaps %+v, want 3 and a gap of 2", words(got), gaps)
 	}
 }

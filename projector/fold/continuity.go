@@ -27,10 +27,10 @@ func gapsBetween(before, now store.SnapshotMark, newInstance bool) []store.Gap {
 	since := time.Duration(now.Boot - before.Boot)
 	switch {
 	case before.BootID != now.BootID:
-		g.Reason, g.Details = "reboot", "the machine started anew; what ran until then is not known to the end"
+		g.Kind, g.Details = schema.GapReboot, "the machine started anew; what ran until then is not known to the end"
 		return []store.Gap{g}
 	case newInstance:
-		g.Reason = "restart"
+		g.Kind = schema.GapRestart
 		g.Details = fmt.Sprintf("another recorder began %s after the last snapshot", since.Round(time.Millisecond))
 		if 2*int64(since) <= 3*before.Interval { // no sample was missed
 			g.Count = schema.Some[int64](0)
@@ -39,17 +39,17 @@ func gapsBetween(before, now store.SnapshotMark, newInstance bool) []store.Gap {
 		// Two recorders of one host, or numbers that are missing and booked as such.
 	case now.Tick > before.Tick+1:
 		missed := now.Tick - before.Tick - 1
-		g.Reason, g.Count = "missed ticks", schema.Some(int64(missed))
+		g.Kind, g.Count = schema.GapMissedTicks, schema.Some(int64(missed))
 		g.Details = fmt.Sprintf("%d samples were not taken in time", missed)
 	case before.Interval > 0 && since > silentPeriods*time.Duration(before.Interval):
-		g.Reason, g.Details = "silence", fmt.Sprintf("nothing for %s; was the machine suspended?", since.Round(time.Millisecond))
+		g.Kind, g.Details = schema.GapSilence, fmt.Sprintf("nothing for %s; was the machine suspended?", since.Round(time.Millisecond))
 	}
 	var out []store.Gap
-	if g.Reason != "" {
+	if g.Kind != "" {
 		out = append(out, g)
 	}
 	if step := time.Duration(now.Wall - now.Boot - (before.Wall - before.Boot)); step.Abs() > clockStep {
-		out = append(out, store.Gap{Reason: "clock step", From: before.Wall, To: now.Wall, Count: schema.Some[int64](0),
+		out = append(out, store.Gap{Kind: schema.GapClockStep, From: before.Wall, To: now.Wall, Count: schema.Some[int64](0),
 			Details: fmt.Sprintf("the wall clock was set by %s; nothing is missing", step.Round(time.Millisecond))})
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema"
 )
 
 func TestGapsBetween(t *testing.T) {
@@ -21,30 +22,30 @@ func TestGapsBetween(t *testing.T) {
 		name        string
 		now         store.SnapshotMark
 		newInstance bool
-		want        []string
+		want        []schema.GapKind
 		count       int64
 	}{
 		{name: "the next one", now: after(func(*store.SnapshotMark) {})},
 		{name: "a little late", now: after(func(n *store.SnapshotMark) { n.Wall += 4 * s; n.Boot += 4 * s })},
-		{name: "three ticks missed", now: after(func(n *store.SnapshotMark) { n.Tick += 3; n.Wall += 15 * s; n.Boot += 15 * s }), want: []string{"missed ticks"}, count: 3},
+		{name: "three ticks missed", now: after(func(n *store.SnapshotMark) { n.Tick += 3; n.Wall += 15 * s; n.Boot += 15 * s }), want: []schema.GapKind{schema.GapMissedTicks}, count: 3},
 		{name: "numbers missing, which are told elsewhere", now: after(func(n *store.SnapshotMark) { n.Seq += 3; n.Tick += 3; n.Wall += 15 * s; n.Boot += 15 * s })},
-		{name: "suspended: no tick, but time", now: after(func(n *store.SnapshotMark) { n.Wall += 3600 * s; n.Boot += 3600 * s }), want: []string{"silence"}},
-		{name: "another recorder", now: after(func(n *store.SnapshotMark) { n.Instance = "i2"; n.Seq, n.Tick = 1, 1 }), newInstance: true, want: []string{"restart"}},
+		{name: "suspended: no tick, but time", now: after(func(n *store.SnapshotMark) { n.Wall += 3600 * s; n.Boot += 3600 * s }), want: []schema.GapKind{schema.GapSilence}},
+		{name: "another recorder", now: after(func(n *store.SnapshotMark) { n.Instance = "i2"; n.Seq, n.Tick = 1, 1 }), newInstance: true, want: []schema.GapKind{schema.GapRestart}},
 		{name: "an older recorder of the two goes on", now: after(func(n *store.SnapshotMark) { n.Instance = "i2"; n.Seq, n.Tick = 40, 40 })},
-		{name: "another boot", now: after(func(n *store.SnapshotMark) { n.BootID, n.Instance = "b2", "i2"; n.Boot = 30 * s }), newInstance: true, want: []string{"reboot"}},
-		{name: "clock set forward", now: after(func(n *store.SnapshotMark) { n.Wall += 3600 * s }), want: []string{"clock step"}},
-		{name: "clock set back", now: after(func(n *store.SnapshotMark) { n.Wall -= 10 * 365 * 24 * 3600 * s }), want: []string{"clock step"}},
+		{name: "another boot", now: after(func(n *store.SnapshotMark) { n.BootID, n.Instance = "b2", "i2"; n.Boot = 30 * s }), newInstance: true, want: []schema.GapKind{schema.GapReboot}},
+		{name: "clock set forward", now: after(func(n *store.SnapshotMark) { n.Wall += 3600 * s }), want: []schema.GapKind{schema.GapClockStep}},
+		{name: "clock set back", now: after(func(n *store.SnapshotMark) { n.Wall -= 10 * 365 * 24 * 3600 * s }), want: []schema.GapKind{schema.GapClockStep}},
 		{name: "clock slewed", now: after(func(n *store.SnapshotMark) { n.Wall += s / 10 })},
-		{name: "missed ticks and a clock step", now: after(func(n *store.SnapshotMark) { n.Tick += 2; n.Boot += 10 * s }), want: []string{"missed ticks", "clock step"}, count: 2},
+		{name: "missed ticks and a clock step", now: after(func(n *store.SnapshotMark) { n.Tick += 2; n.Boot += 10 * s }), want: []schema.GapKind{schema.GapMissedTicks, schema.GapClockStep}, count: 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var got []string
+			var got []schema.GapKind
 			for _, g := range gapsBetween(before, test.now, test.newInstance) {
-				got = append(got, g.Reason)
+				got = append(got, g.Kind)
 				if g.From != before.Wall || g.To != test.now.Wall {
-					t.Errorf("%s from %d to %d, want from %d to %d", g.Reason, g.From, g.To, before.Wall, test.now.Wall)
+					t.Errorf("%s from %d to %d, want from %d to %d", g.Kind, g.From, g.To, before.Wall, test.now.Wall)
 				}
-				if g.Reason == "missed ticks" && g.Count.V != test.count {
+				if g.Kind == schema.GapMissedTicks && g.Count.V != test.count {
 					t.Errorf("%d ticks, want %d", g.Count.V, test.count)
 				}
 			}

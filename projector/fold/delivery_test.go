@@ -81,7 +81,7 @@ func messages() []*schema.Message {
 		of(schema.KindSnapshot, schema.Message{Snapshot: &schema.Snapshot{Interval: second, CPUs: 2, PressureLevel: "none",
 			Processes: []schema.Process{{PID: 5, State: "S", Threads: 1, StartTicks: 1, Command: "program"}}}}),
 		of(schema.KindOOM, schema.Message{Events: []schema.Event{event, event, event}}),
-		of(schema.KindGap, schema.Message{Gaps: []schema.Gap{{Reason: "kernel overrun", ToWall: second}, {Reason: "kernel overrun", ToWall: second}}}),
+		of(schema.KindGap, schema.Message{Gaps: []schema.Gap{{Kind: schema.GapEventsLost, ToWall: second}, {Kind: schema.GapEventsLost, ToWall: second}}}),
 		of(schema.KindJob, schema.Message{Jobs: []schema.JobEvent{{Type: schema.JobDeclared, JobID: "j", Wall: second}}}),
 	}
 }

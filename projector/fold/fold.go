@@ -90,20 +90,20 @@ func (f *Fold) SaveCheckpoints(batch *store.Batch) {
 }
 
 // NewEpoch starts reading a stream, which the server made at created (Unix ns), from its beginning. Row ids go on above
-// those that were given. A gap says why.
-func (f *Fold) NewEpoch(stream, reason string, created int64, batch *store.Batch) {
+// those that were given. A gap of the kind why tells of it.
+func (f *Fold) NewEpoch(stream string, why schema.GapKind, created int64, batch *store.Batch) {
 	at := f.checkpoints[stream]
 	lost := at.Stored
 	at.Epoch++
 	at.IDBase += int64(at.Seq)
 	at.Seq, at.Stored, at.Created, at.Gaps = 0, 0, created, 0
-	place{at: at, batch: batch}.gap(store.Gap{Reason: reason, From: lost, Details: "read again from its beginning; what was folded before stays"})
+	place{at: at, batch: batch}.gap(store.Gap{Kind: why, From: lost, Details: "read again from its beginning; what was folded before stays"})
 	batch.Checkpoints = append(batch.Checkpoints, *at)
 }
 
 // NoteLostLines adds a gap for lines of the file of events that are gone.
 func (f *Fold) NoteLostLines(details string, batch *store.Batch) {
-	place{at: f.checkpoints[schema.StreamEvents], batch: batch}.gap(store.Gap{Reason: "lines lost", Details: details})
+	place{at: f.checkpoints[schema.StreamEvents], batch: batch}.gap(store.Gap{Kind: schema.GapLinesLost, Details: details})
 }
 
 // CloseHost ends the processes of a host that has not been heard of for so long that nothing more is to come.

@@ -44,11 +44,11 @@ func (to place) advance(d *Delivery) {
 	if jumped == 0 {
 		return
 	}
-	reason := "stream hole"
+	kind := schema.GapStreamHole
 	if from == 0 {
-		reason = "trimmed before it was read"
+		kind = schema.GapTrimmedUnread
 	}
-	to.gap(store.Gap{Reason: reason, Count: schema.Some(int64(jumped)), From: fromTime, To: to.at.Stored,
+	to.gap(store.Gap{Kind: kind, Count: schema.Some(int64(jumped)), From: fromTime, To: to.at.Stored,
 		Details: fmt.Sprintf("messages %d to %d of the stream are not there", from+1, d.Seq-1)})
 }
 
@@ -82,6 +82,6 @@ func (to place) filled(key store.GapKey) {
 func addGaps(to place, m *schema.Message) {
 	for i := range m.Gaps {
 		g := &m.Gaps[i]
-		to.gap(store.Gap{Reason: g.Reason, Host: m.Host, Count: g.Count, From: g.FromWall, To: g.ToWall, Details: g.Details})
+		to.gap(store.Gap{Kind: g.Kind, Host: m.Host, Count: g.Count, From: g.FromWall, To: g.ToWall, Details: g.Details})
 	}
 }

@@ -42,7 +42,7 @@ func (ps producers) admit(to place, d *Delivery) (decision, error) {
 	case a.state == overlap:
 		return decision{poison: cmp.Or(d.Poison, &Poison{ReasonOverlap,
 			fmt.Errorf("numbers %d to %d were partly taken, the next is %d", s.First, s.Last, p.Next)})}, nil
-	case a.state == duplicate, d.Poison != nil && a.filled != nil && a.filled.Reason == reasonQuarantined:
+	case a.state == duplicate, d.Poison != nil && a.filled != nil && a.filled.Kind == schema.GapQuarantined:
 		p.Duplicates += s.Count()
 		return decision{poison: d.Poison, repeated: true}, nil
 	}
@@ -120,31 +120,23 @@ func (p *producer) holes(to place, d *Delivery, s store.Span, a admission) (hole
 	return holes
 }
 
-// The reasons for holes in a producer's numbers.
-const (
-	reasonMissing     = "missing"                 // they did not come
-	reasonBefore      = "before the log"          // the first that came has a higher number
-	reasonDropped     = "dropped by the producer" // which says so itself
-	reasonQuarantined = "quarantined"             // they came, and could not be read
-)
-
 // openHole is the hole of numbers that were jumped over.
 func (p *producer) openHole(to place, d *Delivery, s store.Span) store.Hole {
-	reason, details := p.jumpReason(d.Msg, s)
+	kind, details := p.jumpKind(d.Msg, s)
 	p.Missing += s.Count()
-	return store.Hole{Span: s, Reason: reason, Gap: to.gap(p.gapOf(to, d, s, reason, details))}
+	return store.Hole{Span: s, Kind: kind, Gap: to.gap(p.gapOf(to, d, s, kind, details))}
 }
 
 // quarantineHole is the hole of numbers that came and could not be read: they are missing until they can be.
 func (p *producer) quarantineHole(to place, d *Delivery, s store.Span) store.Hole {
 	p.Quarantined += s.Count()
-	return store.Hole{Span: s, Reason: reasonQuarantined,
-		Gap: to.gap(p.gapOf(to, d, s, reasonQuarantined, d.Poison.Reason+": "+d.Poison.Err.Error()))}
+	return store.Hole{Span: s, Kind: schema.GapQuarantined,
+		Gap: to.gap(p.gapOf(to, d, s, schema.GapQuarantined, d.Poison.Reason+": "+d.Poison.Err.Error()))}
 }
 
 // gapOf is the gap of numbers that are not stored.
-func (p *producer) gapOf(to place, d *Delivery, s store.Span, reason, details string) store.Gap {
-	return store.Gap{Reason: reason, Host: d.Host, Producer: &p.Key, Numbers: s, Count: schema.Some(int64(s.Count())),
+func (p *producer) gapOf(to place, d *Delivery, s store.Span, kind schema.GapKind, details string) store.Gap {
+	return store.Gap{Kind: kind, Host: d.Host, Producer: &p.Key, Numbers: s, Count: schema.Some(int64(s.Count())),
 		From: p.LastTime, To: to.at.Stored, Details: details}
 }
 
@@ -152,32 +144,32 @@ func (p *producer) gapOf(to place, d *Delivery, s store.Span, reason, details st
 func (p *producer) fillHole(to place, d *Delivery, s store.Span, a admission) (remaining []store.Hole) {
 	h := a.filled
 	to.filled(h.Gap)
-	if h.Reason == reasonQuarantined {
+	if h.Kind == schema.GapQuarantined {
 		p.Quarantined -= s.Count()
 	} else {
 		p.Missing -= s.Count()
 	}
 	for _, left := range a.remaining {
-		g := p.gapOf(to, d, left, h.Reason, fmt.Sprintf("%s %d to %d did not come", p.Key.Kind, left.First, left.Last))
+		g := p.gapOf(to, d, left, h.Kind, fmt.Sprintf("%s %d to %d did not come", p.Key.Kind, left.First, left.Last))
 		g.From = 0
-		remaining = append(remaining, store.Hole{Span: left, Reason: h.Reason, Gap: to.remains(g)})
+		remaining = append(remaining, store.Hole{Span: left, Kind: h.Kind, Gap: to.remains(g)})
 	}
 	return remaining
 }
 
-// jumpReason says why numbers before a message were jumped over, as far as the message itself tells.
-func (p *producer) jumpReason(m *schema.Message, s store.Span) (reason, details string) {
+// jumpKind says why numbers before a message were jumped over, as far as the message itself tells.
+func (p *producer) jumpKind(m *schema.Message, s store.Span) (kind schema.GapKind, details string) {
 	if p.Stored == 0 && p.Quarantined == 0 {
-		return reasonBefore, fmt.Sprintf("the log begins after %s %d of this producer", p.Key.Kind, s.Last)
+		return schema.GapBeforeLog, fmt.Sprintf("the log begins after %s %d of this producer", p.Key.Kind, s.Last)
 	}
 	details = fmt.Sprintf("%s %d to %d did not come", p.Key.Kind, s.First, s.Last)
 	if m == nil {
-		return reasonMissing, details
+		return schema.GapMissing, details
 	}
 	if had, _ := sumDropped(p.Dropped); sumDrops(m.Dropped) >= had+s.Count() {
-		return reasonDropped, details + ": " + describeDrops(m.Dropped)
+		return schema.GapDropped, details + ": " + describeDrops(m.Dropped)
 	}
-	return reasonMissing, details
+	return schema.GapMissing, details
 }
 
 // sumDropped is the sum of the counts in a producer's JSON object.

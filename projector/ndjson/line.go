@@ -193,7 +193,7 @@ type Gap struct {
 	Timestamp        float64 // of the message at which it was noticed, Unix seconds
 	Host             string  // empty when it is no one host's
 	Stream           string
-	Reason           string
+	Kind             schema.GapKind
 	Count            schema.Opt[int64]
 	FromTime, ToTime float64 // Unix seconds; 0 when not known
 	Details          string
@@ -206,7 +206,7 @@ func AppendGap(b []byte, g Gap) []byte {
 	o.float("timestamp", g.Timestamp)
 	optText(o, "host", g.Host)
 	o.text("event_type", "gap")
-	o.text("reason", g.Reason)
+	o.text("kind", string(g.Kind))
 	optInt(o, "count", g.Count)
 	optTime(o, "from_time", g.FromTime)
 	optTime(o, "to_time", g.ToTime)

@@ -90,7 +90,7 @@ type (
 		Timestamp float64  `json:"timestamp"`
 		Host      *string  `json:"host"`
 		EventType string   `json:"event_type"`
-		Reason    string   `json:"reason"`
+		Kind      string   `json:"kind"`
 		Count     *int64   `json:"count"`
 		FromTime  *float64 `json:"from_time"`
 		ToTime    *float64 `json:"to_time"`
@@ -282,10 +282,10 @@ func TestAppendGap(t *testing.T) {
 		in   Gap
 		want gapLine
 	}{
-		{"all known", Gap{Timestamp: 1000.5, Host: "h1", Stream: "S", Reason: "missing", Count: schema.Some(int64(3)), FromTime: 990, ToTime: 1000, Details: "a\nb"},
+		{"all known", Gap{Timestamp: 1000.5, Host: "h1", Stream: "S", Kind: schema.GapMissing, Count: schema.Some(int64(3)), FromTime: 990, ToTime: 1000, Details: "a\nb"},
 			gapLine{1000.5, textOrNull("h1"), "gap", "missing", number(3), when(990), when(1000), "S", "a\nb"}},
-		{"nothing known", Gap{Timestamp: 1, Stream: "S", Reason: "stream hole"},
-			gapLine{1, nil, "gap", "stream hole", nil, nil, nil, "S", ""}},
+		{"nothing known", Gap{Timestamp: 1, Stream: "S", Kind: schema.GapStreamHole},
+			gapLine{1, nil, "gap", "stream_hole", nil, nil, nil, "S", ""}},
 		{"a count of nought is known", Gap{Timestamp: 1, Count: schema.Some(int64(0))},
 			gapLine{1, nil, "gap", "", number(0), nil, nil, "", ""}},
 	}

@@ -10,7 +10,7 @@ import (
 type Gap struct {
 	Key      GapKey
 	Noticed  int64 // when the server took the message at which it was noticed, Unix ns
-	Reason   string
+	Kind     schema.GapKind
 	Host     string       // empty when it is no one host's
 	Producer *ProducerKey // whose numbers are missing; nil when it is no producer's
 	Numbers  Span         // which; the zero value when none are known
@@ -52,19 +52,19 @@ func writeGaps(tx *Tx, gaps []GapChange) error {
 }
 
 func insertGap(tx *Tx, g *Gap) error {
-	var hostID, instance, kind, first, last any
+	var hostID, instance, messageKind, first, last any
 	if g.Host != "" {
 		hostID = HostID(g.Host)
 	}
 	if g.Producer != nil {
-		instance, kind = g.Producer.Instance, g.Producer.Kind
+		instance, messageKind = g.Producer.Instance, g.Producer.Kind
 		if g.Numbers.Last > 0 {
 			first, last = int64(g.Numbers.First), int64(g.Numbers.Last)
 		}
 	}
-	_, err := tx.Exec(`INSERT INTO gaps(stream, epoch, at_seq, n, timestamp, reason, host_id, instance, kind,
+	_, err := tx.Exec(`INSERT INTO gaps(stream, epoch, at_seq, n, timestamp, kind, host_id, instance, message_kind,
 		first_seq, last_seq, count, from_time, to_time, details) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-		g.Key.Stream, g.Key.Epoch, int64(g.Key.Seq), g.Key.N, schema.Timestamp(g.Noticed), g.Reason, hostID, instance, kind,
+		g.Key.Stream, g.Key.Epoch, int64(g.Key.Seq), g.Key.N, schema.Timestamp(g.Noticed), g.Kind, hostID, instance, messageKind,
 		first, last, optional(g.Count), optionalTime(g.From), optionalTime(g.To), g.Details)
 	return err
 }

@@ -3,13 +3,15 @@ package store
 import (
 	"database/sql"
 	"fmt"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // Hole is a span that is not stored: it was jumped over, or is in quarantine.
 type Hole struct {
 	Span
-	Reason string
-	Gap    GapKey // of its row in gaps
+	Kind schema.GapKind
+	Gap  GapKey // of its row in gaps
 }
 
 // Numbers says which of a producer's numbers have come: all below Next, the holes excepted.
@@ -46,11 +48,11 @@ func (t Tables) Producer(key ProducerKey) (p Producer, err error) {
 	if err != nil {
 		return p, fmt.Errorf("load producer %s: %w", key.Instance, err)
 	}
-	err = t.lookup(`SELECT stream, epoch, at_seq, n, first_seq, last_seq, reason FROM gaps
-		WHERE instance=? AND kind=? AND host_id=? AND first_seq IS NOT NULL ORDER BY first_seq`,
+	err = t.lookup(`SELECT stream, epoch, at_seq, n, first_seq, last_seq, kind FROM gaps
+		WHERE instance=? AND message_kind=? AND host_id=? AND first_seq IS NOT NULL ORDER BY first_seq`,
 		func(r *sql.Rows) error {
 			var h Hole
-			if err := r.Scan(&h.Gap.Stream, &h.Gap.Epoch, &h.Gap.Seq, &h.Gap.N, &h.First, &h.Last, &h.Reason); err != nil {
+			if err := r.Scan(&h.Gap.Stream, &h.Gap.Epoch, &h.Gap.Seq, &h.Gap.N, &h.First, &h.Last, &h.Kind); err != nil {
 				return err
 			}
 			p.Holes = append(p.Holes, h)

@@ -43,7 +43,7 @@ var hashedTables = []hashedTable{
 	{"job_syscalls", `SELECT '', NULL, job_id, name, time_pct_x100, rank FROM job_syscalls`},
 	// The gaps of a stream are left out: whether a log lost its end is not part of what it tells. So is the time at which
 	// missing numbers were noticed: it depends on the log's own clock.
-	{"gaps", `SELECT h.name, NULL, g.instance, g.kind, g.reason, g.first_seq, g.last_seq, g.count,
+	{"gaps", `SELECT h.name, NULL, g.instance, g.message_kind, g.kind, g.first_seq, g.last_seq, g.count,
 		CASE WHEN g.first_seq IS NULL THEN g.from_time END, CASE WHEN g.first_seq IS NULL THEN g.to_time END,
 		CASE WHEN g.first_seq IS NULL THEN g.details END FROM gaps g JOIN hosts h ON h.id = g.host_id`},
 	{"producers", `SELECT h.name, NULL, p.instance, p.kind, p.boot_id, p.next_seq, p.stored, p.quarantined, p.missing, p.dropped

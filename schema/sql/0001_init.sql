@@ -280,10 +280,10 @@ CREATE TABLE gaps (
   at_seq INTEGER NOT NULL,                -- the message at which the hole was noticed
   n INTEGER NOT NULL,
   timestamp REAL NOT NULL,                -- of that message
-  reason TEXT NOT NULL,
+  kind TEXT NOT NULL,                     -- what happened; docs/gaps.md
   host_id INTEGER,
   instance TEXT,
-  kind TEXT,
+  message_kind TEXT,                      -- of the numbers that are missing
   first_seq INTEGER, last_seq INTEGER,    -- the numbers that are missing, or in quarantine
   count INTEGER,                          -- items missing; NULL when nobody can tell
   from_time REAL, to_time REAL,
@@ -291,7 +291,7 @@ CREATE TABLE gaps (
   PRIMARY KEY (stream, epoch, at_seq, n)
 ) WITHOUT ROWID;
 CREATE INDEX gaps_by_time ON gaps(timestamp);
-CREATE INDEX gaps_by_producer ON gaps(instance, kind, first_seq) WHERE first_seq IS NOT NULL;
+CREATE INDEX gaps_by_producer ON gaps(instance, message_kind, first_seq) WHERE first_seq IS NOT NULL;
 
 -- How many messages of a host could not be folded. The bodies of the first are kept, of the others one in a hundred.
 CREATE TABLE quarantine_counts (

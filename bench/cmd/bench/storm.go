@@ -84,5 +84,5 @@ func oneStorm(b *bench, r *recorder) (s stormed, err error) {
 
 // lost returns how many events the recorder has counted as lost. It counts the kernel's events; one process makes several.
 func lost(r *recorder) (int64, error) {
-	return r.number(`SELECT coalesce(sum(count), 0) FROM gaps WHERE reason NOT IN ('missed ticks')`)
+	return r.number(`SELECT coalesce(sum(count), 0) FROM gaps WHERE kind NOT IN ('missed_ticks')`)
 }

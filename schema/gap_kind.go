@@ -1,0 +1,134 @@
+package schema
+
+// GapKind says what happened when something is missing from the record.
+type GapKind string
+
+// The kinds of gaps. Each has a [GapInfo] in [GapKinds].
+const (
+	GapEventsLost      GapKind = "events_lost"
+	GapExitRecordsLost GapKind = "exit_records_lost"
+	GapEventsDropped   GapKind = "events_dropped"
+	GapMissing         GapKind = "missing"
+	GapBeforeLog       GapKind = "before_log"
+	GapDropped         GapKind = "dropped"
+	GapQuarantined     GapKind = "quarantined"
+	GapReboot          GapKind = "reboot"
+	GapRestart         GapKind = "restart"
+	GapMissedTicks     GapKind = "missed_ticks"
+	GapSilence         GapKind = "silence"
+	GapClockStep       GapKind = "clock_step"
+	GapStreamHole      GapKind = "stream_hole"
+	GapTrimmedUnread   GapKind = "trimmed_unread"
+	GapStreamRecreated GapKind = "stream_recreated"
+	GapStreamLostEnd   GapKind = "stream_lost_end"
+	GapStreamRegrown   GapKind = "stream_regrown"
+	GapLinesLost       GapKind = "lines_lost"
+)
+
+// GapNoticer is the part of proctape that notices gaps of a kind.
+type GapNoticer string
+
+// The parts that notice gaps.
+const (
+	NoticedBySampler   GapNoticer = "sampler"   // it publishes a message of [KindGap]
+	NoticedByProjector GapNoticer = "projector" // it writes a row
+)
+
+// GapLoss says whether something is missing where there is a gap.
+type GapLoss string
+
+// The answers. The zero value is none of them.
+const (
+	LossCertain  GapLoss = "yes"
+	LossPossible GapLoss = "perhaps" // a count of 0 says that nothing is
+	LossNone     GapLoss = "no"
+)
+
+// GapInfo describes a kind of gap.
+type GapInfo struct {
+	Kind    GapKind
+	Doc     string // one line for people: what it means
+	Noticer GapNoticer
+	Loss    GapLoss
+	Counts  string // what the gap's count counts; empty: such a gap has no count
+	Remedy  string // what to do about it
+}
+
+// gapKinds is the one list of kinds of gaps: those that the sampler notices, those between two messages of a producer,
+// and those of a stream and of a file.
+var gapKinds = [...]GapInfo{
+	{GapEventsLost, "the kernel told of forks, execs and exits faster than the sampler read them", NoticedBySampler, LossCertain,
+		"events that the kernel dropped, where it numbers them",
+		"The next scan of /proc finds what still runs. Give the sampler more CPU, or start fewer short processes."},
+	{GapExitRecordsLost, "threads ended, and their exit records did not come", NoticedBySampler, LossPossible,
+		"threads that ended without an exit record, where the sampler knows them",
+		"CPU, memory and I/O of the processes that ended then are too low. Give the sampler more CPU."},
+	{GapEventsDropped, "more events waited in the sampler than it keeps", NoticedBySampler, LossCertain,
+		"spawns, execs and exits that were dropped",
+		"See why the sampler could not go on: a host that is out of memory, or a sampler that was stopped."},
+	{GapMissing, "a producer numbered items that did not come", NoticedByProjector, LossCertain,
+		"items",
+		"Nothing at first: what comes late fills the gap. What never comes was lost with the log or on the way to it."},
+	{GapBeforeLog, "the first item of a producer in the log has a higher number than 1", NoticedByProjector, LossCertain,
+		"items before the first",
+		"Nothing: the log was trimmed, or made, after the producer began. Another database may have them."},
+	{GapDropped, "the producer dropped items, and says so itself", NoticedByProjector, LossCertain,
+		"items",
+		"See in the details why. When its queue was full, the log was away for too long: look at the connection."},
+	{GapQuarantined, "items came and could not be read; they are in quarantine", NoticedByProjector, LossCertain,
+		"items in quarantine",
+		"Look at them with `proctape quarantine list`. A newer version may read them: `proctape quarantine replay`."},
+	{GapReboot, "the host started anew", NoticedByProjector, LossPossible,
+		"",
+		"Nothing: what ran until then is not known to its end. Look for the cause in what ran last."},
+	{GapRestart, "another sampler took over on the host", NoticedByProjector, LossPossible,
+		"0 when no sample was missed; otherwise it is not known",
+		"Nothing if you restarted it. If you did not, see in its log why it ended."},
+	{GapMissedTicks, "the sampler did not take samples in time", NoticedByProjector, LossCertain,
+		"samples",
+		"The host or the sampler was too busy. Lengthen the interval, or give the sampler more CPU."},
+	{GapSilence, "no snapshot came for more than three periods, though none was missed", NoticedByProjector, LossPossible,
+		"",
+		"The host was suspended or the sampler stopped. `proctape gaps` also lists a host that is silent now."},
+	{GapClockStep, "the host's wall clock was set by more than half a second", NoticedByProjector, LossNone,
+		"always 0",
+		"Mind it when you compare times before and after. See why the clock was wrong."},
+	{GapStreamHole, "the stream has no message for sequences between two that were read", NoticedByProjector, LossCertain,
+		"messages of the stream",
+		"The log removed them before they were read. Raise its caps, or keep the projector running."},
+	{GapTrimmedUnread, "the stream begins above its first message; a new database cannot read what was before", NoticedByProjector, LossCertain,
+		"messages of the stream",
+		"Nothing: the log keeps messages for a limited time. An older database may have them."},
+	{GapStreamRecreated, "the stream was deleted and made again; it is read from its beginning", NoticedByProjector, LossPossible,
+		"",
+		"What was folded stays. What was in the old stream and not folded is lost. See who deleted it."},
+	{GapStreamLostEnd, "the stream ends below what was read from it; it is read again from its beginning", NoticedByProjector, LossPossible,
+		"",
+		"What was folded stays. See whether the disk of the log fails, or the power did."},
+	{GapStreamRegrown, "the stream lost its end, and new messages took the old ones' sequences; it is read again from its beginning", NoticedByProjector, LossPossible,
+		"",
+		"What was folded stays. See whether the disk of the log fails, or the power did."},
+	{GapLinesLost, "events.jsonl lost lines that were written; the rows are there", NoticedByProjector, LossCertain,
+		"",
+		"Write the files anew with `proctape replay`. See who cut or removed the file."},
+}
+
+// GapKinds are all kinds of gaps, in the order of the documents. The caller may change the slice.
+func GapKinds() []GapInfo { return append([]GapInfo(nil), gapKinds[:]...) }
+
+var gapInfos = func() map[GapKind]*GapInfo {
+	m := make(map[GapKind]*GapInfo, len(gapKinds))
+	for i := range gapKinds {
+		m[gapKinds[i].Kind] = &gapKinds[i]
+	}
+	return m
+}()
+
+// Info returns what is known of the kind. known is false for a kind that this build does not have: a newer producer may
+// send one.
+func (k GapKind) Info() (info GapInfo, known bool) {
+	if i := gapInfos[k]; i != nil {
+		return *i, true
+	}
+	return GapInfo{}, false
+}
