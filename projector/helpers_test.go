@@ -129,7 +129,7 @@ func (h *simHost) events(kind schema.Kind, n int, jobs ...string) *schema.Messag
 func (h *simHost) gaps(n int) *schema.Message {
 	m := &schema.Message{Envelope: h.envelope(schema.KindGap, uint64(n))}
 	for i := range n {
-		m.Gaps = append(m.Gaps, schema.Gap{Kind: "kernel overrun", Count: schema.Some(int64(i)), FromWall: h.wall - second, ToWall: h.wall})
+		m.Gaps = append(m.Gaps, schema.Gap{Kind: schema.GapEventsLost, Count: schema.Some(int64(i)), FromWall: h.wall - second, ToWall: h.wall})
 	}
 	return m
 }

@@ -29,8 +29,8 @@ func examples() []example {
 	all := []example{
 		{"snapshot", &Message{Envelope: envelope(KindSnapshot, 17_280), Snapshot: exampleSnapshot()}},
 		{"gap", &Message{Envelope: envelope(KindGap, 4), Gaps: []Gap{
-			{Kind: "netlink-overrun", Count: Some[int64](250), FromWall: 1_795_400_100_000_000_000, ToWall: 1_795_400_101_000_000_000, Details: "ENOBUFS"},
-			{Kind: "suspended", FromWall: 1_795_400_110_000_000_000, ToWall: 1_795_400_120_000_000_000},
+			{Kind: GapEventsLost, Count: Some[int64](250), FromWall: 1_795_400_100_000_000_000, ToWall: 1_795_400_101_000_000_000, Details: "ENOBUFS"},
+			{Kind: "of_a_newer_producer", FromWall: 1_795_400_110_000_000_000, ToWall: 1_795_400_120_000_000_000},
 		}}},
 		{"job", &Message{Envelope: envelope(KindJob, 1), Jobs: []JobEvent{
 			{Type: JobDeclared, Wall: 1_795_400_000_000_000_000, JobID: "nightly/2026-11-23", TotalSheets: Some[int64](12),

@@ -132,3 +132,13 @@ func (k GapKind) Info() (info GapInfo, known bool) {
 	}
 	return GapInfo{}, false
 }
+
+// WellFormed reports whether the kind is 1 to 64 of a-z, 0-9 and _. A message with another one cannot be read.
+func (k GapKind) WellFormed() bool {
+	for i := range len(k) {
+		if c := k[i]; c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return len(k) > 0 && len(k) <= 64
+}

@@ -117,7 +117,7 @@ var genExec = rapid.Custom(func(t *rapid.T) Exec {
 })
 
 var genGap = rapid.Custom(func(t *rapid.T) Gap {
-	return Gap{GapKind(genName.Draw(t, "kind")), genOpt.Draw(t, "count"), genInt64.Draw(t, "from"), genWall.Draw(t, "to"), genLong.Draw(t, "details")}
+	return Gap{GapKind(rapid.StringMatching(`[a-z0-9_]{1,64}`).Draw(t, "kind")), genOpt.Draw(t, "count"), genInt64.Draw(t, "from"), genWall.Draw(t, "to"), genLong.Draw(t, "details")}
 })
 
 var genJobEvent = rapid.Custom(func(t *rapid.T) JobEvent {

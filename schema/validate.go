@@ -214,7 +214,15 @@ func (e *Exec) validate() error {
 }
 
 func (g *Gap) validate() error {
-	return errors.Join(wall(g.ToWall), text("kind", string(g.Kind), MaxName), text("details", g.Details, MaxText))
+	return errors.Join(wall(g.ToWall), gapKind(g.Kind), text("details", g.Details, MaxText))
+}
+
+// gapKind checks that a text may be a kind of gap. A kind that is not in [GapKinds] may be a newer producer's.
+func gapKind(k GapKind) error {
+	if !k.WellFormed() {
+		return fmt.Errorf("kind %.80q is no kind of gap: want 1 to 64 of a-z 0-9 _", k)
+	}
+	return nil
 }
 
 func (j *JobEvent) validate() error {

@@ -99,7 +99,10 @@ func TestValidate_Refuses(t *testing.T) {
 		{"event details", "spawn", func(m *Message) { m.Events[0].Details = long(MaxText) }, "event 0: details of 16385 bytes, the limit is 16384"},
 
 		{"gap end", "gap", func(m *Message) { m.Gaps[1].ToWall = 0 }, "event.gap: gap 1: wall time 0"},
-		{"gap kind", "gap", func(m *Message) { m.Gaps[0].Kind = GapKind(long(MaxName)) }, "gap 0: kind of 257 bytes"},
+		{"gap kind of words", "gap", func(m *Message) { m.Gaps[0].Kind = "events lost" }, `gap 0: kind "events lost" is no kind of gap`},
+		{"gap kind in capitals", "gap", func(m *Message) { m.Gaps[0].Kind = "Reboot" }, `gap 0: kind "Reboot" is no kind of gap`},
+		{"no gap kind", "gap", func(m *Message) { m.Gaps[1].Kind = "" }, `gap 1: kind "" is no kind of gap`},
+		{"long gap kind", "gap", func(m *Message) { m.Gaps[0].Kind = GapKind(strings.Repeat("k", 65)) }, "is no kind of gap"},
 		{"gap details", "gap", func(m *Message) { m.Gaps[0].Details = "\xff" }, `gap 0: details "\xff" is not UTF-8`},
 
 		{"job event type", "job", func(m *Message) { m.Jobs[2].Type = "paused" }, `job event 2: type "paused" is none of declared,`},

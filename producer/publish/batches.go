@@ -71,7 +71,8 @@ func (b *batches) message(k schema.KindInfo, events []schema.Event) *schema.Mess
 	return m
 }
 
-// OfferGaps offers gaps, in messages of at most [schema.MaxEvents].
+// OfferGaps offers gaps, in messages of at most [schema.MaxEvents]. A message with a gap of a kind that is not in
+// [schema.GapKinds] is an error; the others are offered all the same.
 func (p *Publisher) OfferGaps(wall, boot int64, gaps []schema.Gap) error {
 	var errs []error
 	for some := range slices.Chunk(gaps, schema.MaxEvents) {

@@ -106,3 +106,25 @@ func TestPublisher_EveryKindOfEvent(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// A gap of a kind that nobody described is refused, and takes no number.
+func TestPublisher_RefusesUnknownGapKind(t *testing.T) {
+	p := newPublisher(t, unreachable(t), Config{})
+	for _, kind := range []schema.GapKind{"", "flight", "events lost"} {
+		err := p.OfferGaps(5, 6, []schema.Gap{{Kind: schema.GapEventsLost, ToWall: 1}, {Kind: kind, ToWall: 1}})
+		if text := fmt.Sprintf("gap 1: %q is no kind of gap", kind); err == nil || err.Error() != text {
+			t.Errorf("got %v, want %s", err, text)
+		}
+	}
+	for _, k := range schema.GapKinds() {
+		if err := p.OfferGaps(5, 6, []schema.Gap{{Kind: k.Kind, ToWall: 1}}); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := len(p.queue.messages); got != len(schema.GapKinds()) {
+		t.Errorf("%d messages wait, want %d", got, len(schema.GapKinds()))
+	}
+	if m := p.queue.messages[0].msg; decode(t, m.Header, m.Data).Seq != 1 {
+		t.Error("a message that was refused took a number")
+	}
+}

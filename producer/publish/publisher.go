@@ -77,8 +77,14 @@ func New(nc *nats.Conn, cfg Config) (*Publisher, error) {
 }
 
 // Offer fills in the message's envelope, all but its kind, wall and boot time, and queues it. It does not wait for the
-// log. The message is the publisher's from then on. A message that cannot be encoded is an error, and takes no number.
+// log. The message is the publisher's from then on. A message that cannot be encoded is an error, and so is a gap of a kind
+// that is not in [schema.GapKinds]; it takes no number.
 func (p *Publisher) Offer(m *schema.Message) error {
+	for i := range m.Gaps {
+		if _, known := m.Gaps[i].Kind.Info(); !known {
+			return fmt.Errorf("gap %d: %q is no kind of gap", i, m.Gaps[i].Kind)
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	count := m.Count()
