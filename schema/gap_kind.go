@@ -47,7 +47,7 @@ const (
 // GapInfo describes a kind of gap.
 type GapInfo struct {
 	Kind    GapKind
-	Doc     string // one line for people: what it means
+	Doc     string // one line for people: what it means; the details of a gap that the sampler notices
 	Noticer GapNoticer
 	Loss    GapLoss
 	Counts  string // what the gap's count counts; empty: such a gap has no count
@@ -57,14 +57,14 @@ type GapInfo struct {
 // gapKinds is the one list of kinds of gaps: those that the sampler notices, those between two messages of a producer,
 // and those of a stream and of a file.
 var gapKinds = [...]GapInfo{
-	{GapEventsLost, "the kernel told of forks, execs and exits faster than the sampler read them", NoticedBySampler, LossCertain,
+	{GapEventsLost, "the kernel's events (fork, exec, exit of a thread) came faster than they were read", NoticedBySampler, LossCertain,
 		"events that the kernel dropped, where it numbers them",
 		"The next scan of /proc finds what still runs. Give the sampler more CPU, or start fewer short processes."},
-	{GapExitRecordsLost, "threads ended, and their exit records did not come", NoticedBySampler, LossPossible,
+	{GapExitRecordsLost, "ends of threads without their exit record: CPU, memory and I/O of the process are not complete", NoticedBySampler, LossPossible,
 		"threads that ended without an exit record, where the sampler knows them",
-		"CPU, memory and I/O of the processes that ended then are too low. Give the sampler more CPU."},
-	{GapEventsDropped, "more events waited in the sampler than it keeps", NoticedBySampler, LossCertain,
-		"spawns, execs and exits that were dropped",
+		"Do not trust the totals of processes that ended then. Give the sampler more CPU."},
+	{GapEventsDropped, "spawns, execs and exits that waited to be taken were more than are kept", NoticedBySampler, LossCertain,
+		"spawns, execs and exits",
 		"See why the sampler could not go on: a host that is out of memory, or a sampler that was stopped."},
 	{GapMissing, "a producer numbered items that did not come", NoticedByProjector, LossCertain,
 		"items",
@@ -110,7 +110,7 @@ var gapKinds = [...]GapInfo{
 		"What was folded stays. See whether the disk of the log fails, or the power did."},
 	{GapLinesLost, "events.jsonl lost lines that were written; the rows are there", NoticedByProjector, LossCertain,
 		"",
-		"Write the files anew with `proctape replay`. See who cut or removed the file."},
+		"Write the lines anew: `proctape replay --db NEW --ndjson FOLDER`. See who cut or removed the file."},
 }
 
 // GapKinds are all kinds of gaps, in the order of the documents. The caller may change the slice.

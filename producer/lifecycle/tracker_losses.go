@@ -2,13 +2,6 @@ package lifecycle
 
 import "github.com/proctape/proctape/schema"
 
-// lossDetails say what the count of a gap counts.
-var lossDetails = map[schema.GapKind]string{
-	schema.GapEventsLost:      "the kernel's events (fork, exec, exit of a thread) came faster than they were read",
-	schema.GapExitRecordsLost: "ends of threads without their exit record: CPU, memory and I/O of the process are not complete",
-	schema.GapEventsDropped:   "spawns, execs and exits that waited to be taken were more than are kept",
-}
-
 // pendingLoss is a loss that waits to be taken.
 type pendingLoss struct {
 	noticed, from, to int64 // boot times
@@ -37,20 +30,23 @@ func (l *lossLog) noteLoss(kind schema.GapKind, since, count int64) {
 
 // takeLosses returns the losses that were noticed by the boot time until, and forgets them.
 func (l *lossLog) takeLosses(until int64) []schema.Gap {
+	if len(l.losses) == 0 {
+		return nil
+	}
 	var gaps []schema.Gap
-	for _, kind := range []schema.GapKind{schema.GapEventsLost, schema.GapExitRecordsLost, schema.GapEventsDropped} {
-		h := l.losses[kind]
+	for _, k := range schema.GapKinds() {
+		h := l.losses[k.Kind]
 		if h == nil || h.noticed > until {
 			continue
 		}
 		gap := schema.Gap{
-			Kind: kind, FromWall: l.wall(h.from), ToWall: l.wall(h.to), Details: lossDetails[kind],
+			Kind: k.Kind, FromWall: l.wall(h.from), ToWall: l.wall(h.to), Details: k.Doc,
 		}
 		if h.count > 0 {
 			gap.Count = schema.Some(h.count)
 		}
 		gaps = append(gaps, gap)
-		delete(l.losses, kind)
+		delete(l.losses, k.Kind)
 	}
 	return gaps
 }

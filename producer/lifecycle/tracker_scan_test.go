@@ -192,9 +192,10 @@ func TestTracker_GapsSayWhenAndHowMany(t *testing.T) {
 		t.Errorf("too young: got %+v", gaps)
 	}
 	_, gaps := s.tracker.take(s.now)
+	lost, _ := schema.GapEventsLost.Info()
 	want := schema.Gap{
 		Kind: schema.GapEventsLost, Count: schema.Some(int64(7)), FromWall: before + simEpoch, ToWall: s.now + simEpoch,
-		Details: lossDetails[schema.GapEventsLost],
+		Details: lost.Doc,
 	}
 	if !slices.Equal(gaps, []schema.Gap{want}) {
 		t.Errorf("got %+v, want %+v", gaps, want)
