@@ -168,7 +168,7 @@ func ExampleGaps() {
 	db, done := m.openRecorded()
 	defer done()
 
-	gaps, err := query.Gaps(context.Background(), db, query.Range{})
+	gaps, err := query.Gaps(context.Background(), db, query.Range{}, "")
 	if err != nil {
 		log.Fatal(err)
 	}

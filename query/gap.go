@@ -9,8 +9,9 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// Gaps returns the gaps that were noticed in a range, oldest first. They may lie earlier than the range.
-func Gaps(ctx context.Context, db *DB, r Range) ([]Gap, error) {
+// Gaps returns the gaps of a kind that were noticed in a range, oldest first; of all kinds when kind is empty. They may lie
+// earlier than the range.
+func Gaps(ctx context.Context, db *DB, r Range, kind schema.GapKind) ([]Gap, error) {
 	query := `SELECT g.timestamp, coalesce(h.name, ''), g.stream, g.kind, g.message_kind, g.count, g.from_time, g.to_time, g.details
 		FROM gaps g LEFT JOIN hosts h ON h.id = g.host_id WHERE g.timestamp >= ?`
 	args := []any{r.Since}
@@ -19,6 +20,9 @@ func Gaps(ctx context.Context, db *DB, r Range) ([]Gap, error) {
 	}
 	if r.Host != "" {
 		query, args = query+` AND h.name = ?`, append(args, r.Host)
+	}
+	if kind != "" {
+		query, args = query+` AND g.kind = ?`, append(args, kind)
 	}
 	order := ` ORDER BY g.timestamp, g.stream, g.epoch, g.at_seq, g.n`
 	if r.Newest {

@@ -4,58 +4,97 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/term"
+	"github.com/proctape/proctape/schema"
 )
 
 func gapsCommand(s *settings) *cobra.Command {
 	l := new(listing)
+	var kind string
 	cmd := &cobra.Command{
 		Use: "gaps", Short: "List what is missing from the recording, and how much is covered", Args: noArgs,
-		Long: `List the gaps: what is known to be missing, and why. Reasons are lost messages, restarts, reboots,
-silence, and clock steps. The second table shows for each host what share of the time its snapshots
+		Long: `List the gaps: what is known to be missing, and why. docs/gaps.md says what each kind means, and what
+to do about it. The second table shows for each host what share of the time its snapshots
 cover; without --since, of the last hour. --json prints the gaps and then the coverage, one object a
 line.`,
-		Example: `  proctape gaps --since "yesterday 00:00" --until "today 00:00"`,
+		Example: `  proctape gaps --since "yesterday 00:00" --until "today 00:00"
+  proctape gaps --kind missed_ticks`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := l.timeRange()
 			if err != nil {
 				return err
 			}
-			return l.withDatabase(cmd, s, func(db *query.DB) error {
-				gaps, err := query.Gaps(cmd.Context(), db, r)
-				if err != nil {
-					return err
-				}
-				gaps = withinLimit(cmd, l, r, gaps)
-				now := float64(time.Now().UnixNano()) / 1e9
-				if r.Until == 0 {
-					silent, err := query.Silences(cmd.Context(), db, now, l.host)
-					if err != nil {
-						return err
-					}
-					gaps, r.Until = append(gaps, silent...), now
-				}
-				if r.Since == 0 {
-					r.Since = r.Until - 3600
-				}
-				covers, err := query.HostCoverage(cmd.Context(), db, r)
-				if err != nil {
-					return err
-				}
-				if l.json {
-					return errors.Join(printJSON(cmd.OutOrStdout(), gaps), printJSON(cmd.OutOrStdout(), covers))
-				}
-				return printGaps(cmd, gaps, covers)
-			})
+			only, err := gapKind(kind)
+			if err != nil {
+				return err
+			}
+			return l.withDatabase(cmd, s, func(db *query.DB) error { return listGaps(cmd, db, l, r, only) })
 		},
 	}
 	l.register(cmd, s, 100)
+	cmd.Flags().StringVar(&kind, "kind", "", "only gaps of this `kind`")
+	completeGapKinds(cmd)
 	return cmd
+}
+
+// gapKind is the kind of gap that the flag --kind names; empty for all.
+func gapKind(name string) (schema.GapKind, error) {
+	kind := schema.GapKind(name)
+	if _, known := kind.Info(); !known && name != "" {
+		return "", hinted(misuse("--kind %q is not a kind of gap", name), "the kinds are %s", strings.Join(gapKindNames(), ", "))
+	}
+	return kind, nil
+}
+
+func gapKindNames() (names []string) {
+	for _, k := range schema.GapKinds() {
+		names = append(names, string(k.Kind))
+	}
+	return names
+}
+
+func completeGapKinds(cmd *cobra.Command) {
+	if err := cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(gapKindNames(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // there is no such flag
+	}
+}
+
+// listGaps prints the gaps of a kind in a range, or of all kinds, and how much of it is covered. To a range without an end
+// belong the hosts that are silent now.
+func listGaps(cmd *cobra.Command, db *query.DB, l *listing, r query.Range, only schema.GapKind) error {
+	gaps, err := query.Gaps(cmd.Context(), db, r, only)
+	if err != nil {
+		return err
+	}
+	gaps = withinLimit(cmd, l, r, gaps)
+	now := float64(time.Now().UnixNano()) / 1e9
+	if r.Until == 0 && (only == "" || only == schema.GapSilence) {
+		silent, err := query.Silences(cmd.Context(), db, now, l.host)
+		if err != nil {
+			return err
+		}
+		gaps = append(gaps, silent...)
+	}
+	if r.Until == 0 {
+		r.Until = now
+	}
+	if r.Since == 0 {
+		r.Since = r.Until - 3600
+	}
+	covers, err := query.HostCoverage(cmd.Context(), db, r)
+	if err != nil {
+		return err
+	}
+	if l.json {
+		return errors.Join(printJSON(cmd.OutOrStdout(), gaps), printJSON(cmd.OutOrStdout(), covers))
+	}
+	return printGaps(cmd, gaps, covers)
 }
 
 func printGaps(cmd *cobra.Command, gaps []query.Gap, covers []query.Coverage) error {
