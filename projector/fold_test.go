@@ -104,7 +104,7 @@ func checkShape(t rapid.TB, p *tape) {
 		{"gaps that do not count their numbers", `SELECT count(*) FROM gaps WHERE first_seq IS NOT NULL AND count <> last_seq - first_seq + 1`},
 		{"rows that end before they begin", `SELECT count(*) FROM processes WHERE last_snapshot < first_snapshot`},
 		{"hosts without a name", `SELECT count(*) FROM (SELECT host_id FROM snapshots UNION SELECT host_id FROM process_events UNION
-			SELECT host_id FROM producers UNION SELECT host_id FROM gaps WHERE host_id IS NOT NULL) WHERE host_id NOT IN (SELECT id FROM hosts)`},
+			SELECT host_id FROM process_execs UNION SELECT host_id FROM producers UNION SELECT host_id FROM gaps WHERE host_id IS NOT NULL) WHERE host_id NOT IN (SELECT id FROM hosts)`},
 	} {
 		if n := p.value(test.query); n != 0 {
 			t.Errorf("%d %s", n, test.what)
@@ -138,6 +138,7 @@ func checkAccount(t rapid.TB, p *tape, told []*received) {
 	checkRows(t, "job_pids", p.rows(`SELECT job_id, pid FROM job_pids`), a.pidRows())
 	checkRows(t, "job_syscalls", p.rows(`SELECT job_id, name, time_pct_x100, rank FROM job_syscalls`), a.callRows())
 	checkRows(t, "process_events", p.rows(`SELECT instance, seq, details, id FROM process_events`), a.eventRows())
+	checkRows(t, "process_execs", p.rows(`SELECT instance, seq, command, id FROM process_execs`), a.execRows())
 	if got := p.value(`SELECT count(*) FROM quarantine`); got != int64(a.poisoned) {
 		t.Errorf("quarantine: got %d messages, want %d", got, a.poisoned)
 	}
@@ -155,7 +156,7 @@ func checkLines(t rapid.TB, p *tape, a *account) {
 		if d.Msg.Snapshot != nil {
 			snapshots++
 		}
-		events += len(d.Msg.Events)
+		events += len(d.Msg.Events) + len(d.Msg.Execs)
 	}
 	files := p.files()
 	if got := strings.Count(files[ndjson.SnapshotsFile], "\n"); got != snapshots {

@@ -126,6 +126,22 @@ func (h *simHost) events(kind schema.Kind, n int, jobs ...string) *schema.Messag
 	return m
 }
 
+// execs makes a message of n execs. Of every third the command line could not be read.
+func (h *simHost) execs(n int, jobs ...string) *schema.Message {
+	m := &schema.Message{Envelope: h.envelope(schema.KindExec, uint64(n))}
+	for i := range n {
+		e := schema.Exec{Wall: h.wall + int64(i), Boot: h.boot + int64(i), PID: 100 + i, StartTicks: uint64(7 + i), Source: "connector"}
+		if i%3 != 2 {
+			e.Command = fmt.Sprintf("program %d", i)
+		}
+		if len(jobs) > 0 {
+			e.JobID = jobs[i%len(jobs)]
+		}
+		m.Execs = append(m.Execs, e)
+	}
+	return m
+}
+
 func (h *simHost) gaps(n int) *schema.Message {
 	m := &schema.Message{Envelope: h.envelope(schema.KindGap, uint64(n))}
 	for i := range n {

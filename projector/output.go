@@ -43,7 +43,7 @@ func (o *output) writeBatch(tx *store.Tx) error {
 func (o *output) close() error { return errors.Join(o.files.Close(), o.store.Close()) }
 
 // lines is how many rows of a batch have their lines already.
-type lines struct{ gaps, snapshots, events int }
+type lines struct{ gaps, snapshots, events, execs int }
 
 // append appends the lines of the rows that were added to a batch since. A message's gaps come before its events.
 func (l *lines) append(files *ndjson.Files, batch *store.Batch) {
@@ -58,7 +58,10 @@ func (l *lines) append(files *ndjson.Files, batch *store.Batch) {
 	for _, row := range batch.Events[l.events:] {
 		files.AppendEvent(row.Message, row.Event)
 	}
-	*l = lines{len(batch.Gaps), len(batch.Snapshots), len(batch.Events)}
+	for _, row := range batch.Execs[l.execs:] {
+		files.AppendExec(row.Message, row.Exec)
+	}
+	*l = lines{len(batch.Gaps), len(batch.Snapshots), len(batch.Events), len(batch.Execs)}
 }
 
 func gapLine(g *store.Gap) ndjson.Gap {

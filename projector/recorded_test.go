@@ -77,6 +77,9 @@ func foldRecorded(t *testing.T, logs [][]recordedMessage, batch int) string {
 		}
 		tables, files := p.dump(), p.files()
 		for _, table := range slices.Sorted(maps.Keys(tables)) {
+			if table == "process_execs" && len(tables[table]) == 0 {
+				continue // it is younger than the log, and the hash
+			}
 			fmt.Fprintln(sum, table, len(tables[table]))
 			for _, row := range tables[table] {
 				fmt.Fprintln(sum, row)
@@ -193,6 +196,9 @@ func (t *teller) fill(m *schema.Message) {
 		e.CPUMillis, e.SampledCPU, e.PeakRSS = t.opt(5000), t.opt(5000), t.opt(1<<20)
 		e.ReadKiB, e.WriteKiB, e.Lifetime, e.Core = t.opt(1<<12), t.opt(1<<12), t.opt(1<<20), t.roll(4) == 0
 		e.StartTicks, e.Command = uint64(t.roll(1000)), fmt.Sprintf("cc \"né\" -o %d.o\t\u2028", t.roll(5))
+	}
+	for i := range m.Execs {
+		m.Execs[i].UID, m.Execs[i].Sheet = t.opt(3), t.opt(3)
 	}
 	for i := range m.Jobs {
 		j := &m.Jobs[i]

@@ -23,6 +23,7 @@ func contents(t testing.TB, db *sql.DB) map[string][]string {
 		"snapshots":        `SELECT %s FROM snapshots x`,
 		"samples":          `SELECT s.wall_ns, p.pid, p.command, p.job_id, %s FROM samples x JOIN snapshots s ON s.id = x.snapshot_id JOIN processes p ON p.id = x.process_id`,
 		"process_events":   `SELECT %s FROM process_events x`,
+		"process_execs":    `SELECT %s FROM process_execs x`,
 		"rollups":          `SELECT %s FROM rollups x`,
 		"rollup_processes": `SELECT x.id, %s FROM rollup_processes x`,
 		"process_rollups":  `SELECT u.host_id, u.timestamp, x.process_id, %s FROM process_rollups x JOIN rollups u ON u.id = x.rollup_id`,

@@ -71,7 +71,7 @@ func TestRetention_ReplayOfATrimmedLog(t *testing.T) {
 	for round := range 18 {
 		w.run(4*minute, 40*second, live, alpha, beta)
 		kinds := []schema.Kind{schema.KindSpawn, schema.KindExit, schema.KindKill}
-		w.publish(alpha.events(kinds[round%3], 3, "build"))
+		w.publish(alpha.events(kinds[round%3], 3, "build"), beta.execs(2, "build"))
 		if round == 6 {
 			beta.restart()
 		}
@@ -84,7 +84,7 @@ func TestRetention_ReplayOfATrimmedLog(t *testing.T) {
 		}
 	}
 	got, want := contents(t, d.read), contents(t, w.replay("fresh"))
-	for _, table := range []string{"snapshots", "samples", "process_events", "rollups", "rollup_processes", "process_rollups"} {
+	for _, table := range []string{"snapshots", "samples", "process_events", "process_execs", "rollups", "rollup_processes", "process_rollups"} {
 		if len(got[table]) == 0 {
 			t.Errorf("table %s is empty: the test shows nothing", table)
 		}
@@ -133,9 +133,9 @@ func TestRetention_WhatOutlivesSamples(t *testing.T) {
 	gone, alive := w.host("gone"), w.host("alive")
 	d := w.open("live", short)
 	w.publish(gone.jobs(declared("build-gone")))
-	w.publish(gone.events(schema.KindSpawn, 2, "build-gone"), alive.events(schema.KindSpawn, 2, "lasting"))
+	w.publish(gone.events(schema.KindSpawn, 2, "build-gone"), gone.execs(2, "build-gone"), alive.events(schema.KindSpawn, 2, "lasting"))
 	w.run(4*minute, 20*second, steady, gone)
-	tables := []string{"snapshots", "samples", "processes", "rollups", "rollup_processes", "process_events", "job_events", "jobs", "job_pids", "job_sheets", "producers"}
+	tables := []string{"snapshots", "samples", "processes", "rollups", "rollup_processes", "process_events", "process_execs", "job_events", "jobs", "job_pids", "job_sheets", "producers"}
 	without := func(gone ...string) []string {
 		return slices.DeleteFunc(slices.Clone(tables), func(table string) bool { return slices.Contains(gone, table) })
 	}

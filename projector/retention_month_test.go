@@ -97,7 +97,7 @@ func (l long) hour(w *world, n int, hosts []*simHost) {
 		if (n+i)%12 == 11 {
 			h.restart()
 		}
-		w.publish(h.jobs(declared(job)), h.events(schema.KindSpawn, 4, job, ""), h.events(schema.KindExit, 4, job, ""))
+		w.publish(h.jobs(declared(job)), h.events(schema.KindSpawn, 4, job, ""), h.execs(3, job, ""), h.events(schema.KindExit, 4, job, ""))
 	}
 	w.run(hour, l.every, func(h *simHost) {
 		for pid := 1; pid <= l.processes; pid++ {
@@ -117,7 +117,7 @@ func (l long) hour(w *world, n int, hosts []*simHost) {
 }
 
 // measured are the tables that must not grow with time. Boots and hosts do, with what there is of them.
-var measured = []string{"producers", "snapshots", "samples", "processes", "process_events", "job_events", "jobs", "job_sheets",
+var measured = []string{"producers", "snapshots", "samples", "processes", "process_events", "process_execs", "job_events", "jobs", "job_sheets",
 	"job_pids", "gaps", "quarantine", "rollups", "rollup_processes", "process_rollups", "retention_hosts", "retention_passes"}
 
 func (d *kept) measure(series sizes) {

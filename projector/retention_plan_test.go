@@ -38,7 +38,7 @@ func TestRetention_DryRun(t *testing.T) {
 	alpha, gone := w.host("alpha"), w.host("gone")
 	d := w.open("live", short)
 	live := busy(4)
-	w.publish(gone.jobs(declared("build"), declared("old")), gone.gaps(2), gone.events(schema.KindExit, 3, "build"))
+	w.publish(gone.jobs(declared("build"), declared("old")), gone.gaps(2), gone.events(schema.KindExit, 3, "build"), gone.execs(3, "build"))
 	w.publish(alpha.gaps(1))
 	bad := nats.NewMsg(schema.Subject("alpha", schema.KindSnapshot))
 	bad.Data = []byte("spoilt")
@@ -67,7 +67,7 @@ func TestRetention_DryRun(t *testing.T) {
 	w.run(4*minute, 20*second, live, alpha, gone)
 	for range 8 {
 		w.run(4*minute, 40*second, live, alpha)
-		w.publish(alpha.events(schema.KindSpawn, 2, "build"))
+		w.publish(alpha.events(schema.KindSpawn, 2, "build"), alpha.execs(2, "build"))
 		step("with young rows")
 	}
 	for range 8 {
@@ -76,7 +76,7 @@ func TestRetention_DryRun(t *testing.T) {
 		step("with old rows")
 	}
 	for name, n := range map[string]int64{"snapshots": total.Snapshots, "samples": total.Samples, "rollups made": total.RollupsMade,
-		"rollups": total.RollupsDeleted, "events": total.Events, "job events": total.JobEvents, "gaps": total.Gaps,
+		"rollups": total.RollupsDeleted, "events": total.Events, "execs": total.Execs, "job events": total.JobEvents, "gaps": total.Gaps,
 		"quarantined": total.Quarantined, "processes": total.Processes, "jobs": total.Jobs} {
 		if n == 0 {
 			t.Errorf("no %s went: the test shows nothing of them", name)
@@ -86,6 +86,6 @@ func TestRetention_DryRun(t *testing.T) {
 
 func sum(a, b schema.Removed) schema.Removed {
 	return schema.Removed{RollupsMade: a.RollupsMade + b.RollupsMade, Snapshots: a.Snapshots + b.Snapshots, Samples: a.Samples + b.Samples, Events: a.Events + b.Events,
-		JobEvents: a.JobEvents + b.JobEvents, Gaps: a.Gaps + b.Gaps, Quarantined: a.Quarantined + b.Quarantined, RollupsDeleted: a.RollupsDeleted + b.RollupsDeleted,
+		Execs: a.Execs + b.Execs, JobEvents: a.JobEvents + b.JobEvents, Gaps: a.Gaps + b.Gaps, Quarantined: a.Quarantined + b.Quarantined, RollupsDeleted: a.RollupsDeleted + b.RollupsDeleted,
 		Processes: a.Processes + b.Processes, Jobs: a.Jobs + b.Jobs}
 }

@@ -54,6 +54,8 @@ func (t *teller) step() {
 	case n < 60:
 		t.live(h)
 		t.transport(h.snapshot())
+	case n < 66:
+		t.transport(h.execs(1+t.roll(4), "", "build", "test"))
 	case n < 82:
 		kinds := []schema.Kind{schema.KindSpawn, schema.KindExit, schema.KindSignal, schema.KindKill, schema.KindOOM}
 		t.transport(h.events(kinds[t.roll(len(kinds))], 1+t.roll(4), "", "build", "test"))
@@ -493,6 +495,17 @@ func (a *account) callRows() []string {
 		}
 	}
 	slices.Sort(rows)
+	return rows
+}
+
+// execRows are instance, number, command and id of every exec.
+func (a *account) execRows() []string {
+	var rows []string
+	for _, d := range a.accepted {
+		for i, e := range d.Msg.Execs {
+			rows = append(rows, cells(d.Msg.Instance, d.Msg.Seq+uint64(i), e.Command, d.Seq<<10|uint64(i)))
+		}
+	}
 	return rows
 }
 

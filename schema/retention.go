@@ -7,6 +7,7 @@ type Removed struct {
 	Snapshots      int64 `json:"snapshots"`    // of which rollups stand in their place
 	Samples        int64 `json:"samples"`      // processes in those snapshots
 	Events         int64 `json:"events"`       // starts and ends of processes
+	Execs          int64 `json:"execs"`        // programs that known processes began to execute
 	JobEvents      int64 `json:"job_events"`   // what conductors told of jobs
 	Gaps           int64 `json:"gaps"`
 	Quarantined    int64 `json:"quarantined"` // messages in quarantine

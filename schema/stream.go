@@ -33,7 +33,7 @@ func StreamFor(k Kind) string {
 type Policy struct {
 	FullResolution time.Duration // snapshots and their processes; default 24 hours
 	Downsampled    time.Duration // one-minute aggregates; default 7 days
-	Events         time.Duration // lifecycle events, gaps and jobs; default 30 days
+	Events         time.Duration // lifecycle events, execs, gaps and jobs; default 30 days
 	MaxLogBytes    int64         // all streams together; default 10 GiB, negative for no cap
 }
 

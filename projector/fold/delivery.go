@@ -126,7 +126,7 @@ func (d *Delivery) Rows() int {
 		return 0
 	}
 	m := d.Msg
-	n := len(m.Events) + len(m.Gaps) + len(m.Jobs)
+	n := len(m.Events) + len(m.Execs) + len(m.Gaps) + len(m.Jobs)
 	if m.Snapshot != nil {
 		n += len(m.Snapshot.Processes)
 	}

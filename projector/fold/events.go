@@ -17,6 +17,13 @@ func addEvents(to place, m *schema.Message) {
 	to.batch.Stats.Events += uint64(len(m.Events))
 }
 
+// addExecs adds the execs of a message. They count for no job: a job's figures are those of the five event types.
+func addExecs(to place, m *schema.Message) {
+	for i := range m.Execs {
+		to.batch.Execs = append(to.batch.Execs, store.Exec{ID: to.rowID<<itemBits | int64(i), HostID: to.hostID, Message: m, Exec: &m.Execs[i], Seq: m.Seq + uint64(i)})
+	}
+}
+
 // countEvent adds an event to the counts of its job.
 func countEvent(batch *store.Batch, kind schema.Kind, e *schema.Event) {
 	at := schema.Timestamp(e.Wall)

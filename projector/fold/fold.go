@@ -70,6 +70,8 @@ func (f *Fold) add(to place, m *schema.Message, first bool) error {
 		return f.rollups.add(to, m)
 	case m.Events != nil:
 		addEvents(to, m)
+	case m.Execs != nil:
+		addExecs(to, m)
 	case m.Gaps != nil:
 		addGaps(to, m)
 	case m.Jobs != nil:

@@ -69,6 +69,13 @@ func (f *Files) AppendEvent(m *schema.Message, e *schema.Event) {
 	}
 }
 
+// AppendExec appends the line of an exec.
+func (f *Files) AppendExec(m *schema.Message, e *schema.Exec) {
+	if f != nil {
+		f.events.Append(func(b []byte) []byte { return AppendExec(b, m, e) })
+	}
+}
+
 // AppendGap appends the line of a gap.
 func (f *Files) AppendGap(g Gap) {
 	if f != nil {

@@ -188,6 +188,23 @@ func AppendEvent(b []byte, m *schema.Message, e *schema.Event) []byte {
 	return append(o.b, '\n')
 }
 
+// AppendExec appends an exec's line. Its keys are those of an event's line, as far as an exec has them; its event_type is
+// in no table.
+func AppendExec(b []byte, m *schema.Message, e *schema.Exec) []byte {
+	o := &object{b: b}
+	o.open()
+	o.float("timestamp", schema.Timestamp(e.Wall))
+	o.text("host", m.Host)
+	o.text("event_type", "exec")
+	o.int("pid", int64(e.PID))
+	optText(o, "command", e.Command)
+	optText(o, "job_id", e.JobID)
+	optInt(o, "sheet_num", e.Sheet)
+	o.text("source", e.Source)
+	o.close()
+	return append(o.b, '\n')
+}
+
 // Gap is a hole in the story, as its line tells it.
 type Gap struct {
 	Timestamp        float64 // of the message at which it was noticed, Unix seconds

@@ -274,6 +274,28 @@ func TestAppendEvent_AsStandard(t *testing.T) {
 	})
 }
 
+func TestAppendExec_AsStandard(t *testing.T) {
+	type execLine struct {
+		Timestamp float64 `json:"timestamp"`
+		Host      string  `json:"host"`
+		EventType string  `json:"event_type"`
+		PID       int     `json:"pid"`
+		Command   *string `json:"command"`
+		JobID     *string `json:"job_id"`
+		SheetNum  *int64  `json:"sheet_num"`
+		Source    string  `json:"source"`
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		m := &schema.Message{Envelope: schema.Envelope{Kind: schema.KindExec, Host: "h1"}}
+		e := &schema.Exec{Wall: rapid.Int64Range(1, 4e9).Draw(t, "wall ms") * 1e6, PID: rapid.IntRange(0, 1<<22).Draw(t, "pid"),
+			Command: plainText.Draw(t, "command"), JobID: plainText.Draw(t, "job"), Sheet: optional(t, 99), Source: plainText.Draw(t, "source")}
+		want := execLine{float64(e.Wall) / 1e9, "h1", "exec", e.PID, textOrNull(e.Command), textOrNull(e.JobID), whole(e.Sheet), e.Source}
+		if got, want := string(AppendExec(nil, m, e)), standard(t, want); got != want {
+			t.Fatalf("\n got %s\nwant %s", got, want)
+		}
+	})
+}
+
 func TestAppendGap(t *testing.T) {
 	number := func(v int64) *int64 { return &v }
 	when := func(v float64) *float64 { return &v }

@@ -41,6 +41,8 @@ func (e *expirer) expireEventsOlder(ctx context.Context, age time.Duration) erro
 	for _, d := range []dated{
 		{"process_events", "timestamp", "id", "host_id, boot_id, boot_ns", &e.removed.Events,
 			deleteBy(`DELETE FROM process_events WHERE id = ?`)},
+		{"process_execs", "timestamp", "id", "host_id, boot_id, boot_ns", &e.removed.Execs,
+			deleteBy(`DELETE FROM process_execs WHERE id = ?`)},
 		{"job_events", "timestamp", "id", "host_id, boot_id, boot_ns", &e.removed.JobEvents,
 			deleteBy(`DELETE FROM job_events WHERE id = ?`)},
 		{"gaps", "timestamp", "stream, epoch, at_seq, n", noOwner, &e.removed.Gaps,
@@ -214,6 +216,7 @@ func (e *expirer) expireJobs(ctx context.Context, age time.Duration) error {
 func (e *expirer) recent(ctx context.Context, job string, age time.Duration) (recent bool, err error) {
 	err = each(ctx, e.read, `SELECT host_id, boot_id, ended_boot_ns, ended FROM processes WHERE job_id = ?1
 		UNION ALL SELECT host_id, boot_id, boot_ns, timestamp FROM process_events WHERE job_id = ?1
+		UNION ALL SELECT host_id, boot_id, boot_ns, timestamp FROM process_execs WHERE job_id = ?1
 		UNION ALL SELECT host_id, boot_id, boot_ns, timestamp FROM job_events WHERE job_id = ?1`, func(rows *sql.Rows) error {
 		var host int64
 		var bootID string

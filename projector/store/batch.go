@@ -10,6 +10,7 @@ type Batch struct {
 	Samples     []Sample
 	Processes   []*Process // that are new, grew or ended
 	Events      []Event
+	Execs       []Exec
 	JobSamples  map[string]*JobSamples // by job
 	StepSamples map[StepKey]*StepSamples
 	JobPIDs     []JobPID
@@ -66,6 +67,7 @@ func (b *Batch) Reset() {
 	reset(&b.Samples)
 	reset(&b.Processes)
 	reset(&b.Events)
+	reset(&b.Execs)
 	reset(&b.JobPIDs)
 	reset(&b.JobSyscalls)
 	reset(&b.JobEvents)

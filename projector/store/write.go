@@ -13,6 +13,7 @@ func (tx *Tx) WriteBatch(b *Batch) error {
 		func() error { return writeProcesses(tx, b.Processes) },
 		func() error { return writeSamples(tx, b.Samples) },
 		func() error { return writeEvents(tx, b.Events) },
+		func() error { return writeExecs(tx, b.Execs) },
 		func() error { return writeJobEvents(tx, b.JobEvents) },
 		func() error { return writeJobPIDs(tx, b.JobPIDs, b.JobSamples) },
 		func() error { return writeJobSyscalls(tx, b.JobSyscalls) },

@@ -205,6 +205,28 @@ CREATE INDEX process_events_by_time ON process_events(timestamp);
 CREATE INDEX process_events_by_job ON process_events(job_id, event_type, timestamp) WHERE job_id IS NOT NULL;
 CREATE INDEX process_events_by_pid ON process_events(pid);
 
+-- When a process that was known began to execute another program. What it executes right after its fork is told by its
+-- spawn. This is no event type: readers of process_events know five.
+CREATE TABLE process_execs (
+  id INTEGER PRIMARY KEY,
+  timestamp REAL NOT NULL,
+  host_id INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,
+  boot_ns INTEGER NOT NULL,
+  pid INTEGER NOT NULL,
+  start_ticks INTEGER NOT NULL,           -- of the process, which an exec does not change; 0 when unknown
+  uid INTEGER,                            -- after the exec, which may change it
+  command TEXT,                           -- the new command line; NULL when it could not be read in time
+  job_id TEXT,
+  sheet_num INTEGER,
+  source TEXT NOT NULL,
+  instance TEXT NOT NULL,
+  seq INTEGER NOT NULL
+);
+CREATE INDEX process_execs_by_time ON process_execs(timestamp);
+CREATE INDEX process_execs_by_pid ON process_execs(pid);
+CREATE INDEX process_execs_by_job ON process_execs(job_id) WHERE job_id IS NOT NULL;
+
 -- What conductors said of their jobs, one by one.
 CREATE TABLE job_events (
   id INTEGER PRIMARY KEY,
