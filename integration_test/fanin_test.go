@@ -78,7 +78,8 @@ func TestFanIn_SamplersReadersReplay(t *testing.T) {
 		}
 		return n
 	}
-	events := count(t, db, `SELECT count(*) FROM process_events WHERE host_id NOT IN (SELECT id FROM hosts WHERE name='hub')`)
+	const ofSamplers = ` WHERE host_id NOT IN (SELECT id FROM hosts WHERE name='hub')`
+	events := count(t, db, `SELECT (SELECT count(*) FROM process_events`+ofSamplers+`) + (SELECT count(*) FROM process_execs`+ofSamplers+`)`)
 	readers[2].await("every event at the third reader", func(lines []string) bool { return told(lines) >= events })
 	if got := told(readers[2].out()); got != events {
 		t.Errorf("the reader of events saw %d of %d", got, events)

@@ -30,6 +30,8 @@ var always = []check{
 		WHERE s.timestamp > {now} - 3600 AND (s.instance, s.seq) NOT IN (SELECT instance, seq FROM snapshots)`},
 	{"events within the policy are gone", `SELECT count(*) FROM truth.process_events e
 		WHERE e.timestamp > {now} - 86400 AND (e.instance, e.event_type, e.seq) NOT IN (SELECT instance, event_type, seq FROM process_events)`},
+	{"execs within the policy are gone", `SELECT count(*) FROM truth.process_execs e
+		WHERE e.timestamp > {now} - 86400 AND (e.instance, e.seq) NOT IN (SELECT instance, seq FROM process_execs)`},
 	{"minutes of the last day are neither there nor in their means", minutes + `SELECT count(*) FROM told
 		LEFT JOIN kept USING (name, minute) LEFT JOIN means USING (name, minute)
 		WHERE minute > {now} - 86400 AND coalesce(kept.snapshots, 0) != told.snapshots AND coalesce(means.samples, 0) != told.snapshots`},
@@ -49,6 +51,8 @@ var settled = []check{
 		WHERE minute + 60 < ends.last - 86400`},
 	{"events that are too old are there", minutes + `SELECT count(*) FROM truth.process_events e JOIN ends USING (host_id)
 		WHERE e.timestamp < ends.last - 86400 AND (e.instance, e.event_type, e.seq) IN (SELECT instance, event_type, seq FROM process_events)`},
+	{"execs that are too old are there", minutes + `SELECT count(*) FROM truth.process_execs e JOIN ends USING (host_id)
+		WHERE e.timestamp < ends.last - 86400 AND (e.instance, e.seq) IN (SELECT instance, seq FROM process_execs)`},
 	{"minutes have means of other processes than there were", minutes + `SELECT count(*) FROM means JOIN told USING (name, minute)
 		WHERE told.samples != (SELECT sum(m.samples) FROM process_rollups m WHERE m.rollup_id = means.id)`},
 	{"samples have no snapshot", `SELECT count(*) FROM samples WHERE snapshot_id NOT IN (SELECT id FROM snapshots)`},

@@ -180,6 +180,13 @@ func (r *recording) event(id int64, timestamp float64, kind string, changes row)
 	}.with(changes))
 }
 
+func (r *recording) execution(id int64, timestamp float64, changes row) {
+	r.Helper()
+	r.insert("process_execs", row{
+		"id": id, "timestamp": timestamp, "pid": 42, "host_id": 1, "boot_id": "boot-1", "start_ticks": 5, "source": "connector",
+	}.with(changes))
+}
+
 func pointer[T any](v T) *T { return &v }
 
 // ids are what f says of every item.

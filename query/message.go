@@ -82,6 +82,23 @@ func EventsFromMessage(m *schema.Message) []Event {
 	return out
 }
 
+// ExecsFromMessage are the execs that a message of the log carries, as [DB.Execs] returns them; none of another kind.
+func ExecsFromMessage(m *schema.Message) []Exec {
+	execs := make([]Exec, len(m.Execs))
+	for i := range m.Execs {
+		e := &m.Execs[i]
+		execs[i] = Exec{Timestamp: schema.Timestamp(e.Wall), Host: m.Host, PID: int64(e.PID), Type: execType, Sheet: pointer(e.Sheet),
+			UID: pointer(e.UID), StartTicks: int64(e.StartTicks), Source: e.Source}
+		if e.JobID != "" {
+			execs[i].JobID = &e.JobID
+		}
+		if e.Command != "" {
+			execs[i].Command = &e.Command
+		}
+	}
+	return execs
+}
+
 // GapsFromMessage are the gaps that a producer itself reports in a message; none of another kind.
 func GapsFromMessage(m *schema.Message) []Gap {
 	gaps := make([]Gap, len(m.Gaps))

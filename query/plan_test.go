@@ -60,7 +60,7 @@ func (c watchedConn) QueryContext(ctx context.Context, text string, args []drive
 }
 
 // large are the tables that grow with time. No read may go through one from end to end.
-var large = []string{"samples", "processes", "process_events"}
+var large = []string{"samples", "processes", "process_events", "process_execs"}
 
 // eventfulJob inserts a job with steps, system calls and an event of every type.
 func eventfulJob(r *recording) {
@@ -107,6 +107,9 @@ func TestPlans(t *testing.T) {
 			"Events of a job and type": ask(t, db, query.Events, query.EventFilter{Range: span, Job: "build-7", Types: []string{"signal", "kill"}}),
 			"Events of a pid":          ask(t, db, query.Events, query.EventFilter{Range: span, PID: 42}),
 			"Events of a type":         ask(t, db, query.Events, query.EventFilter{Range: span, Types: []string{"oom"}}),
+			"Execs":                    ask(t, db, query.Execs, query.ExecFilter{Range: span}),
+			"Execs of a job":           ask(t, db, query.Execs, query.ExecFilter{Range: span, Job: "build-7"}),
+			"Execs of a pid":           ask(t, db, query.Execs, query.ExecFilter{Range: span, PID: 42}),
 			"Profile":                  ask(t, db, query.JobProfile, "build-7"),
 			"Report":                   func() error { _, err := report.Read(t.Context(), db, "build-7", time.Unix(1e6, 0)); return err },
 			"Jobs":                     ask(t, db, query.Jobs, span),
@@ -162,6 +165,7 @@ func TestPlans_Catches(t *testing.T) {
 		`SELECT * FROM processes p WHERE p.command = 'x'`:        true,
 		`SELECT pid FROM process_events t ORDER BY t.timestamp`:  true,
 		`SELECT pid FROM process_events t WHERE t.timestamp > 1`: false,
+		`SELECT pid FROM process_execs t ORDER BY t.seq`:         true,
 		`SELECT * FROM samples m WHERE m.snapshot_id = 1`:        false,
 	} {
 		steps := plan(t, r, asked{text: text})

@@ -45,7 +45,7 @@ PROCTAPE_<FLAG>, or in a YAML file with lines of flag: value, which --config nam
 		return hinted(&misuseError{err}, "%s --help lists the flags", cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(upCommand(s), sampleCommand(s), projectCommand(s), runCommand(s), jobCommand(s), traceCommand(s), snapshotsCommand(s), eventsCommand(s),
+	root.AddCommand(upCommand(s), sampleCommand(s), projectCommand(s), runCommand(s), jobCommand(s), traceCommand(s), snapshotsCommand(s), eventsCommand(s), execsCommand(s),
 		historyCommand(s), jobsCommand(s), profileCommand(s), reportCommand(s), tailCommand(s), replayCommand(s),
 		statusCommand(s), gapsCommand(s), quarantineCommand(s), retentionCommand(s), verifyCommand(s), simulateCommand(s), versionCommand())
 	return root

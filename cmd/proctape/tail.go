@@ -69,6 +69,11 @@ func tail(cmd *cobra.Command, s *settings, filter live.Filter) error {
 				return err
 			}
 		}
+		for _, e := range query.ExecsFromMessage(m) {
+			if err := enc.Encode(e); err != nil {
+				return err
+			}
+		}
 		for _, g := range query.GapsFromMessage(m) {
 			if err := enc.Encode(g); err != nil {
 				return err

@@ -14,7 +14,7 @@ import (
 // NotCompared counts what only one of two databases can hold, the live one or the one replayed from its log.
 type NotCompared struct {
 	Snapshots int64 `json:"snapshots"` // of the live database, which the log no longer has
-	Events    int64 `json:"events"`    // of the live database, which the log no longer has
+	Events    int64 `json:"events"`    // events and execs of the live database, which the log no longer has
 	Expired   int64 `json:"expired"`   // snapshots, events and rollups that the log still has and retention has deleted
 }
 
@@ -65,13 +65,14 @@ var tableName = regexp.MustCompile(`(\b(?:FROM|JOIN)\s+)([a-z])`)
 func countNotCompared(ctx context.Context, conn *sql.Conn) (left NotCompared, err error) {
 	const missing = `SELECT count(*) FROM %[1]s.snapshots WHERE (instance, seq) NOT IN (SELECT instance, seq FROM %[2]s.snapshots)`
 	const events = `SELECT count(*) FROM %[1]s.process_events WHERE (instance, event_type, seq) NOT IN (SELECT instance, event_type, seq FROM %[2]s.process_events)`
+	const execs = `SELECT count(*) FROM %[1]s.process_execs WHERE (instance, seq) NOT IN (SELECT instance, seq FROM %[2]s.process_execs)`
 	const rollups = `SELECT count(*) FROM %[1]s.rollups r JOIN %[1]s.hosts h ON h.id = r.host_id
 		WHERE (h.name, r.timestamp) NOT IN (SELECT h.name, r.timestamp FROM %[2]s.rollups r JOIN %[2]s.hosts h ON h.id = r.host_id)`
 	for _, c := range []struct {
 		query, this, it string
 		n               *int64
 	}{{missing, "main", "other", &left.Snapshots}, {events, "main", "other", &left.Events}, {missing, "other", "main", &left.Expired},
-		{events, "other", "main", &left.Expired}, {rollups, "other", "main", &left.Expired}} {
+		{execs, "main", "other", &left.Events}, {events, "other", "main", &left.Expired}, {execs, "other", "main", &left.Expired}, {rollups, "other", "main", &left.Expired}} {
 		var n int64
 		if err := conn.QueryRowContext(ctx, fmt.Sprintf(c.query, c.this, c.it)).Scan(&n); err != nil {
 			return left, err

@@ -24,6 +24,8 @@ var hashedTables = []hashedTable{
 	{"process_events", `SELECT h.name, e.timestamp, e.instance, e.event_type, e.seq, e.pid, e.exit_code, e.signal_num, e.job_id,
 		e.sheet_num, e.details, e.boot_id, e.boot_ns, e.start_ticks, e.ppid, e.uid, e.command, e.core, e.cpu_ms, e.peak_rss_kib,
 		e.read_kib, e.write_kib, e.lifetime_ms, e.sampled_cpu_ms, e.source FROM process_events e JOIN hosts h ON h.id = e.host_id`},
+	{"process_execs", `SELECT h.name, e.timestamp, e.instance, e.seq, e.boot_id, e.boot_ns, e.pid, e.start_ticks, e.uid, e.command,
+		e.job_id, e.sheet_num, e.source FROM process_execs e JOIN hosts h ON h.id = e.host_id`},
 	{"jobs", `SELECT '', NULL, job_id, first_seen, last_seen, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids, spawns,
 		exits, signals, ooms, exit_cpu_ms, exit_peak_rss_kib, first_event, last_event, status, total_sheets, last_completed_sheet, current_sheet, started, ended,
 		exit_code, command FROM jobs`},
@@ -58,6 +60,8 @@ var sharedRows = map[string]string{
 	"snapshots": snapshotShared, "samples": snapshotShared,
 	"process_events": `((e.instance, e.event_type, e.seq) IN (SELECT instance, event_type, seq FROM {counterpart}.process_events)
 		OR e.timestamp >= max(` + firstTime("process_events", "{live}") + `, ` + firstTime("process_events", "{replayed}") + `))`,
+	"process_execs": `((e.instance, e.seq) IN (SELECT instance, seq FROM {counterpart}.process_execs)
+		OR e.timestamp >= max(` + firstTime("process_execs", "{live}") + `, ` + firstTime("process_execs", "{replayed}") + `))`,
 	"job_events": `e.timestamp >= max(` + firstTime("job_events", "{live}") + `, ` + firstTime("job_events", "{replayed}") + `)`,
 	"rollups":    rollupShared, "process_rollups": rollupShared,
 	// Jobs that both databases hold completely: they began after both databases do, and no process of theirs was there before.

@@ -131,6 +131,31 @@ func TestCompare_WithAnotherDatabase(t *testing.T) {
 	}
 }
 
+// An exec that is another, or that is not there, is found.
+func TestCompare_Execs(t *testing.T) {
+	r := record(t)
+	rows := r.compare(verify.Config{}).Tables["process_execs"].Rows
+	if rows < 3 {
+		t.Fatalf("the simulated hosts have %d execs: the test shows nothing", rows)
+	}
+	for _, step := range []struct {
+		change string
+		less   int64 // rows of that host and day than the log gives
+	}{
+		{`UPDATE process_execs SET command = NULL WHERE timestamp = (SELECT max(timestamp) FROM process_execs)`, 0},
+		{`DELETE FROM process_execs WHERE timestamp = (SELECT max(timestamp) FROM process_execs)`, 1},
+	} {
+		r.change(step.change)
+		got := r.compare(verify.Config{Replay: r.replay})
+		if len(got.Differences) != 1 || got.Differences[0].Table != "process_execs" || got.Differences[0].Against-got.Differences[0].Rows != step.less {
+			t.Errorf("%s: got %+v, want one difference, in the execs", step.change, got.Differences)
+		}
+		if expired := got.NotCompared != nil && got.NotCompared.Expired == 1; expired != (step.less == 1) {
+			t.Errorf("%s: got %+v", step.change, got.NotCompared)
+		}
+	}
+}
+
 func TestCompare_ReadsOnly(t *testing.T) {
 	r := record(t)
 	got := r.compare(verify.Config{})
