@@ -214,8 +214,8 @@ func TestCrash_KillAtEverySystemCall(t *testing.T) {
 	}
 
 	// The control: a build that books its place before the rows are there.
-	broken := buildBroken(t, "projector/session.go", "	return s.files.Flush(tx.WriteFileState)\n}", "	return nil\n}",
-		"	s.batch.Stats.Commits++", "	if err := s.store.Write(func(tx *store.Tx) error { return s.files.Flush(tx.WriteFileState) }); err != nil {\n		return err\n	}\n	s.batch.Stats.Commits++")
+	broken := buildBroken(t, "projector/output.go", "	return o.files.Flush(tx.WriteFileState)\n}", "	return nil\n}",
+		"	o.batch.Stats.Commits++", "	if err := o.store.Write(func(tx *store.Tx) error { return o.files.Flush(tx.WriteFileState) }); err != nil {\n		return Stats{}, err\n	}\n	o.batch.Stats.Commits++")
 	for _, call := range []string{"fdatasync", "write", "pwrite64"} {
 		for n := 1; n < 60; n++ {
 			f := fold{t.TempDir()}

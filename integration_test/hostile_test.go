@@ -162,7 +162,7 @@ func hostile(t *testing.T, good *nats.Msg, n int, random *rand.Rand) *nats.Msg {
 
 // TestHostile_StopsTheLineControl is the control: a build that does not put aside what it cannot read never comes past it.
 func TestHostile_StopsTheLineControl(t *testing.T) {
-	broken := buildBroken(t, "projector/fold/fold.go", "		return f.quarantine.put(to, d, d.Poison)", "		return d.Poison.Err")
+	broken := buildBroken(t, "projector/fold/fold.go", "		return f.quarantine.put(to, d, what.poison)", "		return what.poison.Err")
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 5, 1)
 	log.record(h, 5)
@@ -264,7 +264,7 @@ func dialLog(t *testing.T, dir string) jetstream.JetStream {
 
 // TestHostile_PanicCostsOneMessage is a control of its own: a build that panics on one message folds all others.
 func TestHostile_PanicCostsOneMessage(t *testing.T) {
-	broken := buildBroken(t, "projector/fold/snapshots.go", "	id := to.at.RowID(to.at.Seq)", "	if m.Seq == 13 { panic(\"a bug of ours\") }\n	id := to.at.RowID(to.at.Seq)")
+	broken := buildBroken(t, "projector/fold/snapshots.go", "	id := to.rowID\n", "	if m.Seq == 13 { panic(\"a bug of ours\") }\n	id := to.rowID\n")
 	log := startLog(t, t.TempDir())
 	log.record(newHost("alpha", 10, 1), 30)
 	db := filepath.Join(t.TempDir(), "p.db")

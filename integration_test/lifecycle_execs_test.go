@@ -26,7 +26,7 @@ func TestLifecycle_ExecsControl(t *testing.T) {
 	needsEveryProcess(t)
 	for what, broken := range map[string]string{
 		"the rows":  buildBroken(t, "projector/fold/fold.go", "		addExecs(to, m)\n", ""),
-		"the lines": buildBroken(t, "projector/lines.go", "		files.AppendExec(row.Message, row.Exec)\n", "		_ = row\n"),
+		"the lines": buildBroken(t, "projector/output.go", "		files.AppendExec(row.Message, row.Exec)\n", "		_ = row\n"),
 	} {
 		if len(executes(t, broken)) == 0 {
 			t.Errorf("%s of execs were dropped, and it went unnoticed", what)

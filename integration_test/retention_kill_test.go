@@ -46,7 +46,7 @@ func (tp tape) killedAtRandom(t *testing.T) {
 			}
 		}
 	}
-	if time.Since(time.Unix(0, batch[0].minute)) < 20*time.Hour {
+	if time.Since(time.Unix(0, batch[len(batch)-1].minute)) < 20*time.Hour {
 		time.Sleep(time.Hour)
 	}
 	last, err := c.roller.publish(ctx, made)

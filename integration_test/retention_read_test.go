@@ -151,7 +151,7 @@ func (tp tape) wantTotals(t *testing.T, db string) {
 		t.Errorf("job %s came to\n%s\nwant\n%s", earlyJob, g, w)
 	}
 	for _, command := range []string{"profile", "report"} {
-		if out := run(t, command, earlyJob, "--db", db); !strings.Contains(out, "gone; the figures here are what they came to") {
+		if out := run(t, command, earlyJob, "--db", db); !strings.Contains(out, "deleted; these figures include them") {
 			t.Errorf("%s does not say that the samples are gone:\n%s", command, out)
 		}
 	}
