@@ -52,7 +52,7 @@ func printSnapshots(cmd *cobra.Command, snaps []query.Snapshot, top int) error {
 			fmt.Fprintf(out, ", means of one minute, %d snapshots", s.Samples)
 		}
 		if s.Zombies > 0 {
-			fmt.Fprintf(out, ", %d zombies", s.Zombies)
+			fmt.Fprintf(out, ", %d %s", s.Zombies, plural(s.Zombies, "zombie", "zombies"))
 		}
 		if s.Partial {
 			fmt.Fprintf(out, ", partial (%d hidden)", s.Hidden)

@@ -72,3 +72,11 @@ func forTerminal(w io.Writer, text string) string {
 	}
 	return b.String()
 }
+
+// plural is the word that goes with a number of things.
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
