@@ -58,9 +58,13 @@ func TestFold_FailedStatement(t *testing.T) {
 	if len(writes) < 20 {
 		t.Fatalf("the story writes only in these ways: %q", writes)
 	}
-	for _, write := range writes {
+	for i, write := range writes {
 		table, event, _ := strings.Cut(write, " ")
-		for _, action := range []string{"ABORT", "ROLLBACK"} {
+		actions := []string{"ABORT", "ROLLBACK"}
+		if !soak {
+			actions = actions[i%2 : i%2+1] // in turn: what fails, and how, do not depend on each other
+		}
+		for _, action := range actions {
 			t.Run(table+" "+event+" "+action, func(t *testing.T) {
 				p := copyTape(t, p.dir, 0)
 				p.exec(fmt.Sprintf(`CREATE TEMP TRIGGER broken BEFORE %s ON main.%s BEGIN SELECT RAISE(%s, 'broken'); END`,

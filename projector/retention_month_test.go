@@ -33,7 +33,7 @@ func TestRetention_LevelsOff(t *testing.T) {
 		t.Skip("a long campaign, which make test runs")
 	}
 	l := long{schema.Policy{FullResolution: 2 * time.Hour, Downsampled: 4 * time.Hour, Events: 8 * time.Hour}, 44, 5 * minute, 2, 3}
-	if os.Getenv("PROCTAPE_SOAK") == "1" {
+	if soak {
 		l = long{schema.Policy{FullResolution: 2 * time.Hour, Downsampled: 24 * time.Hour, Events: 72 * time.Hour}, 30 * 24, 20 * second, 3, 12}
 	}
 	series := l.run(t)
