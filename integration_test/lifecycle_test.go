@@ -124,7 +124,8 @@ func TestLifecycle_Controls(t *testing.T) {
 	if d := kills(t, broken, cage); !has(d, "job shot") {
 		t.Errorf("a kill by a user passed for one for want of memory: %q", d)
 	}
-	if d := measure(t, broken, quiet, tree(t, 2, 100)...).defects(0.35); !has(d, "CPU seconds") {
+	// Beside load the processes live longer, and more of their CPU is in the samples that this build still counts.
+	if d := measure(t, broken, quiet, tree(t, 2, 100)...).defects(0.15); !has(d, "CPU seconds") {
 		t.Errorf("CPU that was left out went unnoticed: %q", d)
 	}
 }
