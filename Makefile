@@ -4,7 +4,7 @@ GO    ?= go
 export CGO_ENABLED = 0
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-DATA    ?= ./run-data
+DATA    ?= run-data
 FUZZTIME ?= 20s
 BENCH_DIR ?= bin/bench-data
 
