@@ -25,6 +25,9 @@ func eventsCommand(s *settings) *cobra.Command {
 				return err
 			}
 			f.Range = r
+			if err := checkPID(cmd, f.PID); err != nil {
+				return err
+			}
 			for _, t := range f.Types {
 				if _, ok := schema.EventKinds[t]; !ok {
 					return hinted(misuse("--type %q is not an event type", t), "the types are %s",

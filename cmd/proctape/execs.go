@@ -23,6 +23,9 @@ the kernel's process connector (see status), there are no execs.`,
 			if f.Range, err = l.timeRange(); err != nil {
 				return err
 			}
+			if err := checkPID(cmd, f.PID); err != nil {
+				return err
+			}
 			return l.withDatabase(cmd, s, func(db *query.DB) error {
 				execs, err := query.Execs(cmd.Context(), db, *f)
 				if err != nil {

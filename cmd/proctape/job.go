@@ -127,10 +127,10 @@ func (f *jobEventFlags) event(cmd *cobra.Command, kind schema.JobEventType, args
 		}
 		e.Sheet = schema.Some(n)
 	}
+	if err := checkPID(cmd, f.pid); err != nil {
+		return nil, err
+	}
 	if cmd.Flags().Changed("pid") {
-		if f.pid <= 0 || f.pid > 1<<22 {
-			return nil, misuse("--pid %d is not a pid", f.pid)
-		}
 		fs := procfs.New("")
 		defer fs.Close()
 		p, err := fs.Process(int(f.pid), procfs.Options{KernelThreads: true})

@@ -40,7 +40,7 @@ func (l *listing) timeRange() (query.Range, error) {
 	now := time.Now()
 	r := query.Range{Newest: l.newest || l.since == "", Host: l.host}
 	if l.limit < 0 {
-		return r, misuse("--limit %d is negative", l.limit)
+		return r, hinted(misuse("--limit %d is negative", l.limit), "0 lists all")
 	}
 	if l.limit > 0 {
 		r.Limit = l.limit + 1

@@ -41,7 +41,7 @@ func quarantineList(s *settings) *cobra.Command {
 		Use: "list", Short: "List the messages, and count them by host and reason", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if l.limit < 0 {
-				return misuse("--limit %d is negative", l.limit)
+				return hinted(misuse("--limit %d is negative", l.limit), "0 lists all")
 			}
 			return s.withDatabase(cmd, func(db *query.DB) error {
 				limit := l.limit

@@ -41,9 +41,7 @@ PROCTAPE_<FLAG>, or in a YAML file with lines of flag: value, which --config nam
 	f.StringVar(&s.creds, "creds", "", "`file` with the key or credentials for --server")
 	f.StringVar(&s.config, "config", "", "YAML `file` with lines of flag: value")
 	f.StringVar(&s.logLevel, "log-level", "warn", "what to log: debug, info, warn or error")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return hinted(&misuseError{err}, "%s --help lists the flags", cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(upCommand(s), sampleCommand(s), projectCommand(s), runCommand(s), jobCommand(s), traceCommand(s), snapshotsCommand(s), eventsCommand(s), execsCommand(s),
 		historyCommand(s), jobsCommand(s), profileCommand(s), reportCommand(s), tailCommand(s), replayCommand(s),

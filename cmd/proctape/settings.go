@@ -59,12 +59,12 @@ func (s *settings) resolve(cmd *cobra.Command) error {
 		name := "PROCTAPE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		if v, ok := os.LookupEnv(name); ok {
 			if err := cmd.Flags().Set(f.Name, v); err != nil {
-				bad = misuse("%s=%q: %w", name, v, err)
+				bad = valueError(name+"=", err)
 			}
 			s.fromElsewhere[f.Name] = true
 		} else if v, ok := file[f.Name]; ok {
 			if err := cmd.Flags().Set(f.Name, v); err != nil {
-				bad = misuse("%s in %s: %w", f.Name, s.config, err)
+				bad = valueError(f.Name+" in "+s.config+": ", err)
 			}
 			s.fromElsewhere[f.Name] = true
 		}

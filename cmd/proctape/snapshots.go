@@ -25,6 +25,9 @@ func snapshotsCommand(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if top < 0 {
+				return hinted(misuse("--top %d is negative", top), "0 shows no processes")
+			}
 			return l.withDatabase(cmd, s, func(db *query.DB) error {
 				snaps, err := query.Snapshots(cmd.Context(), db, r)
 				if err != nil {
@@ -64,7 +67,7 @@ func printSnapshots(cmd *cobra.Command, snaps []query.Snapshot, top int) error {
 		busiest := slices.SortedStableFunc(slices.Values(s.Processes), func(a, b query.Process) int {
 			return cmp.Or(cmp.Compare(b.CPUPercent, a.CPUPercent), cmp.Compare(b.RSS, a.RSS))
 		})
-		for _, p := range busiest[:min(max(top, 0), len(busiest))] {
+		for _, p := range busiest[:min(top, len(busiest))] {
 			fmt.Fprintf(out, "  %7d %s %6.1f%% %9.1f MB  %s%s\n", p.PID, p.State, p.CPUPercent, p.RSS, printable(p.Command), ofJob(p.JobID, p.Sheet))
 		}
 	}

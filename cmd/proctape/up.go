@@ -78,6 +78,9 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	if f.fileLimit < 1 {
 		return misuse("--ndjson-limit %d is out of range: want 1 or more", f.fileLimit)
 	}
+	if f.memoryLimitMB < 0 {
+		return hinted(misuse("--memory-limit-mb %d is negative", f.memoryLimitMB), "0 means no limit")
+	}
 	if f.memoryLimitMB > 0 {
 		debug.SetMemoryLimit(f.memoryLimitMB << 20)
 	}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// flagError makes an error of the command line's flags ours: it says in plain words what a value should be.
+func flagError(cmd *cobra.Command, err error) error {
+	var bad *pflag.InvalidValueError
+	if errors.As(err, &bad) {
+		return valueError("--"+bad.GetFlag().Name+" ", err)
+	}
+	return hinted(&misuseError{err}, "%s --help lists the flags", cmd.CommandPath())
+}
+
+// valueError is the error of a value that its flag cannot read. where says how the value was given, up to the value.
+func valueError(where string, err error) error {
+	var bad *pflag.InvalidValueError
+	if !errors.As(err, &bad) {
+		return misuse("%s: %w", where, err)
+	}
+	value := where + strconv.Quote(bad.GetValue())
+	if errors.Is(err, strconv.ErrRange) {
+		return hinted(misuse("%s is out of range", value), "a number has 18 digits at most")
+	}
+	switch bad.GetFlag().Value.Type() {
+	case "int", "int64":
+		return hinted(misuse("%s is not a whole number", value), "write it as 20")
+	case "uint64":
+		return hinted(misuse("%s is not a whole number of 0 or more", value), "write it as 20")
+	case "float64":
+		return hinted(misuse("%s is not a number", value), "write it as 0.5")
+	case "duration":
+		return hinted(misuse("%s is not a duration", value), "write it as 5s or 500ms")
+	case "bool":
+		return hinted(misuse("%s is neither true nor false", value), "write it as true or false")
+	case "stringSlice":
+		return hinted(misuse("%s is not a list", value), `write it as one,two; an item with a comma or a quotation mark as "a,b" or "a""b"`)
+	}
+	return misuse("%s: %w", value, bad.Unwrap())
+}
+
+// checkPID checks the pid that --pid names, where it was given.
+func checkPID(cmd *cobra.Command, pid int64) error {
+	const most = 1 << 22 // of the kernel
+	if cmd.Flags().Changed("pid") && (pid <= 0 || pid > most) {
+		return hinted(misuse("--pid %d is not a pid", pid), "a pid is a whole number from 1 to %d", most)
+	}
+	return nil
+}
