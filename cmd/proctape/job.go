@@ -22,8 +22,8 @@ docs/jobs.md shows how programs in other languages publish the same messages wit
   proctape job start-sheet build-7 1
   proctape job end-sheet build-7 1 --exit-code 0
   proctape job end build-7`,
-		Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	onlyCommands(cmd)
 	for _, c := range []struct {
 		use, short string
 		kind       schema.JobEventType
@@ -50,15 +50,15 @@ type jobEventFlags struct {
 
 func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, withSheet bool) *cobra.Command {
 	f := new(jobEventFlags)
-	want := 1
+	want, needed := 1, "one argument, the job"
 	if withSheet {
-		want = 2
+		want, needed = 2, "two arguments, the job and the number of the step"
 	}
 	cmd := &cobra.Command{
 		Use: use, Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != want {
-				return hinted(misuse("%s needs %d arguments, got %d", cmd.CommandPath(), want, len(args)), "%s --help shows how to use it", cmd.CommandPath())
+				return needs(cmd, needed)
 			}
 			return checkJob(args[0])
 		},

@@ -39,6 +39,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	root.SetIn(stdin)
 	root.SetOut(out)
 	root.SetErr(stderr)
+	checkBuiltIns(root)
 	err := root.ExecuteContext(ctx)
 	if err == nil || out.readerGone && errors.Is(err, unix.EPIPE) {
 		return exitOK

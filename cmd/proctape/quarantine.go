@@ -23,14 +23,8 @@ func quarantineCommand(s *settings) *cobra.Command {
 		Long: `A message goes into quarantine with its bytes when it cannot be read, breaks a limit, or claims to come from
 another host; the recording goes on. After an upgrade that can read it, "quarantine replay" publishes it
 again.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return hinted(misuse("unknown command %q", args[0]), "the commands are list, show, replay and drop")
-			}
-			return cmd.Help()
-		},
-		Args: cobra.ArbitraryArgs,
 	}
+	onlyCommands(cmd)
 	cmd.AddCommand(quarantineList(s), quarantineShow(s), quarantineReplay(s), quarantineDrop(s))
 	return cmd
 }

@@ -10,8 +10,8 @@ func retentionCommand(s *settings) *cobra.Command {
 		Long: `A pass of retention makes one-minute means of snapshots that leave full resolution, deletes what the policy
 no longer keeps, trims the log as far as all its databases have projected it, and gives space back to
 the file system. A recorder makes a pass by itself, every ten minutes by default.`,
-		Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	onlyCommands(cmd)
 	cmd.AddCommand(retentionRunCommand(s), retentionStatusCommand(s))
 	return cmd
 }

@@ -26,14 +26,8 @@ PROCTAPE_<FLAG>, or in a YAML file with lines of flag: value, which --config nam
 			}
 			return s.resolve(cmd)
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return hinted(misuse("unknown command %q", args[0]), "proctape --help lists the commands")
-			}
-			return cmd.Help()
-		},
-		Args: cobra.ArbitraryArgs,
 	}
+	onlyCommands(root)
 	f := root.PersistentFlags()
 	f.StringVar(&s.data, "data", defaultData(), "the recorder's data `folder`")
 	f.StringVar(&s.db, "db", "", "database `file` (default: monitor.db in the data folder)")

@@ -17,16 +17,17 @@ func tailCommand(s *settings) *cobra.Command {
 	var since, host string
 	cmd := &cobra.Command{
 		Use: "tail [snapshots|events]", Short: "Follow snapshots or events as they happen",
-		Long: `Print snapshots or events as they happen, as JSON, one object a line. With --since, print those that the log
-has since then first. Any number of readers can follow at the same time; none delays another.`,
+		Long: `Print snapshots or events as they happen, as JSON, one object a line. "tail events" also prints execs and gaps.
+With --since, print those that the log has since then first. Any number of readers can follow at the
+same time; none delays another.`,
 		Example: `  proctape tail events
   proctape tail snapshots --since -10m | jq -c '[.timestamp, .load_avg_1]'`,
 		ValidArgs: []string{"snapshots", "events"},
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 || len(args) == 1 && args[0] != "snapshots" && args[0] != "events" {
-				return hinted(misuse("cannot follow %q", args), "follow snapshots or events")
+			if len(args) == 1 && args[0] != "snapshots" && args[0] != "events" {
+				return hinted(misuse("cannot follow %q", args[0]), "follow snapshots or events")
 			}
-			return nil
+			return oneArgAtMost(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			filter := live.Filter{Stream: schema.StreamSnapshots, Host: host}
