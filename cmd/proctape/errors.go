@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
 	sqlitelib "modernc.org/sqlite/lib"
 )
@@ -46,10 +47,20 @@ func (e *exitCodeError) Error() string { return "exit " + strconv.Itoa(e.code) }
 
 // isCorrupt reports whether SQLite says that a file is damaged or not a database.
 func isCorrupt(err error) bool {
+	code := sqliteCode(err)
+	return code == sqlitelib.SQLITE_CORRUPT || code == sqlitelib.SQLITE_NOTADB
+}
+
+// isNoFile reports whether a file could not be opened because its path leads nowhere.
+func isNoFile(err error) bool {
+	return errors.Is(err, unix.ENOTDIR) || sqliteCode(err) == sqlitelib.SQLITE_CANTOPEN
+}
+
+// sqliteCode is SQLite's code for an error, without what it adds for details; 0 for an error that is not SQLite's.
+func sqliteCode(err error) int {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
-		return false
+		return 0
 	}
-	code := e.Code() & 0xff
-	return code == sqlitelib.SQLITE_CORRUPT || code == sqlitelib.SQLITE_NOTADB
+	return e.Code() & 0xff
 }

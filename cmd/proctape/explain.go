@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -17,10 +16,16 @@ const anotherUsers = "the recording belongs to another user"
 // explainRead adds to an error of reading the database what to do about it.
 func explainRead(err error, s *settings) error {
 	switch {
+	case err == nil:
+		return nil
+	case isFolder(s.db): // SQLite says that it cannot read it
+		return hinted(fmt.Errorf("open database: %s is a folder", s.db), "name a recorder's data folder with --data, or the file of a database with --db")
 	case errors.Is(err, query.ErrNoDatabase):
 		return hinted(err, `start a recording with "proctape up", or name a folder with --data or a database with --db`)
 	case errors.Is(err, os.ErrPermission):
 		return hinted(err, anotherUsers)
+	case isNoFile(err):
+		return hinted(err, "name a recorder's data folder with --data, or a database with --db")
 	case isCorrupt(err):
 		return hinted(err, `the file is damaged or not a database; rebuild it from the log with "proctape replay --db NEW"`)
 	}
@@ -30,14 +35,15 @@ func explainRead(err error, s *settings) error {
 // explainStart adds to an error of starting the log's server what to do about it.
 func explainStart(err error, s *settings) error {
 	var held *lockfile.HeldError
+	var path *os.PathError
 	switch {
 	case errors.As(err, &held):
 		return hinted(fmt.Errorf("a recorder already runs on %s, process %d", s.data, held.PID),
 			"stop it first, or record into another folder with --data")
 	case errors.Is(err, os.ErrPermission):
 		return hinted(err, "name a folder of your own with --data")
-	case errors.Is(err, context.Canceled):
-		return err
+	case errors.As(err, &path):
+		return hinted(err, "name a folder that exists or can be made with --data")
 	}
 	return err
 }
@@ -52,8 +58,18 @@ func explainDatabase(err error, path string) error {
 		return hinted(fmt.Errorf("process %d already writes the files in %s", held.PID, filepath.Dir(held.Path)), "stop it first, or name another folder with --ndjson")
 	case errors.As(err, &held):
 		return hinted(fmt.Errorf("process %d already writes the database %s", held.PID, path), "stop it first, or name another database with --db")
+	case isFolder(path):
+		return hinted(fmt.Errorf("open database: %s is a folder", path), "name the file of a database with --db")
+	case isNoFile(err) || errors.Is(err, os.ErrPermission):
+		return hinted(err, "name another database with --db")
 	case isCorrupt(err):
 		return hinted(err, `nothing was changed; move the file away and rebuild it from the log with "proctape replay --db %s"`, path)
 	}
 	return err
+}
+
+// isFolder reports whether a path is that of a folder.
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -24,7 +25,9 @@ func (f *fileFlags) folder() (string, error) {
 	}
 	dir, err := expandHome(f.ndjson)
 	if err == nil && dir != "" {
-		err = os.MkdirAll(dir, 0o700)
+		if err = os.MkdirAll(dir, 0o700); err != nil {
+			err = hinted(fmt.Errorf("--ndjson: %w", err), "name a folder that exists or can be made")
+		}
 	}
 	return dir, err
 }

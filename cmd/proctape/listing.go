@@ -45,22 +45,24 @@ func (l *listing) timeRange() (query.Range, error) {
 	if l.limit > 0 {
 		r.Limit = l.limit + 1
 	}
-	for _, f := range []struct {
-		name, value string
-		dst         *float64
-	}{{"since", l.since, &r.Since}, {"until", l.until, &r.Until}} {
-		t, err := timeFlag(f.name, f.value, now)
-		if err != nil {
-			return r, err
-		}
-		if !t.IsZero() {
-			*f.dst = float64(t.UnixNano()) / 1e9
-		}
+	since, err := timeFlag("since", l.since, now)
+	if err != nil {
+		return r, err
 	}
-	if r.Until > 0 && r.Until <= r.Since {
-		return r, misuse("--until is not after --since")
+	until, err := timeFlag("until", l.until, now)
+	if err != nil {
+		return r, err
 	}
-	return r, nil
+	r.Since, r.Until = timestamp(since), timestamp(until)
+	return r, checkOrder("since", since, until)
+}
+
+// timestamp is a time in Unix seconds, as the database has it; 0 for the zero time.
+func timestamp(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixNano()) / 1e9
 }
 
 // withinLimit drops what is beyond the limit, and says that it did.

@@ -66,7 +66,7 @@ func (s *settings) credentials() ([]nats.Option, error) {
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read credentials: %w", err)
+		return nil, hinted(fmt.Errorf("--creds: %w", err), "name a file with a key, as a recorder makes them, or with credentials")
 	}
 	if strings.Contains(string(b), "BEGIN NATS USER JWT") {
 		return []nats.Option{nats.UserCredentials(path)}, nil

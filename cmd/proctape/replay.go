@@ -38,6 +38,9 @@ is refused. --from and --until replay a part of the log, by the time at which th
 			if cfg.Until, err = timeFlag("until", until, now); err != nil {
 				return err
 			}
+			if err := checkOrder("from", cfg.From, cfg.Until); err != nil {
+				return err
+			}
 			return s.withLog(cmd, func(js jetstream.JetStream) error { return replay(cmd, s, js, cfg) })
 		},
 	}

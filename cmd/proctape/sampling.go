@@ -73,7 +73,7 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 	}
 	for _, pattern := range f.traceJobs {
 		if _, err := path.Match(pattern, ""); err != nil {
-			return cfg, misuse("--trace-job %q: %w", pattern, err)
+			return cfg, hinted(misuse("--trace-job %q is not a pattern", pattern), `for example "build-*"`)
 		}
 	}
 	if len(f.traceJobs) > 0 && !f.syscalls {

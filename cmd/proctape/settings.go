@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"go.yaml.in/yaml/v3"
 )
 
 // settings are the flags that all commands share.
@@ -38,10 +36,11 @@ func defaultData() string {
 
 // resolve sets the flags that the command line did not set, from the environment or else from the file, and checks them.
 func (s *settings) resolve(cmd *cobra.Command) error {
+	where := "--config"
 	if v, ok := os.LookupEnv("PROCTAPE_CONFIG"); ok && s.config == "" {
-		s.config = v
+		where, s.config = "PROCTAPE_CONFIG", v
 	}
-	file, err := readConfig(s.config)
+	file, err := readConfig(where, s.config)
 	if err != nil {
 		return err
 	}
@@ -106,7 +105,7 @@ func (s *settings) check(cmd *cobra.Command) error {
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
-		return misuse("--log-level %q: want debug, info, warn or error", s.logLevel)
+		return hinted(misuse("--log-level %q is not a level", s.logLevel), "the levels are debug, info, warn and error")
 	}
 	return nil
 }
@@ -119,33 +118,6 @@ func expandHome(path string) (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	return home + rest, err
-}
-
-// readConfig reads a file of settings. A value is any YAML scalar, or a list of them for a flag that may be repeated.
-func readConfig(path string) (map[string]string, error) {
-	if path == "" {
-		return nil, nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var values map[string]any
-	if err := yaml.Unmarshal(b, &values); err != nil {
-		return nil, misuse("read %s: %w", path, err)
-	}
-	file := map[string]string{}
-	for name, v := range values {
-		if list, ok := v.([]any); ok {
-			words := make([]string, len(list))
-			for i := range list {
-				words[i] = fmt.Sprint(list[i])
-			}
-			v = strings.Join(words, ",")
-		}
-		file[strings.ReplaceAll(name, "_", "-")] = fmt.Sprint(v)
-	}
-	return file, nil
 }
 
 // logger logs to stderr what --log-level asks for.

@@ -69,7 +69,7 @@ func (f *loadFlags) load(cmd *cobra.Command, s *settings) (simulate.Load, error)
 	load := simulate.Load{Fleet: f.fleet, Duration: f.duration, Fast: f.fast || f.rate == rateFast, Log: s.logger(cmd)}
 	switch {
 	case f.rate != rateReal && f.rate != rateFast:
-		return load, misuse("--rate %q: want real or fast", f.rate)
+		return load, hinted(misuse("--rate %q is not a rate", f.rate), "the rates are real and fast")
 	case load.Fast && f.duration == 0:
 		return load, hinted(misuse("--rate fast without --duration"), "name the time to simulate, for example --duration 24h")
 	case s.server == "" && !cmd.Flags().Changed("data"):

@@ -32,6 +32,17 @@ func timeFlag(name, value string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
+// checkOrder refuses a range whose end, which --until names, is not after its begin, which the flag of that name names. A
+// zero time is a begin or an end that was not named.
+func checkOrder(name string, begin, end time.Time) error {
+	if end.IsZero() || end.After(begin) {
+		return nil
+	}
+	const layout = "2006-01-02 15:04:05"
+	return hinted(misuse("--until is not after --%s", name), "--%s means %s, and --until %s", name,
+		begin.Local().Format(layout), end.Local().Format(layout))
+}
+
 // readTime reads a time in any of the ways that parseTime knows.
 func readTime(s string, now time.Time) (time.Time, bool) {
 	if s == "now" {

@@ -164,7 +164,7 @@ func (f *upFlags) tls() (*tls.Config, error) {
 	}
 	cert, err := tls.LoadX509KeyPair(f.cert, f.key)
 	if err != nil {
-		return nil, fmt.Errorf("read the certificate: %w", err)
+		return nil, hinted(fmt.Errorf("read the certificate: %w", err), "--tls-cert and --tls-key name PEM files that belong together")
 	}
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}, nil
 }
