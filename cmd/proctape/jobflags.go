@@ -34,10 +34,7 @@ func (f *jobFlags) hostToken(ctx context.Context, s *settings) (string, error) {
 		name, _ := os.Hostname() // an empty name becomes a token too
 		return schema.HostToken(name), nil
 	}
-	if !schema.ValidHost(f.host) {
-		return "", hinted(misuse("--host %q is not a valid host name", f.host), "use 1 to 64 of A-Z a-z 0-9 _ -; for example %s", schema.HostToken(f.host))
-	}
-	return f.host, nil
+	return f.host, checkHostName(f.host)
 }
 
 // recordedHostName is the name under which a database has this machine; empty when it has none.

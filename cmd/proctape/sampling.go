@@ -13,7 +13,6 @@ import (
 	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/producer/scrub"
-	"github.com/proctape/proctape/schema"
 )
 
 // samplingFlags are the flags of the commands that sample.
@@ -52,8 +51,8 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 	if f.interval < 100*time.Millisecond {
 		return producer.Config{}, hinted(misuse("--interval %s is too short", f.interval), "the shortest is 100ms")
 	}
-	if f.host != "" && !schema.ValidHost(f.host) {
-		return producer.Config{}, hinted(misuse("--host %q is not a valid host name", f.host), "use 1 to 64 of A-Z a-z 0-9 _ -; for example %s", schema.HostToken(f.host))
+	if err := checkHostName(f.host); err != nil {
+		return producer.Config{}, err
 	}
 	cfg := producer.Config{Host: f.host, Interval: f.interval, Argv: mode, ScrubWords: f.scrubWords, KernelThreads: f.kernelThreads,
 		NvidiaSMI: f.nvidiaSMI, Syscalls: f.syscalls, TraceJobs: f.traceJobs, Log: s.logger(cmd)}

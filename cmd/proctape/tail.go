@@ -38,8 +38,8 @@ same time; none delays another.`,
 			if filter.Since, err = timeFlag("since", since, time.Now()); err != nil {
 				return err
 			}
-			if host != "" && !schema.ValidHost(host) {
-				return misuse("--host %q is not a valid host name", host)
+			if err := checkHostName(host); err != nil {
+				return err
 			}
 			return tail(cmd, s, filter)
 		},

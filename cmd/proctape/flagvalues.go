@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // flagError makes an error of the command line's flags ours: it says in plain words what a value should be.
@@ -42,6 +44,14 @@ func valueError(where string, err error) error {
 		return hinted(misuse("%s is not a list", value), `write it as one,two; an item with a comma or a quotation mark as "a,b" or "a""b"`)
 	}
 	return misuse("%s: %w", value, bad.Unwrap())
+}
+
+// checkHostName checks the host that --host names, where it was given.
+func checkHostName(host string) error {
+	if host == "" || schema.ValidHost(host) {
+		return nil
+	}
+	return hinted(misuse("--host %q is not a valid host name", host), "use 1 to 64 of A-Z a-z 0-9 _ -; for example %s", schema.HostToken(host))
 }
 
 // checkPID checks the pid that --pid names, where it was given.
