@@ -202,8 +202,9 @@ func (e *expirer) expireJobs(ctx context.Context, age time.Duration) error {
 	return writeAll(ctx, e.writer, gone, &e.removed.Jobs, func(tx *store.Tx, j job) error {
 		return deleteUnless(tx, `DELETE FROM jobs WHERE job_id = ? AND max(coalesce(last_seen, 0), coalesce(last_event, 0)) = ?`,
 			[]any{j.id, j.last}, func() error {
-				for _, table := range []string{"job_pids", "job_sheets", "job_syscalls"} {
-					if _, err := tx.Exec(`DELETE FROM `+table+` WHERE job_id = ?`, j.id); err != nil {
+				for _, query := range []string{`DELETE FROM job_pids WHERE job_id = ?`, `DELETE FROM job_sheets WHERE job_id = ?`,
+					`DELETE FROM job_syscalls WHERE job_id = ?`} {
+					if _, err := tx.Exec(query, j.id); err != nil {
 						return err
 					}
 				}
