@@ -72,6 +72,8 @@ func (m *Message) validateBody() error {
 		return errors.New("the body is not the kind's")
 	}
 	switch body {
+	case BodySnapshot:
+		return m.Snapshot.validate()
 	case BodyEvents:
 		return each("event", m.Events, MaxEvents, (*Event).validate)
 	case BodyExecs:
@@ -83,7 +85,7 @@ func (m *Message) validateBody() error {
 	case BodyRollup:
 		return m.Rollup.validate()
 	}
-	return m.Snapshot.validate()
+	return errors.New("nothing checks this body")
 }
 
 // each validates the elements of a list that must hold 1 to limit of them.
