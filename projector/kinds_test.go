@@ -60,7 +60,8 @@ func TestFold_EveryKindHasRows(t *testing.T) {
 				t.Fatalf("say in projector/kinds_test.go how to make a message of kind %s", k.Kind)
 			}
 			if !holdsRows(t, m, func(*received) {}) {
-				t.Errorf("no table has a row of a message of kind %s: it needs its case in add of projector/fold/fold.go", k.Kind)
+				t.Errorf("no table has a row of a message of kind %s: it needs its case in add of projector/fold/fold.go, "+
+					"its list in WriteBatch of projector/store/write.go, and its table in schema/sql", k.Kind)
 			}
 		})
 	}

@@ -31,6 +31,9 @@ const recordedPath = "testdata/recorded.jsonl.gz"
 // recordedHash is the hash of all tables and both files that the recorded log gives.
 const recordedHash = "fcbe9f93f5ec3157b9721055378e97d1b1972fd5db0c8a7dcb2310af49c78971"
 
+// youngerTables are younger than the log and the hash, which leaves them out while they are empty.
+var youngerTables = []string{"process_execs"}
+
 // recordedMessage is one message of the recorded log, as the server kept it.
 type recordedMessage struct {
 	Log     int         `json:"log"` // messages of one number are one log
@@ -51,7 +54,8 @@ func TestRecordedLog(t *testing.T) {
 	logs := readRecorded(t, recordedPath)
 	for _, batch := range []int{1, 7, 1000} {
 		if got := foldRecorded(t, logs, batch); got != recordedHash {
-			t.Errorf("in batches of %d: got hash %s, want %s", batch, got, recordedHash)
+			t.Errorf("in batches of %d: got hash %s, want %s. If you added a table that stays empty here, put it into youngerTables of "+
+				"projector/recorded_test.go. Anything else is a change of what is written", batch, got, recordedHash)
 		}
 	}
 	// The control: one message less is another hash.
@@ -77,8 +81,8 @@ func foldRecorded(t *testing.T, logs [][]recordedMessage, batch int) string {
 		}
 		tables, files := p.dump(), p.files()
 		for _, table := range slices.Sorted(maps.Keys(tables)) {
-			if table == "process_execs" && len(tables[table]) == 0 {
-				continue // it is younger than the log, and the hash
+			if slices.Contains(youngerTables, table) && len(tables[table]) == 0 {
+				continue
 			}
 			fmt.Fprintln(sum, table, len(tables[table]))
 			for _, row := range tables[table] {

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -24,12 +25,31 @@ func TestKind_EventType(t *testing.T) {
 }
 
 func TestMessage_Count(t *testing.T) {
-	want := map[string]uint64{"snapshot": 1, "rollup": 1, "gap": 2, "job": 5, "spawn": 2, "exit": 2, "signal": 2, "kill": 2, "oom": 2, "exec": 2}
 	for _, e := range examples() {
-		if got := e.m.Count(); got != want[e.name] {
-			t.Errorf("%s: got %d, want %d", e.name, got, want[e.name])
+		name, want := bodyOf(t, e.m)
+		if want < 2 && name != "Snapshot" && name != "Rollup" {
+			t.Errorf("%s: %s has %d items: give it two in schema/fixtures_test.go, or a Count of 1 looks right", e.name, name, want)
+		}
+		if got := e.m.Count(); got != want {
+			t.Errorf("%s: got %d, want %d: Count of schema/message.go needs a case for %s", e.name, got, want, name)
 		}
 	}
+}
+
+// bodyOf is the field of a message that is filled, and how many items it holds.
+func bodyOf(t *testing.T, m *Message) (name string, items uint64) {
+	t.Helper()
+	v := reflect.ValueOf(m).Elem()
+	for i := range v.NumField() {
+		switch f := v.Field(i); {
+		case f.Kind() == reflect.Slice && !f.IsNil():
+			return v.Type().Field(i).Name, uint64(f.Len())
+		case f.Kind() == reflect.Pointer && !f.IsNil():
+			return v.Type().Field(i).Name, 1
+		}
+	}
+	t.Fatalf("%s: no field is filled", m.Kind)
+	return "", 0
 }
 
 func TestEnvelope_ID(t *testing.T) {

@@ -114,6 +114,38 @@ func TestDelivery_ClaimOfMessages(t *testing.T) {
 	}
 }
 
+// A delivery counts the rows of each body: two items of each list are two rows.
+func TestDelivery_Rows(t *testing.T) {
+	body := reflect.TypeFor[schema.Message]()
+	for i := range body.NumField() {
+		if field := body.Field(i); !field.Anonymous { // the envelope
+			m := new(schema.Message)
+			if !fillTwo(reflect.ValueOf(m).Elem().Field(i)) {
+				t.Errorf("%s: say in fillTwo of projector/fold/delivery_test.go which of its lists holds what becomes rows", field.Name)
+			}
+			if got := (&Delivery{Msg: m}).Rows(); got != 2 {
+				t.Errorf("%s: got %d rows of two items, want 2: Rows of projector/fold/delivery.go has to count it", field.Name, got)
+			}
+		}
+	}
+	if got := (&Delivery{Msg: new(schema.Message)}).Rows() + new(Delivery).Rows(); got != 0 {
+		t.Errorf("got %d rows of nothing, want 0", got)
+	}
+}
+
+// fillTwo puts two items into a body: into the list that it is, or into its processes. It reports whether it could.
+func fillTwo(v reflect.Value) bool {
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem().FieldByName("Processes")
+	}
+	if v.Kind() != reflect.Slice {
+		return false
+	}
+	v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+	return true
+}
+
 func FuzzClaim(f *testing.F) {
 	const instance = "00112233445566778899aabbccddeeff"
 	for _, seed := range [][2]string{{instance + ".event.spawn.3", "5"}, {instance + ".snapshot.18446744073709551615", ""},
