@@ -34,6 +34,39 @@ func TestGapKinds_AreAllNoticed(t *testing.T) {
 	}
 }
 
+// TestGapKinds_AreAllTested looks for each kind of gap that the projector notices in a test of the projector, or in one of
+// the whole line.
+func TestGapKinds_AreAllTested(t *testing.T) {
+	constants, tests := gapConstants(t), projectorTests(t)
+	for _, k := range schema.GapKinds() {
+		if k.Noticer == schema.NoticedByProjector && !namesGap(tests, constants[k.Kind], k.Kind) {
+			t.Errorf("%s: no test of projector or projector/fold names schema.%s: add a row to TestGapsBetween in "+
+				"projector/fold/continuity_test.go, or a test in projector", k.Kind, constants[k.Kind])
+		}
+	}
+	// The control: a kind that does not exist.
+	if namesGap(tests, "GapMadeUp", "made_up") {
+		t.Error("a test names GapMadeUp: this test catches nothing")
+	}
+}
+
+// namesGap reports whether tests name a kind of gap by its constant, or by its word at the beginning of a text.
+func namesGap(tests, constant string, kind schema.GapKind) bool {
+	return regexp.MustCompile(`schema\.` + constant + `\b|["'` + "`" + `]` + string(kind) + `\b`).MatchString(tests)
+}
+
+// projectorTests is the text of the tests of the projector, and of those here which cut or delete streams of a real server.
+func projectorTests(t *testing.T) string {
+	t.Helper()
+	var text strings.Builder
+	for _, pattern := range []string{"../projector/*_test.go", "../projector/fold/*_test.go", "identity_test.go"} {
+		for _, file := range must(filepath.Glob(pattern))(t) {
+			text.Write(must(os.ReadFile(file))(t))
+		}
+	}
+	return text.String()
+}
+
 // gapConstants are the names of the constants of the kinds of gaps.
 func gapConstants(t *testing.T) map[schema.GapKind]string {
 	t.Helper()

@@ -291,6 +291,19 @@ func TestFold_FirstNumberIsNotOne(t *testing.T) {
 	checkShape(t, p)
 }
 
+// Numbers that did not come are dropped when the producer says that it dropped as many, and missing when it does not.
+func TestFold_DroppedNumbers(t *testing.T) {
+	for kind, count := range map[schema.GapKind]uint64{schema.GapDropped: 2, schema.GapMissing: 1} {
+		l, h, p := newLog(), newHost("h"), newTape(t, 0)
+		p.fold(l.publish(h.events(schema.KindExit, 1)))
+		h.events(schema.KindExit, 2)
+		next := h.events(schema.KindExit, 1)
+		next.Dropped = []schema.Drop{{Reason: "queue full", Count: count}}
+		p.fold(l.publish(next))
+		p.wantRows(holes, string(kind)+" event.exit 2 3 2 2 0")
+	}
+}
+
 func TestFold_StreamHole(t *testing.T) {
 	const query = `SELECT stream, at_seq, n, kind, count, host_id, first_seq, details FROM gaps ORDER BY at_seq`
 	l, h, p := newLog(), newHost("h"), newTape(t, 0)
