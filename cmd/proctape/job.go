@@ -21,6 +21,7 @@ docs/jobs.md shows how programs in other languages publish the same messages wit
 		Example: `  proctape job declare build-7 --pid $$ --total-sheets 3
   proctape job start-sheet build-7 1
   proctape job end-sheet build-7 1 --exit-code 0
+  proctape job progress build-7 --last-completed 1
   proctape job end build-7`,
 	}
 	onlyCommands(cmd)

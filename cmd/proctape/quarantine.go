@@ -23,6 +23,10 @@ func quarantineCommand(s *settings) *cobra.Command {
 		Long: `A message goes into quarantine with its bytes when it cannot be read, breaks a limit, or claims to come from
 another host; the recording goes on. After an upgrade that can read it, "quarantine replay" publishes it
 again.`,
+		Example: `  proctape quarantine list --json
+  proctape quarantine show PROCTAPE_EVENTS/1/42
+  proctape quarantine replay
+  proctape quarantine drop PROCTAPE_EVENTS/1/42`,
 	}
 	onlyCommands(cmd)
 	cmd.AddCommand(quarantineList(s), quarantineShow(s), quarantineReplay(s), quarantineDrop(s))
@@ -90,7 +94,6 @@ func quarantineShow(s *settings) *cobra.Command {
 	l := new(listing)
 	cmd := &cobra.Command{
 		Use: "show MESSAGE", Short: "Show one message with its bytes", Args: oneArg("message, as list names it"),
-		Example: `  proctape quarantine show PROCTAPE_EVENTS/1/42`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkMessageName(args); err != nil {
 				return err

@@ -18,6 +18,7 @@ func retentionStatusCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show the last passes, and when the next one comes", Args: noArgs,
+		Example: `  proctape retention status --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.withDatabase(cmd, func(db *query.DB) error {
 				st, err := readRetentionStatus(cmd.Context(), s, db)

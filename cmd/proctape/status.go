@@ -41,6 +41,7 @@ func statusCommand(s *settings) *cobra.Command {
 host: what its samplers produced is what is stored, in quarantine, missing, or in flight between the
 log and the database. Duplicates come on top and change nothing. The last table shows what each host's
 sampler sees and what it does not see; "proctape up" says what to grant.`,
+		Example: `  proctape status --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.withDatabase(cmd, func(db *query.DB) error {
 				st, err := readStatus(cmd.Context(), s, db)
