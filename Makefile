@@ -22,12 +22,12 @@ run: build ## record this machine into ./run-data (DATA=… for another folder);
 
 .PHONY: test
 test: ## all tests, with the race detector where there is a C compiler for it
-	@if command -v $${CC:-gcc} >/dev/null; then set -x; CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...; \
-	else echo "no C compiler: without the race detector"; set -x; $(GO) test -timeout 20m ./...; fi
+	@if command -v $${CC:-gcc} >/dev/null; then set -x; CGO_ENABLED=1 $(GO) test -race -timeout 60m ./...; \
+	else echo "no C compiler: without the race detector"; set -x; $(GO) test -timeout 60m ./...; fi
 
 .PHONY: test-short
 test-short: ## the tests in a minute: without the race detector and the long campaigns, which each say so (-v shows it)
-	$(GO) test -short -timeout 20m ./...
+	$(GO) test -short -timeout 60m ./...
 
 .PHONY: check
 check: ## format, vet, staticcheck, revive, known vulnerabilities, generated files: what CI asks before the tests
