@@ -45,6 +45,7 @@ type process struct {
 	status        uint32 // wait status: of the process if last, else of the thread that ended last
 	last          bool   // a record said that the process has ended
 	exitQueued    bool   // it has ended: its exit is queued
+	exitTaken     bool   // its exit was taken
 	endedUnseen   bool   // it has ended and nobody knows how
 	dropped       bool   // no more events of it will come
 	endedAt       int64  // boot time of the last thread's end

@@ -115,6 +115,9 @@ func (q *eventQueue) eventOf(o pendingEvent) (event schema.KindedEvent, ok bool)
 		if p.waitingExec == o.exec {
 			p.waitingExec = nil
 		}
+		if p.exitTaken { // the exec is another process's, which has the pid now and whose fork was lost
+			return schema.KindedEvent{}, false
+		}
 		if command, ok = o.execCommand(); !ok {
 			return schema.KindedEvent{}, false
 		}
@@ -126,6 +129,7 @@ func (q *eventQueue) eventOf(o pendingEvent) (event schema.KindedEvent, ok bool)
 	}
 	switch o.kind {
 	case schema.KindExit:
+		p.exitTaken = true
 		q.addEnd(&e, p)
 	case schema.KindExec:
 		e.Source = SourceConnector
