@@ -164,7 +164,7 @@ type told struct {
 // check checks an occurrence against what was told before.
 func (book *accounts) check(t *rapid.T, s *sim, o schema.KindedEvent) {
 	pid, start := o.Event.PID, o.Event.StartTicks
-	if o.Kind == schema.KindExit && start == 0 {
+	if (o.Kind == schema.KindExit || o.Kind == schema.KindExec) && start == 0 {
 		return // of a process that nothing was known of, not even which
 	}
 	i := slices.IndexFunc(*book, func(a *told) bool { return a.pid == pid && same(a.start, start) })
