@@ -87,7 +87,7 @@ func (h *host) snapshot() (messages []*schema.Message) {
 	// New processes have the highest pids; the list rises.
 	sortByPID(h.procs)
 	snap := &schema.Snapshot{Interval: int64(samplePeriod), Tick: h.tick, DaemonPID: 1, CPUs: 8, MemoryTotal: 32 << 20, MemoryAvail: 16 << 20,
-		PressureLevel: "none", Processes: append([]schema.Process(nil), h.procs...)}
+		PressureLevel: "none", Processes: schema.ProcessesOf(h.procs...)}
 	messages = append(messages, h.message(schema.KindSnapshot, &schema.Message{Snapshot: snap}))
 	if len(exits) > 0 {
 		messages = append(messages, h.message(schema.KindExit, &schema.Message{Events: exits}), h.message(schema.KindSpawn, &schema.Message{Events: spawns}))

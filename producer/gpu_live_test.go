@@ -41,8 +41,8 @@ while echo "$line"; do sleep 1; done
 	if len(s.GPUs) != 1 || s.GPUs[0] != want {
 		t.Errorf("got %+v, want %+v", s.GPUs, want)
 	}
-	for i := range s.Processes {
-		if p := &s.Processes[i]; p.PID != c.pid() && p.GPUMemory.Known {
+	for _, p := range s.Processes.Rows() {
+		if p.PID != c.pid() && p.GPUMemory.Known {
 			t.Errorf("process %d has %d KiB of a GPU", p.PID, p.GPUMemory.V)
 		}
 	}

@@ -330,7 +330,7 @@ func TestLive_CPU(t *testing.T) {
 
 	sampled := map[int]uint64{} // in the last snapshot that has the process
 	for _, m := range j.snapshots {
-		for _, p := range m.Snapshot.Processes {
+		for _, p := range m.Snapshot.Processes.Rows() {
 			if p.JobID == "job" {
 				sampled[p.PID] = p.CPUMillis
 			}

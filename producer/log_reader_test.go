@@ -303,9 +303,9 @@ func declared(t *testing.T, job string, pid int) schema.JobEvent {
 
 // find is the process of a snapshot that has the pid.
 func find(m *schema.Message, pid int) (schema.Process, bool) {
-	i := slices.IndexFunc(m.Snapshot.Processes, func(p schema.Process) bool { return p.PID == pid })
+	i := slices.IndexFunc(m.Snapshot.Processes.Rows(), func(p schema.Process) bool { return p.PID == pid })
 	if i < 0 {
 		return schema.Process{}, false
 	}
-	return m.Snapshot.Processes[i], true
+	return m.Snapshot.Processes.Row(i), true
 }

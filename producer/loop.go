@@ -17,6 +17,7 @@ import (
 	"github.com/proctape/proctape/producer/sampler"
 	"github.com/proctape/proctape/producer/syscalls"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // loop takes samples and events, in one goroutine: a tick, a poll and a job event never run at the same time.
@@ -87,8 +88,8 @@ func (l *loop) tick() error {
 		return err
 	}
 	polled := l.watcher.Poll() // before Observe: the events of what the scan shows are read first
-	l.watcher.Observe(lifecycle.Scan{Wall: s.Wall, Boot: s.Boot, Processes: s.Snapshot.Processes})
-	l.traceBusiest(s.Snapshot.Processes)
+	l.watcher.Observe(lifecycle.Scan{Wall: s.Wall, Boot: s.Boot, Processes: s.Snapshot.Processes.Rows()})
+	l.traceBusiest(&s.Snapshot.Processes)
 	return errors.Join(polled,
 		l.publisher.OfferSnapshot(s.Wall, s.Boot, s.Snapshot),
 		l.publishEvents(s.Boot-int64(lifecycle.EventDelay)),
@@ -123,16 +124,16 @@ func (l *loop) flushEvents() error {
 
 // traceBusiest asks for a trace of the busiest process of the jobs that are to be traced. Most of the time the profiler
 // refuses, because the last trace was too short a time ago.
-func (l *loop) traceBusiest(procs []schema.Process) {
-	var busiest *schema.Process
-	for i := range procs {
-		p := &procs[i]
-		if p.JobID != "" && p.CPUPermille.V > 0 && (busiest == nil || p.CPUPermille.V > busiest.CPUPermille.V) && l.traces(p.JobID) {
-			busiest = p
+func (l *loop) traceBusiest(procs *schema.Processes) {
+	busiest, most := 0, int64(0)
+	for row := range procs.Len() {
+		used := procs.Number(metric.CPUPermille, row).V
+		if used > most && procs.Text(metric.JobID, row) != "" && l.traces(procs.Text(metric.JobID, row)) {
+			busiest, most = procs.PID(row), used
 		}
 	}
-	if busiest != nil {
-		_ = l.profiler.Suggest(busiest.PID)
+	if most > 0 {
+		_ = l.profiler.Suggest(busiest)
 	}
 }
 

@@ -107,7 +107,7 @@ func (h *simHost) snapshot() *schema.Message {
 	s := &schema.Snapshot{Interval: second, Tick: h.tick, DaemonPID: 77, DaemonRSS: 20_480, Uptime: h.boot - 50*second, CPUs: 2,
 		MemoryTotal: 16 << 20, MemoryAvail: 9 << 20, Load: [3]int64{150, 75, 5}, PressureLevel: "none"}
 	for _, pid := range slices.Sorted(maps.Keys(h.procs)) {
-		s.Processes = append(s.Processes, *h.procs[pid])
+		s.Processes.Append(h.procs[pid])
 	}
 	return &schema.Message{Envelope: h.envelope(schema.KindSnapshot, 1), Snapshot: s}
 }

@@ -229,9 +229,11 @@ func (t *teller) fillSnapshot(s *schema.Snapshot) {
 		s.JobProgress = append(s.JobProgress, schema.JobProgress{JobID: fmt.Sprintf("job-%d", i), TotalSheets: t.opt(9), LastCompleted: t.opt(9),
 			CurrentSheet: t.opt(9), Status: "running"})
 	}
-	for i := range s.Processes {
-		p := &s.Processes[i]
+	rows := s.Processes.Rows()
+	for i := range rows {
+		p := &rows[i]
 		p.WriteKiB, p.GPUMemory, p.Threads = t.opt(1<<16), t.opt(1<<22), 1+t.roll(5)
 		p.Cgroup = []string{"", "/system.slice/cron.service", "/user.slice"}[t.roll(3)]
 	}
+	s.Processes = schema.ProcessesOf(rows...)
 }

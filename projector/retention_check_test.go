@@ -197,11 +197,10 @@ func minuteRows(ms []*schema.Message) (systems, processes []string) {
 		byProcess := map[string][]*schema.Process{}
 		for _, m := range list {
 			busy := int64(0)
-			for i := range m.Snapshot.Processes {
-				p := &m.Snapshot.Processes[i]
+			for _, p := range m.Snapshot.Processes.Rows() {
 				busy += p.CPUPermille.Or(0)
 				who := fmt.Sprint(m.BootID, " ", p.PID, " ", p.StartTicks, " ", p.PPID, " ", p.UID, " ", p.Sheet, " ", p.JobID, " ", p.Command)
-				byProcess[who] = append(byProcess[who], p)
+				byProcess[who] = append(byProcess[who], &p)
 			}
 			cpu = append(cpu, busy)
 			used = append(used, int64(m.Snapshot.MemoryTotal-m.Snapshot.MemoryAvail))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // What a clock may do. Retention's machine is the one that the first host is on; the other's clock is right.
@@ -134,8 +135,8 @@ func wrongJobs(t testing.TB, d *kept, sent []*schema.Message) (wrong []string) {
 	want := map[string]int64{}
 	for _, m := range sent {
 		if m.Kind == schema.KindSnapshot {
-			for i := range m.Snapshot.Processes {
-				want[m.Snapshot.Processes[i].JobID]++
+			for row := range m.Snapshot.Processes.Len() {
+				want[m.Snapshot.Processes.Text(metric.JobID, row)]++
 			}
 		}
 	}

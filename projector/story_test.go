@@ -296,8 +296,8 @@ func (a *account) sheet(job string, n int64) *sheetAccount {
 func (a *account) add(m *schema.Message) {
 	switch {
 	case m.Snapshot != nil:
-		for i := range m.Snapshot.Processes {
-			a.addProcess(m, &m.Snapshot.Processes[i])
+		for _, p := range m.Snapshot.Processes.Rows() {
+			a.addProcess(m, &p)
 		}
 	case m.Events != nil:
 		for i := range m.Events {

@@ -78,8 +78,8 @@ func publishRender(ctx context.Context, nc *nats.Conn) error {
 	}
 	err = p.OfferSnapshot(now, uptime, &schema.Snapshot{
 		Interval: int64(5 * time.Second), Tick: 1, CPUs: 8, MemoryTotal: 16 << 20, MemoryAvail: 9 << 20, PressureLevel: "none",
-		Processes: []schema.Process{{PID: 41, PPID: 1, StartTicks: 359_000, State: "R", Command: "render", JobID: "frames",
-			RSS: schema.Some[int64](68 << 10)}}})
+		Processes: schema.ProcessesOf(schema.Process{PID: 41, PPID: 1, StartTicks: 359_000, State: "R", Command: "render", JobID: "frames",
+			RSS: schema.Some[int64](68 << 10)})})
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // SnapshotFromMessage is the snapshot that a message of the log carries, as [Snapshots] returns it. The message must be
@@ -16,7 +17,7 @@ func SnapshotFromMessage(m *schema.Message) Snapshot {
 		MemTotal: schema.MiB(int64(s.MemoryTotal)), MemAvail: schema.MiB(int64(s.MemoryAvail)),
 		MemUsed: schema.MiB(int64(s.MemoryTotal) - int64(s.MemoryAvail)), DaemonRSS: schema.MiB(int64(s.DaemonRSS)),
 		Load1: float64(s.Load[0]) / 100, Load5: float64(s.Load[1]) / 100, Load15: float64(s.Load[2]) / 100,
-		Processes: make([]Process, len(s.Processes)), GPUs: make([]GPU, len(s.GPUs)), PressureLevel: s.PressureLevel,
+		Processes: make([]Process, s.Processes.Len()), GPUs: make([]GPU, len(s.GPUs)), PressureLevel: s.PressureLevel,
 		RunningJobs: int64(s.RunningJobs), ActiveSheets: int64(s.ActiveSheets), ZombiePIDs: s.Zombies(),
 		JobProgress: make([]JobProgress, len(s.JobProgress)), Uptime: float64(s.Uptime) / 1e9, CPUs: int64(s.CPUs),
 		Partial: s.Partial, Hidden: int64(s.Hidden),
@@ -25,8 +26,8 @@ func SnapshotFromMessage(m *schema.Message) Snapshot {
 	if out.ZombiePIDs == nil {
 		out.ZombiePIDs = []int64{}
 	}
-	for i := range s.Processes {
-		out.Processes[i] = processFromMessage(&s.Processes[i], m.Boot)
+	for row := range out.Processes {
+		out.Processes[row] = processFromMessage(&s.Processes, row, m.Boot)
 	}
 	for i, g := range s.GPUs {
 		out.GPUs[i] = GPU{g.Index, scaled(g.Utilization, 10), scaled(g.MemoryUsed, 1024), scaled(g.MemoryTotal, 1024), scaled(g.Temperature, 10)}
@@ -37,16 +38,18 @@ func SnapshotFromMessage(m *schema.Message) Snapshot {
 	return out
 }
 
-func processFromMessage(p *schema.Process, boot int64) Process {
-	out := Process{PID: int64(p.PID), PPID: int64(p.PPID), Command: p.Command, State: p.State, Threads: int64(p.Threads),
-		Age: p.Age(boot), Sheet: pointer(p.Sheet), StartTicks: int64(p.StartTicks), CPUSeconds: float64(p.CPUMillis) / 1000}
-	out.setMeasured(p.CPUPermille, p.RSS, p.VMS, p.OpenFDs)
-	out.GPUMemory = scaled(p.GPUMemory, 1024)
-	if p.JobID != "" {
-		out.JobID = &p.JobID
+func processFromMessage(procs *schema.Processes, row int, boot int64) Process {
+	out := Process{PID: int64(procs.PID(row)), PPID: procs.Number(metric.PPID, row).V, Command: procs.Text(metric.Command, row), Age: schema.AgeAt(boot, procs.StartTicks(row)),
+		Sheet: pointer(procs.Number(metric.Sheet, row)), StartTicks: int64(procs.StartTicks(row))}
+	for _, id := range metric.Shown {
+		out.measure(id, procs.Number(id, row))
 	}
-	out.SyscallCounts = perCall(p.Syscalls, func(c *schema.Syscall) float64 { return float64(c.Calls) })
-	out.SyscallTimes = perCall(p.Syscalls, func(c *schema.Syscall) float64 { return float64(c.TimeX100) / 100 })
+	if job := procs.Text(metric.JobID, row); job != "" {
+		out.JobID = &job
+	}
+	calls := procs.Syscalls(row)
+	out.SyscallCounts = perCall(calls, func(c *schema.Syscall) float64 { return float64(c.Calls) })
+	out.SyscallTimes = perCall(calls, func(c *schema.Syscall) float64 { return float64(c.TimeX100) / 100 })
 	return out
 }
 

@@ -108,12 +108,12 @@ func wholeMessage() *schema.Message {
 				{Index: 0, Utilization: schema.Some[int64](125), MemoryUsed: schema.Some[int64](1_048_577), MemoryTotal: schema.Some[int64](2_097_152), Temperature: schema.Some[int64](613)},
 				{Index: 3},
 			},
-			Processes: []schema.Process{
-				{PID: 7, State: "Z", Threads: 0},
-				{PID: 42, PPID: 1, StartTicks: 5000, State: "R", CPUPermille: schema.Some[int64](853), CPUMillis: 1234, RSS: schema.Some[int64](306_689),
+			Processes: schema.ProcessesOf(
+				schema.Process{PID: 7, State: "Z", Threads: 0},
+				schema.Process{PID: 42, PPID: 1, StartTicks: 5000, State: "R", CPUPermille: schema.Some[int64](853), CPUMillis: 1234, RSS: schema.Some[int64](306_689),
 					VMS: schema.Some[int64](1), Threads: 7, OpenFDs: schema.Some[int64](9), Command: `sh -c "a < b & c"`, JobID: "build-7", Sheet: schema.Some[int64](3),
 					Syscalls: []schema.Syscall{{Name: "write", Calls: 1 << 40, TimeX100: 1}, {Name: "futex", Calls: 0, TimeX100: 7025}}},
-			},
+			),
 		},
 	}
 }
@@ -209,7 +209,7 @@ func TestSnapshot_JSONHasTheContractsKeys(t *testing.T) {
 	for name, s := range map[string]query.Snapshot{
 		"from a message":            query.SnapshotFromMessage(wholeMessage()),
 		"from an empty message":     query.SnapshotFromMessage(&schema.Message{Snapshot: &schema.Snapshot{}}),
-		"from an empty process":     query.SnapshotFromMessage(&schema.Message{Snapshot: &schema.Snapshot{Processes: []schema.Process{{}}, GPUs: []schema.GPU{{}}, JobProgress: []schema.JobProgress{{}}}}),
+		"from an empty process":     query.SnapshotFromMessage(&schema.Message{Snapshot: &schema.Snapshot{Processes: schema.ProcessesOf(schema.Process{}), GPUs: []schema.GPU{{}}, JobProgress: []schema.JobProgress{{}}}}),
 		"from the database":         read(whole, 0),
 		"with all that can be NULL": read(bare, 0),
 		"without processes":         read(bare, 1),

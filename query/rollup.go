@@ -1,14 +1,15 @@
 package query
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // Minute is the resolution of rollups, in seconds.
@@ -53,24 +54,27 @@ func rollupHeads(ctx context.Context, db *DB, r Range) ([]Snapshot, error) {
 }
 
 // rollupColumns are the columns of a process's minute. scanRollup reads them.
-const rollupColumns = `m.samples, m.cpu_mean, m.cpu_max, m.cpu_p95, m.rss_mean, m.rss_max, m.rss_p95, m.last_boot_ns, m.state,
-	m.vms_kib, m.threads, m.open_fds, m.cpu_ms, p.pid, p.ppid, p.command, p.job_id, p.sheet_num, p.start_ticks`
+var rollupColumns = processColumns + `, m.samples, m.last_boot_ns, m.` + strings.Join(metric.RollupNames(), ", m.")
 
 func scanRollup(rows *sql.Rows, p *Process, more ...any) error {
-	var cpu, cpuMax, cpuP95, rss, rssMax, rssP95, vms, threads, fds, millis, ppid sql.NullInt64
-	var state, command sql.NullString
-	var boot int64
-	err := rows.Scan(append([]any{&p.Samples, &cpu, &cpuMax, &cpuP95, &rss, &rssMax, &rssP95, &boot, &state, &vms, &threads, &fds,
-		&millis, &p.PID, &ppid, &command, &p.JobID, &p.Sheet, &p.StartTicks}, more...)...)
-	if err != nil {
+	var id, boot int64
+	values := make([]any, len(metric.RollupNames()))
+	dst := []any{&p.Samples, &boot}
+	for i := range values {
+		dst = append(dst, &values[i])
+	}
+	if err := scanProcess(rows, &id, p, append(dst, more...)...); err != nil {
 		return err
 	}
-	opt := func(v sql.NullInt64) schema.Opt[int64] { return schema.Opt[int64]{V: v.Int64, Known: v.Valid} }
-	p.State = cmp.Or(state.String, "S")
-	p.setMeasured(opt(cpu), opt(rss), opt(vms), opt(fds))
-	p.CPUMax, p.CPUP95 = float64(cpuMax.Int64)/10, float64(cpuP95.Int64)/10
-	p.RSSMax, p.RSSP95 = schema.MiB(rssMax.Int64), schema.MiB(rssP95.Int64)
-	p.PPID, p.Command, p.Threads, p.CPUSeconds = ppid.Int64, command.String, threads.Int64, float64(millis.Int64)/1000
+	for _, of := range metric.Spreads {
+		number := func(i int) schema.Opt[int64] { return schema.NumberFromSQL(of, values[i]) }
+		p.measure(of, number(0))
+		p.setSpread(of, number(1), number(2))
+		values = values[3:]
+	}
+	for i, of := range metric.Lasts {
+		p.measure(of, schema.NumberFromSQL(of, values[i]))
+	}
 	p.Age = float64(boot-p.StartTicks*(1e9/schema.TicksPerSecond)) / 1e9
 	p.SyscallCounts, p.SyscallTimes = json.RawMessage("{}"), json.RawMessage("{}")
 	return nil

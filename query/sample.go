@@ -8,14 +8,14 @@ import (
 	"slices"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // The two halves of a process in a snapshot. What describes it, over the alias p of processes, stays the same from snapshot to
 // snapshot and is read once. What was measured, over the alias m of samples, is read for each.
-const (
-	processColumns = `p.id, p.pid, p.ppid, p.command, p.job_id, p.sheet_num, p.start_ticks`
-	sampleColumns  = `m.state, m.cpu_permille, m.rss_kib, m.vms_kib, m.threads, m.open_fds, m.cpu_ms, m.syscall_counts, m.syscall_time_pct, m.gpu_memory_kib`
-)
+const processColumns = `p.id, p.pid, p.ppid, p.command, p.job_id, p.sheet_num, p.start_ticks`
+
+var sampleColumns = `m.syscall_counts, m.syscall_time_pct, ` + metric.Columns("m", metric.Samples)
 
 // scanProcess scans processColumns into a process's description, and what comes after them into more.
 func scanProcess(rows *sql.Rows, id *int64, p *Process, more ...any) error {
@@ -29,13 +29,15 @@ func scanProcess(rows *sql.Rows, id *int64, p *Process, more ...any) error {
 // sampleScanner scans rows of sampleColumns. Its destinations are made once, and are of the one type that
 // database/sql fills without reflection: a page has a quarter of a million values.
 type sampleScanner struct {
-	values [10]any
-	dst    []any
+	counts, times any
+	values        []any // of metric.Samples
+	dst           []any
 }
 
 // newSampleScanner makes a scanner for rows in which lead stands before the sample's columns.
 func newSampleScanner(lead ...any) *sampleScanner {
-	s := &sampleScanner{dst: lead}
+	s := &sampleScanner{values: make([]any, len(metric.Samples))}
+	s.dst = append(lead, &s.counts, &s.times)
 	for i := range s.values {
 		s.dst = append(s.dst, &s.values[i])
 	}
@@ -47,23 +49,11 @@ func (s *sampleScanner) scan(rows *sql.Rows, p *Process) error {
 	if err := rows.Scan(s.dst...); err != nil {
 		return err
 	}
-	v := &s.values
-	p.State = "S"
-	if state, ok := v[0].(string); ok {
-		p.State = state
+	for i, id := range metric.Samples {
+		p.measure(id, schema.NumberFromSQL(id, s.values[i]))
 	}
-	p.setMeasured(optInt(v[1]), optInt(v[2]), optInt(v[3]), optInt(v[5]))
-	p.Threads = optInt(v[4]).Or(1)
-	p.CPUSeconds = float64(optInt(v[6]).V) / 1000
-	p.SyscallCounts, p.SyscallTimes = jsonObject(v[7]), jsonObject(v[8])
-	p.GPUMemory = scaled(optInt(v[9]), 1024)
+	p.SyscallCounts, p.SyscallTimes = jsonObject(s.counts), jsonObject(s.times)
 	return nil
-}
-
-// optInt is a column's value, unknown for NULL.
-func optInt(v any) schema.Opt[int64] {
-	n, ok := v.(int64)
-	return schema.Opt[int64]{V: n, Known: ok}
 }
 
 // jsonObject is a column's JSON object, an empty one for NULL.

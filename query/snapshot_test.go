@@ -147,9 +147,10 @@ func TestDB_Snapshots_Defaults(t *testing.T) {
 // wholeProcess is what process(1, 42, …) and sample(…, 1) come to, with a job.
 func wholeProcess() query.Process {
 	return query.Process{
-		PID: 42, PPID: 1, Command: "sleep 1", State: "R", CPUPercent: 85.3, RSS: 299.5, VMS: 1.0 / 1024, Threads: 7, OpenFDs: 9,
-		Age: boot - 50, JobID: pointer("build-7"), Sheet: pointer[int64](3), SyscallCounts: []byte(`{"read":2}`), SyscallTimes: []byte(`{"read":1.5}`),
-		StartTicks: 5000, CPUSeconds: 1.234,
+		PID: 42, PPID: 1, Command: "sleep 1",
+		Measured: query.Measured{State: "R", CPUPercent: 85.3, RSS: 299.5, VMS: 1.0 / 1024, Threads: 7, OpenFDs: 9, CPUSeconds: 1.234},
+		Age:      boot - 50, JobID: pointer("build-7"), Sheet: pointer[int64](3), SyscallCounts: []byte(`{"read":2}`), SyscallTimes: []byte(`{"read":1.5}`),
+		StartTicks: 5000,
 	}
 }
 
@@ -203,7 +204,7 @@ func TestDB_Snapshots_ProcessDefaults(t *testing.T) {
 		{"cpu_permille", nil, row{"cpu_permille": nil}, func(p *query.Process) { p.CPUPercent, p.Unknown = 0, []string{"cpu_percent"} }},
 		{"rss_kib", nil, row{"rss_kib": nil}, func(p *query.Process) { p.RSS, p.Unknown = 0, []string{"rss_mb"} }},
 		{"vms_kib", nil, row{"vms_kib": nil}, func(p *query.Process) { p.VMS, p.Unknown = 0, []string{"vms_mb"} }},
-		{"threads", nil, row{"threads": nil}, func(p *query.Process) { p.Threads = 1 }},
+		{"threads", nil, row{"threads": nil}, func(p *query.Process) { p.Threads, p.Unknown = 1, []string{"threads"} }},
 		{"open_fds", nil, row{"open_fds": nil}, func(p *query.Process) { p.OpenFDs, p.Unknown = 0, []string{"open_fds"} }},
 		{"cpu_ms", nil, row{"cpu_ms": nil}, func(p *query.Process) { p.CPUSeconds = 0 }},
 		{"syscall_counts", nil, row{"syscall_counts": nil}, func(p *query.Process) { p.SyscallCounts = []byte("{}") }},
@@ -214,7 +215,7 @@ func TestDB_Snapshots_ProcessDefaults(t *testing.T) {
 			"syscall_counts": nil, "syscall_time_pct": nil}, func(p *query.Process) {
 			p.State, p.CPUPercent, p.RSS, p.VMS, p.Threads, p.OpenFDs, p.CPUSeconds = "S", 0, 0, 0, 1, 0, 0
 			p.SyscallCounts, p.SyscallTimes = []byte("{}"), []byte("{}")
-			p.Unknown = []string{"cpu_percent", "rss_mb", "vms_mb", "open_fds"}
+			p.Unknown = []string{"threads", "vms_mb", "rss_mb", "open_fds", "cpu_percent"}
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

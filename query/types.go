@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // Snapshot is a host at one time, or over one minute that has left full resolution, with the keys, units and defaults of
@@ -47,30 +48,18 @@ type Snapshot struct {
 
 // Process is one process in one snapshot. A value that is unknown has the contract's default, and its key is in Unknown.
 type Process struct {
-	PID           int64           `json:"pid"`
-	PPID          int64           `json:"ppid"`
-	Command       string          `json:"command"`
-	State         string          `json:"state"`
-	CPUPercent    float64         `json:"cpu_percent"` // of one core
-	RSS           float64         `json:"rss_mb"`
-	VMS           float64         `json:"vms_mb"`
-	Threads       int64           `json:"threads"`
-	OpenFDs       int64           `json:"open_fds"`
+	PID     int64  `json:"pid"`
+	PPID    int64  `json:"ppid"`
+	Command string `json:"command"`
+	Measured
 	Age           float64         `json:"age_seconds"`
 	JobID         *string         `json:"job_id"`
 	Sheet         *int64          `json:"sheet_num"`
 	SyscallCounts json.RawMessage `json:"syscall_counts"`
 	SyscallTimes  json.RawMessage `json:"syscall_time_pct"`
 	StartTicks    int64           `json:"start_ticks"` // with pid and boot this names the process: hundredths of a second after boot
-	CPUSeconds    float64         `json:"cpu_seconds"` // used since the process started
 	Unknown       []string        `json:"unknown,omitempty"`
-	GPUMemory     *float64        `json:"gpu_memory_mb,omitempty"` // on all GPUs; absent when not known
-	// Set for a minute; cpu_percent and rss_mb are then its means.
-	Samples int64   `json:"samples,omitzero"`
-	CPUMax  float64 `json:"cpu_percent_max,omitzero"`
-	CPUP95  float64 `json:"cpu_percent_p95,omitzero"`
-	RSSMax  float64 `json:"rss_mb_max,omitzero"`
-	RSSP95  float64 `json:"rss_mb_p95,omitzero"`
+	Samples       int64           `json:"samples,omitzero"` // of a minute: snapshots that had the process
 }
 
 // GPU is one accelerator.
@@ -136,34 +125,10 @@ type HistoryPoint struct {
 	snapshotID int64
 }
 
-// setMeasured sets the values that may be unknown, each to its value or to the contract's default.
-func (p *Process) setMeasured(cpu, rss, vms, fds schema.Opt[int64]) {
-	for _, v := range []struct {
-		key   string
-		value schema.Opt[int64]
-	}{{"cpu_percent", cpu}, {"rss_mb", rss}, {"vms_mb", vms}, {"open_fds", fds}} {
-		if !v.value.Known {
-			p.Unknown = append(p.Unknown, v.key)
-		}
+// measure sets what was measured, and names what is unknown of what the contract names.
+func (p *Process) measure(id metric.ID, v schema.Opt[int64]) {
+	p.set(id, v)
+	if !v.Known && id.InContract() {
+		p.Unknown = append(p.Unknown, metric.Table[id].Key)
 	}
-	p.CPUPercent = float64(cpu.V) / 10
-	p.RSS, p.VMS = schema.MiB(rss.V), schema.MiB(vms.V)
-	p.OpenFDs = fds.V
-}
-
-// pointer is a value, or nil when it is unknown.
-func pointer[T any](o schema.Opt[T]) *T {
-	if !o.Known {
-		return nil
-	}
-	return &o.V
-}
-
-// scaled is a value divided by per, or nil when it is unknown.
-func scaled(o schema.Opt[int64], per float64) *float64 {
-	if !o.Known {
-		return nil
-	}
-	v := float64(o.V) / per
-	return &v
 }

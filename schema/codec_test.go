@@ -205,8 +205,9 @@ func TestMsgpack_MissingTail(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Snapshot.Pressure = &Pressure{CPUSome: 1250, MemorySome: 3}
-	p := &m.Snapshot.Processes[1]
-	p.JobID, p.Sheet, p.ReadKiB, p.WriteKiB, p.Syscalls, p.Cgroup = "", Opt[int64]{}, Opt[int64]{}, Opt[int64]{}, nil, ""
+	change(1, func(p *Process) {
+		p.JobID, p.Sheet, p.ReadKiB, p.WriteKiB, p.Syscalls, p.Cgroup = "", Opt[int64]{}, Opt[int64]{}, Opt[int64]{}, nil, ""
+	})(m)
 	if !equal(got, m) {
 		t.Errorf("got\n%+v, want\n%+v", got.Snapshot, m.Snapshot)
 	}
@@ -219,7 +220,7 @@ func TestJSON_MissingFieldsAreUnknown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := m.Snapshot.Processes[0]
+	p := m.Snapshot.Processes.Row(0)
 	if p.RSS.Known || p.OpenFDs.Known || p.VMS != Some[int64](0) || m.Snapshot.Pressure != nil {
 		t.Errorf("got %+v, want rss and fds unknown, vms 0", p)
 	}
@@ -308,13 +309,13 @@ func randomBytes(n int) []byte {
 
 func TestEncode(t *testing.T) {
 	longCommands := hostSnapshot(1000)
-	for i := range longCommands.Snapshot.Processes {
-		p := &longCommands.Snapshot.Processes[i]
-		p.Command = strings.Repeat("x", MaxCommand)
+	longCommands.Snapshot.Processes = Processes{}
+	for i := range 1000 {
+		longCommands.Snapshot.Processes.Append(&Process{PID: i + 1, State: "S", Command: strings.Repeat("x", MaxCommand)})
 	}
 	bare := &Message{Envelope: envelope(KindSnapshot, 1), Snapshot: &Snapshot{}}
 	for i := range 1900 {
-		bare.Snapshot.Processes = append(bare.Snapshot.Processes, Process{PID: i + 1, State: "S",
+		bare.Snapshot.Processes.Append(&Process{PID: i + 1, State: "S",
 			Command: strings.Repeat("x", MaxCommand), Cgroup: strings.Repeat("x", MaxCommand)})
 	}
 	tests := []struct {
@@ -372,7 +373,7 @@ func TestEncode_ReusesScratch(t *testing.T) {
 func TestCodec_Limits(t *testing.T) {
 	large := &Message{Envelope: envelope(KindSnapshot, 1), Snapshot: &Snapshot{}}
 	for i := range 5000 {
-		large.Snapshot.Processes = append(large.Snapshot.Processes, Process{PID: i + 1, State: "S", Command: strings.Repeat("x", 4000)})
+		large.Snapshot.Processes.Append(&Process{PID: i + 1, State: "S", Command: strings.Repeat("x", 4000)})
 	}
 	for name, want := range map[string]string{"msgpack": "the limit is 16777216", "json": "the limit for JSON is 1048576"} {
 		t.Run(name, func(t *testing.T) {
@@ -388,7 +389,7 @@ func TestCodec_Limits(t *testing.T) {
 // fields are a byte each; the worst of JSON is a list of processes that tell nothing but a pid and a state, which
 // encoding/json grows step by step.
 var decodeLimit = map[string]func(n int) uint64{
-	"msgpack": func(n int) uint64 { return uint64(20*n + 64<<10) },
+	"msgpack": func(n int) uint64 { return uint64(22*n + 64<<10) },
 	"json":    func(n int) uint64 { return uint64(80*n + 4<<20) },
 }
 

@@ -141,7 +141,7 @@ func readSnapshot(r *wire.Reader) *Snapshot {
 	s.ActiveSheets = readInt(r)
 	s.JobProgress = readList(r, maxList, 5, readJobProgress)
 	s.GPUs = readList(r, maxList, 5, readGPU)
-	s.Processes = readList(r, MaxProcesses, 19, readProcess)
+	s.Processes = ProcessesOf(readList(r, MaxProcesses, 19, readProcess)...)
 	r.Close(outer)
 	return s
 }
@@ -339,12 +339,12 @@ func readProcessRollup(r *wire.Reader, p *ProcessRollup) {
 	p.JobID = r.String(MaxName)
 	p.Sheet = readOpt(r)
 	p.Samples = r.Int()
-	p.CPU = readSpread(r)
+	p.CPUPermille = readSpread(r)
 	p.RSS = readSpread(r)
 	p.LastBoot = r.Int()
 	p.State = r.String(MaxName)
 	p.VMS = readOpt(r)
-	p.Threads = r.Int()
+	p.Threads = readInt(r)
 	p.OpenFDs = readOpt(r)
 	p.CPUMillis = r.Uint()
 	r.Close(outer)

@@ -96,7 +96,11 @@ func appendSnapshot(b []byte, s *Snapshot) []byte {
 	b = wire.AppendInt(b, int64(s.ActiveSheets))
 	b = appendList(b, s.JobProgress, appendJobProgress)
 	b = appendList(b, s.GPUs, appendGPU)
-	return appendList(b, s.Processes, appendProcess)
+	b = wire.AppendArray(b, s.Processes.Len())
+	for _, p := range s.Processes.Rows() {
+		b = appendProcess(b, &p)
+	}
+	return b
 }
 
 func appendPressure(b []byte, p *Pressure) []byte {
@@ -278,12 +282,12 @@ func appendProcessRollup(b []byte, p *ProcessRollup) []byte {
 	b = wire.AppendString(b, p.JobID)
 	b = appendOpt(b, p.Sheet)
 	b = wire.AppendInt(b, p.Samples)
-	b = appendSpread(b, &p.CPU)
+	b = appendSpread(b, &p.CPUPermille)
 	b = appendSpread(b, &p.RSS)
 	b = wire.AppendInt(b, p.LastBoot)
 	b = wire.AppendString(b, p.State)
 	b = appendOpt(b, p.VMS)
-	b = wire.AppendInt(b, p.Threads)
+	b = wire.AppendInt(b, int64(p.Threads))
 	b = appendOpt(b, p.OpenFDs)
 	return wire.AppendUint(b, p.CPUMillis)
 }

@@ -52,7 +52,7 @@ func examples() []example {
 					RSS: Spread{12, 144_000, 12_000, 12_000, nil}, LastBoot: 86_395_000_000_000, State: "S", CPUMillis: 5120, Threads: 1},
 				{PID: 4100, PPID: 1, StartTicks: 8_639_000, BootID: "1b4e28ba-2fa1-41d2-883f-0016d3cca427",
 					Command: "make -j8 all", JobID: "nightly/2026-11-23", Sheet: Some[int64](3), Samples: 11,
-					CPU: Spread{11, 10_450, 3_999, 3_900, nil}, RSS: Spread{11, 4_400_000, 812_345, 812_345, nil},
+					CPUPermille: Spread{11, 10_450, 3_999, 3_900, nil}, RSS: Spread{11, 4_400_000, 812_345, 812_345, nil},
 					LastBoot: 86_390_000_000_000, State: "R", VMS: Some[int64](1_000_000), CPUMillis: 123_456, Threads: 9, OpenFDs: Some[int64](42)},
 			},
 		}}},
@@ -83,7 +83,7 @@ func exampleSnapshot() *Snapshot {
 			{Index: 0, Utilization: Some[int64](873), MemoryUsed: Some[int64](40_123_456), MemoryTotal: Some[int64](83_886_080), Temperature: Some[int64](641)},
 			{Index: 1},
 		},
-		Processes: []Process{
+		Processes: ProcessesOf([]Process{
 			{PID: 1, StartTicks: 9, State: "S", CPUPermille: Some[int64](0), CPUMillis: 5120, RSS: Some[int64](12_000), VMS: Some[int64](168_000),
 				Threads: 1, Command: "/sbin/init"}, // another user's: fds, uid and I/O are unknown
 			{PID: 4100, PPID: 1, StartTicks: 8_639_000, State: "R", CPUPermille: Some[int64](3999), CPUMillis: 123_456,
@@ -94,7 +94,7 @@ func exampleSnapshot() *Snapshot {
 				Cgroup:   "/user.slice/proctape-nightly.scope"},
 			{PID: 4_194_303, PPID: 4100, StartTicks: 8_640_001, State: "Z", CPUMillis: 0, Threads: 1,
 				OpenFDs: Some[int64](0), UID: Some[int64](4_294_967_294)},
-		},
+		}...),
 	}
 }
 
@@ -125,14 +125,23 @@ func exampleOf(t testing.TB, name string) *Message {
 	return nil
 }
 
+// change returns what changes one process of a snapshot.
+func change(row int, how func(p *Process)) func(*Message) {
+	return func(m *Message) {
+		rows := m.Snapshot.Processes.Rows()
+		how(&rows[row])
+		m.Snapshot.Processes = ProcessesOf(rows...)
+	}
+}
+
 // hostSnapshot is a snapshot of a host with n processes, much like a build machine's.
 func hostSnapshot(n int) *Message {
 	rnd := rand.New(rand.NewPCG(1, uint64(n)))
 	m := &Message{Envelope: envelope(KindSnapshot, 100), Snapshot: exampleSnapshot()}
 	words := []string{"--optimize", "--threads=8", "-I/usr/include/x86_64-linux-gnu", "src/render/scene_graph.cc", "--output", "/var/tmp/build",
 		"--log-level=info", "-std=c++20", "--socket=/run/worker.sock", "NODE_ENV=production"}
-	m.Snapshot.Processes = make([]Process, n)
-	for i := range m.Snapshot.Processes {
+	m.Snapshot.Processes = Processes{}
+	for i := range n {
 		var command strings.Builder
 		fmt.Fprintf(&command, "/usr/lib/worker-%d/bin/worker", rnd.IntN(20))
 		for limit := 60 + rnd.IntN(100); command.Len() < limit; {
@@ -145,7 +154,7 @@ func hostSnapshot(n int) *Message {
 		if i%3 == 0 {
 			p.JobID, p.Sheet = "nightly/2026-11-23", Some(rnd.Int64N(12))
 		}
-		m.Snapshot.Processes[i] = p
+		m.Snapshot.Processes.Append(&p)
 	}
 	return m
 }
@@ -179,6 +188,9 @@ func normalise(v reflect.Value) {
 			normalise(v.Elem())
 		}
 	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[Processes]() {
+			return // columns have one form
+		}
 		for _, field := range v.Fields() {
 			normalise(field)
 		}

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"pgregory.net/rapid"
+
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // Generators of valid messages, of every kind and with every value at its extremes.
@@ -62,16 +64,22 @@ var genSyscall = rapid.Custom(func(t *rapid.T) Syscall {
 	return Syscall{"c" + strings.Repeat("x", rapid.IntRange(0, 3).Draw(t, "name")), genUint.Draw(t, "calls"), genUint.Draw(t, "time")}
 })
 
+// genProcess makes a process with every number up to its limit.
 var genProcess = rapid.Custom(func(t *rapid.T) Process {
-	return Process{
-		PPID: rapid.IntMin(0).Draw(t, "ppid"), StartTicks: rapid.Uint64Range(0, math.MaxInt64/10_000_000).Draw(t, "start"),
-		State:       rapid.SampledFrom([]string{"R", "S", "D", "Z", "T", "t", "I", "X"}).Draw(t, "state"),
-		CPUPermille: genOpt.Draw(t, "cpu"), CPUMillis: genUint.Draw(t, "cpu ms"), RSS: genOpt.Draw(t, "rss"), VMS: genOpt.Draw(t, "vms"),
-		Threads: genInt.Draw(t, "threads"), OpenFDs: genOpt.Draw(t, "fds"), UID: genOpt.Draw(t, "uid"),
-		Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"),
-		ReadKiB: genOpt.Draw(t, "read"), WriteKiB: genOpt.Draw(t, "write"),
-		Syscalls: rapid.SliceOfN(genSyscall, 0, 3).Draw(t, "syscalls"), Cgroup: genCmd.Draw(t, "cgroup"), GPUMemory: genOpt.Draw(t, "gpu memory"),
+	p := Process{
+		Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Cgroup: genCmd.Draw(t, "cgroup"),
+		Syscalls: rapid.SliceOfN(genSyscall, 0, 3).Filter(func(c []Syscall) bool { return c == nil || len(c) > 0 }).Draw(t, "syscalls"),
 	}
+	for _, id := range metric.Numbers {
+		m := &metric.Table[id]
+		lowest := int64(0)
+		if m.MayBeUnknown() {
+			lowest = unknown
+		}
+		p.setNumber(id, rapid.OneOf(rapid.SampledFrom([]int64{lowest, 0, m.Limit}), rapid.Int64Range(lowest, m.Limit)).Draw(t, m.Name))
+	}
+	p.State = rapid.SampledFrom([]string{"R", "S", "D", "Z", "T", "t", "I", "X"}).Draw(t, "state")
+	return p
 })
 
 var genSnapshot = rapid.Custom(func(t *rapid.T) *Snapshot {
@@ -86,16 +94,16 @@ var genSnapshot = rapid.Custom(func(t *rapid.T) *Snapshot {
 		JobProgress: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) JobProgress {
 			return JobProgress{genName.Draw(t, "job"), genOpt.Draw(t, "total"), genOpt.Draw(t, "last"), genOpt.Draw(t, "current"), genName.Draw(t, "status")}
 		}), 0, 2).Draw(t, "progress"),
-		GPUs:      rapid.SliceOfN(genGPU, 0, 3).Draw(t, "gpus"),
-		Processes: rapid.SliceOfN(genProcess, 0, 5).Draw(t, "processes"),
+		GPUs: rapid.SliceOfN(genGPU, 0, 3).Draw(t, "gpus"),
 	}
 	if rapid.Bool().Draw(t, "pressure") {
 		s.Pressure = &Pressure{genInt64.Draw(t, "a"), genInt64.Draw(t, "b"), genInt64.Draw(t, "c"), genInt64.Draw(t, "d"), genInt64.Draw(t, "e")}
 	}
 	pid := 0
-	for i := range s.Processes {
+	for _, p := range rapid.SliceOfN(genProcess, 0, 5).Draw(t, "processes") {
 		pid += rapid.IntRange(1, 1<<19).Draw(t, "pid step")
-		s.Processes[i].PID = pid
+		p.PID = pid
+		s.Processes.Append(&p)
 	}
 	return s
 })
@@ -152,9 +160,9 @@ var genRollup = rapid.Custom(func(t *rapid.T) *Rollup {
 			return ProcessRollup{
 				PID: genPID.Draw(t, "pid"), PPID: genInt.Draw(t, "ppid"), StartTicks: genUint.Draw(t, "start"), BootID: genText(64).Draw(t, "boot id"),
 				UID: genOpt.Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"),
-				Samples: genInt64.Draw(t, "samples"), CPU: genSpread.Draw(t, "cpu"), RSS: genSpread.Draw(t, "rss"),
+				Samples: genInt64.Draw(t, "samples"), CPUPermille: genSpread.Draw(t, "cpu"), RSS: genSpread.Draw(t, "rss"),
 				LastBoot: genInt64.Draw(t, "last"), State: genName.Draw(t, "state"), VMS: genOpt.Draw(t, "vms"),
-				CPUMillis: genUint.Draw(t, "cpu ms"), Threads: genInt64.Draw(t, "threads"), OpenFDs: genOpt.Draw(t, "fds"),
+				CPUMillis: genUint.Draw(t, "cpu ms"), Threads: genInt.Draw(t, "threads"), OpenFDs: genOpt.Draw(t, "fds"),
 			}
 		}), 0, 4).Draw(t, "processes"),
 	}

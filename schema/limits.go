@@ -1,17 +1,21 @@
 package schema
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/proctape/proctape/schema/metric"
+)
 
 // Bounds on what a message may hold. A message beyond one is refused whole, before anything is allocated for it.
 const (
 	MaxMessage   = 16 << 20 // bytes of a decoded message
 	MaxJSON      = 1 << 20  // bytes of a message in JSON
 	MaxProcesses = 1 << 16
-	MaxCommand   = 4096 + 3 // bytes; a cut command ends in "…"
-	MaxText      = 16 << 10 // bytes of any other text
-	MaxName      = 256      // bytes of a job id, a reason, a status, a system call's name
-	maxSyscalls  = 1 << 16  // in all processes of a snapshot
-	maxList      = 1024     // elements of the short lists: GPUs, drops, capabilities, jobs, system calls
+	MaxCommand   = metric.MaxCommand // bytes; a cut command ends in "…"
+	MaxText      = 16 << 10          // bytes of any other text
+	MaxName      = metric.MaxName    // bytes of a job id, a reason, a status, a system call's name
+	maxSyscalls  = 1 << 16           // in all processes of a snapshot
+	maxList      = 1024              // elements of the short lists: GPUs, drops, capabilities, jobs, system calls
 )
 
 // ErrVersion is returned for a message of a schema version this build does not know.

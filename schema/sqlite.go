@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/proctape/proctape/schema/metric"
 )
 
 //go:embed sql/*.sql
@@ -126,3 +128,22 @@ func Time(timestamp float64) time.Time {
 
 // MiB returns a size in KiB as the tables show it.
 func MiB(kib int64) float64 { return float64(kib) / 1024 }
+
+// NumberFromSQL returns a metric's value that a row has, as database/sql scans it into an any. NULL is unknown, or a
+// letter's default.
+func NumberFromSQL(id metric.ID, v any) Opt[int64] {
+	m := &metric.Table[id]
+	switch v := v.(type) {
+	case int64:
+		return Some(v)
+	case string:
+		if m.Kind == metric.Letter {
+			return optNumber(letterNumber(v))
+		}
+	case nil:
+		if m.Kind == metric.Letter {
+			return Some(m.Default)
+		}
+	}
+	return Opt[int64]{}
+}

@@ -3,14 +3,7 @@ package schema
 import (
 	"errors"
 	"fmt"
-	"math"
-	"strings"
-	"unicode/utf8"
 )
-
-// maxNumber bounds numbers that are summed over messages, so that no sum overflows. At a million a second it lasts for
-// 285 years.
-const maxNumber = 1 << 53
 
 // Validate checks what no encoding can: that the body belongs to the kind, and that the tables can hold every value. Both
 // codecs call it when they write and when they read, so that what was written can be read.
@@ -88,56 +81,6 @@ func (m *Message) validateBody() error {
 	return errors.New("nothing checks this body")
 }
 
-// each validates the elements of a list that must hold 1 to limit of them.
-func each[T any](name string, list []T, limit int, validate func(*T) error) error {
-	if len(list) == 0 {
-		return fmt.Errorf("no %s", name)
-	}
-	return eachOf(name, list, limit, validate)
-}
-
-// eachOf is each for a list that may be empty.
-func eachOf[T any](name string, list []T, limit int, validate func(*T) error) error {
-	if len(list) > limit {
-		return fmt.Errorf("%d times %s, the limit is %d", len(list), name, limit)
-	}
-	for i := range list {
-		if err := validate(&list[i]); err != nil {
-			return fmt.Errorf("%s %d: %w", name, i, err)
-		}
-	}
-	return nil
-}
-
-// text checks a string that goes into a table: its length, that it is UTF-8 and has no NUL.
-func text(name, s string, limit int) error {
-	switch {
-	case len(s) > limit:
-		return fmt.Errorf("%s of %d bytes, the limit is %d", name, len(s), limit)
-	case !utf8.ValidString(s):
-		return fmt.Errorf("%s %.80q is not UTF-8", name, s)
-	case strings.IndexByte(s, 0) >= 0:
-		return fmt.Errorf("%s %.80q holds a NUL", name, s)
-	}
-	return nil
-}
-
-// unsigned checks that a number, and any sum of such numbers, fits SQLite's signed 64 bits.
-func unsigned(name string, v uint64) error {
-	if v > maxNumber {
-		return fmt.Errorf("%s %d is out of range", name, v)
-	}
-	return nil
-}
-
-func pid(p int) error {
-	// PID_MAX_LIMIT, include/linux/threads.h: pids are below it
-	if p < 0 || p >= 1<<22 {
-		return fmt.Errorf("pid %d is out of range", p)
-	}
-	return nil
-}
-
 func (s *Snapshot) validate() error {
 	err := errors.Join(
 		unsigned("memory total", s.MemoryTotal), unsigned("memory available", s.MemoryAvail),
@@ -155,53 +98,7 @@ func (s *Snapshot) validate() error {
 	if s.Interval < 0 {
 		return fmt.Errorf("interval %d is negative", s.Interval)
 	}
-	return s.validateProcesses()
-}
-
-// validateProcesses checks each process, and that pids rise: a pid lives once in a snapshot, and the tables are
-// written in this order.
-func (s *Snapshot) validateProcesses() error {
-	last, calls := 0, 0
-	return eachOf("process", s.Processes, MaxProcesses, func(p *Process) error {
-		if calls += len(p.Syscalls); calls > maxSyscalls {
-			return fmt.Errorf("more than %d system calls in one snapshot", maxSyscalls)
-		}
-		if p.PID <= last {
-			return fmt.Errorf("pid %d after pid %d: want them rising", p.PID, last)
-		}
-		last = p.PID
-		return p.validate()
-	})
-}
-
-func letter(s string) bool {
-	return len(s) == 1 && (s[0] >= 'A' && s[0] <= 'Z' || s[0] >= 'a' && s[0] <= 'z')
-}
-
-func (p *Process) validate() error {
-	if err := pid(p.PID); err != nil {
-		return err
-	}
-	// The start in nanoseconds fits 63 bits: ages are taken from it.
-	if p.PPID < 0 || p.StartTicks > math.MaxInt64/(1_000_000_000/TicksPerSecond) || p.CPUMillis > maxNumber || !letter(p.State) {
-		return fmt.Errorf("pid %d: parent %d, start %d, cpu %d or state %.8q is out of range",
-			p.PID, p.PPID, p.StartTicks, p.CPUMillis, p.State)
-	}
-	if err := text("command", p.Command, MaxCommand); err != nil {
-		return err
-	}
-	if err := text("job id", p.JobID, MaxName); err != nil {
-		return err
-	}
-	if err := text("cgroup", p.Cgroup, MaxCommand); err != nil {
-		return err
-	}
-	return eachOf("system call", p.Syscalls, maxList, func(c *Syscall) error {
-		if c.Name == "" {
-			return errors.New("no name")
-		}
-		return errors.Join(text("name", c.Name, MaxName), unsigned("count", c.Calls), unsigned("time", c.TimeX100))
-	})
+	return validateProcesses(&s.Processes)
 }
 
 func (e *Event) validate() error {
@@ -264,7 +161,7 @@ func (c *Cover) validate() error {
 func (p *ProcessRollup) validate() error {
 	return errors.Join(pid(p.PID), unsigned("start ticks", p.StartTicks), unsigned("cpu", p.CPUMillis),
 		text("boot id", p.BootID, 64), text("command", p.Command, MaxCommand), text("job id", p.JobID, MaxName),
-		text("state", p.State, MaxName), spread("cpu share", &p.CPU), spread("rss", &p.RSS))
+		text("state", p.State, MaxName), spread("cpu share", &p.CPUPermille), spread("rss", &p.RSS))
 }
 
 func spread(name string, s *Spread) error {

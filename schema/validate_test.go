@@ -69,25 +69,29 @@ func TestValidate_Refuses(t *testing.T) {
 		{"job progress job", "snapshot", func(m *Message) { m.Snapshot.JobProgress[1].JobID = long(MaxName) }, "job progress 1: job id of 257 bytes"},
 		{"job progress status", "snapshot", func(m *Message) { m.Snapshot.JobProgress[0].Status = "\xff" }, `job progress 0: status "\xff"`},
 		{"gpus", "snapshot", func(m *Message) { m.Snapshot.GPUs = make([]GPU, 1025) }, "1025 times gpu, the limit is 1024"},
-		{"processes", "snapshot", func(m *Message) { m.Snapshot.Processes = make([]Process, MaxProcesses+1) }, "65537 times process, the limit is 65536"},
+		{"processes", "snapshot", func(m *Message) { m.Snapshot.Processes = ProcessesOf(make([]Process, MaxProcesses+1)...) }, "65537 processes, the limit is 65536"},
 
-		{"pid 0", "snapshot", func(m *Message) { m.Snapshot.Processes[0].PID = 0 }, "process 0: pid 0 after pid 0: want them rising"},
-		{"pid twice", "snapshot", func(m *Message) { m.Snapshot.Processes[1].PID = 1 }, "process 1: pid 1 after pid 1: want them rising"},
-		{"pid too large", "snapshot", func(m *Message) { m.Snapshot.Processes[2].PID = 1 << 22 }, "process 2: pid 4194304 is out of range"},
-		{"parent", "snapshot", func(m *Message) { m.Snapshot.Processes[0].PPID = -1 }, "process 0: pid 1: parent -1,"},
-		{"start", "snapshot", func(m *Message) { m.Snapshot.Processes[0].StartTicks = math.MaxInt64/10_000_000 + 1 }, "start 922337203686,"},
-		{"cpu", "snapshot", func(m *Message) { m.Snapshot.Processes[0].CPUMillis = 1 << 63 }, "cpu 9223372036854775808 "},
-		{"no state", "snapshot", func(m *Message) { m.Snapshot.Processes[0].State = "" }, `state "" is out of range`},
-		{"state of two letters", "snapshot", func(m *Message) { m.Snapshot.Processes[0].State = "Ss" }, `state "Ss" is out of range`},
-		{"state that is no letter", "snapshot", func(m *Message) { m.Snapshot.Processes[0].State = "\xff" }, `state "\xff" is out of range`},
-		{"command", "snapshot", func(m *Message) { m.Snapshot.Processes[1].Command = long(MaxCommand) }, "process 1: command of 4100 bytes, the limit is 4099"},
-		{"command with a NUL", "snapshot", func(m *Message) { m.Snapshot.Processes[1].Command = "a\x00b" }, `process 1: command "a\x00b" holds a NUL`},
-		{"job", "snapshot", func(m *Message) { m.Snapshot.Processes[1].JobID = long(MaxName) }, "process 1: job id of 257 bytes"},
-		{"cgroup", "snapshot", func(m *Message) { m.Snapshot.Processes[1].Cgroup = "/\xff" }, `process 1: cgroup "/\xff" is not UTF-8`},
-		{"system calls", "snapshot", func(m *Message) { m.Snapshot.Processes[1].Syscalls = make([]Syscall, 1025) }, "process 1: 1025 times system call, the limit is 1024"},
-		{"system call", "snapshot", func(m *Message) { m.Snapshot.Processes[1].Syscalls[1].Name = long(MaxName) }, "process 1: system call 1: name of 257 bytes"},
-		{"system call count", "snapshot", func(m *Message) { m.Snapshot.Processes[1].Syscalls[0].Calls = 1 << 63 }, "system call 0: count 9223372036854775808"},
-		{"system call time", "snapshot", func(m *Message) { m.Snapshot.Processes[1].Syscalls[0].TimeX100 = 1 << 63 }, "system call 0: time 9223372036854775808"},
+		{"pid 0", "snapshot", change(0, func(p *Process) { p.PID = 0 }), "process 0: pid 0 after pid 0: want them rising"},
+		{"pid twice", "snapshot", change(1, func(p *Process) { p.PID = 1 }), "process 1: pid 1 after pid 1: want them rising"},
+		{"pid too large", "snapshot", change(2, func(p *Process) { p.PID = 1 << 22 }), "process 2, pid 4194304: pid 4194304 is more than a machine can have, which is 4194303"},
+		{"parent", "snapshot", change(0, func(p *Process) { p.PPID = -1 }), "process 0, pid 1: ppid is negative"},
+		{"start", "snapshot", change(0, func(p *Process) { p.StartTicks = math.MaxInt64/10_000_000 + 1 }), "process 0, pid 1: start_ticks 922337203686 is more"},
+		{"cpu", "snapshot", change(0, func(p *Process) { p.CPUMillis = 1 << 63 }), "process 0, pid 1: cpu_ms is negative, or above 2^63"},
+		{"no state", "snapshot", change(0, func(p *Process) { p.State = "" }), "process 0, pid 1: state is not one letter"},
+		{"state of two letters", "snapshot", change(0, func(p *Process) { p.State = "Ss" }), "process 0, pid 1: state is not one letter"},
+		{"state that is no letter", "snapshot", change(0, func(p *Process) { p.State = "\xff" }), "process 0, pid 1: state is not one letter"},
+		{"command", "snapshot", change(1, func(p *Process) { p.Command = long(MaxCommand) }), "process 1, pid 4100: command of 4100 bytes, the limit is 4099"},
+		{"command with a NUL", "snapshot", change(1, func(p *Process) { p.Command = "a\x00b" }), `process 1, pid 4100: command "a\x00b" holds a NUL`},
+		{"job", "snapshot", change(1, func(p *Process) { p.JobID = long(MaxName) }), "process 1, pid 4100: job_id of 257 bytes"},
+		{"cgroup", "snapshot", change(1, func(p *Process) { p.Cgroup = "/\xff" }), `process 1, pid 4100: cgroup "/\xff" is not UTF-8`},
+		{"rss", "snapshot", change(1, func(p *Process) { p.RSS = Some[int64](-1) }), "process 1, pid 4100: rss_kib is negative"},
+		{"rss beyond any machine", "snapshot", change(1, func(p *Process) { p.RSS = Some[int64](1<<46 + 1) }), "process 1, pid 4100: rss_kib 70368744177665 is more"},
+		{"lowest step", "snapshot", change(1, func(p *Process) { p.Sheet = Some[int64](math.MinInt64) }), "process 1, pid 4100: sheet_num is negative"},
+		{"threads", "snapshot", change(0, func(p *Process) { p.Threads = -1 }), "process 0, pid 1: threads is negative"},
+		{"system calls", "snapshot", change(1, func(p *Process) { p.Syscalls = make([]Syscall, 1025) }), "pid 4100: 1025 times system call, the limit is 1024"},
+		{"system call", "snapshot", change(1, func(p *Process) { p.Syscalls[1].Name = long(MaxName) }), "pid 4100: system call 1: name of 257 bytes"},
+		{"system call count", "snapshot", change(1, func(p *Process) { p.Syscalls[0].Calls = 1 << 63 }), "system call 0: count 9223372036854775808"},
+		{"system call time", "snapshot", change(1, func(p *Process) { p.Syscalls[0].TimeX100 = 1 << 63 }), "system call 0: time 9223372036854775808"},
 
 		{"event pid", "exit", func(m *Message) { m.Events[1].PID = -1 }, "event.exit: event 1: pid -1 is out of range"},
 		{"event pid too large", "exit", func(m *Message) { m.Events[0].PID = 1 << 22 }, "event.exit: event 0: pid 4194304 is out of range"},
@@ -153,10 +157,10 @@ func TestValidate_AcceptsLimits(t *testing.T) {
 	}{
 		{"number", "snapshot", func(m *Message) { m.Seq = maxNumber }},
 		{"host", "snapshot", func(m *Message) { m.Host = strings.Repeat("h", 64) }},
-		{"command", "snapshot", func(m *Message) { m.Snapshot.Processes[0].Command = strings.Repeat("x", MaxCommand) }},
-		{"pid", "snapshot", func(m *Message) { m.Snapshot.Processes[2].PID = 1<<22 - 1 }},
-		{"start", "snapshot", func(m *Message) { m.Snapshot.Processes[2].StartTicks = math.MaxInt64 / 10_000_000 }},
-		{"no processes", "snapshot", func(m *Message) { m.Snapshot.Processes = nil }},
+		{"command", "snapshot", change(0, func(p *Process) { p.Command = strings.Repeat("x", MaxCommand) })},
+		{"pid", "snapshot", change(2, func(p *Process) { p.PID = 1<<22 - 1 })},
+		{"start", "snapshot", change(2, func(p *Process) { p.StartTicks = math.MaxInt64 / 10_000_000 })},
+		{"no processes", "snapshot", func(m *Message) { m.Snapshot.Processes = Processes{} }},
 		{"many events", "exit", func(m *Message) { m.Events = slices.Repeat(m.Events, MaxEvents/2) }},
 		{"details", "exit", func(m *Message) { m.Events[0].Details = strings.Repeat("x", MaxText) }},
 	}
@@ -175,7 +179,7 @@ func TestValidate_AcceptsLimits(t *testing.T) {
 }
 
 // The age of the oldest process that passes is still right.
-func TestProcess_Age(t *testing.T) {
+func TestAgeAt(t *testing.T) {
 	tests := []struct {
 		name  string
 		start uint64
@@ -189,8 +193,7 @@ func TestProcess_Age(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			p := Process{StartTicks: test.start}
-			if got := p.Age(test.boot); math.Abs(got-test.want) > 0.01 {
+			if got := AgeAt(test.boot, test.start); math.Abs(got-test.want) > 0.01 {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})

@@ -27,7 +27,7 @@ func Example() {
 	now, uptime := time.Now().UnixNano(), int64(time.Hour)
 	err = p.OfferSnapshot(now, uptime, &schema.Snapshot{
 		Interval: int64(5 * time.Second), Tick: 1, CPUs: 8, MemoryTotal: 16 << 20, MemoryAvail: 9 << 20, PressureLevel: "none",
-		Processes: []schema.Process{{PID: 41, StartTicks: 1234, State: "R", Command: "render", RSS: schema.Some[int64](70_000)}},
+		Processes: schema.ProcessesOf(schema.Process{PID: 41, StartTicks: 1234, State: "R", Command: "render", RSS: schema.Some[int64](70_000)}),
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -49,7 +49,7 @@ func snapshot(size int) *schema.Message {
 			b[i] = alphabet[noise.IntN(len(alphabet))]
 		}
 		size -= len(b)
-		s.Processes = append(s.Processes, schema.Process{PID: len(s.Processes) + 1, State: "S", Command: string(b)})
+		s.Processes.Append(&schema.Process{PID: s.Processes.Len() + 1, State: "S", Command: string(b)})
 	}
 	return &schema.Message{Envelope: schema.Envelope{Kind: schema.KindSnapshot, Wall: 1, Boot: 1}, Snapshot: s}
 }

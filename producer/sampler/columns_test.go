@@ -17,7 +17,8 @@ func TestSampler_Columns(t *testing.T) {
 		Syscalls: func(pid int, start uint64) ([]schema.Syscall, bool) {
 			return calls, pid == 8 && start == 100
 		}})
-	got := s.convert([]procfs.Process{{PID: 7, StartTicks: 100, State: 'S'}, {PID: 8, StartTicks: 100, State: 'S'}})
+	converted := s.convert([]procfs.Process{{PID: 7, StartTicks: 100, State: 'S'}, {PID: 8, StartTicks: 100, State: 'S'}})
+	got := converted.Rows()
 	if got[0].GPUMemory != schema.Some(int64(0)) || got[1].GPUMemory.Known {
 		t.Errorf("got %+v and %+v of a GPU, want 0 KiB and unknown", got[0].GPUMemory, got[1].GPUMemory)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // permille is the CPU that ticks in a time are, in thousandths of one core; unknown for no time.
@@ -17,20 +18,20 @@ func permille(ticks uint64, elapsed time.Duration) schema.Opt[int64] {
 }
 
 // countJobs counts the jobs, and the steps of jobs, that have a process.
-func countJobs(procs []schema.Process) (jobs, sheets int) {
+func countJobs(procs *schema.Processes) (jobs, sheets int) {
 	type step struct {
 		job   string
 		sheet schema.Opt[int64]
 	}
 	seenJobs, seenSteps := map[string]bool{}, map[step]bool{}
-	for i := range procs {
-		p := &procs[i]
-		if p.JobID == "" {
+	for row := range procs.Len() {
+		job := procs.Text(metric.JobID, row)
+		if job == "" {
 			continue
 		}
-		seenJobs[p.JobID] = true
-		if p.Sheet.Known {
-			seenSteps[step{p.JobID, p.Sheet}] = true
+		seenJobs[job] = true
+		if sheet := procs.Number(metric.Sheet, row); sheet.Known {
+			seenSteps[step{job, sheet}] = true
 		}
 	}
 	return len(seenJobs), len(seenSteps)

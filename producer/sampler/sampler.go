@@ -11,6 +11,7 @@ import (
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/producer/scrub"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // nsPerTick is the unit of CPU time and of starts in /proc: 1/100 s, in nanoseconds.
@@ -89,23 +90,21 @@ func (s *Sampler) Sample(tick uint64, uptime time.Duration) (TimedSnapshot, erro
 		snap.GPUs = s.cfg.GPUs(time.Now())
 	}
 	snap.PressureLevel = pressureLevel(host.Memory, snap.Pressure)
-	snap.RunningJobs, snap.ActiveSheets = countJobs(snap.Processes)
-	for i := range snap.Processes {
-		if p := &snap.Processes[i]; p.PID == snap.DaemonPID {
-			snap.DaemonRSS = uint64(p.RSS.Or(0))
-		}
+	snap.RunningJobs, snap.ActiveSheets = countJobs(&snap.Processes)
+	if row, ok := snap.Processes.Find(snap.DaemonPID); ok {
+		snap.DaemonRSS = uint64(snap.Processes.Number(metric.RSS, row).Or(0))
 	}
 	return TimedSnapshot{wall, boot, snap}, nil
 }
 
 // convert turns a reading into the processes of a snapshot, and remembers what the next one needs of it.
-func (s *Sampler) convert(scan []procfs.Process) []schema.Process {
+func (s *Sampler) convert(scan []procfs.Process) (out schema.Processes) {
 	s.cfg.Claims.Observe(scan)
 	var gpuMemory map[int]int64
 	if s.cfg.GPUMemory != nil {
 		gpuMemory = s.cfg.GPUMemory()
 	}
-	out := make([]schema.Process, 0, len(scan))
+	out.Grow(len(scan))
 	s.samples++
 	for i := range scan {
 		p := &scan[i]
@@ -114,7 +113,7 @@ func (s *Sampler) convert(scan []procfs.Process) []schema.Process {
 		command := s.renderCommand(p, before)
 		owner := s.cfg.Claims.OwnerOf(p.PID, p.StartTicks)
 		*memory = previousSample{p.StartTicks, p.CPUTicks, p.ReadAt, p.Args, p.Comm, command, s.samples}
-		out = append(out, schema.Process{
+		row := schema.Process{
 			PID: p.PID, PPID: p.PPID, StartTicks: p.StartTicks, State: string(rune(p.State)),
 			CPUPermille: cpuPermille(p, before, known), CPUMillis: p.CPUTicks * 1000 / schema.TicksPerSecond,
 			RSS: optUint(p.MemoryKnown, p.RSSKiB), VMS: optUint(p.MemoryKnown, p.VMSKiB),
@@ -122,13 +121,14 @@ func (s *Sampler) convert(scan []procfs.Process) []schema.Process {
 			Command: command, JobID: owner.Job, Sheet: owner.Sheet,
 			ReadKiB: optUint(p.IOKnown, p.ReadBytes/1024), WriteKiB: optUint(p.IOKnown, p.WriteBytes/1024),
 			Cgroup: procfs.ValidText(p.Cgroup, schema.MaxCommand),
-		})
+		}
 		if kib, ok := gpuMemory[p.PID]; ok {
-			out[len(out)-1].GPUMemory = schema.Some(kib)
+			row.GPUMemory = schema.Some(kib)
 		}
 		if s.cfg.Syscalls != nil {
-			out[len(out)-1].Syscalls, _ = s.cfg.Syscalls(p.PID, p.StartTicks)
+			row.Syscalls, _ = s.cfg.Syscalls(p.PID, p.StartTicks)
 		}
+		out.Append(&row)
 	}
 	s.dropGone()
 	return out

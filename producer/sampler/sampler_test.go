@@ -16,6 +16,7 @@ import (
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/producer/scrub"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 func TestCPUPermille(t *testing.T) {
@@ -57,7 +58,7 @@ func TestSampler_PidReuseStartsAnew(t *testing.T) {
 	args := []string{"old"}
 	s.convert([]procfs.Process{{PID: 7, StartTicks: 100, CPUTicks: 50, ReadAt: 2 * time.Second, State: 'S', Args: args}})
 	got := s.convert([]procfs.Process{{PID: 7, StartTicks: 250, CPUTicks: 100, ReadAt: 4500 * time.Millisecond, State: 'S', Comm: "new"}})
-	if p := got[0]; p.CPUPermille != schema.Some(int64(500)) || p.Command != "[new]" || p.CPUMillis != 1000 {
+	if p := got.Row(0); p.CPUPermille != schema.Some(int64(500)) || p.Command != "[new]" || p.CPUMillis != 1000 {
 		t.Errorf("got %+v, want half a core, 1000 ms, command [new]", p)
 	}
 }
@@ -82,7 +83,7 @@ func TestSampler_Unknown(t *testing.T) {
 	type values struct{ rss, vms, fds, uid, read, write schema.Opt[int64] }
 	some := schema.Some[int64]
 	want := []values{{}, {some(1), some(2), some(3), some(4), some(5), some(6)}, {vms: some(0)}}
-	for i, p := range got {
+	for i, p := range got.Rows() {
 		if v := (values{p.RSS, p.VMS, p.OpenFDs, p.UID, p.ReadKiB, p.WriteKiB}); v != want[i] {
 			t.Errorf("pid %d: got %+v, want %+v", p.PID, v, want[i])
 		}
@@ -125,7 +126,8 @@ func TestSampler_RendersAChangedCommandAgain(t *testing.T) {
 	p := procfs.Process{PID: 7, State: 'S', Args: []string{"before"}}
 	for _, args := range [][]string{{"before"}, {"after"}, {"after", "all"}} {
 		p.Args = args
-		if got, want := s.convert([]procfs.Process{p})[0].Command, strings.Join(args, " "); got != want {
+		converted := s.convert([]procfs.Process{p})
+		if got, want := converted.Text(metric.Command, 0), strings.Join(args, " "); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -153,7 +155,8 @@ func TestCountJobs(t *testing.T) {
 		"some with and some without one": {[]schema.Process{of("", 0), of("a", 1), of("b", 0)}, 2, 1},
 	}
 	for name, tt := range tests {
-		if jobs, sheets := countJobs(tt.procs); jobs != tt.jobs || sheets != tt.sheets {
+		procs := schema.ProcessesOf(tt.procs...)
+		if jobs, sheets := countJobs(&procs); jobs != tt.jobs || sheets != tt.sheets {
 			t.Errorf("%s: got %d jobs and %d sheets, want %d and %d", name, jobs, sheets, tt.jobs, tt.sheets)
 		}
 	}
@@ -199,11 +202,11 @@ func message(l TimedSnapshot) *schema.Message {
 }
 
 func find(m *schema.Message, pid int) (schema.Process, bool) {
-	i := slices.IndexFunc(m.Snapshot.Processes, func(p schema.Process) bool { return p.PID == pid })
+	i := slices.IndexFunc(m.Snapshot.Processes.Rows(), func(p schema.Process) bool { return p.PID == pid })
 	if i < 0 {
 		return schema.Process{}, false
 	}
-	return m.Snapshot.Processes[i], true
+	return m.Snapshot.Processes.Row(i), true
 }
 
 // checkRoundTrip publishes m and reads it.
@@ -244,7 +247,7 @@ func TestSampler_ThisMachine(t *testing.T) {
 		if snap.CPUs < 1 || snap.MemoryTotal == 0 || snap.MemoryAvail > snap.MemoryTotal || snap.PressureLevel == "" {
 			t.Errorf("got host %+v", *snap)
 		}
-		if m.Wall < before.UnixNano() || m.Boot <= int64(self.StartTicks)*nsPerTick || self.Age(m.Boot) > time.Hour.Seconds()*24 {
+		if m.Wall < before.UnixNano() || m.Boot <= int64(self.StartTicks)*nsPerTick || m.Boot-int64(self.StartTicks)*nsPerTick > int64(24*time.Hour) {
 			t.Errorf("got wall %d and boot %d of a process that started at tick %d", m.Wall, m.Boot, self.StartTicks)
 		}
 	}

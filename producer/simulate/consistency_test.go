@@ -70,7 +70,7 @@ func (s *consistency) step(messages []schema.Message) error {
 	errs = append(errs, s.execute(spawned, execs, snap))
 	errs = append(errs, s.snapshot(snap), s.turnover(snap, spawned, exited))
 	s.alive = map[identityOf]schema.Process{}
-	for _, p := range snap.Snapshot.Processes {
+	for _, p := range snap.Snapshot.Processes.Rows() {
 		s.alive[identityOf{p.PID, p.StartTicks}] = p
 	}
 	s.tick, s.boot = snap.Snapshot.Tick, snap.Boot
@@ -163,20 +163,21 @@ func (s *consistency) countJobs(jobs []schema.JobEvent) {
 // snapshot checks a snapshot by itself, and against the one before.
 func (s *consistency) snapshot(m *schema.Message) error {
 	snap := m.Snapshot
-	if len(snap.Processes) != s.cfg.Processes {
-		return fmt.Errorf("%d processes, want %d", len(snap.Processes), s.cfg.Processes)
+	if snap.Processes.Len() != s.cfg.Processes {
+		return fmt.Errorf("%d processes, want %d", snap.Processes.Len(), s.cfg.Processes)
 	}
 	if snap.Tick != s.tick+1 || s.tick > 0 && m.Boot-s.boot != int64(s.cfg.Interval) {
 		return fmt.Errorf("tick %d at %d after tick %d at %d", snap.Tick, m.Boot, s.tick, s.boot)
 	}
 	byPID := map[int]*schema.Process{}
-	for i := range snap.Processes {
-		byPID[snap.Processes[i].PID] = &snap.Processes[i]
+	rows := snap.Processes.Rows()
+	for i := range rows {
+		byPID[rows[i].PID] = &rows[i]
 	}
 	var errs []error
 	var used uint64
-	for i := range snap.Processes {
-		p := &snap.Processes[i]
+	for i := range rows {
+		p := &rows[i]
 		old, known := s.alive[identityOf{p.PID, p.StartTicks}]
 		errs = append(errs, s.process(p, m.Boot, old, known), kinship(p, byPID[p.PPID]))
 		if known {
@@ -253,7 +254,7 @@ func (s *consistency) turnover(m *schema.Message, spawned, exited map[identityOf
 		return nil
 	}
 	var errs []error
-	for _, p := range m.Snapshot.Processes {
+	for _, p := range m.Snapshot.Processes.Rows() {
 		id := identityOf{p.PID, p.StartTicks}
 		if _, known := s.alive[id]; known {
 			delete(s.alive, id)

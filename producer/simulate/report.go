@@ -46,7 +46,7 @@ func (c *counts) add(m *schema.Message) {
 	c.messages++
 	if m.Snapshot != nil {
 		c.snapshots++
-		c.rows += uint64(len(m.Snapshot.Processes))
+		c.rows += uint64(m.Snapshot.Processes.Len())
 		return
 	}
 	c.events += m.Count()

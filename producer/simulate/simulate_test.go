@@ -74,6 +74,15 @@ func TestConsistency_FindsFaults(t *testing.T) {
 			return m
 		}
 	}
+	inRows := func(change func([]schema.Process) []schema.Process) func([]schema.Message) []schema.Message {
+		return inSnapshot(func(s *schema.Snapshot) { s.Processes = schema.ProcessesOf(change(s.Processes.Rows())...) })
+	}
+	inProcess := func(row int, change func(*schema.Process)) func([]schema.Message) []schema.Message {
+		return inRows(func(rows []schema.Process) []schema.Process {
+			change(&rows[row])
+			return rows
+		})
+	}
 	for _, test := range []struct {
 		name, objection string
 		spoil           func([]schema.Message) []schema.Message
@@ -82,17 +91,18 @@ func TestConsistency_FindsFaults(t *testing.T) {
 		{"no execs", "is new, its spawn is", without(schema.KindExec)},
 		{"no exits", "is gone, its exit is", without(schema.KindExit)},
 		{"no snapshot", "no snapshot", without(schema.KindSnapshot)},
-		{"CPU falls", "a counter fell", inSnapshot(func(s *schema.Snapshot) {
-			for i := range s.Processes {
-				s.Processes[i].CPUMillis /= 2
+		{"CPU falls", "a counter fell", inRows(func(rows []schema.Process) []schema.Process {
+			for i := range rows {
+				rows[i].CPUMillis /= 2
 			}
+			return rows
 		})},
-		{"CPU without a rate", "permille", inSnapshot(func(s *schema.Snapshot) { s.Processes[3].CPUMillis += 10_000 })},
-		{"a rate without CPU", "permille", inSnapshot(func(s *schema.Snapshot) { s.Processes[3].CPUPermille.V += 2 })},
-		{"reads fall", "a counter fell", inSnapshot(func(s *schema.Snapshot) { s.Processes[2].ReadKiB = schema.Some[int64](-1) })},
-		{"an orphan", "no parent", inSnapshot(func(s *schema.Snapshot) { s.Processes[5].PPID = 299 })},
-		{"another command", "became another", inSnapshot(func(s *schema.Snapshot) { s.Processes[0].Command = "another" })},
-		{"one too few", "processes, want", inSnapshot(func(s *schema.Snapshot) { s.Processes = s.Processes[:len(s.Processes)-1] })},
+		{"CPU without a rate", "permille", inProcess(3, func(p *schema.Process) { p.CPUMillis += 10_000 })},
+		{"a rate without CPU", "permille", inProcess(3, func(p *schema.Process) { p.CPUPermille.V += 2 })},
+		{"reads fall", "a counter fell", inProcess(2, func(p *schema.Process) { p.ReadKiB = schema.Some[int64](0) })},
+		{"an orphan", "no parent", inProcess(5, func(p *schema.Process) { p.PPID = 299 })},
+		{"another command", "became another", inProcess(0, func(p *schema.Process) { p.Command = "another" })},
+		{"one too few", "processes, want", inRows(func(rows []schema.Process) []schema.Process { return rows[:len(rows)-1] })},
 		{"a tick twice", "after tick", inSnapshot(func(s *schema.Snapshot) { s.Tick-- })},
 		{"a number twice", "has number", func(m []schema.Message) []schema.Message {
 			m[0].Seq--
@@ -247,7 +257,7 @@ func TestFleet_UsesPIDsAgain(t *testing.T) {
 	owners := map[int]uint64{}
 	again := 0
 	for range 1500 {
-		for _, p := range f.Host(0).Step()[0].Snapshot.Processes {
+		for _, p := range f.Host(0).Step()[0].Snapshot.Processes.Rows() {
 			if begun, known := owners[p.PID]; known && begun != p.StartTicks {
 				again++
 			}

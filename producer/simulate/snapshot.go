@@ -8,9 +8,11 @@ import (
 
 // fillSnapshot makes s the host as it is now. Pressure is the memory for its pressure.
 func fillSnapshot(m *machine, s *schema.Snapshot, pressure *schema.Pressure) {
-	processes, progress := s.Processes[:0], s.JobProgress[:0]
+	processes, progress := s.Processes, s.JobProgress[:0]
+	processes.Reset()
 	for _, i := range m.order {
-		processes = append(processes, sampleOf(m, int(i)))
+		p := sampleOf(m, int(i))
+		processes.Append(&p)
 	}
 	for i := range m.jobs {
 		progress = append(progress, m.jobs[i].progress())

@@ -128,7 +128,7 @@ func (d *Delivery) Rows() int {
 	m := d.Msg
 	n := len(m.Events) + len(m.Execs) + len(m.Gaps) + len(m.Jobs)
 	if m.Snapshot != nil {
-		n += len(m.Snapshot.Processes)
+		n += m.Snapshot.Processes.Len()
 	}
 	if m.Rollup != nil {
 		n += len(m.Rollup.Processes)

@@ -79,7 +79,7 @@ func messages() []*schema.Message {
 	event := schema.Event{Wall: 1_700_000_000 * second, Boot: 100 * second, PID: 5, Command: "program", Source: "proc-diff"}
 	return []*schema.Message{
 		of(schema.KindSnapshot, schema.Message{Snapshot: &schema.Snapshot{Interval: second, CPUs: 2, PressureLevel: "none",
-			Processes: []schema.Process{{PID: 5, State: "S", Threads: 1, StartTicks: 1, Command: "program"}}}}),
+			Processes: schema.ProcessesOf(schema.Process{PID: 5, State: "S", Threads: 1, StartTicks: 1, Command: "program"})}}),
 		of(schema.KindOOM, schema.Message{Events: []schema.Event{event, event, event}}),
 		of(schema.KindGap, schema.Message{Gaps: []schema.Gap{{Kind: schema.GapEventsLost, ToWall: second}, {Kind: schema.GapEventsLost, ToWall: second}}}),
 		of(schema.KindJob, schema.Message{Jobs: []schema.JobEvent{{Type: schema.JobDeclared, JobID: "j", Wall: second}}}),
@@ -138,6 +138,10 @@ func fillTwo(v reflect.Value) bool {
 	if v.Kind() == reflect.Pointer {
 		v.Set(reflect.New(v.Type().Elem()))
 		v = v.Elem().FieldByName("Processes")
+	}
+	if procs, ok := v.Addr().Interface().(*schema.Processes); ok {
+		*procs = schema.ProcessesOf(schema.Process{PID: 1}, schema.Process{PID: 2})
+		return true
 	}
 	if v.Kind() != reflect.Slice {
 		return false

@@ -66,3 +66,11 @@ func countExit(batch *store.Batch, c *store.JobCounts, e *schema.Event) {
 	s.CPUMillis += cpu
 	schema.Raise(&s.PeakRSS, e.PeakRSS)
 }
+
+// addGaps adds the gaps that a producer itself knows of.
+func addGaps(to place, m *schema.Message) {
+	for i := range m.Gaps {
+		g := &m.Gaps[i]
+		to.gap(store.Gap{Kind: g.Kind, Host: m.Host, Count: g.Count, From: g.FromWall, To: g.ToWall, Details: g.Details})
+	}
+}

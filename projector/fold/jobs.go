@@ -5,44 +5,43 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// addJobSamples adds what a snapshot's processes tell of their jobs. rows and usedCPU are beside the processes.
-func addJobSamples(batch *store.Batch, m *schema.Message, rows []*store.Process, usedCPU []int64) {
-	at := schema.Timestamp(m.Wall)
-	for i := range m.Snapshot.Processes {
-		p := &m.Snapshot.Processes[i]
-		if p.JobID == "" {
+// addJobSamples adds what a snapshot's processes tell of their jobs at a Unix time.
+func addJobSamples(batch *store.Batch, at float64, o *observed) {
+	for i := range o.seen {
+		p := &o.seen[i]
+		if p.job == "" {
 			continue
 		}
-		j := batch.JobSamples[p.JobID]
+		j := batch.JobSamples[p.job]
 		if j == nil {
 			j = &store.JobSamples{FirstSeen: at, LastSeen: at}
-			batch.JobSamples[p.JobID] = j
+			batch.JobSamples[p.job] = j
 		}
 		j.FirstSeen, j.LastSeen = min(j.FirstSeen, at), max(j.LastSeen, at)
 		j.Samples++
-		j.CPUMillis += usedCPU[i]
-		addJobPID(batch, p.JobID, rows[i])
-		for c := range p.Syscalls {
-			batch.JobSyscalls = append(batch.JobSyscalls, store.JobSyscall{JobID: p.JobID, Syscall: &p.Syscalls[c]})
+		j.CPUMillis += o.usedCPU[i]
+		addJobPID(batch, p.job, o.rows[i])
+		for _, call := range p.calls {
+			batch.JobSyscalls = append(batch.JobSyscalls, store.JobSyscall{JobID: p.job, Syscall: call})
 		}
-		if p.Sheet.Known {
-			addStepSample(batch, p, usedCPU[i])
+		if p.sheet.Known {
+			addStepSample(batch, p, o.usedCPU[i])
 		}
-		schema.Raise(&j.PeakRSS, p.RSS)
-		schema.Raise(&j.MaxCPU, p.CPUPermille)
+		schema.Raise(&j.PeakRSS, p.rss)
+		schema.Raise(&j.MaxCPU, p.cpu)
 	}
 }
 
-func addStepSample(batch *store.Batch, p *schema.Process, usedCPU int64) {
-	key := store.StepKey{JobID: p.JobID, Sheet: p.Sheet.V}
+func addStepSample(batch *store.Batch, p *sighting, usedCPU int64) {
+	key := store.StepKey{JobID: p.job, Sheet: p.sheet.V}
 	s := batch.StepSamples[key]
 	if s == nil {
 		s = new(store.StepSamples)
 		batch.StepSamples[key] = s
 	}
 	s.CPUMillis += usedCPU
-	schema.Raise(&s.PeakRSS, p.RSS)
-	schema.Raise(&s.MaxCPU, p.CPUPermille)
+	schema.Raise(&s.PeakRSS, p.rss)
+	schema.Raise(&s.MaxCPU, p.cpu)
 }
 
 // addJobPID adds a pid that the job may not have had before. Only a row that is new can bring one, or a late snapshot, in

@@ -77,11 +77,3 @@ func (to place) addGap(change store.GapChangeKind, g store.Gap) store.GapKey {
 func (to place) filled(key store.GapKey) {
 	to.batch.Gaps = append(to.batch.Gaps, store.GapChange{Change: store.GapFilled, Gap: store.Gap{Key: key}})
 }
-
-// addGaps adds the gaps that a producer itself knows of.
-func addGaps(to place, m *schema.Message) {
-	for i := range m.Gaps {
-		g := &m.Gaps[i]
-		to.gap(store.Gap{Kind: g.Kind, Host: m.Host, Count: g.Count, From: g.FromWall, To: g.ToWall, Details: g.Details})
-	}
-}

@@ -2,6 +2,7 @@ package fold
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/proctape/proctape/projector/store"
@@ -28,8 +29,21 @@ func newRoster(c store.RosterContents) *roster {
 	return r
 }
 
+// sighting is what a snapshot's columns say of one process, as far as the rows of processes and jobs need it.
+type sighting struct {
+	pid, ppid            int
+	startTicks           uint64
+	command, job, cgroup string
+	uid, sheet           schema.Opt[int64]
+	cpuMillis            int64 // used since it started
+	cpu, rss             schema.Opt[int64]
+	read, write          schema.Opt[int64] // KiB
+	calls                []schema.Syscall
+}
+
 // observed is what a snapshot changes. Its slices are reused from call to call.
 type observed struct {
+	seen    []sighting       // the processes of the snapshot
 	rows    []*store.Process // one for each process of the snapshot, in its order
 	touched []*store.Process // rows to write: opened, changed or ended; only those that were not to be written before
 	ended   []*store.Process // rows that ended, or were never open
@@ -37,7 +51,8 @@ type observed struct {
 }
 
 func (o *observed) reset() {
-	o.rows, o.touched, o.ended, o.usedCPU = o.rows[:0], o.touched[:0], o.ended[:0], o.usedCPU[:0]
+	clear(o.seen) // lets go of the message
+	o.seen, o.rows, o.touched, o.ended, o.usedCPU = o.seen[:0], o.rows[:0], o.touched[:0], o.ended[:0], o.usedCPU[:0]
 }
 
 // touch adds a row to those to write.
@@ -72,12 +87,11 @@ func (r *roster) gapsBefore(m *schema.Message, first bool) []store.Gap {
 	return gaps
 }
 
-// observe takes a snapshot in.
+// observe takes a snapshot in, of which out has what was seen, and nothing else.
 //
 // A snapshot that is older than the newest, because it waited in a producer's queue, tells which processes were there
 // then. It cannot tell which are gone now.
 func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observed) error {
-	out.reset()
 	a := arrival{m: m, id: id, late: r.late(m), first: !r.boots[m.BootID]}
 	if a.first {
 		reg.newBoot(r.HostID, m.BootID)
@@ -90,10 +104,10 @@ func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observe
 		r.endAll(out)
 	}
 	if r.byPID == nil {
-		r.byPID = make(map[int]*store.Process, len(m.Snapshot.Processes))
+		r.byPID = make(map[int]*store.Process, len(out.seen))
 	}
-	for i := range m.Snapshot.Processes {
-		p := &m.Snapshot.Processes[i]
+	for i := range out.seen {
+		p := &out.seen[i]
 		row, used, err := r.find(p, a, reg, out)
 		if err != nil {
 			return err
@@ -106,7 +120,7 @@ func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observe
 		r.LastSnapshot = id // the rows it holds may end no earlier
 		return nil
 	}
-	r.endMissing(m.Snapshot.Processes, out)
+	r.endMissing(out)
 	r.Newest, r.LastSnapshot = markOf(m), id
 	r.Newest.BootID = strings.Clone(m.BootID)
 	return nil
@@ -135,18 +149,18 @@ type arrival struct {
 
 // find is the row that describes p: the one there is, or a new one. used is the CPU that the process used since
 // it was last seen.
-func (r *roster) find(p *schema.Process, a arrival, reg registry, out *observed) (row *store.Process, used int64, err error) {
-	old := r.byPID[p.PID]
-	same := old != nil && old.StartTicks == p.StartTicks && old.BootID == a.m.BootID
+func (r *roster) find(p *sighting, a arrival, reg registry, out *observed) (row *store.Process, used int64, err error) {
+	old := r.byPID[p.pid]
+	same := old != nil && old.StartTicks == p.startTicks && old.BootID == a.m.BootID
 	var before int64
 	if same {
 		before = old.CPUMillis
 	}
 	if same && describes(old, p) {
-		return old, max(0, int64(p.CPUMillis)-before), nil
+		return old, max(0, p.cpuMillis-before), nil
 	}
 	if !a.first && (a.late || !same) { // it may have had another row, before or after
-		ended, err := reg.cpuBefore(store.ProcessKey{HostID: r.HostID, BootID: a.m.BootID, PID: p.PID, StartTicks: p.StartTicks})
+		ended, err := reg.cpuBefore(store.ProcessKey{HostID: r.HostID, BootID: a.m.BootID, PID: p.pid, StartTicks: p.startTicks})
 		if err != nil {
 			return nil, 0, err
 		}
@@ -161,26 +175,26 @@ func (r *roster) find(p *schema.Process, a arrival, reg registry, out *observed)
 		if old != nil {
 			r.end(old, out)
 		}
-		r.byPID[p.PID] = row
+		r.byPID[p.pid] = row
 	}
 	out.touch(row)
-	return row, max(0, int64(p.CPUMillis)-before), nil
+	return row, max(0, p.cpuMillis-before), nil
 }
 
 // describes reports whether the row still says what there is to say of p.
-func describes(row *store.Process, p *schema.Process) bool {
-	return row.PPID == p.PPID && row.Command == p.Command && row.JobID == p.JobID && row.Sheet == p.Sheet &&
-		row.UID == p.UID && row.Cgroup == p.Cgroup
+func describes(row *store.Process, p *sighting) bool {
+	return row.PPID == p.ppid && row.Command == p.command && row.JobID == p.job && row.Sheet == p.sheet &&
+		row.UID == p.uid && row.Cgroup == p.cgroup
 }
 
 // newRow makes a row. It copies the strings: those of a message are parts of one that is much larger. What the row made
 // before has too, as neighbours mostly do, they share.
-func (r *roster) newRow(p *schema.Process, boot string, id, rowID int64) *store.Process {
+func (r *roster) newRow(p *sighting, boot string, id, rowID int64) *store.Process {
 	like := cmp.Or(r.made, &store.Process{})
 	r.made = &store.Process{
-		ID: rowID, ProcessKey: store.ProcessKey{HostID: r.HostID, BootID: share(like.BootID, boot), PID: p.PID, StartTicks: p.StartTicks},
-		PPID: p.PPID, Command: share(like.Command, p.Command), JobID: share(like.JobID, p.JobID), Sheet: p.Sheet, UID: p.UID,
-		Cgroup: share(like.Cgroup, p.Cgroup), First: id, Last: schema.OpenEnded,
+		ID: rowID, ProcessKey: store.ProcessKey{HostID: r.HostID, BootID: share(like.BootID, boot), PID: p.pid, StartTicks: p.startTicks},
+		PPID: p.ppid, Command: share(like.Command, p.command), JobID: share(like.JobID, p.job),
+		Sheet: p.sheet, UID: p.uid, Cgroup: share(like.Cgroup, p.cgroup), First: id, Last: schema.OpenEnded,
 	}
 	return r.made
 }
@@ -194,15 +208,15 @@ func share(copied, s string) string {
 }
 
 // update takes in what grows.
-func update(row *store.Process, p *schema.Process, out *observed) {
+func update(row *store.Process, p *sighting, out *observed) {
 	changed := false
-	if cpu := int64(p.CPUMillis); cpu > row.CPUMillis {
+	if cpu := p.cpuMillis; cpu > row.CPUMillis {
 		row.CPUMillis, changed = cpu, true
 	}
-	changed = schema.Raise(&row.MaxCPU, p.CPUPermille) || changed
-	changed = schema.Raise(&row.PeakRSS, p.RSS) || changed
-	changed = schema.Raise(&row.ReadKiB, p.ReadKiB) || changed
-	changed = schema.Raise(&row.WriteKiB, p.WriteKiB) || changed
+	changed = schema.Raise(&row.MaxCPU, p.cpu) || changed
+	changed = schema.Raise(&row.PeakRSS, p.rss) || changed
+	changed = schema.Raise(&row.ReadKiB, p.read) || changed
+	changed = schema.Raise(&row.WriteKiB, p.write) || changed
 	if changed {
 		out.touch(row)
 	}
@@ -223,16 +237,13 @@ func (r *roster) endAll(out *observed) {
 }
 
 // endMissing ends the rows of processes that the snapshot does not hold.
-func (r *roster) endMissing(procs []schema.Process, out *observed) {
-	if len(r.byPID) == len(procs) { // the map holds every process of the snapshot; equal lengths mean that it holds no other
+func (r *roster) endMissing(out *observed) {
+	if len(r.byPID) == len(out.seen) { // the map holds every process of the snapshot; equal lengths mean that it holds no other
 		return
 	}
-	here := make(map[int]struct{}, len(procs))
-	for i := range procs {
-		here[procs[i].PID] = struct{}{}
-	}
 	for pid, row := range r.byPID {
-		if _, ok := here[pid]; !ok {
+		_, here := slices.BinarySearchFunc(out.seen, pid, func(p sighting, pid int) int { return cmp.Compare(p.pid, pid) })
+		if !here {
 			r.end(row, out)
 			delete(r.byPID, pid)
 		}

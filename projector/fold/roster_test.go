@@ -25,6 +25,8 @@ type register struct {
 
 // observe takes a snapshot in and returns how much CPU each of its processes is said to have used.
 func (r *register) observe(m *schema.Message, id int64) []int64 {
+	r.out.reset()
+	r.out.seen = appendSightings(r.out.seen, &m.Snapshot.Processes)
 	if err := r.roster.observe(m, id, r, &r.out); err != nil {
 		panic(err) // a register does not fail
 	}
@@ -64,6 +66,11 @@ func (r *register) String() string {
 	return b.String()
 }
 
+// seen is what a snapshot says of a process.
+func seen(m *schema.Message, row int) *sighting {
+	return &appendSightings(nil, &m.Snapshot.Processes)[row]
+}
+
 // snapshotAt is a snapshot of host h at a time in seconds since boot.
 func snapshotAt(boot string, at int64, procs ...schema.Process) *schema.Message {
 	for i := range procs {
@@ -74,7 +81,7 @@ func snapshotAt(boot string, at int64, procs ...schema.Process) *schema.Message 
 		p.State = "S"
 	}
 	return &schema.Message{Envelope: schema.Envelope{Kind: schema.KindSnapshot, Host: "h", BootID: boot, Boot: at * second, Wall: at * second},
-		Snapshot: &schema.Snapshot{Interval: second, Processes: procs}}
+		Snapshot: &schema.Snapshot{Interval: second, Processes: schema.ProcessesOf(procs...)}}
 }
 
 func TestRoster_Observe(t *testing.T) {
@@ -316,15 +323,15 @@ func checkRoster(t *rapid.T, snapshots []*schema.Message, checkCPU bool) {
 				}
 			}
 		}
-		if len(r.out.rows) != len(m.Snapshot.Processes) || len(cpu) != len(r.out.rows) {
-			t.Fatalf("got %d rows and %d figures for %d processes", len(r.out.rows), len(cpu), len(m.Snapshot.Processes))
+		if len(r.out.rows) != m.Snapshot.Processes.Len() || len(cpu) != len(r.out.rows) {
+			t.Fatalf("got %d rows and %d figures for %d processes", len(r.out.rows), len(cpu), m.Snapshot.Processes.Len())
 		}
-		for i, p := range m.Snapshot.Processes {
+		for i, p := range m.Snapshot.Processes.Rows() {
 			row := r.out.rows[i]
 			if row.PID != p.PID || row.StartTicks != p.StartTicks || row.BootID != m.BootID {
 				t.Fatalf("snapshot %d: process %+v has the row %+v", id, p, row)
 			}
-			if !late && !describes(row, &p) {
+			if !late && !describes(row, seen(m, i)) {
 				t.Fatalf("snapshot %d: %+v is described by %+v", id, p, row)
 			}
 			held[row] = append(held[row], id)

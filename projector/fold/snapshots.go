@@ -6,6 +6,7 @@ import (
 
 	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // snapshots folds snapshots. It remembers the roster of every host that one came from.
@@ -18,6 +19,8 @@ type snapshots struct {
 // add adds a snapshot, its processes, and what it tells of jobs. first says that nothing of this life of its producer
 // came before.
 func (s *snapshots) add(to place, m *schema.Message, first bool) error {
+	s.observed.reset()
+	s.observed.seen = appendSightings(s.observed.seen, &m.Snapshot.Processes)
 	r, err := s.roster(to.hostID)
 	if err != nil {
 		return err
@@ -34,12 +37,27 @@ func (s *snapshots) add(to place, m *schema.Message, first bool) error {
 		return err
 	}
 	to.batch.Snapshots = append(to.batch.Snapshots, store.Snapshot{ID: id, HostID: to.hostID, Message: m})
-	addSamples(to.batch, id, m.Snapshot.Processes, s.observed.rows)
+	addSamples(to.batch, id, &m.Snapshot.Processes, s.observed.rows)
 	s.addProcesses(to.batch)
-	addJobSamples(to.batch, m, s.observed.rows, s.observed.usedCPU)
+	addJobSamples(to.batch, schema.Timestamp(m.Wall), &s.observed)
 	to.batch.Stats.Snapshots++
-	to.batch.Stats.Processes += uint64(len(m.Snapshot.Processes))
+	to.batch.Stats.Processes += uint64(len(s.observed.rows))
 	return nil
+}
+
+// appendSightings appends all processes of a snapshot.
+func appendSightings(list []sighting, procs *schema.Processes) []sighting {
+	for row := range procs.Len() {
+		number := func(id metric.ID) schema.Opt[int64] { return procs.Number(id, row) }
+		list = append(list, sighting{
+			pid: procs.PID(row), ppid: int(number(metric.PPID).V), startTicks: procs.StartTicks(row),
+			command: procs.Text(metric.Command, row), job: procs.Text(metric.JobID, row), cgroup: procs.Text(metric.Cgroup, row),
+			uid: number(metric.UID), sheet: number(metric.Sheet), cpuMillis: number(metric.CPUMillis).V,
+			cpu: number(metric.CPUPermille), rss: number(metric.RSS), read: number(metric.ReadKiB), write: number(metric.WriteKiB),
+			calls: procs.Syscalls(row),
+		})
+	}
+	return list
 }
 
 // roster returns the roster of a host, from memory or as the database has it.
@@ -58,10 +76,10 @@ func (s *snapshots) roster(hostID int64) (*roster, error) {
 
 // addSamples adds a snapshot's rows, in the order of their primary key: what is appended to a b-tree in order fills its
 // pages.
-func addSamples(batch *store.Batch, id int64, procs []schema.Process, rows []*store.Process) {
+func addSamples(batch *store.Batch, id int64, procs *schema.Processes, rows []*store.Process) {
 	from := len(batch.Samples)
-	for i := range procs {
-		batch.Samples = append(batch.Samples, store.Sample{SnapshotID: id, ProcessID: rows[i].ID, Process: &procs[i]})
+	for i, row := range rows {
+		batch.Samples = append(batch.Samples, store.Sample{SnapshotID: id, ProcessID: row.ID, Processes: procs, Row: i})
 	}
 	// Mostly they are: a later process has a higher pid and a higher id, until the pids wrap around.
 	byID := func(a, b store.Sample) int { return cmp.Compare(a.ProcessID, b.ProcessID) }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // AppendSnapshot appends a snapshot's line: the contract's keys, all of them, in one order.
@@ -20,7 +21,7 @@ func AppendSnapshot(b []byte, m *schema.Message) []byte {
 	o.decimal("load_avg_1", s.Load[0], 2)
 	o.decimal("load_avg_5", s.Load[1], 2)
 	o.decimal("load_avg_15", s.Load[2], 2)
-	list(o, "processes", s.Processes, func(o *object, p *schema.Process) { appendProcess(o, p, m.Boot) })
+	appendProcesses(o, &s.Processes, m.Boot)
 	list(o, "gpus", s.GPUs, appendGPU)
 	o.text("pressure_level", s.PressureLevel)
 	o.int("running_jobs", int64(s.RunningJobs))
@@ -35,25 +36,49 @@ func AppendSnapshot(b []byte, m *schema.Message) []byte {
 	return append(o.b, '\n')
 }
 
-func appendProcess(o *object, p *schema.Process, boot int64) {
+func appendProcesses(o *object, procs *schema.Processes, boot int64) {
+	o.key("processes")
+	o.b = append(o.b, '[')
+	for row := range procs.Len() {
+		if row > 0 {
+			o.b = append(o.b, ',')
+		}
+		appendProcess(o, procs, row, boot)
+	}
+	o.b = append(o.b, ']')
+}
+
+func appendProcess(o *object, procs *schema.Processes, row int, boot int64) {
 	o.open()
-	o.int("pid", int64(p.PID))
-	o.int("ppid", int64(p.PPID))
-	o.text("command", p.Command)
-	o.text("state", p.State)
-	optDecimal(o, "cpu_percent", p.CPUPermille, 1)
-	optMiB(o, "rss_mb", p.RSS)
-	optMiB(o, "vms_mb", p.VMS)
-	o.int("threads", int64(p.Threads))
-	optInt(o, "open_fds", p.OpenFDs)
-	o.decimal("age_seconds", boot-int64(p.StartTicks)*(1e9/schema.TicksPerSecond), 9)
-	optText(o, "job_id", p.JobID)
-	optInt(o, "sheet_num", p.Sheet)
+	o.int("pid", int64(procs.PID(row)))
+	o.int("ppid", procs.Number(metric.PPID, row).V)
+	o.text("command", procs.Text(metric.Command, row))
+	appendMetrics(o, metric.Contract, procs, row)
+	o.decimal("age_seconds", boot-int64(procs.StartTicks(row))*(1e9/schema.TicksPerSecond), 9)
+	optText(o, "job_id", procs.Text(metric.JobID, row))
+	optInt(o, "sheet_num", procs.Number(metric.Sheet, row))
+	calls := procs.Syscalls(row)
 	o.key("syscall_counts")
-	o.b = AppendSyscallCounts(o.b, p.Syscalls)
+	o.b = AppendSyscallCounts(o.b, calls)
 	o.key("syscall_time_pct")
-	o.b = AppendSyscallTimes(o.b, p.Syscalls)
+	o.b = AppendSyscallTimes(o.b, calls)
+	appendMetrics(o, metric.Extras, procs, row)
 	o.close()
+}
+
+// appendMetrics appends what was measured of a process, in the units that people are shown.
+func appendMetrics(o *object, ids []metric.ID, procs *schema.Processes, row int) {
+	for _, id := range ids {
+		m, v := &metric.Table[id], procs.Number(id, row)
+		switch {
+		case m.Kind == metric.Letter:
+			o.text(m.Key, schema.Letter(v.V))
+		case m.Unit.Per == 1024:
+			optMiB(o, m.Key, v)
+		default:
+			optDecimal(o, m.Key, v, m.Unit.Digits())
+		}
+	}
 }
 
 func appendGPU(o *object, g *schema.GPU) {

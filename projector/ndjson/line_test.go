@@ -159,7 +159,7 @@ func wantSnapshot(m *schema.Message) snapshotLine {
 		RunningJobs: s.RunningJobs, ActiveSheets: s.ActiveSheets, ZombiePIDs: []int{}, JobProgress: []jobLine{},
 		ConductorUptimeSs: float64(s.Uptime) / 1e9,
 	}
-	for _, p := range s.Processes {
+	for _, p := range s.Processes.Rows() {
 		counts, times := members{}, members{}
 		for _, c := range p.Syscalls {
 			counts = append(counts, member{c.Name, float64(c.Calls)})
@@ -237,7 +237,7 @@ func drawSnapshot(t *rapid.T) *schema.Message {
 			p.Syscalls = append(p.Syscalls, schema.Syscall{Name: fmt.Sprintf("call%d", j),
 				Calls: rapid.Uint64Max(1<<50).Draw(t, "count"), TimeX100: rapid.Uint64Max(10000).Draw(t, "time")})
 		}
-		s.Processes = append(s.Processes, p)
+		s.Processes.Append(&p)
 	}
 	for i := range rapid.IntRange(0, 2).Draw(t, "gpus") {
 		s.GPUs = append(s.GPUs, schema.GPU{Index: i, Utilization: optional(t, 1000), MemoryUsed: optional(t, 1<<30),
@@ -389,8 +389,8 @@ func TestAppendSnapshot_Keys(t *testing.T) {
 		DaemonPID: 7, MemoryTotal: 2048, MemoryAvail: 1024, DaemonRSS: 512, Load: [3]int64{150, 75, 5}, PressureLevel: "high",
 		JobProgress: []schema.JobProgress{{JobID: "j", TotalSheets: some(3), LastCompleted: some(1), CurrentSheet: some(2), Status: "running"}},
 		GPUs:        []schema.GPU{{Index: 1, Utilization: some(505), MemoryUsed: some(1024), MemoryTotal: some(2048), Temperature: some(613)}},
-		Processes: []schema.Process{{PID: 4, State: "Z", CPUPermille: some(1005), RSS: some(512), VMS: some(1024), OpenFDs: some(5), JobID: "j",
-			Sheet: some(2), Syscalls: []schema.Syscall{{Name: "read", Calls: 3, TimeX100: 1234}}}},
+		Processes: schema.ProcessesOf(schema.Process{PID: 4, State: "Z", CPUPermille: some(1005), RSS: some(512), VMS: some(1024), OpenFDs: some(5), JobID: "j",
+			Sheet: some(2), Syscalls: []schema.Syscall{{Name: "read", Calls: 3, TimeX100: 1234}}}),
 	}}
 	tests := []struct {
 		name string
@@ -398,7 +398,7 @@ func TestAppendSnapshot_Keys(t *testing.T) {
 	}{
 		{"nothing in it", &schema.Message{Snapshot: &schema.Snapshot{}}},
 		{"nothing known", &schema.Message{Snapshot: &schema.Snapshot{JobProgress: []schema.JobProgress{{}}, GPUs: []schema.GPU{{}},
-			Processes: []schema.Process{{PID: 1, State: "S"}}}}},
+			Processes: schema.ProcessesOf(schema.Process{PID: 1, State: "S"})}}},
 		{"all known", full},
 	}
 	for _, test := range tests {
@@ -456,8 +456,8 @@ func TestAppendSnapshot_HostileText(t *testing.T) {
 		}
 		m := &schema.Message{Snapshot: &schema.Snapshot{PressureLevel: text,
 			JobProgress: []schema.JobProgress{{JobID: text, Status: text}},
-			Processes: []schema.Process{{PID: 1, State: "S", Command: text, JobID: text,
-				Syscalls: []schema.Syscall{{Name: text, Calls: 1}}}}}}
+			Processes: schema.ProcessesOf(schema.Process{PID: 1, State: "S", Command: text, JobID: text,
+				Syscalls: []schema.Syscall{{Name: text, Calls: 1}}})}}
 		line := AppendSnapshot(nil, m)
 		if n := bytes.Count(line, []byte("\n")); n != 1 {
 			t.Fatalf("%d newlines in %q, want 1", n, line)

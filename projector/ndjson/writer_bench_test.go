@@ -18,7 +18,7 @@ func benchSnapshot() *schema.Message {
 		if i%2 == 0 {
 			p.JobID, p.Sheet = "build-7", schema.Some(int64(i%7))
 		}
-		s.Processes = append(s.Processes, p)
+		s.Processes.Append(&p)
 	}
 	return &schema.Message{Envelope: schema.Envelope{Wall: 1_700_000_000_123_456_789, Boot: 5e15}, Snapshot: s}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // expectedSamples is how many samples a minute has.
@@ -102,7 +103,9 @@ func mergeProcesses(a, b []schema.ProcessRollup, expected int64) []schema.Proces
 			x, y = y, x
 		}
 		x.Samples += y.Samples
-		x.CPU, x.RSS = schema.MergeSpreads(x.CPU, y.CPU, expected), schema.MergeSpreads(x.RSS, y.RSS, expected)
+		for _, of := range metric.Spreads {
+			*x.Spread(of) = schema.MergeSpreads(*x.Spread(of), *y.Spread(of), expected)
+		}
 		merged[k] = x
 	}
 	sortProcesses(merged)

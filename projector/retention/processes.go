@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // processAggregator gathers the samples of a minute's processes, by the rows that describe them.
@@ -17,42 +18,41 @@ type processAggregator struct {
 
 // minuteOfProcess is the samples of one description of a process.
 type minuteOfProcess struct {
-	samples  int64
-	cpu, rss []int64 // those that are known
-	last     head    // the last snapshot that had it
+	samples int64
+	spreads [][]int64 // the values of each of metric.Spreads that are known
+	last    head      // the last snapshot that had it
 }
 
 func newProcessAggregator() *processAggregator {
 	return &processAggregator{rows: map[int64]*minuteOfProcess{}}
 }
 
+var spreadQuery = `SELECT m.process_id, ` + metric.Columns("m", metric.Spreads) + ` FROM samples m WHERE m.snapshot_id = ?`
+
 // add takes in a snapshot, which is newer than those before, and returns what all its processes used, in thousandths of
 // a core.
 func (a *processAggregator) add(ctx context.Context, db *sql.DB, h head) (busy int64, err error) {
 	var id int64
-	var cpu, rss sql.NullInt64
-	err = each(ctx, db, `SELECT process_id, cpu_permille, rss_kib FROM samples WHERE snapshot_id = ?`, func(rows *sql.Rows) error {
-		if err := rows.Scan(&id, &cpu, &rss); err != nil {
+	values := make([]sql.NullInt64, len(metric.Spreads))
+	into := append([]any{&id}, pointers(values)...)
+	err = each(ctx, db, spreadQuery, func(rows *sql.Rows) error {
+		if err := rows.Scan(into...); err != nil {
 			return err
 		}
-		m := a.rows[id]
+		m := a.minuteOf(id)
 		if m == nil {
-			if len(a.rows) == schema.MaxProcesses {
-				a.dropped++
-				return nil
-			}
-			m = new(minuteOfProcess)
-			a.rows[id] = m
-			a.order = append(a.order, id)
+			return nil
 		}
 		m.samples++
 		m.last = h
-		if cpu.Valid {
-			m.cpu = append(m.cpu, cpu.Int64)
-			busy += cpu.Int64
-		}
-		if rss.Valid {
-			m.rss = append(m.rss, rss.Int64)
+		for i, v := range values {
+			if !v.Valid {
+				continue
+			}
+			m.spreads[i] = append(m.spreads[i], v.Int64)
+			if metric.Spreads[i] == metric.CPUPermille {
+				busy += v.Int64
+			}
 		}
 		return nil
 	}, h.id)
@@ -62,9 +62,33 @@ func (a *processAggregator) add(ctx context.Context, db *sql.DB, h head) (busy i
 	return busy, nil
 }
 
+// minuteOf returns the minute of a process, by the row that describes it; nil for one beyond what a message may hold.
+func (a *processAggregator) minuteOf(id int64) *minuteOfProcess {
+	m := a.rows[id]
+	if m == nil {
+		if len(a.rows) == schema.MaxProcesses {
+			a.dropped++
+			return nil
+		}
+		m = &minuteOfProcess{spreads: make([][]int64, len(metric.Spreads))}
+		a.rows[id] = m
+		a.order = append(a.order, id)
+	}
+	return m
+}
+
+// pointers are where the values of a row go.
+func pointers[T any](values []T) []any {
+	list := make([]any, len(values))
+	for i := range values {
+		list[i] = &values[i]
+	}
+	return list
+}
+
 // described are the columns of a process and of one of its samples that a rollup keeps as they are.
-const described = `SELECT m.process_id, p.pid, coalesce(p.ppid,0), p.start_ticks, p.boot_id, p.uid, coalesce(p.command,''),
-	coalesce(p.job_id,''), p.sheet_num, coalesce(m.state,'S'), m.vms_kib, coalesce(m.threads,0), m.open_fds, coalesce(m.cpu_ms,0)
+var described = `SELECT m.process_id, p.pid, coalesce(p.ppid,0), p.start_ticks, p.boot_id, p.uid, coalesce(p.command,''),
+	coalesce(p.job_id,''), p.sheet_num, ` + metric.Columns("m", metric.Lasts) + `
 	FROM samples m JOIN processes p ON p.id = m.process_id WHERE m.snapshot_id = ?`
 
 // readTogether is from how many processes on those of a snapshot are read in one pass over it.
@@ -89,7 +113,9 @@ func (a *processAggregator) rollups(ctx context.Context, db *sql.DB, expected in
 			return nil
 		}
 		p.Samples, p.LastBoot = m.samples, m.last.boot
-		p.CPU, p.RSS = schema.SpreadOf(m.cpu, expected), schema.SpreadOf(m.rss, expected)
+		for i, of := range metric.Spreads {
+			*p.Spread(of) = schema.SpreadOf(m.spreads[i], expected)
+		}
 		out = append(out, p)
 		return nil
 	}
@@ -116,10 +142,13 @@ func readDescribed(ctx context.Context, db *sql.DB, snapshot int64, ids []int64,
 }
 
 func scanDescribed(rows *sql.Rows) (id int64, p schema.ProcessRollup, err error) {
-	var uid, sheet, vms, fds sql.NullInt64
-	err = rows.Scan(&id, &p.PID, &p.PPID, &p.StartTicks, &p.BootID, &uid, &p.Command, &p.JobID, &sheet, &p.State, &vms, &p.Threads,
-		&fds, &p.CPUMillis)
-	p.UID, p.Sheet, p.VMS, p.OpenFDs = fromNull(uid), fromNull(sheet), fromNull(vms), fromNull(fds)
+	var uid, sheet sql.NullInt64
+	values := make([]any, len(metric.Lasts))
+	err = rows.Scan(append([]any{&id, &p.PID, &p.PPID, &p.StartTicks, &p.BootID, &uid, &p.Command, &p.JobID, &sheet}, pointers(values)...)...)
+	p.UID, p.Sheet = fromNull(uid), fromNull(sheet)
+	for i, of := range metric.Lasts {
+		p.SetLast(of, schema.NumberFromSQL(of, values[i]))
+	}
 	return id, p, err
 }
 

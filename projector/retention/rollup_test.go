@@ -44,10 +44,10 @@ func drawMinute(t *rapid.T) []drawnSnapshot {
 				continue
 			}
 			p := schema.ProcessRollup{PID: pid + 1, StartTicks: 5, BootID: "b", Command: fmt.Sprint("name-", draw(t, "name")%2), Samples: 1, LastBoot: at,
-				State: "S", Threads: draw(t, "threads"), CPUMillis: uint64(draw(t, "cpu"))}
+				State: "S", Threads: int(draw(t, "threads")), CPUMillis: uint64(draw(t, "cpu"))}
 			p.RSS = schema.SpreadOf([]int64{draw(t, "rss")}, expectedSamples(every))
 			if draw(t, "known")%3 > 0 {
-				p.CPU = schema.SpreadOf([]int64{draw(t, "cpu")}, expectedSamples(every))
+				p.CPUPermille = schema.SpreadOf([]int64{draw(t, "cpu")}, expectedSamples(every))
 			}
 			l.procs = append(l.procs, p)
 		}
@@ -77,9 +77,9 @@ func rollupOf(snapshots []drawnSnapshot) *schema.Rollup {
 			}
 			p.Samples += last[who].Samples
 			last[who] = p
-			if p.CPU.Samples > 0 {
-				known[who].cpu = append(known[who].cpu, p.CPU.Max)
-				busy += p.CPU.Max
+			if p.CPUPermille.Samples > 0 {
+				known[who].cpu = append(known[who].cpu, p.CPUPermille.Max)
+				busy += p.CPUPermille.Max
 			}
 			known[who].rss = append(known[who].rss, p.RSS.Max)
 		}
@@ -89,7 +89,7 @@ func rollupOf(snapshots []drawnSnapshot) *schema.Rollup {
 	u.Covers = coversOf(heads)
 	u.MemoryUsed, u.Load1, u.CPU = schema.SpreadOf(used, expected), schema.SpreadOf(load, expected), schema.SpreadOf(cpu, expected)
 	for who, p := range last {
-		p.CPU, p.RSS = schema.SpreadOf(known[who].cpu, expected), schema.SpreadOf(known[who].rss, expected)
+		p.CPUPermille, p.RSS = schema.SpreadOf(known[who].cpu, expected), schema.SpreadOf(known[who].rss, expected)
 		u.Processes = append(u.Processes, p)
 	}
 	sortProcesses(u.Processes)

@@ -52,7 +52,7 @@ type JobPID struct {
 // JobSyscall is what a traced process adds to the sums of its job.
 type JobSyscall struct {
 	JobID string
-	*schema.Syscall
+	schema.Syscall
 }
 
 // JobEvent is a row of job_events: what a conductor said of a job.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/proctape/proctape/projector/ndjson"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // NewestSnapshots returns the ids of the newest n snapshots, newest first.
@@ -61,20 +62,30 @@ func readSnapshot(t Tables, id int64) (*schema.Message, error) {
 	return m, err
 }
 
-func readProcesses(t Tables, id int64) (procs []schema.Process, err error) {
-	err = t.Query(`SELECT p.pid, p.ppid, p.start_ticks, p.command, coalesce(p.job_id, ''), p.sheet_num, coalesce(m.state, 'S'),
-		m.cpu_permille, m.rss_kib, m.vms_kib, m.threads, m.open_fds, coalesce(m.syscall_counts, ''), coalesce(m.syscall_time_pct, '')
-		FROM samples m JOIN processes p ON p.id = m.process_id WHERE m.snapshot_id=? ORDER BY p.pid`, func(r *sql.Rows) error {
+// processQuery reads what describes the processes of a snapshot, and all that was measured of them.
+var processQuery = `SELECT p.pid, p.ppid, p.start_ticks, p.command, coalesce(p.job_id, ''), p.sheet_num,
+	coalesce(m.syscall_counts, ''), coalesce(m.syscall_time_pct, ''), ` + metric.Columns("m", metric.Samples) + `
+	FROM samples m JOIN processes p ON p.id = m.process_id WHERE m.snapshot_id=? ORDER BY p.pid`
+
+func readProcesses(t Tables, id int64) (procs schema.Processes, err error) {
+	values := make([]any, len(metric.Samples))
+	err = t.Query(processQuery, func(r *sql.Rows) error {
 		var p schema.Process
-		var sheet, cpu, rss, vms, fds sql.NullInt64
+		var sheet sql.NullInt64
 		var counts, times []byte
-		if err := r.Scan(&p.PID, &p.PPID, &p.StartTicks, &p.Command, &p.JobID, &sheet, &p.State, &cpu, &rss, &vms, &p.Threads, &fds,
-			&counts, &times); err != nil {
+		into := []any{&p.PID, &p.PPID, &p.StartTicks, &p.Command, &p.JobID, &sheet, &counts, &times}
+		for i := range values {
+			into = append(into, &values[i])
+		}
+		if err := r.Scan(into...); err != nil {
 			return err
 		}
-		p.Sheet, p.CPUPermille, p.RSS, p.VMS, p.OpenFDs = fromNull(sheet), fromNull(cpu), fromNull(rss), fromNull(vms), fromNull(fds)
+		for i, id := range metric.Samples {
+			p.SetNumber(id, schema.NumberFromSQL(id, values[i]))
+		}
+		p.Sheet = fromNull(sheet)
 		p.Syscalls, err = ndjson.ParseSyscalls(counts, times)
-		procs = append(procs, p)
+		procs.Append(&p)
 		return err
 	}, id)
 	return procs, err

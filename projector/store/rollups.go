@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/proctape/proctape/projector/ndjson"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // Rollup is a row of rollups, and the rows of its processes.
@@ -104,16 +106,21 @@ func (r *Rollup) values() []any {
 	}
 }
 
+var insertProcessRollupQuery = func() string {
+	columns := append([]string{"process_id", "rollup_id", "samples", "last_boot_ns"}, metric.RollupNames()...)
+	return `INSERT OR REPLACE INTO process_rollups(` + strings.Join(columns, ", ") + `) VALUES (?` + strings.Repeat(",?", len(columns)-1) + `)`
+}()
+
 func insertProcessRollup(tx *Tx, id, rollup int64, p *schema.ProcessRollup) error {
-	state := optionalState(p.State)
-	if state == "" {
-		state = nil
+	values := []any{id, rollup, p.Samples, p.LastBoot}
+	for _, of := range metric.Spreads {
+		s := p.Spread(of)
+		values = append(values, mean(s), highest(s), p95(s))
 	}
-	_, err := tx.Exec(`INSERT OR REPLACE INTO process_rollups(process_id, rollup_id, samples, cpu_mean, cpu_max, cpu_p95,
-		rss_mean, rss_max, rss_p95, last_boot_ns, state, vms_kib, threads, open_fds, cpu_ms)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
-		id, rollup, p.Samples, mean(&p.CPU), highest(&p.CPU), p95(&p.CPU), mean(&p.RSS), highest(&p.RSS), p95(&p.RSS),
-		p.LastBoot, state, optional(p.VMS), p.Threads, optional(p.OpenFDs), int64(p.CPUMillis))
+	for _, of := range metric.Lasts {
+		values = append(values, measured(of, p.Last(of)))
+	}
+	_, err := tx.Exec(insertProcessRollupQuery, values...)
 	return err
 }
 

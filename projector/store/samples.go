@@ -1,20 +1,26 @@
 package store
 
 import (
+	"strings"
+
 	"modernc.org/sqlite/vtab"
 
 	"github.com/proctape/proctape/projector/ndjson"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // Sample is a row of samples: a process in a snapshot.
 type Sample struct {
 	SnapshotID, ProcessID int64
-	*schema.Process       // of the message
+	*schema.Processes     // of the message
+	Row                   int
 }
 
-const sampleColumns = `snapshot_id, process_id, state, cpu_permille, rss_kib, vms_kib, threads, open_fds, cpu_ms,
-	syscall_counts, syscall_time_pct, gpu_memory_kib`
+// sampleKeys are the columns of samples that are not in the table of metrics. Those that are follow them.
+var sampleKeys = []string{"snapshot_id", "process_id", "syscall_counts", "syscall_time_pct"}
+
+var sampleColumns = strings.Join(append(sampleKeys, metric.Names(metric.Samples)...), ", ")
 
 // column is the value of one of sampleColumns.
 func (s *Sample) column(col int) vtab.Value {
@@ -24,31 +30,19 @@ func (s *Sample) column(col int) vtab.Value {
 	case 1:
 		return s.ProcessID
 	case 2:
-		return optionalState(s.State)
-	case 3:
-		return optional(s.CPUPermille)
-	case 4:
-		return optional(s.RSS)
-	case 5:
-		return optional(s.VMS)
-	case 6:
-		return int64(s.Threads)
-	case 7:
-		return optional(s.OpenFDs)
-	case 8:
-		return int64(s.CPUMillis)
-	case 9:
 		return s.syscalls(ndjson.AppendSyscallCounts)
-	case 10:
+	case 3:
 		return s.syscalls(ndjson.AppendSyscallTimes)
 	}
-	return optional(s.GPUMemory)
+	id := metric.Samples[col-len(sampleKeys)]
+	return measured(id, s.Number(id, s.Row))
 }
 
 // syscalls is a JSON object of the process's system calls; NULL for none.
 func (s *Sample) syscalls(appendTo func([]byte, []schema.Syscall) []byte) vtab.Value {
-	if len(s.Syscalls) == 0 {
+	calls := s.Syscalls(s.Row)
+	if len(calls) == 0 {
 		return nil
 	}
-	return string(appendTo(nil, s.Syscalls))
+	return string(appendTo(nil, calls))
 }

@@ -40,7 +40,7 @@ func (row *Snapshot) values() []any {
 	}
 	return []any{
 		row.ID, schema.Timestamp(m.Wall), s.DaemonPID, schema.MiB(int64(s.MemoryTotal)), schema.MiB(int64(s.MemoryAvail)),
-		schema.MiB(int64(s.MemoryTotal) - int64(s.MemoryAvail)), schema.MiB(int64(s.DaemonRSS)), len(s.Processes), len(zombies),
+		schema.MiB(int64(s.MemoryTotal) - int64(s.MemoryAvail)), schema.MiB(int64(s.DaemonRSS)), s.Processes.Len(), len(zombies),
 		float64(s.Load[0]) / 100, float64(s.Load[1]) / 100, float64(s.Load[2]) / 100, len(s.GPUs),
 		gpuColumn(s.GPUs, func(g *schema.GPU) float64 { return float64(g.Utilization.Or(0)) / 10 }),
 		gpuColumn(s.GPUs, func(g *schema.GPU) float64 { return schema.MiB(g.MemoryUsed.Or(0)) }),

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // optional is a value as SQL has it: NULL for unknown.
@@ -31,12 +32,16 @@ func optionalTime(ns int64) driver.Value {
 	return schema.Timestamp(ns)
 }
 
-// optionalState is a process's state as SQL has it: NULL for S, which most are in.
-func optionalState(state string) driver.Value {
-	if state == "S" {
+// measured is a metric's value as SQL has it: NULL for unknown, and for the default of a letter, which most are.
+func measured(id metric.ID, v schema.Opt[int64]) driver.Value {
+	m := &metric.Table[id]
+	switch {
+	case !v.Known, m.Kind == metric.Letter && v.V == m.Default:
 		return nil
+	case m.Kind == metric.Letter:
+		return schema.Letter(v.V)
 	}
-	return state
+	return v.V
 }
 
 // fromNull is a value of SQL: NULL is unknown.

@@ -53,7 +53,7 @@ func benchMessage(b *testing.B) *nats.Msg {
 	m := &schema.Message{Envelope: schema.Envelope{Version: schema.Version, Kind: schema.KindSnapshot, Host: "alpha", BootID: "boot-1",
 		Instance: schema.NewInstance(), Seq: 1, Produced: 1, Wall: 1_700_000_000_000_000_000, Boot: 1e9}, Snapshot: &schema.Snapshot{PressureLevel: "none"}}
 	for i := range benchProcesses {
-		m.Snapshot.Processes = append(m.Snapshot.Processes, schema.Process{PID: 100 + i, PPID: 1, State: "S", Threads: 1, RSS: schema.Some(int64(1000 + i)),
+		m.Snapshot.Processes.Append(&schema.Process{PID: 100 + i, PPID: 1, State: "S", Threads: 1, RSS: schema.Some(int64(1000 + i)),
 			CPUPermille: schema.Some(int64(i % 10)), Command: fmt.Sprintf("/usr/lib/worker-%d/bin/worker --optimize --threads=8 --output /var/tmp/build/%d", i%20, i)})
 	}
 	payload, encoding, err := schema.Encode(nil, m)

@@ -69,8 +69,8 @@ func recordJob(dir string, began time.Time) error {
 	step, instance := schema.Some[int64](1), schema.NewInstance()
 	for i, m := range []schema.Message{
 		{Envelope: schema.Envelope{Kind: schema.KindSpawn}, Events: []schema.Event{{PID: 42, JobID: "build-7", Sheet: step, Source: "bpf"}}},
-		{Envelope: schema.Envelope{Kind: schema.KindSnapshot}, Snapshot: &schema.Snapshot{PressureLevel: "none", Processes: []schema.Process{
-			{PID: 42, State: "R", JobID: "build-7", Sheet: step, CPUPermille: schema.Some[int64](950), RSS: schema.Some[int64](300 << 10)}}}},
+		{Envelope: schema.Envelope{Kind: schema.KindSnapshot}, Snapshot: &schema.Snapshot{PressureLevel: "none", Processes: schema.ProcessesOf(
+			schema.Process{PID: 42, State: "R", JobID: "build-7", Sheet: step, CPUPermille: schema.Some[int64](950), RSS: schema.Some[int64](300 << 10)})}},
 		{Envelope: schema.Envelope{Kind: schema.KindExit}, Events: []schema.Event{{PID: 42, JobID: "build-7", Sheet: step, Source: "bpf",
 			ExitCode: schema.Some[int64](1)}}},
 	} {

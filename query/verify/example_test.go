@@ -41,7 +41,7 @@ func ExampleCompare() {
 	msg.Subject, msg.Data, err = schema.EncodeMsg(&schema.Message{
 		Envelope: schema.Envelope{Version: schema.Version, Kind: schema.KindSnapshot, Host: "build-07", BootID: "boot-1", Instance: schema.NewInstance(),
 			Seq: 1, Produced: 1, Wall: 1795403400e9, Boot: 1000e9},
-		Snapshot: &schema.Snapshot{PressureLevel: "none", Processes: []schema.Process{{PID: 1, State: "S"}, {PID: 42, State: "R"}}},
+		Snapshot: &schema.Snapshot{PressureLevel: "none", Processes: schema.ProcessesOf(schema.Process{PID: 1, State: "S"}, schema.Process{PID: 42, State: "R"})},
 	}, msg.Header)
 	if err != nil {
 		log.Fatal(err)

@@ -1,5 +1,11 @@
 package verify
 
+import (
+	"strings"
+
+	"github.com/proctape/proctape/schema/metric"
+)
+
 // hashedTable is a table and the query that reads its rows by what names them for good. The first column is the host, the
 // second a Unix time or NULL; the rest is hashed.
 type hashedTable struct{ table, query string }
@@ -13,8 +19,7 @@ var hashedTables = []hashedTable{
 		s.conductor_uptime_seconds, s.zombie_pids, s.gpus, s.job_progress, s.pressure, s.capabilities
 		FROM snapshots s JOIN hosts h ON h.id = s.host_id`},
 	{"samples", `SELECT h.name, s.timestamp, s.instance, s.seq, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id,
-		p.sheet_num, p.uid, p.cgroup, m.state, m.cpu_permille, m.rss_kib, m.vms_kib, m.threads, m.open_fds, m.cpu_ms,
-		m.syscall_counts, m.syscall_time_pct, m.gpu_memory_kib
+		p.sheet_num, p.uid, p.cgroup, m.syscall_counts, m.syscall_time_pct, ` + metric.Columns("m", metric.Samples) + `
 		FROM samples m JOIN snapshots s ON s.id = m.snapshot_id JOIN processes p ON p.id = m.process_id
 		JOIN hosts h ON h.id = s.host_id`},
 	{"processes", `SELECT h.name, f.timestamp, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.sheet_num, p.uid,
@@ -38,8 +43,7 @@ var hashedTables = []hashedTable{
 		r.load5, r.load15, r.cpu_mean, r.cpu_max, r.cpu_p95, r.process_count, r.zombie_count, r.pressure_level, r.running_jobs,
 		r.active_sheets, r.partial, r.gpus FROM rollups r JOIN hosts h ON h.id = r.host_id`},
 	{"process_rollups", `SELECT h.name, r.timestamp, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.sheet_num, p.uid,
-		m.samples, m.cpu_mean, m.cpu_max, m.cpu_p95, m.rss_mean, m.rss_max, m.rss_p95, m.last_boot_ns, m.state, m.vms_kib, m.threads,
-		m.open_fds, m.cpu_ms FROM process_rollups m JOIN rollups r ON r.id = m.rollup_id
+		m.samples, m.last_boot_ns, m.` + strings.Join(metric.RollupNames(), ", m.") + ` FROM process_rollups m JOIN rollups r ON r.id = m.rollup_id
 		JOIN rollup_processes p ON p.id = m.process_id JOIN hosts h ON h.id = r.host_id`},
 	{"job_pids", `SELECT '', NULL, job_id, pid FROM job_pids`},
 	{"job_syscalls", `SELECT '', NULL, job_id, name, time_pct_x100, rank FROM job_syscalls`},

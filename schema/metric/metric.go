@@ -1,0 +1,105 @@
+// Package metric describes what a snapshot says of a process: each column once, with everything that the rest of the
+// program must know of it.
+//
+// The wire, the tables, the view process_metrics, the rollups, the lines of monitor.jsonl, the answers of queries and
+// docs/metrics.md are made from [Table]. CONTRIBUTING.md says how to add one.
+package metric
+
+import "cmp"
+
+// ID numbers a column of a snapshot's processes. It is the column's place on the wire, and is never given to another.
+type ID uint8
+
+// Kind says what a column's values are.
+type Kind uint8
+
+// The kinds of columns.
+const (
+	Identity Kind = iota + 1 // says which process it is, or describes it; rarely changes
+	Text                     // an identity that is a text
+	Gauge                    // a value of the moment
+	Counter                  // grows from the process's start on
+	Letter                   // one ASCII letter; in numbers its code
+)
+
+// Unit is what a number counts, and how people are shown it.
+type Unit struct {
+	Name  string // of the number as the wire and the tables have it
+	Shown string // of the number as the view, lines and answers show it
+	Per   int64  // a shown number is the number divided by Per
+}
+
+// The units.
+var (
+	None    = Unit{"", "", 1}
+	Ticks   = Unit{"ticks of 1/100 s after boot", "ticks of 1/100 s after boot", 1}
+	KiB     = Unit{"KiB", "MiB", 1024}
+	Permil  = Unit{"thousandths of a core", "percent of a core", 10}
+	Millis  = Unit{"milliseconds", "seconds", 1000}
+	Counted = Unit{"count", "count", 1}
+)
+
+// Digits is how many decimal places a shown number has, where Per is a power of ten.
+func (u Unit) Digits() int {
+	digits := 0
+	for per := u.Per; per >= 10; per /= 10 {
+		digits++
+	}
+	return digits
+}
+
+// Mode is how the wire writes the values of a column, unless a shorter way is at hand: see docs/wire.md.
+type Mode uint8
+
+// The modes. Their numbers stand on the wire.
+const (
+	Constant Mode = iota // one value for all rows
+	Plain                // each value by itself
+	Delta                // the difference to the row before
+	Rising               // like Delta, of values that rise by one at least
+	Sparse               // the most common value, and those that differ from it
+	Runs                 // how often each value repeats
+)
+
+// Rollup says what is kept of a column for a minute.
+type Rollup uint8
+
+// What is kept for a minute.
+const (
+	NoRollup Rollup = iota
+	Last            // the value of the last snapshot that had the process
+	Spread          // mean, largest and 95th percentile
+)
+
+// Metric is one column of a snapshot's processes.
+type Metric struct {
+	Field string // of schema.Process and schema.ProcessRollup
+	Go    string // type of that field; empty for a number that may be unknown
+	Name  string // key in JSON on the wire, and column of samples
+	Kind  Kind
+	Unit  Unit
+	Mode  Mode
+	Pages bool  // mostly divides by 4, as memory in pages does
+	Limit int64 // largest value that a machine can have
+
+	Sampled bool // has a column of that name in samples, or describes the process
+	// Key names it in the view, in lines and in answers. Empty: it is not shown.
+	Key    string
+	Answer string // field of query's answers; empty: Field
+	InLine bool   // monitor.jsonl has it, beside those that the contract names
+	// Default is what the contract wants to read where the value of one that it names is unknown.
+	Default int64
+
+	Rollup Rollup
+	Spread string // what the columns of a spread begin with: cpu gives cpu_mean, cpu_max, cpu_p95
+	Doc    string // one line: what it is, and where it comes from
+}
+
+// MayBeUnknown reports whether there are processes of which the value is not known.
+func (m *Metric) MayBeUnknown() bool { return m.Go == "" }
+
+// AnswerField is the name of its field in query's answers.
+func (m *Metric) AnswerField() string { return cmp.Or(m.Answer, m.Field) }
+
+// Measured reports whether it is measured, and not a part of the description of the process.
+func (m *Metric) Measured() bool { return m.Kind == Gauge || m.Kind == Counter || m.Kind == Letter }

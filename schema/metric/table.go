@@ -1,0 +1,87 @@
+package metric
+
+//go:generate go run ./generate
+
+// The columns. A new one is appended: the numbers before it stay.
+const (
+	PID ID = iota
+	PPID
+	StartTicks
+	UID
+	Sheet
+	Command
+	Cgroup
+	JobID
+	State
+	Threads
+	VMS
+	RSS
+	OpenFDs
+	GPUMemory
+	CPUPermille
+	CPUMillis
+	ReadKiB
+	WriteKiB
+	Count // how many there are
+)
+
+// The longest texts, and the largest numbers that a machine can have.
+const (
+	MaxCommand = 4096 + 3 // bytes; a cut command ends in "…"
+	MaxName    = 256      // bytes of a job id, and of any other name
+
+	maxPID   = 1<<22 - 1                // PID_MAX_LIMIT of Linux include/linux/threads.h, less one
+	maxTicks = (1<<63 - 1) / 10_000_000 // the start in nanoseconds fits 63 bits
+	maxKiB   = 1 << 46                  // of memory: what 56 bits of address reach
+	maxCount = 1 << 50                  // of what grows
+)
+
+// Contract are the metrics that the contract names, in the order in which lines have them.
+var Contract = []ID{State, CPUPermille, RSS, VMS, Threads, OpenFDs}
+
+// Table describes the columns, by ID.
+var Table = [Count]Metric{
+	PID: {Field: "PID", Go: "int", Name: "pid", Kind: Identity, Mode: Rising, Limit: maxPID, Sampled: true, Key: "pid",
+		Doc: "Process id in the sampler's pid namespace. Rises from process to process of a snapshot."},
+	PPID: {Field: "PPID", Go: "int", Name: "ppid", Kind: Identity, Mode: Delta, Limit: maxPID, Sampled: true, Key: "ppid",
+		Doc: "Process id of the parent; 0 for none in this namespace."},
+	StartTicks: {Field: "StartTicks", Go: "uint64", Name: "start_ticks", Kind: Identity, Unit: Ticks, Mode: Delta, Limit: maxTicks, Sampled: true,
+		Key: "start_ticks", Doc: "When the process started, in hundredths of a second after boot: field 22 of proc_pid_stat(5)."},
+	UID: {Field: "UID", Name: "uid", Kind: Identity, Mode: Runs, Limit: 1<<32 - 1, Sampled: true,
+		Doc: "Effective user id."},
+	Sheet: {Field: "Sheet", Name: "sheet_num", Kind: Identity, Mode: Runs, Limit: 1 << 31, Sampled: true, Key: "sheet_num",
+		Doc: "The job's step (sheet) that the process belongs to."},
+	Command: {Field: "Command", Go: "string", Name: "command", Kind: Text, Mode: Delta, Limit: MaxCommand, Sampled: true, Key: "command",
+		Doc: "Command line, scrubbed by the sampler. A cut one ends in \"…\"."},
+	Cgroup: {Field: "Cgroup", Go: "string", Name: "cgroup", Kind: Text, Mode: Runs, Limit: MaxCommand, Sampled: true,
+		Doc: "Path of the control group below the cgroup mount; empty when not known."},
+	JobID: {Field: "JobID", Go: "string", Name: "job_id", Kind: Text, Mode: Runs, Limit: MaxName, Sampled: true, Key: "job_id",
+		Doc: "The job that the process belongs to; empty for none."},
+	State: {Field: "State", Go: "string", Name: "state", Kind: Letter, Mode: Sparse, Limit: 'z', Sampled: true, Key: "state",
+		Default: 'S', Rollup: Last,
+		Doc: "Scheduler state, one letter as in proc_pid_stat(5): R S D Z T t I X."},
+	Threads: {Field: "Threads", Go: "int", Name: "threads", Kind: Gauge, Unit: Counted, Mode: Runs, Limit: maxPID, Sampled: true, Key: "threads",
+		Default: 1, Rollup: Last,
+		Doc: "Threads."},
+	VMS: {Field: "VMS", Name: "vms_kib", Kind: Gauge, Unit: KiB, Mode: Plain, Pages: true, Limit: maxKiB, Sampled: true, Key: "vms_mb",
+		Rollup: Last,
+		Doc:    "Virtual memory, from statm."},
+	RSS: {Field: "RSS", Name: "rss_kib", Kind: Gauge, Unit: KiB, Mode: Plain, Pages: true, Limit: maxKiB, Sampled: true, Key: "rss_mb",
+		Rollup: Spread, Spread: "rss",
+		Doc: "Resident memory, from statm."},
+	OpenFDs: {Field: "OpenFDs", Name: "open_fds", Kind: Gauge, Unit: Counted, Mode: Plain, Limit: 1 << 31, Sampled: true, Key: "open_fds",
+		Rollup: Last,
+		Doc:    "Open file descriptors."},
+	GPUMemory: {Field: "GPUMemory", Name: "gpu_memory_kib", Kind: Gauge, Unit: KiB, Mode: Plain, Limit: maxKiB, Sampled: true, Key: "gpu_memory_mb",
+		Doc: "Memory on all GPUs together."},
+	CPUPermille: {Field: "CPUPermille", Name: "cpu_permille", Kind: Gauge, Unit: Permil, Mode: Sparse, Limit: 1 << 30, Sampled: true, Key: "cpu_percent",
+		Answer: "CPUPercent", Rollup: Spread, Spread: "cpu",
+		Doc: "CPU used since the sample before; of a process that is sampled for the first time, the mean over its life."},
+	CPUMillis: {Field: "CPUMillis", Go: "uint64", Name: "cpu_ms", Kind: Counter, Unit: Millis, Mode: Plain, Limit: maxCount, Sampled: true,
+		Key: "cpu_seconds", Answer: "CPUSeconds", Rollup: Last,
+		Doc: "User and system time since the process started."},
+	ReadKiB: {Field: "ReadKiB", Name: "read_kib", Kind: Counter, Unit: KiB, Mode: Plain, Limit: maxCount,
+		Doc: "Storage reads since the process started: read_bytes of proc_pid_io(5)."},
+	WriteKiB: {Field: "WriteKiB", Name: "write_kib", Kind: Counter, Unit: KiB, Mode: Plain, Limit: maxCount,
+		Doc: "Storage writes since the process started: write_bytes of proc_pid_io(5)."},
+}

@@ -1,0 +1,135 @@
+package schema
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/proctape/proctape/schema/metric"
+)
+
+// Processes are the processes of a snapshot, by pid, column by column. The zero value has none. In JSON they are a list of
+// [Process].
+//
+// A snapshot is written and read by columns because neighbours in a column are alike, and because whoever needs three
+// columns need not touch the others.
+type Processes struct {
+	numbers  [metric.Count][]int64 // by column; nil when the column is unknown of all
+	texts    [metric.Count][]string
+	syscalls map[int][]Syscall // by row; only of those that were traced
+}
+
+// ProcessesOf returns rows as columns. Their pids must rise.
+func ProcessesOf(rows ...Process) Processes {
+	var ps Processes
+	ps.Grow(len(rows))
+	for i := range rows {
+		ps.Append(&rows[i])
+	}
+	return ps
+}
+
+// Grow makes room for n more processes.
+func (ps *Processes) Grow(n int) {
+	for id := range metric.Count {
+		if metric.Table[id].Kind == metric.Text {
+			ps.texts[id] = slices.Grow(ps.texts[id], n)
+		} else {
+			ps.numbers[id] = slices.Grow(ps.numbers[id], n)
+		}
+	}
+}
+
+// Append adds a process. It does not keep p, but its texts and system calls.
+func (ps *Processes) Append(p *Process) {
+	if len(p.Syscalls) > 0 {
+		if ps.syscalls == nil {
+			ps.syscalls = map[int][]Syscall{}
+		}
+		ps.syscalls[ps.Len()] = p.Syscalls
+	}
+	for _, id := range metric.Numbers {
+		ps.numbers[id] = append(ps.numbers[id], p.number(id))
+	}
+	ps.texts[metric.Command] = append(ps.texts[metric.Command], p.Command)
+	ps.texts[metric.Cgroup] = append(ps.texts[metric.Cgroup], p.Cgroup)
+	ps.texts[metric.JobID] = append(ps.texts[metric.JobID], p.JobID)
+}
+
+// Reset removes all processes and keeps the memory.
+func (ps *Processes) Reset() {
+	for id := range metric.Count {
+		ps.numbers[id] = ps.numbers[id][:0]
+		clear(ps.texts[id])
+		ps.texts[id] = ps.texts[id][:0]
+	}
+	clear(ps.syscalls)
+}
+
+// Len is how many there are.
+func (ps *Processes) Len() int { return len(ps.numbers[metric.PID]) }
+
+// Row returns a process.
+func (ps *Processes) Row(row int) Process {
+	p := Process{Command: ps.Text(metric.Command, row), Cgroup: ps.Text(metric.Cgroup, row), JobID: ps.Text(metric.JobID, row), Syscalls: ps.syscalls[row]}
+	for _, id := range metric.Numbers {
+		p.setNumber(id, ps.number(id, row))
+	}
+	return p
+}
+
+// Rows returns the processes, for whoever needs them one by one.
+func (ps *Processes) Rows() []Process {
+	rows := make([]Process, ps.Len())
+	for row := range rows {
+		rows[row] = ps.Row(row)
+	}
+	return rows
+}
+
+// Number returns a process's value in one of metric.Numbers.
+func (ps *Processes) Number(id metric.ID, row int) Opt[int64] { return optNumber(ps.number(id, row)) }
+
+func (ps *Processes) number(id metric.ID, row int) int64 {
+	if column := ps.numbers[id]; row < len(column) {
+		return column[row]
+	}
+	return unknown
+}
+
+// PID returns a process's id.
+func (ps *Processes) PID(row int) int { return int(ps.numbers[metric.PID][row]) }
+
+// StartTicks returns when a process started, in hundredths of a second after boot.
+func (ps *Processes) StartTicks(row int) uint64 { return uint64(ps.number(metric.StartTicks, row)) }
+
+// Text returns a process's value in a column of kind metric.Text: metric.Command, metric.Cgroup or metric.JobID. It is empty
+// for none.
+func (ps *Processes) Text(id metric.ID, row int) string {
+	if column := ps.texts[id]; row < len(column) {
+		return column[row]
+	}
+	return ""
+}
+
+// Syscalls returns what a tracer counted of a process; nil for most.
+func (ps *Processes) Syscalls(row int) []Syscall { return ps.syscalls[row] }
+
+// Find returns the row of a pid.
+func (ps *Processes) Find(pid int) (row int, ok bool) {
+	return slices.BinarySearch(ps.numbers[metric.PID], int64(pid))
+}
+
+// MarshalJSON writes the processes row by row.
+func (ps Processes) MarshalJSON() ([]byte, error) {
+	return json.Marshal(ps.Rows())
+}
+
+// UnmarshalJSON reads a list of processes.
+func (ps *Processes) UnmarshalJSON(b []byte) error {
+	var rows []Process
+	if err := json.Unmarshal(b, &rows); err != nil {
+		return err
+	}
+	*ps = ProcessesOf(rows...)
+	return nil
+}

@@ -1,0 +1,96 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/proctape/proctape/schema/metric"
+)
+
+// validateProcesses checks each column, and that pids rise: a pid lives once in a snapshot, and the tables are written in this
+// order.
+func validateProcesses(ps *Processes) error {
+	if n := ps.Len(); n > MaxProcesses {
+		return fmt.Errorf("%d processes, the limit is %d", n, MaxProcesses)
+	}
+	for id := range metric.Count {
+		var row int
+		var err error
+		if metric.Table[id].Kind == metric.Text {
+			row, err = validateTexts(&metric.Table[id], ps.texts[id], ps.Len())
+		} else {
+			row, err = validateNumbers(&metric.Table[id], ps.numbers[id], ps.Len())
+		}
+		if err != nil {
+			return fmt.Errorf("process %d, pid %d: %w", row, ps.number(metric.PID, row), err)
+		}
+	}
+	if err := validatePIDs(ps); err != nil {
+		return err
+	}
+	return validateSyscalls(ps)
+}
+
+// validateNumbers returns the first row whose value is none that a machine can have, and what is wrong with it.
+func validateNumbers(m *metric.Metric, column []int64, n int) (row int, err error) {
+	if len(column) != n && !(len(column) == 0 && m.MayBeUnknown()) {
+		return 0, fmt.Errorf("%d values of %s for %d processes", len(column), m.Name, n)
+	}
+	for row, v := range column {
+		switch {
+		case v == unknown && m.MayBeUnknown():
+		case v == unknown && m.Kind == metric.Letter:
+			return row, fmt.Errorf("%s is not one letter", m.Name)
+		case v < 0:
+			return row, fmt.Errorf("%s is negative, or above 2^63", m.Name)
+		case v > m.Limit:
+			return row, fmt.Errorf("%s %d is more than a machine can have, which is %d", m.Name, v, m.Limit)
+		}
+	}
+	return 0, nil
+}
+
+func validateTexts(m *metric.Metric, column []string, n int) (row int, err error) {
+	if len(column) != n && len(column) != 0 {
+		return 0, fmt.Errorf("%d values of %s for %d processes", len(column), m.Name, n)
+	}
+	for row, s := range column {
+		if err := text(m.Name, s, int(m.Limit)); err != nil {
+			return row, err
+		}
+	}
+	return 0, nil
+}
+
+func validatePIDs(ps *Processes) error {
+	last := int64(0)
+	for row, pid := range ps.numbers[metric.PID] {
+		if pid <= last {
+			return fmt.Errorf("process %d: pid %d after pid %d: want them rising", row, pid, last)
+		}
+		last = pid
+	}
+	return nil
+}
+
+func validateSyscalls(ps *Processes) error {
+	calls := 0
+	for row, list := range ps.syscalls {
+		if row < 0 || row >= ps.Len() {
+			return fmt.Errorf("system calls of process %d of %d", row, ps.Len())
+		}
+		if calls += len(list); calls > maxSyscalls {
+			return fmt.Errorf("more than %d system calls in one snapshot", maxSyscalls)
+		}
+		err := eachOf("system call", list, maxList, func(c *Syscall) error {
+			if c.Name == "" {
+				return errors.New("no name")
+			}
+			return errors.Join(text("name", c.Name, MaxName), unsigned("count", c.Calls), unsigned("time", c.TimeX100))
+		})
+		if err != nil {
+			return fmt.Errorf("pid %d: %w", ps.PID(row), err)
+		}
+	}
+	return nil
+}
