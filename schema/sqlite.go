@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/proctape/proctape/schema/metric"
 )
 
 //go:embed sql/*.sql
@@ -74,6 +72,9 @@ func Migrate(ctx context.Context, db *sql.Conn) error {
 			return fmt.Errorf("migrate to %s: %w", path.Base(step), err)
 		}
 	}
+	if err := migrateMetrics(ctx, db); err != nil {
+		return fmt.Errorf("bring the columns of metrics up to this build: %w", err)
+	}
 	return nil
 }
 
@@ -128,22 +129,3 @@ func Time(timestamp float64) time.Time {
 
 // MiB returns a size in KiB as the tables show it.
 func MiB(kib int64) float64 { return float64(kib) / 1024 }
-
-// NumberFromSQL returns a metric's value that a row has, as database/sql scans it into an any. NULL is unknown, or a
-// letter's default.
-func NumberFromSQL(id metric.ID, v any) Opt[int64] {
-	m := &metric.Table[id]
-	switch v := v.(type) {
-	case int64:
-		return Some(v)
-	case string:
-		if m.Kind == metric.Letter {
-			return optNumber(letterNumber(v))
-		}
-	case nil:
-		if m.Kind == metric.Letter {
-			return Some(m.Default)
-		}
-	}
-	return Opt[int64]{}
-}

@@ -154,25 +154,6 @@ CREATE TABLE samples (
   PRIMARY KEY (snapshot_id, process_id)
 ) WITHOUT ROWID;
 
--- The span of snapshots in a process's row turns a look-up by pid or by job into look-ups by primary key.
-CREATE VIEW process_metrics AS
-SELECT (m.snapshot_id << 22) | p.pid AS id, -- a pid stands once in a snapshot and is below 2^22
-  m.snapshot_id AS snapshot_id, p.pid AS pid, p.ppid AS ppid, p.command AS command,
-  coalesce(m.state, 'S') AS state,
-  m.cpu_permille / 10.0 AS cpu_percent,
-  m.rss_kib / 1024.0 AS rss_mb,
-  m.vms_kib / 1024.0 AS vms_mb,
-  m.threads AS threads, m.open_fds AS open_fds,
-  (sn.boot_ns - p.start_ticks * 10000000) / 1e9 AS age_seconds,
-  p.job_id AS job_id, p.sheet_num AS sheet_num,
-  coalesce(m.syscall_counts, '{}') AS syscall_counts,
-  coalesce(m.syscall_time_pct, '{}') AS syscall_time_pct,
-  p.host_id AS host_id, p.id AS process_id, p.start_ticks AS start_ticks, m.cpu_ms AS cpu_ms, p.uid AS uid,
-  m.gpu_memory_kib / 1024.0 AS gpu_memory_mb
-FROM processes p
-JOIN snapshots sn ON sn.host_id = p.host_id AND sn.id BETWEEN p.first_snapshot AND p.last_snapshot
-JOIN samples m ON m.snapshot_id = sn.id AND m.process_id = p.id;
-
 CREATE TABLE process_events (
   id INTEGER PRIMARY KEY,
   timestamp REAL NOT NULL,
