@@ -13,8 +13,6 @@ import (
 	"github.com/klauspost/compress/s2"
 	"github.com/vmihailenco/msgpack/v5"
 	"pgregory.net/rapid"
-
-	"github.com/proctape/proctape/schema/wire"
 )
 
 func TestCodec_RoundTrip(t *testing.T) {
@@ -214,7 +212,7 @@ func TestMsgpack_MissingTail(t *testing.T) {
 }
 
 func TestJSON_MissingFieldsAreUnknown(t *testing.T) {
-	const text = `{"v":1,"kind":"snapshot","host":"h","boot_id":"b","instance":"000102030405060708090a0b0c0d0e0f","seq":1,"wall_ns":5,` +
+	const text = `{"v":2,"kind":"snapshot","host":"h","boot_id":"b","instance":"000102030405060708090a0b0c0d0e0f","seq":1,"wall_ns":5,` +
 		`"snapshot":{"processes":[{"pid":1,"state":"S","rss_kib":null,"vms_kib":0}]}}`
 	m, err := JSON.Decode([]byte(text))
 	if err != nil {
@@ -227,14 +225,14 @@ func TestJSON_MissingFieldsAreUnknown(t *testing.T) {
 }
 
 func TestDecode_HigherVersion(t *testing.T) {
-	later := "\x96\x02\x93changed\xc0"
+	later := "\x96\x03\x93changed\xc0"
 	tests := []struct{ name, contentType, payload string }{
 		{"msgpack with another body", TypeMsgpack, later},
-		{"msgpack without a body", "", "\x91\x02"},
+		{"msgpack without a body", "", "\x91\x03"},
 		{"msgpack, a much later one", "", "\x92\xcd\xff\xff\xc0"},
 		{"msgpack, version 0", "", "\x91\x00"},
-		{"JSON", TypeJSON, `{"v":2,"kind":"snapshot"}`},
-		{"JSON with another body", TypeJSON, `{"v":2,"kind":7,"seq":"x","snapshot":[]}`},
+		{"JSON", TypeJSON, `{"v":3,"kind":"snapshot"}`},
+		{"JSON with another body", TypeJSON, `{"v":3,"kind":7,"seq":"x","snapshot":[]}`},
 		{"JSON, version 0", TypeJSON, `{"kind":"snapshot"}`},
 	}
 	for _, test := range tests {
@@ -245,7 +243,7 @@ func TestDecode_HigherVersion(t *testing.T) {
 		})
 	}
 	m := exampleOf(t, "job")
-	m.Version = 2
+	m.Version = 3
 	for name, codec := range codecs {
 		if _, err := codec.Append(nil, m); !errors.Is(err, ErrVersion) {
 			t.Errorf("encode %s: got error %v, want ErrVersion", name, err)
@@ -273,12 +271,12 @@ func TestDecode_Refuses(t *testing.T) {
 		{"msgpack as JSON", TypeJSON, "", valid, "decode JSON: "},
 		{"JSON with what follows", TypeJSON, "", append(slices.Clone(noBody), '1'), "decode JSON: "},
 		{"empty JSON", TypeJSON, "", nil, "decode JSON: "},
-		{"fraction", TypeJSON, "", []byte(`{"v":1,"seq":1.5}`), "decode JSON: "},
-		{"fraction for a value that may be unknown", TypeJSON, "", []byte(`{"v":1,"snapshot":{"gpus":[{"utilization_x10":1.5}]}}`), "decode JSON: "},
-		{"short instance", TypeJSON, "", []byte(`{"v":1,"instance":"00"}`), `instance "00": want 32 hexadecimal digits`},
-		{"instance of other digits", TypeJSON, "", []byte(`{"v":1,"instance":"zz0102030405060708090a0b0c0d0e0f"}`), `instance "zz0102030405060708090a0b0c0d0e0f": `},
-		{"list of nothing", TypeJSON, "", []byte(`{"v":1,"events":[` + strings.Repeat("0,", 2000) + `0]}`), "byte 16: 2001 elements in 4002 bytes"},
-		{"nesting", TypeJSON, "", []byte(`{"v":1,"later":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`), "nested deeper than 32"},
+		{"fraction", TypeJSON, "", []byte(`{"v":2,"seq":1.5}`), "decode JSON: "},
+		{"fraction for a value that may be unknown", TypeJSON, "", []byte(`{"v":2,"snapshot":{"gpus":[{"utilization_x10":1.5}]}}`), "decode JSON: "},
+		{"short instance", TypeJSON, "", []byte(`{"v":2,"instance":"00"}`), `instance "00": want 32 hexadecimal digits`},
+		{"instance of other digits", TypeJSON, "", []byte(`{"v":2,"instance":"zz0102030405060708090a0b0c0d0e0f"}`), `instance "zz0102030405060708090a0b0c0d0e0f": `},
+		{"list of nothing", TypeJSON, "", []byte(`{"v":2,"events":[` + strings.Repeat("0,", 2000) + `0]}`), "byte 16: 2001 elements in 4002 bytes"},
+		{"nesting", TypeJSON, "", []byte(`{"v":2,"later":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`), "nested deeper than 32"},
 		{"JSON beyond the limit", TypeJSON, "", append(noBody, bytes.Repeat([]byte(" "), MaxJSON)...), "the limit for JSON is 1048576"},
 		{"msgpack beyond the limit", "", "", make([]byte, MaxMessage+1), "message of 16777217 bytes, the limit is 16777216"},
 		{"bomb", "", EncodingS2, s2.Encode(nil, make([]byte, MaxMessage)), "would become 16777216, the limit is "},
@@ -401,13 +399,13 @@ func TestDecode_Allocation(t *testing.T) {
 			m.Rollup, m.Snapshot = nil, &Snapshot{}
 		}
 		b := encoded(t, Msgpack, m)
-		b = wire.AppendArray(b[:len(b)-1], n)
-		record := append(wire.AppendArray(nil, fields), strings.Repeat(field, fields)...)
+		b = append(b[:len(b)-1], 0xdd, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+		record := append([]byte{0xdc, 0, byte(fields)}, strings.Repeat(field, fields)...)
 		return append(b, bytes.Repeat(record, n)...)
 	}
 	jsonList := func(record string) []byte {
 		n := (MaxJSON - 100) / (len(record) + 1)
-		return []byte(`{"v":1,"snapshot":{"processes":[` + strings.Repeat(record+",", n) + record + `]}}`)
+		return []byte(`{"v":2,"snapshot":{"processes":[` + strings.Repeat(record+",", n) + record + `]}}`)
 	}
 	tests := []struct {
 		name, format string

@@ -67,7 +67,7 @@ func ExampleEncodeMsg() {
 
 // Producers in other languages send the same message as JSON, with the content type application/json.
 func ExampleDecode_json() {
-	payload := []byte(`{"v":1, "kind":"job", "host":"build-07", "boot_id":"b7ad", "instance":"0102030405060708090a0b0c0d0e0f10", "seq":1,
+	payload := []byte(`{"v":2, "kind":"job", "host":"build-07", "boot_id":"b7ad", "instance":"0102030405060708090a0b0c0d0e0f10", "seq":1,
 		"wall_ns":1795403400000000000, "boot_ns":1000000000000, "produced":1,
 		"jobs":[{"type":"ended", "wall_ns":1795403400000000000, "job_id":"build-7", "exit_code":0}]}`)
 	m, err := schema.Decode(schema.TypeJSON, "", payload)

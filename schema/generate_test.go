@@ -39,6 +39,12 @@ var (
 		}
 		return o
 	})
+	genSize = rapid.Custom(func(t *rapid.T) (o Opt[int64]) {
+		if o.Known = rapid.Bool().Draw(t, "known"); o.Known {
+			o.V = rapid.Int64Range(0, 1<<31).Draw(t, "value")
+		}
+		return o
+	})
 	genSpread = rapid.Custom(func(t *rapid.T) Spread {
 		return Spread{rapid.Int64Range(0, 1000).Draw(t, "samples"), genInt64.Draw(t, "sum"), genInt64.Draw(t, "max"), genInt64.Draw(t, "p95"),
 			rapid.SliceOfN(genInt64, 0, 4).Filter(func(v []int64) bool { return v == nil || len(v) > 0 }).Draw(t, "top")}
@@ -161,8 +167,8 @@ var genRollup = rapid.Custom(func(t *rapid.T) *Rollup {
 				PID: genPID.Draw(t, "pid"), PPID: genInt.Draw(t, "ppid"), StartTicks: genUint.Draw(t, "start"), BootID: genText(64).Draw(t, "boot id"),
 				UID: genOpt.Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"),
 				Samples: genInt64.Draw(t, "samples"), CPUPermille: genSpread.Draw(t, "cpu"), RSS: genSpread.Draw(t, "rss"),
-				LastBoot: genInt64.Draw(t, "last"), State: genName.Draw(t, "state"), VMS: genOpt.Draw(t, "vms"),
-				CPUMillis: genUint.Draw(t, "cpu ms"), Threads: genInt.Draw(t, "threads"), OpenFDs: genOpt.Draw(t, "fds"),
+				LastBoot: genInt64.Draw(t, "last"), State: "R", VMS: genSize.Draw(t, "vms"),
+				CPUMillis: rapid.Uint64Range(0, 1<<50).Draw(t, "cpu ms"), Threads: rapid.IntRange(0, 1<<20).Draw(t, "threads"), OpenFDs: genSize.Draw(t, "fds"),
 			}
 		}), 0, 4).Draw(t, "processes"),
 	}

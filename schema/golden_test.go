@@ -13,7 +13,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // golden is the bytes of a golden file, which -update writes first.
 func golden(t testing.TB, name string, got []byte) []byte {
 	t.Helper()
-	path := filepath.Join("testdata", "v1", name)
+	path := filepath.Join("testdata", "v2.0", name)
 	if *update && got != nil { // whoever only reads passes nil
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)

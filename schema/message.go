@@ -3,7 +3,7 @@ package schema
 import "strconv"
 
 // Version is the schema version this build writes. A message of a higher version is set aside, not guessed at.
-const Version = 1
+const Version = 2
 
 // Drop counts items that a producer made and could not publish.
 type Drop struct {

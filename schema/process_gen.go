@@ -132,26 +132,25 @@ func (p *ProcessRollup) Spread(id metric.ID) *Spread {
 	panic("no spread is kept of " + metric.Table[id].Name)
 }
 
-// Last returns one of metric.Lasts.
-func (p *ProcessRollup) Last(id metric.ID) Opt[int64] {
+// last returns one of metric.Lasts, or unknown.
+func (p *ProcessRollup) last(id metric.ID) int64 {
 	switch id {
 	case metric.State:
-		return optNumber(letterNumber(p.State))
+		return letterNumber(p.State)
 	case metric.Threads:
-		return optNumber(int64(p.Threads))
+		return int64(p.Threads)
 	case metric.VMS:
-		return optNumber(orUnknown(p.VMS))
+		return orUnknown(p.VMS)
 	case metric.OpenFDs:
-		return optNumber(orUnknown(p.OpenFDs))
+		return orUnknown(p.OpenFDs)
 	case metric.CPUMillis:
-		return optNumber(int64(p.CPUMillis))
+		return int64(p.CPUMillis)
 	}
-	return Opt[int64]{}
+	return unknown
 }
 
-// SetLast sets one of metric.Lasts.
-func (p *ProcessRollup) SetLast(id metric.ID, o Opt[int64]) {
-	v := orUnknown(o)
+// setLast sets one of metric.Lasts; v may be unknown.
+func (p *ProcessRollup) setLast(id metric.ID, v int64) {
 	switch id {
 	case metric.State:
 		p.State = Letter(v)

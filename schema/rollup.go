@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"time"
+
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // Rollup is one minute of a host, made of the snapshots of that minute that left full resolution. A rollup of more
@@ -60,3 +62,9 @@ func RollupInstance(host string, minute int64, covers []Cover) Instance {
 
 // MinuteOf returns the start of the minute that holds a wall time, both in Unix nanoseconds.
 func MinuteOf(wall int64) int64 { return wall - wall%int64(time.Minute) }
+
+// Last returns one of metric.Lasts.
+func (p *ProcessRollup) Last(id metric.ID) Opt[int64] { return optNumber(p.last(id)) }
+
+// SetLast sets one of metric.Lasts.
+func (p *ProcessRollup) SetLast(id metric.ID, v Opt[int64]) { p.setLast(id, orUnknown(v)) }

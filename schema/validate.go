@@ -3,18 +3,31 @@ package schema
 import (
 	"errors"
 	"fmt"
+
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // Validate checks what no encoding can: that the body belongs to the kind, and that the tables can hold every value. Both
 // codecs call it when they write and when they read, so that what was written can be read.
-func (m *Message) Validate() error {
+func (m *Message) Validate() error { return m.validate(withTexts) }
+
+// textChecks says whether the texts of processes are to be checked.
+type textChecks bool
+
+// Columns of texts are checked text by text as they are written and read, each distinct one once.
+const (
+	withTexts   textChecks = true
+	exceptTexts textChecks = false
+)
+
+func (m *Message) validate(texts textChecks) error {
 	if m.Version != Version {
 		return fmt.Errorf("%w %d, this build knows %d", ErrVersion, m.Version, Version)
 	}
 	if err := m.validateEnvelope(); err != nil {
 		return err
 	}
-	if err := m.validateBody(); err != nil {
+	if err := m.validateBody(texts); err != nil {
 		return fmt.Errorf("%s: %w", m.Kind, err)
 	}
 	return nil
@@ -45,7 +58,7 @@ func (m *Message) validateEnvelope() error {
 	return text("boot id", m.BootID, 64)
 }
 
-func (m *Message) validateBody() error {
+func (m *Message) validateBody(texts textChecks) error {
 	body := m.Kind.Body()
 	if body == 0 {
 		return errors.New("no such kind")
@@ -66,7 +79,7 @@ func (m *Message) validateBody() error {
 	}
 	switch body {
 	case BodySnapshot:
-		return m.Snapshot.validate()
+		return m.Snapshot.validate(texts)
 	case BodyEvents:
 		return each("event", m.Events, MaxEvents, (*Event).validate)
 	case BodyExecs:
@@ -81,7 +94,7 @@ func (m *Message) validateBody() error {
 	return errors.New("nothing checks this body")
 }
 
-func (s *Snapshot) validate() error {
+func (s *Snapshot) validate(texts textChecks) error {
 	err := errors.Join(
 		unsigned("memory total", s.MemoryTotal), unsigned("memory available", s.MemoryAvail),
 		unsigned("daemon rss", s.DaemonRSS), unsigned("tick", s.Tick),
@@ -98,7 +111,7 @@ func (s *Snapshot) validate() error {
 	if s.Interval < 0 {
 		return fmt.Errorf("interval %d is negative", s.Interval)
 	}
-	return validateProcesses(&s.Processes)
+	return validateProcesses(&s.Processes, texts)
 }
 
 func (e *Event) validate() error {
@@ -159,9 +172,15 @@ func (c *Cover) validate() error {
 }
 
 func (p *ProcessRollup) validate() error {
-	return errors.Join(pid(p.PID), unsigned("start ticks", p.StartTicks), unsigned("cpu", p.CPUMillis),
-		text("boot id", p.BootID, 64), text("command", p.Command, MaxCommand), text("job id", p.JobID, MaxName),
-		text("state", p.State, MaxName), spread("cpu share", &p.CPUPermille), spread("rss", &p.RSS))
+	errs := []error{pid(p.PID), unsigned("start ticks", p.StartTicks), text("boot id", p.BootID, 64),
+		text("command", p.Command, MaxCommand), text("job id", p.JobID, MaxName)}
+	for _, id := range metric.Spreads {
+		errs = append(errs, spread(metric.Table[id].Name, p.Spread(id)))
+	}
+	for _, id := range metric.Lasts {
+		errs = append(errs, validateNumber(&metric.Table[id], p.last(id)))
+	}
+	return errors.Join(errs...)
 }
 
 func spread(name string, s *Spread) error {

@@ -9,17 +9,18 @@ import (
 
 // validateProcesses checks each column, and that pids rise: a pid lives once in a snapshot, and the tables are written in this
 // order.
-func validateProcesses(ps *Processes) error {
+func validateProcesses(ps *Processes, texts textChecks) error {
 	if n := ps.Len(); n > MaxProcesses {
 		return fmt.Errorf("%d processes, the limit is %d", n, MaxProcesses)
 	}
 	for id := range metric.Count {
 		var row int
 		var err error
-		if metric.Table[id].Kind == metric.Text {
-			row, err = validateTexts(&metric.Table[id], ps.texts[id], ps.Len())
-		} else {
+		switch {
+		case metric.Table[id].Kind != metric.Text:
 			row, err = validateNumbers(&metric.Table[id], ps.numbers[id], ps.Len())
+		case texts == withTexts:
+			row, err = validateTexts(&metric.Table[id], ps.texts[id], ps.Len())
 		}
 		if err != nil {
 			return fmt.Errorf("process %d, pid %d: %w", row, ps.number(metric.PID, row), err)
@@ -37,17 +38,26 @@ func validateNumbers(m *metric.Metric, column []int64, n int) (row int, err erro
 		return 0, fmt.Errorf("%d values of %s for %d processes", len(column), m.Name, n)
 	}
 	for row, v := range column {
-		switch {
-		case v == unknown && m.MayBeUnknown():
-		case v == unknown && m.Kind == metric.Letter:
-			return row, fmt.Errorf("%s is not one letter", m.Name)
-		case v < 0:
-			return row, fmt.Errorf("%s is negative, or above 2^63", m.Name)
-		case v > m.Limit:
-			return row, fmt.Errorf("%s %d is more than a machine can have, which is %d", m.Name, v, m.Limit)
+		if v < 0 || v > m.Limit {
+			if err := validateNumber(m, v); err != nil {
+				return row, err
+			}
 		}
 	}
 	return 0, nil
+}
+
+func validateNumber(m *metric.Metric, v int64) error {
+	switch {
+	case v == unknown && m.MayBeUnknown():
+	case v == unknown && m.Kind == metric.Letter:
+		return fmt.Errorf("%s is not one letter", m.Name)
+	case v < 0:
+		return fmt.Errorf("%s is negative, or above 2^63", m.Name)
+	case v > m.Limit:
+		return fmt.Errorf("%s %d is more than a machine can have, which is %d", m.Name, v, m.Limit)
+	}
+	return nil
 }
 
 func validateTexts(m *metric.Metric, column []string, n int) (row int, err error) {

@@ -15,8 +15,8 @@ func TestValidate_Refuses(t *testing.T) {
 		change        func(m *Message)
 		want          string
 	}{
-		{"no version", "snapshot", func(m *Message) { m.Version = 0 }, "unknown schema version 0, this build knows 1"},
-		{"later version", "snapshot", func(m *Message) { m.Version = 2 }, "unknown schema version 2, this build knows 1"},
+		{"no version", "snapshot", func(m *Message) { m.Version = 0 }, "unknown schema version 0, this build knows 2"},
+		{"later version", "snapshot", func(m *Message) { m.Version = 3 }, "unknown schema version 3, this build knows 2"},
 		{"no host", "snapshot", func(m *Message) { m.Host = "" }, `host "" is no host token`},
 		{"host of two tokens", "snapshot", func(m *Message) { m.Host = "a.b" }, `host "a.b" is no host token`},
 		{"no instance", "snapshot", func(m *Message) { m.Instance = Instance{} }, "no instance"},
@@ -124,7 +124,7 @@ func TestValidate_Refuses(t *testing.T) {
 		{"rollup processes", "rollup", func(m *Message) { m.Rollup.Processes = make([]ProcessRollup, MaxProcesses+1) }, "65537 times process, the limit is 65536"},
 		{"rollup pid", "rollup", func(m *Message) { m.Rollup.Processes[1].PID = -1 }, "process 1: pid -1"},
 		{"rollup start", "rollup", func(m *Message) { m.Rollup.Processes[1].StartTicks = 1 << 63 }, "process 1: start ticks 9223372036854775808"},
-		{"rollup cpu", "rollup", func(m *Message) { m.Rollup.Processes[1].CPUMillis = 1 << 63 }, "process 1: cpu 9223372036854775808"},
+		{"rollup cpu", "rollup", func(m *Message) { m.Rollup.Processes[1].CPUMillis = 1 << 63 }, "process 1: cpu_ms is negative, or above 2^63"},
 		{"rollup boot id", "rollup", func(m *Message) { m.Rollup.Processes[1].BootID = long(64) }, "process 1: boot id of 65 bytes"},
 		{"rollup command", "rollup", func(m *Message) { m.Rollup.Processes[1].Command = long(MaxCommand) }, "process 1: command of 4100 bytes"},
 		{"rollup job", "rollup", func(m *Message) { m.Rollup.Processes[1].JobID = "\x00" }, `process 1: job id "\x00" holds a NUL`},

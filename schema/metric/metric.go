@@ -5,7 +5,11 @@
 // docs/metrics.md are made from [Table]. CONTRIBUTING.md says how to add one.
 package metric
 
-import "cmp"
+import (
+	"cmp"
+
+	"github.com/proctape/proctape/schema/column"
+)
 
 // ID numbers a column of a snapshot's processes. It is the column's place on the wire, and is never given to another.
 type ID uint8
@@ -48,19 +52,6 @@ func (u Unit) Digits() int {
 	return digits
 }
 
-// Mode is how the wire writes the values of a column, unless a shorter way is at hand: see docs/wire.md.
-type Mode uint8
-
-// The modes. Their numbers stand on the wire.
-const (
-	Constant Mode = iota // one value for all rows
-	Plain                // each value by itself
-	Delta                // the difference to the row before
-	Rising               // like Delta, of values that rise by one at least
-	Sparse               // the most common value, and those that differ from it
-	Runs                 // how often each value repeats
-)
-
 // Rollup says what is kept of a column for a minute.
 type Rollup uint8
 
@@ -78,9 +69,9 @@ type Metric struct {
 	Name  string // key in JSON on the wire, and column of samples
 	Kind  Kind
 	Unit  Unit
-	Mode  Mode
-	Pages bool  // mostly divides by 4, as memory in pages does
-	Limit int64 // largest value that a machine can have
+	Mode  column.Mode // how the wire writes it
+	Pages bool        // mostly divides by 4, as memory in pages does
+	Limit int64       // largest value that a machine can have
 
 	Sampled bool // has a column of that name in samples, or describes the process
 	// Key names it in the view, in lines and in answers. Empty: it is not shown.
@@ -97,6 +88,11 @@ type Metric struct {
 
 // MayBeUnknown reports whether there are processes of which the value is not known.
 func (m *Metric) MayBeUnknown() bool { return m.Go == "" }
+
+// Format is how the wire writes a column of numbers.
+func (m *Metric) Format() column.Format {
+	return column.Format{Mode: m.Mode, Nullable: m.MayBeUnknown(), Pages: m.Pages}
+}
 
 // AnswerField is the name of its field in query's answers.
 func (m *Metric) AnswerField() string { return cmp.Or(m.Answer, m.Field) }

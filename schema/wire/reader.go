@@ -1,180 +1,212 @@
 package wire
 
-import "math"
+import (
+	"math"
 
-// Reader reads records from one message. Its first error stays: every later read returns zero values, so a
-// decoder may read a whole record and look at [Reader.Err] once. A message's strings share one allocation, a copy of
-// the message. A Reader is for one goroutine; nobody may change the message's bytes meanwhile.
+	"github.com/vmihailenco/msgpack/v5"
+	"github.com/vmihailenco/msgpack/v5/msgpcode"
+)
+
+// Reader reads records from one message. Its first error stays: every later read returns zero values, so a decoder may
+// read a whole record and look at [Reader.Err] once. A message's strings share one allocation, a copy of the message. A
+// Reader is for one goroutine; nobody may change the message's bytes meanwhile.
 type Reader struct {
-	input
-	left int // elements left in the array that is open
+	cursor cursor
+	dec    *msgpack.Decoder
+	s      string // a copy of the message, which its strings share; made for the first of them
+	left   int    // elements left in the array that is open
 }
 
 // NewReader returns a reader of one message, whose top level is a single value.
-func NewReader(b []byte) *Reader { return &Reader{input: input{b: b, s: string(b)}, left: 1} }
-
-// takeElement takes one element of the open array. It is false after an error and when no element is left. That is how a
-// missing tail reads as zero values.
-func (r *Reader) takeElement() bool {
-	if r.err != nil || r.left == 0 {
-		return false
-	}
-	r.left--
-	return true
+func NewReader(b []byte) *Reader {
+	r := new(Reader)
+	r.dec = msgpack.NewDecoder(&r.cursor)
+	r.Reset(b)
+	return r
 }
 
-// Open enters an array of at most limit elements and returns their number. Each element takes at least one byte,
-// so a length beyond the bytes that are left is refused before anything is allocated for it. outer goes to
-// [Reader.Close].
+// Reset begins another message and keeps the reader's memory.
+func (r *Reader) Reset(b []byte) { r.cursor, r.s, r.left = cursor{b: b}, "", 1 }
+
+// Err is the first error met, or nil.
+func (r *Reader) Err() error { return r.cursor.err }
+
+// Remaining is the number of bytes not read yet.
+func (r *Reader) Remaining() int { return r.cursor.left() }
+
+// Fail records an error, unless one is recorded already.
+func (r *Reader) Fail(format string, args ...any) { r.cursor.fail(format, args...) }
+
+// next takes one element of the open array and returns the code it begins with. It is false after an error and when no
+// element is left. That is how a missing tail reads as zero values.
+func (r *Reader) next() (code byte, ok bool) {
+	if r.cursor.err != nil || r.left == 0 {
+		return 0, false
+	}
+	r.left--
+	code, err := r.dec.PeekCode()
+	if err != nil {
+		r.Fail("want 1 bytes, 0 are left")
+	}
+	return code, err == nil
+}
+
+// check records an error of the library's: the bytes ended within a head.
+func (r *Reader) check(err error) {
+	if err != nil {
+		r.Fail("the message ends within a value")
+	}
+}
+
+// Open enters an array of at most limit elements and returns their number. Each element takes at least one byte, so a
+// length beyond the bytes that are left is refused before anything is allocated for it. outer goes to [Reader.Close].
 func (r *Reader) Open(limit int) (n, outer int) {
-	if !r.takeElement() {
-		outer, r.left = r.left, 0
+	code, ok := r.next()
+	outer, r.left = r.left, 0
+	switch {
+	case !ok:
+		return 0, outer
+	case code == msgpcode.Nil:
+	case !msgpcode.IsFixedArray(code) && code != msgpcode.Array16 && code != msgpcode.Array32:
+		r.Fail("0x%02x is no array", code)
 		return 0, outer
 	}
-	var length uint64
-	switch c := r.firstByte(); {
-	case c&0xf0 == fixArray:
-		length = uint64(c & 0x0f)
-	case c == codeArray16:
-		length = r.bigEndian(2)
-	case c == codeArray32:
-		length = r.bigEndian(4)
-	case c == codeNil:
-	default:
-		r.Fail("0x%02x is no array", c)
+	n, err := r.dec.DecodeArrayLen()
+	r.check(err)
+	switch n = max(n, 0); { // of nil it is -1
+	case n > limit:
+		r.Fail("array of %d elements, the limit is %d", n, limit)
+	case n > r.Remaining():
+		r.Fail("array of %d elements in %d bytes", n, r.Remaining())
 	}
-	if length > uint64(limit) {
-		r.Fail("array of %d elements, the limit is %d", length, limit)
+	if r.Err() == nil {
+		r.left = n
 	}
-	if length > uint64(r.Remaining()) {
-		r.Fail("array of %d elements in %d bytes", length, r.Remaining())
-	}
-	outer = r.left
-	if r.err != nil {
-		r.left = 0
-		return 0, outer
-	}
-	r.left = int(length)
 	return r.left, outer
 }
 
-// Close leaves the array that Open entered, skipping elements that were not read.
+// Close leaves the array that Open entered, passing over elements that were not read.
 func (r *Reader) Close(outer int) {
-	for r.left > 0 && r.err == nil {
-		r.left--
-		r.skip(0)
+	for ; r.left > 0 && r.Err() == nil; r.left-- {
+		r.cursor.skip(0)
 	}
 	r.left = outer
 }
 
+// Skip passes over one element.
+func (r *Reader) Skip() {
+	if r.Err() == nil && r.left > 0 {
+		r.left--
+		r.cursor.skip(0)
+	}
+}
+
 // Nil reports whether the next element is nil, and takes it if so. A missing element is nil too.
 func (r *Reader) Nil() bool {
-	if r.err != nil || r.left == 0 {
+	if r.Err() != nil || r.left == 0 {
 		return true
 	}
-	if r.off < len(r.b) && r.b[r.off] == codeNil {
-		r.off++
-		r.left--
-		return true
+	if code, err := r.dec.PeekCode(); err != nil || code != msgpcode.Nil {
+		return false
 	}
-	return false
+	r.left--
+	r.check(r.dec.DecodeNil())
+	return true
 }
 
 // Bool reads a boolean.
 func (r *Reader) Bool() bool {
-	if !r.takeElement() {
+	code, ok := r.next()
+	if ok && code != msgpcode.True && code != msgpcode.False {
+		r.Fail("0x%02x is no boolean", code)
+	}
+	if !ok || r.Err() != nil {
 		return false
 	}
-	switch c := r.firstByte(); c {
-	case codeTrue:
-		return true
-	case codeFalse:
-	default:
-		r.Fail("0x%02x is no boolean", c)
-	}
-	return false
+	v, err := r.dec.DecodeBool()
+	r.check(err)
+	return v
 }
 
 // Uint reads an integer that is not negative.
 func (r *Reader) Uint() uint64 {
-	if !r.takeElement() {
-		return 0
-	}
-	c := r.firstByte()
-	switch {
-	case c < 0x80:
-		return uint64(c)
-	case c >= codeUint8 && c <= codeUint64:
-		return r.bigEndian(1 << (c - codeUint8))
-	case c >= codeInt8 && c <= codeInt64:
-		if v := r.signed(c); v >= 0 {
-			return uint64(v)
-		}
+	v, negative := r.integer()
+	if negative {
 		r.Fail("a negative number where none may be")
 		return 0
 	}
-	r.Fail("0x%02x is no unsigned integer", c)
-	return 0
+	return v
 }
 
 // Int reads an integer.
 func (r *Reader) Int() int64 {
-	if !r.takeElement() {
+	v, negative := r.integer()
+	if !negative && v > math.MaxInt64 {
+		r.Fail("%d overflows 63 bits", v)
 		return 0
 	}
-	c := r.firstByte()
+	return int64(v)
+}
+
+// integer reads an integer of any form; a negative one is in two's complement.
+func (r *Reader) integer() (v uint64, negative bool) {
+	code, ok := r.next()
 	switch {
-	case c < 0x80:
-		return int64(c)
-	case c >= negFixInt:
-		return int64(int8(c))
-	case c >= codeUint8 && c <= codeUint64:
-		v := r.bigEndian(1 << (c - codeUint8))
-		if v > math.MaxInt64 {
-			r.Fail("%d overflows 63 bits", v)
-			return 0
-		}
-		return int64(v)
-	case c >= codeInt8 && c <= codeInt64:
-		return r.signed(c)
+	case !ok:
+		return 0, false
+	case code <= msgpcode.PosFixedNumHigh, code >= msgpcode.Uint8 && code <= msgpcode.Uint64:
+		v, err := r.dec.DecodeUint64()
+		r.check(err)
+		return v, false
+	case code >= msgpcode.NegFixedNumLow, code >= msgpcode.Int8 && code <= msgpcode.Int64:
+		v, err := r.dec.DecodeInt64()
+		r.check(err)
+		return uint64(v), v < 0
 	}
-	r.Fail("0x%02x is no integer", c)
-	return 0
+	r.Fail("0x%02x is no integer", code)
+	return 0, false
 }
 
 // String reads a string of at most limit bytes.
 func (r *Reader) String(limit int) string {
-	if !r.takeElement() {
+	code, ok := r.next()
+	if ok && !msgpcode.IsString(code) {
+		r.Fail("0x%02x is no string", code)
+	}
+	p := r.body(ok, limit)
+	if len(p) == 0 {
 		return ""
 	}
-	var n uint64
-	switch c := r.firstByte(); {
-	case c&0xe0 == fixStr:
-		n = uint64(c & 0x1f)
-	case c >= codeStr8 && c <= codeStr32:
-		n = r.bigEndian(1 << (c - codeStr8))
-	default:
-		r.Fail("0x%02x is no string", c)
+	if r.s == "" {
+		r.s = string(r.cursor.b)
 	}
-	return r.text(n, limit)
+	return r.s[r.cursor.off-len(p) : r.cursor.off]
 }
 
-// Bytes reads a byte string of exactly n bytes, or none, into dst.
-func (r *Reader) Bytes(dst []byte) {
-	if !r.takeElement() {
-		return
+// Bytes returns a byte string of at most limit bytes, which is a part of the message; nil for nil.
+func (r *Reader) Bytes(limit int) []byte {
+	if r.Nil() {
+		return nil
 	}
-	var n uint64
-	switch c := r.firstByte(); {
-	case c >= codeBin8 && c <= codeBin32:
-		n = r.bigEndian(1 << (c - codeBin8))
-	default:
-		r.Fail("0x%02x is no byte string", c)
+	code, ok := r.next()
+	if ok && !msgpcode.IsBin(code) {
+		r.Fail("0x%02x is no byte string", code)
 	}
-	if r.err == nil && n != uint64(len(dst)) {
-		r.Fail("byte string of %d bytes, want %d", n, len(dst))
+	return r.body(ok, limit)
+}
+
+// body slices off the bytes of a string whose head comes next, unless it is not ok or something failed.
+func (r *Reader) body(ok bool, limit int) []byte {
+	if !ok || r.Err() != nil {
+		return nil
 	}
-	if r.err == nil {
-		copy(dst, r.takeBytes(int(n)))
+	n, err := r.dec.DecodeBytesLen()
+	r.check(err)
+	if n > limit {
+		r.Fail("%d bytes, the limit is %d", n, limit)
 	}
+	if r.Err() != nil {
+		return nil
+	}
+	return r.cursor.take(n)
 }

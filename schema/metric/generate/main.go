@@ -125,12 +125,12 @@ func (s *source) rollup() {
 		s.line("case metric.%s:\nreturn &p.%s", constant(id), metric.Table[id].Field)
 	}
 	s.line("}\npanic(\"no spread is kept of \" + metric.Table[id].Name)\n}\n")
-	s.line("// Last returns one of metric.Lasts.\nfunc (p *ProcessRollup) Last(id metric.ID) Opt[int64] {\nswitch id {")
+	s.line("// last returns one of metric.Lasts, or unknown.\nfunc (p *ProcessRollup) last(id metric.ID) int64 {\nswitch id {")
 	for _, id := range metric.Lasts {
-		s.line("case metric.%s:\nreturn optNumber(%s)", constant(id), toNumber(&metric.Table[id]))
+		s.line("case metric.%s:\nreturn %s", constant(id), toNumber(&metric.Table[id]))
 	}
-	s.line("}\nreturn Opt[int64]{}\n}\n")
-	s.line("// SetLast sets one of metric.Lasts.\nfunc (p *ProcessRollup) SetLast(id metric.ID, o Opt[int64]) {\nv := orUnknown(o)\nswitch id {")
+	s.line("}\nreturn unknown\n}\n")
+	s.line("// setLast sets one of metric.Lasts; v may be unknown.\nfunc (p *ProcessRollup) setLast(id metric.ID, v int64) {\nswitch id {")
 	for _, id := range metric.Lasts {
 		s.line("case metric.%s:\n%s", constant(id), fromNumber(&metric.Table[id]))
 	}

@@ -1,0 +1,121 @@
+package column
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Table collects the distinct texts of a column, by first use. It keeps its memory from column to column. The zero value is
+// ready to use.
+type Table struct {
+	places  map[string]int64
+	texts   []string
+	indices []int64
+}
+
+// Collect takes in a column and returns its distinct texts, which are valid until the next call.
+func (t *Table) Collect(values []string) []string {
+	if t.places == nil {
+		t.places = map[string]int64{}
+	}
+	t.Clear()
+	before := int64(-1)
+	for _, s := range values {
+		if before < 0 || t.texts[before] != s {
+			before = t.place(s)
+		}
+		t.indices = append(t.indices, before)
+	}
+	return t.texts
+}
+
+// place is where a text stands in the table, which it enters if it is new.
+func (t *Table) place(s string) int64 {
+	if at, ok := t.places[s]; ok {
+		return at
+	}
+	at := int64(len(t.texts))
+	t.places[s] = at
+	t.texts = append(t.texts, s)
+	return at
+}
+
+// Clear lets go of the texts.
+func (t *Table) Clear() {
+	clear(t.places)
+	clear(t.texts)
+	t.texts, t.indices = t.texts[:0], t.indices[:0]
+}
+
+// AppendTexts appends the table: the lengths of all texts, then their bytes.
+func (t *Table) AppendTexts(b []byte) []byte {
+	for _, s := range t.texts {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+	}
+	for _, s := range t.texts {
+		b = append(b, s...)
+	}
+	return b
+}
+
+// AppendIndices appends the column of places in the table.
+func (t *Table) AppendIndices(b []byte, mode Mode) []byte {
+	return Format{Mode: mode}.Append(b, t.indices)
+}
+
+// ReadTexts reads a table of count texts of at most limit bytes, which must be UTF-8 without a NUL. They share one string. A
+// table has no more texts than bytes: each takes one for its length.
+func ReadTexts(b []byte, count, limit int) ([]string, error) {
+	if count > len(b) {
+		return nil, fmt.Errorf("%d texts in %d bytes", count, len(b))
+	}
+	r := reader{b: b}
+	lengths := make([]int64, count)
+	r.plain(lengths)
+	sum := int64(0)
+	for _, n := range lengths {
+		if n > int64(limit) {
+			return nil, fmt.Errorf("text of %d bytes, the limit is %d", n, limit)
+		}
+		sum += n
+	}
+	switch {
+	case r.err != nil:
+		return nil, r.err
+	case sum != int64(len(r.b)):
+		return nil, fmt.Errorf("texts of %d bytes in %d", sum, len(r.b))
+	}
+	all := string(r.b)
+	if !utf8.ValidString(all) {
+		return nil, errors.New("its texts are not UTF-8")
+	}
+	if strings.IndexByte(all, 0) >= 0 {
+		return nil, errors.New("a text holds a NUL")
+	}
+	texts := make([]string, count)
+	for i, n := range lengths {
+		if all != "" && !utf8.RuneStart(all[0]) {
+			return nil, errors.New("a text begins within a character")
+		}
+		texts[i], all = all[:n], all[n:]
+	}
+	return texts, nil
+}
+
+// ReadIndices reads which texts of a table a column has.
+func ReadIndices(values []string, b []byte, table []string, scratch []int64) error {
+	indices := scratch[:len(values)]
+	if err := (Format{Mode: Plain}).Read(indices, b); err != nil {
+		return err
+	}
+	for i, at := range indices {
+		if at >= int64(len(table)) {
+			return fmt.Errorf("text %d of %d", at, len(table))
+		}
+		values[i] = table[at]
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package schema
+
+import (
+	"fmt"
+
+	"github.com/proctape/proctape/schema/metric"
+)
+
+// writeProcesses writes how many processes there are, and their columns by number.
+func writeProcesses(w *writer, ps *Processes) {
+	if ps.Len() == 0 {
+		w.Array(1)
+		w.Uint(0)
+		return
+	}
+	w.Array(1 + int(metric.Count))
+	w.Uint(uint64(ps.Len()))
+	for id := range metric.Count {
+		m := &metric.Table[id]
+		switch {
+		case m.Kind == metric.Text:
+			writeTexts(w, m, ps.texts[id])
+		case len(ps.numbers[id]) == 0:
+			w.Nil()
+		default:
+			w.scratch = m.Format().Append(w.scratch[:0], ps.numbers[id])
+			w.Bytes(w.scratch)
+		}
+	}
+}
+
+// writeTexts writes the distinct texts of a column, each of which it checks once, and which of them each process has.
+func writeTexts(w *writer, m *metric.Metric, column []string) {
+	table := w.texts.Collect(column)
+	for _, s := range table {
+		if err := text(m.Name, s, int(m.Limit)); err != nil && w.err == nil {
+			w.err = fmt.Errorf("a process: %w", err)
+		}
+	}
+	w.Array(3)
+	w.Uint(uint64(len(table)))
+	w.scratch = w.texts.AppendTexts(w.scratch[:0])
+	w.Bytes(w.scratch)
+	w.scratch = w.texts.AppendIndices(w.scratch[:0], m.Mode)
+	w.Bytes(w.scratch)
+}
+
+// writeSyscalls writes what was traced of processes, by row.
+func writeSyscalls(w *writer, ps *Processes) {
+	n := 0
+	for _, calls := range ps.syscalls {
+		n += len(calls)
+	}
+	w.Array(n)
+	for row := 0; n > 0; row++ {
+		for _, c := range ps.syscalls[row] {
+			w.Array(4)
+			w.Uint(uint64(row))
+			w.String(c.Name)
+			w.Uint(c.Calls)
+			w.Uint(c.TimeX100)
+			n--
+		}
+	}
+}

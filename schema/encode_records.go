@@ -1,0 +1,161 @@
+package schema
+
+import "github.com/proctape/proctape/schema/metric"
+
+func writePressure(w *writer, p *Pressure) {
+	if p == nil {
+		w.Nil()
+		return
+	}
+	w.Array(5)
+	for _, v := range [...]int64{p.CPUSome, p.MemorySome, p.MemoryFull, p.IOSome, p.IOFull} {
+		w.Int(v)
+	}
+}
+
+func writeJobProgress(w *writer, j *JobProgress) {
+	w.Array(5)
+	w.String(j.JobID)
+	writeOpt(w, j.TotalSheets)
+	writeOpt(w, j.LastCompleted)
+	writeOpt(w, j.CurrentSheet)
+	w.String(j.Status)
+}
+
+func writeGPU(w *writer, g *GPU) {
+	w.Array(5)
+	w.Int(int64(g.Index))
+	writeOpt(w, g.Utilization)
+	writeOpt(w, g.MemoryUsed)
+	writeOpt(w, g.MemoryTotal)
+	writeOpt(w, g.Temperature)
+}
+
+func writeEvent(w *writer, e *Event) {
+	w.Array(20)
+	w.Int(e.Wall)
+	w.Int(e.Boot)
+	w.Int(int64(e.PID))
+	writeOpt(w, e.PPID)
+	w.Uint(e.StartTicks)
+	writeOpt(w, e.UID)
+	w.String(e.Command)
+	w.String(e.JobID)
+	writeOpt(w, e.Sheet)
+	writeOpt(w, e.ExitCode)
+	writeOpt(w, e.Signal)
+	w.Bool(e.Core)
+	writeOpt(w, e.CPUMillis)
+	writeOpt(w, e.PeakRSS)
+	writeOpt(w, e.ReadKiB)
+	writeOpt(w, e.WriteKiB)
+	writeOpt(w, e.Lifetime)
+	w.String(e.Source)
+	w.String(e.Details)
+	writeOpt(w, e.SampledCPU)
+}
+
+func writeExec(w *writer, e *Exec) {
+	w.Array(9)
+	w.Int(e.Wall)
+	w.Int(e.Boot)
+	w.Int(int64(e.PID))
+	w.Uint(e.StartTicks)
+	writeOpt(w, e.UID)
+	w.String(e.Command)
+	w.String(e.JobID)
+	writeOpt(w, e.Sheet)
+	w.String(e.Source)
+}
+
+func writeGap(w *writer, g *Gap) {
+	w.Array(5)
+	w.String(string(g.Kind))
+	writeOpt(w, g.Count)
+	w.Int(g.FromWall)
+	w.Int(g.ToWall)
+	w.String(g.Details)
+}
+
+func writeJobEvent(w *writer, j *JobEvent) {
+	w.Array(14)
+	w.String(string(j.Type))
+	w.Int(j.Wall)
+	w.String(j.JobID)
+	writeOpt(w, j.Sheet)
+	writeOpt(w, j.TotalSheets)
+	writeOpt(w, j.LastCompleted)
+	w.String(j.Status)
+	writeOpt(w, j.PID)
+	w.Uint(j.StartTicks)
+	writeOpt(w, j.ExitCode)
+	w.String(j.Command)
+	w.String(j.Details)
+	w.Bool(j.Supervisor)
+	w.Bool(j.OwnEvents)
+}
+
+func writeRollup(w *writer, r *Rollup) {
+	w.Array(21)
+	w.Int(r.Minute)
+	w.Int(r.Samples)
+	writeList(w, r.Covers, writeCover)
+	w.Int(r.Interval)
+	w.Int(int64(r.DaemonPID))
+	w.Uint(r.DaemonRSS)
+	w.Int(int64(r.CPUs))
+	w.Uint(r.MemoryTotal)
+	writeSpread(w, &r.MemoryUsed)
+	writeSpread(w, &r.Load1)
+	w.Int(r.Load5)
+	w.Int(r.Load15)
+	writeSpread(w, &r.CPU)
+	w.Int(r.ProcessCount)
+	w.Int(r.Zombies)
+	w.String(r.PressureLevel)
+	w.Int(r.RunningJobs)
+	w.Int(r.ActiveSheets)
+	w.Bool(r.Partial)
+	writeList(w, r.GPUs, writeGPU)
+	writeList(w, r.Processes, writeProcessRollup)
+}
+
+func writeCover(w *writer, c *Cover) {
+	w.Array(3)
+	w.Bytes(c.Instance[:])
+	w.Uint(c.First)
+	w.Uint(c.Last)
+}
+
+func writeSpread(w *writer, s *Spread) {
+	w.Array(5)
+	w.Int(s.Samples)
+	w.Int(s.Sum)
+	w.Int(s.Max)
+	w.Int(s.P95)
+	writeList(w, s.Top, func(w *writer, v *int64) { w.Int(*v) })
+}
+
+func writeProcessRollup(w *writer, p *ProcessRollup) {
+	w.Array(12)
+	w.Int(int64(p.PID))
+	w.Int(int64(p.PPID))
+	w.Uint(p.StartTicks)
+	w.String(p.BootID)
+	writeOpt(w, p.UID)
+	w.String(p.Command)
+	w.String(p.JobID)
+	writeOpt(w, p.Sheet)
+	w.Int(p.Samples)
+	w.Int(p.LastBoot)
+	w.Array(2 * len(metric.Spreads))
+	for _, id := range metric.Spreads {
+		w.Uint(uint64(id))
+		writeSpread(w, p.Spread(id))
+	}
+	w.Array(2 * len(metric.Lasts))
+	for _, id := range metric.Lasts {
+		w.Uint(uint64(id))
+		writeOpt(w, p.Last(id))
+	}
+}
