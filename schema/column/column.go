@@ -202,8 +202,11 @@ func (w *writer) runs(values []int64) {
 	}
 }
 
-// errShort says that a column ends before its last value.
-var errShort = errors.New("it ends before its last value")
+// What is wrong with most columns that are.
+var (
+	errShort = errors.New("it ends before its last value")
+	errRange = errors.New("a number is out of range")
+)
 
 // Read reads a column of as many values as there is room for. It must end at the last of them. A column of mode Rising
 // must have been written so; any other may have any mode.
@@ -232,8 +235,8 @@ func (f Format) Read(values []int64, b []byte) error {
 	case mode == Runs:
 		r.runs(values)
 	}
-	if r.err == nil && len(r.b) > 0 {
-		r.err = fmt.Errorf("%d bytes follow its last value", len(r.b))
+	if r.err == nil && r.left() > 0 {
+		r.err = fmt.Errorf("%d bytes follow its last value", r.left())
 	}
 	if r.err != nil {
 		return r.err
@@ -265,39 +268,53 @@ func (f Format) restore(values []int64, divided bool) {
 // reader reads the values of a column. Its first error stays.
 type reader struct {
 	b   []byte
+	at  int // what is read of b
 	err error
 }
+
+func (r *reader) left() int { return len(r.b) - r.at }
 
 func (r *reader) fail(err error) {
 	if r.err == nil {
 		r.err = err
 	}
-	r.b = nil
+	r.at = len(r.b)
 }
 
 // number reads one number, which is 0 or more and at most largest.
 func (r *reader) number() int64 {
-	if len(r.b) > 0 && r.b[0] < 0x80 {
-		v := int64(r.b[0])
-		r.b = r.b[1:]
-		return v
+	if r.at < len(r.b) && r.b[r.at] < 0x80 {
+		r.at++
+		return int64(r.b[r.at-1])
 	}
-	v, n := binary.Uvarint(r.b)
+	return r.long()
+}
+
+// long is number for those of more than one byte.
+func (r *reader) long() int64 {
+	v, n := binary.Uvarint(r.b[r.at:])
 	switch {
 	case n == 0:
 		r.fail(errShort)
 		return 0
 	case n < 0 || v > largest:
-		r.fail(errors.New("a number is out of range"))
+		r.fail(errRange)
 		return 0
 	}
-	r.b = r.b[n:]
+	r.at += n
 	return int64(v)
 }
 
-func (r *reader) plain(values []int64) {
-	if len(values) > len(r.b) {
+// enough reports whether n values can be there, each of which takes a byte at least.
+func (r *reader) enough(n int) bool {
+	if n > r.left() {
 		r.fail(errShort)
+	}
+	return r.err == nil
+}
+
+func (r *reader) plain(values []int64) {
+	if !r.enough(len(values)) {
 		return
 	}
 	for i := range values {
@@ -306,8 +323,7 @@ func (r *reader) plain(values []int64) {
 }
 
 func (r *reader) delta(values []int64) {
-	if len(values) > len(r.b) {
-		r.fail(errShort)
+	if !r.enough(len(values)) {
 		return
 	}
 	before := int64(0)
@@ -315,7 +331,7 @@ func (r *reader) delta(values []int64) {
 		z := r.number()
 		before += z>>1 ^ -(z & 1)
 		if before < 0 || before > largest {
-			r.fail(errors.New("a number is out of range"))
+			r.fail(errRange)
 			return
 		}
 		values[i] = before
@@ -323,14 +339,13 @@ func (r *reader) delta(values []int64) {
 }
 
 func (r *reader) rising(values []int64) {
-	if len(values) > len(r.b) {
-		r.fail(errShort)
+	if !r.enough(len(values)) {
 		return
 	}
 	before := int64(-1)
 	for i := range values {
 		if before += r.number() + 1; before > largest {
-			r.fail(errors.New("a number is out of range"))
+			r.fail(errRange)
 			return
 		}
 		values[i] = before

@@ -85,10 +85,10 @@ func ReadTexts(b []byte, count, limit int) ([]string, error) {
 	switch {
 	case r.err != nil:
 		return nil, r.err
-	case sum != int64(len(r.b)):
-		return nil, fmt.Errorf("texts of %d bytes in %d", sum, len(r.b))
+	case sum != int64(r.left()):
+		return nil, fmt.Errorf("texts of %d bytes in %d", sum, r.left())
 	}
-	all := string(r.b)
+	all := string(b[r.at:])
 	if !utf8.ValidString(all) {
 		return nil, errors.New("its texts are not UTF-8")
 	}

@@ -8,13 +8,14 @@ import (
 )
 
 // Reader reads records from one message. Its first error stays: every later read returns zero values, so a decoder may
-// read a whole record and look at [Reader.Err] once. A message's strings share one allocation, a copy of the message. A
+// read a whole record and look at [Reader.Err] once. Neighbouring strings share an allocation. A
 // Reader is for one goroutine; nobody may change the message's bytes meanwhile.
 type Reader struct {
 	cursor cursor
 	dec    *msgpack.Decoder
-	s      string // a copy of the message, which its strings share; made for the first of them
 	left   int    // elements left in the array that is open
+	copied string // of a part of the message that strings share
+	from   int    // where in the message that part begins
 }
 
 // NewReader returns a reader of one message, whose top level is a single value.
@@ -26,7 +27,7 @@ func NewReader(b []byte) *Reader {
 }
 
 // Reset begins another message and keeps the reader's memory.
-func (r *Reader) Reset(b []byte) { r.cursor, r.s, r.left = cursor{b: b}, "", 1 }
+func (r *Reader) Reset(b []byte) { r.cursor, r.left, r.copied, r.from = cursor{b: b}, 1, "", 0 }
 
 // Err is the first error met, or nil.
 func (r *Reader) Err() error { return r.cursor.err }
@@ -177,11 +178,15 @@ func (r *Reader) String(limit int) string {
 	if len(p) == 0 {
 		return ""
 	}
-	if r.s == "" {
-		r.s = string(r.cursor.b)
+	from := r.cursor.off - len(p)
+	if from-r.from+len(p) > len(r.copied) {
+		r.copied, r.from = string(r.cursor.b[from:min(from+max(len(p), share), len(r.cursor.b))]), from
 	}
-	return r.s[r.cursor.off-len(p) : r.cursor.off]
+	return r.copied[from-r.from:][:len(p)]
 }
+
+// share is how many bytes of a message are copied at a time for its strings.
+const share = 2 << 10
 
 // Bytes returns a byte string of at most limit bytes, which is a part of the message; nil for nil.
 func (r *Reader) Bytes(limit int) []byte {
