@@ -290,8 +290,18 @@ func (r *reader) number() int64 {
 	return r.long()
 }
 
-// long is number for those of more than one byte.
+// long is number for those of more than one byte. Most have two or three.
 func (r *reader) long() int64 {
+	if b := r.b[r.at:]; len(b) > 2 {
+		switch {
+		case b[1] < 0x80:
+			r.at += 2
+			return int64(b[0]&0x7f) | int64(b[1])<<7
+		case b[2] < 0x80:
+			r.at += 3
+			return int64(b[0]&0x7f) | int64(b[1]&0x7f)<<7 | int64(b[2])<<14
+		}
+	}
 	v, n := binary.Uvarint(r.b[r.at:])
 	switch {
 	case n == 0:
