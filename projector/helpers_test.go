@@ -379,10 +379,28 @@ func (p *tape) wantRows(query string, want ...string) {
 
 // dump is all that all tables hold, but for the database's own id.
 func (p *tape) dump() map[string][]string {
+	return p.dumpOf(func(_, _ string) bool { return true })
+}
+
+// filled is dump without the columns that hold nothing, as those of what is younger than the log, and without tables that
+// have no other.
+func (p *tape) filled() map[string][]string {
+	tables := p.dumpOf(func(table, column string) bool {
+		return p.rows(`SELECT count(` + column + `) FROM ` + table)[0] != "0"
+	})
+	maps.DeleteFunc(tables, func(_ string, rows []string) bool { return len(rows) == 0 })
+	return tables
+}
+
+// dumpOf is the rows of all tables, with those columns for which with is true.
+func (p *tape) dumpOf(with func(table, column string) bool) map[string][]string {
 	p.t.Helper()
 	out := map[string][]string{}
 	for _, table := range p.rows(`SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%' ORDER BY name`) {
-		columns := p.rows(`SELECT name FROM pragma_table_info(?)`, table)
+		columns := slices.DeleteFunc(p.rows(`SELECT name FROM pragma_table_info(?)`, table), func(c string) bool { return !with(table, c) })
+		if len(columns) == 0 {
+			continue
+		}
 		key := p.rows(`SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk`, table)
 		for i, c := range columns {
 			columns[i] = "quote(" + c + ")"
