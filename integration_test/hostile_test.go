@@ -153,7 +153,7 @@ func hostile(t *testing.T, good *nats.Msg, n int, random *rand.Rand) *nats.Msg {
 		msg.Data[1] = 99
 	case 6: // JSON that is none
 		msg.Header.Set(schema.HeaderType, schema.TypeJSON)
-		msg.Data = []byte(`{"v":1,"kind":` + strings.Repeat("[", 5000))
+		msg.Data = []byte(`{"v":2,"kind":` + strings.Repeat("[", 5000))
 	case 7: // cut short
 		msg.Data = good.Data[:len(good.Data)-1-random.IntN(20)]
 	}

@@ -168,7 +168,7 @@ func TestJob_ToldInJSON(t *testing.T) {
 		msg.Header.Set("Content-Type", "application/json")
 		msg.Header.Set("Nats-Msg-Id", fmt.Sprintf("%s-job-%d", instance, seq))
 		wall, uptime := clocks(t)
-		msg.Data = fmt.Appendf(nil, `{"v": 1, "kind": "job", "host": "testhost", "boot_id": "%s", "instance": "%s", "seq": %d,
+		msg.Data = fmt.Appendf(nil, `{"v": 2, "kind": "job", "host": "testhost", "boot_id": "%s", "instance": "%s", "seq": %d,
 			"wall_ns": %d, "boot_ns": %d, "produced": %d, "jobs": [{"wall_ns": %d, "job_id": "foreign", %s}]}`,
 			boot, instance, seq, wall, uptime, seq, wall, event)
 		if _, err := js.PublishMsg(msg); err != nil {

@@ -27,7 +27,7 @@ func TestJobEvents_JSON(t *testing.T) {
 	message := func(bootID string, boot int64, job string) *nats.Msg {
 		msg := nats.NewMsg(schema.Subject("h", schema.KindJob))
 		msg.Header.Set(schema.HeaderType, "application/json")
-		msg.Data = fmt.Appendf(nil, `{"v":1,"kind":"job","host":"h","boot_id":%q,"instance":%q,"seq":1,"wall_ns":%d,"boot_ns":%d,"produced":1,
+		msg.Data = fmt.Appendf(nil, `{"v":2,"kind":"job","host":"h","boot_id":%q,"instance":%q,"seq":1,"wall_ns":%d,"boot_ns":%d,"produced":1,
 			"jobs":[{"type":"declared","wall_ns":%d,"job_id":%q,"pid":%d}]}`, bootID, schema.NewInstance(), wall, boot, wall, job, s.pid())
 		return msg
 	}

@@ -10,18 +10,22 @@ import (
 // Measured is what was measured of a process in a snapshot, or in a minute, with the keys and units of the contract
 // and ours beside them. A value of the contract's that is unknown has the contract's default; any other is nil.
 type Measured struct {
-	State      string   `json:"state"`                    // Scheduler state, one letter as in proc_pid_stat(5): R S D Z T t I X
-	Threads    int64    `json:"threads"`                  // Threads
-	VMS        float64  `json:"vms_mb"`                   // MiB. Virtual memory, from statm
-	RSS        float64  `json:"rss_mb"`                   // MiB. Resident memory, from statm
-	OpenFDs    int64    `json:"open_fds"`                 // Open file descriptors
-	GPUMemory  *float64 `json:"gpu_memory_mb,omitempty"`  // MiB. Memory on all GPUs together
-	CPUPercent float64  `json:"cpu_percent"`              // percent of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
-	CPUSeconds float64  `json:"cpu_seconds"`              // seconds. User and system time since the process started
-	RSSMax     float64  `json:"rss_mb_max,omitzero"`      // of a minute, whose mean rss_mb is
-	RSSP95     float64  `json:"rss_mb_p95,omitzero"`      // of a minute, whose mean rss_mb is
-	CPUMax     float64  `json:"cpu_percent_max,omitzero"` // of a minute, whose mean cpu_percent is
-	CPUP95     float64  `json:"cpu_percent_p95,omitzero"` // of a minute, whose mean cpu_percent is
+	State        string   `json:"state"`                      // Scheduler state, one letter as in proc_pid_stat(5): R S D Z T t I X
+	Threads      int64    `json:"threads"`                    // Threads
+	VMS          float64  `json:"vms_mb"`                     // MiB. Virtual memory, from statm
+	RSS          float64  `json:"rss_mb"`                     // MiB. Resident memory, from statm
+	OpenFDs      int64    `json:"open_fds"`                   // Open file descriptors
+	GPUMemory    *float64 `json:"gpu_memory_mb,omitempty"`    // MiB. Memory on all GPUs together
+	CPUPercent   float64  `json:"cpu_percent"`                // percent of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
+	CPUSeconds   float64  `json:"cpu_seconds"`                // seconds. User and system time since the process started
+	Read         *float64 `json:"read_mb,omitempty"`          // MiB. Storage reads since the process started: read_bytes of proc_pid_io(5)
+	Write        *float64 `json:"write_mb,omitempty"`         // MiB. Storage writes since the process started: write_bytes of proc_pid_io(5)
+	RSSMax       float64  `json:"rss_mb_max,omitzero"`        // of a minute, whose mean rss_mb is
+	RSSP95       float64  `json:"rss_mb_p95,omitzero"`        // of a minute, whose mean rss_mb is
+	GPUMemoryMax float64  `json:"gpu_memory_mb_max,omitzero"` // of a minute, whose mean gpu_memory_mb is
+	GPUMemoryP95 float64  `json:"gpu_memory_mb_p95,omitzero"` // of a minute, whose mean gpu_memory_mb is
+	CPUMax       float64  `json:"cpu_percent_max,omitzero"`   // of a minute, whose mean cpu_percent is
+	CPUP95       float64  `json:"cpu_percent_p95,omitzero"`   // of a minute, whose mean cpu_percent is
 }
 
 // set sets what a number of the tables, or of a message, says.
@@ -43,6 +47,10 @@ func (p *Measured) set(id metric.ID, v schema.Opt[int64]) {
 		p.CPUPercent = float64(v.Or(0)) / 10
 	case metric.CPUMillis:
 		p.CPUSeconds = float64(v.Or(0)) / 1000
+	case metric.ReadKiB:
+		p.Read = scaled(v, 1024)
+	case metric.WriteKiB:
+		p.Write = scaled(v, 1024)
 	}
 }
 
@@ -51,6 +59,8 @@ func (p *Measured) setSpread(id metric.ID, highest, p95 schema.Opt[int64]) {
 	switch id {
 	case metric.RSS:
 		p.RSSMax, p.RSSP95 = float64(highest.V)/1024, float64(p95.V)/1024
+	case metric.GPUMemory:
+		p.GPUMemoryMax, p.GPUMemoryP95 = float64(highest.V)/1024, float64(p95.V)/1024
 	case metric.CPUPermille:
 		p.CPUMax, p.CPUP95 = float64(highest.V)/10, float64(p95.V)/10
 	}

@@ -110,15 +110,18 @@ type ProcessRollup struct {
 	Command     string     `json:"command"`     // Command line, scrubbed by the sampler. A cut one ends in "…"
 	JobID       string     `json:"job_id"`      // The job that the process belongs to; empty for none
 	BootID      string     `json:"boot_id"`
-	Samples     int64      `json:"samples"`      // snapshots that had the process
-	RSS         Spread     `json:"rss_kib"`      // KiB. Resident memory, from statm
-	CPUPermille Spread     `json:"cpu_permille"` // thousandths of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
-	LastBoot    int64      `json:"last_boot_ns"` // boot clock of the last snapshot that had it; the fields below are from that snapshot
-	State       string     `json:"state"`        // Scheduler state, one letter as in proc_pid_stat(5): R S D Z T t I X
-	Threads     int        `json:"threads"`      // Threads
-	VMS         Opt[int64] `json:"vms_kib"`      // KiB. Virtual memory, from statm
-	OpenFDs     Opt[int64] `json:"open_fds"`     // Open file descriptors
-	CPUMillis   uint64     `json:"cpu_ms"`       // milliseconds. User and system time since the process started
+	Samples     int64      `json:"samples"`        // snapshots that had the process
+	RSS         Spread     `json:"rss_kib"`        // KiB. Resident memory, from statm
+	GPUMemory   Spread     `json:"gpu_memory_kib"` // KiB. Memory on all GPUs together
+	CPUPermille Spread     `json:"cpu_permille"`   // thousandths of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
+	LastBoot    int64      `json:"last_boot_ns"`   // boot clock of the last snapshot that had it; the fields below are from that snapshot
+	State       string     `json:"state"`          // Scheduler state, one letter as in proc_pid_stat(5): R S D Z T t I X
+	Threads     int        `json:"threads"`        // Threads
+	VMS         Opt[int64] `json:"vms_kib"`        // KiB. Virtual memory, from statm
+	OpenFDs     Opt[int64] `json:"open_fds"`       // Open file descriptors
+	CPUMillis   uint64     `json:"cpu_ms"`         // milliseconds. User and system time since the process started
+	ReadKiB     Opt[int64] `json:"read_kib"`       // KiB. Storage reads since the process started: read_bytes of proc_pid_io(5)
+	WriteKiB    Opt[int64] `json:"write_kib"`      // KiB. Storage writes since the process started: write_bytes of proc_pid_io(5)
 }
 
 // Spread returns one of metric.Spreads.
@@ -126,6 +129,8 @@ func (p *ProcessRollup) Spread(id metric.ID) *Spread {
 	switch id {
 	case metric.RSS:
 		return &p.RSS
+	case metric.GPUMemory:
+		return &p.GPUMemory
 	case metric.CPUPermille:
 		return &p.CPUPermille
 	}
@@ -145,6 +150,10 @@ func (p *ProcessRollup) last(id metric.ID) int64 {
 		return orUnknown(p.OpenFDs)
 	case metric.CPUMillis:
 		return int64(p.CPUMillis)
+	case metric.ReadKiB:
+		return orUnknown(p.ReadKiB)
+	case metric.WriteKiB:
+		return orUnknown(p.WriteKiB)
 	}
 	return unknown
 }
@@ -162,5 +171,9 @@ func (p *ProcessRollup) setLast(id metric.ID, v int64) {
 		p.OpenFDs = optNumber(v)
 	case metric.CPUMillis:
 		p.CPUMillis = uint64(max(v, 0))
+	case metric.ReadKiB:
+		p.ReadKiB = optNumber(v)
+	case metric.WriteKiB:
+		p.WriteKiB = optNumber(v)
 	}
 }

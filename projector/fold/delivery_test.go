@@ -200,7 +200,7 @@ func TestDelivery_Decode(t *testing.T) {
 		t.Fatal(err)
 	}
 	later := append([]byte{}, same...)
-	later[1] = 2 // the version is the first element
+	later[1] = schema.Version + 1 // the version is the first element
 	tests := []struct {
 		name    string
 		subject string
@@ -223,7 +223,7 @@ func TestDelivery_Decode(t *testing.T) {
 		{"not compressed", "proctape.v1.h1.snapshot", Header{schema.HeaderEncoding: {schema.EncodingS2}}, []byte{0xff}, "h1", ReasonUndecodable},
 		{"later version", "proctape.v1.h1.snapshot", nil, later, "h1", ReasonVersion},
 		{"later version in JSON", "proctape.v1.h1.snapshot", Header{schema.HeaderType: {schema.TypeJSON}},
-			[]byte(strings.Replace(string(asJSON), `"v":1`, `"v":9`, 1)), "h1", ReasonVersion},
+			[]byte(strings.Replace(string(asJSON), `"v":2`, `"v":9`, 1)), "h1", ReasonVersion},
 		{"another host's", "proctape.v1.h2.snapshot", nil, same, "h2", ReasonForged},
 		{"another kind's", "proctape.v1.h1.rollup", nil, same, "h1", ReasonForged},
 	}

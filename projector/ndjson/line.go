@@ -66,11 +66,13 @@ func appendProcess(o *object, procs *schema.Processes, row int, boot int64) {
 	o.close()
 }
 
-// appendMetrics appends what was measured of a process, in the units that people are shown.
+// appendMetrics appends what was measured of a process, in the units that people are shown. Of what is unknown only the keys
+// that the contract names are there.
 func appendMetrics(o *object, ids []metric.ID, procs *schema.Processes, row int) {
 	for _, id := range ids {
 		m, v := &metric.Table[id], procs.Number(id, row)
 		switch {
+		case !v.Known && m.InLine:
 		case m.Kind == metric.Letter:
 			o.text(m.Key, schema.Letter(v.V))
 		case m.Unit.Per == 1024:

@@ -12,29 +12,30 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // The lines as the standard encoder writes them. The fields' order is the contract's.
 type (
 	snapshotLine struct {
-		Timestamp         float64       `json:"timestamp"`
-		DaemonPID         int           `json:"daemon_pid"`
-		MemoryTotal       float64       `json:"system_memory_total_mb"`
-		MemoryAvailable   float64       `json:"system_memory_available_mb"`
-		MemoryUsed        float64       `json:"system_memory_used_mb"`
-		DaemonRSS         float64       `json:"daemon_rss_mb"`
-		Load1             float64       `json:"load_avg_1"`
-		Load5             float64       `json:"load_avg_5"`
-		Load15            float64       `json:"load_avg_15"`
-		Processes         []processLine `json:"processes"`
-		GPUs              []gpuLine     `json:"gpus"`
-		PressureLevel     string        `json:"pressure_level"`
-		RunningJobs       int           `json:"running_jobs"`
-		ActiveSheets      int           `json:"active_sheets"`
-		ZombieCount       int           `json:"zombie_count"`
-		ZombiePIDs        []int         `json:"zombie_pids"`
-		JobProgress       []jobLine     `json:"job_progress"`
-		ConductorUptimeSs float64       `json:"conductor_uptime_seconds"`
+		Timestamp         float64             `json:"timestamp"`
+		DaemonPID         int                 `json:"daemon_pid"`
+		MemoryTotal       float64             `json:"system_memory_total_mb"`
+		MemoryAvailable   float64             `json:"system_memory_available_mb"`
+		MemoryUsed        float64             `json:"system_memory_used_mb"`
+		DaemonRSS         float64             `json:"daemon_rss_mb"`
+		Load1             float64             `json:"load_avg_1"`
+		Load5             float64             `json:"load_avg_5"`
+		Load15            float64             `json:"load_avg_15"`
+		Processes         []processWithExtras `json:"processes"`
+		GPUs              []gpuLine           `json:"gpus"`
+		PressureLevel     string              `json:"pressure_level"`
+		RunningJobs       int                 `json:"running_jobs"`
+		ActiveSheets      int                 `json:"active_sheets"`
+		ZombieCount       int                 `json:"zombie_count"`
+		ZombiePIDs        []int               `json:"zombie_pids"`
+		JobProgress       []jobLine           `json:"job_progress"`
+		ConductorUptimeSs float64             `json:"conductor_uptime_seconds"`
 	}
 	processLine struct {
 		PID           int      `json:"pid"`
@@ -51,6 +52,15 @@ type (
 		SheetNum      *int64   `json:"sheet_num"`
 		SyscallCounts members  `json:"syscall_counts"`
 		SyscallTimes  members  `json:"syscall_time_pct"`
+	}
+	// processWithExtras is a process's keys of the contract, and behind them what is known of those that stand beside.
+	processWithExtras struct {
+		processLine
+		extras []extra
+	}
+	extra struct {
+		key   string
+		value float64
 	}
 	gpuLine struct {
 		Index       int      `json:"index"`
@@ -148,6 +158,30 @@ func textOrNull(s string) *string {
 	return &s
 }
 
+// MarshalJSON implements json.Marshaler.
+func (p processWithExtras) MarshalJSON() ([]byte, error) {
+	var plain bytes.Buffer
+	enc := json.NewEncoder(&plain)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(p.processLine)
+	b := bytes.TrimSpace(plain.Bytes())
+	for _, e := range p.extras {
+		value, _ := json.Marshal(e.value)
+		b = append(b[:len(b)-1], fmt.Sprintf(",%q:%s}", e.key, value)...)
+	}
+	return b, err
+}
+
+// extrasOf is what is known of a process of what a line has beside the contract's keys.
+func extrasOf(procs *schema.Processes, row int) (extras []extra) {
+	for _, id := range metric.Extras {
+		if v := procs.Number(id, row); v.Known {
+			extras = append(extras, extra{metric.Table[id].Key, float64(v.V) / float64(metric.Table[id].Unit.Per)})
+		}
+	}
+	return extras
+}
+
 func wantSnapshot(m *schema.Message) snapshotLine {
 	s := m.Snapshot
 	line := snapshotLine{
@@ -155,20 +189,21 @@ func wantSnapshot(m *schema.Message) snapshotLine {
 		MemoryTotal: float64(s.MemoryTotal) / 1024, MemoryAvailable: float64(s.MemoryAvail) / 1024,
 		MemoryUsed: (float64(s.MemoryTotal) - float64(s.MemoryAvail)) / 1024, DaemonRSS: float64(s.DaemonRSS) / 1024,
 		Load1: float64(s.Load[0]) / 100, Load5: float64(s.Load[1]) / 100, Load15: float64(s.Load[2]) / 100,
-		Processes: []processLine{}, GPUs: []gpuLine{}, PressureLevel: s.PressureLevel,
+		Processes: []processWithExtras{}, GPUs: []gpuLine{}, PressureLevel: s.PressureLevel,
 		RunningJobs: s.RunningJobs, ActiveSheets: s.ActiveSheets, ZombiePIDs: []int{}, JobProgress: []jobLine{},
 		ConductorUptimeSs: float64(s.Uptime) / 1e9,
 	}
-	for _, p := range s.Processes.Rows() {
+	for row, p := range s.Processes.Rows() {
 		counts, times := members{}, members{}
 		for _, c := range p.Syscalls {
 			counts = append(counts, member{c.Name, float64(c.Calls)})
 			times = append(times, member{c.Name, float64(c.TimeX100) / 100})
 		}
-		line.Processes = append(line.Processes, processLine{PID: p.PID, PPID: p.PPID, Command: p.Command, State: p.State,
+		base := processLine{PID: p.PID, PPID: p.PPID, Command: p.Command, State: p.State,
 			CPUPercent: scaled(p.CPUPermille, 10), RSS: scaled(p.RSS, 1024), VMS: scaled(p.VMS, 1024), Threads: p.Threads,
 			OpenFDs: whole(p.OpenFDs), AgeSeconds: float64(m.Boot-int64(p.StartTicks)*1e7) / 1e9, JobID: textOrNull(p.JobID),
-			SheetNum: whole(p.Sheet), SyscallCounts: counts, SyscallTimes: times})
+			SheetNum: whole(p.Sheet), SyscallCounts: counts, SyscallTimes: times}
+		line.Processes = append(line.Processes, processWithExtras{base, extrasOf(&s.Processes, row)})
 		if p.State == "Z" {
 			line.ZombieCount++
 			line.ZombiePIDs = append(line.ZombiePIDs, p.PID)
@@ -229,7 +264,8 @@ func drawSnapshot(t *rapid.T) *schema.Message {
 	m := &schema.Message{Envelope: schema.Envelope{Kind: schema.KindSnapshot, Host: "h1",
 		Wall: rapid.Int64Range(1, 4e9).Draw(t, "wall ms") * 1e6, Boot: rapid.Int64Range(0, 1e9).Draw(t, "boot ms") * 1e6}, Snapshot: s}
 	for i := range rapid.IntRange(0, 4).Draw(t, "processes") {
-		p := schema.Process{PID: i + 1, PPID: rapid.IntRange(0, 9).Draw(t, "ppid"), StartTicks: rapid.Uint64Max(1e9).Draw(t, "start"),
+		p := schema.Process{PID: i + 1, GPUMemory: optional(t, 1<<30), ReadKiB: optional(t, 1<<40), WriteKiB: optional(t, 1<<40),
+			CPUMillis: rapid.Uint64Max(1<<40).Draw(t, "cpu"), PPID: rapid.IntRange(0, 9).Draw(t, "ppid"), StartTicks: rapid.Uint64Max(1e9).Draw(t, "start"),
 			State: rapid.SampledFrom([]string{"S", "R", "Z", "D"}).Draw(t, "state"), CPUPermille: optional(t, 64000),
 			RSS: optional(t, 1<<30), VMS: optional(t, 1<<40), Threads: rapid.IntRange(0, 999).Draw(t, "threads"),
 			OpenFDs: optional(t, 1<<20), Command: plainText.Draw(t, "command"), JobID: plainText.Draw(t, "job"), Sheet: optional(t, 99)}
@@ -364,11 +400,17 @@ func keysOf(t *testing.T, object []byte) ([]string, map[string]json.RawMessage) 
 func checkKeys(t *testing.T, what string, object []byte, want []string) map[string]json.RawMessage {
 	t.Helper()
 	keys, values := keysOf(t, object)
+	keys = slices.DeleteFunc(keys, besideContract)
 	slices.Sort(keys)
 	if want := slices.Sorted(slices.Values(want)); !slices.Equal(keys, want) {
 		t.Errorf("keys of a %s: got %v, want %v", what, keys, want)
 	}
 	return values
+}
+
+// besideContract reports whether a key stands in a line beside those of the contract.
+func besideContract(key string) bool {
+	return slices.ContainsFunc(metric.Extras, func(id metric.ID) bool { return metric.Table[id].Key == key })
 }
 
 func elements(t *testing.T, array json.RawMessage) []json.RawMessage {

@@ -171,7 +171,12 @@ func querySource() string {
 func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // spreadField begins the names of a spread's fields.
-func spreadField(m *metric.Metric) string { return strings.ToUpper(m.Spread) }
+func spreadField(m *metric.Metric) string {
+	if len(m.Spread) <= 3 {
+		return strings.ToUpper(m.Spread) // an abbreviation
+	}
+	return m.AnswerField()
+}
 
 func answerComment(m *metric.Metric) string {
 	doc := strings.TrimSuffix(m.Doc, ".")
