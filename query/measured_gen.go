@@ -20,6 +20,8 @@ type Measured struct {
 	CPUSeconds   float64  `json:"cpu_seconds"`                // seconds. User and system time since the process started
 	Read         *float64 `json:"read_mb,omitempty"`          // MiB. Storage reads since the process started: read_bytes of proc_pid_io(5)
 	Write        *float64 `json:"write_mb,omitempty"`         // MiB. Storage writes since the process started: write_bytes of proc_pid_io(5)
+	MinorFaults  *int64   `json:"minor_faults,omitempty"`     // Page faults without a read from disk since the process started: field 10 of proc_pid_stat(5)
+	MajorFaults  *int64   `json:"major_faults,omitempty"`     // Page faults with a read from disk since the process started: field 12 of proc_pid_stat(5)
 	RSSMax       float64  `json:"rss_mb_max,omitzero"`        // of a minute, whose mean rss_mb is
 	RSSP95       float64  `json:"rss_mb_p95,omitzero"`        // of a minute, whose mean rss_mb is
 	GPUMemoryMax float64  `json:"gpu_memory_mb_max,omitzero"` // of a minute, whose mean gpu_memory_mb is
@@ -51,6 +53,10 @@ func (p *Measured) set(id metric.ID, v schema.Opt[int64]) {
 		p.Read = scaled(v, 1024)
 	case metric.WriteKiB:
 		p.Write = scaled(v, 1024)
+	case metric.MinorFaults:
+		p.MinorFaults = pointer(v)
+	case metric.MajorFaults:
+		p.MajorFaults = pointer(v)
 	}
 }
 

@@ -24,6 +24,8 @@ type Process struct {
 	CPUMillis   uint64     `json:"cpu_ms"`         // milliseconds. User and system time since the process started
 	ReadKiB     Opt[int64] `json:"read_kib"`       // KiB. Storage reads since the process started: read_bytes of proc_pid_io(5)
 	WriteKiB    Opt[int64] `json:"write_kib"`      // KiB. Storage writes since the process started: write_bytes of proc_pid_io(5)
+	MinorFaults Opt[int64] `json:"minor_faults"`   // Page faults without a read from disk since the process started: field 10 of proc_pid_stat(5)
+	MajorFaults Opt[int64] `json:"major_faults"`   // Page faults with a read from disk since the process started: field 12 of proc_pid_stat(5)
 	Syscalls    []Syscall  `json:"syscalls"`       // of the interval traced, in the tracer's order; usually none
 }
 
@@ -60,6 +62,10 @@ func (p *Process) number(id metric.ID) int64 {
 		return orUnknown(p.ReadKiB)
 	case metric.WriteKiB:
 		return orUnknown(p.WriteKiB)
+	case metric.MinorFaults:
+		return orUnknown(p.MinorFaults)
+	case metric.MajorFaults:
+		return orUnknown(p.MajorFaults)
 	}
 	return unknown
 }
@@ -97,6 +103,10 @@ func (p *Process) setNumber(id metric.ID, v int64) {
 		p.ReadKiB = optNumber(v)
 	case metric.WriteKiB:
 		p.WriteKiB = optNumber(v)
+	case metric.MinorFaults:
+		p.MinorFaults = optNumber(v)
+	case metric.MajorFaults:
+		p.MajorFaults = optNumber(v)
 	}
 }
 
@@ -122,6 +132,8 @@ type ProcessRollup struct {
 	CPUMillis   uint64     `json:"cpu_ms"`         // milliseconds. User and system time since the process started
 	ReadKiB     Opt[int64] `json:"read_kib"`       // KiB. Storage reads since the process started: read_bytes of proc_pid_io(5)
 	WriteKiB    Opt[int64] `json:"write_kib"`      // KiB. Storage writes since the process started: write_bytes of proc_pid_io(5)
+	MinorFaults Opt[int64] `json:"minor_faults"`   // Page faults without a read from disk since the process started: field 10 of proc_pid_stat(5)
+	MajorFaults Opt[int64] `json:"major_faults"`   // Page faults with a read from disk since the process started: field 12 of proc_pid_stat(5)
 }
 
 // Spread returns one of metric.Spreads.
@@ -154,6 +166,10 @@ func (p *ProcessRollup) last(id metric.ID) int64 {
 		return orUnknown(p.ReadKiB)
 	case metric.WriteKiB:
 		return orUnknown(p.WriteKiB)
+	case metric.MinorFaults:
+		return orUnknown(p.MinorFaults)
+	case metric.MajorFaults:
+		return orUnknown(p.MajorFaults)
 	}
 	return unknown
 }
@@ -175,5 +191,9 @@ func (p *ProcessRollup) setLast(id metric.ID, v int64) {
 		p.ReadKiB = optNumber(v)
 	case metric.WriteKiB:
 		p.WriteKiB = optNumber(v)
+	case metric.MinorFaults:
+		p.MinorFaults = optNumber(v)
+	case metric.MajorFaults:
+		p.MajorFaults = optNumber(v)
 	}
 }

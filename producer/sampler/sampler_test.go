@@ -225,6 +225,17 @@ func checkRoundTrip(t *testing.T, m *schema.Message) {
 	}
 }
 
+// unmeasured names the metrics that are not known of a process, but for those that a machine without GPUs cannot have.
+func unmeasured(p schema.Process) (names []string) {
+	procs := schema.ProcessesOf(p)
+	for _, id := range metric.Numbers {
+		if m := &metric.Table[id]; m.Measured() && id != metric.GPUMemory && !procs.Number(id, 0).Known {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
 func TestSampler_ThisMachine(t *testing.T) {
 	s := newSampler(t, "")
 	before := time.Now()
@@ -240,6 +251,9 @@ func TestSampler_ThisMachine(t *testing.T) {
 			t.Errorf("got %+v of this process", self)
 		case !strings.Contains(self.Command, "test"):
 			t.Errorf("got command %q, want this test's", self.Command)
+		}
+		for _, name := range unmeasured(self) {
+			t.Errorf("metric %s of this process is not known: the sampler has to set it, in convert of producer/sampler/sampler.go", name)
 		}
 		if snap.DaemonPID != os.Getpid() || snap.DaemonRSS != uint64(self.RSS.V) || snap.Tick != tick+1 || snap.Interval != int64(time.Second) {
 			t.Errorf("got daemon %d of %d KiB, tick %d, interval %d", snap.DaemonPID, snap.DaemonRSS, snap.Tick, snap.Interval)

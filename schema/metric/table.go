@@ -24,6 +24,8 @@ const (
 	CPUMillis
 	ReadKiB
 	WriteKiB
+	MinorFaults
+	MajorFaults
 	Count // how many there are
 )
 
@@ -89,4 +91,10 @@ var Table = [Count]Metric{
 	WriteKiB: {Field: "WriteKiB", Name: "write_kib", Kind: Counter, Unit: KiB, Mode: column.Plain, Limit: maxCount, Sampled: true,
 		Key: "write_mb", Answer: "Write", InLine: true, Rollup: Last,
 		Doc: "Storage writes since the process started: write_bytes of proc_pid_io(5)."},
+	MinorFaults: {Field: "MinorFaults", Name: "minor_faults", Kind: Counter, Unit: Counted, Mode: column.Plain, Limit: maxCount, Sampled: true,
+		Key: "minor_faults", InLine: true, Rollup: Last,
+		Doc: "Page faults without a read from disk since the process started: field 10 of proc_pid_stat(5)."},
+	MajorFaults: {Field: "MajorFaults", Name: "major_faults", Kind: Counter, Unit: Counted, Mode: column.Plain, Limit: maxCount, Sampled: true,
+		Key: "major_faults", InLine: true, Rollup: Last,
+		Doc: "Page faults with a read from disk since the process started: field 12 of proc_pid_stat(5)."},
 }
