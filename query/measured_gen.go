@@ -10,24 +10,26 @@ import (
 // Measured is what was measured of a process in a snapshot, or in a minute, with the keys and units of the contract
 // and ours beside them. A value of the contract's that is unknown has the contract's default; any other is nil.
 type Measured struct {
-	State        string   `json:"state"`                      // Scheduler state, one letter as in proc_pid_stat(5): R S D Z T t I X
-	Threads      int64    `json:"threads"`                    // Threads
-	VMS          float64  `json:"vms_mb"`                     // MiB. Virtual memory, from statm
-	RSS          float64  `json:"rss_mb"`                     // MiB. Resident memory, from statm
-	OpenFDs      int64    `json:"open_fds"`                   // Open file descriptors
-	GPUMemory    *float64 `json:"gpu_memory_mb,omitempty"`    // MiB. Memory on all GPUs together
-	CPUPercent   float64  `json:"cpu_percent"`                // percent of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
-	CPUSeconds   float64  `json:"cpu_seconds"`                // seconds. User and system time since the process started
-	Read         *float64 `json:"read_mb,omitempty"`          // MiB. Storage reads since the process started: read_bytes of proc_pid_io(5)
-	Write        *float64 `json:"write_mb,omitempty"`         // MiB. Storage writes since the process started: write_bytes of proc_pid_io(5)
-	MinorFaults  *int64   `json:"minor_faults,omitempty"`     // Page faults without a read from disk since the process started: field 10 of proc_pid_stat(5)
-	MajorFaults  *int64   `json:"major_faults,omitempty"`     // Page faults with a read from disk since the process started: field 12 of proc_pid_stat(5)
-	RSSMax       float64  `json:"rss_mb_max,omitzero"`        // of a minute, whose mean rss_mb is
-	RSSP95       float64  `json:"rss_mb_p95,omitzero"`        // of a minute, whose mean rss_mb is
-	GPUMemoryMax float64  `json:"gpu_memory_mb_max,omitzero"` // of a minute, whose mean gpu_memory_mb is
-	GPUMemoryP95 float64  `json:"gpu_memory_mb_p95,omitzero"` // of a minute, whose mean gpu_memory_mb is
-	CPUMax       float64  `json:"cpu_percent_max,omitzero"`   // of a minute, whose mean cpu_percent is
-	CPUP95       float64  `json:"cpu_percent_p95,omitzero"`   // of a minute, whose mean cpu_percent is
+	State               string   `json:"state"`                          // Scheduler state, one letter as in proc_pid_stat(5): R S D Z T t I X
+	Threads             int64    `json:"threads"`                        // Threads
+	VMS                 float64  `json:"vms_mb"`                         // MiB. Virtual memory, from statm
+	RSS                 float64  `json:"rss_mb"`                         // MiB. Resident memory, from statm
+	OpenFDs             int64    `json:"open_fds"`                       // Open file descriptors
+	GPUMemory           *float64 `json:"gpu_memory_mb,omitempty"`        // MiB. Memory on all GPUs together
+	CPUPercent          float64  `json:"cpu_percent"`                    // percent of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
+	CPUSeconds          float64  `json:"cpu_seconds"`                    // seconds. User and system time since the process started
+	Read                *float64 `json:"read_mb,omitempty"`              // MiB. Storage reads since the process started: read_bytes of proc_pid_io(5)
+	Write               *float64 `json:"write_mb,omitempty"`             // MiB. Storage writes since the process started: write_bytes of proc_pid_io(5)
+	MinorFaults         *int64   `json:"minor_faults,omitempty"`         // Page faults without a read from disk since the process started: field 10 of proc_pid_stat(5)
+	MajorFaults         *int64   `json:"major_faults,omitempty"`         // Page faults with a read from disk since the process started: field 12 of proc_pid_stat(5)
+	VoluntarySwitches   *int64   `json:"voluntary_switches,omitempty"`   // How often the first thread gave up its processor by itself; may be five seconds old: proc_pid_status(5)
+	InvoluntarySwitches *int64   `json:"involuntary_switches,omitempty"` // How often the first thread was made to give up its processor; may be five seconds old: proc_pid_status(5)
+	RSSMax              float64  `json:"rss_mb_max,omitzero"`            // of a minute, whose mean rss_mb is
+	RSSP95              float64  `json:"rss_mb_p95,omitzero"`            // of a minute, whose mean rss_mb is
+	GPUMemoryMax        float64  `json:"gpu_memory_mb_max,omitzero"`     // of a minute, whose mean gpu_memory_mb is
+	GPUMemoryP95        float64  `json:"gpu_memory_mb_p95,omitzero"`     // of a minute, whose mean gpu_memory_mb is
+	CPUMax              float64  `json:"cpu_percent_max,omitzero"`       // of a minute, whose mean cpu_percent is
+	CPUP95              float64  `json:"cpu_percent_p95,omitzero"`       // of a minute, whose mean cpu_percent is
 }
 
 // set sets what a number of the tables, or of a message, says.
@@ -57,6 +59,10 @@ func (p *Measured) set(id metric.ID, v schema.Opt[int64]) {
 		p.MinorFaults = pointer(v)
 	case metric.MajorFaults:
 		p.MajorFaults = pointer(v)
+	case metric.VoluntarySwitches:
+		p.VoluntarySwitches = pointer(v)
+	case metric.InvoluntarySwitches:
+		p.InvoluntarySwitches = pointer(v)
 	}
 }
 

@@ -6,27 +6,29 @@ import "github.com/proctape/proctape/schema/metric"
 
 // Process is one process in one snapshot. docs/metrics.md says more of its fields.
 type Process struct {
-	PID         int        `json:"pid"`            // Process id in the sampler's pid namespace. Rises from process to process of a snapshot
-	PPID        int        `json:"ppid"`           // Process id of the parent; 0 for none in this namespace
-	StartTicks  uint64     `json:"start_ticks"`    // When the process started, in hundredths of a second after boot: field 22 of proc_pid_stat(5)
-	UID         Opt[int64] `json:"uid"`            // Effective user id
-	Sheet       Opt[int64] `json:"sheet_num"`      // The job's step (sheet) that the process belongs to
-	Command     string     `json:"command"`        // Command line, scrubbed by the sampler. A cut one ends in "…"
-	Cgroup      string     `json:"cgroup"`         // Path of the control group below the cgroup mount; empty when not known
-	JobID       string     `json:"job_id"`         // The job that the process belongs to; empty for none
-	State       string     `json:"state"`          // Scheduler state, one letter as in proc_pid_stat(5): R S D Z T t I X
-	Threads     int        `json:"threads"`        // Threads
-	VMS         Opt[int64] `json:"vms_kib"`        // KiB. Virtual memory, from statm
-	RSS         Opt[int64] `json:"rss_kib"`        // KiB. Resident memory, from statm
-	OpenFDs     Opt[int64] `json:"open_fds"`       // Open file descriptors
-	GPUMemory   Opt[int64] `json:"gpu_memory_kib"` // KiB. Memory on all GPUs together
-	CPUPermille Opt[int64] `json:"cpu_permille"`   // thousandths of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
-	CPUMillis   uint64     `json:"cpu_ms"`         // milliseconds. User and system time since the process started
-	ReadKiB     Opt[int64] `json:"read_kib"`       // KiB. Storage reads since the process started: read_bytes of proc_pid_io(5)
-	WriteKiB    Opt[int64] `json:"write_kib"`      // KiB. Storage writes since the process started: write_bytes of proc_pid_io(5)
-	MinorFaults Opt[int64] `json:"minor_faults"`   // Page faults without a read from disk since the process started: field 10 of proc_pid_stat(5)
-	MajorFaults Opt[int64] `json:"major_faults"`   // Page faults with a read from disk since the process started: field 12 of proc_pid_stat(5)
-	Syscalls    []Syscall  `json:"syscalls"`       // of the interval traced, in the tracer's order; usually none
+	PID                 int        `json:"pid"`                  // Process id in the sampler's pid namespace. Rises from process to process of a snapshot
+	PPID                int        `json:"ppid"`                 // Process id of the parent; 0 for none in this namespace
+	StartTicks          uint64     `json:"start_ticks"`          // When the process started, in hundredths of a second after boot: field 22 of proc_pid_stat(5)
+	UID                 Opt[int64] `json:"uid"`                  // Effective user id
+	Sheet               Opt[int64] `json:"sheet_num"`            // The job's step (sheet) that the process belongs to
+	Command             string     `json:"command"`              // Command line, scrubbed by the sampler. A cut one ends in "…"
+	Cgroup              string     `json:"cgroup"`               // Path of the control group below the cgroup mount; empty when not known
+	JobID               string     `json:"job_id"`               // The job that the process belongs to; empty for none
+	State               string     `json:"state"`                // Scheduler state, one letter as in proc_pid_stat(5): R S D Z T t I X
+	Threads             int        `json:"threads"`              // Threads
+	VMS                 Opt[int64] `json:"vms_kib"`              // KiB. Virtual memory, from statm
+	RSS                 Opt[int64] `json:"rss_kib"`              // KiB. Resident memory, from statm
+	OpenFDs             Opt[int64] `json:"open_fds"`             // Open file descriptors
+	GPUMemory           Opt[int64] `json:"gpu_memory_kib"`       // KiB. Memory on all GPUs together
+	CPUPermille         Opt[int64] `json:"cpu_permille"`         // thousandths of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
+	CPUMillis           uint64     `json:"cpu_ms"`               // milliseconds. User and system time since the process started
+	ReadKiB             Opt[int64] `json:"read_kib"`             // KiB. Storage reads since the process started: read_bytes of proc_pid_io(5)
+	WriteKiB            Opt[int64] `json:"write_kib"`            // KiB. Storage writes since the process started: write_bytes of proc_pid_io(5)
+	MinorFaults         Opt[int64] `json:"minor_faults"`         // Page faults without a read from disk since the process started: field 10 of proc_pid_stat(5)
+	MajorFaults         Opt[int64] `json:"major_faults"`         // Page faults with a read from disk since the process started: field 12 of proc_pid_stat(5)
+	VoluntarySwitches   Opt[int64] `json:"voluntary_switches"`   // How often the first thread gave up its processor by itself; may be five seconds old: proc_pid_status(5)
+	InvoluntarySwitches Opt[int64] `json:"involuntary_switches"` // How often the first thread was made to give up its processor; may be five seconds old: proc_pid_status(5)
+	Syscalls            []Syscall  `json:"syscalls"`             // of the interval traced, in the tracer's order; usually none
 }
 
 // number returns one of metric.Numbers, or unknown.
@@ -66,6 +68,10 @@ func (p *Process) number(id metric.ID) int64 {
 		return orUnknown(p.MinorFaults)
 	case metric.MajorFaults:
 		return orUnknown(p.MajorFaults)
+	case metric.VoluntarySwitches:
+		return orUnknown(p.VoluntarySwitches)
+	case metric.InvoluntarySwitches:
+		return orUnknown(p.InvoluntarySwitches)
 	}
 	return unknown
 }
@@ -107,33 +113,39 @@ func (p *Process) setNumber(id metric.ID, v int64) {
 		p.MinorFaults = optNumber(v)
 	case metric.MajorFaults:
 		p.MajorFaults = optNumber(v)
+	case metric.VoluntarySwitches:
+		p.VoluntarySwitches = optNumber(v)
+	case metric.InvoluntarySwitches:
+		p.InvoluntarySwitches = optNumber(v)
 	}
 }
 
 // ProcessRollup is one process, under one description, in one minute.
 type ProcessRollup struct {
-	PID         int        `json:"pid"`         // Process id in the sampler's pid namespace. Rises from process to process of a snapshot
-	PPID        int        `json:"ppid"`        // Process id of the parent; 0 for none in this namespace
-	StartTicks  uint64     `json:"start_ticks"` // When the process started, in hundredths of a second after boot: field 22 of proc_pid_stat(5)
-	UID         Opt[int64] `json:"uid"`         // Effective user id
-	Sheet       Opt[int64] `json:"sheet_num"`   // The job's step (sheet) that the process belongs to
-	Command     string     `json:"command"`     // Command line, scrubbed by the sampler. A cut one ends in "…"
-	JobID       string     `json:"job_id"`      // The job that the process belongs to; empty for none
-	BootID      string     `json:"boot_id"`
-	Samples     int64      `json:"samples"`        // snapshots that had the process
-	RSS         Spread     `json:"rss_kib"`        // KiB. Resident memory, from statm
-	GPUMemory   Spread     `json:"gpu_memory_kib"` // KiB. Memory on all GPUs together
-	CPUPermille Spread     `json:"cpu_permille"`   // thousandths of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
-	LastBoot    int64      `json:"last_boot_ns"`   // boot clock of the last snapshot that had it; the fields below are from that snapshot
-	State       string     `json:"state"`          // Scheduler state, one letter as in proc_pid_stat(5): R S D Z T t I X
-	Threads     int        `json:"threads"`        // Threads
-	VMS         Opt[int64] `json:"vms_kib"`        // KiB. Virtual memory, from statm
-	OpenFDs     Opt[int64] `json:"open_fds"`       // Open file descriptors
-	CPUMillis   uint64     `json:"cpu_ms"`         // milliseconds. User and system time since the process started
-	ReadKiB     Opt[int64] `json:"read_kib"`       // KiB. Storage reads since the process started: read_bytes of proc_pid_io(5)
-	WriteKiB    Opt[int64] `json:"write_kib"`      // KiB. Storage writes since the process started: write_bytes of proc_pid_io(5)
-	MinorFaults Opt[int64] `json:"minor_faults"`   // Page faults without a read from disk since the process started: field 10 of proc_pid_stat(5)
-	MajorFaults Opt[int64] `json:"major_faults"`   // Page faults with a read from disk since the process started: field 12 of proc_pid_stat(5)
+	PID                 int        `json:"pid"`         // Process id in the sampler's pid namespace. Rises from process to process of a snapshot
+	PPID                int        `json:"ppid"`        // Process id of the parent; 0 for none in this namespace
+	StartTicks          uint64     `json:"start_ticks"` // When the process started, in hundredths of a second after boot: field 22 of proc_pid_stat(5)
+	UID                 Opt[int64] `json:"uid"`         // Effective user id
+	Sheet               Opt[int64] `json:"sheet_num"`   // The job's step (sheet) that the process belongs to
+	Command             string     `json:"command"`     // Command line, scrubbed by the sampler. A cut one ends in "…"
+	JobID               string     `json:"job_id"`      // The job that the process belongs to; empty for none
+	BootID              string     `json:"boot_id"`
+	Samples             int64      `json:"samples"`              // snapshots that had the process
+	RSS                 Spread     `json:"rss_kib"`              // KiB. Resident memory, from statm
+	GPUMemory           Spread     `json:"gpu_memory_kib"`       // KiB. Memory on all GPUs together
+	CPUPermille         Spread     `json:"cpu_permille"`         // thousandths of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
+	LastBoot            int64      `json:"last_boot_ns"`         // boot clock of the last snapshot that had it; the fields below are from that snapshot
+	State               string     `json:"state"`                // Scheduler state, one letter as in proc_pid_stat(5): R S D Z T t I X
+	Threads             int        `json:"threads"`              // Threads
+	VMS                 Opt[int64] `json:"vms_kib"`              // KiB. Virtual memory, from statm
+	OpenFDs             Opt[int64] `json:"open_fds"`             // Open file descriptors
+	CPUMillis           uint64     `json:"cpu_ms"`               // milliseconds. User and system time since the process started
+	ReadKiB             Opt[int64] `json:"read_kib"`             // KiB. Storage reads since the process started: read_bytes of proc_pid_io(5)
+	WriteKiB            Opt[int64] `json:"write_kib"`            // KiB. Storage writes since the process started: write_bytes of proc_pid_io(5)
+	MinorFaults         Opt[int64] `json:"minor_faults"`         // Page faults without a read from disk since the process started: field 10 of proc_pid_stat(5)
+	MajorFaults         Opt[int64] `json:"major_faults"`         // Page faults with a read from disk since the process started: field 12 of proc_pid_stat(5)
+	VoluntarySwitches   Opt[int64] `json:"voluntary_switches"`   // How often the first thread gave up its processor by itself; may be five seconds old: proc_pid_status(5)
+	InvoluntarySwitches Opt[int64] `json:"involuntary_switches"` // How often the first thread was made to give up its processor; may be five seconds old: proc_pid_status(5)
 }
 
 // Spread returns one of metric.Spreads.
@@ -170,6 +182,10 @@ func (p *ProcessRollup) last(id metric.ID) int64 {
 		return orUnknown(p.MinorFaults)
 	case metric.MajorFaults:
 		return orUnknown(p.MajorFaults)
+	case metric.VoluntarySwitches:
+		return orUnknown(p.VoluntarySwitches)
+	case metric.InvoluntarySwitches:
+		return orUnknown(p.InvoluntarySwitches)
 	}
 	return unknown
 }
@@ -195,5 +211,9 @@ func (p *ProcessRollup) setLast(id metric.ID, v int64) {
 		p.MinorFaults = optNumber(v)
 	case metric.MajorFaults:
 		p.MajorFaults = optNumber(v)
+	case metric.VoluntarySwitches:
+		p.VoluntarySwitches = optNumber(v)
+	case metric.InvoluntarySwitches:
+		p.InvoluntarySwitches = optNumber(v)
 	}
 }

@@ -11,10 +11,11 @@ type entry struct {
 	inode uint64 // of that directory when it was last listed
 	scan  uint64 // the scan that last listed it
 
-	statFD  int // kept descriptor of stat, or -1
-	runsFD  int // kept descriptor of schedstat, or -1
-	statmFD int // kept descriptor of statm while the process is busy, or -1
-	ioFD    int // kept descriptor of io while the process is busy, or -1
+	statFD   int // kept descriptor of stat, or -1
+	runsFD   int // kept descriptor of schedstat, or -1
+	statmFD  int // kept descriptor of statm while the process is busy, or -1
+	ioFD     int // kept descriptor of io while the process is busy, or -1
+	statusFD int // kept descriptor of status while the process is busy, or -1
 
 	known         bool          // it has been read: the fields below hold
 	stat          stat          // without comm, which process holds
@@ -23,17 +24,19 @@ type entry struct {
 	process       Process
 	usageOutdated bool              // it may have run since its I/O and descriptors were read
 	cgroupAt      time.Duration     // when the cgroup was read, on CLOCK_BOOTTIME
+	statusAt      time.Duration     // when status was read, on CLOCK_BOOTTIME
 	lateAnswer    <-chan slowAnswer // brings the answer of a read that took too long; nil when there is none
 	argsDue       bool              // the command line is to be read again: it was empty, or too many reads were stuck
 }
 
 func newEntry(pid int) *entry {
-	return &entry{name: strconv.Itoa(pid), statFD: -1, runsFD: -1, statmFD: -1, ioFD: -1}
+	return &entry{name: strconv.Itoa(pid), statFD: -1, runsFD: -1, statmFD: -1, ioFD: -1, statusFD: -1}
 }
 
 // reset makes e the entry of a process that has not been read yet, at the same pid.
 func (e *entry) reset() {
-	*e = entry{name: e.name, inode: e.inode, scan: e.scan, statFD: e.statFD, runsFD: e.runsFD, statmFD: e.statmFD, ioFD: e.ioFD}
+	*e = entry{name: e.name, inode: e.inode, scan: e.scan, statFD: e.statFD, runsFD: e.runsFD, statmFD: e.statmFD, ioFD: e.ioFD,
+		statusFD: e.statusFD}
 }
 
 // store takes over what stat said.

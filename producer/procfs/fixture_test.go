@@ -100,6 +100,9 @@ func TestProcesses_Fixture(t *testing.T) {
 	if !odd.IOKnown || odd.ReadBytes != 4096 || odd.WriteBytes != 8192 || !odd.FDsKnown || odd.OpenFDs != 3 {
 		t.Errorf("got io %v, %d, %d, descriptors %v, %d", odd.IOKnown, odd.ReadBytes, odd.WriteBytes, odd.FDsKnown, odd.OpenFDs)
 	}
+	if !odd.StatusKnown || odd.VoluntarySwitches != 150 || odd.InvoluntarySwitches != 7 {
+		t.Errorf("got status %v, switches %d and %d", odd.StatusKnown, odd.VoluntarySwitches, odd.InvoluntarySwitches)
+	}
 	if want := []string{"/usr/bin/odd", "--flag", "", "two words"}; !odd.ArgsKnown || !slices.Equal(odd.Args, want) {
 		t.Errorf("args: got %q, known %v, want %q", odd.Args, odd.ArgsKnown, want)
 	}

@@ -44,6 +44,7 @@ func (fs *keeper) release(e *entry) {
 func (fs *keeper) dropBusy(e *entry) {
 	fs.dropFD(&e.statmFD)
 	fs.dropFD(&e.ioFD)
+	fs.dropFD(&e.statusFD)
 }
 
 // readKept reads a file of a process through the descriptor in slot, or opens it under dir, and keeps that if keep.

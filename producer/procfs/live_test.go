@@ -361,7 +361,7 @@ func stop(cmd *exec.Cmd) {
 func countKept(fs *FS) int {
 	kept := 0
 	for _, e := range fs.entries {
-		for _, fd := range []int{e.statFD, e.runsFD, e.statmFD, e.ioFD} {
+		for _, fd := range []int{e.statFD, e.runsFD, e.statmFD, e.ioFD, e.statusFD} {
 			if fd >= 0 {
 				kept++
 			}

@@ -6,6 +6,7 @@ type needs struct {
 	memory bool
 	owner  bool
 	usage  bool // I/O and descriptors
+	status bool // context switches
 	args   bool // the command line
 	env    bool // with the command line, the environment, if any of it is asked for
 	cgroup bool
@@ -20,6 +21,9 @@ func (e *entry) markUnknown(need needs) {
 	if need.usage {
 		p.ReadBytes, p.WriteBytes, p.IOKnown = 0, 0, false
 		p.OpenFDs, p.FDsKnown = 0, false
+	}
+	if need.status {
+		p.VoluntarySwitches, p.InvoluntarySwitches, p.StatusKnown = 0, 0, false
 	}
 	if need.owner {
 		p.UID, p.UIDKnown = 0, false

@@ -59,6 +59,22 @@ func labelled(data []byte, label string) (uint64, error) {
 	return 0, fieldError(strings.TrimSuffix(label, ":"), nil)
 }
 
+// status is what we use of /proc/PID/status, man proc_pid_status(5).
+type status struct{ voluntary, involuntary uint64 }
+
+// parseStatus parses /proc/PID/status.
+func parseStatus(data []byte) (status, error) {
+	var s status
+	var err error
+	if s.voluntary, err = labelled(data, "voluntary_ctxt_switches:"); err != nil {
+		return status{}, err
+	}
+	if s.involuntary, err = labelled(data, "nonvoluntary_ctxt_switches:"); err != nil {
+		return status{}, err
+	}
+	return s, nil
+}
+
 // runs is what we use of /proc/PID/schedstat, Linux Documentation/scheduler/sched-stats.rst: how long, in nanoseconds,
 // and how often the first thread of a process ran.
 type runs struct{ time, count uint64 }

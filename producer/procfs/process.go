@@ -63,6 +63,12 @@ type Process struct {
 	// IOKnown is false when io could not be read: not permitted, too late, or a kernel thread.
 	IOKnown bool
 
+	// VoluntarySwitches and InvoluntarySwitches count how often the first thread gave up its processor by itself, and how
+	// often it was made to. They may be five seconds old. Source: status, man proc_pid_status(5).
+	VoluntarySwitches, InvoluntarySwitches uint64
+	// StatusKnown is false when status was not read: not permitted, too late, or a kernel thread.
+	StatusKnown bool
+
 	// UID is the owner of the process's directory: the effective user, or root for a process that may not be dumped.
 	// Source: man proc_pid(5).
 	UID int

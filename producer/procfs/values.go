@@ -39,6 +39,22 @@ func (fs *valueReader) readIO(dir int, e *entry, keep bool) error {
 	return nil
 }
 
+func (fs *valueReader) readStatus(dir int, e *entry, keep bool) error {
+	p := &e.process
+	e.statusAt = p.ReadAt
+	p.VoluntarySwitches, p.InvoluntarySwitches, p.StatusKnown = 0, 0, false
+	data, err := fs.readKept(&e.statusFD, dir, "status", keep)
+	if err != nil {
+		return unexpected(err)
+	}
+	s, err := parseStatus(data)
+	if err != nil {
+		return readError("status", err)
+	}
+	p.VoluntarySwitches, p.InvoluntarySwitches, p.StatusKnown = s.voluntary, s.involuntary, true
+	return nil
+}
+
 func (fs *valueReader) countFDs(dir int, p *Process) error {
 	p.OpenFDs, p.FDsKnown = 0, false
 	if fs.fdSizes {

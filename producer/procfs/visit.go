@@ -11,6 +11,7 @@ const (
 	fullEvery   = 10               // scans after which an idle process's memory, I/O and descriptors are read again
 	sleepAge    = 30 * time.Second // age from which on what is known of a sleeping process is read again, in its turn
 	argsEvery   = 12               // scans after which a busy process's command line is read again
+	statusEvery = 5 * time.Second  // age from which on a busy process's status, which costs most, is read again
 	cgroupEvery = 45 * time.Second // age at which the cgroup is read again, and up to cgroupSpread more
 	// cgroupSpread is how far apart, in seconds, processes that were first seen together have their cgroups read.
 	cgroupSpread = 30
@@ -72,6 +73,7 @@ func (fs *updater) needsOf(e *entry, did activity, full bool) needs {
 		memory: did >= busy || full,
 		owner:  did >= busy || (full && (did == idle || !e.process.UIDKnown)),
 		usage:  did >= busy || (e.usageOutdated && full),
+		status: did == newProgram || did == busy && e.process.ReadAt-e.statusAt >= statusEvery || e.usageOutdated && full,
 		cgroup: did == newProgram || e.process.ReadAt-e.cgroupAt > cgroupAge,
 	}
 	if !s.ended() && e.lateAnswer == nil {
@@ -107,6 +109,9 @@ func (fs *updater) readNeeds(e *entry, need needs, opt Options) error {
 	if need.usage {
 		e.usageOutdated = false
 		errs = append(errs, fs.readIO(dir, e, need.often), fs.countFDs(dir, &e.process))
+	}
+	if need.status {
+		errs = append(errs, fs.readStatus(dir, e, need.often))
 	}
 	if need.owner {
 		errs = append(errs, fs.readOwner(dir, &e.process))

@@ -120,8 +120,10 @@ func (s *Sampler) convert(scan []procfs.Process) (out schema.Processes) {
 			Threads: p.Threads, OpenFDs: optUint(p.FDsKnown, uint64(p.OpenFDs)), UID: optUint(p.UIDKnown, uint64(p.UID)),
 			Command: command, JobID: owner.Job, Sheet: owner.Sheet,
 			ReadKiB: optUint(p.IOKnown, p.ReadBytes/1024), WriteKiB: optUint(p.IOKnown, p.WriteBytes/1024),
-			Cgroup:      procfs.ValidText(p.Cgroup, schema.MaxCommand),
-			MinorFaults: optUint(true, p.MinorFaults), MajorFaults: optUint(true, p.MajorFaults),
+			Cgroup:              procfs.ValidText(p.Cgroup, schema.MaxCommand),
+			VoluntarySwitches:   optUint(p.StatusKnown, p.VoluntarySwitches),
+			InvoluntarySwitches: optUint(p.StatusKnown, p.InvoluntarySwitches),
+			MinorFaults:         optUint(true, p.MinorFaults), MajorFaults: optUint(true, p.MajorFaults),
 		}
 		if kib, ok := gpuMemory[p.PID]; ok {
 			row.GPUMemory = schema.Some(kib)

@@ -26,6 +26,8 @@ const (
 	WriteKiB
 	MinorFaults
 	MajorFaults
+	VoluntarySwitches
+	InvoluntarySwitches
 	Count // how many there are
 )
 
@@ -97,4 +99,10 @@ var Table = [Count]Metric{
 	MajorFaults: {Field: "MajorFaults", Name: "major_faults", Kind: Counter, Unit: Counted, Mode: column.Plain, Limit: maxCount, Sampled: true,
 		Key: "major_faults", InLine: true, Rollup: Last,
 		Doc: "Page faults with a read from disk since the process started: field 12 of proc_pid_stat(5)."},
+	VoluntarySwitches: {Field: "VoluntarySwitches", Name: "voluntary_switches", Kind: Counter, Unit: Counted, Mode: column.Plain, Limit: maxCount,
+		Sampled: true, Key: "voluntary_switches", InLine: true, Rollup: Last,
+		Doc: "How often the first thread gave up its processor by itself; may be five seconds old: proc_pid_status(5)."},
+	InvoluntarySwitches: {Field: "InvoluntarySwitches", Name: "involuntary_switches", Kind: Counter, Unit: Counted, Mode: column.Plain, Limit: maxCount,
+		Sampled: true, Key: "involuntary_switches", InLine: true, Rollup: Last,
+		Doc: "How often the first thread was made to give up its processor; may be five seconds old: proc_pid_status(5)."},
 }
