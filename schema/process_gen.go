@@ -28,6 +28,7 @@ type Process struct {
 	MajorFaults         Opt[int64] `json:"major_faults"`         // Page faults with a read from disk since the process started: field 12 of proc_pid_stat(5)
 	VoluntarySwitches   Opt[int64] `json:"voluntary_switches"`   // How often the first thread gave up its processor by itself; may be five seconds old: proc_pid_status(5)
 	InvoluntarySwitches Opt[int64] `json:"involuntary_switches"` // How often the first thread was made to give up its processor; may be five seconds old: proc_pid_status(5)
+	Swap                Opt[int64] `json:"swap_kib"`             // KiB. Memory in swap, of private pages; may be five seconds old: VmSwap of proc_pid_status(5)
 	Syscalls            []Syscall  `json:"syscalls"`             // of the interval traced, in the tracer's order; usually none
 }
 
@@ -72,6 +73,8 @@ func (p *Process) number(id metric.ID) int64 {
 		return orUnknown(p.VoluntarySwitches)
 	case metric.InvoluntarySwitches:
 		return orUnknown(p.InvoluntarySwitches)
+	case metric.Swap:
+		return orUnknown(p.Swap)
 	}
 	return unknown
 }
@@ -117,6 +120,8 @@ func (p *Process) setNumber(id metric.ID, v int64) {
 		p.VoluntarySwitches = optNumber(v)
 	case metric.InvoluntarySwitches:
 		p.InvoluntarySwitches = optNumber(v)
+	case metric.Swap:
+		p.Swap = optNumber(v)
 	}
 }
 
@@ -134,6 +139,7 @@ type ProcessRollup struct {
 	RSS                 Spread     `json:"rss_kib"`              // KiB. Resident memory, from statm
 	GPUMemory           Spread     `json:"gpu_memory_kib"`       // KiB. Memory on all GPUs together
 	CPUPermille         Spread     `json:"cpu_permille"`         // thousandths of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
+	Swap                Spread     `json:"swap_kib"`             // KiB. Memory in swap, of private pages; may be five seconds old: VmSwap of proc_pid_status(5)
 	LastBoot            int64      `json:"last_boot_ns"`         // boot clock of the last snapshot that had it; the fields below are from that snapshot
 	State               string     `json:"state"`                // Scheduler state, one letter as in proc_pid_stat(5): R S D Z T t I X
 	Threads             int        `json:"threads"`              // Threads
@@ -157,6 +163,8 @@ func (p *ProcessRollup) Spread(id metric.ID) *Spread {
 		return &p.GPUMemory
 	case metric.CPUPermille:
 		return &p.CPUPermille
+	case metric.Swap:
+		return &p.Swap
 	}
 	panic("no spread is kept of " + metric.Table[id].Name)
 }

@@ -103,6 +103,9 @@ func TestProcesses_Fixture(t *testing.T) {
 	if !odd.StatusKnown || odd.VoluntarySwitches != 150 || odd.InvoluntarySwitches != 7 {
 		t.Errorf("got status %v, switches %d and %d", odd.StatusKnown, odd.VoluntarySwitches, odd.InvoluntarySwitches)
 	}
+	if odd.SwapKiB != 640 {
+		t.Errorf("got %d KiB of memory in swap, want 640", odd.SwapKiB)
+	}
 	if want := []string{"/usr/bin/odd", "--flag", "", "two words"}; !odd.ArgsKnown || !slices.Equal(odd.Args, want) {
 		t.Errorf("args: got %q, known %v, want %q", odd.Args, odd.ArgsKnown, want)
 	}

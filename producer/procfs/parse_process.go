@@ -60,7 +60,7 @@ func labelled(data []byte, label string) (uint64, error) {
 }
 
 // status is what we use of /proc/PID/status, man proc_pid_status(5).
-type status struct{ voluntary, involuntary uint64 }
+type status struct{ swap, voluntary, involuntary uint64 }
 
 // parseStatus parses /proc/PID/status.
 func parseStatus(data []byte) (status, error) {
@@ -72,7 +72,17 @@ func parseStatus(data []byte) (status, error) {
 	if s.involuntary, err = labelled(data, "nonvoluntary_ctxt_switches:"); err != nil {
 		return status{}, err
 	}
+	s.swap = optionalLabel(data, "VmSwap:")
 	return s, nil
+}
+
+// optionalLabel is labelled for a line that the kernel leaves out where there is nothing to say; it is 0 then.
+func optionalLabel(data []byte, label string) uint64 {
+	n, err := labelled(data, label)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // runs is what we use of /proc/PID/schedstat, Linux Documentation/scheduler/sched-stats.rst: how long, in nanoseconds,

@@ -66,6 +66,8 @@ type Process struct {
 	// VoluntarySwitches and InvoluntarySwitches count how often the first thread gave up its processor by itself, and how
 	// often it was made to. They may be five seconds old. Source: status, man proc_pid_status(5).
 	VoluntarySwitches, InvoluntarySwitches uint64
+	// SwapKiB is memory in swap, in KiB: 0 of a zombie. It may be five seconds old. Source: status field VmSwap.
+	SwapKiB uint64
 	// StatusKnown is false when status was not read: not permitted, too late, or a kernel thread.
 	StatusKnown bool
 

@@ -51,6 +51,7 @@ func (fs *valueReader) readStatus(dir int, e *entry, keep bool) error {
 	if err != nil {
 		return readError("status", err)
 	}
+	p.SwapKiB = s.swap
 	p.VoluntarySwitches, p.InvoluntarySwitches, p.StatusKnown = s.voluntary, s.involuntary, true
 	return nil
 }

@@ -121,6 +121,7 @@ func (s *Sampler) convert(scan []procfs.Process) (out schema.Processes) {
 			Command: command, JobID: owner.Job, Sheet: owner.Sheet,
 			ReadKiB: optUint(p.IOKnown, p.ReadBytes/1024), WriteKiB: optUint(p.IOKnown, p.WriteBytes/1024),
 			Cgroup:              procfs.ValidText(p.Cgroup, schema.MaxCommand),
+			Swap:                optUint(p.StatusKnown, p.SwapKiB),
 			VoluntarySwitches:   optUint(p.StatusKnown, p.VoluntarySwitches),
 			InvoluntarySwitches: optUint(p.StatusKnown, p.InvoluntarySwitches),
 			MinorFaults:         optUint(true, p.MinorFaults), MajorFaults: optUint(true, p.MajorFaults),

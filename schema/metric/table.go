@@ -28,6 +28,7 @@ const (
 	MajorFaults
 	VoluntarySwitches
 	InvoluntarySwitches
+	Swap
 	Count // how many there are
 )
 
@@ -105,4 +106,7 @@ var Table = [Count]Metric{
 	InvoluntarySwitches: {Field: "InvoluntarySwitches", Name: "involuntary_switches", Kind: Counter, Unit: Counted, Mode: column.Plain, Limit: maxCount,
 		Sampled: true, Key: "involuntary_switches", InLine: true, Rollup: Last,
 		Doc: "How often the first thread was made to give up its processor; may be five seconds old: proc_pid_status(5)."},
+	Swap: {Field: "Swap", Name: "swap_kib", Kind: Gauge, Unit: KiB, Mode: column.Sparse, Pages: true, Limit: maxKiB, Sampled: true,
+		Key: "swap_mb", InLine: true, Rollup: Spread, Spread: "swap",
+		Doc: "Memory in swap, of private pages; may be five seconds old: VmSwap of proc_pid_status(5)."},
 }
