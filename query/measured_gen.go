@@ -25,6 +25,7 @@ type Measured struct {
 	VoluntarySwitches   *int64   `json:"voluntary_switches,omitempty"`   // How often the first thread gave up its processor by itself; may be five seconds old: proc_pid_status(5)
 	InvoluntarySwitches *int64   `json:"involuntary_switches,omitempty"` // How often the first thread was made to give up its processor; may be five seconds old: proc_pid_status(5)
 	Swap                *float64 `json:"swap_mb,omitempty"`              // MiB. Memory in swap, of private pages; may be five seconds old: VmSwap of proc_pid_status(5)
+	Hugetlb             *float64 `json:"hugetlb_mb,omitempty"`           // MiB. Memory in huge pages of hugetlbfs, which resident memory does not hold; may be five seconds old: HugetlbPages of proc_pid_status(5)
 	RSSMax              float64  `json:"rss_mb_max,omitzero"`            // of a minute, whose mean rss_mb is
 	RSSP95              float64  `json:"rss_mb_p95,omitzero"`            // of a minute, whose mean rss_mb is
 	GPUMemoryMax        float64  `json:"gpu_memory_mb_max,omitzero"`     // of a minute, whose mean gpu_memory_mb is
@@ -33,6 +34,8 @@ type Measured struct {
 	CPUP95              float64  `json:"cpu_percent_p95,omitzero"`       // of a minute, whose mean cpu_percent is
 	SwapMax             float64  `json:"swap_mb_max,omitzero"`           // of a minute, whose mean swap_mb is
 	SwapP95             float64  `json:"swap_mb_p95,omitzero"`           // of a minute, whose mean swap_mb is
+	HugetlbMax          float64  `json:"hugetlb_mb_max,omitzero"`        // of a minute, whose mean hugetlb_mb is
+	HugetlbP95          float64  `json:"hugetlb_mb_p95,omitzero"`        // of a minute, whose mean hugetlb_mb is
 }
 
 // set sets what a number of the tables, or of a message, says.
@@ -68,6 +71,8 @@ func (p *Measured) set(id metric.ID, v schema.Opt[int64]) {
 		p.InvoluntarySwitches = pointer(v)
 	case metric.Swap:
 		p.Swap = scaled(v, 1024)
+	case metric.Hugetlb:
+		p.Hugetlb = scaled(v, 1024)
 	}
 }
 
@@ -82,5 +87,7 @@ func (p *Measured) setSpread(id metric.ID, highest, p95 schema.Opt[int64]) {
 		p.CPUMax, p.CPUP95 = float64(highest.V)/10, float64(p95.V)/10
 	case metric.Swap:
 		p.SwapMax, p.SwapP95 = float64(highest.V)/1024, float64(p95.V)/1024
+	case metric.Hugetlb:
+		p.HugetlbMax, p.HugetlbP95 = float64(highest.V)/1024, float64(p95.V)/1024
 	}
 }

@@ -29,6 +29,7 @@ type Process struct {
 	VoluntarySwitches   Opt[int64] `json:"voluntary_switches"`   // How often the first thread gave up its processor by itself; may be five seconds old: proc_pid_status(5)
 	InvoluntarySwitches Opt[int64] `json:"involuntary_switches"` // How often the first thread was made to give up its processor; may be five seconds old: proc_pid_status(5)
 	Swap                Opt[int64] `json:"swap_kib"`             // KiB. Memory in swap, of private pages; may be five seconds old: VmSwap of proc_pid_status(5)
+	Hugetlb             Opt[int64] `json:"hugetlb_kib"`          // KiB. Memory in huge pages of hugetlbfs, which resident memory does not hold; may be five seconds old: HugetlbPages of proc_pid_status(5)
 	Syscalls            []Syscall  `json:"syscalls"`             // of the interval traced, in the tracer's order; usually none
 }
 
@@ -75,6 +76,8 @@ func (p *Process) number(id metric.ID) int64 {
 		return orUnknown(p.InvoluntarySwitches)
 	case metric.Swap:
 		return orUnknown(p.Swap)
+	case metric.Hugetlb:
+		return orUnknown(p.Hugetlb)
 	}
 	return unknown
 }
@@ -122,6 +125,8 @@ func (p *Process) setNumber(id metric.ID, v int64) {
 		p.InvoluntarySwitches = optNumber(v)
 	case metric.Swap:
 		p.Swap = optNumber(v)
+	case metric.Hugetlb:
+		p.Hugetlb = optNumber(v)
 	}
 }
 
@@ -140,6 +145,7 @@ type ProcessRollup struct {
 	GPUMemory           Spread     `json:"gpu_memory_kib"`       // KiB. Memory on all GPUs together
 	CPUPermille         Spread     `json:"cpu_permille"`         // thousandths of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
 	Swap                Spread     `json:"swap_kib"`             // KiB. Memory in swap, of private pages; may be five seconds old: VmSwap of proc_pid_status(5)
+	Hugetlb             Spread     `json:"hugetlb_kib"`          // KiB. Memory in huge pages of hugetlbfs, which resident memory does not hold; may be five seconds old: HugetlbPages of proc_pid_status(5)
 	LastBoot            int64      `json:"last_boot_ns"`         // boot clock of the last snapshot that had it; the fields below are from that snapshot
 	State               string     `json:"state"`                // Scheduler state, one letter as in proc_pid_stat(5): R S D Z T t I X
 	Threads             int        `json:"threads"`              // Threads
@@ -165,6 +171,8 @@ func (p *ProcessRollup) Spread(id metric.ID) *Spread {
 		return &p.CPUPermille
 	case metric.Swap:
 		return &p.Swap
+	case metric.Hugetlb:
+		return &p.Hugetlb
 	}
 	panic("no spread is kept of " + metric.Table[id].Name)
 }

@@ -106,6 +106,9 @@ func TestProcesses_Fixture(t *testing.T) {
 	if odd.SwapKiB != 640 {
 		t.Errorf("got %d KiB of memory in swap, want 640", odd.SwapKiB)
 	}
+	if odd.HugetlbKiB != 2048 {
+		t.Errorf("got %d KiB of memory in huge pages, want 2048", odd.HugetlbKiB)
+	}
 	if want := []string{"/usr/bin/odd", "--flag", "", "two words"}; !odd.ArgsKnown || !slices.Equal(odd.Args, want) {
 		t.Errorf("args: got %q, known %v, want %q", odd.Args, odd.ArgsKnown, want)
 	}

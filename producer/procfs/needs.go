@@ -24,7 +24,7 @@ func (e *entry) markUnknown(need needs) {
 	}
 	if need.status {
 		p.VoluntarySwitches, p.InvoluntarySwitches, p.StatusKnown = 0, 0, false
-		p.SwapKiB = 0
+		p.SwapKiB, p.HugetlbKiB = 0, 0
 	}
 	if need.owner {
 		p.UID, p.UIDKnown = 0, false

@@ -60,7 +60,7 @@ func labelled(data []byte, label string) (uint64, error) {
 }
 
 // status is what we use of /proc/PID/status, man proc_pid_status(5).
-type status struct{ swap, voluntary, involuntary uint64 }
+type status struct{ swap, hugetlb, voluntary, involuntary uint64 }
 
 // parseStatus parses /proc/PID/status.
 func parseStatus(data []byte) (status, error) {
@@ -72,7 +72,7 @@ func parseStatus(data []byte) (status, error) {
 	if s.involuntary, err = labelled(data, "nonvoluntary_ctxt_switches:"); err != nil {
 		return status{}, err
 	}
-	s.swap = optionalLabel(data, "VmSwap:")
+	s.swap, s.hugetlb = optionalLabel(data, "VmSwap:"), optionalLabel(data, "HugetlbPages:")
 	return s, nil
 }
 

@@ -68,6 +68,9 @@ type Process struct {
 	VoluntarySwitches, InvoluntarySwitches uint64
 	// SwapKiB is memory in swap, in KiB: 0 of a zombie. It may be five seconds old. Source: status field VmSwap.
 	SwapKiB uint64
+	// HugetlbKiB is memory in huge pages of hugetlbfs, in KiB, which resident memory does not hold. It may be five seconds
+	// old. Source: status field HugetlbPages.
+	HugetlbKiB uint64
 	// StatusKnown is false when status was not read: not permitted, too late, or a kernel thread.
 	StatusKnown bool
 

@@ -51,7 +51,7 @@ func (fs *valueReader) readStatus(dir int, e *entry, keep bool) error {
 	if err != nil {
 		return readError("status", err)
 	}
-	p.SwapKiB = s.swap
+	p.SwapKiB, p.HugetlbKiB = s.swap, s.hugetlb
 	p.VoluntarySwitches, p.InvoluntarySwitches, p.StatusKnown = s.voluntary, s.involuntary, true
 	return nil
 }

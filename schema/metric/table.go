@@ -29,6 +29,7 @@ const (
 	VoluntarySwitches
 	InvoluntarySwitches
 	Swap
+	Hugetlb
 	Count // how many there are
 )
 
@@ -109,4 +110,7 @@ var Table = [Count]Metric{
 	Swap: {Field: "Swap", Name: "swap_kib", Kind: Gauge, Unit: KiB, Mode: column.Sparse, Pages: true, Limit: maxKiB, Sampled: true,
 		Key: "swap_mb", InLine: true, Rollup: Spread, Spread: "swap",
 		Doc: "Memory in swap, of private pages; may be five seconds old: VmSwap of proc_pid_status(5)."},
+	Hugetlb: {Field: "Hugetlb", Name: "hugetlb_kib", Kind: Gauge, Unit: KiB, Mode: column.Sparse, Pages: true, Limit: maxKiB, Sampled: true,
+		Key: "hugetlb_mb", InLine: true, Rollup: Spread, Spread: "hugetlb",
+		Doc: "Memory in huge pages of hugetlbfs, which resident memory does not hold; may be five seconds old: HugetlbPages of proc_pid_status(5)."},
 }
