@@ -26,6 +26,7 @@ type Measured struct {
 	InvoluntarySwitches *int64   `json:"involuntary_switches,omitempty"` // How often the first thread was made to give up its processor; may be five seconds old: proc_pid_status(5)
 	Swap                *float64 `json:"swap_mb,omitempty"`              // MiB. Memory in swap, of private pages; may be five seconds old: VmSwap of proc_pid_status(5)
 	Hugetlb             *float64 `json:"hugetlb_mb,omitempty"`           // MiB. Memory in huge pages of hugetlbfs, which resident memory does not hold; may be five seconds old: HugetlbPages of proc_pid_status(5)
+	RunDelay            *float64 `json:"run_delay_seconds,omitempty"`    // seconds. How long the first thread waited for a processor; may be five seconds old: field 2 of schedstat
 	RSSMax              float64  `json:"rss_mb_max,omitzero"`            // of a minute, whose mean rss_mb is
 	RSSP95              float64  `json:"rss_mb_p95,omitzero"`            // of a minute, whose mean rss_mb is
 	GPUMemoryMax        float64  `json:"gpu_memory_mb_max,omitzero"`     // of a minute, whose mean gpu_memory_mb is
@@ -73,6 +74,8 @@ func (p *Measured) set(id metric.ID, v schema.Opt[int64]) {
 		p.Swap = scaled(v, 1024)
 	case metric.Hugetlb:
 		p.Hugetlb = scaled(v, 1024)
+	case metric.RunDelay:
+		p.RunDelay = scaled(v, 1000)
 	}
 }
 

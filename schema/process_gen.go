@@ -30,6 +30,7 @@ type Process struct {
 	InvoluntarySwitches Opt[int64] `json:"involuntary_switches"` // How often the first thread was made to give up its processor; may be five seconds old: proc_pid_status(5)
 	Swap                Opt[int64] `json:"swap_kib"`             // KiB. Memory in swap, of private pages; may be five seconds old: VmSwap of proc_pid_status(5)
 	Hugetlb             Opt[int64] `json:"hugetlb_kib"`          // KiB. Memory in huge pages of hugetlbfs, which resident memory does not hold; may be five seconds old: HugetlbPages of proc_pid_status(5)
+	RunDelay            Opt[int64] `json:"run_delay_ms"`         // milliseconds. How long the first thread waited for a processor; may be five seconds old: field 2 of schedstat
 	Syscalls            []Syscall  `json:"syscalls"`             // of the interval traced, in the tracer's order; usually none
 }
 
@@ -78,6 +79,8 @@ func (p *Process) number(id metric.ID) int64 {
 		return orUnknown(p.Swap)
 	case metric.Hugetlb:
 		return orUnknown(p.Hugetlb)
+	case metric.RunDelay:
+		return orUnknown(p.RunDelay)
 	}
 	return unknown
 }
@@ -127,6 +130,8 @@ func (p *Process) setNumber(id metric.ID, v int64) {
 		p.Swap = optNumber(v)
 	case metric.Hugetlb:
 		p.Hugetlb = optNumber(v)
+	case metric.RunDelay:
+		p.RunDelay = optNumber(v)
 	}
 }
 
@@ -158,6 +163,7 @@ type ProcessRollup struct {
 	MajorFaults         Opt[int64] `json:"major_faults"`         // Page faults with a read from disk since the process started: field 12 of proc_pid_stat(5)
 	VoluntarySwitches   Opt[int64] `json:"voluntary_switches"`   // How often the first thread gave up its processor by itself; may be five seconds old: proc_pid_status(5)
 	InvoluntarySwitches Opt[int64] `json:"involuntary_switches"` // How often the first thread was made to give up its processor; may be five seconds old: proc_pid_status(5)
+	RunDelay            Opt[int64] `json:"run_delay_ms"`         // milliseconds. How long the first thread waited for a processor; may be five seconds old: field 2 of schedstat
 }
 
 // Spread returns one of metric.Spreads.
@@ -202,6 +208,8 @@ func (p *ProcessRollup) last(id metric.ID) int64 {
 		return orUnknown(p.VoluntarySwitches)
 	case metric.InvoluntarySwitches:
 		return orUnknown(p.InvoluntarySwitches)
+	case metric.RunDelay:
+		return orUnknown(p.RunDelay)
 	}
 	return unknown
 }
@@ -231,5 +239,7 @@ func (p *ProcessRollup) setLast(id metric.ID, v int64) {
 		p.VoluntarySwitches = optNumber(v)
 	case metric.InvoluntarySwitches:
 		p.InvoluntarySwitches = optNumber(v)
+	case metric.RunDelay:
+		p.RunDelay = optNumber(v)
 	}
 }

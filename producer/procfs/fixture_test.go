@@ -109,6 +109,9 @@ func TestProcesses_Fixture(t *testing.T) {
 	if odd.HugetlbKiB != 2048 {
 		t.Errorf("got %d KiB of memory in huge pages, want 2048", odd.HugetlbKiB)
 	}
+	if !odd.RunDelayKnown || odd.RunDelay != 7_000_000 {
+		t.Errorf("got run delay %v, %d", odd.RunDelayKnown, odd.RunDelay)
+	}
 	if want := []string{"/usr/bin/odd", "--flag", "", "two words"}; !odd.ArgsKnown || !slices.Equal(odd.Args, want) {
 		t.Errorf("args: got %q, known %v, want %q", odd.Args, odd.ArgsKnown, want)
 	}

@@ -49,7 +49,7 @@ func FuzzParseIO(f *testing.F) {
 func FuzzParseSchedstat(f *testing.F) {
 	f.Add([]byte("178617574 10136853 365\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		roundTrip(t, data, parseSchedstat, func(r runs) string { return fmt.Sprintf("%d 0 %d\n", r.time, r.count) })
+		roundTrip(t, data, parseSchedstat, func(r runs) string { return fmt.Sprintf("%d %d %d\n", r.time, r.delay, r.count) })
 	})
 }
 

@@ -25,6 +25,7 @@ func (e *entry) markUnknown(need needs) {
 	if need.status {
 		p.VoluntarySwitches, p.InvoluntarySwitches, p.StatusKnown = 0, 0, false
 		p.SwapKiB, p.HugetlbKiB = 0, 0
+		p.RunDelay, p.RunDelayKnown = 0, false
 	}
 	if need.owner {
 		p.UID, p.UIDKnown = 0, false

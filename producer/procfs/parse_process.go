@@ -85,19 +85,22 @@ func optionalLabel(data []byte, label string) uint64 {
 	return n
 }
 
-// runs is what we use of /proc/PID/schedstat, Linux Documentation/scheduler/sched-stats.rst: how long, in nanoseconds,
-// and how often the first thread of a process ran.
-type runs struct{ time, count uint64 }
+// runs is what we use of /proc/PID/schedstat, Linux Documentation/scheduler/sched-stats.rst: how long the first thread of a
+// process ran and how long it waited to, in nanoseconds, and how often it ran.
+type runs struct{ time, delay, count uint64 }
 
 // parseSchedstat parses /proc/PID/schedstat.
 func parseSchedstat(data []byte) (runs, error) {
 	first, rest := nextField(data)
-	_, rest = nextField(rest)
+	second, rest := nextField(rest)
 	third, _ := nextField(rest)
 	var r runs
 	var ok bool
 	if r.time, ok = parseUint(first); !ok {
 		return runs{}, fieldError("1 (time on the cpu)", first)
+	}
+	if r.delay, ok = parseUint(second); !ok {
+		return runs{}, fieldError("2 (time waiting)", second)
 	}
 	if r.count, ok = parseUint(third); !ok {
 		return runs{}, fieldError("3 (timeslices)", third)

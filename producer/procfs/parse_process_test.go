@@ -35,7 +35,7 @@ func TestParseIO(t *testing.T) {
 
 func TestParseSchedstat(t *testing.T) {
 	got, err := parseSchedstat([]byte("178617574 10136853 365\n"))
-	if want := (runs{time: 178617574, count: 365}); err != nil || got != want {
+	if want := (runs{time: 178617574, delay: 10136853, count: 365}); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	wantErrors(t, parseSchedstat, map[string]string{

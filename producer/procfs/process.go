@@ -74,6 +74,12 @@ type Process struct {
 	// StatusKnown is false when status was not read: not permitted, too late, or a kernel thread.
 	StatusKnown bool
 
+	// RunDelay is how long the first thread waited for a processor since the start, in nanoseconds. It may be five seconds
+	// old. Source: schedstat field 2, Linux Documentation/scheduler/sched-stats.rst.
+	RunDelay uint64
+	// RunDelayKnown is false when schedstat was not read: too late, a kernel thread, or a kernel that does not count.
+	RunDelayKnown bool
+
 	// UID is the owner of the process's directory: the effective user, or root for a process that may not be dumped.
 	// Source: man proc_pid(5).
 	UID int

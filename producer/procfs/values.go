@@ -56,6 +56,21 @@ func (fs *valueReader) readStatus(dir int, e *entry, keep bool) error {
 	return nil
 }
 
+// readRunDelay reads how long the first thread has waited for a processor.
+func (fs *valueReader) readRunDelay(dir int, p *Process) error {
+	p.RunDelay, p.RunDelayKnown = 0, false
+	data, err := readSmall(dir, "schedstat", fs.buffer)
+	if err != nil {
+		return unexpected(err)
+	}
+	r, err := parseSchedstat(data)
+	if err != nil {
+		return readError("schedstat", err)
+	}
+	p.RunDelay, p.RunDelayKnown = r.delay, true
+	return nil
+}
+
 func (fs *valueReader) countFDs(dir int, p *Process) error {
 	p.OpenFDs, p.FDsKnown = 0, false
 	if fs.fdSizes {

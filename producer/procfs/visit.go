@@ -111,7 +111,7 @@ func (fs *updater) readNeeds(e *entry, need needs, opt Options) error {
 		errs = append(errs, fs.readIO(dir, e, need.often), fs.countFDs(dir, &e.process))
 	}
 	if need.status {
-		errs = append(errs, fs.readStatus(dir, e, need.often))
+		errs = append(errs, fs.readStatus(dir, e, need.often), fs.readRunDelay(dir, &e.process))
 	}
 	if need.owner {
 		errs = append(errs, fs.readOwner(dir, &e.process))

@@ -122,6 +122,7 @@ func (s *Sampler) convert(scan []procfs.Process) (out schema.Processes) {
 			ReadKiB: optUint(p.IOKnown, p.ReadBytes/1024), WriteKiB: optUint(p.IOKnown, p.WriteBytes/1024),
 			Cgroup: procfs.ValidText(p.Cgroup, schema.MaxCommand),
 			Swap:   optUint(p.StatusKnown, p.SwapKiB), Hugetlb: optUint(p.StatusKnown, p.HugetlbKiB),
+			RunDelay:            optUint(p.RunDelayKnown, p.RunDelay/1e6),
 			VoluntarySwitches:   optUint(p.StatusKnown, p.VoluntarySwitches),
 			InvoluntarySwitches: optUint(p.StatusKnown, p.InvoluntarySwitches),
 			MinorFaults:         optUint(true, p.MinorFaults), MajorFaults: optUint(true, p.MajorFaults),

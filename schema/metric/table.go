@@ -30,6 +30,7 @@ const (
 	InvoluntarySwitches
 	Swap
 	Hugetlb
+	RunDelay
 	Count // how many there are
 )
 
@@ -113,4 +114,7 @@ var Table = [Count]Metric{
 	Hugetlb: {Field: "Hugetlb", Name: "hugetlb_kib", Kind: Gauge, Unit: KiB, Mode: column.Sparse, Pages: true, Limit: maxKiB, Sampled: true,
 		Key: "hugetlb_mb", InLine: true, Rollup: Spread, Spread: "hugetlb",
 		Doc: "Memory in huge pages of hugetlbfs, which resident memory does not hold; may be five seconds old: HugetlbPages of proc_pid_status(5)."},
+	RunDelay: {Field: "RunDelay", Name: "run_delay_ms", Kind: Counter, Unit: Millis, Mode: column.Plain, Limit: maxCount, Sampled: true,
+		Key: "run_delay_seconds", InLine: true, Rollup: Last,
+		Doc: "How long the first thread waited for a processor; may be five seconds old: field 2 of schedstat."},
 }
