@@ -31,6 +31,7 @@ type Process struct {
 	Swap                Opt[int64] `json:"swap_kib"`             // KiB. Memory in swap, of private pages; may be five seconds old: VmSwap of proc_pid_status(5)
 	Hugetlb             Opt[int64] `json:"hugetlb_kib"`          // KiB. Memory in huge pages of hugetlbfs, which resident memory does not hold; may be five seconds old: HugetlbPages of proc_pid_status(5)
 	RunDelay            Opt[int64] `json:"run_delay_ms"`         // milliseconds. How long the first thread waited for a processor; may be five seconds old: field 2 of schedstat
+	Cancelled           Opt[int64] `json:"cancelled_write_kib"`  // KiB. Of what was written, by whomever, what this process kept from reaching storage: cancelled_write_bytes of proc_pid_io(5)
 	Syscalls            []Syscall  `json:"syscalls"`             // of the interval traced, in the tracer's order; usually none
 }
 
@@ -81,6 +82,8 @@ func (p *Process) number(id metric.ID) int64 {
 		return orUnknown(p.Hugetlb)
 	case metric.RunDelay:
 		return orUnknown(p.RunDelay)
+	case metric.Cancelled:
+		return orUnknown(p.Cancelled)
 	}
 	return unknown
 }
@@ -132,6 +135,8 @@ func (p *Process) setNumber(id metric.ID, v int64) {
 		p.Hugetlb = optNumber(v)
 	case metric.RunDelay:
 		p.RunDelay = optNumber(v)
+	case metric.Cancelled:
+		p.Cancelled = optNumber(v)
 	}
 }
 
@@ -164,6 +169,7 @@ type ProcessRollup struct {
 	VoluntarySwitches   Opt[int64] `json:"voluntary_switches"`   // How often the first thread gave up its processor by itself; may be five seconds old: proc_pid_status(5)
 	InvoluntarySwitches Opt[int64] `json:"involuntary_switches"` // How often the first thread was made to give up its processor; may be five seconds old: proc_pid_status(5)
 	RunDelay            Opt[int64] `json:"run_delay_ms"`         // milliseconds. How long the first thread waited for a processor; may be five seconds old: field 2 of schedstat
+	Cancelled           Opt[int64] `json:"cancelled_write_kib"`  // KiB. Of what was written, by whomever, what this process kept from reaching storage: cancelled_write_bytes of proc_pid_io(5)
 }
 
 // Spread returns one of metric.Spreads.
@@ -210,6 +216,8 @@ func (p *ProcessRollup) last(id metric.ID) int64 {
 		return orUnknown(p.InvoluntarySwitches)
 	case metric.RunDelay:
 		return orUnknown(p.RunDelay)
+	case metric.Cancelled:
+		return orUnknown(p.Cancelled)
 	}
 	return unknown
 }
@@ -241,5 +249,7 @@ func (p *ProcessRollup) setLast(id metric.ID, v int64) {
 		p.InvoluntarySwitches = optNumber(v)
 	case metric.RunDelay:
 		p.RunDelay = optNumber(v)
+	case metric.Cancelled:
+		p.Cancelled = optNumber(v)
 	}
 }

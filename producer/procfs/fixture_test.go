@@ -112,6 +112,9 @@ func TestProcesses_Fixture(t *testing.T) {
 	if !odd.RunDelayKnown || odd.RunDelay != 7_000_000 {
 		t.Errorf("got run delay %v, %d", odd.RunDelayKnown, odd.RunDelay)
 	}
+	if odd.CancelledBytes != 512 {
+		t.Errorf("got %d cancelled bytes, want 512", odd.CancelledBytes)
+	}
 	if want := []string{"/usr/bin/odd", "--flag", "", "two words"}; !odd.ArgsKnown || !slices.Equal(odd.Args, want) {
 		t.Errorf("args: got %q, known %v, want %q", odd.Args, odd.ArgsKnown, want)
 	}

@@ -41,7 +41,7 @@ func FuzzParseIO(f *testing.F) {
 	f.Add([]byte("rchar: 1\nread_bytes: 4096\nwrite_bytes: 8192\ncancelled_write_bytes: 512\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		roundTrip(t, data, parseIO, func(s storageIO) string {
-			return fmt.Sprintf("read_bytes: %d\nwrite_bytes: %d\n", s.read, s.written)
+			return fmt.Sprintf("read_bytes: %d\nwrite_bytes: %d\ncancelled_write_bytes: %d\n", s.read, s.written, s.cancelled)
 		})
 	})
 }

@@ -19,7 +19,7 @@ func (e *entry) markUnknown(need needs) {
 		p.RSSKiB, p.VMSKiB, p.MemoryKnown = 0, 0, false
 	}
 	if need.usage {
-		p.ReadBytes, p.WriteBytes, p.IOKnown = 0, 0, false
+		p.ReadBytes, p.WriteBytes, p.CancelledBytes, p.IOKnown = 0, 0, 0, false
 		p.OpenFDs, p.FDsKnown = 0, false
 	}
 	if need.status {

@@ -26,7 +26,7 @@ func parseStatm(data []byte) (statm, error) {
 }
 
 // storageIO is what we use of /proc/PID/io, man proc_pid_io(5), in bytes.
-type storageIO struct{ read, written uint64 }
+type storageIO struct{ read, written, cancelled uint64 }
 
 // parseIO parses /proc/PID/io.
 func parseIO(data []byte) (storageIO, error) {
@@ -36,6 +36,9 @@ func parseIO(data []byte) (storageIO, error) {
 		return storageIO{}, err
 	}
 	if s.written, err = labelled(data, "write_bytes:"); err != nil {
+		return storageIO{}, err
+	}
+	if s.cancelled, err = labelled(data, "cancelled_write_bytes:"); err != nil {
 		return storageIO{}, err
 	}
 	return s, nil

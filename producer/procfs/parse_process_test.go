@@ -23,7 +23,7 @@ func TestParseStatm(t *testing.T) {
 func TestParseIO(t *testing.T) {
 	data := "rchar: 9\nwchar: 8\nsyscr: 7\nsyscw: 6\nread_bytes: 4096\nwrite_bytes: 8192\ncancelled_write_bytes: 512\n"
 	got, err := parseIO([]byte(data))
-	if want := (storageIO{read: 4096, written: 8192}); err != nil || got != want {
+	if want := (storageIO{read: 4096, written: 8192, cancelled: 512}); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	wantErrors(t, parseIO, map[string]string{

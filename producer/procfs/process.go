@@ -60,6 +60,9 @@ type Process struct {
 	// bytes. Both jump when the process reaps a child, by the child's figures. Source: io fields read_bytes and
 	// write_bytes, man proc_pid_io(5).
 	ReadBytes, WriteBytes uint64
+	// CancelledBytes is what of WriteBytes never reached storage, because what was written was deleted or cut before:
+	// bytes of files whose pages this process dropped, whoever wrote them. Source: io field cancelled_write_bytes.
+	CancelledBytes uint64
 	// IOKnown is false when io could not be read: not permitted, too late, or a kernel thread.
 	IOKnown bool
 

@@ -26,7 +26,7 @@ func (fs *valueReader) readMemory(dir int, e *entry, keep bool) error {
 
 func (fs *valueReader) readIO(dir int, e *entry, keep bool) error {
 	p := &e.process
-	p.ReadBytes, p.WriteBytes, p.IOKnown = 0, 0, false
+	p.ReadBytes, p.WriteBytes, p.CancelledBytes, p.IOKnown = 0, 0, 0, false
 	data, err := fs.readKept(&e.ioFD, dir, "io", keep)
 	if err != nil {
 		return unexpected(err)
@@ -35,7 +35,7 @@ func (fs *valueReader) readIO(dir int, e *entry, keep bool) error {
 	if err != nil {
 		return readError("io", err)
 	}
-	p.ReadBytes, p.WriteBytes, p.IOKnown = io.read, io.written, true
+	p.ReadBytes, p.WriteBytes, p.CancelledBytes, p.IOKnown = io.read, io.written, io.cancelled, true
 	return nil
 }
 

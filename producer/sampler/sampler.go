@@ -119,7 +119,7 @@ func (s *Sampler) convert(scan []procfs.Process) (out schema.Processes) {
 			RSS: optUint(p.MemoryKnown, p.RSSKiB), VMS: optUint(p.MemoryKnown, p.VMSKiB),
 			Threads: p.Threads, OpenFDs: optUint(p.FDsKnown, uint64(p.OpenFDs)), UID: optUint(p.UIDKnown, uint64(p.UID)),
 			Command: command, JobID: owner.Job, Sheet: owner.Sheet,
-			ReadKiB: optUint(p.IOKnown, p.ReadBytes/1024), WriteKiB: optUint(p.IOKnown, p.WriteBytes/1024),
+			ReadKiB: optUint(p.IOKnown, p.ReadBytes/1024), WriteKiB: optUint(p.IOKnown, p.WriteBytes/1024), Cancelled: optUint(p.IOKnown, p.CancelledBytes/1024),
 			Cgroup: procfs.ValidText(p.Cgroup, schema.MaxCommand),
 			Swap:   optUint(p.StatusKnown, p.SwapKiB), Hugetlb: optUint(p.StatusKnown, p.HugetlbKiB),
 			RunDelay:            optUint(p.RunDelayKnown, p.RunDelay/1e6),

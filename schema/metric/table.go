@@ -31,6 +31,7 @@ const (
 	Swap
 	Hugetlb
 	RunDelay
+	Cancelled
 	Count // how many there are
 )
 
@@ -117,4 +118,7 @@ var Table = [Count]Metric{
 	RunDelay: {Field: "RunDelay", Name: "run_delay_ms", Kind: Counter, Unit: Millis, Mode: column.Plain, Limit: maxCount, Sampled: true,
 		Key: "run_delay_seconds", InLine: true, Rollup: Last,
 		Doc: "How long the first thread waited for a processor; may be five seconds old: field 2 of schedstat."},
+	Cancelled: {Field: "Cancelled", Name: "cancelled_write_kib", Kind: Counter, Unit: KiB, Mode: column.Sparse, Limit: maxCount, Sampled: true,
+		Key: "cancelled_write_mb", InLine: true, Rollup: Last,
+		Doc: "Of what was written, by whomever, what this process kept from reaching storage: cancelled_write_bytes of proc_pid_io(5)."},
 }
