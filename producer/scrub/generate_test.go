@@ -163,6 +163,7 @@ var plain = map[string]func(m maker) string{
 	"db":       func(m maker) string { return m.pick("shop", "orders", "wiki", "app_prod", "metrics") },
 	"path":     func(m maker) string { return m.pick("/etc/app/auth.txt", "/run/secrets/x", "/srv/app/conf.d/a") },
 	"n":        func(m maker) string { return fmt.Sprint(2 + m.IntN(97)) },
+	"name":     func(m maker) string { return m.pick("alpha", "release", "nightly", "production", "staging") },
 	"port":     func(m maker) string { return fmt.Sprint(1024 + m.IntN(60000)) },
 	"sha":      func(m maker) string { return m.of(40, digits+"abcdef") },
 	"hex12":    func(m maker) string { return m.of(12, digits+"abcdef") },
