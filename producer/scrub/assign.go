@@ -2,37 +2,83 @@ package scrub
 
 import "strings"
 
-// markAssignments masks secret values in key=value and key: value, wherever they stand in w: in options,
-// properties, lists, queries, headers, statements and scripts. In a script white space ends every value;
-// otherwise the value of a key at the start of w may hold some.
-func (l *line) markAssignments(w word, script bool) {
-	for i := w.start; i < w.end; i++ {
-		c := l.text[i]
-		if c != '=' && c != ':' {
+// An assigner finds names and their values in one word, wherever they stand: in options, properties, lists, queries,
+// headers, statements, markup and scripts.
+type assigner struct {
+	*line
+	word
+	script bool // white space ends every value; otherwise the value of a name at the start of the word may hold some
+	header bool // the word is an HTTP header
+	spaces bool // the word holds white space
+	pair   pair
+}
+
+// isMarker says which bytes markAssignments stops at.
+var isMarker = [256]bool{'=': true, ':': true, ',': true, '>': true, ']': true, '(': true, '\'': true, '"': true}
+
+// markAssignments masks the secret values in the word.
+func (a *assigner) markAssignments() {
+	a.spaces = hasSpace(a.at(a.word))
+	for i := a.start; i < a.end; i++ {
+		c := a.text[i]
+		if !isMarker[c] {
 			continue
 		}
-		if c == '=' && i+1 < w.end && l.text[i+1] == '=' { // a comparison or a pinned version
-			i++
-			continue
+		end := 0
+		switch c {
+		case '=':
+			if i+1 < a.end && a.text[i+1] == '=' { // a comparison or a pinned version
+				i++
+				continue
+			}
+			end = a.markAssignment(i)
+		case ':':
+			end = a.markAssignment(i)
+		case ',':
+			end = a.markArgument(i)
+		case '>':
+			end = a.markElement(i)
+		case ']':
+			if strings.HasPrefix(a.text[i:a.end], `] "`) && a.text[i-1] == '"' { // ["db"]["password"] "value"
+				end = a.markAssignment(i + 1)
+			}
+		default:
+			end = caller{a}.mark(i)
 		}
-		a, ok := l.assignmentAt(w, i)
-		if !ok {
-			continue
-		}
-		got := l.scrubber.strength(l.key(a.key))
-		if got == public {
-			continue
-		}
-		v := values{line: l, word: w, assignment: a, script: script, spaces: hasSpace(l.at(w))}
-		if end := v.mark(got); end > i {
+		if end > i {
 			i = end - 1
 		}
 	}
 }
 
+// markAssignment masks the value behind the separator at sep if the name before it says that it is secret.
+// It returns where the value ends, or 0 when nothing was masked.
+func (a *assigner) markAssignment(sep int) int {
+	got, ok := a.assignmentAt(sep)
+	if !ok {
+		return 0
+	}
+	v := values{assigner: a, assignment: got}
+	key := a.key(got.key)
+	if role := roleOf(key); role != noRole {
+		if end := v.markPair(role); end > 0 {
+			return end
+		}
+	}
+	switch s := a.scrubber.strength(key); {
+	case s != public:
+		return v.mark(s)
+	case isAccount(key):
+		return v.markAccount()
+	case key == "p" && a.isDSN(got.key.start):
+		return v.mark(certain)
+	}
+	return 0
+}
+
 // key returns the text of a key without the dashes, or the "-D", of an option.
-func (l *line) key(s span) string {
-	key := l.text[s.start:s.end]
+func (a *assigner) key(s span) string {
+	key := a.text[s.start:s.end]
 	if strings.HasPrefix(key, "-D") {
 		return key[2:]
 	}
@@ -41,193 +87,92 @@ func (l *line) key(s span) string {
 
 // assignmentAt reads the key that ends before the separator at sep. It reports false when there is none,
 // and when a colon there is part of an address, a path or a name.
-func (l *line) assignmentAt(w word, sep int) (assignment, bool) {
-	a := assignment{sep: sep}
+func (a *assigner) assignmentAt(sep int) (assignment, bool) {
+	got := assignment{sep: sep}
 	i := sep
-	if l.text[sep] == '=' && i > w.start && (l.text[i-1] == ':' || l.text[i-1] == '+') {
+	if a.text[sep] == '=' && i > a.start && (a.text[i-1] == ':' || a.text[i-1] == '+') {
 		i--
 	}
-	for ; i > w.start && (l.text[i-1] == ' ' || l.text[i-1] == '\t'); i-- {
-		a.spaced = true
+	for ; i > a.start && (a.text[i-1] == ' ' || a.text[i-1] == '\t'); i-- {
+		got.spaced = true
 	}
-	for ; i > w.start && strings.IndexByte(`"'\]`, l.text[i-1]) >= 0; i-- {
-		a.quoted = true
+	for ; i > a.start && strings.IndexByte(`"'\]}`, a.text[i-1]) >= 0; i-- {
+		if a.text[i-1] == '}' && a.text[sep] == ':' {
+			return got, false
+		}
+		got.quoted = true
 	}
-	a.key.end = i
-	for i > w.start && isKeyByte(l.text[i-1]) && a.key.end-i < 2*maxKey {
+	got.key.end = i
+	for i > a.start && isKeyByte(a.text[i-1]) && got.key.end-i < 2*maxKey {
 		i--
 	}
-	a.key.start = i
-	if i > w.start {
-		a.before = l.text[i-1]
+	got.key.start = i
+	if i > a.start {
+		got.before = a.text[i-1]
 	}
-	ok := a.key.start < a.key.end && (l.text[sep] == '=' || l.mayPrecedeColon(w, a))
-	return a, ok
+	ok := got.key.start < got.key.end && (a.text[sep] != ':' || a.mayPrecedeColon(got))
+	return got, ok
 }
 
-func (l *line) mayPrecedeColon(w word, a assignment) bool {
+func (a *assigner) mayPrecedeColon(got assignment) bool {
 	switch {
-	case strings.HasPrefix(l.text[a.sep:w.end], "://"), a.spaced && !a.quoted:
+	case strings.HasPrefix(a.text[got.sep:a.end], "://"), got.spaced && !got.quoted:
 		return false
-	case a.before == '/':
-		return a.key.start == w.start+1 // the option of a program that came from Windows
+	case got.before == '/':
+		return got.key.start == a.start+1 // the option of a program that came from Windows
 	}
-	return a.before == 0 || strings.IndexByte(" \t\n\r\"'`{,;&?([=\\", a.before) >= 0
+	return got.before == 0 || strings.IndexByte(" \t\n\r\"'`{,;&?([=\\", got.before) >= 0
 }
 
-func isKeyByte(c byte) bool { return isAlnum(c) || c == '_' || c == '-' || c == '.' }
+func isKeyByte(c byte) bool { return isAlnum(c) || c == '_' || c == '-' || c == '.' || c >= 128 }
 
-// mark masks the value if it is secret, and returns where it ends, or 0 when nothing was masked.
-func (v values) mark(got strength) int {
-	start, quote := v.start()
-	if start >= v.word.end {
+// isDSN reports whether a host or a user is named among the 128 bytes before i, as in h=db1,u=bob,p=SECRET.
+func (a *assigner) isDSN(i int) bool {
+	before := a.text[max(a.start, i-128):i]
+	return strings.HasSuffix(before, ",") && (strings.Contains(before, "u=") || strings.Contains(before, "h="))
+}
+
+// markArgument masks the value behind the comma at i if the quoted text before it names a secret: ("TOKEN", "value"),
+// and in a list of arguments ["--token", "value"]. It returns where the value ends, or 0.
+func (a *assigner) markArgument(i int) int {
+	if i == a.start || a.text[i-1] != '"' && a.text[i-1] != '\'' {
 		return 0
 	}
-	end := v.end(start)
-	switch {
-	case quote != "":
-		start += len(quote)
-		end = v.closing(start, quote)
-	case v.text[v.assignment.sep] == ':':
-		if isHeader(v.text[v.assignment.key.start:v.assignment.key.end]) {
-			return v.markHeader(start)
-		}
-		if !v.isColonSecret(got, start, end) {
-			return 0
-		}
-	case v.spaces:
-		end = start + len(strings.TrimRight(v.text[start:end], ";,"))
-	}
-	if v.isNested(start) || v.isVariable(start, end, quote) || !v.markValue(got, start, end) {
+	got, ok := a.assignmentAt(i)
+	if !ok || got.spaced || got.before != a.text[i-1] {
 		return 0
 	}
-	return end
+	key := a.text[got.key.start:got.key.end]
+	if k := got.key.start - 2; !strings.HasPrefix(key, "-") && (k < a.start || a.text[k] != '(') {
+		return 0
+	}
+	v := values{assigner: a, assignment: got}
+	if start, quote := v.start(); start >= a.end || quote == "" {
+		return 0
+	}
+	if s := a.scrubber.strength(a.key(got.key)); s > located {
+		return v.mark(s)
+	}
+	return 0
 }
 
-// start returns where the value starts, and the quote that opens it.
-func (v values) start() (int, string) {
-	i := v.assignment.sep + 1
-	if i < v.word.end && v.text[i] == '>' {
-		i++
+// markElement masks the text behind the tag that ends at i, as in <password>SECRET</password>. It returns where
+// the text ends, or 0.
+func (a *assigner) markElement(i int) int {
+	from := max(a.start, i-2*maxKey)
+	open := strings.LastIndexByte(a.text[from:i], '<')
+	if open < 0 {
+		return 0
 	}
-	after := i
-	for after < v.word.end && isSpace(v.text[after]) {
-		after++
+	name := a.text[from+open+1 : i]
+	name = name[:endOr(strings.IndexAny(name, " \t\n"), len(name))]
+	if name == "" || strings.HasSuffix(a.text[from:i], "/") || name[0] == '/' {
+		return 0
 	}
-	quote := openingQuote(v.text[after:v.word.end])
-	if v.text[v.assignment.sep] == ':' || v.assignment.spaced || quote != "" {
-		i = after
-	} else {
-		quote = openingQuote(v.text[i:v.word.end])
+	end := i + 1 + endOr(strings.IndexByte(a.text[i+1:a.end], '<'), 0)
+	name = name[strings.IndexByte(name, ':')+1:]
+	if s := a.scrubber.strength(name); s > located && a.markValue(s, i+1, end) {
+		return end
 	}
-	if quote != "" && v.closing(i+len(quote), quote) < 0 {
-		quote = ""
-	}
-	return i, quote
-}
-
-func openingQuote(s string) string {
-	for _, quote := range [...]string{`\"`, `\'`, `"`, `'`} {
-		if strings.HasPrefix(s, quote) {
-			return quote
-		}
-	}
-	return ""
-}
-
-// closing returns where the quoted text that starts at i ends, or -1. Text that is glued to the quote belongs to it.
-func (v values) closing(i int, quote string) int {
-	for end := i; end < v.word.end; end++ {
-		if v.text[end] == '\\' && quote == `"` {
-			end++
-			continue
-		}
-		if !strings.HasPrefix(v.text[end:v.word.end], quote) {
-			continue
-		}
-		rest := end + len(quote)
-		if rest == v.word.end || isSpace(v.text[rest]) || strings.IndexByte(`,;:&|)}]>"'\`, v.text[rest]) >= 0 {
-			return end
-		}
-		return rest + endOr(strings.IndexAny(v.text[rest:v.word.end], " \t\r\n"), v.word.end-rest)
-	}
-	return -1
-}
-
-// end returns where an unquoted value ends, which depends on the list its key stands in.
-func (v values) end(start int) int {
-	rest := v.text[start:v.word.end]
-	stop := -1
-	switch before := v.assignment.before; before {
-	case '&', '?':
-		stop = strings.IndexAny(rest, "&# \t\r\n\"'`")
-	case ';':
-		if stop = strings.IndexAny(rest, ";\"'"); stop < 0 && v.script {
-			stop = strings.IndexAny(rest, " \t\r\n")
-		}
-	case ',':
-		stop = strings.IndexAny(rest, ", \t\r\n")
-	case '{', '(', '[':
-		stop = strings.IndexAny(rest, ",)}] \t\r\n")
-	case '"', '\'':
-		if stop = strings.IndexByte(rest, before); stop < 0 {
-			stop = strings.IndexAny(rest, " \t\r\n")
-		}
-	default:
-		stop = v.plainEnd(rest)
-	}
-	return start + endOr(stop, len(rest))
-}
-
-// plainEnd returns the length of a value in no list: up to white space, or all of rest when that seems meant.
-func (v values) plainEnd(rest string) int {
-	space := endOr(wordLen(rest), len(rest))
-	if !v.spaces || !v.script && v.assignment.before == 0 && !strings.Contains(rest[space:], "=") {
-		return -1
-	}
-	if quote := strings.IndexAny(rest[:space], "\"'`"); quote > 0 {
-		return quote
-	}
-	return space
-}
-
-// wordLen returns the place of the first white space that has no backslash before it, or -1.
-func wordLen(s string) int {
-	for i := range len(s) {
-		if isSpace(s[i]) && (i == 0 || s[i-1] != '\\') {
-			return i
-		}
-	}
-	return -1
-}
-
-// isNested reports whether an object or a list starts at i; its members are looked at on their own.
-func (v values) isNested(i int) bool {
-	return (v.assignment.quoted || v.text[v.assignment.sep] == ':') && (v.text[i] == '{' || v.text[i] == '[')
-}
-
-// isColonSecret reports whether unquoted text behind "key:" is a value, not prose, a tag, or a task's name.
-func (v values) isColonSecret(got strength, start, end int) bool {
-	value := v.text[start:end]
-	switch {
-	case v.assignment.quoted:
-		return true
-	case isNumbers(value) && strings.ContainsAny(value, ".:/"), isTaskVerb(value):
-		return false
-	case got == certain && start == v.assignment.sep+1:
-		return !isPath(value)
-	case got >= likely && start > v.assignment.sep+1 && end == v.word.end && !hasSpace(value):
-		return true
-	}
-	return isRandom(value) || got == certain && strings.ContainsAny(value, "0123456789!@#$%^*")
-}
-
-// isTaskVerb reports whether v is the second half of a task's name, as in password:reset.
-func isTaskVerb(v string) bool {
-	switch v[:endOr(strings.IndexAny(v, "-_:"), len(v))] {
-	case "reset", "change", "generate", "gen", "update", "rotate", "show", "set", "hash", "check", "expire", "create", "list", "delete", "revoke",
-		"latest", "stable", "edge", "refresh", "string", "str":
-		return true
-	}
-	return false
+	return 0
 }

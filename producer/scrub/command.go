@@ -38,7 +38,7 @@ func (c *command) step(i int) {
 		return
 	}
 	if c.depth == 0 {
-		c.markAssignments(w, c.isScript(i))
+		(&assigner{line: c.line, word: w, script: c.isScript(i), header: c.isHeader(i)}).markAssignments()
 	}
 	switch {
 	case text[0] == '-':
@@ -60,6 +60,15 @@ func (c *command) isScript(i int) bool {
 	}
 	before := c.at(c.words[i-1])
 	return len(before) > 1 && before[0] == '-' && before[1] != '-' && before[len(before)-1] == 'c'
+}
+
+// isHeader reports whether argument i is an HTTP header.
+func (c *command) isHeader(i int) bool {
+	if i == 0 {
+		return false
+	}
+	before := c.at(c.words[i-1])
+	return before == "-H" || strings.HasPrefix(before, "-") && strings.HasSuffix(before, "header")
 }
 
 // startCommand starts a command at word i. If it reads the output of an echo, that is kept for markEcho.

@@ -23,7 +23,7 @@ func (v values) markHeader(start int) int {
 	if v.assignment.before == '"' || v.assignment.before == '\'' {
 		stop = "\r\n" + string(v.assignment.before)
 	}
-	end := start + endOr(strings.IndexAny(v.text[start:v.word.end], stop), v.word.end-start)
+	end := start + endOr(strings.IndexAny(v.text[start:v.assigner.end], stop), v.assigner.end-start)
 	for end > start && (isSpace(v.text[end-1]) || v.text[end-1] == '\\') {
 		end--
 	}

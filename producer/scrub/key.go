@@ -3,6 +3,7 @@ package scrub
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxKey is how much of a key is looked at, counted from its end.
@@ -38,6 +39,9 @@ func (s *Scrubber) strength(key string) strength {
 		return public
 	}
 	if got, ok := nounStrength(head, last); ok {
+		return got
+	}
+	if got, ok := foreignStrength(head, last); ok {
 		return got
 	}
 	return innerStrength(head)
@@ -76,7 +80,7 @@ func normalize(dst []byte, key string) []byte {
 				dst = append(dst, '_')
 			}
 			dst = append(dst, toLower(c))
-		case isAlnum(c):
+		case isAlnum(c) || c >= utf8.RuneSelf:
 			dst = append(dst, c)
 		default:
 			dst = append(dst, '_')

@@ -19,7 +19,8 @@ type word struct {
 
 // A line is a joined command with the secret pieces found in it so far.
 type line struct {
-	text     string
+	text     string   // folded
+	folding  *folding // nil when the text is as it was written
 	scrubber *Scrubber
 	marks    []span
 }
@@ -34,24 +35,31 @@ func (l *line) mark(start, end int) {
 	}
 }
 
-// render returns the text with every marked piece replaced by one mask.
+// render returns the text as it was written, with every marked piece replaced by one mask.
 func (l *line) render() string {
+	text := l.text
+	if l.folding != nil {
+		text = l.folding.original
+		for i, m := range l.marks {
+			l.marks[i] = span{int(l.folding.offsets[m.start]), int(l.folding.offsets[m.end])}
+		}
+	}
 	if len(l.marks) == 0 {
-		return l.text
+		return text
 	}
 	slices.SortFunc(l.marks, func(a, b span) int { return cmp.Compare(a.start, b.start) })
 	var b strings.Builder
-	b.Grow(len(l.text))
+	b.Grow(len(text))
 	done := 0
 	for i := 0; i < len(l.marks); {
 		m := l.marks[i]
 		for i++; i < len(l.marks) && l.marks[i].start <= m.end; i++ {
 			m.end = max(m.end, l.marks[i].end)
 		}
-		b.WriteString(l.text[done:m.start])
+		b.WriteString(text[done:m.start])
 		b.WriteString(mask)
 		done = m.end
 	}
-	b.WriteString(l.text[done:])
+	b.WriteString(text[done:])
 	return b.String()
 }

@@ -71,8 +71,11 @@ func (p part) secretIn(v string) (from, to int, ok bool) {
 	return i + 1, to, i+1 < to && (p != beforeAt || to < len(v))
 }
 
-// isNumberPair reports whether v is a port mapping or a user and group id.
-func isNumberPair(v string) bool { return isNumbers(v) && strings.Contains(v, ":") }
+// isNumberPair reports whether v is a port mapping, a time, or a user and group id; a longer number is a password.
+func isNumberPair(v string) bool {
+	i := strings.LastIndexByte(v, ':')
+	return i >= 0 && isNumbers(v) && len(v)-i <= 6
+}
 
 func endOr(i, otherwise int) int {
 	if i < 0 {

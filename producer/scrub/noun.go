@@ -17,21 +17,28 @@ func idStrength(head []byte) strength {
 func nounStrength(head, last []byte) (strength, bool) {
 	switch string(last) {
 	case "word", "phrase", "code":
-		if _, before := cutLast(head); string(before) == "pass" {
-			return certain, true
-		}
-		return public, false
+		return phraseStrength(head)
+	case "pin", "otp", "puk":
+		return code, true
+	case "pat":
+		return accessTokenStrength(head), true
+	case "salt", "pepper", "hmac", "oauth", "passkey", "authkey":
+		return likely, true
+	case "auth":
+		return authStrength(head), true
+	case "seed":
+		return seed, true
 	case "pass":
 		return passStrength(head), true
 	case "secret":
 		return secretStrength(head), true
-	case "password", "passwd", "passphrase", "passcode", "passwort", "pwd", "pw", "upw", "opw", "psk", "passin", "passout", "masterauth", "setcookie":
+	case "password", "passwd", "passphrase", "passcode", "passwort", "pwd", "pw", "upw", "opw", "psk", "mnemonic", "passin", "passout", "masterauth", "setcookie":
 		return certain, true
-	case "apikey", "accesskey", "secretkey", "privatekey", "privkey", "authkey", "masterkey", "accountkey", "sharedkey",
+	case "apikey", "accesskey", "secretkey", "privatekey", "privkey", "masterkey", "accountkey", "sharedkey",
 		"encryptionkey", "licensekey", "credentials", "cred", "creds", "bearer", "cookie", "jwt", "authorization":
 		return likely, true
-	case "auth", "oauth", "proxyauth", "httpauth", "basicauth", "session", "sess", "sessionid", "phpsessid", "jsessionid", "sid", "signature", "sig", "hmac", "sas", "tokens",
-		"secrets", "passwords", "cookies", "nkey", "seed":
+	case "proxyauth", "httpauth", "basicauth", "session", "sess", "sessionid", "phpsessid", "jsessionid", "sid", "signature", "sig", "sas", "tokens",
+		"secrets", "passwords", "cookies", "nkey":
 		return vague, true
 	case "login":
 		if string(head) == "sonar" {
@@ -46,6 +53,35 @@ func nounStrength(head, last []byte) (strength, bool) {
 		return keyStrength(head), true
 	}
 	return gluedStrength(last)
+}
+
+// phraseStrength judges "…word", "…phrase" and "…code".
+func phraseStrength(head []byte) (strength, bool) {
+	switch _, before := cutLast(head); string(before) {
+	case "pass":
+		return certain, true
+	case "seed", "recovery", "mnemonic":
+		return likely, true
+	}
+	return public, false
+}
+
+// accessTokenStrength judges "…pat", a personal access token or a pattern.
+func accessTokenStrength(head []byte) strength {
+	switch _, before := cutLast(head); string(before) {
+	case "github", "gh", "gitlab", "git", "azure", "devops", "ado", "jira", "docker", "dockerhub", "personal":
+		return likely
+	}
+	return vague
+}
+
+// authStrength judges "…auth": alone and of a protocol it is a secret, unless the value names a method.
+func authStrength(head []byte) strength {
+	switch _, before := cutLast(head); string(before) {
+	case "", "http", "basic", "proxy", "redis", "rpc", "stream":
+		return likely
+	}
+	return vague
 }
 
 // passStrength judges "…pass", which compilers have, too.
@@ -90,9 +126,10 @@ func tokenStrength(head []byte) strength {
 // keyStrength judges "…key", which is a secret, a column, or an index.
 func keyStrength(head []byte) strength {
 	switch _, last := cutLast(head); string(last) {
-	case "api", "secret", "private", "access", "account", "auth", "master", "shared", "encryption", "storage", "subscription", "admin", "license":
+	case "api", "secret", "private", "access", "account", "auth", "master", "shared", "encryption", "storage", "subscription", "admin", "license",
+		"instrumentation", "signing", "hmac", "decryption", "preshared", "session", "cookie", "jwt", "wep", "nodekey", "streaming":
 		return likely
-	case "public", "pub", "ssh", "host", "cache", "partition", "sort", "primary", "foreign", "group", "routing", "hot", "gpg", "pgp", "index",
+	case "public", "pub", "sign", "ssh", "host", "cache", "partition", "sort", "primary", "foreign", "group", "routing", "hot", "gpg", "pgp", "index",
 		"shard", "join", "map", "hash", "range", "object", "row", "color", "state", "kms", "label", "field", "dist", "node", "registry":
 		return public
 	}
@@ -105,6 +142,10 @@ func gluedStrength(last []byte) (strength, bool) {
 	case "bypass", "compass", "encompass", "trespass", "askpass", "lowpass", "highpass", "bandpass", "allpass", "keepass", "multipass",
 		"renderpass", "singlepass", "onepass", "twopass":
 		return public, true
+	}
+	switch string(last) {
+	case "rootpw", "adminpw", "dbpw", "bindpw", "userpw", "syspw", "mypw", "ldappw", "rootpwd":
+		return certain, true
 	}
 	for _, noun := range [...]string{"password", "passwd", "passphrase", "pwd", "pass"} {
 		if bytes.HasSuffix(last, []byte(noun)) {
@@ -124,8 +165,11 @@ func innerStrength(head []byte) strength {
 	for len(head) > 0 {
 		var last []byte
 		head, last = cutLast(head)
+		if got, ok := foreignNouns[string(last)]; ok {
+			return min(got, likely)
+		}
 		switch string(last) {
-		case "password", "passwd", "passphrase":
+		case "password", "passwd", "passphrase", "pass":
 			return likely
 		case "token", "secret", "apikey", "credentials":
 			return vague

@@ -62,7 +62,13 @@ func (s *Scrubber) Command(comm string, args []string) string {
 func (s *Scrubber) scrub(args []string) string {
 	var words [64]word
 	text, argv, cut := join(words[:0], args, maxInput)
-	l := line{text: text, scrubber: s}
+	text, folding := fold(text)
+	if folding != nil {
+		for i, w := range argv {
+			argv[i].span = span{folding.positionIn(w.start), folding.positionIn(w.end)}
+		}
+	}
+	l := line{text: text, folding: folding, scrubber: s}
 	shapeMarker{&l}.markShapes()
 	l.markURLs()
 	l.markCommand(argv, 0)

@@ -11,9 +11,11 @@ type strength int
 const (
 	public  strength = iota // not a secret
 	located                 // an address: a secret only in front of its "@"
-	vague                   // a secret if the value looks random
+	seed                    // a secret if the value is a phrase of many words, or long and random
+	vague                   // a secret if the value looks random, or like a password that a person chose
 	likely                  // a secret unless the value is a number, a path, a switch or a reference
-	certain                 // a secret unless the value is a switch or a reference
+	code                    // a secret unless the value is a number of less than four digits, a path, a switch or a reference
+	certain                 // a secret unless the value is a path, a switch or a reference
 )
 
 // isSecret reports whether v, the value of a key of this strength, has to be masked.
@@ -21,20 +23,27 @@ func (s strength) isSecret(v string) bool {
 	if s <= located || isHarmless(v) || s != certain && strings.Contains(v, "://") {
 		return false
 	}
+	if isPath(v) || isPattern(v) {
+		return false
+	}
 	switch s {
 	case certain:
-		return !isPath(v) && !(len(v) < 2 && isSmallNumber(v))
+		return len(v) >= 2 || !isSmallNumber(v)
+	case code:
+		return len(v) >= 4 || !isSmallNumber(v)
 	case likely:
-		return !isSmallNumber(v) && !isPath(v) && !isVariableName(v)
+		return !isSmallNumber(v) && !isVariableName(v) && !isAlgorithm(v)
+	case seed:
+		return isPhrase(v) || isRandom(v) && hasMixedCase(v)
 	default:
-		return (isRandom(v) || isUserAndPassword(v)) && !isPath(v)
+		return isRandom(v) || isChosen(v) || isUserAndPassword(v) && !isAlgorithm(v)
 	}
 }
 
 // isUserAndPassword reports whether v reads user:password.
 func isUserAndPassword(v string) bool {
 	user, password, ok := strings.Cut(v, ":")
-	return ok && user != "" && password != "" && !isNumbers(password) && password[0] != '/' && !strings.ContainsAny(user, "/=") && !strings.Contains(password, "=")
+	return ok && user != "" && password != "" && !isNumberPair(":"+password) && password[0] != '/' && !strings.ContainsAny(user, "/=") && !strings.Contains(password, "=")
 }
 
 // cutLast splits the last word off a normalized name and drops the digits at its end.

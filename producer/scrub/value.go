@@ -86,7 +86,7 @@ func isVariableName(v string) bool {
 
 // isSmallNumber reports whether v is a count, a port or a time rather than a secret.
 func isSmallNumber(v string) bool {
-	if v == "" || len(v) > 8 {
+	if len(v) == 0 || len(v) > 7 {
 		return false
 	}
 	for i := range len(v) {

@@ -2,11 +2,8 @@ package scrub
 
 // values finds and masks the value of one assignment.
 type values struct {
-	*line
-	word       word
+	*assigner
 	assignment assignment
-	script     bool
-	spaces     bool
 }
 
 // isVariable reports whether the value is a shell variable in a script.
