@@ -8,7 +8,7 @@ const maxDepth = 4
 // markCommand masks secrets in the options and arguments of the commands that words make up, and in the
 // scripts and statements among those words.
 func (l *line) markCommand(words []word, depth int) {
-	c := command{line: l, words: words, depth: depth}
+	c := command{line: l, words: words, depth: depth, verb: -maxVerb}
 	for i, w := range words {
 		if depth < maxDepth && hasSpace(l.at(w)) {
 			var inner [32]word
@@ -37,16 +37,26 @@ func (c *command) step(i int) {
 	if (optionMarker{c}).markToolOption(i, text) {
 		return
 	}
+	if c.tool != nil && c.tool.edits {
+		c.markReplacement(w)
+	}
+	if strings.IndexByte(text, '@') > 0 {
+		c.markLogin(w)
+	}
 	if c.depth == 0 {
 		(&assigner{line: c.line, word: w, script: c.isScript(i), header: c.isHeader(i)}).markAssignments()
 	}
 	switch {
-	case text[0] == '-':
+	case text[0] == '-' || text[0] == '/':
 		c.markOption(i, text)
 	case w.quote != 0 && c.depth > 0:
 		c.markStatement(i)
-	case c.tool != nil && c.tool.bare:
-		c.markBare(i, text)
+	case text == "<<<":
+		inputMarker{c}.markHereString(i)
+	case isVerb(text):
+		c.verb = i
+	default:
+		settingMarker{c}.markSetting(i, text)
 	}
 	if text == "--" || text == "-exec" {
 		c.findingProgram, c.skip = true, 0
@@ -73,14 +83,8 @@ func (c *command) isHeader(i int) bool {
 
 // startCommand starts a command at word i. If it reads the output of an echo, that is kept for markEcho.
 func (c *command) startCommand(i int) {
-	c.output = nil
-	if c.words[i].piped && i > 0 {
-		switch programName(c.at(c.words[c.start])) {
-		case "echo", "printf":
-			c.output = c.words[c.start+1 : i]
-		}
-	}
-	c.start, c.tool, c.findingProgram, c.skip, c.pass = i, nil, true, 0, -1
+	inputMarker{c}.keepOutput(i)
+	c.start, c.tool, c.findingProgram, c.skip, c.pass, c.verb = i, nil, true, 0, -1, -maxVerb
 }
 
 // findProgram decides whether word i is the program.
@@ -106,9 +110,7 @@ func (c *command) findProgram(i int, text string) {
 	if found != nil {
 		c.findingProgram, c.skip = found.runs, found.skip
 	}
-	if programName(text) == "chpasswd" {
-		c.markEcho(afterColon)
-	}
+	inputMarker{c}.markFor(programName(text))
 }
 
 // isEnvironment reports whether text reads NAME=value, as in front of a command.
@@ -127,39 +129,6 @@ func isEnvironment(text string) bool {
 func programName(text string) string {
 	name := text[strings.LastIndexByte(text, '/')+1:]
 	return strings.TrimSuffix(strings.TrimPrefix(name, "-"), ".exe")
-}
-
-// markOption masks the value behind an option whose name says that it is secret.
-func (c *command) markOption(i int, text string) {
-	if strings.HasSuffix(text, "stdin") || text == "--with-token" || text == "-S" && c.depth > 0 {
-		c.markEcho(whole)
-	}
-	name := strings.TrimLeft(text, "-")
-	if len(name) < 2 || len(name) > maxKey || strings.ContainsAny(name, "=: /") {
-		return
-	}
-	got := c.scrubber.strength(name)
-	if got == public {
-		return
-	}
-	if i = c.next(i); i >= 0 && !c.isVariable(i) {
-		c.markValue(got, c.words[i].start, c.words[i].end)
-	}
-}
-
-// markBare masks the value behind a setting that is named without dashes, like user.password.
-func (c *command) markBare(i int, text string) {
-	if strings.ContainsAny(text, "=/ ") {
-		return
-	}
-	got := c.scrubber.strength(text)
-	if i = c.next(i); got == public || i < 0 {
-		return
-	}
-	v := c.at(c.words[i])
-	if isRandom(v) || got == certain && strings.ContainsAny(text, "._") {
-		c.markValue(got, c.words[i].start, c.words[i].end)
-	}
 }
 
 // markStatement masks the quoted word i if it is the password of an SQL statement.
@@ -187,14 +156,4 @@ func (c *command) mentions(i int, word string) bool {
 		}
 	}
 	return false
-}
-
-// markEcho masks what the command before printed into this one.
-func (c *command) markEcho(p part) {
-	for _, w := range c.output {
-		if v := c.at(w); v != "" && v[0] != '-' && v[0] != '%' && v[0] != '$' {
-			c.markPart(p, w.start, w.end)
-		}
-	}
-	c.output = nil
 }

@@ -33,6 +33,11 @@ func (l *line) markPart(p part, start, end int) {
 	case random:
 		l.markValue(vague, start, end)
 		return
+	case bare:
+		if v[0] != '/' && !strings.ContainsAny(v, "=>") && !isAlgorithm(v) && !isPrompt(v) {
+			l.markValue(likely, start, end)
+		}
+		return
 	case cookie:
 		if !isPath(v) && !isHarmless(v) && (strings.Contains(v, "=") || isRandom(v)) {
 			l.mark(start, end)
@@ -55,6 +60,14 @@ func (p part) secretIn(v string) (from, to int, ok bool) {
 		separator = ':'
 	case afterPercent:
 		separator = '%'
+	case afterEquals:
+		i := strings.IndexByte(v, '=')
+		return i + 1, len(v), i > 0
+	case afterData:
+		i := strings.Index(v, "data=") + len("data=")
+		return i, i + endOr(strings.IndexByte(v[i:], ','), len(v)-i), i >= len("data=")
+	case afterSign:
+		return 1, len(v), strings.IndexByte("><#!", v[0]) >= 0
 	case afterComma:
 		separator = ','
 	case afterSlash:
@@ -75,6 +88,16 @@ func (p part) secretIn(v string) (from, to int, ok bool) {
 func isNumberPair(v string) bool {
 	i := strings.LastIndexByte(v, ':')
 	return i >= 0 && isNumbers(v) && len(v)-i <= 6
+}
+
+// isPrompt reports whether v is what a script answers to a prompt, or a short word.
+func isPrompt(v string) bool {
+	v = strings.TrimSuffix(strings.TrimSuffix(v, `\n`), `\r`)
+	switch v {
+	case "exit", "quit", "logout", "enable", "status", "list", "show", "yes", "no":
+		return true
+	}
+	return len(v) < 4
 }
 
 func endOr(i, otherwise int) int {

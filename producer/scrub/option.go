@@ -120,23 +120,39 @@ func (c optionMarker) markPositions(i int, text string) {
 		if p.after == "" && i != c.start || p.after != "" && (i == c.start || text != p.after) {
 			continue
 		}
-		if p.nth < 0 {
+		switch p.nth {
+		case -1:
 			c.markLast(i, p.part)
-		} else {
+		case second:
+			c.markSecond(i, p.part)
+		default:
 			c.markNth(i, p)
 		}
 	}
 }
 
-// markNth masks the nth plain word behind word i.
+// markSecond masks the second word behind word i, if neither that nor the one before it is an option.
+func (c optionMarker) markSecond(i int, p part) {
+	if i+2 >= len(c.words) || c.words[i+1].first || c.words[i+2].first {
+		return
+	}
+	if a, b := c.at(c.words[i+1]), c.at(c.words[i+2]); !strings.HasPrefix(a, "-") && !strings.HasPrefix(b, "-") {
+		c.markPart(p, c.words[i+2].start, c.words[i+2].end)
+	}
+}
+
+// markNth masks the nth plain word behind word i, or all for 0.
 func (c optionMarker) markNth(i int, p position) {
 	left := p.nth
 	for j := i + 1; j < len(c.words) && !c.words[j].first; j++ {
 		if strings.HasPrefix(c.at(c.words[j]), "-") {
 			continue
 		}
-		if left--; left == 0 {
-			c.markPart(p.part, c.words[j].start, c.words[j].end)
+		if left--; left > 0 {
+			continue
+		}
+		c.markPart(p.part, c.words[j].start, c.words[j].end)
+		if p.nth > 0 {
 			return
 		}
 	}

@@ -23,7 +23,14 @@ const (
 	random            // all of it, if it looks random
 	cookie            // name=SECRET, not the name of a file
 	nothing           // the option is known to be harmless, whatever its name
+	bare              // all of it, unless it is an assignment, a path, an address or the name of a way to hash
+	afterEquals       // name=SECRET, whatever the name
+	afterSign         // >SECRET and <SECRET, as Redis writes passwords in access lists
+	afterData         // list,data=SECRET
 )
+
+// second stands for the word behind the next one, if neither is an option; 0 for all plain words.
+const second = -2
 
 // An option is one way in which a program takes a secret.
 type option struct {
@@ -47,6 +54,8 @@ type tool struct {
 	positions []position
 	takes     string // short options that take an argument, for options glued together as in -sSu
 	bare      bool   // "user.password VALUE" without dashes assigns, too
+	pairs     bool   // and so does "pass VALUE"
+	edits     bool   // its scripts replace text: s/NAME/VALUE/
 	runs      bool   // the command of another program follows among its arguments
 	skip      int    // how many plain words stand before that command
 	search    bool   // nobody knows how many: the command starts at the first program that is known

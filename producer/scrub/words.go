@@ -10,7 +10,9 @@ type command struct {
 	findingProgram bool   // a program may come: at the start, and behind programs that run others
 	skip           int    // how many plain words come before it
 	pass           int    // a word that is the value of an option of such a program
-	output         []word // what the command before printed into this one
+	printed        []word // what the commands before print, as far as that is known
+	output         []word // what of it goes into this one
+	verb           int    // the last word that a name and a value may follow
 }
 
 // next returns the place of the value of the option at word i, or -1 when another option or command follows.
