@@ -48,6 +48,14 @@ func (c accountMarker) namesUser(i int) bool {
 	return false
 }
 
+// markPositions masks the second of exactly two words behind "login" at word i.
+func (c accountMarker) markPositions(i int) {
+	if len(c.words) != i+3 || strings.HasPrefix(c.at(c.words[i+1]), "-") || strings.HasPrefix(c.at(c.words[i+2]), "-") {
+		return
+	}
+	c.markPart(bare, c.words[i+2].start, c.words[i+2].end)
+}
+
 // hasOtherUse reports whether the program is known to mean something else by -p.
 func (c accountMarker) hasOtherUse() bool {
 	switch programName(c.at(c.words[c.start])) {

@@ -40,21 +40,26 @@ func (c *command) step(i int) {
 	if c.tool != nil && c.tool.edits {
 		c.markReplacement(w)
 	}
-	if strings.IndexByte(text, '@') > 0 {
+	switch {
+	case strings.IndexByte(text, '@') > 0:
 		c.markLogin(w)
+	case isBasicWord(text):
+		c.mark(w.start, w.end)
 	}
 	if c.depth == 0 {
 		(&assigner{line: c.line, word: w, script: c.isScript(i), header: c.isHeader(i)}).markAssignments()
 	}
 	switch {
-	case text[0] == '-' || text[0] == '/':
+	case text[0] == '-' || text[0] == '/' || c.depth > 0 && strings.Contains(text, "=--"):
 		c.markOption(i, text)
 	case w.quote != 0 && c.depth > 0:
 		c.markStatement(i)
 	case text == "<<<":
 		inputMarker{c}.markHereString(i)
 	case isVerb(text):
-		c.verb = i
+		settingMarker{c}.startSetting(i)
+	case text == "login" && i == c.start+1 && c.tool == nil:
+		accountMarker{c}.markPositions(i)
 	default:
 		settingMarker{c}.markSetting(i, text)
 	}

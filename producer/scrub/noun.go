@@ -42,7 +42,7 @@ func nounStrength(head, last []byte) (strength, bool) {
 		return vague, true
 	case "login":
 		if string(head) == "sonar" {
-			return vague, true
+			return likely, true
 		}
 		return public, true
 	case "credential":
@@ -169,7 +169,7 @@ func innerStrength(head []byte) strength {
 			return min(got, likely)
 		}
 		switch string(last) {
-		case "password", "passwd", "passphrase", "pass":
+		case "password", "passwd", "passphrase":
 			return likely
 		case "token", "secret", "apikey", "credentials":
 			return vague

@@ -97,7 +97,7 @@ func (v values) markAccount() int {
 	value := v.text[start:end]
 	i := strings.IndexAny(value, "%:")
 	if i <= 0 || value[i] == ':' && (v.text[v.assignment.sep] == ':' || isNumberPair(value)) ||
-		value[i] == '%' && i+2 < len(value) && isHex(value[i+1]) && isHex(value[i+2]) {
+		value[i] == '%' && strings.IndexByte("?&", v.assignment.before) >= 0 && v.assignment.before != 0 {
 		return 0
 	}
 	if value[i] == ':' && !isChosen(value[i+1:]) && !isRandom(value[i+1:]) && v.assignment.before != ',' && v.assignment.before != 0 {

@@ -69,7 +69,7 @@ func (s *Scrubber) scrub(args []string) string {
 		}
 	}
 	l := line{text: text, folding: folding, scrubber: s}
-	shapeMarker{&l}.markShapes()
+	(&shapeMarker{line: &l}).markShapes()
 	l.markURLs()
 	l.markCommand(argv, 0)
 	return limit(l.render(), cut)

@@ -21,6 +21,15 @@ func isVerb(text string) bool {
 	return len(text) > 4 && strings.HasSuffix(text, ":set")
 }
 
+// startSetting notes the verb at word i, and masks the last word behind "password set".
+func (c settingMarker) startSetting(i int) {
+	c.verb = i
+	if i < 2 || i+2 != len(c.words) || c.scrubber.strength(c.at(c.words[i-1])) < likely {
+		return
+	}
+	c.markPart(bare, c.words[i+1].start, c.words[i+1].end)
+}
+
 // isVerbOption reports whether an option takes a name and a value.
 func isVerbOption(text string) bool {
 	return text == "--set" || text == "--arg" || text == "--argjson" || text == "--setenv"

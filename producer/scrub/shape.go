@@ -6,10 +6,13 @@ import (
 )
 
 // shapeMarker masks the secrets in a line that are known by how they look.
-type shapeMarker struct{ *line }
+type shapeMarker struct {
+	*line
+	seen int // up to here markToken knows the text
+}
 
 // markShapes masks secrets that are known by how they look, wherever they stand.
-func (l shapeMarker) markShapes() {
+func (l *shapeMarker) markShapes() {
 	text := l.text
 	for i := 0; i < len(text); i++ {
 		c := text[i]
@@ -26,7 +29,7 @@ func (l shapeMarker) markShapes() {
 		case c == 'b' || c == 'B':
 			l.markScheme(i)
 		default:
-			i = max(i, l.markKnown(i)-1)
+			i = max(i, l.markKnown(i)-1, l.markToken(i)-1)
 		}
 	}
 }
@@ -41,6 +44,9 @@ func (l shapeMarker) markKnown(i int) int {
 		start := i
 		if s.keep {
 			start += len(s.prefix)
+		}
+		for s.back && start > max(0, i-maxShape) && (isAlnum(l.text[start-1]) || l.text[start-1] == '.') {
+			start--
 		}
 		l.mark(start, i+n)
 		if s.prefix == "AKIA" || s.prefix == "ASIA" {

@@ -6,12 +6,13 @@ import "strings"
 type alphabet int
 
 const (
-	alnum    alphabet = iota // letters and digits
-	urlsafe                  // letters, digits, "_" and "-"
-	dotted                   // letters, digits, "_", "-" and "."
-	hexLower                 // 0-9 and a-f
-	base32                   // A-Z and 0-9
-	segments                 // letters, digits, "_", "-", ":" and "/"
+	alnum       alphabet = iota // letters and digits
+	urlsafe                     // letters, digits, "_" and "-"
+	dotted                      // letters, digits, "_", "-" and "."
+	hexLower                    // 0-9 and a-f
+	base32                      // A-Z and 0-9
+	base64Chars                 // letters, digits, "+", "/" and "="
+	segments                    // letters, digits, "_", "-", ":", "@" and "/"
 )
 
 // has reports whether c belongs to the alphabet.
@@ -27,8 +28,10 @@ func (a alphabet) has(c byte) bool {
 		return isDigit(c) || 'a' <= c && c <= 'f'
 	case base32:
 		return isDigit(c) || isUpper(c)
+	case base64Chars:
+		return isBase64(c)
 	default:
-		return isAlnum(c) || c == '_' || c == '-' || c == ':' || c == '/'
+		return isAlnum(c) || c == '_' || c == '-' || c == ':' || c == '/' || c == '@'
 	}
 }
 
@@ -40,6 +43,7 @@ type shape struct {
 	exact  bool // and not one more
 	random bool // the prefix alone is too common: the rest has to look random
 	keep   bool // the prefix is no part of the secret
+	back   bool // the secret began before the prefix
 }
 
 // maxShape is how many bytes decide whether text has a shape.

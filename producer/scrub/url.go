@@ -53,6 +53,9 @@ func (l *line) markUserinfo(start, end int) {
 	}
 	userinfo := l.text[start : start+at]
 	user, password, ok := strings.Cut(userinfo, ":")
+	if password == "x-oauth-basic" || password == "x-oauth-token" || password == "api_token" {
+		l.mark(start, start+len(user))
+	}
 	if ok && !isHarmless(password) {
 		l.mark(start+len(user)+1, start+at)
 	}

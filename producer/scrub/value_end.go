@@ -184,7 +184,7 @@ func (v values) isColonSecret(got strength, start, end int) bool {
 		return false
 	case got == certain && start == v.assignment.sep+1:
 		return !isPath(value)
-	case got >= likely && v.header:
+	case got >= likely && (v.header || isKeyName(v.text[v.assignment.key.start:v.assignment.key.end])):
 		return true
 	case got >= likely && start > v.assignment.sep+1 && v.endsLine(end) && !hasSpace(value):
 		return true
@@ -193,6 +193,9 @@ func (v values) isColonSecret(got strength, start, end int) bool {
 	}
 	return isRandom(value) || got == certain && strings.ContainsAny(value, "0123456789!@#$%^*")
 }
+
+// isKeyName reports whether a key ends in "key", as no program's or task's name does.
+func isKeyName(key string) bool { return len(key) > 3 && strings.EqualFold(key[len(key)-3:], "key") }
 
 // endsLine reports whether a value that ends at i is the last of its line, its string or its object.
 func (v values) endsLine(i int) bool {
