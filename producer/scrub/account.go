@@ -8,7 +8,8 @@ type accountMarker struct{ *command }
 // maxAccount is how many words around an option are searched for a user's name.
 const maxAccount = 16
 
-// markShort masks the value of -p, -P or -w at word i, if the command names a user or logs in, and the value is no port.
+// markShort masks the value of -p, -P, -w or -k at word i, if the command names a user or logs in and the value is no
+// port, or if the value looks like a password.
 func (c accountMarker) markShort(i int) {
 	j := c.next(i)
 	if j < 0 || c.isVariable(j) {
@@ -18,10 +19,13 @@ func (c accountMarker) markShort(i int) {
 	if isNumberPair(":"+v) || strings.ContainsAny(v, "=/{ ") || isNumbers(v) && strings.ContainsAny(v, ":-") {
 		return
 	}
-	if c.hasOtherUse() || !c.namesUser(i) {
-		return
+	switch {
+	case c.hasOtherUse():
+	case c.at(c.words[i]) != "-k" && c.namesUser(i):
+		c.markValue(likely, c.words[j].start, c.words[j].end)
+	case c.tool == nil && hasMixedCase(v):
+		c.markValue(vague, c.words[j].start, c.words[j].end)
 	}
-	c.markValue(likely, c.words[j].start, c.words[j].end)
 }
 
 // namesUser reports whether an option near word i names a user, or the command logs in.
@@ -83,6 +87,11 @@ func (c accountMarker) markAccount(j int) {
 // markLogin masks the password in a word that reads user:SECRET@host, without a scheme.
 func (c *command) markLogin(w word) {
 	text := c.at(w)
+	for _, method := range [...]string{":pserver:", ":ext:"} {
+		if rest, ok := strings.CutPrefix(text, method); ok {
+			text, w.start = rest, w.start+len(method)
+		}
+	}
 	colon, at := strings.IndexByte(text, ':'), strings.LastIndexByte(text, '@')
 	if colon <= 0 || colon+1 >= at || strings.Contains(text, "://") || strings.ContainsAny(text[:at], " \t\n=\"'(),;{") {
 		return

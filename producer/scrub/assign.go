@@ -42,7 +42,10 @@ func (a *assigner) markAssignments() {
 			if strings.HasPrefix(a.text[i:a.end], `] "`) && a.text[i-1] == '"' { // ["db"]["password"] "value"
 				end = a.markAssignment(i + 1)
 			}
+		case '(':
+			end = caller{a}.mark(i)
 		default:
+			a.markInner(i)
 			end = caller{a}.mark(i)
 		}
 		if end > i {
@@ -66,6 +69,8 @@ func (a *assigner) markAssignment(sep int) int {
 		}
 	}
 	switch s := a.scrubber.strength(key); {
+	case s == vague && (got.before == '?' || got.before == '&') && isSignature(key):
+		return v.mark(likely)
 	case s != public:
 		return v.mark(s)
 	case isAccount(key):
@@ -75,6 +80,9 @@ func (a *assigner) markAssignment(sep int) int {
 	}
 	return 0
 }
+
+// isSignature reports whether a parameter of a query signs it.
+func isSignature(key string) bool { return key == "sig" || key == "signature" || key == "token" }
 
 // key returns the text of a key without the dashes, or the "-D", of an option.
 func (a *assigner) key(s span) string {
@@ -130,6 +138,25 @@ func isKeyByte(c byte) bool { return isAlnum(c) || c == '_' || c == '-' || c == 
 func (a *assigner) isDSN(i int) bool {
 	before := a.text[max(a.start, i-128):i]
 	return strings.HasSuffix(before, ",") && (strings.Contains(before, "u=") || strings.Contains(before, "h="))
+}
+
+// markInner reads the text that the quote at i opens as a command, if it is a member of a list or an object and begins
+// with a program that is known.
+func (a *assigner) markInner(i int) {
+	k := i - 1
+	if k > a.start && a.text[k] == ' ' {
+		k--
+	}
+	if k < a.start || strings.IndexByte(":[,", a.text[k]) < 0 {
+		return
+	}
+	end := i + 1 + endOr(strings.IndexByte(a.text[i+1:a.end], a.text[i]), 0)
+	program, _, ok := strings.Cut(a.text[i+1:end], " ")
+	if !ok || toolNamed(programName(program)) == nil {
+		return
+	}
+	var inner [32]word
+	a.line.markCommand(split(inner[:0], a.text, i+1, end), 1)
 }
 
 // markArgument masks the value behind the comma at i if the quoted text before it names a secret: ("TOKEN", "value"),

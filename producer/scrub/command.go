@@ -41,6 +41,7 @@ func (c *command) step(i int) {
 		c.markReplacement(w)
 	}
 	switch {
+	case c.depth > 0 && c.markRecord(i):
 	case strings.IndexByte(text, '@') > 0:
 		c.markLogin(w)
 	case isBasicWord(text):

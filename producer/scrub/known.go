@@ -64,6 +64,9 @@ var knownShapes = [...]shape{
 	{prefix: "SX", chars: base32, min: 56, exact: true},
 	{prefix: "SN", chars: base32, min: 56, exact: true},
 	{prefix: "SP", chars: base32, min: 56, exact: true},
+	{prefix: "sk-ant-", chars: urlsafe, min: 30},
+	{prefix: "tfp_", chars: alnum, min: 40},
+	{prefix: "APA91b", chars: urlsafe, min: 80, back: true},
 	{prefix: "pk_live_", chars: alnum, min: 10},
 	{prefix: "pk_test_", chars: alnum, min: 10},
 	{prefix: "xoxc-", chars: urlsafe, min: 10}, // Slack

@@ -34,7 +34,7 @@ func (l *line) markPart(p part, start, end int) {
 		l.markValue(vague, start, end)
 		return
 	case bare:
-		if v[0] != '/' && !strings.ContainsAny(v, "=>") && !isAlgorithm(v) && !isPrompt(v) {
+		if v[0] != '/' && !strings.ContainsAny(strings.TrimRight(v, "="), "=>") && !isAlgorithm(v) && !isPrompt(v) {
 			l.markValue(likely, start, end)
 		}
 		return

@@ -9,7 +9,7 @@ func (c *command) markOption(i int, text string) {
 	if text[0] == '/' {
 		name = text[1:]
 	}
-	if len(name) == 1 && strings.Contains("pPw", name) {
+	if len(name) == 1 && strings.Contains("pPwk", name) {
 		accountMarker{c}.markShort(i)
 		return
 	}
@@ -19,6 +19,9 @@ func (c *command) markOption(i int, text string) {
 	}
 	if _, after, ok := strings.Cut(name, "=-"); ok { // ARGS=--password VALUE
 		name = strings.TrimLeft(after, "-")
+	}
+	if k := strings.LastIndexByte(name, ':'); k > 0 && c.scrubber.strength(name[k+1:]) >= likely { // Database:Password VALUE
+		name = name[k+1:]
 	}
 	if len(name) < 2 || len(name) > maxKey || strings.ContainsAny(name, "=: /") {
 		return
@@ -31,7 +34,7 @@ func (c *command) markOption(i int, text string) {
 	switch {
 	case got != public:
 		c.markValue(got, c.words[j].start, c.words[j].end)
-	case isAccount(name) || name == "login":
+	case isAccount(name):
 		accountMarker{c}.markAccount(j)
 	case strings.HasSuffix(name, "cmd") || strings.HasSuffix(name, "command") || strings.HasSuffix(name, "eval"):
 		c.markPrinted(name, j)

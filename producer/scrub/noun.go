@@ -24,6 +24,8 @@ func nounStrength(head, last []byte) (strength, bool) {
 		return accessTokenStrength(head), true
 	case "salt", "pepper", "hmac", "oauth", "passkey", "authkey":
 		return likely, true
+	case "community":
+		return likely, true
 	case "auth":
 		return authStrength(head), true
 	case "seed":
@@ -37,7 +39,7 @@ func nounStrength(head, last []byte) (strength, bool) {
 	case "apikey", "accesskey", "secretkey", "privatekey", "privkey", "masterkey", "accountkey", "sharedkey",
 		"encryptionkey", "licensekey", "credentials", "cred", "creds", "bearer", "cookie", "jwt", "authorization":
 		return likely, true
-	case "proxyauth", "httpauth", "basicauth", "session", "sess", "sessionid", "phpsessid", "jsessionid", "sid", "signature", "sig", "sas", "tokens",
+	case "proxyauth", "rpcauth", "httpauth", "basicauth", "session", "sess", "sessionid", "phpsessid", "jsessionid", "sid", "signature", "sig", "sas", "tokens",
 		"secrets", "passwords", "cookies", "nkey":
 		return vague, true
 	case "login":
@@ -140,7 +142,7 @@ func keyStrength(head []byte) strength {
 func gluedStrength(last []byte) (strength, bool) {
 	switch string(last) {
 	case "bypass", "compass", "encompass", "trespass", "askpass", "lowpass", "highpass", "bandpass", "allpass", "keepass", "multipass",
-		"renderpass", "singlepass", "onepass", "twopass":
+		"renderpass", "rpass", "singlepass", "onepass", "twopass":
 		return public, true
 	}
 	switch string(last) {

@@ -35,8 +35,12 @@ func (c optionMarker) markToolOption(i int, text string) bool {
 
 // option returns what is known of the option called name, if it counts here.
 func (c optionMarker) option(name string) (option, bool) {
-	o, ok := c.tool.option(name)
-	return o, ok && c.counts(o)
+	for _, o := range c.tool.options {
+		if o.name == name && c.counts(o) {
+			return o, true
+		}
+	}
+	return option{}, false
 }
 
 // counts reports whether the word that the option needs is among the first ones of the command.
@@ -69,7 +73,7 @@ func (c optionMarker) markNext(i int, o option) {
 // markAttached masks the value that is glued to a short option.
 func (c optionMarker) markAttached(i int, text string) bool {
 	for _, o := range c.tool.options {
-		if o.form == separate || o.form == last || strings.HasPrefix(o.name, "--") || !strings.HasPrefix(text, o.name) || !c.counts(o) {
+		if o.form == separate || o.form == last || strings.HasPrefix(o.name, "--") || len(text) <= len(o.name) || !strings.HasPrefix(text, o.name) || !c.counts(o) {
 			continue
 		}
 		start := c.words[i].start + len(o.name)

@@ -86,7 +86,7 @@ func (v values) isNear(end, start int) bool {
 }
 
 // isAccount reports whether a key names a user, whose password may stand behind "%" or ":" in the same value.
-func isAccount(key string) bool { return key == "user" || key == "username" }
+func isAccount(key string) bool { return key == "user" || key == "username" || key == "login" }
 
 // markAccount masks the password in user%SECRET and user:SECRET. It returns where it ends, or 0.
 func (v values) markAccount() int {

@@ -21,13 +21,18 @@ func isVerb(text string) bool {
 	return len(text) > 4 && strings.HasSuffix(text, ":set")
 }
 
-// startSetting notes the verb at word i, and masks the last word behind "password set".
+// startSetting notes the verb at word i, and masks the last word behind "password set" and "secret set NAME".
 func (c settingMarker) startSetting(i int) {
 	c.verb = i
-	if i < 2 || i+2 != len(c.words) || c.scrubber.strength(c.at(c.words[i-1])) < likely {
+	if i < 2 || c.scrubber.strength(c.at(c.words[i-1])) < likely {
 		return
 	}
-	c.markPart(bare, c.words[i+1].start, c.words[i+1].end)
+	switch len(c.words) {
+	case i + 2: // password set VALUE
+		c.markPart(bare, c.words[i+1].start, c.words[i+1].end)
+	case i + 3: // secret set NAME VALUE
+		c.markPart(bare, c.words[i+2].start, c.words[i+2].end)
+	}
 }
 
 // isVerbOption reports whether an option takes a name and a value.

@@ -45,7 +45,7 @@ func (l shapeMarker) markKnown(i int) int {
 		if s.keep {
 			start += len(s.prefix)
 		}
-		for s.back && start > max(0, i-maxShape) && (isAlnum(l.text[start-1]) || l.text[start-1] == '.') {
+		for s.back && start > max(0, i-maxShape) && (isAlnum(l.text[start-1]) || strings.IndexByte(".:", l.text[start-1]) >= 0) {
 			start--
 		}
 		l.mark(start, i+n)

@@ -25,7 +25,7 @@ func split(words []word, text string, start, end int) []word {
 	return words
 }
 
-func isCommandEnd(c byte) bool { return strings.IndexByte("\n;|&()", c) >= 0 }
+func isCommandEnd(c byte) bool { return strings.IndexByte("\n;|&()`", c) >= 0 }
 
 // wordEnd returns where the shell word that starts at i stops.
 func wordEnd(text string, i, end int) int {

@@ -61,16 +61,6 @@ type tool struct {
 	search    bool   // nobody knows how many: the command starts at the first program that is known
 }
 
-// hasOption returns what is known of an option.
-func (t *tool) option(name string) (option, bool) {
-	for _, o := range t.options {
-		if o.name == name {
-			return o, true
-		}
-	}
-	return option{}, false
-}
-
 // A family is a tool and all the programs that behave like it.
 type family struct {
 	names []string

@@ -188,7 +188,9 @@ func (v values) isColonSecret(got strength, start, end int) bool {
 		return true
 	case got >= likely && start > v.assignment.sep+1 && v.endsLine(end) && !hasSpace(value):
 		return true
-	case got >= likely && isChosen(value):
+	case got >= likely && (isChosen(value) || v.assignment.before == '{' && v.endsLine(end)):
+		return true
+	case got >= likely && strings.IndexByte("-/", v.text[v.assignment.key.start]) >= 0 || v.assignment.before == '/':
 		return true
 	}
 	return isRandom(value) || got == certain && strings.ContainsAny(value, "0123456789!@#$%^*")
