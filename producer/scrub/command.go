@@ -8,7 +8,7 @@ const maxDepth = 4
 // markCommand masks secrets in the options and arguments of the commands that words make up, and in the
 // scripts and statements among those words.
 func (l *line) markCommand(words []word, depth int) {
-	c := command{line: l, words: words, depth: depth, verb: -maxVerb}
+	c := command{line: l, words: words, depth: depth, verb: -maxVerb, printing: -1}
 	for i, w := range words {
 		if depth < maxDepth && hasSpace(l.at(w)) {
 			var inner [32]word

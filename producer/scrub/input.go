@@ -12,20 +12,22 @@ func (c inputMarker) keepOutput(i int) {
 	}
 	switch programName(c.at(c.words[c.start])) {
 	case "echo", "printf", "yes":
-		c.printed = append(c.printed, c.words[c.start+1:i]...)
+		if c.printing < 0 {
+			c.printing = c.start
+		}
 	case "}": // the end of a group
 	default:
-		c.printed = nil
+		c.printing = -1
 	}
-	c.output = nil
-	if c.words[i].piped {
-		c.output, c.printed = c.printed, nil
+	c.output = span{}
+	if c.words[i].piped && c.printing >= 0 {
+		c.output, c.printing = span{c.printing, i}, -1
 	}
 }
 
 // markFor masks the output of the command before, if program reads a secret from it.
 func (c inputMarker) markFor(program string) {
-	if c.output == nil {
+	if c.output.end == 0 {
 		return
 	}
 	switch program {
@@ -38,7 +40,7 @@ func (c inputMarker) markFor(program string) {
 
 // markForOption masks the output of the command before, if the option at word i has a secret read from it.
 func (c inputMarker) markForOption(i int, text string) {
-	if c.output == nil {
+	if c.output.end == 0 {
 		return
 	}
 	program := programName(c.at(c.words[c.start]))
@@ -52,12 +54,12 @@ func (c inputMarker) markForOption(i int, text string) {
 
 // markEcho masks what the command before printed into this one.
 func (c inputMarker) markEcho(p part) {
-	for _, w := range c.output {
-		if v := c.at(w); v != "" && v[0] != '-' && v[0] != '%' && v[0] != '$' && !strings.Contains(v, "%s") {
+	for _, w := range c.words[c.output.start:c.output.end] {
+		if v := c.at(w); v != "" && !w.first && v[0] != '-' && v[0] != '%' && v[0] != '$' && !strings.Contains(v, "%s") {
 			c.markPart(p, w.start, w.end)
 		}
 	}
-	c.output = nil
+	c.output = span{}
 }
 
 // markHereString masks the word behind the "<<<" at word i, if the command reads a secret from it.

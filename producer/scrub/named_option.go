@@ -6,25 +6,28 @@ import "strings"
 func (c *command) markOption(i int, text string) {
 	inputMarker{c}.markForOption(i, text)
 	name := strings.TrimLeft(text, "-")
-	if text[0] == '/' {
+	switch {
+	case text[0] == '/':
 		name = text[1:]
-	}
-	if len(name) == 1 && strings.Contains("pPwk", name) {
+		if value, ok := strings.CutPrefix(text, "/p:"); ok && !strings.Contains(value, "=") {
+			c.markValue(likely, c.words[i].start+len("/p:"), c.words[i].end)
+			return
+		}
+	case len(name) == 1 && strings.IndexByte("pPwk", name[0]) >= 0:
 		accountMarker{c}.markShort(i)
 		return
+	case c.depth > 0:
+		if _, after, ok := strings.Cut(name, "=-"); ok { // ARGS=--password VALUE
+			name = strings.TrimLeft(after, "-")
+		}
 	}
-	if value, ok := strings.CutPrefix(text, "/p:"); ok && !strings.Contains(value, "=") {
-		c.markValue(likely, c.words[i].start+len("/p:"), c.words[i].end)
+	if len(name) < 2 || len(name) > maxKey || strings.ContainsAny(name, "= /") {
 		return
 	}
-	if _, after, ok := strings.Cut(name, "=-"); ok { // ARGS=--password VALUE
-		name = strings.TrimLeft(after, "-")
-	}
-	if k := strings.LastIndexByte(name, ':'); k > 0 && c.scrubber.strength(name[k+1:]) >= likely { // Database:Password VALUE
-		name = name[k+1:]
-	}
-	if len(name) < 2 || len(name) > maxKey || strings.ContainsAny(name, "=: /") {
-		return
+	if k := strings.LastIndexByte(name, ':'); k >= 0 {
+		if name = name[k+1:]; c.scrubber.strength(name) < likely { // Database:Password VALUE
+			return
+		}
 	}
 	got := c.scrubber.strength(name)
 	j := c.next(i)

@@ -46,8 +46,11 @@ func (v values) markPair(r role) int {
 	near := v.isNear(v.pair.end, start)
 	if r == nameRole {
 		name := strings.Trim(v.text[start:end], `"'\`)
-		got := v.scrubber.strength(name)
-		if got < likely || strings.ContainsAny(name, " \t\n") {
+		got := public
+		if len(name) <= maxKey && !strings.ContainsAny(name, "/ \t\n") {
+			got = v.scrubber.strength(name)
+		}
+		if got < likely {
 			v.pair = pair{}
 			return 0
 		}

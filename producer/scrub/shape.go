@@ -36,7 +36,15 @@ func (l *shapeMarker) markShapes() {
 
 // markKnown masks a known shape at i and returns where it ends, or 0.
 func (l shapeMarker) markKnown(i int) int {
-	for _, s := range l.scrubber.shapes[l.text[i]] {
+	shapes := l.scrubber.shapes[l.text[i]]
+	if len(shapes) == 0 || i+2 > len(l.text) {
+		return 0
+	}
+	for k := range shapes {
+		s := &shapes[k]
+		if s.prefix[1] != l.text[i+1] {
+			continue
+		}
 		n := s.matchLen(l.text[i:])
 		if n == 0 {
 			continue

@@ -37,7 +37,7 @@ func (a alphabet) has(c byte) bool {
 
 // A shape is a kind of secret that is known by its beginning.
 type shape struct {
-	prefix string
+	prefix string // two bytes at least
 	chars  alphabet
 	min    int  // least number of characters behind the prefix
 	exact  bool // and not one more
@@ -61,7 +61,7 @@ func indexShapes(shapes []shape) shapeIndex {
 }
 
 // matchLen returns how many bytes at the start of text have this shape, or 0.
-func (s shape) matchLen(text string) int {
+func (s *shape) matchLen(text string) int {
 	if !strings.HasPrefix(text, s.prefix) {
 		return 0
 	}
@@ -77,7 +77,7 @@ func (s shape) matchLen(text string) int {
 }
 
 // run returns where the characters of the shape that start at i end, at the latest at limit.
-func (s shape) run(text string, i, limit int) int {
+func (s *shape) run(text string, i, limit int) int {
 	for i < limit && s.chars.has(text[i]) {
 		i++
 	}

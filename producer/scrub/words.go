@@ -5,14 +5,14 @@ type command struct {
 	*line
 	words          []word
 	depth          int
-	start          int    // the program's place in words
-	tool           *tool  // what is known of the program, nil for nothing
-	findingProgram bool   // a program may come: at the start, and behind programs that run others
-	skip           int    // how many plain words come before it
-	pass           int    // a word that is the value of an option of such a program
-	printed        []word // what the commands before print, as far as that is known
-	output         []word // what of it goes into this one
-	verb           int    // the last word that a name and a value may follow
+	start          int   // the program's place in words
+	tool           *tool // what is known of the program, nil for nothing
+	findingProgram bool  // a program may come: at the start, and behind programs that run others
+	skip           int   // how many plain words come before it
+	pass           int   // a word that is the value of an option of such a program
+	printing       int   // the first of the commands before that print something, if all from there do, or -1
+	output         span  // the words of those that print into this one
+	verb           int   // the last word that a name and a value may follow
 }
 
 // next returns the place of the value of the option at word i, or -1 when another option or command follows.
