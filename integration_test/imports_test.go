@@ -46,7 +46,7 @@ var rooms = map[string]room{
 		never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/events": {uses: []string{"producer/jobs", "producer/lifecycle", "producer/oom", "producer/procfs", "producer/scrub", "schema"},
 		never: slices.Concat(natsPackages, sqlPackages)},
-	"producer/jobs":    {uses: []string{"producer/procfs", "schema"}, never: sqlPackages},
+	"producer/jobs":    {uses: []string{"producer/procfs", "producer/scrub", "schema"}, never: sqlPackages},
 	"producer/publish": {uses: []string{"producer/lifecycle", "schema"}, never: sqlPackages},
 	"producer/run": {uses: []string{"producer/events", "producer/jobs", "producer/lifecycle", "producer/oom", "producer/procfs", "producer/publish",
 		"producer/scrub", "schema"}, never: sqlPackages},

@@ -78,6 +78,10 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 			fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: "+format+"\n", a...)
 		}
 	}
+	if name := jobs.Name(f.job); name != f.job { // the same name for the command, the record and what is printed
+		note("the job is recorded as %s: what looks like a secret in its name is masked", printable(name))
+		f.job = name
+	}
 	nc, err := s.connectForRun()
 	if err != nil {
 		note("job %s is not recorded: %v", printable(f.job), err)

@@ -9,6 +9,7 @@ import (
 	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/producer/oom"
+	"github.com/proctape/proctape/producer/scrub"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -111,7 +112,7 @@ func (w *Watcher) killEvent(e schema.Event, cgroup string) schema.KindedEvent {
 		return schema.KindedEvent{Kind: schema.KindSignal, Event: e}
 	}
 	if kill, ok := w.cfg.OOM.Judge(oom.Death{PID: e.PID, Boot: e.Boot, Cgroup: cgroup}); ok {
-		e.Details = kill.Details()
+		e.Details = scrub.Text(kill.Details())
 		return schema.KindedEvent{Kind: schema.KindOOM, Event: e}
 	}
 	return schema.KindedEvent{Kind: schema.KindKill, Event: e}

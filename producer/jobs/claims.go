@@ -124,6 +124,7 @@ func (c *Claims) PublishedByRun(pid int, start uint64, boot int64) bool {
 
 // ApplyJobEvent takes in a job event that was made at a boot time, in nanoseconds; 0 when that is not known.
 func (c *Claims) ApplyJobEvent(e *schema.JobEvent, boot int64) {
+	e = scrubEvent(e)
 	if e.Type == schema.JobEnded || e.Type == schema.JobSheetEnded {
 		c.tree.endPublishing(e, boot)
 	}

@@ -37,9 +37,11 @@ type member struct {
 	childOwner  Owner // the owner that its children inherit; of a supervisor, not its own
 	supervisor  bool
 	cgroup      string
-	lastScan    int64 // the last scan that showed it; 0 for none
-	lastAlive   int64 // boot time of the last scan that showed it alive
-	addedAtScan int64 // how many scans there had been when it was added
+	named       knownName // the job that its environment names
+	ruled       knownName // the job that a rule gives to its control group
+	lastScan    int64     // the last scan that showed it; 0 for none
+	lastAlive   int64     // boot time of the last scan that showed it alive
+	addedAtScan int64     // how many scans there had been when it was added
 }
 
 // bootTicks is a boot time, in nanoseconds, in the unit of a start time.
@@ -80,7 +82,7 @@ func (m *member) setOwner(o Owner, by claimKind) {
 // claimByCommand gives m the job that a rule gives to its command line, if one does.
 func (m *member) claimByCommand(job string) {
 	if job != "" {
-		m.setOwner(Owner{Job: job}, byCommand)
+		m.setOwner(Owner{Job: Name(job)}, byCommand)
 	}
 }
 
@@ -91,7 +93,7 @@ func (m *member) claimByDescription(p *procfs.Process, rules []Rule) {
 		m.cgroup = p.Cgroup
 	}
 	if m.claim < byCgroup {
-		switch name := matchRules(rules, cgroupRule, p.Cgroup); name {
+		switch name := m.ruled.of(matchRules(rules, cgroupRule, p.Cgroup)); name {
 		case "":
 		case m.owner.Job: // its step is known, which a rule does not name
 			m.claim = byCgroup
@@ -100,6 +102,7 @@ func (m *member) claimByDescription(p *procfs.Process, rules []Rule) {
 		}
 	}
 	if o, named := ownerFromEnvironment(p.Env); named {
+		o.Job = m.named.of(o.Job)
 		if m.claim <= byEnvironment || o.Job == m.owner.Job && !m.owner.Sheet.Known {
 			m.setOwner(o, max(m.claim, byEnvironment))
 		}

@@ -10,7 +10,8 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// PublishJobEvent publishes one event of a job on a host, and waits until the log has it. Each call publishes as a
+// PublishJobEvent publishes one event of a job on a host, without what looks like a secret in its texts, and waits until
+// the log has it. Each call publishes as a
 // producer of its own.
 func PublishJobEvent(ctx context.Context, nc *nats.Conn, host string, e *schema.JobEvent) error {
 	bootID, err := procfs.New("").BootID()
@@ -23,7 +24,7 @@ func PublishJobEvent(ctx context.Context, nc *nats.Conn, host string, e *schema.
 	}
 	_, boot := procfs.ReadClocks()
 	m := &schema.Message{Envelope: schema.Envelope{Version: schema.Version, Kind: schema.KindJob, Host: host, BootID: bootID,
-		Instance: schema.NewInstance(), Seq: 1, Wall: e.Wall, Boot: boot, Produced: 1}, Jobs: []schema.JobEvent{*e}}
+		Instance: schema.NewInstance(), Seq: 1, Wall: e.Wall, Boot: boot, Produced: 1}, Jobs: []schema.JobEvent{*scrubEvent(e)}}
 	payload, encoding, err := schema.Encode(nil, m)
 	if err != nil {
 		return err

@@ -59,6 +59,7 @@ func NewCompanion(ctx context.Context, nc *nats.Conn, cfg CompanionConfig) (*Com
 	if cfg.Argv == "" {
 		cfg.Argv = scrub.Scrubbed
 	}
+	cfg.Job = jobs.Name(cfg.Job)
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
