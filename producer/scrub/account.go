@@ -81,8 +81,15 @@ func (c accountMarker) markAccount(j int) {
 	if c.tool != nil || i <= 0 || i+1 == len(v) || isNumberPair(v) || strings.ContainsAny(v[:i], "/=") || v[i+1] == '/' || v[:i] == v[i+1:] {
 		return
 	}
-	c.markValue(certain, c.words[j].start+i+1, c.words[j].end)
+	got := certain
+	if c.at(c.words[j-1]) != "--login" { // may be a user and a group
+		got = vague
+	}
+	c.markValue(got, c.words[j].start+i+1, c.words[j].end)
 }
+
+// minLogin is how long a password in user:SECRET@host is at least.
+const minLogin = 6
 
 // markLogin masks the password in a word that reads user:SECRET@host, without a scheme.
 func (c *command) markLogin(w word) {
@@ -93,7 +100,7 @@ func (c *command) markLogin(w word) {
 		}
 	}
 	colon, at := strings.IndexByte(text, ':'), strings.LastIndexByte(text, '@')
-	if colon <= 0 || colon+1 >= at || strings.Contains(text, "://") || strings.ContainsAny(text[:at], " \t\n=\"'(),;{") {
+	if colon <= 0 || at-colon <= minLogin || strings.Contains(text, "://") || strings.ContainsAny(text[:at], " \t\n=\"'(),;{") {
 		return
 	}
 	host, password := text[at+1:], text[colon+1:at]

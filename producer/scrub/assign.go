@@ -170,7 +170,7 @@ func (a *assigner) markArgument(i int) int {
 		return 0
 	}
 	key := a.text[got.key.start:got.key.end]
-	if k := got.key.start - 2; !strings.HasPrefix(key, "-") && (k < a.start || a.text[k] != '(') {
+	if k := got.key.start - 2; !strings.HasPrefix(key, "-") && (k < a.start || a.text[k] != '(' || !a.isSetter(k)) {
 		return 0
 	}
 	v := values{assigner: a, assignment: got}
@@ -181,6 +181,22 @@ func (a *assigner) markArgument(i int) int {
 		return v.mark(s)
 	}
 	return 0
+}
+
+// isSetter reports whether the function whose name ends at i sets a value by its name.
+func (a *assigner) isSetter(i int) bool {
+	start := i
+	for start > a.start && i-start < maxCallee && isKeyByte(a.text[start-1]) {
+		start--
+	}
+	name := strings.ToLower(a.text[start:i])
+	name = name[strings.LastIndexByte(name, '.')+1:]
+	for _, part := range [...]string{"set", "put", "define", "header", "add", "append"} {
+		if strings.HasPrefix(name, part) || strings.HasSuffix(name, part) {
+			return true
+		}
+	}
+	return false
 }
 
 // markElement masks the text behind the tag that ends at i, as in <password>SECRET</password>. It returns where

@@ -177,6 +177,8 @@ var plain = map[string]func(m maker) string{
 	"goid":     func(m maker) string { return m.of(20, letter+"_") + "/" + m.of(20, letter+"_") },
 }
 
+var plainNames, secretNames = slices.Sorted(maps.Keys(plain)), slices.Sorted(maps.Keys(secrets))
+
 // publicHashes are placeholders that are secret in secret.txt, and file names or digests in benign.txt.
 var publicHashes = []string{"hex40", "hex64", "alnum24"}
 
@@ -184,12 +186,16 @@ var publicHashes = []string{"hex40", "hex64", "alnum24"}
 func fill(m maker, args []string, benign bool) labelled {
 	var l labelled
 	for _, arg := range args {
-		for _, name := range slices.Sorted(maps.Keys(plain)) {
+		if !strings.Contains(arg, "{") {
+			l.Args = append(l.Args, arg)
+			continue
+		}
+		for _, name := range plainNames {
 			for strings.Contains(arg, "{"+name+"}") {
 				arg = strings.Replace(arg, "{"+name+"}", plain[name](m), 1)
 			}
 		}
-		for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		for _, name := range secretNames {
 			for strings.Contains(arg, "{"+name+"}") {
 				value := secrets[name](m)
 				arg = strings.Replace(arg, "{"+name+"}", value, 1)

@@ -133,7 +133,7 @@ func isQualifier(word []byte) bool {
 		"sock", "socket", "bus", "authentication", "authenticator", "complexity", "entropy", "history", "retries", "attempts",
 		"index", "order", "position", "offset", "column", "field", "separator", "delimiter", "bits", "usage", "source", "target",
 		"title", "description", "jar", "affinity", "samesite", "cert", "certs", "certificate", "chain", "bundle", "rate", "model", "loss",
-		"vocab", "dropout", "embedding", "embeddings", "reset", "only", "encoding", "spec", "style", "engine", "library", "module", "storage":
+		"vocab", "dropout", "embedding", "embeddings", "encryption", "reset", "only", "encoding", "spec", "style", "engine", "library", "module", "storage":
 		return true
 	}
 	for _, suffix := range [...]string{"file", "path"} {

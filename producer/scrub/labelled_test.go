@@ -128,8 +128,12 @@ func TestCommand_Labelled(t *testing.T) {
 // TestCommand_OtherValues fills the templates with values that nobody looked at when the rules were written.
 func TestCommand_OtherValues(t *testing.T) {
 	var all []labelled
+	seeds := uint64(3)
+	if soak {
+		seeds = 20
+	}
 	for _, file := range templateFiles {
-		for seed := range uint64(20) {
+		for seed := range seeds {
 			more, err := generate(file, 10+seed)
 			if err != nil {
 				t.Fatal(err)

@@ -81,7 +81,7 @@ func accessTokenStrength(head []byte) strength {
 func authStrength(head []byte) strength {
 	switch _, before := cutLast(head); string(before) {
 	case "", "http", "basic", "proxy", "redis", "rpc", "stream":
-		return likely
+		return access
 	}
 	return vague
 }

@@ -54,8 +54,10 @@ func (c settingMarker) markSetting(i int, text string) {
 	}
 	v := c.at(c.words[i])
 	switch {
-	case isAlone && c.depth == 0, isAlone && isProse(v):
-	case isRandom(v), isAlone && got >= likely && c.depth > 0, got >= likely && (isSetting && i-c.verb > 1 || c.tool != nil && c.tool.pairs),
+	case isAlone && c.depth == 0, isProse(v):
+	case isSetting && got >= likely && c.depth > 0 && c.verb != c.start && !isVerbOption(c.at(c.words[i-2])), isAlone && got >= likely:
+		c.markValue(vague, c.words[i].start, c.words[i].end)
+	case isRandom(v), got >= likely && (isSetting || c.tool != nil && c.tool.pairs),
 		got == certain && strings.ContainsAny(text, "._"):
 		c.markValue(got, c.words[i].start, c.words[i].end)
 	}
@@ -85,7 +87,7 @@ func (c *command) markReplacement(w word) {
 		return
 	}
 	name := strings.Trim(parts[0], "@{}$^_<>%#*.\\=: \"'")
-	if len(name) > maxKey || strings.ContainsAny(name, " ([") || c.scrubber.strength(name) < likely || isPattern(parts[1]) || strings.ContainsAny(parts[1], "=:") {
+	if len(name) > maxKey || strings.ContainsAny(name, " ([") || c.scrubber.strength(name) < likely || parts[0] == strings.ToLower(name) || isPattern(parts[1]) || strings.ContainsAny(parts[1], "=:") {
 		return
 	}
 	if c.scrubber.strength(parts[1]) >= likely { // one name for another

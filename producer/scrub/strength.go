@@ -13,6 +13,7 @@ const (
 	located                 // an address: a secret only in front of its "@"
 	seed                    // a secret if the value is a phrase of many words, or long and random
 	vague                   // a secret if the value looks random, or like a password that a person chose
+	access                  // like likely, but no method and no name with a slash
 	likely                  // a secret unless the value is a number, a path, a switch or a reference
 	code                    // a secret unless the value is a number of less than four digits, a path, a switch or a reference
 	certain                 // a secret unless the value is a path, a switch or a reference
@@ -30,9 +31,11 @@ func (s strength) isSecret(v string) bool {
 	case certain:
 		return len(v) >= 2 || !isSmallNumber(v)
 	case code:
-		return len(v) >= 4 || !isSmallNumber(v)
+		return (len(v) >= 4 || !isSmallNumber(v)) && !isNumberPair(v)
 	case likely:
 		return !isSmallNumber(v) && !isVariableName(v) && !isAlgorithm(v)
+	case access:
+		return likely.isSecret(v) && (strings.IndexByte(v, '/') < 0 || isRandom(v))
 	case seed:
 		return isPhrase(v) || isRandom(v) && hasMixedCase(v)
 	default:

@@ -1,8 +1,10 @@
 package scrub
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strings"
+	"unicode/utf8"
 )
 
 // minToken is how long a token without a known beginning is at least.
@@ -103,15 +105,14 @@ func isBasicWord(v string) bool {
 		}
 	}
 	plain, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(v, "="))
-	if err != nil {
+	if err != nil || !utf8.Valid(plain) || isHexNumber(v) {
 		return false
 	}
-	colon := false
+	name := bytes.IndexByte(plain, ':')
 	for i, c := range plain {
-		if c < ' ' || c == 0x7f || !colon && c >= 0x80 {
+		if c < ' ' || c == 0x7f || i < name && !isAlnum(c) && strings.IndexByte("._@-\\+", c) < 0 {
 			return false
 		}
-		colon = colon || c == ':' && i > 0
 	}
-	return colon
+	return name > 0 && name+1 < len(plain)
 }

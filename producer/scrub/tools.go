@@ -1,5 +1,9 @@
 package scrub
 
+// accountOptions are the options of Samba's programs that name an account.
+var accountOptions = []option{{"-U", either, afterPercent, ""}, {"--user", either, afterPercent, ""}, {"-A", either, nothing, ""}, {"-a", either, afterPercent, ""},
+	{"--authenticate", either, afterPercent, ""}}
+
 // toolFamilies lists the programs that take secrets in ways of their own, and those that run other programs.
 // It is only read.
 var toolFamilies = []family{
@@ -24,10 +28,12 @@ var toolFamilies = []family{
 		options: []option{{"-a", separate, whole, ""}, {"--pass", separate, whole, ""}},
 		positions: []position{{"AUTH", -1, whole}, {"auth", -1, whole}, {"requirepass", 1, whole}, {"masterauth", 1, whole},
 			{"auth-pass", 2, whole}, {"SETUSER", 0, afterSign}, {"setuser", 0, afterSign}}}},
-	{[]string{"smbclient", "rpcclient", "smbget", "net", "smbcacls", "smbtree", "winexe", "wbinfo", "nmblookup", "wmic", "samba-tool", "pdbedit"}, tool{
-		options: []option{{"-U", either, afterPercent, ""}, {"--user", either, afterPercent, ""}, {"-A", either, nothing, ""}, {"-a", either, afterPercent, ""},
-			{"--authenticate", either, afterPercent, ""}},
-		positions: []position{{"", second, bare}, {"add", 2, bare}, {"use", 3, bare}, {"create", 2, bare}, {"user", second, bare}}}},
+	{[]string{"smbclient"}, tool{options: accountOptions, positions: []position{{"", second, bare}}}},
+	{[]string{"net"}, tool{options: accountOptions, runs: true}},
+	{[]string{"user"}, tool{positions: []position{{"", second, bare}}}},
+	{[]string{"use"}, tool{positions: []position{{"", 3, bare}}}},
+	{[]string{"rpcclient", "smbget", "smbcacls", "smbtree", "winexe", "wbinfo", "nmblookup", "wmic", "samba-tool", "pdbedit", "ads", "rpc", "rap"}, tool{
+		options: accountOptions, positions: []position{{"add", 2, bare}, {"create", 2, bare}}}},
 	{[]string{"ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldapwhoami", "ldapcompare", "ldapmodrdn", "ldapexop", "ldapurl"}, tool{
 		options: []option{{"-w", either, whole, ""}}, takes: "bcDdefHhlMmOoPpRSsTUwXYyzZ"}},
 	{[]string{"dsconf", "dsidm", "dsctl", "squidclient", "spicy", "remote-viewer", "pdfcrack", "minisign"}, tool{options: []option{{"-w", either, whole, ""}, {"-W", separate, bare, ""}}}},
@@ -54,7 +60,7 @@ var toolFamilies = []family{
 	{[]string{"mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport", "mongostat", "mongotop", "mongofiles"}, tool{
 		options: []option{{"-p", either, whole, ""}}}},
 	{[]string{"cqlsh", "nodetool", "cypher-shell", "couchbase-cli", "cbq", "hdbsql", "mycli", "rabbitmqadmin", "racadm", "mutool", "veracrypt",
-		"smbmap", "netexec", "nxc", "crackmapexec", "evil-winrm", "youtube-dl", "yt-dlp", "gallery-dl", "twine", "fab", "vmrun", "steghide", "aescrypt", "lsar", "unar",
+		"smbmap", "netexec", "nxc", "crackmapexec", "evil-winrm", "gallery-dl", "twine", "fab", "vmrun", "steghide", "aescrypt", "lsar", "unar",
 		"beeline", "tpm2_create", "ipmipower", "medusa", "hydra", "vsce", "ovsx", "add-user.sh", "jmxterm", "brook", "zuluCrypt-cli", "certutil",
 		"elasticsearch-users", "elasticsearch-reset-password", "snowsql", "cbbackupmgr", "psexec", "xcrun", "airflow", "gitea"},
 		tool{options: []option{{"-p", separate, whole, ""}, {"-pw", separate, whole, ""}, {"-gp", separate, whole, ""}}}},
@@ -109,7 +115,8 @@ var toolFamilies = []family{
 	{[]string{"gcloud"}, tool{positions: []position{{"activate-refresh-token", 2, bare}}, options: []option{{"--secret", either, nothing, ""}}, bare: true}},
 	{[]string{"doctl", "codecov", "anaconda", "vercel", "rundeck-cli", "drone", "frpc", "pushover-cli", "zerotier-cli"}, tool{options: []option{{"-t", separate, whole, ""}, {"-T", attached, whole, ""}}}},
 	{[]string{"gitlab-runner"}, tool{options: []option{{"-r", separate, whole, "register"}, {"-t", separate, bare, ""}}}},
-	{[]string{"security"}, tool{options: []option{{"-w", separate, whole, ""}, {"-p", separate, whole, ""}, {"-P", separate, whole, ""}, {"-k", separate, whole, "set-key-partition-list"}}}},
+	{[]string{"security"}, tool{options: []option{{"-w", separate, whole, ""}, {"-p", separate, whole, "unlock-keychain"}, {"-p", separate, whole, "create-keychain"},
+		{"-P", separate, whole, "import"}, {"-k", separate, whole, "set-key-partition-list"}}}},
 	{[]string{"ngrok"}, tool{positions: []position{{"authtoken", 1, bare}, {"add-authtoken", 1, bare}}, bare: true}},
 	{[]string{"mix", "rebar3", "gem"}, tool{options: []option{{"--key", either, whole, ""}}}},
 	{[]string{"wandb", "attic-cli", "snyk"}, tool{positions: []position{{"login", 1, bare}, {"auth", 1, bare}}}},
@@ -144,6 +151,8 @@ var toolFamilies = []family{
 	{[]string{"iwconfig"}, tool{positions: []position{{"key", 1, whole}, {"enc", 1, whole}}}},
 	{[]string{"ip"}, tool{positions: []position{{"enc", 2, whole}, {"auth", 2, whole}, {"aead", 2, whole}, {"auth-trunc", 2, whole}}}},
 	{[]string{"send"}, tool{positions: []position{{"", 1, bare}, {"--", 1, bare}}}},
+	{[]string{"GetUserSPNs.py", "GetNPUsers.py", "GetADUsers.py", "getTGT.py", "getST.py"}, tool{positions: []position{{"", 1, afterColon}}}},
+	{[]string{"youtube-dl", "yt-dlp"}, tool{options: []option{{"-p", separate, whole, ""}, {"-2", separate, whole, ""}, {"--twofactor", either, whole, ""}}}},
 	{[]string{"conjur"}, tool{options: []option{{"-v", separate, whole, ""}}}},
 	{[]string{"hatch"}, tool{options: []option{{"-a", either, whole, ""}}}},
 	{[]string{"ansible-vault"}, tool{positions: []position{{"encrypt_string", 1, bare}}}},

@@ -25,7 +25,7 @@ func isSwitch(v string) bool {
 	switch string(lower[:len(v)]) {
 	case "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "auto", "ask", "prompt", "stdin", "-",
 		"always", "never", "required", "optional", "enabled", "disabled", "default", "env",
-		"simple", "basic", "bearer", "jwt", "token", "oauth", "oauth2", "ldap":
+		"file", "simple", "basic", "bearer", "jwt", "token", "oauth", "oauth2", "ldap":
 		return true
 	}
 	return false

@@ -4,10 +4,13 @@ import "strings"
 
 // isPattern reports whether v is part of a regular expression or a replacement, or holds no letter and no digit.
 func isPattern(v string) bool {
-	for _, p := range [...]string{".*", ".+", "[^", `\S`, `\w`, `\d`, "(.", "([", `\(`} {
+	for _, p := range [...]string{".*", ".+", "[^", `\S`, `\w`, `\d`, "(.", "([", `\(`, ")", "|"} {
 		if strings.HasPrefix(v, p) {
 			return true
 		}
+	}
+	if strings.Contains(v, `\w`) {
+		return true
 	}
 	for i := range len(v) {
 		if isAlnum(v[i]) || v[i] >= 128 {
@@ -59,6 +62,6 @@ func isAlgorithm(v string) bool {
 		"api-key", "apikey", "spnego", "negotiate", "bcrypt", "scrypt", "argon2", "yescrypt", "blowfish", "des", "rsa", "ed25519", "ecdsa", "default":
 		return true
 	default:
-		return strings.HasPrefix(lower, "sha") && strings.Trim(lower[3:], "0123456789-/") == "" || strings.HasPrefix(lower, "aes-")
+		return strings.HasPrefix(lower, "sha") && strings.Trim(lower[3:], "0123456789-/") == "" || strings.HasPrefix(lower, "aes-") || strings.HasPrefix(lower, "scram-")
 	}
 }
