@@ -21,7 +21,7 @@ func (c accountMarker) markShort(i int) {
 	}
 	switch {
 	case c.hasOtherUse():
-	case c.at(c.words[i]) != "-k" && c.namesUser(i):
+	case c.namesUser(i):
 		c.markValue(likely, c.words[j].start, c.words[j].end)
 	case c.tool == nil && hasMixedCase(v):
 		c.markValue(vague, c.words[j].start, c.words[j].end)
@@ -30,12 +30,20 @@ func (c accountMarker) markShort(i int) {
 
 // namesUser reports whether an option near word i names a user, or the command logs in.
 func (c accountMarker) namesUser(i int) bool {
+	option := c.at(c.words[i])
+	if option == "-k" {
+		return false
+	}
 	for k := max(c.start, i-maxAccount); k < min(i+maxAccount, len(c.words)); k++ {
 		if k > i && c.words[k].first {
 			return false
 		}
 		switch text := c.at(c.words[k]); text {
-		case "-u", "-U", "-n", "-l", "--user", "--username", "-user", "-username", "--login", "/u", "/user":
+		case "-u", "-n", "-l", "--user", "-user", "-username", "--login", "/u", "/user":
+			if j := c.next(k); k != i && j >= 0 && (option == "-p" || option == "-w") {
+				return true
+			}
+		case "-U", "--username":
 			if j := c.next(k); k != i && j >= 0 {
 				return true
 			}

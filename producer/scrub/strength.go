@@ -33,7 +33,7 @@ func (s strength) isSecret(v string) bool {
 	case code:
 		return (len(v) >= 4 || !isSmallNumber(v)) && !isNumberPair(v)
 	case likely:
-		return !isSmallNumber(v) && !isVariableName(v) && !isAlgorithm(v)
+		return !isSmallNumber(v) && !isVariableName(v) && !isAlgorithm(v) && !isPlace(v)
 	case access:
 		return likely.isSecret(v) && (strings.IndexByte(v, '/') < 0 || isRandom(v))
 	case seed:

@@ -153,6 +153,7 @@ var toolFamilies = []family{
 	{[]string{"send"}, tool{positions: []position{{"", 1, bare}, {"--", 1, bare}}}},
 	{[]string{"GetUserSPNs.py", "GetNPUsers.py", "GetADUsers.py", "getTGT.py", "getST.py"}, tool{positions: []position{{"", 1, afterColon}}}},
 	{[]string{"youtube-dl", "yt-dlp"}, tool{options: []option{{"-p", separate, whole, ""}, {"-2", separate, whole, ""}, {"--twofactor", either, whole, ""}}}},
+	{[]string{"lpass", "gopass", "pass", "keepassxc-cli"}, tool{options: []option{{"--password", either, nothing, ""}, {"-p", either, nothing, ""}}}},
 	{[]string{"conjur"}, tool{options: []option{{"-v", separate, whole, ""}}}},
 	{[]string{"hatch"}, tool{options: []option{{"-a", either, whole, ""}}}},
 	{[]string{"ansible-vault"}, tool{positions: []position{{"encrypt_string", 1, bare}}}},

@@ -65,3 +65,17 @@ func isAlgorithm(v string) bool {
 		return strings.HasPrefix(lower, "sha") && strings.Trim(lower[3:], "0123456789-/") == "" || strings.HasPrefix(lower, "aes-") || strings.HasPrefix(lower, "scram-")
 	}
 }
+
+// isPlace reports whether v is a path without a root, of words in lower case, as in a store of secrets.
+func isPlace(v string) bool {
+	slash := strings.IndexByte(v, '/')
+	if slash <= 0 || slash+1 == len(v) {
+		return false
+	}
+	for i := range len(v) {
+		if !isLower(v[i]) && strings.IndexByte("/-_.", v[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
