@@ -54,12 +54,17 @@ processes find the job in PROCTAPE_JOB_ID and the step (sheet) in PROCTAPE_SHEET
 	return cmd
 }
 
-// runJob runs the command. An error of recording it is printed, and does not keep it from running.
-func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv scrub.Mode, quiet bool) error {
-	if f.job == "" {
+// checkRunJob checks the name of the job that run is told.
+func checkRunJob(job string) error {
+	if job == "" {
 		return hinted(misuse("no --job"), "name the job that the command belongs to")
 	}
-	if err := checkJob(f.job); err != nil {
+	return checkJob(job)
+}
+
+// runJob runs the command. An error of recording it is printed, and does not keep it from running.
+func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv scrub.Mode, quiet bool) error {
+	if err := checkRunJob(f.job); err != nil {
 		return err
 	}
 	if _, err := scrub.ParseMode(string(argv)); err != nil {
@@ -78,7 +83,7 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 			fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: "+format+"\n", a...)
 		}
 	}
-	if name := jobs.Name(f.job); name != f.job { // the same name for the command, the record and what is printed
+	if name := jobs.Name(f.job); name != f.job {
 		note("the job is recorded as %s: what looks like a secret in its name is masked", printable(name))
 		f.job = name
 	}

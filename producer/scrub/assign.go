@@ -2,17 +2,6 @@ package scrub
 
 import "strings"
 
-// An assigner finds names and their values in one word, wherever they stand: in options, properties, lists, queries,
-// headers, statements, markup and scripts.
-type assigner struct {
-	*line
-	word
-	script bool // white space ends every value; otherwise the value of a name at the start of the word may hold some
-	header bool // the word is an HTTP header
-	spaces bool // the word holds white space
-	pair   pair
-}
-
 // isMarker says which bytes markAssignments stops at.
 var isMarker = [256]bool{'=': true, ':': true, ',': true, '>': true, ']': true, '(': true, '\'': true, '"': true}
 
@@ -42,10 +31,7 @@ func (a *assigner) markAssignments() {
 			if strings.HasPrefix(a.text[i:a.end], `] "`) && a.text[i-1] == '"' { // ["db"]["password"] "value"
 				end = a.markAssignment(i + 1)
 			}
-		case '(':
-			end = caller{a}.mark(i)
 		default:
-			a.markInner(i)
 			end = caller{a}.mark(i)
 		}
 		if end > i {
@@ -84,79 +70,10 @@ func (a *assigner) markAssignment(sep int) int {
 // isSignature reports whether a parameter of a query signs it.
 func isSignature(key string) bool { return key == "sig" || key == "signature" || key == "token" }
 
-// key returns the text of a key without the dashes, or the "-D", of an option.
-func (a *assigner) key(s span) string {
-	key := a.text[s.start:s.end]
-	if strings.HasPrefix(key, "-D") {
-		return key[2:]
-	}
-	return strings.TrimLeft(key, "-")
-}
-
-// assignmentAt reads the key that ends before the separator at sep. It reports false when there is none,
-// and when a colon there is part of an address, a path or a name.
-func (a *assigner) assignmentAt(sep int) (assignment, bool) {
-	got := assignment{sep: sep}
-	i := sep
-	if a.text[sep] == '=' && i > a.start && (a.text[i-1] == ':' || a.text[i-1] == '+') {
-		i--
-	}
-	for ; i > a.start && (a.text[i-1] == ' ' || a.text[i-1] == '\t'); i-- {
-		got.spaced = true
-	}
-	for ; i > a.start && strings.IndexByte(`"'\]}`, a.text[i-1]) >= 0; i-- {
-		if a.text[i-1] == '}' && a.text[sep] == ':' {
-			return got, false
-		}
-		got.quoted = true
-	}
-	got.key.end = i
-	for i > a.start && isKeyByte(a.text[i-1]) && got.key.end-i < 2*maxKey {
-		i--
-	}
-	got.key.start = i
-	if i > a.start {
-		got.before = a.text[i-1]
-	}
-	ok := got.key.start < got.key.end && (a.text[sep] != ':' || a.mayPrecedeColon(got))
-	return got, ok
-}
-
-func (a *assigner) mayPrecedeColon(got assignment) bool {
-	switch {
-	case strings.HasPrefix(a.text[got.sep:a.end], "://"), got.spaced && !got.quoted:
-		return false
-	case got.before == '/':
-		return got.key.start == a.start+1 // the option of a program that came from Windows
-	}
-	return got.before == 0 || strings.IndexByte(" \t\n\r\"'`{,;&?([=\\", got.before) >= 0
-}
-
-func isKeyByte(c byte) bool { return isAlnum(c) || c == '_' || c == '-' || c == '.' || c >= 128 }
-
 // isDSN reports whether a host or a user is named among the 128 bytes before i, as in h=db1,u=bob,p=SECRET.
 func (a *assigner) isDSN(i int) bool {
 	before := a.text[max(a.start, i-128):i]
 	return strings.HasSuffix(before, ",") && (strings.Contains(before, "u=") || strings.Contains(before, "h="))
-}
-
-// markInner reads the text that the quote at i opens as a command, if it is a member of a list or an object and begins
-// with a program that is known.
-func (a *assigner) markInner(i int) {
-	k := i - 1
-	if k > a.start && a.text[k] == ' ' {
-		k--
-	}
-	if k < a.start || strings.IndexByte(":[,", a.text[k]) < 0 {
-		return
-	}
-	end := i + 1 + endOr(strings.IndexByte(a.text[i+1:a.end], a.text[i]), 0)
-	program, _, ok := strings.Cut(a.text[i+1:end], " ")
-	if !ok || toolNamed(programName(program)) == nil {
-		return
-	}
-	var inner [32]word
-	a.line.markCommand(split(inner[:0], a.text, i+1, end), 1)
 }
 
 // markArgument masks the value behind the comma at i if the quoted text before it names a secret: ("TOKEN", "value"),

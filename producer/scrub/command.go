@@ -49,6 +49,7 @@ func (c *command) step(i int) {
 	}
 	if c.depth == 0 {
 		(&assigner{line: c.line, word: w, script: c.isScript(i), header: c.isHeader(i)}).markAssignments()
+		c.markInner(w)
 	}
 	switch {
 	case text[0] == '-' || text[0] == '/' || c.depth > 0 && strings.Contains(text, "=--"):
@@ -131,12 +132,6 @@ func isEnvironment(text string) bool {
 	return false
 }
 
-// programName returns the base name of a program, without the dash of a login shell.
-func programName(text string) string {
-	name := text[strings.LastIndexByte(text, '/')+1:]
-	return strings.TrimSuffix(strings.TrimPrefix(name, "-"), ".exe")
-}
-
 // markStatement masks the quoted word i if it is the password of an SQL statement.
 func (c *command) markStatement(i int) {
 	if i == 0 || c.words[i].first {
@@ -162,4 +157,26 @@ func (c *command) mentions(i int, word string) bool {
 		}
 	}
 	return false
+}
+
+// markInner reads the quoted texts in w that are members of a list or an object as commands, if they begin with a
+// program that is known.
+func (c *command) markInner(w word) {
+	for i := w.start + 2; i < w.end; i++ {
+		if b := c.text[i]; b != '"' && b != '\'' {
+			continue
+		}
+		k := i - 1
+		if c.text[k] == ' ' {
+			k--
+		}
+		if strings.IndexByte(":[,", c.text[k]) < 0 {
+			continue
+		}
+		end := i + 1 + endOr(strings.IndexByte(c.text[i+1:w.end], c.text[i]), 0)
+		if program, _, ok := strings.Cut(c.text[i+1:end], " "); ok && toolNamed(programName(program)) != nil {
+			var inner [32]word
+			c.line.markCommand(split(inner[:0], c.text, i+1, end), c.depth+1)
+		}
+	}
 }

@@ -84,12 +84,6 @@ func (p part) secretIn(v string) (from, to int, ok bool) {
 	return i + 1, to, i+1 < to && (p != beforeAt || to < len(v))
 }
 
-// isNumberPair reports whether v is a port mapping, a time, or a user and group id; a longer number is a password.
-func isNumberPair(v string) bool {
-	i := strings.LastIndexByte(v, ':')
-	return i >= 0 && isNumbers(v) && len(v)-i <= 6
-}
-
 // isPrompt reports whether v is what a script answers to a prompt, or a short word.
 func isPrompt(v string) bool {
 	v = strings.TrimSuffix(strings.TrimSuffix(v, `\n`), `\r`)

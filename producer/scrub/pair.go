@@ -11,13 +11,6 @@ const (
 	valueRole
 )
 
-// A pair is the half that was read of such a pair.
-type pair struct {
-	name  strength // what the name says about the value
-	end   int      // where the name or the value ends
-	value span     // the value, if it came first
-}
-
 // roleOf returns the role of a key.
 func roleOf(key string) role {
 	key = key[strings.LastIndexByte(key, '.')+1:]

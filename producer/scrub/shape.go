@@ -5,12 +5,6 @@ import (
 	"strings"
 )
 
-// shapeMarker masks the secrets in a line that are known by how they look.
-type shapeMarker struct {
-	*line
-	seen int // up to here markToken knows the text
-}
-
 // markShapes masks secrets that are known by how they look, wherever they stand.
 func (l *shapeMarker) markShapes() {
 	text := l.text

@@ -83,3 +83,9 @@ func (s *shape) run(text string, i, limit int) int {
 	}
 	return i
 }
+
+// shapeMarker masks the secrets in a line that are known by how they look.
+type shapeMarker struct {
+	*line
+	seen int // up to here markToken knows the text
+}

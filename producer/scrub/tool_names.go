@@ -1,5 +1,7 @@
 package scrub
 
+import "strings"
+
 // toolNamed returns what is known of the program with this base name, or nil.
 func toolNamed(base string) *tool {
 	if t, ok := toolByName[base]; ok {
@@ -18,3 +20,9 @@ var toolByName = func() map[string]*tool {
 	}
 	return byName
 }()
+
+// programName returns the base name of a program, without the dash of a login shell.
+func programName(text string) string {
+	name := text[strings.LastIndexByte(text, '/')+1:]
+	return strings.TrimSuffix(strings.TrimPrefix(name, "-"), ".exe")
+}

@@ -79,3 +79,9 @@ func isPlace(v string) bool {
 	}
 	return true
 }
+
+// isNumberPair reports whether v is a port mapping, a time, or a user and group id; a longer number is a password.
+func isNumberPair(v string) bool {
+	i := strings.LastIndexByte(v, ':')
+	return i >= 0 && isNumbers(v) && len(v)-i <= 6
+}
