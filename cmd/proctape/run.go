@@ -54,6 +54,15 @@ processes find the job in PROCTAPE_JOB_ID and the step (sheet) in PROCTAPE_SHEET
 	return cmd
 }
 
+// recordedName is the name under which a job is recorded; note tells when it is another.
+func recordedName(job string, note func(format string, a ...any)) string {
+	name := jobs.Name(job)
+	if name != job {
+		note("the job is recorded as %s: what looks like a secret in its name is masked", printable(name))
+	}
+	return name
+}
+
 // checkRunJob checks the name of the job that run is told.
 func checkRunJob(job string) error {
 	if job == "" {
@@ -83,10 +92,7 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 			fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: "+format+"\n", a...)
 		}
 	}
-	if name := jobs.Name(f.job); name != f.job {
-		note("the job is recorded as %s: what looks like a secret in its name is masked", printable(name))
-		f.job = name
-	}
+	f.job = recordedName(f.job, note)
 	nc, err := s.connectForRun()
 	if err != nil {
 		note("job %s is not recorded: %v", printable(f.job), err)

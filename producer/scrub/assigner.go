@@ -69,3 +69,12 @@ func (a *assigner) mayPrecedeColon(got assignment) bool {
 }
 
 func isKeyByte(c byte) bool { return isAlnum(c) || c == '_' || c == '-' || c == '.' || c >= 128 }
+
+// An assignment is a key, "=" or ":", and what follows.
+type assignment struct {
+	key    span
+	before byte // what precedes the key, 0 at the start of the argument
+	quoted bool // the key is in quotes
+	spaced bool // there is white space before the separator
+	sep    int  // where the separator is
+}

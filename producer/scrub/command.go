@@ -38,7 +38,7 @@ func (c *command) step(i int) {
 		return
 	}
 	if c.tool != nil && c.tool.edits {
-		c.markReplacement(w)
+		settingMarker{c}.markReplacement(w)
 	}
 	switch {
 	case c.depth > 0 && c.markRecord(i):

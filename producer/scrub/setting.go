@@ -77,7 +77,7 @@ func isProse(v string) bool {
 }
 
 // markReplacement masks the text that an editor's script puts in the place of a secret's name, as in s/PASSWORD/SECRET/.
-func (c *command) markReplacement(w word) {
+func (c settingMarker) markReplacement(w word) {
 	text := c.at(w)
 	if len(text) < 6 || text[0] != 's' || isAlnum(text[1]) || text[1] == ' ' || text[1] == '\\' || text[1] == '-' || text[1] == '.' || text[1] == '=' {
 		return

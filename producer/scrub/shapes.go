@@ -83,9 +83,3 @@ func (s *shape) run(text string, i, limit int) int {
 	}
 	return i
 }
-
-// shapeMarker masks the secrets in a line that are known by how they look.
-type shapeMarker struct {
-	*line
-	seen int // up to here markToken knows the text
-}

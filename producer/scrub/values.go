@@ -10,12 +10,3 @@ type values struct {
 func (v values) isVariable(start, end int, quote string) bool {
 	return v.spaces && quote != "'" && end-start > 1 && v.text[start] == '$' && isShellName(v.text[start+1:end])
 }
-
-// An assignment is a key, "=" or ":", and what follows.
-type assignment struct {
-	key    span
-	before byte // what precedes the key, 0 at the start of the argument
-	quoted bool // the key is in quotes
-	spaced bool // there is white space before the separator
-	sep    int  // where the separator is
-}
