@@ -54,8 +54,8 @@ processes find the job in PROCTAPE_JOB_ID and the step (sheet) in PROCTAPE_SHEET
 	return cmd
 }
 
-// recordedName is the name under which a job is recorded; note tells when it is another.
-func recordedName(job string, note func(format string, a ...any)) string {
+// maskedJob is the name under which a job is recorded; note tells when it is another.
+func maskedJob(job string, note func(format string, a ...any)) string {
 	name := jobs.Name(job)
 	if name != job {
 		note("the job is recorded as %s: what looks like a secret in its name is masked", printable(name))
@@ -92,7 +92,7 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 			fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: "+format+"\n", a...)
 		}
 	}
-	f.job = recordedName(f.job, note)
+	f.job = maskedJob(f.job, note)
 	nc, err := s.connectForRun()
 	if err != nil {
 		note("job %s is not recorded: %v", printable(f.job), err)
