@@ -227,6 +227,9 @@ func (s *consistency) process(p *schema.Process, boot int64, old schema.Process,
 	if p.State == zombie && (p.RSS.V != 0 || p.OpenFDs.Known) {
 		return fmt.Errorf("pid %d has ended and holds something: %+v", p.PID, *p)
 	}
+	if p.RSS.V%4 != 0 || p.VMS.V%4 != 0 {
+		return fmt.Errorf("pid %d holds %d and %d KiB, which are no whole pages", p.PID, p.RSS.V, p.VMS.V)
+	}
 	return nil
 }
 
@@ -269,7 +272,7 @@ func (s *consistency) turnover(m *schema.Message, spawned, exited map[identityOf
 	for id, p := range s.alive {
 		e, ok := exited[id]
 		if !ok || e.Command != p.Command || e.JobID != p.JobID || e.Sheet != p.Sheet || e.CPUMillis.V < int64(p.CPUMillis) ||
-			e.ExitCode.Known == e.Signal.Known || p.State != zombie && e.PeakRSS.V < p.RSS.V || fell(p.ReadKiB, e.ReadKiB) {
+			e.ExitCode.Known == e.Signal.Known || p.State != zombie && e.PeakRSS.V < p.RSS.V || e.PeakRSS.V%4 != 0 || fell(p.ReadKiB, e.ReadKiB) {
 			errs = append(errs, fmt.Errorf("pid %d is gone, its exit is %+v", p.PID, e))
 		}
 		delete(exited, id)

@@ -21,7 +21,7 @@ const execEvery = 16
 // observeExit notes that a process ended at a boot time, and all that a kernel would know of it.
 func (h *Host) observeExit(i int, at int64) {
 	p, e := &h.places[i], h.event(i, at)
-	e.CPUMillis, e.PeakRSS = schema.Some(int64(p.cpu)*1000/schema.TicksPerSecond), schema.Some(p.peak)
+	e.CPUMillis, e.PeakRSS = schema.Some(int64(p.cpu)*1000/schema.TicksPerSecond), schema.Some(wholePages(p.peak))
 	e.ReadKiB, e.WriteKiB = schema.Some(p.io.read), schema.Some(p.io.write)
 	e.Lifetime = schema.Some((at - int64(p.start)*nsPerTick) / 1e6)
 	switch h.random.IntN(64) {

@@ -100,6 +100,8 @@ func TestConsistency_FindsFaults(t *testing.T) {
 		{"CPU without a rate", "permille", inProcess(3, func(p *schema.Process) { p.CPUMillis += 10_000 })},
 		{"a rate without CPU", "permille", inProcess(3, func(p *schema.Process) { p.CPUPermille.V += 2 })},
 		{"reads fall", "a counter fell", inProcess(2, func(p *schema.Process) { p.ReadKiB = schema.Some[int64](0) })},
+		{"half a page", "no whole pages", inProcess(3, func(p *schema.Process) { p.RSS.V += 2 })},
+		{"an odd address space", "no whole pages", inProcess(3, func(p *schema.Process) { p.VMS.V++ })},
 		{"an orphan", "no parent", inProcess(5, func(p *schema.Process) { p.PPID = 299 })},
 		{"another command", "became another", inProcess(0, func(p *schema.Process) { p.Command = "another" })},
 		{"one too few", "processes, want", inRows(func(rows []schema.Process) []schema.Process { return rows[:len(rows)-1] })},

@@ -19,7 +19,7 @@ func fillSnapshot(m *machine, s *schema.Snapshot, pressure *schema.Pressure) {
 	}
 	sampler := &m.places[m.sampler]
 	*s = schema.Snapshot{
-		Interval: int64(m.cfg.Interval), Tick: m.tick, DaemonPID: sampler.pid, DaemonRSS: uint64(sampler.rss),
+		Interval: int64(m.cfg.Interval), Tick: m.tick, DaemonPID: sampler.pid, DaemonRSS: uint64(wholePages(sampler.rss)),
 		Uptime: int64(m.tick-1) * int64(m.cfg.Interval), CPUs: m.cpus,
 		MemoryTotal: uint64(m.memoryTotal), MemoryAvail: uint64(max(m.memoryTotal-m.resident()*3/4, m.memoryTotal/6)),
 		Load: m.load, Pressure: pressure, PressureLevel: "none", Capabilities: capabilities,
@@ -39,7 +39,7 @@ func sampleOf(m *machine, i int) schema.Process {
 	p := &m.places[i]
 	s := schema.Process{
 		PID: p.pid, PPID: p.ppid, StartTicks: p.start, State: p.state, CPUPermille: schema.Some(p.permille(m)),
-		CPUMillis: p.cpu * 1000 / schema.TicksPerSecond, RSS: schema.Some(p.rss), VMS: schema.Some(p.vms()),
+		CPUMillis: p.cpu * 1000 / schema.TicksPerSecond, RSS: schema.Some(wholePages(p.rss)), VMS: schema.Some(p.vms()),
 		Threads: p.program.threads, OpenFDs: schema.Some(int64(p.fds)), UID: schema.Some(p.program.uid), Command: p.command,
 		ReadKiB: schema.Some(p.io.read), WriteKiB: schema.Some(p.io.write),
 	}
@@ -62,7 +62,13 @@ func (l *life) permille(m *machine) int64 {
 }
 
 // vms is the address space: what is resident, libraries, and the stacks of the threads.
-func (l *life) vms() int64 { return 2*l.peak + 96<<10 + int64(l.program.threads)*8<<10 }
+func (l *life) vms() int64 { return 2*wholePages(l.peak) + 96<<10 + int64(l.program.threads)*8<<10 }
+
+// pageKiB is the size of a page of memory, in which the kernel counts sizes: 4 KiB on x86-64.
+const pageKiB = 4
+
+// wholePages rounds a size in KiB down to whole pages.
+func wholePages(kib int64) int64 { return kib - kib%pageKiB }
 
 // capabilities are what the snapshots say of their sampler.
 var capabilities = []schema.Capability{
