@@ -205,7 +205,7 @@ func TestIdentity_TwoDatabasesOfOneLog(t *testing.T) {
 
 	// The control: one byte of one row.
 	db := writable(t, b)
-	if _, err := db.Exec(`UPDATE samples SET rss_kib = rss_kib + 1 WHERE snapshot_id = 100 AND process_id = (SELECT min(process_id) FROM samples WHERE snapshot_id = 100)`); err != nil {
+	if _, err := db.Exec(`UPDATE samples SET rss_kib = rss_kib + 1 WHERE id = (SELECT min(id) FROM samples WHERE id >> 22 = 100)`); err != nil {
 		t.Fatal(err)
 	}
 	db.Close()
@@ -308,7 +308,7 @@ func TestIdentity_VerifyOfATrimmedLog(t *testing.T) {
 	if !strings.Contains(out, "20 snapshots and 0 events are older") || !strings.Contains(out, "Equal") {
 		t.Errorf("verify prints\n%s", out)
 	}
-	if _, err := writable(t, db).Exec(`UPDATE samples SET rss_kib = rss_kib + 1 WHERE snapshot_id = 40 AND process_id = (SELECT min(process_id) FROM samples WHERE snapshot_id = 40)`); err != nil {
+	if _, err := writable(t, db).Exec(`UPDATE samples SET rss_kib = rss_kib + 1 WHERE id = (SELECT min(id) FROM samples WHERE id >> 22 = 40)`); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command(proctape, "verify", "--data", log.dir, "--db", db, "--replay").CombinedOutput(); err == nil {

@@ -405,6 +405,9 @@ func (p *tape) dumpOf(with func(table, column string) bool) map[string][]string 
 		for i, c := range columns {
 			columns[i] = "quote(" + c + ")"
 		}
+		if table == "samples" { // as they lay when the log was recorded
+			columns[0], key = "quote(id >> 22)", []string{"id >> 22", "process_id"}
+		}
 		out[table] = p.rows(`SELECT ` + strings.Join(columns, ` || ' ' || `) + ` FROM ` + table + ` ORDER BY ` + strings.Join(key, ","))
 	}
 	out["meta"] = slices.DeleteFunc(out["meta"], func(row string) bool { return strings.HasPrefix(row, "'database_") })

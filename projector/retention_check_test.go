@@ -21,7 +21,7 @@ func contents(t testing.TB, db *sql.DB) map[string][]string {
 	out := map[string][]string{}
 	for table, query := range map[string]string{
 		"snapshots":        `SELECT %s FROM snapshots x`,
-		"samples":          `SELECT s.wall_ns, p.pid, p.command, p.job_id, %s FROM samples x JOIN snapshots s ON s.id = x.snapshot_id JOIN processes p ON p.id = x.process_id`,
+		"samples":          `SELECT s.wall_ns, p.pid, p.command, p.job_id, %s FROM samples x JOIN snapshots s ON s.id = x.id >> 22 JOIN processes p ON p.id = x.process_id`,
 		"process_events":   `SELECT %s FROM process_events x`,
 		"process_execs":    `SELECT %s FROM process_execs x`,
 		"rollups":          `SELECT %s FROM rollups x`,
@@ -104,9 +104,9 @@ func unaccounted(t testing.TB, db *sql.DB, want []*schema.Message) (wrong []stri
 		`SELECT 'process without rollup', rollup_id FROM process_rollups WHERE rollup_id NOT IN (SELECT id FROM rollups)`,
 		`SELECT 'process without description', process_id FROM process_rollups WHERE process_id NOT IN (SELECT id FROM rollup_processes)`,
 		`SELECT 'description of nothing', id FROM rollup_processes WHERE id NOT IN (SELECT process_id FROM process_rollups)`,
-		`SELECT 'sample without snapshot', snapshot_id FROM samples WHERE snapshot_id NOT IN (SELECT id FROM snapshots)`,
+		`SELECT 'sample without snapshot', id >> 22 FROM samples WHERE id >> 22 NOT IN (SELECT id FROM snapshots)`,
 		`SELECT 'sample without process', process_id FROM samples WHERE process_id NOT IN (SELECT id FROM processes)`,
-		`SELECT 'snapshot without samples', id FROM snapshots WHERE child_count != (SELECT count(*) FROM samples WHERE snapshot_id = snapshots.id)`,
+		`SELECT 'snapshot without samples', id FROM snapshots WHERE child_count != (SELECT count(*) FROM samples WHERE id >> 22 = snapshots.id)`,
 	} {
 		wrong = append(wrong, rowsOf(t, db, query)...)
 	}

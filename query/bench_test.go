@@ -85,8 +85,8 @@ func generate(r *recording, rows int) {
 			CASE WHEN i % 2 THEN 'build-' || (i % 10) END, CASE WHEN i % 2 THEN i % 7 END, 1000,
 			CASE WHEN i <= ?2 THEN 1 ELSE ?3 END, CASE WHEN i > ?4 THEN ?3 - 1 ELSE 4611686018427387904 END, 100000 FROM n`,
 		max(small, pageProcesses), small, lastPage, pageProcesses)
-	r.exec(`INSERT INTO samples(snapshot_id, process_id, state, cpu_permille, rss_kib, vms_kib, threads, open_fds, cpu_ms, syscall_counts, syscall_time_pct)
-		SELECT s.id, p.id, CASE WHEN p.id % 50 = 0 THEN 'R' END, (s.id * 7 + p.id * 13) % 1000,
+	r.exec(`INSERT INTO samples(id, process_id, state, cpu_permille, rss_kib, vms_kib, threads, open_fds, cpu_ms, syscall_counts, syscall_time_pct)
+		SELECT s.id << 22 | p.pid, p.id, CASE WHEN p.id % 50 = 0 THEN 'R' END, (s.id * 7 + p.id * 13) % 1000,
 			40000 + (s.id * 31 + p.id * 17) % 10000, 900000 + p.id, 1 + p.id % 8, 10 + p.id % 100, s.id * 5 + p.id, NULL, NULL
 		FROM snapshots s CROSS JOIN processes p WHERE p.first_snapshot <= s.id AND s.id <= p.last_snapshot ORDER BY s.id, p.id`)
 	r.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 100000)

@@ -163,11 +163,20 @@ func (r *recording) process(id, pid, first int64, changes row) {
 	}.with(changes))
 }
 
+// pidOf is the pid of a row of processes; 0 when there is none.
+func (r *recording) pidOf(process int64) (pid int) {
+	r.Helper()
+	if err := r.db.QueryRowContext(r.Context(), `SELECT coalesce((SELECT pid FROM processes WHERE id = ?), 0)`, process).Scan(&pid); err != nil {
+		r.Fatal(err)
+	}
+	return pid
+}
+
 // sample inserts a process's part of a snapshot, in which every column has a value.
 func (r *recording) sample(snapshot, process int64, changes row) {
 	r.Helper()
 	r.insert("samples", row{
-		"snapshot_id": snapshot, "process_id": process, "state": "R", "cpu_permille": 853, "rss_kib": 306688, "vms_kib": 1,
+		"id": schema.SampleID(snapshot, r.pidOf(process)), "process_id": process, "state": "R", "cpu_permille": 853, "rss_kib": 306688, "vms_kib": 1,
 		"threads": 7, "open_fds": 9, "cpu_ms": 1234, "syscall_counts": `{"read":2}`, "syscall_time_pct": `{"read":1.5}`,
 	}.with(changes))
 }

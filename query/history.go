@@ -75,8 +75,8 @@ func addHistoryPoints(ctx context.Context, db *DB, s *processSpan, r Range, poin
 		where, at = ` WHERE +sn.host_id = ? AND +sn.id BETWEEN ? AND ?`, `sn.timestamp`
 	}
 	query := `SELECT sn.id, sn.timestamp, sn.boot_ns, ` + sampleColumns + ` FROM snapshots sn
-		CROSS JOIN samples m ON m.snapshot_id = sn.id AND m.process_id = ?` + where + ` AND ` + at + ` >= ?`
-	args := []any{s.id, s.hostID, s.first, s.last, r.Since}
+		CROSS JOIN samples m ON m.id = (sn.id << 22) | ? AND m.process_id = ?` + where + ` AND ` + at + ` >= ?`
+	args := []any{s.description.PID, s.id, s.hostID, s.first, s.last, r.Since}
 	if r.Until > 0 {
 		query, args = query+` AND `+at+` < ?`, append(args, r.Until)
 	}

@@ -197,7 +197,7 @@ func TestSnapshot_JSONHasTheContractsKeys(t *testing.T) {
 	wholeRows(whole)
 	bare.insert("snapshots", row{"id": 1, "timestamp": 10.0, "host_id": 1})
 	bare.process(1, 7, 1, row{"ppid": nil, "command": nil})
-	bare.insert("samples", row{"snapshot_id": 1, "process_id": 1})
+	bare.insert("samples", row{"id": schema.SampleID(1, 7), "process_id": 1})
 	bare.insert("snapshots", row{"id": 2, "timestamp": 20.0, "host_id": 1})
 	read := func(r *recording, n int) query.Snapshot {
 		snaps, err := query.Snapshots(t.Context(), r.open(), query.Range{})

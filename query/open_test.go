@@ -186,7 +186,7 @@ func TestDB_ManyReadersAndAWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := tx.Exec(`CREATE TEMP TABLE one AS SELECT * FROM snapshots WHERE id = ?1 - 1; UPDATE one SET id = ?1, timestamp = ?1;
-			INSERT INTO snapshots SELECT * FROM one; DROP TABLE one; INSERT INTO samples(snapshot_id, process_id) VALUES (?1, 1)`, id); err != nil {
+			INSERT INTO snapshots SELECT * FROM one; DROP TABLE one; INSERT INTO samples(id, process_id) SELECT ?1 << 22 | pid, 1 FROM processes WHERE id = 1`, id); err != nil {
 			t.Fatal(err)
 		}
 		if err := tx.Commit(); err != nil {

@@ -166,7 +166,7 @@ func TestPlans_Catches(t *testing.T) {
 		`SELECT pid FROM process_events t ORDER BY t.timestamp`:  true,
 		`SELECT pid FROM process_events t WHERE t.timestamp > 1`: false,
 		`SELECT pid FROM process_execs t ORDER BY t.seq`:         true,
-		`SELECT * FROM samples m WHERE m.snapshot_id = 1`:        false,
+		`SELECT * FROM samples m WHERE m.id = 1`:                 false,
 	} {
 		steps := plan(t, r, asked{text: text})
 		if got := slices.ContainsFunc(steps, func(s string) bool { return scansLarge(text, s) }); got != want {
@@ -212,12 +212,12 @@ func TestPlans_Index(t *testing.T) {
 	}{
 		{"a page", ask(t, db, query.Snapshots, query.Range{Limit: 1}), "FROM snapshots t", "snapshots_by_time"},
 		{"a page of a host", ask(t, db, query.Snapshots, query.Range{Limit: 1, Host: "alpha"}), "FROM snapshots t", "snapshots_by_time"},
-		{"a snapshot's samples", ask(t, db, query.Snapshots, query.Range{}), "FROM samples", "PRIMARY KEY (snapshot_id=?)"},
+		{"a snapshot's samples", ask(t, db, query.Snapshots, query.Range{}), "FROM samples", "PRIMARY KEY (rowid>? AND rowid<?)"},
 		{"the processes of a pid", ask(t, db, history, query.Range{}), "FROM processes", "processes_by_pid"},
 		{"a history", ask(t, db, history, query.Range{}), "CROSS JOIN samples", "snapshots_by_host (host_id=? AND id>? AND id<?)"},
 		{"a history until", ask(t, db, history, query.Range{Until: 5e9}), "CROSS JOIN samples", "snapshots_by_host (host_id=? AND id>? AND id<?)"},
 		{"the end of a history", ask(t, db, history, query.Range{Limit: 1, Newest: true}), "CROSS JOIN samples", "snapshots_by_time"},
-		{"a history's samples", ask(t, db, history, query.Range{}), "CROSS JOIN samples", "PRIMARY KEY (snapshot_id=? AND process_id=?)"},
+		{"a history's samples", ask(t, db, history, query.Range{}), "CROSS JOIN samples", "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)"},
 		{"the snapshots of a span", ask(t, db, history, query.Range{Since: 1}), "min(+id)", "COVERING INDEX snapshots_by_time"},
 		{"events", ask(t, db, query.Events, query.EventFilter{}), "FROM process_events", "process_events_by_time"},
 		{"events of a job", ask(t, db, query.Events, query.EventFilter{Job: "build-7"}), "FROM process_events", "process_events_by_job"},

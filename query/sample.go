@@ -82,7 +82,8 @@ func (r *processReader) read(ctx context.Context, tx *sql.Tx, snapshot, boot int
 	var id int64
 	var rowIDs, unknown []int64 // of each process
 	scanner := newSampleScanner(&id)
-	err := each(ctx, tx, `SELECT m.process_id, `+sampleColumns+` FROM samples m WHERE m.snapshot_id = ?`, []any{snapshot}, func(rows *sql.Rows) error {
+	first, last := schema.SampleIDs(snapshot)
+	err := each(ctx, tx, `SELECT m.process_id, `+sampleColumns+` FROM samples m WHERE m.id BETWEEN ? AND ?`, []any{first, last}, func(rows *sql.Rows) error {
 		procs = append(procs, Process{})
 		err := scanner.scan(rows, &procs[len(procs)-1])
 		rowIDs = append(rowIDs, id)

@@ -252,7 +252,7 @@ func TestDB_Snapshots_UnknownOnce(t *testing.T) {
 		r.snapshot(id+1, float64(id), nil)
 		r.sample(id+1, 1, nil)
 	}
-	r.exec(`UPDATE samples SET open_fds = NULL, rss_kib = NULL, state = NULL WHERE snapshot_id = 2`)
+	r.exec(`UPDATE samples SET open_fds = NULL, rss_kib = NULL, state = NULL WHERE id >> 22 = 2`)
 	db := r.open()
 	points, err := query.History(t.Context(), db, 42, query.Range{})
 	if err != nil {
@@ -282,7 +282,7 @@ func TestDB_Snapshots_Many(t *testing.T) {
 		r.snapshot(id+1, float64(id), nil)
 		r.sample(id+1, id+1, nil)
 	}
-	r.exec(`INSERT OR IGNORE INTO samples(snapshot_id, process_id) SELECT 150, id FROM processes`)
+	r.exec(`INSERT OR IGNORE INTO samples(id, process_id) SELECT 150 << 22 | pid, id FROM processes`)
 	snaps, err := query.Snapshots(t.Context(), r.open(), query.Range{})
 	if err != nil || len(snaps) != snapshots {
 		t.Fatalf("got %d snapshots, %v, want %d", len(snaps), err, snapshots)
@@ -311,7 +311,7 @@ func TestDB_Snapshots_DeletedMeanwhile(t *testing.T) {
 	db := r.watch(func(a asked) {
 		if !deleted && strings.Contains(a.text, "FROM samples") {
 			deleted = true
-			r.exec(`DELETE FROM samples WHERE snapshot_id <= 2; DELETE FROM snapshots WHERE id <= 2`)
+			r.exec(`DELETE FROM samples WHERE id < 3 << 22; DELETE FROM snapshots WHERE id <= 2`)
 		}
 	})
 	snaps, err := query.Snapshots(t.Context(), db, query.Range{})

@@ -100,24 +100,7 @@ func TestContract_AccessPaths(t *testing.T) {
 	conn, _ := migrated(t)
 	for _, path := range accessPaths {
 		t.Run(path.name, func(t *testing.T) {
-			rows, err := conn.QueryContext(t.Context(), `EXPLAIN QUERY PLAN `+path.query)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer rows.Close()
-			var plan []string
-			for rows.Next() {
-				var id, parent, unused int
-				var detail string
-				if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-					t.Fatal(err)
-				}
-				plan = append(plan, detail)
-			}
-			if err := rows.Err(); err != nil {
-				t.Fatal(err)
-			}
-			wantSearches(t, plan)
+			wantSearches(t, planOf(t, conn, path.query))
 		})
 	}
 }
@@ -193,10 +176,23 @@ func insertWorld(t *testing.T, conn *sql.Conn) {
 		{"snapshot_id": 12, "process_id": 3, "state": "Z"},
 	}
 	for _, s := range samples {
-		insert(t, conn, "samples", s)
+		insertSample(t, conn, s)
 	}
 	insert(t, conn, "process_events", map[string]any{"id": 1, "timestamp": 1_795_400_010.5, "pid": maxPID, "event_type": "spawn", "job_id": "j",
 		"host_id": 1, "boot_id": "b", "source": "proc-diff", "instance": "i"})
+}
+
+// insertSample inserts a sample under the id that its snapshot and its process give it.
+func insertSample(t *testing.T, conn *sql.Conn, sample map[string]any) {
+	t.Helper()
+	pid := value[int](t, conn, `SELECT pid FROM processes WHERE id = ?`, sample["process_id"])
+	full := map[string]any{"id": SampleID(int64(sample["snapshot_id"].(int)), pid)}
+	for name, v := range sample {
+		if name != "snapshot_id" {
+			full[name] = v
+		}
+	}
+	insert(t, conn, "samples", full)
 }
 
 func TestProcessMetrics_Units(t *testing.T) {
@@ -279,14 +275,14 @@ func TestProcessMetrics_Lookups(t *testing.T) {
 func TestProcessMetrics_IDIsUnique(t *testing.T) {
 	conn, _ := migrated(t)
 	pids := []int64{1, 2, 1 << 21, 1<<22 - 2, 1<<22 - 1}
-	ids := []int64{1, 2, 3, 1 << 20, 1<<20 + 1, 1<<41 - 2, 1<<41 - 1}
+	ids := []int{1, 2, 3, 1 << 20, 1<<20 + 1, 1<<41 - 2, 1<<41 - 1}
 	for i, pid := range pids {
 		insert(t, conn, "processes", map[string]any{"id": i + 1, "host_id": 1, "pid": pid, "first_snapshot": 1, "last_snapshot": OpenEnded})
 	}
 	for _, id := range ids {
 		insert(t, conn, "snapshots", map[string]any{"id": id, "host_id": 1})
 		for i := range pids {
-			insert(t, conn, "samples", map[string]any{"snapshot_id": id, "process_id": i + 1})
+			insertSample(t, conn, map[string]any{"snapshot_id": id, "process_id": i + 1})
 		}
 	}
 	rows := len(pids) * len(ids)

@@ -65,11 +65,16 @@ func remakeView(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// processMetrics makes the contract's view. The span of snapshots in a process's row turns a look-up by pid or by job into
-// look-ups by primary key.
+// processMetrics makes the contract's view.
+//
+// SQLite may begin with any of the three tables and looks the others up: with processes for a pid or a job (the span of
+// snapshots in a process's row gives the ids of its samples), with snapshots for a snapshot, a time or the order of
+// snapshots, and with samples for an id or the order of ids. So the conditions lead in each direction.
+//
+// The likelihoods change no result. They are for SQLite's planner, which cannot know how many samples a range of ids holds:
+// with them it begins with snapshots or with samples as the order asks, and does not sort all samples.
 var processMetrics = `CREATE VIEW process_metrics AS
-SELECT (m.snapshot_id << 22) | p.pid AS id, -- a pid stands once in a snapshot and is below 2^22
-  m.snapshot_id AS snapshot_id, p.pid AS pid, p.ppid AS ppid, p.command AS command,
+SELECT m.id AS id, sn.id AS snapshot_id, p.pid AS pid, p.ppid AS ppid, p.command AS command,
 ` + shownColumns() + `  (sn.boot_ns - p.start_ticks * 10000000) / 1e9 AS age_seconds,
   p.job_id AS job_id, p.sheet_num AS sheet_num,
   coalesce(m.syscall_counts, '{}') AS syscall_counts,
@@ -77,7 +82,9 @@ SELECT (m.snapshot_id << 22) | p.pid AS id, -- a pid stands once in a snapshot a
   p.host_id AS host_id, p.id AS process_id, p.start_ticks AS start_ticks, p.uid AS uid
 FROM processes p
 JOIN snapshots sn ON sn.host_id = p.host_id AND sn.id BETWEEN p.first_snapshot AND p.last_snapshot
-JOIN samples m ON m.snapshot_id = sn.id AND m.process_id = p.id`
+JOIN samples m ON m.process_id = p.id AND m.id = (sn.id << 22) | p.pid AND sn.id = (m.id - p.pid) >> 22
+  AND likelihood(m.id >= sn.id << 22, 0.001) AND likelihood(m.id <= (sn.id << 22) | 4194303, 0.001)
+  AND likelihood(+m.id > +sn.id, 0.25)`
 
 // shownColumns are the view's columns of what was measured, a line each.
 func shownColumns() string {

@@ -20,6 +20,17 @@ var migrations embed.FS
 // [first, last] needs no special case.
 const OpenEnded = 1 << 62
 
+// pidBits is how many bits a pid has: PID_MAX_LIMIT of include/linux/threads.h is 2^22.
+const pidBits = 22
+
+// SampleID returns the id of a process's row in samples, which is also its id in process_metrics.
+func SampleID(snapshot int64, pid int) int64 { return snapshot<<pidBits | int64(pid) }
+
+// SampleIDs returns the bounds of the ids that a snapshot's rows have in samples.
+func SampleIDs(snapshot int64) (first, last int64) {
+	return SampleID(snapshot, 0), SampleID(snapshot, 1<<pidBits-1)
+}
+
 // Pragmas go into the DSN, so that every connection of a pool has them.
 
 // WriterDSN returns the data source by which the projector opens the database at file. Commits are synchronous=FULL,

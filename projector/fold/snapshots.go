@@ -1,9 +1,6 @@
 package fold
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/metric"
@@ -74,17 +71,11 @@ func (s *snapshots) roster(hostID int64) (*roster, error) {
 	return r, nil
 }
 
-// addSamples adds a snapshot's rows, in the order of their primary key: what is appended to a b-tree in order fills its
-// pages.
+// addSamples adds a snapshot's rows, which rise by pid, and so by their primary key: what is appended to a b-tree in order
+// fills its pages.
 func addSamples(batch *store.Batch, id int64, procs *schema.Processes, rows []*store.Process) {
-	from := len(batch.Samples)
 	for i, row := range rows {
 		batch.Samples = append(batch.Samples, store.Sample{SnapshotID: id, ProcessID: row.ID, Processes: procs, Row: i})
-	}
-	// Mostly they are: a later process has a higher pid and a higher id, until the pids wrap around.
-	byID := func(a, b store.Sample) int { return cmp.Compare(a.ProcessID, b.ProcessID) }
-	if added := batch.Samples[from:]; !slices.IsSortedFunc(added, byID) {
-		slices.SortFunc(added, byID)
 	}
 }
 

@@ -98,12 +98,13 @@ func (c *condenser) count(ctx context.Context, batch []hostMinute) error {
 		}
 		c.removed.Snapshots += int64(len(hm.heads))
 		for _, h := range hm.heads {
-			err := each(ctx, c.read, `SELECT count(*) FROM samples WHERE snapshot_id = ?`, func(rows *sql.Rows) error {
+			first, last := schema.SampleIDs(h.id)
+			err := each(ctx, c.read, `SELECT count(*) FROM samples WHERE id BETWEEN ? AND ?`, func(rows *sql.Rows) error {
 				var n int64
 				err := rows.Scan(&n)
 				c.removed.Samples += n
 				return err
-			}, h.id)
+			}, first, last)
 			if err != nil {
 				return err
 			}
@@ -114,7 +115,8 @@ func (c *condenser) count(ctx context.Context, batch []hostMinute) error {
 
 func (c *condenser) deleteSnapshots(ctx context.Context, ids []int64) error {
 	return writeAll(ctx, c.writer, ids, &c.removed.Snapshots, func(tx *store.Tx, id int64) error {
-		res, err := tx.Exec(`DELETE FROM samples WHERE snapshot_id = ?`, id)
+		first, last := schema.SampleIDs(id)
+		res, err := tx.Exec(`DELETE FROM samples WHERE id BETWEEN ? AND ?`, first, last)
 		if err != nil {
 			return err
 		}

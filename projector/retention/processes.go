@@ -21,20 +21,22 @@ type minuteOfProcess struct {
 	samples int64
 	spreads [][]int64 // the values of each of metric.Spreads that are known
 	last    head      // the last snapshot that had it
+	sample  int64     // its row there
 }
 
 func newProcessAggregator() *processAggregator {
 	return &processAggregator{rows: map[int64]*minuteOfProcess{}}
 }
 
-var spreadQuery = `SELECT m.process_id, ` + metric.Columns("m", metric.Spreads) + ` FROM samples m WHERE m.snapshot_id = ?`
+var spreadQuery = `SELECT m.id, m.process_id, ` + metric.Columns("m", metric.Spreads) + ` FROM samples m WHERE m.id BETWEEN ? AND ?`
 
 // add takes in a snapshot, which is newer than those before, and returns what all its processes used, in thousandths of
 // a core.
 func (a *processAggregator) add(ctx context.Context, db *sql.DB, h head) (busy int64, err error) {
-	var id int64
+	var sample, id int64
 	values := make([]sql.NullInt64, len(metric.Spreads))
-	into := append([]any{&id}, pointers(values)...)
+	into := append([]any{&sample, &id}, pointers(values)...)
+	first, last := schema.SampleIDs(h.id)
 	err = each(ctx, db, spreadQuery, func(rows *sql.Rows) error {
 		if err := rows.Scan(into...); err != nil {
 			return err
@@ -44,7 +46,7 @@ func (a *processAggregator) add(ctx context.Context, db *sql.DB, h head) (busy i
 			return nil
 		}
 		m.samples++
-		m.last = h
+		m.last, m.sample = h, sample
 		for i, v := range values {
 			if !v.Valid {
 				continue
@@ -55,7 +57,7 @@ func (a *processAggregator) add(ctx context.Context, db *sql.DB, h head) (busy i
 			}
 		}
 		return nil
-	}, h.id)
+	}, first, last)
 	if err != nil {
 		return 0, fmt.Errorf("read the samples of snapshot %d: %w", h.id, err)
 	}
@@ -89,7 +91,7 @@ func pointers[T any](values []T) []any {
 // described are the columns of a process and of one of its samples that a rollup keeps as they are.
 var described = `SELECT m.process_id, p.pid, coalesce(p.ppid,0), p.start_ticks, p.boot_id, p.uid, coalesce(p.command,''),
 	coalesce(p.job_id,''), p.sheet_num, ` + metric.Columns("m", metric.Lasts) + `
-	FROM samples m JOIN processes p ON p.id = m.process_id WHERE m.snapshot_id = ?`
+	FROM samples m JOIN processes p ON p.id = m.process_id WHERE m.id BETWEEN ? AND ?`
 
 // readTogether is from how many processes on those of a snapshot are read in one pass over it.
 const readTogether = 8
@@ -97,10 +99,10 @@ const readTogether = 8
 // rollups is the aggregates of all processes.
 func (a *processAggregator) rollups(ctx context.Context, db *sql.DB, expected int64) ([]schema.ProcessRollup, error) {
 	out := make([]schema.ProcessRollup, 0, len(a.order))
-	lasts := map[int64][]int64{} // the processes that each snapshot was the last to have
+	lasts := map[int64][]int64{} // the samples of the processes that each snapshot was the last to have
 	for _, id := range a.order {
 		last := a.rows[id].last.id
-		lasts[last] = append(lasts[last], id)
+		lasts[last] = append(lasts[last], a.rows[id].sample)
 	}
 	var reading int64 // the snapshot that is being read
 	add := func(rows *sql.Rows) error {
@@ -119,9 +121,9 @@ func (a *processAggregator) rollups(ctx context.Context, db *sql.DB, expected in
 		out = append(out, p)
 		return nil
 	}
-	for snapshot, ids := range lasts {
+	for snapshot, samples := range lasts {
 		reading = snapshot
-		if err := readDescribed(ctx, db, snapshot, ids, add); err != nil {
+		if err := readDescribed(ctx, db, snapshot, samples, add); err != nil {
 			return nil, fmt.Errorf("read the processes of snapshot %d: %w", snapshot, err)
 		}
 	}
@@ -129,16 +131,17 @@ func (a *processAggregator) rollups(ctx context.Context, db *sql.DB, expected in
 }
 
 // readDescribed passes on the rows of those processes that had their last sample in a snapshot.
-func readDescribed(ctx context.Context, db *sql.DB, snapshot int64, ids []int64, add func(*sql.Rows) error) error {
-	if len(ids) < readTogether {
-		for _, id := range ids {
-			if err := each(ctx, db, described+` AND m.process_id = ?`, add, snapshot, id); err != nil {
+func readDescribed(ctx context.Context, db *sql.DB, snapshot int64, samples []int64, add func(*sql.Rows) error) error {
+	if len(samples) < readTogether {
+		for _, id := range samples {
+			if err := each(ctx, db, described, add, id, id); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	return each(ctx, db, described, add, snapshot)
+	first, last := schema.SampleIDs(snapshot)
+	return each(ctx, db, described, add, first, last)
 }
 
 func scanDescribed(rows *sql.Rows) (id int64, p schema.ProcessRollup, err error) {

@@ -65,10 +65,11 @@ func readSnapshot(t Tables, id int64) (*schema.Message, error) {
 // processQuery reads what describes the processes of a snapshot, and all that was measured of them.
 var processQuery = `SELECT p.pid, p.ppid, p.start_ticks, p.command, coalesce(p.job_id, ''), p.sheet_num,
 	coalesce(m.syscall_counts, ''), coalesce(m.syscall_time_pct, ''), ` + metric.Columns("m", metric.Samples) + `
-	FROM samples m JOIN processes p ON p.id = m.process_id WHERE m.snapshot_id=? ORDER BY p.pid`
+	FROM samples m JOIN processes p ON p.id = m.process_id WHERE m.id BETWEEN ? AND ? ORDER BY m.id`
 
 func readProcesses(t Tables, id int64) (procs schema.Processes, err error) {
 	values := make([]any, len(metric.Samples))
+	first, last := schema.SampleIDs(id)
 	err = t.Query(processQuery, func(r *sql.Rows) error {
 		var p schema.Process
 		var sheet sql.NullInt64
@@ -87,6 +88,6 @@ func readProcesses(t Tables, id int64) (procs schema.Processes, err error) {
 		p.Syscalls, err = ndjson.ParseSyscalls(counts, times)
 		procs.Append(&p)
 		return err
-	}, id)
+	}, first, last)
 	return procs, err
 }

@@ -89,8 +89,8 @@ func sampleOf(snapshot, process int64, p schema.Process) Sample {
 	return Sample{SnapshotID: snapshot, ProcessID: process, Processes: &procs}
 }
 
-const allSamples = `SELECT snapshot_id, process_id, state, cpu_permille, rss_kib, vms_kib, threads, open_fds, cpu_ms, syscall_counts,
-	syscall_time_pct FROM samples ORDER BY snapshot_id, process_id`
+const allSamples = `SELECT id >> 22, process_id, state, cpu_permille, rss_kib, vms_kib, threads, open_fds, cpu_ms, syscall_counts,
+	syscall_time_pct FROM samples ORDER BY id`
 
 func TestStore_InsertSamples(t *testing.T) {
 	some := schema.Some[int64]
@@ -108,9 +108,9 @@ func TestStore_InsertSamples(t *testing.T) {
 		{"only the RSS known", sampleOf(1, 2, schema.Process{State: "S", RSS: some(4)}), "1 2 <nil> <nil> 4 <nil> 0 <nil> 0 <nil> <nil>"},
 		{"only the VMS known", sampleOf(1, 2, schema.Process{State: "S", VMS: some(5)}), "1 2 <nil> <nil> <nil> 5 0 <nil> 0 <nil> <nil>"},
 		{"only the files known", sampleOf(1, 2, schema.Process{State: "S", OpenFDs: some(6)}), "1 2 <nil> <nil> <nil> <nil> 0 6 0 <nil> <nil>"},
-		{"largest", sampleOf(math.MaxInt64, math.MaxInt64, schema.Process{State: "D", CPUPermille: some(math.MaxInt64), RSS: some(math.MaxInt64),
+		{"largest", sampleOf(1<<41-1, math.MaxInt64, schema.Process{PID: 1<<22 - 1, State: "D", CPUPermille: some(math.MaxInt64), RSS: some(math.MaxInt64),
 			Threads: math.MaxInt64, CPUMillis: math.MaxInt64}),
-			"9223372036854775807 9223372036854775807 D 9223372036854775807 9223372036854775807 <nil> 9223372036854775807 <nil> 9223372036854775807 <nil> <nil>"},
+			"2199023255551 9223372036854775807 D 9223372036854775807 9223372036854775807 <nil> 9223372036854775807 <nil> 9223372036854775807 <nil> <nil>"},
 		{"text that is not ASCII", sampleOf(1, 2, schema.Process{State: "S", Syscalls: []schema.Syscall{{Name: `né"e`, Calls: 1}}}),
 			`1 2 <nil> <nil> <nil> <nil> 0 <nil> 0 {"né\"e":1} {"né\"e":0}`},
 	}
@@ -139,7 +139,7 @@ func TestStore_InsertSamplesAgain(t *testing.T) {
 		var batch []Sample
 		for range n {
 			id++
-			batch = append(batch, sampleOf(1, id, schema.Process{State: "S", Threads: int(id)}))
+			batch = append(batch, sampleOf(1, id, schema.Process{PID: int(id), State: "S", Threads: int(id)}))
 			want = append(want, fmt.Sprint(id, id))
 		}
 		if err := p.insert(batch...); err != nil {
@@ -155,12 +155,12 @@ func TestStore_InsertSamplesAgain(t *testing.T) {
 // Two rows of one key are a fault of ours: nothing of the transaction stays.
 func TestStore_InsertSamplesTwice(t *testing.T) {
 	p := newTestStore(t)
-	none := schema.Process{}
+	one, other := schema.Process{PID: 1}, schema.Process{PID: 2}
 	err := p.Write(func(tx *Tx) error {
 		if _, err := tx.Exec(`INSERT INTO hosts(id, name) VALUES (1, 'h')`); err != nil {
 			return err
 		}
-		return writeSamples(tx, []Sample{sampleOf(1, 1, none), sampleOf(1, 2, none), sampleOf(1, 1, none)})
+		return writeSamples(tx, []Sample{sampleOf(1, 1, one), sampleOf(1, 2, other), sampleOf(1, 3, one)})
 	})
 	if err == nil {
 		t.Error("got no error")

@@ -18,7 +18,7 @@ type Sample struct {
 }
 
 // sampleKeys are the columns of samples that are not in the table of metrics. Those that are follow them.
-var sampleKeys = []string{"snapshot_id", "process_id", "syscall_counts", "syscall_time_pct"}
+var sampleKeys = []string{"id", "process_id", "syscall_counts", "syscall_time_pct"}
 
 var sampleColumns = strings.Join(append(sampleKeys, metric.Names(metric.Samples)...), ", ")
 
@@ -26,7 +26,7 @@ var sampleColumns = strings.Join(append(sampleKeys, metric.Names(metric.Samples)
 func (s *Sample) column(col int) vtab.Value {
 	switch col {
 	case 0:
-		return s.SnapshotID
+		return schema.SampleID(s.SnapshotID, s.PID(s.Row))
 	case 1:
 		return s.ProcessID
 	case 2:

@@ -20,7 +20,7 @@ var hashedTables = []hashedTable{
 		FROM snapshots s JOIN hosts h ON h.id = s.host_id`},
 	{"samples", `SELECT h.name, s.timestamp, s.instance, s.seq, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id,
 		p.sheet_num, p.uid, p.cgroup, m.syscall_counts, m.syscall_time_pct, ` + metric.Columns("m", metric.Samples) + `
-		FROM samples m JOIN snapshots s ON s.id = m.snapshot_id JOIN processes p ON p.id = m.process_id
+		FROM samples m JOIN snapshots s ON s.id = m.id >> 22 JOIN processes p ON p.id = m.process_id
 		JOIN hosts h ON h.id = s.host_id`},
 	{"processes", `SELECT h.name, f.timestamp, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.sheet_num, p.uid,
 		p.cgroup, f.instance, f.seq, l.instance, l.seq, p.cpu_ms, p.max_cpu_permille, p.peak_rss_kib, p.read_kib, p.write_kib

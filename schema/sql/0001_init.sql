@@ -138,8 +138,9 @@ CREATE INDEX processes_by_job ON processes(job_id) WHERE job_id IS NOT NULL;
 CREATE INDEX processes_by_end ON processes(ended) WHERE ended IS NOT NULL;
 CREATE INDEX processes_open ON processes(host_id) WHERE last_snapshot = 4611686018427387904;
 
+-- A process in a snapshot. Samples lie by snapshot and pid; those of a snapshot are a range of ids.
 CREATE TABLE samples (
-  snapshot_id INTEGER NOT NULL,
+  id INTEGER PRIMARY KEY,                 -- of the snapshot, times 2^22, plus the pid
   process_id INTEGER NOT NULL,
   state TEXT,                             -- NULL is S
   cpu_permille INTEGER,                   -- of one core, in thousandths
@@ -150,9 +151,8 @@ CREATE TABLE samples (
   cpu_ms INTEGER,
   syscall_counts TEXT,
   syscall_time_pct TEXT,
-  gpu_memory_kib INTEGER,
-  PRIMARY KEY (snapshot_id, process_id)
-) WITHOUT ROWID;
+  gpu_memory_kib INTEGER
+);
 
 CREATE TABLE process_events (
   id INTEGER PRIMARY KEY,
