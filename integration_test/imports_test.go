@@ -85,6 +85,7 @@ var rooms = map[string]room{
 
 	// The benchmarks measure the program, not its packages.
 	"bench/structure":     {},
+	"bench/wire":          {uses: []string{"schema", "producer/simulate"}},
 	"bench/cmd/structure": {uses: []string{"bench/structure"}},
 	"bench/cmd/bench":     {},
 	"bench/cmd/inserts":   {},

@@ -92,7 +92,7 @@ func (f folded) cpuPerRow() float64   { return 1e6 * f.CPU / float64(f.Rows) }
 func (f folded) bytesPerRow() float64 { return float64(f.Bytes) / float64(f.Rows) }
 
 // foldedLine is what replay prints at the end.
-var foldedLine = regexp.MustCompile(`Folded \d+ messages into .* in (\S+): \d+ snapshots, (\d+) process samples`)
+var foldedLine = regexp.MustCompile(`(?:Folded|Projected) \d+ messages into .* in (\S+): \d+ snapshots, (\d+) process samples`)
 
 // fold replays the log of a folder into its file fresh.db, new each time, and into files in a folder unless that is empty.
 // The time is the one that replay prints: from the opened log to the last commit.
