@@ -301,11 +301,14 @@ func TestPoll_Log(t *testing.T) {
 			return copy(buf, r.text), r.err
 		}}
 	reason := func(pid string) string {
-		return "6,1,1,-;oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/a,task_memcg=/a,task=x,pid=" + pid + ",uid=0"
+		return "6,1,1,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=0,oom_memcg=/a,task_memcg=/a,task=x,pid=" + pid + ",uid=0"
+	}
+	victim := func(pid string) string {
+		return "3,1,1,-;Memory cgroup out of memory: Killed process " + pid + " (x) total-vm:9kB, anon-rss:7kB, file-rss:0kB"
 	}
 	next = []reading{
 		{"6,1,1,-;boot", nil}, {"", unix.EINTR}, {"", unix.EPIPE}, {reason("5"), nil},
-		{"3,1,1,-;Memory cgroup out of memory: Killed process 5 (x) total-vm:9kB, anon-rss:7kB, file-rss:0kB", nil},
+		{victim("5"), nil},
 		{"", unix.EPIPE},
 		{"3,1,1,-;Memory cgroup out of memory: Killed process 6 (x) total-vm:9kB, anon-rss:8kB, file-rss:0kB", nil},
 	}
@@ -323,14 +326,15 @@ func TestPoll_Log(t *testing.T) {
 	m.count(9) // the log decides alone
 	expect(t, "each is explained once, and nobody else", judge(w, Death{PID: 5}, Death{PID: 6}, Death{PID: 7}, Death{}), "nnnn")
 
-	next = []reading{{reason("8"), nil}}
+	next = []reading{{reason("9"), nil}, {victim("8"), nil}}
 	poll(t, w)
+	expect(t, "a reason of which no kill came", judge(w, Death{PID: 9}), "n")
 	expect(t, "more than a minute after", judge(w, Death{PID: 8, Boot: bootTime() + 62e9}), "n")
 	expect(t, "before", judge(w, Death{PID: 8, Boot: bootTime() - 5e9}), "n")
 	expect(t, "half a minute after", judge(w, Death{PID: 8, Boot: bootTime() + 30e9}), "y")
 
 	for range 3 * maxKills {
-		next = append(next, reading{reason(strconv.Itoa(1000 + len(next))), nil})
+		next = append(next, reading{victim(strconv.Itoa(1000 + len(next))), nil})
 	}
 	poll(t, w)
 	if len(w.kills) != maxKills || w.kills[maxKills-1].pid != 1000+3*maxKills-1 {

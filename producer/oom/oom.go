@@ -32,6 +32,7 @@ type Watch struct {
 	root  string
 	kmsg  *kmsg // nil when it cannot be read, for the reason kmsgErr
 	kills []victim
+	last  record // the last reason of a kill, until the log says which process was killed
 	lost  uint64
 
 	groups    groups // not used while the log can be read
@@ -159,9 +160,19 @@ func (w *Watch) readMachineCounter(now int64) error {
 	return nil
 }
 
-// applyRecord takes in what one record of the log says, which was written between from and to. The kernel writes two of each
-// kill; the first, which says why, is left out when it kills often.
+// applyRecord takes in what one record of the log says, which was written between from and to. The kernel writes two of a
+// kill. The first, which says why, is left out when it kills often, and counts only together with the second.
 func (w *Watch) applyRecord(r record, from, to int64) {
+	if !r.killed {
+		w.last = r
+		return
+	}
+	if w.last.pid == r.pid {
+		reason := w.last.kill
+		reason.merge(r.kill)
+		r.kill = reason
+	}
+	w.last = record{}
 	if i := w.victimIndex(r.pid, to); i >= 0 {
 		w.kills[i].kill.merge(r.kill)
 		return

@@ -3,6 +3,7 @@ package oom
 import (
 	"bytes"
 	"math"
+	"regexp"
 	"strconv"
 
 	"github.com/proctape/proctape/schema"
@@ -10,72 +11,72 @@ import (
 
 // record is what one record of the kernel's log says of a kill.
 type record struct {
-	pid  int
-	kill Kill
+	pid    int
+	killed bool // the sentence of the kill itself; else the reason, which comes before it
+	kill   Kill
 }
 
+// The sentences of a kill, whole: their start is the kernel's, and so is their end. A text that somebody chose, such as a
+// process's name, stands at the start of other sentences or within these, and never makes one of these.
+//
+// Source: dump_oom_summary and __oom_kill_process in Linux mm/oom_kill.c, 5.1 to 6.18. The second says more in later
+// versions: UID since 5.4, pgtables and oom_score_adj since 5.5. A name has 15 bytes at most, of which each may be
+// written as \x1b.
+var (
+	killedSentence = regexp.MustCompile(`^(Out of memory|Out of memory \(oom_kill_allocating_task\)|Memory cgroup out of memory): ` +
+		`Killed process ([1-9][0-9]{0,9}) \(.{0,60}\) total-vm:[0-9]+kB((?:,? [A-Za-z_-]+:-?[0-9]+(?:kB)?)*)$`)
+	reasonSentence = regexp.MustCompile(`^oom-kill:constraint=CONSTRAINT_(NONE|CPUSET|MEMORY_POLICY|MEMCG),nodemask=(.*)` +
+		`,task=.{0,60},pid=([1-9][0-9]{0,9}),uid=[0-9]{1,10}$`)
+)
+
 // parseRecord parses a record of /dev/kmsg. Ok is false when it is not about a kill. Source: Linux
-// Documentation/ABI/testing/dev-kmsg; dump_oom_victim and __oom_kill_process in mm/oom_kill.c.
+// Documentation/ABI/testing/dev-kmsg.
 func parseRecord(data []byte) (r record, ok bool) {
 	header, text, ok := bytes.Cut(data, []byte{';'})
 	if !ok || !fromKernel(header) {
 		return record{}, false
 	}
 	text, _, _ = bytes.Cut(text, []byte{'\n'}) // lines that follow are keys and values about the record
-	if rest, ok := bytes.CutPrefix(text, []byte("oom-kill:constraint=")); ok {
-		return parseReason(rest)
+	if m := killedSentence.FindSubmatch(text); m != nil {
+		return parseKilled(string(m[1]), m[2], m[3])
 	}
-	return parseKilled(text)
+	if m := reasonSentence.FindSubmatch(text); m != nil {
+		return parseReason(string(m[1]), m[2], m[3])
+	}
+	return record{}, false
 }
 
-// fromKernel reports whether the kernel itself wrote a record with this header: prio,seq,usec,flags, where prio is
-// level + 8 * facility. What programs write to /dev/kmsg never has facility 0.
+// fromKernel reports whether the kernel itself wrote a whole record with this header: prio,seq,usec,flags and perhaps
+// more, where prio is level + 8 * facility. What programs write to /dev/kmsg never has facility 0. Flags are "-" unless
+// the record is the rest of a line that another record broke: such a rest may begin with anything.
 func fromKernel(header []byte) bool {
-	prio, _, ok := bytes.Cut(header, []byte{','})
-	n, err := strconv.ParseUint(string(prio), 10, 32)
-	return ok && err == nil && n < 8
+	fields := bytes.Split(header, []byte{','})
+	if len(fields) < 4 || string(fields[3]) != "-" {
+		return false
+	}
+	n, err := strconv.ParseUint(string(fields[0]), 10, 32)
+	return err == nil && n < 8
 }
 
-// parseReason parses what follows oom-kill:constraint=
+// parseReason makes a record of the parts of a sentence that says why the kernel chose a process:
 //
-//	CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,task_memcg=/a/b,task=eat,pid=12,uid=0
+//	oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,task_memcg=/a/b,task=eat,pid=12,uid=0
 //
-// The names of cgroups and of the task are anybody's choice and may look like fields. So the pid, which comes after
-// them, is looked for from the end.
-func parseReason(text []byte) (record, bool) {
-	constraint, _, _ := bytes.Cut(text, []byte{','})
-	rest, _, ok := cutLast(text, ",uid=")
-	if !ok {
-		return record{}, false
-	}
-	rest, number, ok := cutLast(rest, ",pid=")
-	if !ok {
-		return record{}, false
-	}
+// The kernel puts it together of pieces. Where the last is missing, the name of a cgroup can look like it: so the reason
+// is believed only of the process that the next sentence says was killed.
+func parseReason(constraint string, middle, number []byte) (record, bool) {
 	pid, ok := parsePID(number)
 	if !ok {
 		return record{}, false
 	}
-	return record{pid, Kill{Scope: scopeOf(string(constraint)), Cgroup: cgroupOf(rest), Source: SourceKmsg}}, true
+	return record{pid: pid, kill: Kill{Scope: scopes[constraint], Cgroup: cgroupOf(middle), Source: SourceKmsg}}, true
 }
 
-func scopeOf(constraint string) Scope {
-	switch constraint {
-	case "CONSTRAINT_NONE":
-		return ScopeGlobal
-	case "CONSTRAINT_CPUSET":
-		return ScopeCpuset
-	case "CONSTRAINT_MEMORY_POLICY":
-		return ScopeMempolicy
-	case "CONSTRAINT_MEMCG":
-		return ScopeMemcg
-	}
-	return ""
-}
+// scopes are the scopes by the kernel's name of the constraint.
+var scopes = map[string]Scope{"NONE": ScopeGlobal, "CPUSET": ScopeCpuset, "MEMORY_POLICY": ScopeMempolicy, "MEMCG": ScopeMemcg}
 
 // cgroupOf finds the cgroup that was at its limit, else the victim's.
 func cgroupOf(text []byte) string {
-	text, _, _ = cutLast(text, ",task=")
 	before, victims, ok := cutLast(text, ",task_memcg=")
 	if !ok {
 		return ""
@@ -86,36 +87,19 @@ func cgroupOf(text []byte) string {
 	return string(victims)
 }
 
-// parseKilled parses
+// parseKilled makes a record of the parts of the sentence that the kernel writes of every kill:
 //
 //	Memory cgroup out of memory: Killed process 12 (eat) total-vm:9kB, anon-rss:7kB, file-rss:1kB, shmem-rss:0kB, UID:0 ...
-//
-// where the name may hold anything.
-func parseKilled(text []byte) (record, bool) {
-	why, rest, ok := bytes.Cut(text, []byte("Killed process "))
-	if !ok {
-		return record{}, false
-	}
-	number, rest, ok := bytes.Cut(rest, []byte{' '})
-	if !ok {
-		return record{}, false
-	}
+func parseKilled(why string, number, sizes []byte) (record, bool) {
 	pid, ok := parsePID(number)
 	if !ok {
 		return record{}, false
 	}
-	_, sizes, ok := cutLast(rest, ") total-vm:")
-	if !ok {
-		return record{}, false
-	}
 	kill := Kill{VictimRSSKiB: residentOf(sizes), Source: SourceKmsg}
-	switch {
-	case bytes.HasPrefix(why, []byte("Memory cgroup out of memory")):
+	if why == "Memory cgroup out of memory" {
 		kill.Scope = ScopeMemcg
-	case !bytes.HasPrefix(why, []byte("Out of memory")):
-		return record{}, false
 	}
-	return record{pid, kill}, true
+	return record{pid: pid, killed: true, kill: kill}, true
 }
 
 // residentOf adds up the parts of a resident set. It is not known when there are none.

@@ -2,6 +2,7 @@ package oom
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/proctape/proctape/schema"
@@ -13,70 +14,56 @@ func TestParseRecord(t *testing.T) {
 	const header = "6,1234,5678900,-;"
 	const memcg = "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a,task_memcg=/a/b,task=eat,pid=1300,uid=0"
 	const killed = "Memory cgroup out of memory: Killed process 1300 (eat) total-vm:70404kB, anon-rss:65024kB, file-rss:1024kB, shmem-rss:8kB, UID:0 pgtables:176kB oom_score_adj:0"
+	const machine = "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0-1,3,global_oom,"
 	reason := func(pid int, scope Scope, cgroup string) *record {
-		return &record{pid, Kill{Scope: scope, Cgroup: cgroup, Source: "kmsg"}}
+		return &record{pid, false, Kill{Scope: scope, Cgroup: cgroup, Source: "kmsg"}}
+	}
+	victim := func(pid int, scope Scope, rss schema.Opt[int64]) *record {
+		return &record{pid, true, Kill{Scope: scope, VictimRSSKiB: rss, Source: "kmsg"}}
 	}
 	tests := map[string]struct {
 		data string
 		want *record
 	}{
-		"the reason: a cgroup": {header + memcg, reason(1300, ScopeMemcg, "/a")},
-		"the reason, with keys and values": {
-			header + memcg + "\n SUBSYSTEM=memory\n", reason(1300, ScopeMemcg, "/a"),
-		},
-		"the reason: the machine": {
-			header + "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0-1,3,global_oom,task_memcg=/u/x,task=eat,pid=7,uid=1000",
-			reason(7, ScopeGlobal, "/u/x"),
-		},
-		"the reason: a cpuset": {
-			header + "oom-kill:constraint=CONSTRAINT_CPUSET,nodemask=0,cpuset=c,mems_allowed=0,global_oom,task_memcg=/,task=eat,pid=7,uid=0",
-			reason(7, ScopeCpuset, "/"),
-		},
-		"the reason: a memory policy, without cgroups": {
-			header + "oom-kill:constraint=CONSTRAINT_MEMORY_POLICY,nodemask=0,cpuset=/,mems_allowed=0,task=eat,pid=7,uid=0",
-			reason(7, ScopeMempolicy, ""),
-		},
-		"a constraint that is not known": {
-			header + "oom-kill:constraint=CONSTRAINT_MOON,task=eat,pid=7,uid=0", reason(7, "", ""),
-		},
-		"a task that is named like a field": {
-			header + "oom-kill:constraint=CONSTRAINT_NONE,global_oom,task_memcg=/x,task=x,pid=1,uid=0,pid=7,uid=0", reason(7, ScopeGlobal, "/x"),
-		},
-		"a cgroup that is named like a field": {
-			header + "oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/x,pid=1,uid=2,task_memcg=/y,pid=3,task=x,pid=7,uid=0",
-			reason(7, ScopeMemcg, "/x,pid=1,uid=2"),
-		},
-		"the victim of a cgroup": {
-			header + killed, &record{1300, Kill{Scope: ScopeMemcg, VictimRSSKiB: kib(66056), Source: "kmsg"}},
-		},
-		"the victim of the machine": {
-			header + "Out of memory: Killed process 7 (eat) total-vm:9kB, anon-rss:7kB",
-			&record{7, Kill{VictimRSSKiB: kib(7), Source: "kmsg"}},
-		},
-		"a victim without sizes": {
-			header + "Out of memory: Killed process 7 (eat) total-vm:9kB", &record{7, Kill{Source: "kmsg"}},
-		},
-		"a victim that is named like the rest": {
-			header + "Out of memory: Killed process 7 () total-vm:9kB,) total-vm:9kB, anon-rss:7kB",
-			&record{7, Kill{VictimRSSKiB: kib(7), Source: "kmsg"}},
-		},
-		"an absurd size": {
-			header + "Out of memory: Killed process 7 (eat) total-vm:9kB, anon-rss:99999999999999999999kB", &record{7, Kill{Source: "kmsg"}},
-		},
-
-		"what a program wrote, facility user":   {"12,1,1,-;" + memcg, nil},
-		"what a program wrote, facility daemon": {"30,1,1,-;" + killed, nil},
-		"no header":                             {memcg, nil},
-		"an empty record":                       {"", nil},
-		"another record":                        {header + "EXT4-fs (loop0): recovery complete", nil},
-		"the reaper":                            {header + "oom_reaper: reaped process 1300 (eat), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB", nil},
-		"a line of the task table":              {header + "[   1300]     0  1300    17601    16384      176        0             0 eat", nil},
-		"somebody else's killed process":        {header + "lowmem: Killed process 7 (eat) total-vm:9kB", nil},
-		"the reason, cut short":                 {header + memcg[:len(memcg)-10], nil},
-		"no pid":                                {header + "oom-kill:constraint=CONSTRAINT_NONE,task=eat,uid=0", nil},
-		"pid 0":                                 {header + "oom-kill:constraint=CONSTRAINT_NONE,task=eat,pid=0,uid=0", nil},
-		"a pid too large":                       {header + "oom-kill:constraint=CONSTRAINT_NONE,task=eat,pid=4294967296,uid=0", nil},
-		"a second line that looks like one":     {header + "usb 1-1: new device\n " + memcg, nil},
+		"the reason: a cgroup":                    {header + memcg, reason(1300, ScopeMemcg, "/a")},
+		"the reason, with keys and values":        {header + memcg + "\n SUBSYSTEM=memory\n", reason(1300, ScopeMemcg, "/a")},
+		"the reason, by a thread that is named":   {"6,1234,5678900,-,caller=T77;" + memcg, reason(1300, ScopeMemcg, "/a")},
+		"the reason: the machine":                 {header + machine + "task_memcg=/u/x,task=eat,pid=7,uid=1000", reason(7, ScopeGlobal, "/u/x")},
+		"the reason: a cpuset":                    {header + "oom-kill:constraint=CONSTRAINT_CPUSET,nodemask=0,cpuset=c,mems_allowed=0,global_oom,task_memcg=/,task=eat,pid=7,uid=0", reason(7, ScopeCpuset, "/")},
+		"the reason: a policy, without cgroups":   {header + "oom-kill:constraint=CONSTRAINT_MEMORY_POLICY,nodemask=0,cpuset=/,mems_allowed=0,task=eat,pid=7,uid=0", reason(7, ScopeMempolicy, "")},
+		"a task that is named like a field":       {header + machine + "task_memcg=/x,task=x,pid=1,uid=0,pid=7,uid=0", reason(7, ScopeGlobal, "/x")},
+		"a cgroup that is named like a field":     {header + "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=0,oom_memcg=/x,pid=1,uid=2,task_memcg=/y,pid=3,task=x,pid=7,uid=0", reason(7, ScopeMemcg, "/x,pid=1,uid=2")},
+		"the victim of a cgroup":                  {header + killed, victim(1300, ScopeMemcg, kib(66056))},
+		"the victim of the machine, Linux 5.1":    {header + "Out of memory: Killed process 7 (eat) total-vm:9kB, anon-rss:7kB, file-rss:0kB, shmem-rss:0kB", victim(7, "", kib(7))},
+		"the victim of the machine, Linux 5.4":    {header + "Out of memory: Killed process 7 (eat) total-vm:9kB, anon-rss:7kB, file-rss:0kB, shmem-rss:0kB, UID:0", victim(7, "", kib(7))},
+		"the victim, who wanted the memory":       {header + "Out of memory (oom_kill_allocating_task): Killed process 7 (eat) total-vm:9kB, anon-rss:7kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:1kB oom_score_adj:-997", victim(7, "", kib(7))},
+		"a victim without sizes":                  {header + "Out of memory: Killed process 7 (eat) total-vm:9kB", victim(7, "", schema.Opt[int64]{})},
+		"a victim that is named like the rest":    {header + "Out of memory: Killed process 7 () total-vm:9kB,) total-vm:9kB, anon-rss:7kB", victim(7, "", kib(7))},
+		"a victim without a name":                 {header + "Out of memory: Killed process 7 () total-vm:9kB, anon-rss:7kB", victim(7, "", kib(7))},
+		"a victim whose name has a newline":       {header + `Out of memory: Killed process 7 (a\x0ab: c) total-vm:9kB, anon-rss:7kB`, victim(7, "", kib(7))},
+		"a victim of fifteen escaped bytes":       {header + "Out of memory: Killed process 7 (" + strings.Repeat(`\x1b`, 15) + ") total-vm:9kB", victim(7, "", schema.Opt[int64]{})},
+		"an absurd size":                          {header + "Out of memory: Killed process 7 (eat) total-vm:9kB, anon-rss:99999999999999999999kB", victim(7, "", schema.Opt[int64]{})},
+		"a constraint that is not known":          {header + "oom-kill:constraint=CONSTRAINT_MOON,nodemask=0,task=eat,pid=7,uid=0", nil},
+		"what a program wrote, facility user":     {"12,1,1,-;" + memcg, nil},
+		"what a program wrote, facility daemon":   {"30,1,1,-;" + killed, nil},
+		"a priority that is no number":            {"+6,1,1,-;" + killed, nil},
+		"the rest of a broken line":               {"6,1,1,c;" + killed, nil},
+		"a short header":                          {"6,1;" + killed, nil},
+		"no header":                               {memcg, nil},
+		"an empty record":                         {"", nil},
+		"another record":                          {header + "EXT4-fs (loop0): recovery complete", nil},
+		"the reaper":                              {header + "oom_reaper: reaped process 1300 (eat), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB", nil},
+		"a victim that ends by itself":            {header + "Out of memory: OOM victim 7 (eat) is already exiting. Skip killing the task", nil},
+		"a line of the task table":                {header + "[   1300]     0  1300    17601    16384      176        0             0 eat", nil},
+		"somebody else's killed process":          {header + "lowmem: Killed process 7 (eat) total-vm:9kB", nil},
+		"the reason, cut short":                   {header + memcg[:len(memcg)-10], nil},
+		"no pid":                                  {header + machine + "task=eat,uid=0", nil},
+		"pid 0":                                   {header + machine + "task=eat,pid=0,uid=0", nil},
+		"a pid too large":                         {header + machine + "task=eat,pid=4294967296,uid=0", nil},
+		"a second line that looks like one":       {header + "usb 1-1: new device\n " + memcg, nil},
+		"a sentence that goes on":                 {header + killed + " and so on", nil},
+		"a sentence that begins earlier":          {header + "x: " + killed, nil},
+		"two sentences, one of a name in between": {header + "Out of memory: [9]: Killed process 7 (eat) total-vm:9kB", nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -94,8 +81,8 @@ func TestParseRecord(t *testing.T) {
 
 // Whatever the log says, a victim has a pid that can be, a size that can be and words for it.
 func FuzzParseRecord(f *testing.F) {
-	f.Add([]byte("6,1,1,-;oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/a,task_memcg=/a/b,task=eat,pid=1300,uid=0\n A=b\n"))
-	f.Add([]byte("3,1,1,c;Memory cgroup out of memory: Killed process 1300 (eat) total-vm:4kB, anon-rss:6kB, file-rss:1kB, shmem-rss:8kB"))
+	f.Add([]byte("6,1,1,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=0,oom_memcg=/a,task_memcg=/a/b,task=eat,pid=1300,uid=0\n A=b\n"))
+	f.Add([]byte("3,1,1,-;Memory cgroup out of memory: Killed process 1300 (eat) total-vm:4kB, anon-rss:6kB, file-rss:1kB, shmem-rss:8kB"))
 	f.Add([]byte("3,1,1,-;Out of memory: Killed process 1 () total-vm:) total-vm:,anon-rss:kB"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, ok := parseRecord(data)
