@@ -132,7 +132,7 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 func (p *Producer) connect(began int64, bootID string) error {
 	cfg := p.cfg
 	keepSamples := int64(2*time.Second/cfg.Interval) + 1
-	claims := jobs.NewClaims(cfg.Rules, keepSamples)
+	claims := jobs.NewClaims(cfg.Rules, keepSamples, p.fs.RealUser)
 	scrubber := scrub.New(cfg.Argv, cfg.ScrubWords...)
 	options := procfs.Options{KernelThreads: cfg.KernelThreads, EnvKeys: []string{jobs.EnvJob, jobs.EnvSheet}}
 	describer := events.Describer{FS: p.fs, Options: options, Scrubber: scrubber, Claims: claims}

@@ -12,14 +12,14 @@ import (
 // Claims knows the owner of every process. It is fed with forks, scans and job events, by one goroutine. The zero value
 // has no rules.
 type Claims struct {
-	rules []Rule
+	judge judge
 	tree  processTree
 }
 
 // NewClaims returns Claims that know no process yet. A process that is gone is kept for keepScans scans: its exit may not
-// have been taken yet.
-func NewClaims(rules []Rule, keepScans int64) *Claims {
-	return &Claims{rules: rules, tree: processTree{keepScans: keepScans}}
+// have been taken yet. Without a realUser, nil, names belong to nobody.
+func NewClaims(rules []Rule, keepScans int64, realUser RealUser) *Claims {
+	return &Claims{judge: judge{rules: rules, realUser: realUser}, tree: processTree{keepScans: keepScans}}
 }
 
 // Observe finds the owner of every process of a scan, and removes the processes that are gone.
@@ -29,10 +29,12 @@ func (c *Claims) Observe(procs []procfs.Process) {
 	for i := range procs {
 		byPID[procs[i].PID] = &procs[i]
 	}
+	c.judge.claimNames(procs, &c.tree)
 	for i := range procs {
 		c.observeProcess(&procs[i], byPID, 0)
 	}
 	c.tree.removeGone()
+	c.judge.releaseNames(&c.tree)
 }
 
 // observeProcess finds the owner of a process of a scan. The process's parent comes first, whatever its pid.
@@ -50,7 +52,7 @@ func (c *Claims) observeProcess(p *procfs.Process, byPID map[int]*procfs.Process
 	if p.State != 'Z' && p.State != 'X' {
 		m.lastAlive = int64(p.ReadAt)
 	}
-	m.claimByDescription(p, c.rules)
+	c.judge.describe(m, p, &c.tree)
 	return m
 }
 
@@ -65,13 +67,13 @@ func (c *Claims) AddRunning(p *procfs.Process) {
 		m.inherit(c.tree.members[p.PPID], &c.tree.jobs)
 	}
 	m.start = p.StartTicks
-	m.claimByDescription(p, c.rules)
+	c.judge.describe(m, p, &c.tree)
 }
 
 // ClaimByCommand takes in the command line of a process, which may be gone by now.
 func (c *Claims) ClaimByCommand(pid int, start uint64, command string) {
-	if m := c.tree.find(pid, start); m != nil && m.claim == byNothing && len(c.rules) > 0 {
-		m.claimByCommand(matchCommand(c.rules, strings.Fields(command)))
+	if m := c.tree.find(pid, start); m != nil && m.claim == byNothing && len(c.judge.rules) > 0 {
+		c.judge.applyCommand(m, matchCommand(c.judge.rules, strings.Fields(command)))
 	}
 }
 
@@ -125,12 +127,21 @@ func (c *Claims) PublishedByRun(pid int, start uint64, boot int64) bool {
 // ApplyJobEvent takes in a job event that was made at a boot time, in nanoseconds; 0 when that is not known.
 func (c *Claims) ApplyJobEvent(e *schema.JobEvent, boot int64) {
 	e = scrubEvent(e)
-	if e.Type == schema.JobEnded || e.Type == schema.JobSheetEnded {
+	o, believed := c.judge.ownerOf(e, &c.tree)
+	if o.Job != e.JobID {
+		mine := *e
+		mine.JobID = o.Job
+		e = &mine
+	}
+	switch e.Type {
+	case schema.JobSheetEnded:
 		c.tree.endPublishing(e, boot)
+	case schema.JobEnded:
+		c.tree.endPublishing(e, boot)
+		c.judge.names.end(e.JobID)
 	}
 	c.tree.jobs.apply(e)
-	o := Owner{Job: e.JobID, Sheet: e.Sheet}
-	if e.Type == schema.JobDeclared || e.Type == schema.JobSheetStarted {
+	if believed && (e.Type == schema.JobDeclared || e.Type == schema.JobSheetStarted) {
 		c.tree.register(o, e, boot)
 	}
 	if e.Type == schema.JobSheetStarted {

@@ -148,7 +148,7 @@ func TestClaims_Scripts(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := claimsScript{Claims{tree: processTree{keepScans: 5}}, t}
+			s := claimsScript{Claims: Claims{tree: processTree{keepScans: 5}}, t: t}
 			for step := range strings.SplitSeq(tt.script, ";") {
 				s.run(strings.TrimSpace(step))
 			}

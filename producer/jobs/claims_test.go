@@ -135,7 +135,7 @@ func TestClaims_Kinds(t *testing.T) {
 		"a cgroup and an environment disagree": {"/shared", "", "e/3", "", "pool"},
 	}
 	for name, tt := range tests {
-		a := Claims{rules: rules}
+		a := Claims{judge: judge{rules: rules}}
 		p := processWithMarker(6, 5, 9, tt.env)
 		p.Cgroup, p.Args = tt.cgroup, []string{"prog", tt.args}
 		scan := []procfs.Process{processWithMarker(5, 1, 9, tt.parent), p}
@@ -150,7 +150,7 @@ func TestClaims_Kinds(t *testing.T) {
 
 // The command of a process that was gone before anybody looked counts too.
 func TestClaims_CommandOfAnEndedProcess(t *testing.T) {
-	a := Claims{rules: []Rule{rule(t, "command:/w/a=j")}}
+	a := Claims{judge: judge{rules: []Rule{rule(t, "command:/w/a=j")}}}
 	a.AddChild(5, 1, 9)
 	a.AddChild(6, 1, 9)
 	a.ClaimByCommand(5, 9, "cc -o /w/a/x.o")

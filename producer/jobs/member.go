@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"time"
 
-	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -76,39 +75,6 @@ func (m *member) setOwner(o Owner, by claimKind) {
 	m.owner = o
 	if !m.supervisor {
 		m.childOwner = o
-	}
-}
-
-// claimByCommand gives m the job that a rule gives to its command line, if one does.
-func (m *member) claimByCommand(job string) {
-	if job != "" {
-		m.setOwner(Owner{Job: Name(job)}, byCommand)
-	}
-}
-
-// claimByDescription looks for a stronger claim in what /proc says of the process: its control group, its environment and
-// its command line.
-func (m *member) claimByDescription(p *procfs.Process, rules []Rule) {
-	if p.Cgroup != "" {
-		m.cgroup = p.Cgroup
-	}
-	if m.claim < byCgroup {
-		switch name := m.ruled.of(matchRules(rules, cgroupRule, p.Cgroup)); name {
-		case "":
-		case m.owner.Job: // its step is known, which a rule does not name
-			m.claim = byCgroup
-		default:
-			m.setOwner(Owner{Job: name}, byCgroup)
-		}
-	}
-	if o, named := ownerFromEnvironment(p.Env); named {
-		o.Job = m.named.of(o.Job)
-		if m.claim <= byEnvironment || o.Job == m.owner.Job && !m.owner.Sheet.Known {
-			m.setOwner(o, max(m.claim, byEnvironment))
-		}
-	}
-	if m.claim == byNothing {
-		m.claimByCommand(matchCommand(rules, p.Args))
 	}
 }
 

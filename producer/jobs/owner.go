@@ -6,7 +6,9 @@ import "github.com/proctape/proctape/schema"
 type Owner struct {
 	Job       string
 	Sheet     schema.Opt[int64]
-	publisher *eventPublisher // who publishes the process's events in the sampler's place; nil: nobody
+	asked     string            // the job as whoever claimed it named it; Job is another where that name is another user's
+	user      schema.Opt[int64] // who claimed it; unknown where a rule did
+	publisher *eventPublisher   // who publishes the process's events in the sampler's place; nil: nobody
 }
 
 // eventPublisher is a program, such as proctape run, that publishes the events of a job's processes itself.

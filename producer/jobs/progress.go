@@ -70,6 +70,9 @@ func (p *progress) currentSheet(job string) schema.Opt[int64] {
 	return schema.Opt[int64]{}
 }
 
+// isOpen reports whether a job was announced and has not ended.
+func (p *progress) isOpen(job string) bool { return p.jobs[job] != nil }
+
 // list is the progress of all jobs, by name; nil for none.
 func (p *progress) list() []schema.JobProgress {
 	if len(p.jobs) == 0 {

@@ -122,12 +122,25 @@ func (t *processTree) passToDescendants(parent *member, children map[int][]*memb
 	}
 }
 
+// displace moves what a user claimed under a name to a name of that user's own: the name is root's now.
+func (t *processTree) displace(name string) {
+	for _, m := range t.members {
+		for _, o := range []*Owner{&m.owner, &m.childOwner} {
+			if o.Job == name && o.user.Known && o.user.V != root {
+				o.Job = personalName(name, int(o.user.V))
+			}
+		}
+	}
+}
+
 // startSheet gives a step that has begun to the processes of its job that belong to no step yet. Processes that start
 // later inherit it.
 func (t *processTree) startSheet(o Owner) {
 	for _, m := range t.members {
 		if m.owner.Job == o.Job && !m.owner.Sheet.Known && m.claim == byParent {
-			m.setOwner(o, byParent)
+			started := m.owner
+			started.Sheet = o.Sheet
+			m.setOwner(started, byParent)
 		}
 	}
 }

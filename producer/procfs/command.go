@@ -29,7 +29,7 @@ func (e *entry) applyAnswer(answer slowAnswer) {
 	}
 	e.argsDue = answer.argsErr == nil && len(answer.args) == 0
 	if answer.env != nil {
-		p.Env = answer.env
+		p.Env, p.EnvUID = answer.env, answer.envUID
 	}
 }
 
@@ -37,6 +37,6 @@ func (e *entry) applyAnswer(answer slowAnswer) {
 func (e *entry) markCommandUnread() {
 	p := &e.process
 	p.Args, p.ArgsTruncated, p.ArgsKnown = nil, false, p.Kernel
-	p.Env = nil
+	p.Env, p.EnvUID = nil, 0
 	e.lateAnswer, e.argsDue = nil, false
 }

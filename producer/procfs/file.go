@@ -90,3 +90,17 @@ func readSmall(dir int, name string, buf []byte) ([]byte, error) {
 	data, err := readOnce(fd, buf)
 	return data, errors.Join(err, unix.Close(fd))
 }
+
+// readHead reads the file name under dir until it ends or buf is full. Whole says that it ended.
+func readHead(dir int, name string, buf []byte) (data []byte, whole bool, err error) {
+	fd, err := openAt(dir, name, 0)
+	if err != nil {
+		return nil, false, err
+	}
+	defer unix.Close(fd)
+	n, err := readFull(fd, buf)
+	if err == io.EOF {
+		return buf[:n], true, nil
+	}
+	return buf[:n], false, err
+}

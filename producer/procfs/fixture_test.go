@@ -118,8 +118,8 @@ func TestProcesses_Fixture(t *testing.T) {
 	if want := []string{"/usr/bin/odd", "--flag", "", "two words"}; !odd.ArgsKnown || !slices.Equal(odd.Args, want) {
 		t.Errorf("args: got %q, known %v, want %q", odd.Args, odd.ArgsKnown, want)
 	}
-	if want := map[string]string{"JOB_ID": "j-17"}; !maps.Equal(odd.Env, want) {
-		t.Errorf("env: got %q, want %q", odd.Env, want)
+	if want := map[string]string{"JOB_ID": "j-17"}; !maps.Equal(odd.Env, want) || odd.EnvUID != 1007 {
+		t.Errorf("env: got %q of user %d, want %q of 1007", odd.Env, odd.EnvUID, want)
 	}
 	if odd.Cgroup != "/user.slice/a:b" || !odd.UIDKnown || odd.UID != os.Getuid() {
 		t.Errorf("got cgroup %q, uid %v %d", odd.Cgroup, odd.UIDKnown, odd.UID)

@@ -94,8 +94,12 @@ type Process struct {
 	Cgroup string
 
 	// Env holds those of the variables named in Options.EnvKeys that the process was started with. It is nil when the
-	// environment could not be read or none was asked for. Source: environ, man proc_pid_environ(5).
+	// environment could not be read or none was asked for. It is empty for a program whose file is set-user-ID or
+	// set-group-ID: another user chose its environment. Source: environ, man proc_pid_environ(5).
 	Env map[string]string
+	// EnvUID is the real user of the process when Env was read. It has no meaning while Env is empty. Source: status, man
+	// proc_pid_status(5).
+	EnvUID int
 
 	// ReadAt is when stat was read, or known not to have changed, as time since boot on CLOCK_BOOTTIME.
 	ReadAt time.Duration

@@ -1,5 +1,11 @@
 package procfs
 
+import (
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
 // Processes reads the process table. It appends to dst[:0], so that a caller may hand back the slice of the last scan,
 // and returns what it appended to. A process that ends meanwhile, or that cannot be read, is left out and counted; the
 // error is for the table as a whole.
@@ -110,4 +116,28 @@ func (fs *FS) Process(pid int, opt Options) (Process, error) {
 	default:
 		return Process{}, readError(fs.path(e.name), err)
 	}
+}
+
+// RealUser is the user on whose behalf a process runs: its real user, whatever the process may do. Start is when the
+// process started, in clock ticks since boot. Ok is false when that cannot be told: the process is gone, or it runs a
+// program whose file is set-user-ID or set-group-ID, of which another user chose the arguments and the environment.
+// Sources: man proc_pid_status(5), Uid; man credentials(7).
+func (fs *FS) RealUser(pid int) (uid int, start uint64, ok bool) {
+	dir, err := openAt(unix.AT_FDCWD, fs.path(strconv.Itoa(pid)), unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return 0, 0, false
+	}
+	defer unix.Close(dir)
+	buf := make([]byte, statBufferSize)
+	data, err := readSmall(dir, "stat", buf)
+	if err != nil {
+		return 0, 0, false
+	}
+	s, err := parseStat(data)
+	if err != nil {
+		return 0, 0, false
+	}
+	start = s.start
+	uid, ok = realUser(dir, buf)
+	return uid, start, ok
 }

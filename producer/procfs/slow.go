@@ -1,7 +1,6 @@
 package procfs
 
 import (
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +37,8 @@ type slowAnswer struct {
 	truncated bool
 	argsErr   error
 
-	env map[string]string // nil when not read
+	env    map[string]string // nil when not read
+	envUID int               // whose it is
 
 	buffer []byte // given back
 }
@@ -95,24 +95,6 @@ func readSlowly(req slowRequest, buffer []byte) slowAnswer {
 	if len(req.envKeys) == 0 {
 		return answer
 	}
-	data, _, err = readHead(req.dir, "environ", buffer[:maxEnvSize])
-	if err == nil {
-		answer.env = parseEnv(data, req.envKeys)
-	}
-	clear(data)
+	answer.env, answer.envUID = readEnvironment(req.dir, req.envKeys, buffer[:maxEnvSize])
 	return answer
-}
-
-// readHead reads the file name under dir until it ends or buf is full. Whole says that it ended.
-func readHead(dir int, name string, buf []byte) (data []byte, whole bool, err error) {
-	fd, err := openAt(dir, name, 0)
-	if err != nil {
-		return nil, false, err
-	}
-	defer unix.Close(fd)
-	n, err := readFull(fd, buf)
-	if err == io.EOF {
-		return buf[:n], true, nil
-	}
-	return buf[:n], false, err
 }
