@@ -33,12 +33,12 @@ func main() {
 
 // execute is all of the program: results go to stdout, everything else to stderr.
 func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	out := &results{w: stdout}
+	out, words := &output{w: stdout}, &output{w: stderr}
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(out)
-	root.SetErr(stderr)
+	root.SetErr(words)
 	checkBuiltIns(root)
 	err := root.ExecuteContext(ctx)
 	if err == nil || out.readerGone && errors.Is(err, unix.EPIPE) {
@@ -48,9 +48,9 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	if errors.As(err, &exit) {
 		return exit.code
 	}
-	fmt.Fprintf(stderr, "proctape: error: %v\n", err)
+	fmt.Fprintf(words, "proctape: error: %s\n", oneLine(err.Error()))
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(stderr, "proctape: hint: %s\n", hint)
+		fmt.Fprintf(words, "proctape: hint: %s\n", oneLine(hint))
 	}
 	var misuse *misuseError
 	if errors.As(err, &misuse) {

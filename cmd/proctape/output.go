@@ -14,24 +14,43 @@ import (
 	"github.com/proctape/proctape/query/term"
 )
 
-// results is where a command's results go. It notes when whoever read them has gone.
-type results struct {
+// output is where a command's results go, or what it says besides. All text of the program goes through one. It may hold
+// what a process, a message or a user chose, so nothing in it may steer a terminal: what could is made visible, also for
+// a pipe, which may lead to a terminal. It notes when whoever read it has gone.
+type output struct {
 	w          io.Writer
 	readerGone bool
 }
 
-func (r *results) Write(b []byte) (int, error) {
-	n, err := r.w.Write(b)
-	r.readerGone = r.readerGone || errors.Is(err, unix.EPIPE)
+func (o *output) Write(b []byte) (int, error) { return o.note(term.Writer{W: o.w}.Write(b)) }
+
+func (o *output) note(n int, err error) (int, error) {
+	o.readerGone = o.readerGone || errors.Is(err, unix.EPIPE)
 	return n, err
 }
 
-// terminal reports whether the results are shown on a terminal, as they are.
-func (r *results) terminal() bool { return isTerminal(r.w) }
+// writeBytes writes text of which the bytes are the contract: as they are, unless w is a terminal.
+func writeBytes(w io.Writer, text string) error {
+	o, ok := w.(*output)
+	if !ok || isTerminal(w) {
+		_, err := io.WriteString(w, text)
+		return err
+	}
+	_, err := o.note(io.WriteString(o.w, text))
+	return err
+}
+
+// screen is the terminal that w is, for text of our own that steers it.
+func screen(w io.Writer) io.Writer {
+	if o, ok := w.(*output); ok {
+		return o.w
+	}
+	return w
+}
 
 // isTerminal reports whether what is written to w is shown on a terminal.
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := screen(w).(*os.File)
 	return ok && xterm.IsTerminal(int(f.Fd()))
 }
 

@@ -25,7 +25,7 @@ func progressBar(w io.Writer) (show func(projector.ReplayProgress), finish func(
 	var bar *mpb.Bar
 	return func(p projector.ReplayProgress) {
 			if bars == nil {
-				bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(60))
+				bars = mpb.New(mpb.WithOutput(screen(w)), mpb.WithWidth(60))
 				bar = bars.AddBar(0, mpb.PrependDecorators(decor.Name("replay "), decor.CountersNoUnit("%d of %d messages")),
 					mpb.AppendDecorators(decor.Percentage(), decor.Name(" "), decor.AverageSpeed(0, "%.0f/s"), decor.Name(", left "), decor.AverageETA(decor.ET_STYLE_GO)))
 			}

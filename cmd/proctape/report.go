@@ -44,8 +44,7 @@ func printReport(cmd *cobra.Command, r *report.Report, format string, asJSON boo
 	out := cmd.OutOrStdout()
 	switch {
 	case format == "classic":
-		_, err := fmt.Fprint(out, forTerminal(out, r.Classic()))
-		return err
+		return writeBytes(out, r.Classic())
 	case r.Profile == nil:
 		return noJob(r.Name)
 	case asJSON:

@@ -89,7 +89,7 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 	}
 	note := func(format string, a ...any) {
 		if !quiet {
-			fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: "+format+"\n", a...)
+			fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: %s\n", oneLine(fmt.Sprintf(format, a...)))
 		}
 	}
 	f.job = maskedJob(f.job, note)
@@ -110,7 +110,7 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 		if lost := companion.End(run.ExitCode(err)); lost != nil {
 			note("%v", lost)
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: error: %v\n", errors.Join(err, companion.Close()))
+		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: error: %s\n", oneLine(errors.Join(err, companion.Close()).Error()))
 		return &exitCodeError{run.ExitCode(err)}
 	}
 	if err := errors.Join(companion.End(result.ExitCode), companion.Close()); err != nil {
@@ -120,8 +120,8 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 		result.MaxRSSKiB = schema.Some(uint64(peak.V))
 	}
 	if !quiet {
-		fmt.Fprintln(cmd.ErrOrStderr(), run.Summary(result, run.About{Job: f.job, Sheet: sheet, Processes: companion.Processes(),
-			Colour: isTerminal(os.Stderr) && os.Getenv("NO_COLOR") == ""}))
+		fmt.Fprintln(screen(cmd.ErrOrStderr()), run.Summary(result, run.About{Job: f.job, Sheet: sheet, Processes: companion.Processes(),
+			Colour: isTerminal(cmd.ErrOrStderr()) && os.Getenv("NO_COLOR") == ""}))
 	}
 	return &exitCodeError{result.ExitCode}
 }

@@ -91,14 +91,14 @@ func (f *loadFlags) run(ctx context.Context, cmd *cobra.Command, nc *nats.Conn, 
 	if !f.json {
 		fmt.Fprintf(out, "Simulating %d hosts of %d processes every %s. Ctrl-C stops it.\n", load.Fleet.Hosts, load.Fleet.Processes, load.Fleet.Interval)
 	}
-	begin, end := "proctape: ", "\n"
+	begin, end, screen := "proctape: ", "\n", screen(progress)
 	if isTerminal(progress) { // each line over the one before
 		begin, end = "\r\x1b[K", ""
 	}
-	load.Progress = func(r simulate.Report) { fmt.Fprint(progress, begin, progressLine(&r), end) }
+	load.Progress = func(r simulate.Report) { fmt.Fprint(screen, begin, progressLine(&r), end) }
 	r, err := simulate.Run(ctx, nc, load)
 	if isTerminal(progress) {
-		fmt.Fprint(progress, begin)
+		fmt.Fprint(screen, begin)
 	}
 	if f.json {
 		return errors.Join(printJSON(out, []simulate.Report{r}), err)

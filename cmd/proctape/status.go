@@ -15,6 +15,7 @@ import (
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
 )
 
 // readStatus is what the command shows, and prints as JSON.
@@ -111,11 +112,11 @@ func addLogState(ctx context.Context, s *settings, st *status) {
 func printStatus(cmd *cobra.Command, st *status) error {
 	out := cmd.OutOrStdout()
 	if st.Recorder != 0 {
-		fmt.Fprintf(out, "A recorder runs on %s, process %d.\n", st.Data, st.Recorder)
+		fmt.Fprintf(out, "A recorder runs on %s, process %d.\n", term.Safe(st.Data), st.Recorder)
 	} else {
-		fmt.Fprintf(out, "No recorder runs on %s.\n", st.Data)
+		fmt.Fprintf(out, "No recorder runs on %s.\n", term.Safe(st.Data))
 	}
-	fmt.Fprintf(out, "Database %s, %.1f MiB\n\n", st.Database, float64(st.SizeBytes)/(1<<20))
+	fmt.Fprintf(out, "Database %s, %.1f MiB\n\n", term.Safe(st.Database), float64(st.SizeBytes)/(1<<20))
 	t := newTable(out, "STREAM\tPROJECTED\tOF\tLAG\tLAST MESSAGE\tLOG MiB")
 	for _, s := range st.Streams {
 		last, lag, size, when := "?", "?", "?", "-"

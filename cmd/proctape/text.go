@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -14,6 +13,9 @@ import (
 func localTime(timestamp float64) string {
 	return time.Unix(0, int64(timestamp*1e9)).Local().Format("2006-01-02 15:04:05")
 }
+
+// oneLine shows an error or a path on one line.
+func oneLine(s string) string { return term.Safe(strings.ReplaceAll(s, "\n", "; ")) }
 
 // printable shows a text from outside so that it can neither steer the terminal nor fill it.
 func printable(s string) string { return term.Cut(term.Safe(s), 80) }
@@ -59,18 +61,6 @@ func dashIfEmpty(s string) string {
 		return "-"
 	}
 	return s
-}
-
-// forTerminal makes text safe to print when w is a terminal. Text for a file or a pipe stays as it is.
-func forTerminal(w io.Writer, text string) string {
-	if r, ok := w.(*results); !ok || !r.terminal() {
-		return text
-	}
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		b.WriteString(term.Safe(strings.TrimSuffix(line, "\n")) + "\n")
-	}
-	return b.String()
 }
 
 // plural is the word that goes with a number of things.

@@ -14,8 +14,11 @@ import (
 
 // Safe returns s with everything that could steer a terminal or turn text around made visible: control characters
 // of both sets (C0, C1 and DEL), bidirectional controls, line separators, and bytes that are not UTF-8.
-func Safe(s string) string {
-	if isPlain(s) {
+func Safe(s string) string { return safe(s, "") }
+
+// safe is Safe, which leaves the control characters in keep, all of them ASCII, as they are.
+func safe(s, keep string) string {
+	if isPlain(s, keep) {
 		return s
 	}
 	var b strings.Builder
@@ -24,25 +27,41 @@ func Safe(s string) string {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case unsafe(r) && r < 0x80:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case unsafe(r):
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
+		case !unsafe(r) || r < 0x80 && strings.IndexByte(keep, byte(r)) >= 0:
 			b.WriteRune(r)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
 		}
 		i += size
 	}
 	return b.String()
 }
 
-func isPlain(s string) bool {
+func isPlain(s, keep string) bool {
 	for i := range len(s) {
-		if s[i] < 0x20 || s[i] >= 0x7f {
+		if (s[i] < 0x20 || s[i] >= 0x7f) && strings.IndexByte(keep, s[i]) < 0 {
 			return false
 		}
 	}
 	return true
+}
+
+// Writer makes lines of text safe to print, as Safe does; it keeps newlines and tabs. Each Write must begin and end
+// between characters, as those of package fmt do.
+type Writer struct{ W io.Writer }
+
+// Write writes b with its unsafe characters made visible.
+func (w Writer) Write(b []byte) (int, error) {
+	text := safe(string(b), "\n\t")
+	if text == string(b) {
+		return w.W.Write(b)
+	}
+	if _, err := io.WriteString(w.W, text); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // unsafe reports whether a terminal or a reader's eye could be misled by r: Unicode's control, format and separator

@@ -57,6 +57,24 @@ func TestSafe(t *testing.T) {
 	}
 }
 
+func TestWriter(t *testing.T) {
+	for _, c := range []struct{ name, in, want string }{
+		{"lines", "JOB\tPIDS\nbuild-7\t3\n", "JOB\tPIDS\nbuild-7\t3\n"},
+		{"letters", "größe 日本\n", "größe 日本\n"},
+		{"an escape", "a\x1b[2Jb\n", `a\x1b[2Jb` + "\n"},
+		{"a carriage return", "a\rb\n", `a\x0db` + "\n"},
+		{"C1 and bidi", "\u009b2J\u202e\n", `\u009b2J\u202e` + "\n"},
+		{"bytes", "a\xff\n", `a\xff` + "\n"},
+		{"nothing", "", ""},
+	} {
+		var got strings.Builder
+		n, err := term.Writer{W: &got}.Write([]byte(c.in))
+		if got.String() != c.want || n != len(c.in) || err != nil {
+			t.Errorf("%s: got %q, %d, %v, want %q", c.name, got.String(), n, err, c.want)
+		}
+	}
+}
+
 func FuzzSafe(f *testing.F) {
 	for _, s := range []string{"", "plain", "\x1b[2J", "\u009b", "\u202e", "\ufeff", "日本語", "\xff\xc3", "🚀\u200d", "\U000e0041"} {
 		f.Add(s)
