@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // The files of a folder of keys.
@@ -21,6 +22,9 @@ const (
 	adminKeyName   = "admin.nk"
 	samplerKeyName = "sampler.nk"
 )
+
+// maxKeySize is more than a file with a key has, in bytes.
+const maxKeySize = 64 << 10
 
 // KeysDir is where the keys of a data folder are.
 func KeysDir(dir string) string { return filepath.Join(dir, "creds") }
@@ -49,6 +53,9 @@ func LoadKeys(dir string) (*Keys, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of keys: %w", err)
 	}
+	if err := filecheck.Tree(dir); err != nil {
+		return nil, fmt.Errorf("read the keys: %w", err)
+	}
 	var k Keys
 	for name, key := range map[string]*Key{adminKeyName: &k.Admin, samplerKeyName: &k.Sampler} {
 		var err error
@@ -60,6 +67,9 @@ func LoadKeys(dir string) (*Keys, error) {
 }
 
 func loadOrMakeKey(path string) (Key, error) {
+	if err := filecheck.Secret(path); err != nil {
+		return Key{}, fmt.Errorf("read a key: %w", err)
+	}
 	k, err := LoadKey(path)
 	if !errors.Is(err, os.ErrNotExist) {
 		return k, err
@@ -100,10 +110,15 @@ func writeSynced(path string, b []byte) error {
 
 // LoadKey reads a seed file as nsc and nk write them. It is an error, fs.ErrNotExist among others, when it holds no seed.
 func LoadKey(path string) (Key, error) {
-	b, err := os.ReadFile(path)
+	b, err := filecheck.Read(path, maxKeySize)
 	if err != nil {
 		return Key{}, fmt.Errorf("read a key: %w", err)
 	}
+	return ParseKey(path, b)
+}
+
+// ParseKey is LoadKey of what was read of a file.
+func ParseKey(path string, b []byte) (Key, error) {
 	seed := bytes.TrimSpace(b)
 	pair, err := nkeys.FromSeed(seed)
 	if err != nil {

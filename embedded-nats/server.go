@@ -22,8 +22,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
-	"golang.org/x/sys/unix"
-
+	"github.com/proctape/proctape/schema/filecheck"
 	"github.com/proctape/proctape/schema/lockfile"
 )
 
@@ -86,25 +85,19 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// prepareDir makes the folder. It refuses a folder that others may write to, and one whose path is too long for its socket.
+// prepareDir makes the folder. It refuses one that another user could put his own in place of, or whose log he could have
+// made, with a *[filecheck.Error], and one whose path is too long for its socket.
 func prepareDir(dir string) error {
 	if n := len(SocketPath(dir)); n >= maxSocketPath {
 		return fmt.Errorf("the path of its socket would have %d bytes, the system allows %d", n, maxSocketPath-1)
 	}
+	if err := filecheck.Folder(dir); err != nil { // before anything is made there
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	var st unix.Stat_t
-	if err := unix.Stat(dir, &st); err != nil {
-		return &os.PathError{Op: "stat", Path: dir, Err: err}
-	}
-	if int(st.Uid) != os.Geteuid() && os.Geteuid() != 0 {
-		return fmt.Errorf("%s is another user's: %w", dir, os.ErrPermission)
-	}
-	if st.Mode&0o022 != 0 {
-		return fmt.Errorf("others may write to %s (mode %04o): %w", dir, st.Mode&0o7777, os.ErrPermission)
-	}
-	return nil
+	return errors.Join(filecheck.Folder(dir), filecheck.Tree(filepath.Join(dir, storeName)))
 }
 
 // maxSocketPath is the size of sun_path in unix(7), the closing NUL included.

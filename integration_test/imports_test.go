@@ -37,7 +37,8 @@ var rooms = map[string]room{
 	"schema/metric":          {uses: []string{"schema/column"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/wire":            {never: slices.Concat(natsPackages, sqlPackages, httpPackages)}, // it alone may use the MessagePack library
 	"schema/column":          {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
-	"schema/lockfile":        {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
+	"schema/filecheck":       {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
+	"schema/lockfile":        {uses: []string{"schema/filecheck"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/metric/generate": {uses: []string{"schema/metric"}},
 
 	"producer": {uses: []string{"producer/events", "producer/gpu", "producer/jobs", "producer/lifecycle", "producer/oom", "producer/procfs",
@@ -59,14 +60,14 @@ var rooms = map[string]room{
 	"producer/procfs":            {never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/scrub":             {never: slices.Concat(natsPackages, sqlPackages), clock: true},
 
-	"embedded-nats": {uses: []string{"schema", "schema/lockfile"}, never: sqlPackages},
+	"embedded-nats": {uses: []string{"schema", "schema/filecheck", "schema/lockfile"}, never: sqlPackages},
 
 	"projector": {uses: []string{"projector/fold", "projector/ndjson", "projector/retention", "projector/store", "schema", "schema/lockfile"}},
 	"projector/fold": {uses: []string{"projector/store", "schema"}, // of store the types of rows alone
 		never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
 	"projector/retention": {uses: []string{"projector/ndjson", "projector/store", "schema", "schema/lockfile"}, never: httpPackages},
-	"projector/store":     {uses: []string{"projector/ndjson", "schema", "schema/lockfile"}, never: slices.Concat(natsPackages, httpPackages)},
-	"projector/ndjson":    {uses: []string{"schema", "schema/lockfile"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
+	"projector/store":     {uses: []string{"projector/ndjson", "schema", "schema/filecheck", "schema/lockfile"}, never: slices.Concat(natsPackages, httpPackages)},
+	"projector/ndjson":    {uses: []string{"schema", "schema/filecheck", "schema/lockfile"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 
 	"query":           {uses: []string{"schema"}, never: httpPackages},
 	"query/term":      {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},

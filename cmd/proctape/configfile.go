@@ -3,14 +3,18 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // configHint says what a file of settings is.
 const configHint = "a file of settings is YAML with lines of flag: value, for example interval: 2s"
+
+// maxConfigSize is more than a file of settings has, in bytes.
+const maxConfigSize = 1 << 20
 
 // readConfig reads a file of settings. A value is any YAML scalar, or a list of them for a flag that may be repeated.
 // where is what named the path.
@@ -18,7 +22,7 @@ func readConfig(where, path string) (map[string]string, error) {
 	if path == "" {
 		return nil, nil
 	}
-	b, err := os.ReadFile(path)
+	b, err := filecheck.ReadOurs(path, maxConfigSize)
 	if err != nil {
 		return nil, hinted(fmt.Errorf("%s: %w", where, err), configHint)
 	}

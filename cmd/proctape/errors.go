@@ -8,6 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
 	sqlitelib "modernc.org/sqlite/lib"
+
+	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // misuseError is an error of the command line.
@@ -33,6 +35,10 @@ func hinted(err error, format string, args ...any) error {
 
 // hintOf is what to do about an error; empty when that is not known.
 func hintOf(err error) string {
+	var unsafe *filecheck.Error
+	if errors.As(err, &unsafe) {
+		return "if it is to be used, mend it with: " + unsafe.Mend
+	}
 	var h *hintedError
 	if errors.As(err, &h) {
 		return h.hint

@@ -3,8 +3,11 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // fileFlags are the flags of the commands that write NDJSON files into a folder that the user names.
@@ -25,6 +28,9 @@ func (f *fileFlags) folder() (string, error) {
 	}
 	dir, err := expandHome(f.ndjson)
 	if err == nil && dir != "" {
+		if err = filecheck.Way(filepath.Join(dir, "monitor.jsonl")); err != nil {
+			return dir, fmt.Errorf("--ndjson: %w", err)
+		}
 		if err = os.MkdirAll(dir, 0o700); err != nil {
 			err = hinted(fmt.Errorf("--ndjson: %w", err), "name a folder that exists or can be made")
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 
@@ -15,12 +14,16 @@ import (
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // connect opens a connection to the server that --server names, or to the recorder that runs on the data folder.
 func (s *settings) connect() (*nats.Conn, error) {
 	if s.server == "" {
 		return s.connectHere()
+	}
+	if err := servers(s.server).check(); err != nil {
+		return nil, err
 	}
 	creds, err := s.credentials()
 	if err != nil {
@@ -29,10 +32,10 @@ func (s *settings) connect() (*nats.Conn, error) {
 	nc, err := nats.Connect(s.server, append(connectOptions(), creds...)...)
 	switch {
 	case errors.Is(err, nats.ErrAuthorization):
-		return nil, hinted(fmt.Errorf("connect to %s: %w", s.server, err),
+		return nil, hinted(servers(s.server).connectError(err),
 			"name the key with --creds; a recorder keeps its keys in the folder creds of its data folder")
 	case err != nil:
-		return nil, hinted(fmt.Errorf("connect to %s: %w", s.server, err), "check that the server runs and that the address is right")
+		return nil, hinted(servers(s.server).connectError(err), "check that the server runs and that the address is right")
 	}
 	return nc, nil
 }
@@ -55,6 +58,9 @@ func connectOptions() []nats.Option {
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})} // whoever asked for something reports what failed
 }
 
+// maxSecretSize is more than a file with a key or credentials has, in bytes.
+const maxSecretSize = 1 << 20
+
 // credentials reads the file that --creds names: an nkey seed as the recorder makes them, or a file with a JWT as nsc makes them.
 func (s *settings) credentials() ([]nats.Option, error) {
 	if s.creds == "" {
@@ -64,14 +70,14 @@ func (s *settings) credentials() ([]nats.Option, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := os.ReadFile(path)
+	b, err := filecheck.ReadSecret(path, maxSecretSize)
 	if err != nil {
 		return nil, hinted(fmt.Errorf("--creds: %w", err), "name a file with a key, as a recorder makes them, or with credentials")
 	}
 	if strings.Contains(string(b), "BEGIN NATS USER JWT") {
 		return []nats.Option{nats.UserCredentials(path)}, nil
 	}
-	key, err := embeddednats.LoadKey(path)
+	key, err := embeddednats.ParseKey(path, b)
 	if err != nil {
 		return nil, err
 	}

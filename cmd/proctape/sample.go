@@ -32,7 +32,7 @@ or a NATS server with JetStream. Without --server that is the recorder on this m
 				return err
 			}
 			out := cmd.OutOrStdout()
-			fmt.Fprintf(out, "proctape is sampling %s every %s into %s. Ctrl-C stops it.\n", p.Host(), p.Interval(), cmp.Or(s.server, "the recorder on "+s.data))
+			fmt.Fprintf(out, "proctape is sampling %s every %s into %s. Ctrl-C stops it.\n", p.Host(), p.Interval(), cmp.Or(servers(s.server).String(), "the recorder on "+s.data))
 			printCapabilities(out, p.Capabilities())
 			began := time.Now()
 			err = p.Run(cmd.Context())

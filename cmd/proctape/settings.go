@@ -23,15 +23,18 @@ type settings struct {
 	fromElsewhere map[string]bool // flags that the environment or the file set
 }
 
-// defaultData is /var/lib/proctape for root and the user's state folder otherwise.
+// defaultData is /var/lib/proctape for root and the user's state folder otherwise; empty when that is not known.
 func defaultData() string {
 	if os.Geteuid() == 0 {
 		return "/var/lib/proctape"
 	}
-	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) { // another counts for nothing: XDG Base Directory Specification
 		return filepath.Join(dir, "proctape")
 	}
-	return filepath.Join(os.Getenv("HOME"), ".local", "state", "proctape")
+	if home := os.Getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state", "proctape")
+	}
+	return ""
 }
 
 // resolve sets the flags that the command line did not set, from the environment or else from the file, and checks them.
@@ -97,7 +100,11 @@ func (s *settings) check(cmd *cobra.Command) error {
 	if s.db, err = expandHome(s.db); err != nil {
 		return err
 	}
-	if s.db == "" {
+	switch {
+	case s.data == "" && s.needsData(cmd):
+		return hinted(misuse("there is no data folder: --data names none, and HOME is not the path of a folder"),
+			"name one with --data, or set HOME")
+	case s.db == "" && s.data != "":
 		s.db = filepath.Join(s.data, "monitor.db")
 	}
 	if cmd.Flags().Changed("creds") && s.creds != "" && s.server == "" && os.Getenv("PROCTAPE_CREDS") == "" {
@@ -110,14 +117,39 @@ func (s *settings) check(cmd *cobra.Command) error {
 	return nil
 }
 
+// needsData reports whether a command, with its flags, uses the data folder.
+func (s *settings) needsData(cmd *cobra.Command) bool {
+	if cmd.HasSubCommands() { // it shows its help
+		return false
+	}
+	top := cmd
+	for top.HasParent() && top.Parent().HasParent() {
+		top = top.Parent()
+	}
+	switch top.Name() {
+	case "version", "help", "completion":
+		return false
+	case "sample", "tail", "simulate", "trace", "run", "job":
+		return s.server == ""
+	case "project":
+		return s.server == "" || s.db == ""
+	case "snapshots", "events", "execs", "history", "jobs", "profile", "report", "gaps":
+		return s.db == ""
+	}
+	return true
+}
+
 // expandHome replaces a leading ~ by the user's home folder.
 func expandHome(path string) (string, error) {
 	rest, ok := strings.CutPrefix(path, "~")
 	if !ok || rest != "" && rest[0] != '/' {
 		return path, nil
 	}
-	home, err := os.UserHomeDir()
-	return home + rest, err
+	home := os.Getenv("HOME")
+	if !filepath.IsAbs(home) {
+		return path, hinted(misuse("%s: HOME is not the path of a folder", path), "write the whole path, or set HOME")
+	}
+	return home + rest, nil
 }
 
 // logger logs to stderr what --log-level asks for.

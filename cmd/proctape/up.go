@@ -19,6 +19,7 @@ import (
 	"github.com/proctape/proctape/projector"
 	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // upFlags are the flags of up alone.
@@ -162,7 +163,15 @@ func (f *upFlags) tls() (*tls.Config, error) {
 	if f.listen == "" || f.cert == "" || f.key == "" {
 		return nil, misuse("--tls-cert, --tls-key and --listen must be given together")
 	}
-	cert, err := tls.LoadX509KeyPair(f.cert, f.key)
+	certificate, err := filecheck.Read(f.cert, maxSecretSize)
+	if err != nil {
+		return nil, hinted(fmt.Errorf("--tls-cert: %w", err), "name a PEM file with a certificate")
+	}
+	key, err := filecheck.ReadSecret(f.key, maxSecretSize)
+	if err != nil {
+		return nil, hinted(fmt.Errorf("--tls-key: %w", err), "name a PEM file with the certificate's key")
+	}
+	cert, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
 		return nil, hinted(fmt.Errorf("read the certificate: %w", err), "--tls-cert and --tls-key name PEM files that belong together")
 	}

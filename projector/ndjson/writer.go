@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // DefaultLimit is the size from which a file is rotated before the next line: 50 MiB.
@@ -61,6 +63,9 @@ func Open(path string, limit int64, committed State) (*Writer, Damage, error) {
 
 // recover opens the current file and cuts off what was not committed.
 func (w *Writer) recover() (Damage, error) {
+	if err := filecheck.File(w.path); err != nil {
+		return Damage{}, err
+	}
 	f, err := os.OpenFile(w.path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return Damage{}, err

@@ -19,6 +19,7 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/filecheck"
 	"github.com/proctape/proctape/schema/lockfile"
 )
 
@@ -38,6 +39,9 @@ type Store struct {
 // mode 0700, when there is none. A database that another process writes is a *[lockfile.HeldError]. The caller closes
 // the store.
 func Open(path string) (*Store, error) {
+	if err := filecheck.Way(path); err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the database's folder: %w", err)
 	}
@@ -53,6 +57,11 @@ func Open(path string) (*Store, error) {
 }
 
 func (s *Store) open() error {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		if err := filecheck.File(s.path + suffix); err != nil {
+			return err
+		}
+	}
 	// SQLite gives its other files the mode of this one.
 	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // HeldError says that another process holds the lock.
@@ -32,8 +34,12 @@ func (e *HeldError) Error() string {
 type Lock struct{ f *os.File }
 
 // Acquire takes the lock at path without waiting, creating the file with mode 0600, and writes this process's pid
-// into it. It returns a *[HeldError] when another process has it.
+// into it. It returns a *[HeldError] when another process has it, and a *[filecheck.Error] when another user could have
+// made the file.
 func Acquire(path string) (*Lock, error) {
+	if err := errors.Join(filecheck.Way(path), filecheck.File(path)); err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
@@ -57,7 +63,7 @@ func (l *Lock) Release() error { return l.f.Close() }
 
 // Owner is the pid of the process that holds the lock at path; ok is false when nobody does.
 func Owner(path string) (pid int, ok bool) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return 0, false
 	}
