@@ -53,7 +53,7 @@ func LoadKeys(dir string) (*Keys, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of keys: %w", err)
 	}
-	if err := filecheck.Tree(dir); err != nil {
+	if err := filecheck.Subfolder(dir); err != nil {
 		return nil, fmt.Errorf("read the keys: %w", err)
 	}
 	var k Keys

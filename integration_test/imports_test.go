@@ -69,7 +69,7 @@ var rooms = map[string]room{
 	"projector/store":     {uses: []string{"projector/ndjson", "schema", "schema/filecheck", "schema/lockfile"}, never: slices.Concat(natsPackages, httpPackages)},
 	"projector/ndjson":    {uses: []string{"schema", "schema/filecheck", "schema/lockfile"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 
-	"query":           {uses: []string{"schema"}, never: httpPackages},
+	"query":           {uses: []string{"schema", "schema/filecheck"}, never: httpPackages},
 	"query/term":      {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"query/report":    {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
 	"query/why":       {uses: []string{"query", "query/term", "schema"}, never: httpPackages},

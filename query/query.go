@@ -18,6 +18,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // ErrNoDatabase is returned by Open when there is no database at the path.
@@ -39,6 +40,9 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s", ErrNoDatabase, path)
 	} else if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := filecheck.Database(path); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	db, err := sql.Open("sqlite", schema.ReaderDSN(path))

@@ -37,7 +37,7 @@ func hinted(err error, format string, args ...any) error {
 func hintOf(err error) string {
 	var unsafe *filecheck.Error
 	if errors.As(err, &unsafe) {
-		return "if it is to be used, mend it with: " + unsafe.Mend
+		return "mend it with: " + unsafe.Mend
 	}
 	var h *hintedError
 	if errors.As(err, &h) {

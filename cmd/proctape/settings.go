@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // settings are the flags that all commands share.
@@ -109,6 +112,9 @@ func (s *settings) check(cmd *cobra.Command) error {
 	}
 	if cmd.Flags().Changed("creds") && s.creds != "" && s.server == "" && os.Getenv("PROCTAPE_CREDS") == "" {
 		return hinted(misuse("--creds without --server"), "the recorder on this machine needs no credentials from its own user")
+	}
+	if err := filecheck.Database(s.db); s.db != "" && cmd.Name() != "run" && err != nil { // run runs its command in any case
+		return hinted(fmt.Errorf("open database: %w", err), "name a recorder's data folder with --data, or the file of a database with --db")
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {

@@ -102,12 +102,21 @@ func Tree(path string) error {
 		if err != nil || !d.IsDir() {
 			return errors.Join(err, File(name))
 		}
-		e, err := look(name)
-		if err != nil || e == nil {
-			return err
-		}
-		return e.ours()
+		return Subfolder(name)
 	})
+}
+
+// Subfolder checks a folder within one of ours, and not the way to it: it is no symbolic link, no other user's, and nobody
+// else may write to it. A folder that does not exist is well.
+func Subfolder(path string) error {
+	e, err := look(path)
+	switch {
+	case err != nil || e == nil:
+		return err
+	case !e.isDir():
+		return e.plain()
+	}
+	return e.ours()
 }
 
 // Read reads a file of at most limit bytes that a user names. It never waits, as a pipe or a device would have it do: it
@@ -131,6 +140,18 @@ func Read(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s is larger than %d bytes", path, limit)
 	}
 	return b, err
+}
+
+// Database checks that SQLite can open a database without waiting: neither the file nor those beside it is a pipe, a socket
+// or a device.
+func Database(path string) error {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		info, err := os.Stat(path + suffix)
+		if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			return fmt.Errorf("%s is %s, not a file", path+suffix, kind(info.Mode()))
+		}
+	}
+	return nil
 }
 
 // ReadOurs is Read of a file that nobody but root and we may have written. The path may be a symbolic link.
