@@ -16,8 +16,8 @@ type entry struct {
 	st   unix.Stat_t
 }
 
-// look looks at a path; nil when there is nothing.
-func look(path string) (*entry, error) {
+// entryAt is what is at a path; nil when there is nothing.
+func entryAt(path string) (*entry, error) {
 	e := &entry{path: path}
 	err := unix.Lstat(path, &e.st)
 	switch {
@@ -83,6 +83,9 @@ func (e *entry) readable() error {
 	return &Error{e.path, fmt.Sprintf("is a secret that others may read (mode %04o)", e.mode()&0o7777), "chmod 600 " + quote(e.path), nil}
 }
 
+// maxLinks is how many symbolic links a path may lead over, as in the kernel: man path_resolution(7).
+const maxLinks = 40
+
 // way follows a path from the root on, over symbolic links, and checks each folder that it passes and the links
 // themselves. It returns what is at the end, which is not checked; nil when there is nothing.
 func way(path string) (*entry, error) {
@@ -92,7 +95,7 @@ func way(path string) (*entry, error) {
 	}
 	at, rest := "/", names(path)
 	for links := 0; ; {
-		e, err := look(at)
+		e, err := entryAt(at)
 		if err != nil || e == nil {
 			return nil, err
 		}
@@ -149,7 +152,7 @@ func trusted(uid int) bool {
 	if uid == 0 || uid == os.Geteuid() {
 		return true
 	}
-	top, err := look("/")
+	top, err := entryAt("/")
 	return err == nil && top != nil && top.uid() == uid
 }
 

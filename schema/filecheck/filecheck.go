@@ -8,26 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
-
-// Error says what is wrong with a path, and how to mend it. It is an fs.ErrPermission.
-type Error struct {
-	Path    string
-	Problem string // what follows the path in a sentence, such as "is a symbolic link"
-	Mend    string // a shell command, for who may run it
-	cause   error  // as the kernel has it; may be nil
-}
-
-func (e *Error) Error() string { return e.Path + " " + e.Problem }
-
-// Unwrap makes it an fs.ErrPermission, and for a symbolic link an ELOOP too.
-func (e *Error) Unwrap() []error { return []error{os.ErrPermission, e.cause} }
-
-// maxLinks is how many symbolic links a path may lead over, as in the kernel: man path_resolution(7).
-const maxLinks = 40
 
 // Folder checks a folder that is to be ours alone, and the way to it: it is no other user's, and nobody else may write to
 // it or put another in its place. A folder that does not exist is checked as far as there is anything.
@@ -64,7 +47,7 @@ func Way(path string) error {
 // File checks a file of ours, and not the way to it: it is a regular file under one name, it is no other user's, and nobody
 // else may write to it. A file that does not exist is well.
 func File(path string) error {
-	e, err := look(path)
+	e, err := entryAt(path)
 	if err != nil || e == nil {
 		return err
 	}
@@ -76,7 +59,7 @@ func File(path string) error {
 
 // Secret is File for a file that nobody else may read.
 func Secret(path string) error {
-	e, err := look(path)
+	e, err := entryAt(path)
 	if err != nil || e == nil {
 		return err
 	}
@@ -109,7 +92,7 @@ func Tree(path string) error {
 // Subfolder checks a folder within one of ours, and not the way to it: it is no symbolic link, no other user's, and nobody
 // else may write to it. A folder that does not exist is well.
 func Subfolder(path string) error {
-	e, err := look(path)
+	e, err := entryAt(path)
 	switch {
 	case err != nil || e == nil:
 		return err
@@ -188,7 +171,7 @@ func readOurs(path string, limit int64) ([]byte, *entry, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := look(real)
+	e, err := entryAt(real)
 	switch {
 	case err != nil:
 		return nil, nil, err
@@ -213,15 +196,4 @@ func kind(mode os.FileMode) string {
 		return "a symbolic link"
 	}
 	return "a device"
-}
-
-// quote writes a path for a shell.
-func quote(path string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%", r)
-	}
-	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 && path[0] != '-' {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
