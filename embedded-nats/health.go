@@ -2,6 +2,9 @@ package embeddednats
 
 import (
 	"context"
+	"fmt"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -14,53 +17,133 @@ const (
 	healthInterval  = time.Second
 	unhealthyBefore = 2        // failed checks in a row before a restart
 	spaceToRestart  = 16 << 20 // bytes that must be free for one: it writes while it starts
+	restartsLimit   = 5        // that cured nothing, after which Run gives up
+	firstWait       = 2 * time.Second
+	wellAfter       = time.Minute // without trouble, after which restarts are forgotten
 )
 
-// Run watches the server until ctx ends and restarts it in place when it can no longer write. Clients that
-// reconnect, as those of Connect do, notice no more than a lost connection.
+// trouble is what Run knows of a server that is not well.
+type trouble struct {
+	failed   int // checks in a row
+	since    time.Time
+	restarts int // since the server was last well for wellAfter
+	next     time.Time
+	full     bool // the disk was
+	said     bool
+	lastBad  time.Time
+}
+
+// Run watches the server and its store until ctx ends. It restarts the server in place when it can no longer write or its files
+// have vanished, makes Streams again that are gone, and checks the files of messages in the background. Clients that
+// reconnect, as those of Connect do, notice no more than a lost connection. It returns an error when restarting does not help.
 func (s *Server) Run(ctx context.Context) error {
+	checking, stop := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer stop()
+	damaged := make(chan streamDir)
+	beside.Go(func() { s.checkInBackground(checking, damaged) })
+
 	tick := time.NewTicker(healthInterval)
 	defer tick.Stop()
-	for failed := 0; ; {
+	var t trouble
+	files := newestFiles{}
+	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case d := <-damaged:
+			s.restart(ctx, func() error { return s.recheck(ctx, d) })
+			files.forget()
 		case <-tick.C:
-		}
-		reason := s.unhealthyReason()
-		if reason == "" {
-			failed = 0
-			continue
-		}
-		if failed++; failed >= unhealthyBefore {
-			s.restart(ctx, reason, failed == unhealthyBefore)
+			reason := s.unhealthyReason()
+			if reason == "" {
+				reason = s.vanished(ctx, files)
+			}
+			if err := s.treat(ctx, &t, reason); err != nil {
+				return err
+			}
 		}
 	}
 }
 
 // unhealthyReason is why the server cannot do its work; empty when it can.
 func (s *Server) unhealthyReason() string {
-	status := s.ns.Load().Healthz(&server.HealthzOptions{})
+	status := s.ns.Load().Healthz(&server.HealthzOptions{Account: accountName, Details: true})
 	if status == nil || status.StatusCode < 300 {
 		return ""
 	}
-	return status.Error
+	for _, e := range status.Errors {
+		if !strings.HasPrefix(e.Stream, ".") { // that one is being deleted
+			return e.Error
+		}
+	}
+	return ""
 }
 
-// restart restarts the server in place, if the disk has room for it. first says that the trouble is new, and so is logged.
-func (s *Server) restart(ctx context.Context, reason string, first bool) {
-	free, err := freeSpace(s.cfg.Dir)
-	if err == nil && free < spaceToRestart {
-		if first {
-			s.cfg.Log.Error("the log cannot be written: the disk is full; going on when there is space", "reason", reason, "free_bytes", free)
+// treat restarts the server when there is a reason to: at once, if the disk has room for it, and when that does not help, after
+// a time that doubles. It returns an error when it gives up.
+func (s *Server) treat(ctx context.Context, t *trouble, reason string) error {
+	now := time.Now()
+	if reason == "" {
+		if t.failed >= unhealthyBefore {
+			s.cfg.Log.Warn("the log can be written again", "after", now.Sub(t.since).Round(time.Second))
 		}
-		return
+		t.failed = 0
+		if now.Sub(t.lastBad) > wellAfter {
+			*t = trouble{}
+		}
+		return nil
 	}
-	s.cfg.Log.Warn("restarting the log's server in place", "reason", reason)
+	t.lastBad = now
+	if t.failed++; t.failed < unhealthyBefore {
+		if t.failed == 1 {
+			t.since = now
+		}
+		return nil
+	}
+	if free, err := freeSpace(s.cfg.Dir); err == nil && free < spaceToRestart {
+		if !t.full {
+			s.cfg.Log.Error("the log cannot be written: the disk is full; going on by itself when there is space", "reason", reason,
+				"free_bytes", free, "wanted_bytes", int64(spaceToRestart))
+		}
+		t.full = true
+		return nil
+	}
+	if now.Before(t.next) {
+		return nil
+	}
+	if t.restarts >= restartsLimit && !t.full {
+		return fmt.Errorf("the log's server does not work, and %d restarts did not help: %s", t.restarts, reason)
+	}
+	if !t.said {
+		s.cfg.Log.Warn("restarting the log's server in place", "reason", reason)
+	}
+	t.said = true
+	t.next = now.Add(min(firstWait<<t.restarts, time.Minute/2))
+	t.restarts++
+	s.restart(ctx, func() error {
+		if t.restarts > 1 { // what is easily cured did not help
+			return s.check.run(ctx, false)
+		}
+		return s.check.run(ctx, true)
+	})
+	return nil
+}
+
+// restart restarts the server in place, and does something to the store while nothing has it open.
+func (s *Server) restart(ctx context.Context, do func() error) {
 	ns := s.ns.Load()
 	ns.Shutdown()
 	ns.WaitForShutdown()
-	if err := s.startServer(ctx); err != nil && ctx.Err() == nil {
+	err := do()
+	if err == nil {
+		err = s.startServer(ctx)
+	}
+	if err == nil && s.own != nil {
+		err = s.declareStreams(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
 		s.cfg.Log.Error("the log's server does not start, trying again", "err", err)
 	}
 }

@@ -22,23 +22,34 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/proctape/proctape/schema/filecheck"
+
+	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/lockfile"
 )
 
 // Config says where the store is and who may connect. The zero value of each field but Dir works.
 type Config struct {
-	Dir    string       // data folder; the store is its folder "jetstream", the socket its file "nats.sock"
-	Listen string       // host:port of a TCP listener; empty for none. A listener asks for a key
-	TLS    *tls.Config  // for the listener; needed when Listen is not a loopback address
-	Log    *slog.Logger // default slog.Default()
+	Dir    string      // data folder; the store is its folder "jetstream", the socket its file "nats.sock"
+	Listen string      // host:port of a TCP listener; empty for none. A listener asks for a key
+	TLS    *tls.Config // for the listener; needed when Listen is not a loopback address
+	// Streams are made by Start where they are missing, and by Run when they vanish under the running server. Nil leaves
+	// that to others.
+	Streams []jetstream.StreamConfig
+	// CheckRate is how many bytes of the files of messages Run reads a second to check them; default 1 MiB, negative for no
+	// check. CheckPause is at least between the beginnings of two passes over all files; default 10 minutes.
+	CheckRate  int64
+	CheckPause time.Duration
+	Log        *slog.Logger // default slog.Default()
 }
 
 // The files of a data folder.
 const (
 	lockName   = "jetstream.lock"
+	closedName = "jetstream.closed" // there while the store is closed in order
 	socketName = "nats.sock"
-	storeName  = "jetstream" // the server adds it to StoreDir itself
 )
 
 // SocketPath is where a recorder on this data folder listens for other processes of the same user.
@@ -51,7 +62,7 @@ func Owner(dir string) (pid int, ok bool) { return lockfile.Owner(filepath.Join(
 // snapshot of a host with tens of thousands of processes passes.
 const MaxPayload = 8 << 20
 
-// startTimeout bounds the start, which scans the whole store after a crash: about 5 s for each GB.
+// startTimeout bounds the start of the server, which scans the whole store after a crash: about 5 s for each GB.
 const startTimeout = 10 * time.Minute
 
 // Server is a running server. Close it.
@@ -59,15 +70,18 @@ type Server struct {
 	cfg    Config
 	keys   *Keys
 	lock   *lockfile.Lock
+	check  *storeCheck
 	ns     atomic.Pointer[server.Server]
 	socket *socket
+	own    *nats.Conn // to keep Streams; nil without
 }
 
-// Start locks the store, starts the server, and returns when it takes connections; after a crash that can take minutes,
-// until ctx ends. It makes the folder, its keys and the store where they are missing. A store that another process holds is
+// Start locks the store, checks it, starts the server, and returns when it takes connections; after a crash that can take
+// minutes, until ctx ends. What is damaged in the store is set aside first, and what that lost is logged and in Gaps. It makes the folder, its keys and the store where they are missing. A store that another process holds is
 // a *[lockfile.HeldError]; a folder that is not ours alone is fs.ErrPermission.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
+	cfg.CheckRate, cfg.CheckPause = cmp.Or(cfg.CheckRate, 1<<20), cmp.Or(cfg.CheckPause, 10*time.Minute)
 	if err := checkListen(cfg); err != nil {
 		return nil, err
 	}
@@ -107,11 +121,58 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if s.keys, err = LoadKeys(KeysDir(s.cfg.Dir)); err != nil {
 		return err
 	}
+	notes, err := openNotes(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	s.check = &storeCheck{dir: s.cfg.Dir, aside: newAside(s.cfg.Dir), notes: notes, log: s.cfg.Log}
+	inOrder, err := takeClosedMark(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	if err := s.check.run(ctx, inOrder); err != nil {
+		return err
+	}
 	if err := s.startServer(ctx); err != nil {
 		return err
 	}
-	s.socket, err = listen(SocketPath(s.cfg.Dir), s)
-	return err
+	if s.socket, err = listen(SocketPath(s.cfg.Dir), s); err != nil || s.cfg.Streams == nil {
+		return err
+	}
+	if s.own, err = s.Connect(); err != nil {
+		return err
+	}
+	return s.declareStreams(ctx)
+}
+
+// takeClosedMark reports whether the store was closed in order, and takes the mark of that away.
+func takeClosedMark(dir string) (inOrder bool, err error) {
+	err = os.Remove(filepath.Join(dir, closedName))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	return true, syncDir(dir)
+}
+
+// declareStreams makes the streams of the configuration exist.
+func (s *Server) declareStreams(ctx context.Context) error {
+	js, err := jetstream.New(s.own)
+	if err != nil {
+		return err
+	}
+	return Declare(ctx, js, s.cfg.Streams, true)
+}
+
+// Gaps returns what checks of the store found lost and nobody has published yet. What one call returned is taken for
+// published at the next, or when the server is closed: it is returned again only to who was killed in between.
+func (s *Server) Gaps() []schema.Gap {
+	gaps, err := s.check.notes.take()
+	if err != nil {
+		s.cfg.Log.Error("what the log lost is not noted", "err", err)
+	}
+	return gaps
 }
 
 // startServer starts one server and waits until it is ready, it fails, or ctx ends.
@@ -129,7 +190,7 @@ func (s *Server) startServer(ctx context.Context) error {
 	s.ns.Store(ns)
 	go ns.Start() // Shutdown and WaitForShutdown, in Close, end what it started
 
-	deadline := time.Now().Add(startTimeout)
+	began, said := time.Now(), false
 	for !ns.ReadyForConnections(50 * time.Millisecond) {
 		select {
 		case reason := <-log.fatal:
@@ -138,8 +199,12 @@ func (s *Server) startServer(ctx context.Context) error {
 			return fmt.Errorf("start the server: %w", context.Cause(ctx))
 		default:
 		}
-		if time.Now().After(deadline) {
+		switch took := time.Since(began); {
+		case took > startTimeout:
 			return fmt.Errorf("start the server: not ready after %s", startTimeout)
+		case took > quiet && !said:
+			said = true
+			s.cfg.Log.Warn("the log is being opened; after a crash the server reads all of it")
 		}
 	}
 	return nil
@@ -197,12 +262,16 @@ func (s *Server) URL() string {
 // Close stops taking connections, shuts the server down, waits for it, and releases the store.
 func (s *Server) Close() error {
 	var errs []error
+	if s.own != nil {
+		s.own.Close()
+	}
 	if s.socket != nil {
 		errs = append(errs, s.socket.Close())
 	}
 	if ns := s.ns.Load(); ns != nil {
 		ns.Shutdown()
 		ns.WaitForShutdown()
+		errs = append(errs, s.check.notes.crossOut(), writeSynced(filepath.Join(s.cfg.Dir, closedName), nil))
 	}
 	return errors.Join(append(errs, s.lock.Release())...)
 }

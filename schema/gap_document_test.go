@@ -36,7 +36,7 @@ table ` + "`gaps`" + `, and lines of ` + "`events.jsonl`" + ` with the event typ
 reaches, and a count where one is known. A newer sampler may send kinds that are not listed here.
 
 The sampler notices what the kernel tells it too fast. The projector notices what is missing between two messages, in a stream
-or in a file.
+or in a file. The log notices damage when it checks its own files ([damage.md](damage.md)).
 
 | kind | what it means | who notices it | something is missing | what the count counts |
 |---|---|---|---|---|

@@ -23,6 +23,7 @@ const (
 	GapStreamLostEnd   GapKind = "stream_lost_end"
 	GapStreamRegrown   GapKind = "stream_regrown"
 	GapLinesLost       GapKind = "lines_lost"
+	GapLogDamaged      GapKind = "log_damaged"
 )
 
 // GapNoticer is the part of proctape that notices gaps of a kind.
@@ -32,6 +33,7 @@ type GapNoticer string
 const (
 	NoticedBySampler   GapNoticer = "sampler"   // it publishes a message of [KindGap]
 	NoticedByProjector GapNoticer = "projector" // it writes a row
+	NoticedByLog       GapNoticer = "log"       // it checks its files; the sampler beside it publishes a message of [KindGap]
 )
 
 // GapLoss says whether something is missing where there is a gap.
@@ -111,6 +113,9 @@ var gapKinds = [...]GapInfo{
 	{GapLinesLost, "events.jsonl lost lines that were written; the rows are there", NoticedByProjector, LossCertain,
 		"",
 		"Write the lines anew: `proctape replay --db NEW --ndjson FOLDER`. See who cut or removed the file."},
+	{GapLogDamaged, "files of the log were damaged; what could be read of them was kept", NoticedByLog, LossPossible,
+		"messages of the log that a new database cannot read, where that is known",
+		"What was folded before stays. Look at the disk. The damaged files are in the folder `damaged`: see docs/damage.md."},
 }
 
 // GapKinds are all kinds of gaps, in the order of the documents. The caller may change the slice.

@@ -3,17 +3,20 @@ package block
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // File is what is known of one file of messages after it was read.
 type File struct {
 	// First and Last are the lowest and the highest sequence of a readable message or placeholder; 0 for none.
-	First, Last uint64
-	LastTime    int64 // nanoseconds of Unix time at which the last one was stored
+	First, Last         uint64
+	FirstTime, LastTime int64 // nanoseconds of Unix time at which they were stored
 	// Removed is the highest sequence of which a record says that its message was removed; 0 for none. Retention and the limits
 	// of a stream remove from the front: no message up to it is missed.
 	Removed uint64
@@ -25,17 +28,20 @@ type File struct {
 	Unfinished int
 	Size       int64
 
-	records    []byte // those that are readable, when they were asked for
-	compressed bool
-	parser     *parser
+	Compressed bool
+
+	records []byte // those that are readable, when they were asked for
+	parser  *parser
 }
 
 // Hole is a part of a file that cannot be read.
 type Hole struct {
 	After  uint64 // the last readable sequence before it; 0 when there is none
 	Before uint64 // the first readable one behind it; 0 when it reaches to the end of the file
-	Bytes  int    // that cannot be read, unpacked where that is possible
-	// Count is how many records it holds, where it reaches to the end of the file and their lengths still tell; else 0.
+	// AfterTime and BeforeTime are when those were stored, in nanoseconds of Unix time.
+	AfterTime, BeforeTime int64
+	Bytes                 int // that cannot be read, unpacked where that is possible
+	// Count is how many messages it holds, where it reaches to the end of the file and their lengths still tell; else 0.
 	Count int
 	IDs   []string // the message ids that can still be read in it, 100 at most
 }
@@ -53,21 +59,22 @@ func Read(path, stream string, number uint32) (*File, error) {
 }
 
 func read(path, stream string, number uint32, keep bool) (*File, error) {
-	b, err := readFile(path)
-	if err != nil {
-		return nil, err
-	}
 	p, err := newParser(stream, number)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
+	b, err := readFile(path)
+	unreadable := errors.Is(err, unix.EIO) // the disk does not give it any more
+	if err != nil && !unreadable {
+		return nil, err
+	}
 	f := &File{Size: int64(len(b)), parser: p}
-	if int64(len(b)) > sizeLimit {
+	if int64(len(b)) > sizeLimit || unreadable {
 		f.Holes = []Hole{{Bytes: len(b)}}
 		return f, nil
 	}
 	c := unpack(b)
-	f.compressed, f.Mended = c.compressed, !c.frame
+	f.Compressed, f.Mended = c.compressed, !c.frame
 	if len(c.pieces) > 1 { // something between them is gone
 		f.Mended = false
 	}
@@ -139,11 +146,11 @@ func (w *walker) take(r *record) {
 		f.Removed = max(f.Removed, r.position())
 	} else if seq := r.position(); seq > 0 {
 		if w.hole != nil {
-			w.hole.Before = seq
+			w.hole.Before, w.hole.BeforeTime = seq, r.time
 			w.close()
 		}
 		if f.First == 0 {
-			f.First = seq
+			f.First, f.FirstTime = seq, r.time
 		}
 		f.Last, f.LastTime = max(f.Last, seq), r.time
 	}
@@ -155,12 +162,12 @@ func (w *walker) take(r *record) {
 // lose notes bytes that cannot be read.
 func (w *walker) lose(b []byte, toEnd bool) {
 	if w.hole == nil {
-		w.hole = &Hole{After: w.file.Last}
+		w.hole = &Hole{After: w.file.Last, AfterTime: w.file.LastTime}
 	}
 	w.hole.Bytes += len(b)
 	w.hole.IDs = appendIDs(w.hole.IDs, b)
 	if toEnd {
-		w.hole.Count = countByLengths(b)
+		w.hole.Count = countByLengths(b, w.hole.After)
 	}
 }
 
@@ -201,16 +208,21 @@ func (w *walker) unfinished(b []byte) bool {
 	return length > int64(len(b)) && length <= largest && (seq == w.file.Last+1 || seq&tombstone != 0 || w.file.Last == 0)
 }
 
-// countByLengths is how many records b holds by their lengths alone; 0 when the lengths do not lead to its end.
-func countByLengths(b []byte) (n int) {
+// countByLengths is how many records b holds by their lengths alone; 0 when the lengths do not lead to its end, or the
+// sequences are not those that come behind after. One of them may be damaged.
+func countByLengths(b []byte, after uint64) (n int) {
+	wrong := 0
 	for len(b) >= emptySize {
 		length := binary.LittleEndian.Uint32(b) &^ withHeader
 		if length < emptySize || int64(length) > int64(len(b)) {
 			return 0
 		}
-		b, n = b[length:], n+1
+		if n++; binary.LittleEndian.Uint64(b[4:]) != after+uint64(n) {
+			wrong++
+		}
+		b = b[length:]
 	}
-	if len(b) > 0 {
+	if len(b) > 0 || wrong > 1 || after == 0 {
 		return 0
 	}
 	return n

@@ -23,7 +23,7 @@ func Rewrite(path, stream string, number uint32, seal uint64, open bool) error {
 	if len(records) == 0 {
 		return os.Remove(path)
 	}
-	b, err := pack(records, f.compressed && !open)
+	b, err := pack(records, f.Compressed && !open)
 	if err != nil {
 		return fmt.Errorf("write %s anew: %w", path, err)
 	}
