@@ -14,6 +14,9 @@ import (
 // asideName is the folder, below the data folder, of what was damaged or nobody's.
 const asideName = "damaged"
 
+// notesSuffix is that of the names in it which are none of them.
+const notesSuffix = ".json"
+
 // asideBytes and asideFiles bound what is kept for inspection. The oldest goes first.
 const (
 	asideBytes = 256 << 20
@@ -75,7 +78,7 @@ func (a *aside) bound() error {
 	}
 	var files []kept
 	for _, e := range entries {
-		if e.Name() != notesName {
+		if filepath.Ext(e.Name()) != notesSuffix {
 			path := filepath.Join(a.dir, e.Name())
 			files = append(files, kept{path, sizeOf(path)})
 		}

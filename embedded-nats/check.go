@@ -68,6 +68,12 @@ func (c *storeCheck) describe() error {
 	return nil
 }
 
+// again checks a stream of which the check in the background found a file damaged.
+func (c *storeCheck) again(ctx context.Context, d streamDir) error {
+	c.log.Warn("a file of the log is damaged; the log's server restarts in place without what cannot be read", "stream", d.name)
+	return c.stream(ctx, d, true, time.Time{}, newProgress(c.log, []streamDir{d}))
+}
+
 // stream checks the files of messages of a stream, the newest first, until a time where one is given.
 func (c *storeCheck) stream(ctx context.Context, d streamDir, inOrder bool, until time.Time, progress *progress) error {
 	files, err := d.blocks()

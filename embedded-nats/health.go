@@ -3,6 +3,7 @@ package embeddednats
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -29,7 +30,6 @@ type trouble struct {
 	restarts int // since the server was last well for wellAfter
 	next     time.Time
 	full     bool // the disk was
-	said     bool
 	lastBad  time.Time
 }
 
@@ -42,26 +42,31 @@ func (s *Server) Run(ctx context.Context) error {
 	defer beside.Wait()
 	defer stop()
 	damaged := make(chan streamDir)
-	beside.Go(func() { s.checkInBackground(checking, damaged) })
+	background := backgroundCheck{dir: s.cfg.Dir, rate: s.cfg.CheckRate, pause: s.cfg.CheckPause, log: s.cfg.Log}
+	beside.Go(func() { background.run(checking, damaged) })
 
 	tick := time.NewTicker(healthInterval)
 	defer tick.Stop()
 	var t trouble
-	files := newestFiles{}
+	streams := streamWatch{server: s, newest: map[string]uint32{}}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case d := <-damaged:
-			s.restart(ctx, func() error { return s.recheck(ctx, d) })
-			files.forget()
+			s.restart(ctx, func() error { return s.check.again(ctx, d) })
+			streams.forget()
 		case <-tick.C:
 			reason := s.unhealthyReason()
 			if reason == "" {
-				reason = s.vanished(ctx, files)
+				reason = streams.vanished(ctx)
 			}
-			if err := s.treat(ctx, &t, reason); err != nil {
+			restarted, err := s.treat(ctx, &t, reason)
+			if err != nil {
 				return err
+			}
+			if restarted {
+				streams.forget()
 			}
 		}
 	}
@@ -83,24 +88,14 @@ func (s *Server) unhealthyReason() string {
 
 // treat restarts the server when there is a reason to: at once, if the disk has room for it, and when that does not help, after
 // a time that doubles. It returns an error when it gives up.
-func (s *Server) treat(ctx context.Context, t *trouble, reason string) error {
+func (s *Server) treat(ctx context.Context, t *trouble, reason string) (restarted bool, err error) {
 	now := time.Now()
 	if reason == "" {
-		if t.failed >= unhealthyBefore {
-			s.cfg.Log.Warn("the log can be written again", "after", now.Sub(t.since).Round(time.Second))
-		}
-		t.failed = 0
-		if now.Sub(t.lastBad) > wellAfter {
-			*t = trouble{}
-		}
-		return nil
+		t.end(now, s.cfg.Log)
+		return false, nil
 	}
-	t.lastBad = now
-	if t.failed++; t.failed < unhealthyBefore {
-		if t.failed == 1 {
-			t.since = now
-		}
-		return nil
+	if !t.goesOn(now) {
+		return false, nil
 	}
 	if free, err := freeSpace(s.cfg.Dir); err == nil && free < spaceToRestart {
 		if !t.full {
@@ -108,27 +103,41 @@ func (s *Server) treat(ctx context.Context, t *trouble, reason string) error {
 				"free_bytes", free, "wanted_bytes", int64(spaceToRestart))
 		}
 		t.full = true
-		return nil
+		return false, nil
 	}
 	if now.Before(t.next) {
-		return nil
+		return false, nil
 	}
 	if t.restarts >= restartsLimit && !t.full {
-		return fmt.Errorf("the log's server does not work, and %d restarts did not help: %s", t.restarts, reason)
+		return false, fmt.Errorf("the log's server does not work, and %d restarts did not help: %s", t.restarts, reason)
 	}
-	if !t.said {
+	if t.restarts == 0 {
 		s.cfg.Log.Warn("restarting the log's server in place", "reason", reason)
 	}
-	t.said = true
 	t.next = now.Add(min(firstWait<<t.restarts, time.Minute/2))
 	t.restarts++
-	s.restart(ctx, func() error {
-		if t.restarts > 1 { // what is easily cured did not help
-			return s.check.run(ctx, false)
-		}
-		return s.check.run(ctx, true)
-	})
-	return nil
+	s.restart(ctx, func() error { return s.check.run(ctx, t.restarts == 1) }) // all is checked when less did not help
+	return true, nil
+}
+
+// goesOn notes a check that failed, and reports whether it is time to do something.
+func (t *trouble) goesOn(now time.Time) bool {
+	t.lastBad = now
+	if t.failed++; t.failed == 1 {
+		t.since = now
+	}
+	return t.failed >= unhealthyBefore
+}
+
+// end notes a check that did not fail.
+func (t *trouble) end(now time.Time, log *slog.Logger) {
+	if t.failed >= unhealthyBefore {
+		log.Warn("the log can be written again", "after", now.Sub(t.since).Round(time.Second))
+	}
+	t.failed = 0
+	if now.Sub(t.lastBad) > wellAfter {
+		*t = trouble{}
+	}
 }
 
 // restart restarts the server in place, and does something to the store while nothing has it open.

@@ -126,7 +126,7 @@ func lossesOf(files []readBlock, h history) (losses []loss, removed uint64) {
 			}
 			if hole.Before > 0 {
 				open = -1
-			} else if hole.Count > 0 && f.number == files[len(files)-1].number {
+			} else if hole.Counted && f.number == files[len(files)-1].number {
 				losses[open].before = losses[open].after + uint64(hole.Count) + 1
 			}
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // notesName is the file in the folder asideName of the gaps that nobody has published yet.
-const notesName = "untold.json"
+const notesName = "untold" + notesSuffix
 
 // notesLimit is how many gaps wait at most to be published: a log that nobody records into for long may be checked often.
 const notesLimit = 500

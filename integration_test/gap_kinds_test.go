@@ -18,7 +18,8 @@ import (
 // TestGapKinds_AreAllNoticed looks for the constant of each kind of gap in the part that is to notice it.
 func TestGapKinds_AreAllNoticed(t *testing.T) {
 	constants := gapConstants(t)
-	folders := map[schema.GapNoticer]string{schema.NoticedBySampler: "../producer", schema.NoticedByProjector: "../projector"}
+	folders := map[schema.GapNoticer]string{schema.NoticedBySampler: "../producer", schema.NoticedByProjector: "../projector",
+		schema.NoticedByLog: "../embedded-nats"}
 	named := map[schema.GapNoticer]map[string]bool{}
 	for noticer, folder := range folders {
 		named[noticer] = gapConstantsIn(t, folder)

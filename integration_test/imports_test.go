@@ -60,7 +60,8 @@ var rooms = map[string]room{
 	"producer/procfs":            {never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/scrub":             {never: slices.Concat(natsPackages, sqlPackages), clock: true},
 
-	"embedded-nats": {uses: []string{"schema", "schema/filecheck", "schema/lockfile"}, never: sqlPackages},
+	"embedded-nats":       {uses: []string{"embedded-nats/block", "schema", "schema/filecheck", "schema/lockfile"}, never: sqlPackages},
+	"embedded-nats/block": {never: slices.Concat(sqlPackages, httpPackages), clock: true},
 
 	"projector": {uses: []string{"projector/fold", "projector/ndjson", "projector/retention", "projector/store", "schema", "schema/lockfile"}},
 	"projector/fold": {uses: []string{"projector/store", "schema"}, // of store the types of rows alone

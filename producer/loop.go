@@ -24,6 +24,7 @@ import (
 type loop struct {
 	interval  time.Duration
 	traceJobs []string // patterns of the jobs to trace, see [Config]
+	gaps      func() []schema.Gap
 	log       *slog.Logger
 
 	sampler      *sampler.Sampler
@@ -114,7 +115,7 @@ func (l *loop) publishEvents(until int64) error {
 	l.subscription.ApplyWaiting()
 	due, gaps, err := l.watcher.Take(until)
 	wall, boot := procfs.ReadClocks()
-	return errors.Join(err, l.publisher.OfferEvents(wall, boot, due), l.publisher.OfferGaps(wall, boot, gaps))
+	return errors.Join(err, l.publisher.OfferEvents(wall, boot, due), l.publisher.OfferGaps(wall, boot, append(gaps, l.gaps()...)))
 }
 
 // flushEvents publishes all events there are.

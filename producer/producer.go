@@ -45,7 +45,10 @@ type Config struct {
 	// asks for, and now and then the busiest of the jobs whose name matches one of the patterns of TraceJobs (path.Match).
 	Syscalls  bool
 	TraceJobs []string
-	Log       *slog.Logger
+	// Gaps returns what others than the sampler found missing, to be published with what the sampler finds. It is called with
+	// every publication of events, and by then has published what the call before returned. Nil for none.
+	Gaps func() []schema.Gap
+	Log  *slog.Logger
 }
 
 func (c Config) withDefaults() Config {
@@ -55,6 +58,9 @@ func (c Config) withDefaults() Config {
 	}
 	c.Interval = cmp.Or(c.Interval, 5*time.Second)
 	c.Argv = cmp.Or(c.Argv, scrub.Scrubbed)
+	if c.Gaps == nil {
+		c.Gaps = func() []schema.Gap { return nil }
+	}
 	c.Log = cmp.Or(c.Log, slog.Default())
 	if len(c.Events) == 0 {
 		c.Events = lifecycle.SourceKinds
@@ -149,7 +155,7 @@ func (p *Producer) connect(began int64, bootID string) error {
 		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Syscalls: p.profiler.Take,
 	})
 	p.loop = loop{
-		interval: cfg.Interval, traceJobs: cfg.TraceJobs, log: cfg.Log,
+		interval: cfg.Interval, traceJobs: cfg.TraceJobs, gaps: cfg.Gaps, log: cfg.Log,
 		sampler: s, publisher: p.publisher, profiler: p.profiler, schedule: events.NewPollSchedule(),
 		watcher: events.NewWatcher(events.Config{
 			Source: source, OOM: oomWatch, Claims: claims, SampledCPU: s.SampledCPU, List: s.ListProcesses}),

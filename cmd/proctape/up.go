@@ -85,7 +85,8 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	if f.memoryLimitMB > 0 {
 		debug.SetMemoryLimit(f.memoryLimitMB << 20)
 	}
-	server, err := embeddednats.Start(ctx, embeddednats.Config{Dir: s.data, Listen: f.listen, TLS: tlsConfig, Log: log})
+	server, err := embeddednats.Start(ctx, embeddednats.Config{Dir: s.data, Listen: f.listen, TLS: tlsConfig,
+		Streams: schema.Streams(keep.Policy, 1), Log: log})
 	if err != nil {
 		return explainStart(err, s)
 	}
@@ -105,9 +106,6 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 	if err != nil {
 		return err
 	}
-	if err := embeddednats.Declare(ctx, js, schema.Streams(keep.Policy, 1), true); err != nil {
-		return err
-	}
 	ndjsonDir := s.data
 	if f.noNDJSON {
 		ndjsonDir = ""
@@ -116,6 +114,7 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 	if err != nil {
 		return explainDatabase(err, s.db)
 	}
+	cfg.Gaps = server.Gaps
 	prod, err := producer.New(nc, cfg)
 	if err != nil {
 		return errors.Join(err, proj.Close())

@@ -179,7 +179,7 @@ func flipBit(t *testing.T, w written, n int, good []byte, bit int) {
 		default:
 			lost += sound.Last - max(h.After, sound.First-1)
 		}
-		if h.Count > 0 && uint64(h.Count) != sound.Last-max(h.After, sound.First-1) {
+		if h.Counted && uint64(h.Count) != sound.Last-max(h.After, sound.First-1) {
 			t.Errorf("%s: the lengths tell of %d records, want %d", name, h.Count, sound.Last-h.After)
 		}
 	}

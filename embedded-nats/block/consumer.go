@@ -11,7 +11,7 @@ func IsConsumerState(b []byte) bool {
 	if len(b) < 2 || b[0] != consumerMark || b[1] != 1 && b[1] != 2 {
 		return false
 	}
-	numbers := numbers{rest: b[2:]}
+	numbers := numbers{remaining: b[2:]}
 	perPending := 2 + int(b[1]) - 1 // the sequence, from version 2 on the consumer's own, the time
 	floorConsumer, floorStream := numbers.next(), numbers.next()
 	deliveredConsumer, deliveredStream := numbers.next(), numbers.next()
@@ -23,28 +23,28 @@ func IsConsumerState(b []byte) bool {
 		numbers.skip(pending, perPending)
 	}
 	numbers.skip(numbers.next(), 2)
-	return !numbers.bad && len(numbers.rest) == 0
+	return !numbers.bad && len(numbers.remaining) == 0
 }
 
 // numbers are varints one behind another.
 type numbers struct {
-	rest []byte
-	bad  bool
+	remaining []byte
+	bad       bool
 }
 
 func (n *numbers) next() uint64 {
-	v, size := binary.Uvarint(n.rest)
+	v, size := binary.Uvarint(n.remaining)
 	if size <= 0 {
 		n.bad = true
 		return 0
 	}
-	n.rest = n.rest[size:]
+	n.remaining = n.remaining[size:]
 	return v
 }
 
 // skip passes over a count of entries of so many numbers each.
 func (n *numbers) skip(count uint64, each int) {
-	if count > uint64(len(n.rest)/each) {
+	if count > uint64(len(n.remaining)/each) {
 		n.bad = true
 		return
 	}

@@ -41,9 +41,11 @@ type Hole struct {
 	// AfterTime and BeforeTime are when those were stored, in nanoseconds of Unix time.
 	AfterTime, BeforeTime int64
 	Bytes                 int // that cannot be read, unpacked where that is possible
-	// Count is how many messages it holds, where it reaches to the end of the file and their lengths still tell; else 0.
-	Count int
-	IDs   []string // the message ids that can still be read in it, 100 at most
+	// Count is how many messages it holds, where it reaches to the end of the file and the lengths of its records still tell, as
+	// Counted says.
+	Count   int
+	Counted bool
+	IDs     []string // the message ids that can still be read in it, 100 at most
 }
 
 // Sound reports whether all of the file is as it was written.
@@ -167,7 +169,7 @@ func (w *walker) lose(b []byte, toEnd bool) {
 	w.hole.Bytes += len(b)
 	w.hole.IDs = appendIDs(w.hole.IDs, b)
 	if toEnd {
-		w.hole.Count = countByLengths(b, w.hole.After)
+		w.hole.Count, w.hole.Counted = countByLengths(b, w.hole.After)
 	}
 }
 
@@ -208,24 +210,23 @@ func (w *walker) unfinished(b []byte) bool {
 	return length > int64(len(b)) && length <= largest && (seq == w.file.Last+1 || seq&tombstone != 0 || w.file.Last == 0)
 }
 
-// countByLengths is how many records b holds by their lengths alone; 0 when the lengths do not lead to its end, or the
-// sequences are not those that come behind after. One of them may be damaged.
-func countByLengths(b []byte, after uint64) (n int) {
+// countByLengths is how many messages b holds by the lengths of its records alone. ok is false when the lengths do not lead to
+// its end, or the sequences are not those that come behind after. One of them may be damaged.
+func countByLengths(b []byte, after uint64) (n int, ok bool) {
 	wrong := 0
 	for len(b) >= emptySize {
 		length := binary.LittleEndian.Uint32(b) &^ withHeader
 		if length < emptySize || int64(length) > int64(len(b)) {
-			return 0
+			return 0, false
 		}
-		if n++; binary.LittleEndian.Uint64(b[4:]) != after+uint64(n) {
-			wrong++
+		if length > emptySize { // a message has a subject
+			if n++; binary.LittleEndian.Uint64(b[4:]) != after+uint64(n) {
+				wrong++
+			}
 		}
 		b = b[length:]
 	}
-	if len(b) > 0 || wrong > 1 || after == 0 {
-		return 0
-	}
-	return n
+	return n, len(b) == 0 && wrong <= 1 && after > 0
 }
 
 const idHeader = "\r\nNats-Msg-Id:"
