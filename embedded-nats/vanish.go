@@ -38,14 +38,10 @@ func (w *streamWatch) vanished(ctx context.Context) string {
 		if err != nil {
 			continue // what it is, the server's health says
 		}
-		last := uint32(0)
-		if len(files) > 0 {
-			last = files[len(files)-1].number
-		}
-		if last < w.newest[d.name] {
+		if len(files) == 0 || files[len(files)-1].number < w.newest[d.name] {
 			return fmt.Sprintf("files of stream %s are gone", d.name)
 		}
-		w.newest[d.name] = last
+		w.newest[d.name] = files[len(files)-1].number
 	}
 	return ""
 }
