@@ -62,6 +62,30 @@ func TestIdentity_StreamMadeAnew(t *testing.T) {
 	p.stop()
 }
 
+// TestIdentity_StreamDeleted deletes a stream under a running projection, and nobody makes it again for a while: what comes on
+// the others is folded meanwhile.
+func TestIdentity_StreamDeleted(t *testing.T) {
+	log := startLog(t, t.TempDir())
+	h := newHost("alpha", 20, 1)
+	log.record(h, 20)
+	db := filepath.Join(t.TempDir(), "p.db")
+	p := projection(t, log.dir, db)
+	await(t, "the first twenty snapshots", func() bool { return snapshotsOf(t, db, "alpha") == 20 })
+	if err := log.js.DeleteStream(context.Background(), schema.StreamRollups); err != nil {
+		t.Fatal(err)
+	}
+	p.awaitStderr("a stream is gone")
+	log.record(h, 10)
+	await(t, "ten more", func() bool { return snapshotsOf(t, db, "alpha") == 30 })
+	if err := embeddednats.Declare(context.Background(), log.js, schema.Streams(schema.Policy{}, 1), true); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the gap of the stream that is there again", func() bool { return gapsOf(t, db, schema.GapStreamRecreated) == 1 })
+	log.record(h, 10)
+	await(t, "ten more", func() bool { return snapshotsOf(t, db, "alpha") == 40 })
+	p.stop()
+}
+
 // TestIdentity_StoreOfYesterday restores the log from a copy, as after a disk was replaced. The log goes on from
 // there and gives sequences out that were given out before.
 func TestIdentity_StoreOfYesterday(t *testing.T) {

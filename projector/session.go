@@ -92,10 +92,15 @@ func (s *session) openFiles() error {
 
 // locate compares a checkpoint with its stream. A stream that is not what it was, or no longer holds what was folded
 // from it, starts a new epoch: it is read again from its beginning, and what was folded before is known by its
-// producers' numbers.
+// producers' numbers. A stream that was deleted is left out until somebody makes it again.
 func (s *session) locate(ctx context.Context, at *store.Checkpoint, found bool) error {
 	stream, err := s.streams.js.Stream(ctx, at.Stream)
-	if err != nil {
+	if errors.Is(err, jetstream.ErrStreamNotFound) && found && !s.cfg.Once {
+		s.cfg.Log.Warn("a stream is gone; the others are folded until it is there again", "stream", at.Stream)
+		s.streams.gone[at.Stream] = true
+		s.last[at.Stream] = at.Seq
+		return nil
+	} else if err != nil {
 		return err
 	}
 	info := stream.CachedInfo()
@@ -129,6 +134,9 @@ func (s *session) run(ctx context.Context, retain func(context.Context, *session
 	messages := make(chan *received, readAhead)
 	var beside sync.WaitGroup
 	for _, name := range schema.DataStreams {
+		if s.streams.gone[name] {
+			continue
+		}
 		from := s.fold.Checkpoints()[name].Seq + 1
 		beside.Go(func() {
 			if err := s.reader.read(reading, name, from, target, messages); err != nil {

@@ -16,6 +16,7 @@ import (
 type streams struct {
 	js      jetstream.JetStream
 	stalled map[string]stalledSince // where each stream was at the last check, while it had more
+	gone    map[string]bool         // streams that the server does not have: the others are folded without them
 }
 
 // stalledSince is since when a stream's fold has not moved.
@@ -31,7 +32,7 @@ const stallLimit = time.Minute
 const checkTime = time.Second
 
 func newStreams(js jetstream.JetStream) *streams {
-	return &streams{js: js, stalled: map[string]stalledSince{}}
+	return &streams{js: js, stalled: map[string]stalledSince{}, gone: map[string]bool{}}
 }
 
 // check returns an error when a stream is no longer the one that is being folded. A server that is too busy to answer is
@@ -56,8 +57,13 @@ func (s *streams) check(ctx context.Context, checkpoints map[string]*store.Check
 // change says in which way a stream is another one than the one that is being folded, or nothing.
 func (s *streams) change(ctx context.Context, name string, at *store.Checkpoint) (string, error) {
 	stream, err := s.js.Stream(ctx, name)
-	if err != nil {
+	switch {
+	case s.gone[name] && errors.Is(err, jetstream.ErrStreamNotFound):
+		return "", nil
+	case err != nil:
 		return "", err
+	case s.gone[name]:
+		return "it is there again", nil
 	}
 	kind, err := changed(ctx, stream, at)
 	if err != nil {
@@ -137,6 +143,9 @@ func (s *streams) ends(ctx context.Context, within time.Duration) (map[string]ui
 	defer cancel()
 	ends := map[string]uint64{}
 	for _, name := range schema.DataStreams {
+		if s.gone[name] {
+			continue
+		}
 		stream, err := s.js.Stream(ctx, name)
 		if err == nil {
 			ends[name], err = lastStored(ctx, stream, stream.CachedInfo().State.LastSeq)

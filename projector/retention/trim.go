@@ -37,7 +37,7 @@ func (t *trimmer) run(ctx context.Context) error {
 		return nil
 	}
 	for _, name := range schema.DataStreams {
-		if err := t.trimStream(ctx, name); err != nil {
+		if err := t.trimStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) { // a deleted one holds nothing
 			return fmt.Errorf("stream %s: %w", name, err)
 		}
 	}
