@@ -10,7 +10,8 @@ import (
 )
 
 // Declare makes the streams exist. It may be called any number of times and by many at once. With update it also changes
-// the settings of streams that exist, as on the embedded server. Without update, for a server of somebody else's, an
+// the settings of streams that exist, as on the embedded server, but makes no stream's age shorter: other databases may want
+// it longer, which retention knows. Without update, for a server of somebody else's, an
 // existing stream keeps its settings, and it is an error when it does not take our subjects.
 func Declare(ctx context.Context, js jetstream.JetStream, streams []jetstream.StreamConfig, update bool) error {
 	for _, cfg := range streams {
@@ -23,6 +24,11 @@ func Declare(ctx context.Context, js jetstream.JetStream, streams []jetstream.St
 
 func declare(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamConfig, update bool) error {
 	if update {
+		if stream, err := js.Stream(ctx, cfg.Name); err == nil {
+			if have := stream.CachedInfo().Config.MaxAge; have == 0 || have > cfg.MaxAge {
+				cfg.MaxAge = have
+			}
+		}
 		_, err := js.CreateOrUpdateStream(ctx, cfg)
 		return err
 	}

@@ -48,11 +48,16 @@ type reader struct {
 	js         jetstream.JetStream
 	once       bool
 	databaseID string
+	policy     *schema.Policy      // nil: the database keeps all
 	memory     *semaphore.Weighted // of decoded messages
 }
 
-func newReader(js jetstream.JetStream, once bool, databaseID string) *reader {
-	return &reader{js: js, once: once, databaseID: databaseID, memory: semaphore.NewWeighted(decodedBytes)}
+func newReader(js jetstream.JetStream, cfg Config, databaseID string) *reader {
+	r := &reader{js: js, once: cfg.Once, databaseID: databaseID, memory: semaphore.NewWeighted(decodedBytes)}
+	if cfg.Retention != nil {
+		r.policy = &cfg.Retention.Policy
+	}
+	return r
 }
 
 // read passes a stream's messages on, decoded, until ctx ends or the target is passed.
@@ -114,6 +119,9 @@ func (r *reader) consumer(ctx context.Context, stream string, from uint64) (jets
 			DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from})
 	}
 	cfg := schema.Consumer(r.databaseID)
+	if r.policy != nil {
+		cfg = schema.Keeping(cfg, r.policy.Keeps(stream))
+	}
 	consumer, err := r.js.CreateOrUpdateConsumer(ctx, stream, cfg)
 	if err != nil {
 		return nil, err

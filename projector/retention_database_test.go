@@ -37,6 +37,7 @@ func (w *world) open(name string, settings retention.Settings) *kept {
 		w.t.Fatal(err)
 	}
 	d.as = database{d.p.first}
+	d.p.first.reader.policy = &settings.Policy // without the passes that a retention of its own would make
 	d.id = d.as.ID()
 	if d.read, err = openReader(d.path); err != nil {
 		w.t.Fatal(err)

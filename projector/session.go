@@ -39,7 +39,7 @@ func openSession(ctx context.Context, js jetstream.JetStream, cfg Config, progre
 		return nil, err
 	}
 	s := &session{cfg: cfg, progress: progress, poisoned: poisoned, output: output{store: db, batch: store.NewBatch()},
-		streams: newStreams(js), reader: newReader(js, cfg.Once, db.ID()), last: map[string]uint64{}, wal: walTrimmer{store: db, log: cfg.Log},
+		streams: newStreams(js), reader: newReader(js, cfg, db.ID()), last: map[string]uint64{}, wal: walTrimmer{store: db, log: cfg.Log},
 		writes: make(chan pendingWrite)}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.close())

@@ -59,34 +59,72 @@ func (p Policy) WithDefaults() Policy {
 // without a time limit.
 const DuplicateWindow = 5 * time.Minute
 
+// Keeps is how long the policy keeps the messages of a stream; 0 for no limit.
+func (p Policy) Keeps(stream string) time.Duration {
+	p = p.WithDefaults()
+	switch stream {
+	case StreamSnapshots:
+		return p.FullResolution
+	case StreamEvents:
+		return p.Events
+	case StreamRollups:
+		return p.Downsampled
+	}
+	return 0
+}
+
+// The metadata of streams and durables.
+const (
+	metadataMadeBy = "made_by"
+	madeBy         = "proctape"
+	metadataKeeps  = "keeps"
+)
+
+// IsOurs reports whether proctape made a stream. Of another's nobody but its owner changes the settings.
+func IsOurs(cfg jetstream.StreamConfig) bool { return cfg.Metadata[metadataMadeBy] == madeBy }
+
 // Streams returns the settings of the log's streams. MaxAge is a backstop a little beyond the policy: retention trims
-// first, as far as every database has committed. Every stream has a MaxBytes, because without one a full store refuses
+// first, as far as every database has committed, and gives the streams the longest policy of all databases of the log. Every stream has a MaxBytes, because without one a full store refuses
 // every publish. Together the limits stay within the store.
 func Streams(p Policy, replicas int) []jetstream.StreamConfig {
 	p = p.WithDefaults()
-	stream := func(name string, age time.Duration, share int64, subjects ...string) jetstream.StreamConfig {
+	stream := func(name string, share int64, subjects ...string) jetstream.StreamConfig {
 		return jetstream.StreamConfig{
 			Name: name, Subjects: subjects, Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy,
-			Discard: jetstream.DiscardOld, MaxAge: backstop(age), MaxBytes: max(p.MaxLogBytes*share/100, -1),
+			Discard: jetstream.DiscardOld, MaxAge: MaxAge(p.Keeps(name)), MaxBytes: max(p.MaxLogBytes*share/100, -1),
 			Duplicates: DuplicateWindow, AllowDirect: true, Replicas: max(replicas, 1), Compression: jetstream.S2Compression,
+			Metadata: map[string]string{metadataMadeBy: madeBy},
 		}
 	}
-	ops := stream(StreamOps, 0, 1, "proctape.ops.>")
+	ops := stream(StreamOps, 1, "proctape.ops.>")
 	ops.AllowMsgSchedules, ops.AllowMsgTTL, ops.AllowRollup = true, true, true
 	return []jetstream.StreamConfig{
-		stream(StreamSnapshots, p.FullResolution, 60, SubjectPrefix+"*.snapshot"),
-		stream(StreamEvents, p.Events, 29, SubjectPrefix+"*.event.>", SubjectPrefix+"*.anomaly.>", SubjectPrefix+"*.job"),
-		stream(StreamRollups, p.Downsampled, 10, SubjectPrefix+"*.rollup"),
+		stream(StreamSnapshots, 60, SubjectPrefix+"*.snapshot"),
+		stream(StreamEvents, 29, SubjectPrefix+"*.event.>", SubjectPrefix+"*.anomaly.>", SubjectPrefix+"*.job"),
+		stream(StreamRollups, 10, SubjectPrefix+"*.rollup"),
 		ops,
 	}
 }
 
-// backstop returns the policy and a twelfth of it, at least two hours more. No age stays no age.
-func backstop(age time.Duration) time.Duration {
-	if age == 0 {
+// MaxAge returns what a stream is given that is kept for a time: that and a twelfth of it, at least two hours more. 0 is no
+// limit and stays so.
+func MaxAge(keeps time.Duration) time.Duration {
+	if keeps == 0 {
 		return 0
 	}
-	return age + max(age/12, 2*time.Hour)
+	return keeps + max(keeps/12, 2*time.Hour)
+}
+
+// Keeping returns the settings of a durable that say how long its database wants the stream kept.
+func Keeping(cfg jetstream.ConsumerConfig, keeps time.Duration) jetstream.ConsumerConfig {
+	cfg.Metadata = map[string]string{metadataKeeps: keeps.String()}
+	return cfg
+}
+
+// KeptBy is how long the database of a durable wants the stream kept; ok is false when it does not say.
+func KeptBy(cfg jetstream.ConsumerConfig) (keeps time.Duration, ok bool) {
+	keeps, err := time.ParseDuration(cfg.Metadata[metadataKeeps])
+	return keeps, err == nil
 }
 
 // ConsumerName returns the name of a database's durable on each stream. By the durables the server knows how far every

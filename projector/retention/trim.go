@@ -37,19 +37,25 @@ func (t *trimmer) run(ctx context.Context) error {
 		return nil
 	}
 	for _, name := range schema.DataStreams {
-		if err := t.trimStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) { // a deleted one holds nothing
+		stream, err := t.js.Stream(ctx, name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			continue // it was deleted and holds nothing
+		}
+		if err == nil {
+			err = t.trimStream(ctx, stream)
+		}
+		if err == nil { // now, for a shorter age has little left to remove
+			err = t.setMaxAge(ctx, stream)
+		}
+		if err != nil {
 			return fmt.Errorf("stream %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-func (t *trimmer) trimStream(ctx context.Context, name string) error {
-	stream, err := t.js.Stream(ctx, name)
-	if err != nil {
-		return err
-	}
-	keep, err := t.oldestNeeded(ctx, name)
+func (t *trimmer) trimStream(ctx context.Context, stream jetstream.Stream) error {
+	keep, err := t.oldestNeeded(ctx, stream.CachedInfo().Config.Name)
 	if err != nil {
 		return err
 	}
