@@ -100,7 +100,9 @@ func (c *storeCheck) stream(ctx context.Context, d streamDir, inOrder bool, unti
 		if err != nil {
 			return err
 		}
-		read = append(read, readBlock{f, r})
+		if read = append(read, readBlock{f, r}); len(read) == 1 && max(r.Last, r.Removed) != h.index.Last {
+			until = time.Time{} // the index is not of this store: the server reads all of the stream
+		}
 		progress.add(f.size)
 	}
 	slices.Reverse(read)

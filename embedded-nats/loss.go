@@ -43,6 +43,8 @@ func (l *loss) details(stream string, removed uint64, aside string) string {
 	var b strings.Builder
 	from, n := max(l.after, removed)+1, l.count(removed)
 	switch {
+	case n.Known && n.V == 1:
+		fmt.Fprintf(&b, "message %d of %s", from, stream)
 	case n.Known:
 		fmt.Fprintf(&b, "messages %d to %d of %s", from, l.before-1, stream)
 	case l.before > 0:
