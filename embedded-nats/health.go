@@ -1,6 +1,7 @@
 package embeddednats
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -83,7 +84,10 @@ func (s *Server) unhealthyReason() string {
 			return e.Error
 		}
 	}
-	return ""
+	if len(status.Errors) > 0 {
+		return ""
+	}
+	return cmp.Or(status.Error, status.Status, "unhealthy")
 }
 
 // treat restarts the server when there is a reason to: at once, if the disk has room for it, and when that does not help, after

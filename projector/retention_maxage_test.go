@@ -66,3 +66,33 @@ func TestRetention_MaxAgeIsTheLongestPolicy(t *testing.T) {
 	w.open("third", long).retain()
 	want("an older one reads", schema.StreamSnapshots, time.Hour)
 }
+
+// What the server drops by its limits before a database has read it is a gap with the exact number.
+func TestRetention_LimitsBeyondTheCheckpoint(t *testing.T) {
+	w := newWorld(t)
+	h := w.host("alpha")
+	db := w.open("db", short)
+	w.run(minute, 10*second, steady, h)
+	db.halt()
+	folded := w.state(schema.StreamSnapshots).LastSeq
+	w.run(5*minute, 10*second, steady, h)
+	stream, err := w.js.Stream(t.Context(), schema.StreamSnapshots)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := stream.CachedInfo().Config
+	cfg.MaxBytes = int64(w.state(schema.StreamSnapshots).Bytes / 4)
+	if _, err := w.js.UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	first := w.state(schema.StreamSnapshots).FirstSeq
+	if first <= folded+1 {
+		t.Fatalf("the log begins at %d still", first)
+	}
+	db = w.open("db", short)
+	db.settle()
+	var count uint64
+	if err := db.read.QueryRow(`SELECT sum(count) FROM gaps WHERE kind = 'stream_hole'`).Scan(&count); err != nil || count != first-folded-1 {
+		t.Errorf("the gap counts %d, want %d (%v)", count, first-folded-1, err)
+	}
+}
