@@ -13,12 +13,12 @@ import (
 
 // setMaxAge gives a stream the longest policy of the databases that read it, and some time more, whoever started last. A
 // stream that proctape did not make keeps its age.
-func (t *trimmer) setMaxAge(ctx context.Context, stream jetstream.Stream) error {
+func setMaxAge(ctx context.Context, p *pass, stream jetstream.Stream) error {
 	cfg := stream.CachedInfo().Config
-	if t.writer.dry || !schema.IsOurs(cfg) {
+	if p.writer.dry || !schema.IsOurs(cfg) {
 		return nil
 	}
-	want := schema.MaxAge(t.settings.Policy.Keeps(cfg.Name))
+	want := schema.MaxAge(p.settings.Policy.Keeps(cfg.Name))
 	list := stream.ListConsumers(ctx)
 	for info := range list.Info() {
 		if !strings.HasPrefix(info.Name, schema.ConsumerName("")) {
@@ -33,9 +33,9 @@ func (t *trimmer) setMaxAge(ctx context.Context, stream jetstream.Stream) error 
 	if err := list.Err(); err != nil || want == cfg.MaxAge {
 		return err
 	}
-	t.log.Info("the stream's age follows the longest policy of its databases", "stream", cfg.Name, "from", cfg.MaxAge, "to", want)
+	p.log.Info("the stream's age follows the longest policy of its databases", "stream", cfg.Name, "from", cfg.MaxAge, "to", want)
 	cfg.MaxAge = want
-	if _, err := t.js.UpdateStream(ctx, cfg); err != nil {
+	if _, err := p.js.UpdateStream(ctx, cfg); err != nil {
 		return fmt.Errorf("give it the longest policy of its databases: %w", err)
 	}
 	return nil

@@ -45,7 +45,7 @@ func (t *trimmer) run(ctx context.Context) error {
 			err = t.trimStream(ctx, stream)
 		}
 		if err == nil { // now, for a shorter age has little left to remove
-			err = t.setMaxAge(ctx, stream)
+			err = setMaxAge(ctx, t.pass, stream)
 		}
 		if err != nil {
 			return fmt.Errorf("stream %s: %w", name, err)
