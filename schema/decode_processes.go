@@ -105,7 +105,7 @@ func (c *columnReader) readTexts(id metric.ID) error {
 
 // readSyscalls reads what was traced of processes. A list names its rows in order.
 func readSyscalls(r *wire.Reader, ps *Processes) {
-	n, outer := r.Open(maxSyscalls)
+	n, outer := openList(r, maxSyscalls, 4)
 	last := 0
 	for range n {
 		var c Syscall

@@ -1,24 +1,8 @@
 package schema
 
-import (
-	"fmt"
-	"sync"
-
-	"github.com/proctape/proctape/schema/column"
-	"github.com/proctape/proctape/schema/wire"
-)
+import "fmt"
 
 type msgpackCodec struct{}
-
-// writer writes messages, and has the memory that columns need.
-type writer struct {
-	*wire.Writer
-	scratch []byte
-	texts   column.Table
-	err     error // of a text
-}
-
-var writers = sync.Pool{New: func() any { return &writer{Writer: wire.NewWriter()} }}
 
 // Append writes the envelope's fields, the last of which is the body.
 func (msgpackCodec) Append(b []byte, m *Message) ([]byte, error) {
@@ -78,22 +62,6 @@ func writeBody(w *writer, m *Message) {
 	default:
 		w.Nil() // no such kind passes Validate
 	}
-}
-
-// writeList appends an array of records. Records are passed by pointer, so that none is copied.
-func writeList[T any](w *writer, list []T, one func(*writer, *T)) {
-	w.Array(len(list))
-	for i := range list {
-		one(w, &list[i])
-	}
-}
-
-func writeOpt(w *writer, o Opt[int64]) {
-	if !o.Known {
-		w.Nil()
-		return
-	}
-	w.Int(o.V)
 }
 
 func writeCapability(w *writer, c *Capability) { w.String(string(*c)) }

@@ -11,15 +11,6 @@ import (
 // codecs call it when they write and when they read, so that what was written can be read.
 func (m *Message) Validate() error { return m.validate(withTexts) }
 
-// textChecks says whether the texts of processes are to be checked.
-type textChecks bool
-
-// Columns of texts are checked text by text as they are written and read, each distinct one once.
-const (
-	withTexts   textChecks = true
-	exceptTexts textChecks = false
-)
-
 func (m *Message) validate(texts textChecks) error {
 	if m.Version != Version {
 		return fmt.Errorf("%w %d, this build knows %d", ErrVersion, m.Version, Version)

@@ -7,6 +7,15 @@ import (
 	"github.com/proctape/proctape/schema/metric"
 )
 
+// textChecks says whether the texts of processes are to be checked.
+type textChecks bool
+
+// Columns of texts are checked text by text as they are written and read, each distinct one once.
+const (
+	withTexts   textChecks = true
+	exceptTexts textChecks = false
+)
+
 // validateProcesses checks each column, and that pids rise: a pid lives once in a snapshot, and the tables are written in this
 // order.
 func validateProcesses(ps *Processes, texts textChecks) error {

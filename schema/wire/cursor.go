@@ -51,6 +51,13 @@ func (c *cursor) fail(format string, args ...any) {
 	}
 }
 
+// check records an error of the library's: the bytes ended within a head.
+func (c *cursor) check(err error) {
+	if err != nil {
+		c.fail("the message ends within a value")
+	}
+}
+
 // take returns the next n bytes.
 func (c *cursor) take(n int) []byte {
 	if n > c.left() {

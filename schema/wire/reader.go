@@ -20,14 +20,10 @@ type Reader struct {
 
 // NewReader returns a reader of one message, whose top level is a single value.
 func NewReader(b []byte) *Reader {
-	r := new(Reader)
+	r := &Reader{cursor: cursor{b: b}, left: 1}
 	r.dec = msgpack.NewDecoder(&r.cursor)
-	r.Reset(b)
 	return r
 }
-
-// Reset begins another message and keeps the reader's memory.
-func (r *Reader) Reset(b []byte) { r.cursor, r.left, r.copied, r.from = cursor{b: b}, 1, "", 0 }
 
 // Err is the first error met, or nil.
 func (r *Reader) Err() error { return r.cursor.err }
@@ -38,9 +34,9 @@ func (r *Reader) Remaining() int { return r.cursor.left() }
 // Fail records an error, unless one is recorded already.
 func (r *Reader) Fail(format string, args ...any) { r.cursor.fail(format, args...) }
 
-// next takes one element of the open array and returns the code it begins with. It is false after an error and when no
+// takeElement takes one element of the open array and returns the code it begins with. It is false after an error and when no
 // element is left. That is how a missing tail reads as zero values.
-func (r *Reader) next() (code byte, ok bool) {
+func (r *Reader) takeElement() (code byte, ok bool) {
 	if r.cursor.err != nil || r.left == 0 {
 		return 0, false
 	}
@@ -52,17 +48,10 @@ func (r *Reader) next() (code byte, ok bool) {
 	return code, err == nil
 }
 
-// check records an error of the library's: the bytes ended within a head.
-func (r *Reader) check(err error) {
-	if err != nil {
-		r.Fail("the message ends within a value")
-	}
-}
-
 // Open enters an array of at most limit elements and returns their number. Each element takes at least one byte, so a
 // length beyond the bytes that are left is refused before anything is allocated for it. outer goes to [Reader.Close].
 func (r *Reader) Open(limit int) (n, outer int) {
-	code, ok := r.next()
+	code, ok := r.takeElement()
 	outer, r.left = r.left, 0
 	switch {
 	case !ok:
@@ -73,7 +62,7 @@ func (r *Reader) Open(limit int) (n, outer int) {
 		return 0, outer
 	}
 	n, err := r.dec.DecodeArrayLen()
-	r.check(err)
+	r.cursor.check(err)
 	switch n = max(n, 0); { // of nil it is -1
 	case n > limit:
 		r.Fail("array of %d elements, the limit is %d", n, limit)
@@ -111,13 +100,13 @@ func (r *Reader) Nil() bool {
 		return false
 	}
 	r.left--
-	r.check(r.dec.DecodeNil())
+	r.cursor.check(r.dec.DecodeNil())
 	return true
 }
 
 // Bool reads a boolean.
 func (r *Reader) Bool() bool {
-	code, ok := r.next()
+	code, ok := r.takeElement()
 	if ok && code != msgpcode.True && code != msgpcode.False {
 		r.Fail("0x%02x is no boolean", code)
 	}
@@ -125,7 +114,7 @@ func (r *Reader) Bool() bool {
 		return false
 	}
 	v, err := r.dec.DecodeBool()
-	r.check(err)
+	r.cursor.check(err)
 	return v
 }
 
@@ -151,17 +140,17 @@ func (r *Reader) Int() int64 {
 
 // integer reads an integer of any form; a negative one is in two's complement.
 func (r *Reader) integer() (v uint64, negative bool) {
-	code, ok := r.next()
+	code, ok := r.takeElement()
 	switch {
 	case !ok:
 		return 0, false
 	case code <= msgpcode.PosFixedNumHigh, code >= msgpcode.Uint8 && code <= msgpcode.Uint64:
 		v, err := r.dec.DecodeUint64()
-		r.check(err)
+		r.cursor.check(err)
 		return v, false
 	case code >= msgpcode.NegFixedNumLow, code >= msgpcode.Int8 && code <= msgpcode.Int64:
 		v, err := r.dec.DecodeInt64()
-		r.check(err)
+		r.cursor.check(err)
 		return uint64(v), v < 0
 	}
 	r.Fail("0x%02x is no integer", code)
@@ -170,7 +159,7 @@ func (r *Reader) integer() (v uint64, negative bool) {
 
 // String reads a string of at most limit bytes.
 func (r *Reader) String(limit int) string {
-	code, ok := r.next()
+	code, ok := r.takeElement()
 	if ok && !msgpcode.IsString(code) {
 		r.Fail("0x%02x is no string", code)
 	}
@@ -193,7 +182,7 @@ func (r *Reader) Bytes(limit int) []byte {
 	if r.Nil() {
 		return nil
 	}
-	code, ok := r.next()
+	code, ok := r.takeElement()
 	if ok && !msgpcode.IsBin(code) {
 		r.Fail("0x%02x is no byte string", code)
 	}
@@ -206,7 +195,7 @@ func (r *Reader) body(ok bool, limit int) []byte {
 		return nil
 	}
 	n, err := r.dec.DecodeBytesLen()
-	r.check(err)
+	r.cursor.check(err)
 	if n > limit {
 		r.Fail("%d bytes, the limit is %d", n, limit)
 	}
