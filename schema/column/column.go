@@ -110,7 +110,7 @@ func (f Format) shortest(values []int64) Mode {
 		return Plain
 	case f.Mode != Sparse && runs*3 < len(values):
 		return Runs
-	case f.Mode == Runs:
+	case f.Mode == Runs, f.Mode == Constant:
 		return Plain
 	}
 	return f.Mode
