@@ -43,21 +43,14 @@ func Encode(scratch []byte, m *Message) (payload []byte, encoding string, err er
 	return compressed, EncodingS2, nil
 }
 
-// Decode reads a message by what its headers say of it. The message does not keep payload.
+// Decode reads a message by what its headers say of it. Without a content type it looks at the first byte: JSON begins with
+// a brace, which begins no message in MessagePack. The message does not keep payload.
 func Decode(contentType, encoding string, payload []byte) (*Message, error) {
-	if encoding != "" {
-		var err error
-		if payload, err = decompress(encoding, payload); err != nil {
-			return nil, err
-		}
+	plain, codec, err := open(contentType, encoding, payload)
+	if err != nil {
+		return nil, err
 	}
-	switch contentType {
-	case "", TypeMsgpack:
-		return Msgpack.Decode(payload)
-	case TypeJSON:
-		return JSON.Decode(payload)
-	}
-	return nil, fmt.Errorf("content type %.80q is neither %s nor %s", contentType, TypeMsgpack, TypeJSON)
+	return codec.Decode(plain)
 }
 
 func decompress(encoding string, payload []byte) ([]byte, error) {
@@ -66,14 +59,14 @@ func decompress(encoding string, payload []byte) ([]byte, error) {
 	}
 	n, err := s2.DecodedLen(payload)
 	if err != nil {
-		return nil, fmt.Errorf("decompress: %w", err)
+		return nil, notCompressed(payload, err)
 	}
 	if limit := min(MaxMessage, maxRatio*len(payload)); n > limit {
 		return nil, fmt.Errorf("decompress: %d bytes would become %d, the limit is %d", len(payload), n, limit)
 	}
 	b, err := s2.Decode(nil, payload)
 	if err != nil {
-		return nil, fmt.Errorf("decompress: %w", err)
+		return nil, notCompressed(payload, err)
 	}
 	return b, nil
 }

@@ -264,7 +264,7 @@ func TestDecode_Refuses(t *testing.T) {
 		{"not compressed", "", EncodingS2, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, "decompress: "},
 		{"nothing compressed", "", EncodingS2, nil, "decompress: "},
 		{"nothing", "", "", nil, "decode msgpack: byte 0: want 1 bytes, 0 are left"},
-		{"no array", "", "", []byte("{}"), "decode msgpack: byte 1: 0x7b is no array"},
+		{"no array", "", "", []byte("\x81"), "decode msgpack: byte 0: 0x81 is no array"},
 		{"what follows", "", "", append(slices.Clone(valid), 0xc0), "decode msgpack: 1 bytes follow the message"},
 		{"cut", "", "", valid[:len(valid)-1], "decode msgpack: "},
 		{"JSON as msgpack", TypeMsgpack, "", noBody, "decode msgpack: "},

@@ -95,7 +95,10 @@ func (d *Delivery) numbers() *Numbers {
 	case d.Msg != nil && d.Msg.Rollup != nil, d.Poison != nil && d.Poison.Reason == ReasonForged:
 		return nil
 	case d.Msg == nil:
-		return d.claim()
+		if n := d.claim(); n != nil {
+			return n
+		}
+		return d.claimInside()
 	}
 	m := d.Msg
 	return &Numbers{m.Instance.String(), strings.Clone(string(m.Kind)), store.Span{First: m.Seq, Last: m.Seq + m.Count() - 1}}
@@ -158,4 +161,19 @@ func (d *Delivery) claim() *Numbers {
 		count = 1
 	}
 	return &Numbers{parsed.String(), kindAndSeq[:i], store.Span{First: first, Last: first + count - 1}}
+}
+
+// claimInside is what a message says of itself where its headers say nothing. It may claim numbers of its subject's host and
+// kind alone.
+func (d *Delivery) claimInside() (n *Numbers) {
+	defer func() {
+		if recover() != nil { // as in decode
+			n = nil
+		}
+	}()
+	c, ok := schema.ReadClaim(d.Header.Get(schema.HeaderType), d.Header.Get(schema.HeaderEncoding), d.Payload)
+	if !ok || c.Host != d.Host || c.Kind != d.Kind || c.Kind.Body() == schema.BodyRollup {
+		return nil
+	}
+	return &Numbers{c.Instance.String(), strings.Clone(string(c.Kind)), store.Span{First: c.Seq, Last: c.Seq + c.Count - 1}}
 }

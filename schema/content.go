@@ -1,0 +1,62 @@
+package schema
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// open returns a message without its compression, and the codec that reads it.
+func open(contentType, encoding string, payload []byte) (plain []byte, codec Codec, err error) {
+	if encoding != "" {
+		if payload, err = decompress(encoding, payload); err != nil {
+			return nil, nil, err
+		}
+	}
+	codec, err = codecOf(contentType, payload)
+	return payload, codec, err
+}
+
+// codecOf returns the codec of a payload that is not compressed. A content type that the payload cannot be of is an error
+// that says what the payload looks like.
+func codecOf(contentType string, payload []byte) (Codec, error) {
+	name, _, _ := strings.Cut(contentType, ";") // parameters follow, such as a charset
+	looks := looksLike(payload)
+	switch name = strings.ToLower(strings.TrimSpace(name)); {
+	case name == "" && looks == TypeJSON, name == TypeJSON && looks != TypeMsgpack:
+		return JSON, nil
+	case name == "", name == TypeMsgpack && looks != TypeJSON:
+		return Msgpack, nil
+	case name == TypeMsgpack:
+		return nil, fmt.Errorf("decode msgpack: the message looks like JSON: set its %s to %s, or leave it out", HeaderType, TypeJSON)
+	case name == TypeJSON:
+		return nil, fmt.Errorf("decode JSON: the message looks like MessagePack: set its %s to %s, or leave it out", HeaderType, TypeMsgpack)
+	}
+	err := fmt.Errorf("content type %.80q is neither %s nor %s", contentType, TypeMsgpack, TypeJSON)
+	if looks != "" {
+		return nil, fmt.Errorf("%w: the message looks like %s", err, looks)
+	}
+	return nil, err
+}
+
+// looksLike returns the content type that the first byte of a payload speaks for: a bracket, behind blanks, for JSON, and the
+// head of an array for MessagePack. It is empty when neither is there.
+func looksLike(payload []byte) string {
+	rest := bytes.TrimLeft(payload, " \t\r\n")
+	switch {
+	case len(rest) == 0:
+	case rest[0] == '{', rest[0] == '[':
+		return TypeJSON
+	case payload[0]&0xf0 == 0x90, payload[0] == 0xdc, payload[0] == 0xdd:
+		return TypeMsgpack
+	}
+	return ""
+}
+
+// notCompressed says why a payload cannot be decompressed, and what it looks like.
+func notCompressed(payload []byte, err error) error {
+	if looks := looksLike(payload); looks != "" {
+		return fmt.Errorf("decompress: %w: the message looks like %s that is not compressed: leave %s out", err, looks, HeaderEncoding)
+	}
+	return fmt.Errorf("decompress: %w", err)
+}
