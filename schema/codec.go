@@ -53,6 +53,22 @@ func Decode(contentType, encoding string, payload []byte) (*Message, error) {
 	return codec.Decode(plain)
 }
 
+// open returns a message without its compression, and the codec that reads it.
+func open(contentType, encoding string, payload []byte) (plain []byte, codec Codec, err error) {
+	if encoding != "" {
+		if payload, err = decompress(encoding, payload); err != nil {
+			return nil, nil, err
+		}
+	}
+	switch name, err := typeOf(contentType, payload); {
+	case err != nil:
+		return nil, nil, err
+	case name == TypeJSON:
+		return payload, JSON, nil
+	}
+	return payload, Msgpack, nil
+}
+
 func decompress(encoding string, payload []byte) ([]byte, error) {
 	if encoding != EncodingS2 {
 		return nil, fmt.Errorf("content encoding %.80q is not %s", encoding, EncodingS2)

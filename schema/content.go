@@ -6,37 +6,26 @@ import (
 	"strings"
 )
 
-// open returns a message without its compression, and the codec that reads it.
-func open(contentType, encoding string, payload []byte) (plain []byte, codec Codec, err error) {
-	if encoding != "" {
-		if payload, err = decompress(encoding, payload); err != nil {
-			return nil, nil, err
-		}
-	}
-	codec, err = codecOf(contentType, payload)
-	return payload, codec, err
-}
-
-// codecOf returns the codec of a payload that is not compressed. A content type that the payload cannot be of is an error
-// that says what the payload looks like.
-func codecOf(contentType string, payload []byte) (Codec, error) {
-	name, _, _ := strings.Cut(contentType, ";") // parameters follow, such as a charset
+// typeOf returns the content type of a payload that is not compressed: TypeMsgpack or TypeJSON. A header that the payload
+// cannot be of is an error that says what the payload looks like.
+func typeOf(header string, payload []byte) (string, error) {
+	name, _, _ := strings.Cut(header, ";") // parameters follow, such as a charset
 	looks := looksLike(payload)
 	switch name = strings.ToLower(strings.TrimSpace(name)); {
 	case name == "" && looks == TypeJSON, name == TypeJSON && looks != TypeMsgpack:
-		return JSON, nil
+		return TypeJSON, nil
 	case name == "", name == TypeMsgpack && looks != TypeJSON:
-		return Msgpack, nil
+		return TypeMsgpack, nil
 	case name == TypeMsgpack:
-		return nil, fmt.Errorf("decode msgpack: the message looks like JSON: set its %s to %s, or leave it out", HeaderType, TypeJSON)
+		return "", fmt.Errorf("decode msgpack: the message looks like JSON: set its %s to %s, or leave it out", HeaderType, TypeJSON)
 	case name == TypeJSON:
-		return nil, fmt.Errorf("decode JSON: the message looks like MessagePack: set its %s to %s, or leave it out", HeaderType, TypeMsgpack)
+		return "", fmt.Errorf("decode JSON: the message looks like MessagePack: set its %s to %s, or leave it out", HeaderType, TypeMsgpack)
 	}
-	err := fmt.Errorf("content type %.80q is neither %s nor %s", contentType, TypeMsgpack, TypeJSON)
+	err := fmt.Errorf("content type %.80q is neither %s nor %s", header, TypeMsgpack, TypeJSON)
 	if looks != "" {
-		return nil, fmt.Errorf("%w: the message looks like %s", err, looks)
+		return "", fmt.Errorf("%w: the message looks like %s", err, looks)
 	}
-	return nil, err
+	return "", err
 }
 
 // looksLike returns the content type that the first byte of a payload speaks for: a bracket, behind blanks, for JSON, and the
