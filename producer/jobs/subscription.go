@@ -2,13 +2,11 @@ package jobs
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/schema"
@@ -48,39 +46,6 @@ func (s *Subscription) Start() (stop func(), err error) {
 	return func() { _ = sub.Unsubscribe() }, nil // the connection may be gone
 }
 
-// ReadBacklog applies the job events that were published since the machine started: the processes of before this program
-// started still live. It waits at most a few seconds. The key of the connection may not allow it.
-func (s *Subscription) ReadBacklog(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	js, err := jetstream.New(s.nc)
-	if err != nil {
-		return err
-	}
-	_, boot := procfs.ReadClocks()
-	from := time.Now().Add(-time.Duration(boot))
-	consumer, err := js.OrderedConsumer(ctx, schema.StreamEvents, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{schema.Subject(s.cfg.Host, schema.KindJob)},
-		DeliverPolicy:  jetstream.DeliverByStartTimePolicy, OptStartTime: &from})
-	if err != nil {
-		return err
-	}
-	for {
-		batch, err := consumer.FetchNoWait(500)
-		if err != nil {
-			return err
-		}
-		n := 0
-		for msg := range batch.Messages() {
-			n++
-			s.apply(msg.Subject(), msg.Headers(), msg.Data())
-		}
-		if batch.Error() != nil || n == 0 {
-			return batch.Error()
-		}
-	}
-}
-
 // WaitForEarlier waits, for a second at most, until all messages that were published before it have been received.
 func (s *Subscription) WaitForEarlier() {
 	if s != nil {
@@ -109,10 +74,12 @@ func (s *Subscription) ApplyWaiting() {
 }
 
 // Apply applies a message of job events. A message that cannot be read is logged; the projector puts it into quarantine.
-func (s *Subscription) Apply(msg *nats.Msg) { s.apply(msg.Subject, msg.Header, msg.Data) }
+func (s *Subscription) Apply(msg *nats.Msg) {
+	s.apply(msg.Subject, msg.Header.Get(schema.HeaderType), msg.Header.Get(schema.HeaderEncoding), msg.Data)
+}
 
-func (s *Subscription) apply(subject string, header nats.Header, data []byte) {
-	m, err := schema.DecodeOf(subject, header.Get(schema.HeaderType), header.Get(schema.HeaderEncoding), data)
+func (s *Subscription) apply(subject, contentType, encoding string, data []byte) {
+	m, err := schema.DecodeOf(subject, contentType, encoding, data)
 	if err != nil {
 		s.cfg.Log.Warn("a message of job events cannot be read", "subject", subject, "err", err)
 		return

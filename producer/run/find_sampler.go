@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -12,10 +13,24 @@ import (
 )
 
 // findSampler finds out, by the newest snapshot of a host, whether a sampler records it, and whether that one sees every
-// start and end of a process. Where the key does not allow to read the log, there may be one.
+// start and end of a process. The recorder looks, or on a server without one this process. Where neither can, there may
+// be one.
 func findSampler(ctx context.Context, nc *nats.Conn, host string) (lives, seesAll bool) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
+	answer, err := nc.RequestWithContext(ctx, schema.SamplerSubject(host), nil)
+	if errors.Is(err, nats.ErrNoResponders) {
+		return findSnapshot(ctx, nc, host)
+	}
+	var state schema.SamplerState
+	if err != nil || json.Unmarshal(answer.Data, &state) != nil || state.Error != "" {
+		return true, false
+	}
+	return state.Lives, state.SeesAll
+}
+
+// findSnapshot looks for the newest snapshot of a host.
+func findSnapshot(ctx context.Context, nc *nats.Conn, host string) (lives, seesAll bool) {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return true, false
@@ -29,12 +44,9 @@ func findSampler(ctx context.Context, nc *nats.Conn, host string) (lives, seesAl
 		return !errors.Is(err, jetstream.ErrMsgNotFound), false
 	}
 	m, err := schema.DecodeOf(msg.Subject, msg.Header.Get(schema.HeaderType), msg.Header.Get(schema.HeaderEncoding), msg.Data)
-	if err != nil || time.Since(msg.Time) > 3*time.Duration(m.Snapshot.Interval)+2*time.Second {
+	if err != nil {
 		return false, false
 	}
-	for _, c := range m.Snapshot.Capabilities {
-		info, _ := c.Info()
-		seesAll = seesAll || info.SeesAll
-	}
-	return true, seesAll
+	state := schema.SamplerStateOf(m.Snapshot, msg.Time)
+	return state.Lives, state.SeesAll
 }
