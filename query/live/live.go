@@ -17,6 +17,9 @@ type Filter struct {
 	Stream string    // schema.StreamSnapshots or schema.StreamEvents
 	Since  time.Time // the first message is the first one that the log stored then or later; zero for what comes from now on
 	Host   string    // empty for all hosts
+	// Direct reads message by message, and asks for what is new ten times a second. It needs no right to create a reader
+	// on the server: who may create one may have the server write to any subject of the log.
+	Direct bool
 }
 
 // Follow calls handle for every message that the filter picks: first those that the log has since the filter's time, then
@@ -27,30 +30,66 @@ type Filter struct {
 // what the log itself trims. A message that cannot be read is passed to skipped, with the reason. One goroutine calls both
 // functions, in the order of the log.
 func Follow(ctx context.Context, js jetstream.JetStream, filter Filter, handle func(*schema.Message) error, skipped func(subject string, err error)) error {
-	messages, err := filter.messages(ctx, js)
-	if err != nil && ctx.Err() != nil {
-		return nil
-	} else if err != nil {
+	follow := filter.consume
+	if filter.Direct {
+		follow = filter.get
+	}
+	var failed error // of handle, returned as it is
+	err := follow(ctx, js, func(subject string, headers schema.HeaderReader, data []byte) bool {
+		m, err := schema.DecodeMsg(subject, headers, data)
+		if err != nil {
+			skipped(subject, err)
+			return true
+		}
+		failed = handle(m)
+		return failed == nil
+	})
+	switch {
+	case failed != nil:
+		return failed
+	case err != nil && ctx.Err() == nil:
 		return fmt.Errorf("follow %s: %w", filter.Stream, err)
+	}
+	return nil
+}
+
+// each is called for each message; it returns false to end.
+type each func(subject string, headers schema.HeaderReader, data []byte) bool
+
+// consume follows through a reader on the server.
+func (f Filter) consume(ctx context.Context, js jetstream.JetStream, do each) error {
+	messages, err := f.messages(ctx, js)
+	if err != nil {
+		return err
 	}
 	defer messages.Stop()
 	for {
 		msg, err := messages.Next(jetstream.NextContext(ctx))
 		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, jetstream.ErrNoHeartbeat): // the server is away; the consumer comes back with it
+		case errors.Is(err, jetstream.ErrNoHeartbeat) && ctx.Err() == nil: // the server is away; the consumer comes back with it
 			continue
 		case err != nil:
-			return fmt.Errorf("follow %s: %w", filter.Stream, err)
-		}
-		m, err := schema.DecodeMsg(msg.Subject(), msg.Headers(), msg.Data())
-		if err != nil {
-			skipped(msg.Subject(), err)
-			continue
-		}
-		if err := handle(m); err != nil {
 			return err
+		}
+		if !do(msg.Subject(), msg.Headers(), msg.Data()) {
+			return nil
+		}
+	}
+}
+
+// get follows by getting message by message.
+func (f Filter) get(ctx context.Context, js jetstream.JetStream, do each) error {
+	reader, err := newDirectReader(ctx, js, f.Stream, f.Host, f.Since)
+	if err != nil {
+		return err
+	}
+	for {
+		msg, err := reader.read(ctx)
+		if err != nil {
+			return err
+		}
+		if !do(msg.Subject, msg.Header, msg.Data) {
+			return nil
 		}
 	}
 }

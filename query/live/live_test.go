@@ -298,6 +298,48 @@ func TestFollow_HostFilter(t *testing.T) {
 	}
 }
 
+// TestFollow_Direct follows without a reader on the server: what was, from the middle on, and what comes, of one host or of
+// all, also when the server was away meanwhile.
+func TestFollow_Direct(t *testing.T) {
+	l := newLog(t)
+	l.publish("alpha", schema.KindSnapshot, 1, 7)
+	stream, err := l.js.Stream(t.Context(), schema.StreamSnapshots)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fifth, err := stream.GetMsg(t.Context(), 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.publish("beta", schema.KindSnapshot, 1, 3)
+	all := l.follow(live.Filter{Stream: schema.StreamSnapshots, Since: longAgo, Host: "alpha", Direct: true}, nil)
+	middle := l.follow(live.Filter{Stream: schema.StreamSnapshots, Since: fifth.Time, Host: "alpha", Direct: true}, nil)
+	both := l.follow(live.Filter{Stream: schema.StreamSnapshots, Since: longAgo, Direct: true}, nil)
+	all.await(7)
+	both.await(10)
+	l.stop()
+	l.start()
+	l.publish("alpha", schema.KindSnapshot, 8, 20)
+	all.wantAll(1, 20)
+	middle.wantAll(5, 20)
+	both.await(23)
+	if err := both.end(); err != nil {
+		t.Error(err)
+	}
+	if n := stream.CachedInfo().State.Consumers; n != 0 {
+		t.Errorf("%d readers are on the server, want none", n)
+	}
+	full := errors.New("disk full")
+	err = live.Follow(t.Context(), l.js, live.Filter{Stream: schema.StreamSnapshots, Since: longAgo, Direct: true},
+		func(*schema.Message) error { return full }, nil)
+	if !errors.Is(err, full) {
+		t.Errorf("got %v, want the handler's error", err)
+	}
+	if err := live.Follow(t.Context(), l.js, live.Filter{Stream: "OTHER", Direct: true}, nil, nil); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		t.Errorf("got %v, want %v", err, jetstream.ErrStreamNotFound)
+	}
+}
+
 func TestFollow_PassesOverWhatItCannotRead(t *testing.T) {
 	l := newLog(t)
 	bad := func(contentType string, data string) {
