@@ -153,6 +153,9 @@ func (s *Server) restart(ctx context.Context, do func() error) {
 	if err == nil {
 		err = s.startServer(ctx)
 	}
+	if err == nil {
+		err = s.auth.open()
+	}
 	if err == nil && s.own != nil {
 		err = s.declareStreams(ctx)
 	}

@@ -6,21 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 	"golang.org/x/sys/unix"
 
-	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/filecheck"
-)
-
-// The files of a folder of keys.
-const (
-	adminKeyName   = "admin.nk"
-	samplerKeyName = "sampler.nk"
 )
 
 // maxKeySize is more than a file with a key has, in bytes.
@@ -29,11 +20,13 @@ const maxKeySize = 64 << 10
 // KeysDir is where the keys of a data folder are.
 func KeysDir(dir string) string { return filepath.Join(dir, "creds") }
 
-// AdminKeyPath is the file of a data folder's admin key.
-func AdminKeyPath(dir string) string { return filepath.Join(KeysDir(dir), adminKeyName) }
+// RoleKeyPath is the file of a data folder's key for a role. Hosts have no such file: [AddHost] makes theirs.
+func RoleKeyPath(dir string, role Role) string {
+	return filepath.Join(KeysDir(dir), string(role)+".nk")
+}
 
-// SamplerKeyPath is the file of a data folder's sampler key.
-func SamplerKeyPath(dir string) string { return filepath.Join(KeysDir(dir), samplerKeyName) }
+// AdminKeyPath is the file of a data folder's admin key.
+func AdminKeyPath(dir string) string { return RoleKeyPath(dir, RoleAdmin) }
 
 // Key is one nkey: an Ed25519 key of which the server knows only the public half. Its seed is a file of mode 0600.
 type Key struct {
@@ -42,10 +35,12 @@ type Key struct {
 	seed   []byte
 }
 
-// Keys are the keys of a data folder, one for each role.
+// Keys are the keys of a data folder that are not a host's, one for each role.
 type Keys struct {
-	Admin   Key // may do everything; the recorder and the commands on this machine use it
-	Sampler Key // may publish as any host, and subscribe to job events and requests
+	Admin     Key // may do everything; the recorder and the commands on this machine use it
+	Reader    Key // may read the log
+	Projector Key // may project the log into a database and trim it
+	Conductor Key // may publish job events of every host
 }
 
 // LoadKeys reads the keys in dir, and makes the folder and the keys that are missing.
@@ -57,13 +52,27 @@ func LoadKeys(dir string) (*Keys, error) {
 		return nil, fmt.Errorf("read the keys: %w", err)
 	}
 	var k Keys
-	for name, key := range map[string]*Key{adminKeyName: &k.Admin, samplerKeyName: &k.Sampler} {
+	for role, key := range k.byRole() {
 		var err error
-		if *key, err = loadOrMakeKey(filepath.Join(dir, name)); err != nil {
+		if *key, err = loadOrMakeKey(filepath.Join(dir, string(role)+".nk")); err != nil {
 			return nil, err
 		}
 	}
 	return &k, nil
+}
+
+func (k *Keys) byRole() map[Role]*Key {
+	return map[Role]*Key{RoleAdmin: &k.Admin, RoleReader: &k.Reader, RoleProjector: &k.Projector, RoleConductor: &k.Conductor}
+}
+
+// roleOf is the role that a public key has; ok is false when it is none of these keys.
+func (k *Keys) roleOf(public string) (role Role, ok bool) {
+	for role, key := range k.byRole() {
+		if key.Public == public {
+			return role, true
+		}
+	}
+	return "", false
 }
 
 func loadOrMakeKey(path string) (Key, error) {
@@ -74,18 +83,29 @@ func loadOrMakeKey(path string) (Key, error) {
 	if !errors.Is(err, os.ErrNotExist) {
 		return k, err
 	}
-	pair, err := nkeys.CreateUser()
+	_, seed, err := newSeed()
 	if err != nil {
-		return Key{}, fmt.Errorf("make a key: %w", err)
+		return Key{}, err
 	}
-	seed, err := pair.Seed()
-	if err != nil {
-		return Key{}, fmt.Errorf("make a key: %w", err)
-	}
-	if err := writeSynced(path, append(seed, '\n')); err != nil {
+	if err := writeSynced(path, seed); err != nil {
 		return Key{}, fmt.Errorf("keep a key: %w", err)
 	}
 	return LoadKey(path)
+}
+
+// newSeed draws a key: its public half, and its seed as a file holds it.
+func newSeed() (public string, seed []byte, err error) {
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		return "", nil, fmt.Errorf("make a key: %w", err)
+	}
+	if seed, err = pair.Seed(); err != nil {
+		return "", nil, fmt.Errorf("make a key: %w", err)
+	}
+	if public, err = pair.PublicKey(); err != nil {
+		return "", nil, fmt.Errorf("make a key: %w", err)
+	}
+	return public, append(seed, '\n'), nil
 }
 
 // writeSynced writes a file so that it is there whole or not at all, also after a power cut.
@@ -104,13 +124,13 @@ func writeSynced(path string, b []byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// syncDir makes it last what was made and removed in a folder.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
+// syncDir makes what was made, renamed or removed in a folder stay so after a power cut.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // LoadKey reads a seed file as nsc and nk write them. It is an error, fs.ErrNotExist among others, when it holds no seed.
@@ -136,9 +156,9 @@ func ParseKey(path string, b []byte) (Key, error) {
 	return Key{Path: path, Public: public, seed: seed}, nil
 }
 
-// inbox is the prefix of the subjects on which a key's owner gets answers. It holds the public key, so that nobody with
+// inboxOf is the prefix of the subjects on which a key's owner gets answers. It holds the public key, so that nobody with
 // another key may subscribe there.
-func (k Key) inbox() string { return "_INBOX_" + k.Public }
+func inboxOf(public string) string { return "_INBOX_" + public }
 
 // Options make a connection sign in with the key.
 func (k Key) Options() []nats.Option {
@@ -149,20 +169,5 @@ func (k Key) Options() []nats.Option {
 		}
 		return pair.Sign(nonce)
 	}
-	return []nats.Option{nats.Nkey(k.Public, sign), nats.CustomInboxPrefix(k.inbox())}
-}
-
-// nkeyUsers are the keys as the server has them: who may sign in, and what each may do.
-func (k *Keys) nkeyUsers() []*server.NkeyUser {
-	return []*server.NkeyUser{
-		{Nkey: k.Admin.Public},
-		{Nkey: k.Sampler.Public, Permissions: &server.Permissions{
-			// Rollups are made of what is stored, by who stores it; requests come from people.
-			Publish: &server.SubjectPermission{Allow: []string{schema.SubjectPrefix + "*.>"},
-				Deny: []string{schema.SubjectPrefix + "*.rollup", schema.SubjectPrefix + "*.control.>"}},
-			Subscribe: &server.SubjectPermission{Allow: []string{k.Sampler.inbox() + ".>", schema.SubjectPrefix + "*.job",
-				schema.SubjectPrefix + "*.control.>"}},
-			Response: &server.ResponsePermission{MaxMsgs: 1, Expires: time.Minute},
-		}},
-	}
+	return []nats.Option{nats.Nkey(k.Public, sign), nats.CustomInboxPrefix(inboxOf(k.Public))}
 }

@@ -69,9 +69,11 @@ const startTimeout = 10 * time.Minute
 type Server struct {
 	cfg    Config
 	keys   *Keys
+	auth   *authenticator
 	lock   *lockfile.Lock
 	check  *storeCheck
 	ns     atomic.Pointer[server.Server]
+	asked  *answers
 	socket *socket
 	own    *nats.Conn // to keep Streams; nil without
 }
@@ -133,7 +135,14 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if err := s.check.run(ctx, inOrder); err != nil {
 		return err
 	}
+	s.auth = &authenticator{dir: s.cfg.Dir, keys: s.keys, log: s.cfg.Log}
 	if err := s.startServer(ctx); err != nil {
+		return err
+	}
+	if err := s.answerHosts(); err != nil {
+		return err
+	}
+	if err := s.auth.open(); err != nil {
 		return err
 	}
 	if s.socket, err = listen(SocketPath(s.cfg.Dir), s); err != nil || s.cfg.Streams == nil {
@@ -143,6 +152,16 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	return s.declareStreams(ctx)
+}
+
+// answerHosts answers what hosts may not read themselves.
+func (s *Server) answerHosts() error {
+	nc, err := s.Connect(nats.Name("proctape answers"))
+	if err != nil {
+		return fmt.Errorf("connect to answer hosts: %w", err)
+	}
+	s.asked, err = startAnswers(nc, s.disconnectHost)
+	return err
 }
 
 // takeClosedMark reports whether the store was closed in order, and takes the mark of that away.
@@ -188,6 +207,7 @@ func (s *Server) startServer(ctx context.Context) error {
 	log := newLogger(s.cfg.Log)
 	ns.SetLoggerV2(log, false, false, false)
 	s.ns.Store(ns)
+	s.auth.begin(ns)
 	go ns.Start() // Shutdown and WaitForShutdown, in Close, end what it started
 
 	began, said := time.Now(), false
@@ -220,7 +240,8 @@ func (s *Server) options() (*server.Options, error) {
 		// By default it remembers 10 000 connections that ended, which take 14 MB then; nobody asks for them.
 		MaxClosedClients: 1,
 		DontListen:       true,
-		Nkeys:            s.keys.nkeyUsers(),
+		// A key signs the nonce; the authenticator knows the keys.
+		AlwaysEnableNonce: true, CustomClientAuthentication: s.auth,
 	}
 	if s.cfg.Listen == "" {
 		return o, nil
@@ -259,6 +280,19 @@ func (s *Server) URL() string {
 	return u.String()
 }
 
+// disconnectHost closes the connections of a host.
+func (s *Server) disconnectHost(host string) error {
+	ns := s.ns.Load()
+	conns, err := ns.Connz(&server.ConnzOptions{Account: hostGrant(host).account, Limit: 1 << 20})
+	if err != nil {
+		return fmt.Errorf("list the connections of %s: %w", host, err)
+	}
+	for _, c := range conns.Conns {
+		_ = ns.DisconnectClientByID(c.Cid) // it may have gone itself
+	}
+	return nil
+}
+
 // Close stops taking connections, shuts the server down, waits for it, and releases the store.
 func (s *Server) Close() error {
 	var errs []error
@@ -267,6 +301,9 @@ func (s *Server) Close() error {
 	}
 	if s.socket != nil {
 		errs = append(errs, s.socket.Close())
+	}
+	if s.asked != nil {
+		s.asked.close()
 	}
 	if ns := s.ns.Load(); ns != nil {
 		ns.Shutdown()

@@ -28,7 +28,7 @@ func TestFanIn_SamplersReadersReplay(t *testing.T) {
 	hosts := []string{"alpha", "beta", "gamma"}
 	var samplers []*process
 	for _, host := range hosts {
-		samplers = append(samplers, start(t, "sample", "--server", url, "--creds", filepath.Join(dir, "creds", "sampler.nk"),
+		samplers = append(samplers, start(t, "sample", "--server", url, "--creds", addHost(t, dir, host),
 			"--host", host, "--interval", "200ms"))
 	}
 	db := filepath.Join(dir, "monitor.db")

@@ -154,7 +154,7 @@ func TestJob_ToldInJSON(t *testing.T) {
 	dir := t.TempDir()
 	db := filepath.Join(dir, "monitor.db")
 	recorder := record(t, proctape, dir, "--listen", "127.0.0.1:0")
-	key := must(embeddednats.LoadKey(filepath.Join(dir, "creds", "sampler.nk")))(t)
+	key := must(embeddednats.LoadKey(addHost(t, dir, "testhost")))(t)
 	nc := must(nats.Connect(listening(t, recorder), key.Options()...))(t)
 	defer nc.Close()
 	js := must(nc.JetStream())(t)

@@ -94,10 +94,18 @@ func (l *listing) checkHost(cmd *cobra.Command, db *query.DB) error {
 		return nil
 	}
 	hosts, err := query.HostNames(cmd.Context(), db)
-	if err != nil || slices.Contains(hosts, l.host) {
+	if err != nil {
 		return err
 	}
-	err = fmt.Errorf("no host %q is in the recording", l.host)
+	return unknownHost(l.host, hosts, "the recording")
+}
+
+// unknownHost reports a host that is not among those that a place has, and names these.
+func unknownHost(host string, hosts []string, place string) error {
+	if slices.Contains(hosts, host) {
+		return nil
+	}
+	err := fmt.Errorf("no host %q is in %s", host, place)
 	const most = 10
 	switch n := len(hosts); {
 	case n == 0:

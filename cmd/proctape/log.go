@@ -33,9 +33,13 @@ func (s *settings) connect() (*nats.Conn, error) {
 	switch {
 	case errors.Is(err, nats.ErrAuthorization):
 		return nil, hinted(servers(s.server).connectError(err),
-			"name the key with --creds; a recorder keeps its keys in the folder creds of its data folder")
+			`name a key with --creds: "proctape hosts add NAME", where the recorder runs, makes one for a host; the other keys are in the folder creds of its data folder`)
 	case err != nil:
 		return nil, hinted(servers(s.server).connectError(err), "check that the server runs and that the address is right")
+	}
+	if err := embeddednats.CheckServerVersion(nc); err != nil { // before anything is made on it
+		nc.Close()
+		return nil, err
 	}
 	return nc, nil
 }
@@ -97,7 +101,7 @@ func declareStreams(ctx context.Context, nc *nats.Conn, policy schema.Policy) er
 
 // withLog calls f with the log: the server's, the running recorder's, or that of the data folder at rest, for which a
 // server runs meanwhile.
-func (s *settings) withLog(cmd *cobra.Command, f func(jetstream.JetStream) error) error {
+func (s *settings) withLog(cmd *cobra.Command, f func(context.Context, jetstream.JetStream) error) error {
 	if s.server != "" {
 		nc, err := s.connect()
 		if err != nil {
@@ -108,7 +112,7 @@ func (s *settings) withLog(cmd *cobra.Command, f func(jetstream.JetStream) error
 		if err != nil {
 			return err
 		}
-		return f(js)
+		return withRefusals(cmd.Context(), nc, func(ctx context.Context) error { return f(ctx, js) })
 	}
 	a, err := s.attach(cmd, false)
 	if err != nil {
@@ -116,7 +120,7 @@ func (s *settings) withLog(cmd *cobra.Command, f func(jetstream.JetStream) error
 	}
 	js, err := jetstream.New(a.Conn)
 	if err == nil {
-		err = f(js)
+		err = f(cmd.Context(), js)
 	}
 	return errors.Join(err, a.Close())
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
@@ -17,7 +19,7 @@ func projectCommand(s *settings) *cobra.Command {
 		Use: "project", Short: "Project a log into a database of its own", Args: noArgs,
 		Long: `Project the log of a NATS server, or of the recorder on this machine, into a database, and go on as the
 log grows. Any number of databases can follow one log; each has its own checkpoints.`,
-		Example: `  proctape project --server nats://127.0.0.1:4222 --creds admin.nk --db second.db
+		Example: `  proctape project --server nats://127.0.0.1:4222 --creds projector.nk --db second.db
   proctape project --db second.db --ndjson ./files`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
@@ -30,32 +32,38 @@ log grows. Any number of databases can follow one log; each has its own checkpoi
 				return err
 			}
 			defer nc.Close()
-			if s.server != "" {
-				if err := declareStreams(ctx, nc, keep.Policy); err != nil {
-					return err
-				}
-			}
-			js, err := jetstream.New(nc)
-			if err != nil {
-				return err
-			}
 			dir, err := files.folder()
 			if err != nil {
 				return err
 			}
-			p, err := projector.Open(ctx, js, projector.Config{DB: s.db, NDJSON: dir, FileLimit: files.limit, Retention: &keep, Log: s.logger(cmd)})
-			if err != nil {
-				return explainDatabase(err, s.db)
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "proctape is projecting the log into %s. Ctrl-C stops it.\n", s.db)
-			err = p.Run(ctx)
-			st := p.Stats()
-			fmt.Fprintf(cmd.OutOrStdout(), "\nStopped. This run stored %d snapshots with %d process samples and %d events.\n",
-				st.Snapshots, st.Processes, st.Events)
-			return explainDatabase(err, filepath.Clean(s.db))
+			cfg := projector.Config{DB: s.db, NDJSON: dir, FileLimit: files.limit, Retention: &keep, Log: s.logger(cmd)}
+			return withRefusals(ctx, nc, func(ctx context.Context) error { return project(ctx, cmd, s, nc, cfg) })
 		},
 	}
 	files.register(cmd)
 	retention.register(cmd)
 	return cmd
+}
+
+// project projects the log of a connection until ctx ends.
+func project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn, cfg projector.Config) error {
+	if s.server != "" {
+		if err := declareStreams(ctx, nc, cfg.Retention.Policy); err != nil {
+			return err
+		}
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	p, err := projector.Open(ctx, js, cfg)
+	if err != nil {
+		return explainDatabase(err, s.db)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "proctape is projecting the log into %s. Ctrl-C stops it.\n", s.db)
+	err = p.Run(ctx)
+	st := p.Stats()
+	fmt.Fprintf(cmd.OutOrStdout(), "\nStopped. This run stored %d snapshots with %d process samples and %d events.\n",
+		st.Snapshots, st.Processes, st.Events)
+	return explainDatabase(err, filepath.Clean(s.db))
 }

@@ -41,7 +41,7 @@ is refused. --from and --until replay a part of the log, by the time at which th
 			if err := checkOrder("from", cfg.From, cfg.Until); err != nil {
 				return err
 			}
-			return s.withLog(cmd, func(js jetstream.JetStream) error { return replay(cmd, s, js, cfg) })
+			return s.withLog(cmd, func(ctx context.Context, js jetstream.JetStream) error { return replay(ctx, cmd, s, js, cfg) })
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "begin at this `time`")
@@ -50,10 +50,10 @@ is refused. --from and --until replay a part of the log, by the time at which th
 	return cmd
 }
 
-func replay(cmd *cobra.Command, s *settings, js jetstream.JetStream, cfg projector.ReplayConfig) error {
+func replay(ctx context.Context, cmd *cobra.Command, s *settings, js jetstream.JetStream, cfg projector.ReplayConfig) error {
 	var finish func()
 	cfg.Progress, finish = replayProgress(cmd.ErrOrStderr())
-	r, err := projector.Replay(cmd.Context(), js, cfg)
+	r, err := projector.Replay(ctx, js, cfg)
 	finish()
 	switch {
 	case errors.Is(err, projector.ErrNotFresh):

@@ -51,15 +51,15 @@ func planRetention(cmd *cobra.Command, s *settings, cfg retention.Settings, asJS
 		return err
 	}
 	var removed schema.Removed
-	plan := func(js jetstream.JetStream) error {
+	plan := func(ctx context.Context, js jetstream.JetStream) error {
 		var err error
-		removed, err = retention.Plan(cmd.Context(), retention.Config{Path: s.db, Settings: cfg, JS: js, Log: s.logger(cmd)})
+		removed, err = retention.Plan(ctx, retention.Config{Path: s.db, Settings: cfg, JS: js, Log: s.logger(cmd)})
 		return explainRead(err, s)
 	}
 	_, err := os.Stat(filepath.Join(s.data, "jetstream"))
 	noLog := s.server == "" && errors.Is(err, os.ErrNotExist)
 	if noLog {
-		err = plan(nil)
+		err = plan(cmd.Context(), nil)
 	} else {
 		err = s.withLog(cmd, plan)
 	}
@@ -131,9 +131,9 @@ func askRetention(ctx context.Context, s *settings) (query.RetentionPass, error)
 // makePass makes a pass over a database that nobody writes.
 func makePass(cmd *cobra.Command, s *settings, cfg retention.Settings) (query.RetentionPass, error) {
 	var done retention.Pass
-	err := s.withLog(cmd, func(js jetstream.JetStream) error {
+	err := s.withLog(cmd, func(ctx context.Context, js jetstream.JetStream) error {
 		var err error
-		done, err = projector.Retain(cmd.Context(), js, projector.Config{DB: s.db, Retention: &cfg, Log: s.logger(cmd)})
+		done, err = projector.Retain(ctx, js, projector.Config{DB: s.db, Retention: &cfg, Log: s.logger(cmd)})
 		if errors.Is(err, context.Canceled) {
 			return errors.New("interrupted; the next pass goes on from there")
 		}

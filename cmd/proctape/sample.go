@@ -15,8 +15,9 @@ func sampleCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "sample", Short: "Sample this machine into a log that another process keeps", Args: noArgs,
 		Long: `Sample this machine and publish the samples to a log that another process keeps: a recorder with --listen,
-or a NATS server with JetStream. Without --server that is the recorder on this machine.`,
-		Example: `  proctape sample --server nats://127.0.0.1:4222 --creds /var/lib/proctape/creds/sampler.nk --host build-07`,
+or a NATS server with JetStream, 2.14 or later. Without --server that is the recorder on this machine. The
+recorder's "proctape hosts add" makes the key.`,
+		Example: `  proctape sample --server nats://127.0.0.1:4222 --creds build-07.nk --host build-07`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.config(cmd, s)
 			if err != nil {
@@ -35,7 +36,7 @@ or a NATS server with JetStream. Without --server that is the recorder on this m
 			fmt.Fprintf(out, "proctape is sampling %s every %s into %s. Ctrl-C stops it.\n", p.Host(), p.Interval(), cmp.Or(servers(s.server).String(), "the recorder on "+s.data))
 			printCapabilities(out, p.Capabilities())
 			began := time.Now()
-			err = p.Run(cmd.Context())
+			err = withRefusals(cmd.Context(), nc, p.Run)
 			made := p.Stats()
 			fmt.Fprintf(out, "\nStopped after %s. %d items were made, %d acknowledged by the log, %d lost.\n",
 				time.Since(began).Round(time.Second), made.Produced, made.Acked, made.Produced-made.Acked)

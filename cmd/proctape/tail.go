@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -30,7 +31,7 @@ same time; none delays another.`,
 			return oneArgAtMost(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			filter := live.Filter{Stream: schema.StreamSnapshots, Host: host}
+			filter := live.Filter{Stream: schema.StreamSnapshots, Host: host, Direct: s.server != ""} // a reader's key may no more
 			if len(args) == 1 && args[0] == "events" {
 				filter.Stream = schema.StreamEvents
 			}
@@ -60,8 +61,30 @@ func tail(cmd *cobra.Command, s *settings, filter live.Filter) error {
 	if err != nil {
 		return err
 	}
+	return withRefusals(cmd.Context(), nc, func(ctx context.Context) error {
+		if err := checkLogHost(ctx, js, filter.Host); err != nil {
+			return err
+		}
+		return follow(ctx, cmd, js, filter)
+	})
+}
+
+// checkLogHost reports a host of which the log has nothing.
+func checkLogHost(ctx context.Context, js jetstream.JetStream, host string) error {
+	if host == "" {
+		return nil
+	}
+	hosts, err := live.Hosts(ctx, js)
+	if err != nil {
+		return err
+	}
+	return unknownHost(host, hosts, "the log")
+}
+
+// follow prints what the filter picks, until ctx ends.
+func follow(ctx context.Context, cmd *cobra.Command, js jetstream.JetStream, filter live.Filter) error {
 	enc := newJSON(cmd.OutOrStdout())
-	return live.Follow(cmd.Context(), js, filter, func(m *schema.Message) error {
+	return live.Follow(ctx, js, filter, func(m *schema.Message) error {
 		if m.Snapshot != nil {
 			return enc.Encode(query.SnapshotFromMessage(m))
 		}

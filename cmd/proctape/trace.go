@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -35,8 +36,10 @@ time.`,
 				return err
 			}
 			defer nc.Close()
-			err = syscalls.RequestTrace(cmd.Context(), nc, host, pid)
+			err = withRefusals(cmd.Context(), nc, func(ctx context.Context) error { return syscalls.RequestTrace(ctx, nc, host, pid) })
 			switch {
+			case hintOf(err) != "":
+				return err
 			case errors.Is(err, syscalls.ErrNoSampler):
 				return hinted(err, "name the host with --host, as it is recorded")
 			case err != nil:

@@ -41,14 +41,14 @@ func upCommand(s *settings) *cobra.Command {
 process. Ctrl-C stops it in order: what was sampled is still stored.
 
 Nothing listens on the network unless --listen asks for it. Other machines can then send their samples
-here with "proctape sample --server"; they sign in with a key from the data folder.`,
+here with "proctape sample --server"; "proctape hosts add NAME" makes the key that each of them needs.`,
 		Example: `  proctape up
   proctape up --data ~/tape --interval 1s
   proctape up --listen 127.0.0.1:4222`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return up(cmd, s, f) },
 	}
 	f.register(cmd)
-	cmd.Flags().StringVar(&f.listen, "listen", "", "take samples of other machines on this `host:port`; they need a key")
+	cmd.Flags().StringVar(&f.listen, "listen", "", "take samples of other machines on this `host:port`; each needs a key (proctape hosts add)")
 	cmd.Flags().StringVar(&f.cert, "tls-cert", "", "certificate `file` for --listen")
 	cmd.Flags().StringVar(&f.key, "tls-key", "", "key `file` for --listen")
 	f.retention.register(cmd)
@@ -128,16 +128,16 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 
 // printStart says what is recorded, where, and what is not seen.
 func printStart(w io.Writer, s *settings, p *producer.Producer, server *embeddednats.Server) {
-	fmt.Fprintf(w, "proctape is recording %s every %s. Ctrl-C stops it.\n\n", p.Host(), p.Interval())
-	fmt.Fprintf(w, "  database  %s\n  files     %s\n  log       %s\n", s.db, filepath.Join(s.data, "monitor.jsonl")+", events.jsonl", filepath.Join(s.data, "jetstream"))
-	if url := server.URL(); url != "" {
-		fmt.Fprintf(w, "  listening %s, for samplers with the key %s\n", url, embeddednats.SamplerKeyPath(s.data))
-	}
-	printCapabilities(w, p.Capabilities())
 	here := os.Args[0]
 	if s.data != defaultData() {
 		here += " --data " + s.data
 	}
+	fmt.Fprintf(w, "proctape is recording %s every %s. Ctrl-C stops it.\n\n", p.Host(), p.Interval())
+	fmt.Fprintf(w, "  database  %s\n  files     %s\n  log       %s\n", s.db, filepath.Join(s.data, "monitor.jsonl")+", events.jsonl", filepath.Join(s.data, "jetstream"))
+	if url := server.URL(); url != "" {
+		fmt.Fprintf(w, "  listening %s, for hosts that have a key: %s hosts add NAME makes one\n", url, here)
+	}
+	printCapabilities(w, p.Capabilities())
 	fmt.Fprintf(w, "\nIn another terminal: %s snapshots (or: tail snapshots, status)\n", here)
 }
 

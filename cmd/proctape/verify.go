@@ -68,7 +68,7 @@ func compareDatabase(cmd *cobra.Command, s *settings, against string, replay boo
 	cfg := verify.Config{Database: s.db, Against: against}
 	if replay {
 		cfg.Replay = func(ctx context.Context, path string, until map[string]uint64) (trimmed bool, err error) {
-			err = s.withLog(cmd, func(js jetstream.JetStream) error {
+			err = s.withLog(cmd, func(ctx context.Context, js jetstream.JetStream) error {
 				if trimmed, err = projector.IsTrimmed(ctx, js); err != nil {
 					return err
 				}
