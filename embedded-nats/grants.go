@@ -12,6 +12,7 @@ import (
 // of its own, from which only what it may publish leads into the log's, and only what it may hear leads back
 // (docs/adr/0015-keys.md).
 type grant struct {
+	everything     bool // and nothing else counts
 	account        string
 	publish        []string
 	into           []string // what its account imports of the log's, which covers publish: where a message comes into the log
@@ -37,6 +38,8 @@ func hostGrant(host string) grant {
 // grantOf is what the key of a role other than RoleHost may do.
 func grantOf(role Role) grant {
 	switch role {
+	case RoleAdmin:
+		return grant{everything: true}
 	case RoleConductor:
 		publish := []string{schema.Subject("*", schema.KindJob), schema.SamplerSubject("*")}
 		return grant{account: conductorAccount, publish: publish, into: publish}
@@ -56,9 +59,12 @@ func grantOf(role Role) grant {
 // conductorAccount is the account of the conductors' key.
 const conductorAccount = "conductors"
 
-// permissions are the grant as the server enforces it on a connection. Nobody but an admin may answer a message because
+// permissions are the grant as the server enforces it on a connection; nil for everything. Nobody but an admin may answer a message because
 // it came to him: he chooses the subject on which another asked, or none.
 func (g grant) permissions(public string) *server.Permissions {
+	if g.everything {
+		return nil
+	}
 	return &server.Permissions{
 		Publish:   &server.SubjectPermission{Allow: g.publish},
 		Subscribe: &server.SubjectPermission{Allow: append([]string{inboxOf(public) + ".>"}, g.hear...)},

@@ -150,6 +150,26 @@ func TestRoles_MayDoNoMoreThanTheTable(t *testing.T) {
 			}
 		})
 	}
+	t.Run("hosts with the names of roles", func(t *testing.T) {
+		for _, name := range []string{"admin", "projector", "reader", "readers", "conductor", "conductors", "host", "host-h1"} {
+			nc := signIn(t, s, addHost(t, dir, name))
+			for _, subject := range []string{">", "proctape.v1.>", "proctape.v1.h1.job"} {
+				if _, err := nc.SubscribeSync(subject); err != nil {
+					t.Fatal(err)
+				}
+				if err := nc.Flush(); err != nil {
+					t.Fatal(err)
+				}
+				if nc.LastError() == nil || !strings.Contains(nc.LastError().Error(), `"`+subject+`"`) {
+					t.Errorf("a host called %s may subscribe to %s", name, subject)
+				}
+			}
+			publish := func(subject string) error { return nc.Publish(subject, []byte("{}")) }
+			for _, problem := range compareRows(t, nc, "nobody", "publish to", allRows(), publish) {
+				t.Errorf("a host called %s %s", name, problem)
+			}
+		}
+	})
 	t.Run("the table finds a role that may too much, or too little", func(t *testing.T) {
 		nc := signIn(t, s, loadKey(t, embeddednats.AdminKeyPath(dir)))
 		publish := func(subject string) error { return nc.Publish(subject, nil) }

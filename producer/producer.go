@@ -69,8 +69,8 @@ func (c Config) withDefaults() Config {
 }
 
 func (c Config) validate() error {
-	if !schema.ValidHost(c.Host) {
-		return fmt.Errorf("host %q: want 1 to 64 of A-Z a-z 0-9 _ -", c.Host)
+	if !schema.ValidHost(c.Host) || c.Host == schema.Fleet {
+		return fmt.Errorf("host %q: want 1 to 64 of A-Z a-z 0-9 _ -, and not %s alone", c.Host, schema.Fleet)
 	}
 	if c.Interval < 100*time.Millisecond {
 		return fmt.Errorf("interval %s: want at least 100ms", c.Interval)
