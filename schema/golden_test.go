@@ -2,23 +2,28 @@ package schema
 
 import (
 	"bytes"
+	"errors"
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files that are missing from the newest folder")
 
-// golden is the bytes of a golden file, which -update writes first.
+// goldenFolders are the messages as versions wrote them, the newest last. Each must decode for ever.
+var goldenFolders = []string{"v2.0"}
+
+// newestGolden is the folder of what this build writes.
+func newestGolden() string { return filepath.Join("testdata", goldenFolders[len(goldenFolders)-1]) }
+
+// golden is the bytes of a file in the newest folder. With -update one that is missing is written.
 func golden(t testing.TB, name string, got []byte) []byte {
 	t.Helper()
-	path := filepath.Join("testdata", "v2.0", name)
+	path := filepath.Join(newestGolden(), name)
 	if *update && got != nil { // whoever only reads passes nil
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got, 0o644); err != nil {
+		if err := writeMissing(path, got); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -29,7 +34,35 @@ func golden(t testing.TB, name string, got []byte) []byte {
 	return want
 }
 
-// The files are messages as version 1 wrote them. A change that fails here would make logs unreadable that exist.
+// writeMissing writes a file unless there is one: messages that were written once lie in logs.
+func writeMissing(path string, b []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Close())
+}
+
+func TestGolden_UpdateOverwritesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v9.9", "exec.msgpack")
+	for _, b := range []string{"first", "second"} {
+		if err := writeMissing(path, []byte(b)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "first" {
+		t.Errorf("got %q, error %v, want what was written first", got, err)
+	}
+}
+
+// A change that fails here would make logs unreadable that exist: begin a new folder, and leave the old ones.
 func TestGolden(t *testing.T) {
 	for _, e := range examples() {
 		for format, codec := range codecs {
@@ -51,6 +84,30 @@ func TestGolden(t *testing.T) {
 					t.Errorf("encoded again: got\n%q, want\n%q", again, want)
 				}
 			})
+		}
+	}
+}
+
+// Every file of every folder decodes and is valid; every folder that there is is named.
+func TestGolden_EveryFolderDecodes(t *testing.T) {
+	folders, err := filepath.Glob("testdata/v*")
+	if err != nil || len(folders) != len(goldenFolders) {
+		t.Errorf("got folders %v, error %v, want %v: name a new one in goldenFolders", folders, err, goldenFolders)
+	}
+	for _, folder := range goldenFolders {
+		files, err := filepath.Glob(filepath.Join("testdata", folder, "*"))
+		if err != nil || len(files) < 2*len(kinds) {
+			t.Errorf("%s: got %d files, error %v, want two of each kind", folder, len(files), err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := codecs[filepath.Ext(file)[1:]].Decode(b)
+			if err != nil || m.Validate() != nil {
+				t.Errorf("%s: got error %v", file, err)
+			}
 		}
 	}
 }

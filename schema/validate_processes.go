@@ -47,7 +47,7 @@ func validateNumbers(m *metric.Metric, column []int64, n int) (row int, err erro
 		return 0, fmt.Errorf("%d values of %s for %d processes", len(column), m.Name, n)
 	}
 	for row, v := range column {
-		if v < 0 || v > m.Limit {
+		if v < 0 || v > m.Limit || m.Kind == metric.Letter {
 			if err := validateNumber(m, v); err != nil {
 				return row, err
 			}
@@ -59,7 +59,8 @@ func validateNumbers(m *metric.Metric, column []int64, n int) (row int, err erro
 func validateNumber(m *metric.Metric, v int64) error {
 	switch {
 	case v == unknown && m.MayBeUnknown():
-	case v == unknown && m.Kind == metric.Letter:
+	case m.Kind == metric.Letter && letter(Letter(v)):
+	case m.Kind == metric.Letter:
 		return fmt.Errorf("%s is not one letter", m.Name)
 	case v < 0:
 		return fmt.Errorf("%s is negative, or above 2^63", m.Name)
