@@ -118,6 +118,9 @@ func (r recorded) copy(t *testing.T) string {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.RemoveAll(embeddednats.KeysDir(dir)); err != nil { // the copy's are readable to all; the server makes others
+		t.Fatal(err)
+	}
 	return dir
 }
 

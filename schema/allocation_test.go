@@ -13,7 +13,7 @@ import (
 )
 
 // bytesOfRow is what a process takes in columns: its numbers, its texts' heads, and a number to read those by.
-const bytesOfRow = int(8*(metric.Count+1) + 16*3)
+const bytesOfRow = 8*(int(metric.Count)+1) + 16*3
 
 // The most that decoding may allocate for a message of n bytes. MessagePack: of a process, whose pid takes a byte, its row;
 // of a list of records whose fields are a byte each, some twenty times their bytes; of the tables of texts, twenty-five times.

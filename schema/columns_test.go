@@ -61,7 +61,7 @@ func TestColumns_Missing(t *testing.T) {
 				for i := range rows {
 					for later := id; later < metric.Count; later++ {
 						if later == id || name == "not there" {
-							rows[i].setNumber(later, unknown)
+							rows[i].SetNumber(later, optNumber(unknown))
 						}
 					}
 				}
@@ -189,7 +189,7 @@ func TestColumns_UnknownIsNotZero(t *testing.T) {
 			m := exampleOf(t, "snapshot")
 			rows := m.Snapshot.Processes.Rows()
 			for i := range rows {
-				rows[i].setNumber(id, values[i])
+				rows[i].SetNumber(id, optNumber(values[i]))
 			}
 			m.Snapshot.Processes = ProcessesOf(rows...)
 			for name, codec := range codecs {

@@ -57,6 +57,7 @@ func (c *columnReader) readNumbers(id metric.ID) error {
 	case c.r.Err() != nil:
 		return nil
 	case b == nil && m.MayBeUnknown():
+		c.fillUnknown(id)
 		return nil
 	case b == nil:
 		return errors.New("it is missing")
@@ -67,6 +68,15 @@ func (c *columnReader) readNumbers(id metric.ID) error {
 	}
 	c.ps.numbers[id], c.rows = c.rows[:c.n:c.n], c.rows[c.n:]
 	return m.Format().Read(c.ps.numbers[id], b)
+}
+
+// fillUnknown is what a column that is not there comes to.
+func (c *columnReader) fillUnknown(id metric.ID) {
+	column := c.rows[:c.n:c.n]
+	c.ps.numbers[id], c.rows = column, c.rows[c.n:]
+	for row := range column {
+		column[row] = unknown
+	}
 }
 
 // makeRoom makes room for all rows, if the column of pids can have as many.

@@ -82,7 +82,7 @@ var genProcess = rapid.Custom(func(t *rapid.T) Process {
 		if m.MayBeUnknown() {
 			lowest = unknown
 		}
-		p.setNumber(id, rapid.OneOf(rapid.SampledFrom([]int64{lowest, 0, m.Limit}), rapid.Int64Range(lowest, m.Limit)).Draw(t, m.Name))
+		p.SetNumber(id, optNumber(rapid.OneOf(rapid.SampledFrom([]int64{lowest, 0, m.Limit}), rapid.Int64Range(lowest, m.Limit)).Draw(t, m.Name)))
 	}
 	p.State = rapid.SampledFrom([]string{"R", "S", "D", "Z", "T", "t", "I", "X"}).Draw(t, "state")
 	return p

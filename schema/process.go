@@ -12,4 +12,8 @@ func AgeAt(boot int64, startTicks uint64) float64 {
 }
 
 // SetNumber sets one of metric.Numbers.
-func (p *Process) SetNumber(id metric.ID, v Opt[int64]) { p.setNumber(id, orUnknown(v)) }
+func (p *Process) SetNumber(id metric.ID, v Opt[int64]) {
+	one := []Process{*p}
+	setNumbers(one, id, []int64{orUnknown(v)})
+	*p = one[0]
+}

@@ -88,55 +88,101 @@ func (p *Process) number(id metric.ID) int64 {
 	return unknown
 }
 
-// setNumber sets one of metric.Numbers; v may be unknown.
-func (p *Process) setNumber(id metric.ID, v int64) {
+// setNumbers sets one of metric.Numbers in each row to the column's value, which may be unknown.
+func setNumbers(rows []Process, id metric.ID, column []int64) {
 	switch id {
 	case metric.PID:
-		p.PID = int(max(v, 0))
+		for i, v := range column {
+			rows[i].PID = int(max(v, 0))
+		}
 	case metric.PPID:
-		p.PPID = int(max(v, 0))
+		for i, v := range column {
+			rows[i].PPID = int(max(v, 0))
+		}
 	case metric.StartTicks:
-		p.StartTicks = uint64(max(v, 0))
+		for i, v := range column {
+			rows[i].StartTicks = uint64(max(v, 0))
+		}
 	case metric.UID:
-		p.UID = optNumber(v)
+		for i, v := range column {
+			rows[i].UID = optNumber(v)
+		}
 	case metric.Sheet:
-		p.Sheet = optNumber(v)
+		for i, v := range column {
+			rows[i].Sheet = optNumber(v)
+		}
 	case metric.State:
-		p.State = Letter(v)
+		for i, v := range column {
+			rows[i].State = Letter(v)
+		}
 	case metric.Threads:
-		p.Threads = int(max(v, 0))
+		for i, v := range column {
+			rows[i].Threads = int(max(v, 0))
+		}
 	case metric.VMS:
-		p.VMS = optNumber(v)
+		for i, v := range column {
+			rows[i].VMS = optNumber(v)
+		}
 	case metric.RSS:
-		p.RSS = optNumber(v)
+		for i, v := range column {
+			rows[i].RSS = optNumber(v)
+		}
 	case metric.OpenFDs:
-		p.OpenFDs = optNumber(v)
+		for i, v := range column {
+			rows[i].OpenFDs = optNumber(v)
+		}
 	case metric.GPUMemory:
-		p.GPUMemory = optNumber(v)
+		for i, v := range column {
+			rows[i].GPUMemory = optNumber(v)
+		}
 	case metric.CPUPermille:
-		p.CPUPermille = optNumber(v)
+		for i, v := range column {
+			rows[i].CPUPermille = optNumber(v)
+		}
 	case metric.CPUMillis:
-		p.CPUMillis = uint64(max(v, 0))
+		for i, v := range column {
+			rows[i].CPUMillis = uint64(max(v, 0))
+		}
 	case metric.ReadKiB:
-		p.ReadKiB = optNumber(v)
+		for i, v := range column {
+			rows[i].ReadKiB = optNumber(v)
+		}
 	case metric.WriteKiB:
-		p.WriteKiB = optNumber(v)
+		for i, v := range column {
+			rows[i].WriteKiB = optNumber(v)
+		}
 	case metric.MinorFaults:
-		p.MinorFaults = optNumber(v)
+		for i, v := range column {
+			rows[i].MinorFaults = optNumber(v)
+		}
 	case metric.MajorFaults:
-		p.MajorFaults = optNumber(v)
+		for i, v := range column {
+			rows[i].MajorFaults = optNumber(v)
+		}
 	case metric.VoluntarySwitches:
-		p.VoluntarySwitches = optNumber(v)
+		for i, v := range column {
+			rows[i].VoluntarySwitches = optNumber(v)
+		}
 	case metric.InvoluntarySwitches:
-		p.InvoluntarySwitches = optNumber(v)
+		for i, v := range column {
+			rows[i].InvoluntarySwitches = optNumber(v)
+		}
 	case metric.Swap:
-		p.Swap = optNumber(v)
+		for i, v := range column {
+			rows[i].Swap = optNumber(v)
+		}
 	case metric.Hugetlb:
-		p.Hugetlb = optNumber(v)
+		for i, v := range column {
+			rows[i].Hugetlb = optNumber(v)
+		}
 	case metric.RunDelay:
-		p.RunDelay = optNumber(v)
+		for i, v := range column {
+			rows[i].RunDelay = optNumber(v)
+		}
 	case metric.Cancelled:
-		p.Cancelled = optNumber(v)
+		for i, v := range column {
+			rows[i].Cancelled = optNumber(v)
+		}
 	}
 }
 

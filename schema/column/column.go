@@ -323,22 +323,29 @@ func (r *reader) enough(n int) bool {
 	return r.err == nil
 }
 
+// plain reads values. Its loop has number in it, which is too large to be inlined.
 func (r *reader) plain(values []int64) {
 	if !r.enough(len(values)) {
 		return
 	}
+	b, at := r.b, r.at
 	for i := range values {
-		values[i] = r.number()
+		if at < len(b) && b[at] < 0x80 {
+			values[i] = int64(b[at])
+			at++
+			continue
+		}
+		r.at = at
+		values[i] = r.long()
+		at = r.at
 	}
+	r.at = at
 }
 
 func (r *reader) delta(values []int64) {
-	if !r.enough(len(values)) {
-		return
-	}
+	r.plain(values)
 	before := int64(0)
-	for i := range values {
-		z := r.number()
+	for i, z := range values {
 		before += z>>1 ^ -(z & 1)
 		if before < 0 || before > largest {
 			r.fail(errRange)
@@ -349,12 +356,10 @@ func (r *reader) delta(values []int64) {
 }
 
 func (r *reader) rising(values []int64) {
-	if !r.enough(len(values)) {
-		return
-	}
+	r.plain(values)
 	before := int64(-1)
-	for i := range values {
-		if before += r.number() + 1; before > largest {
+	for i, v := range values {
+		if before += v + 1; before > largest {
 			r.fail(errRange)
 			return
 		}

@@ -54,9 +54,10 @@ func schemaSource() string {
 		s.line("case metric.%s:\nreturn %s", constant(id), toNumber(&metric.Table[id]))
 	}
 	s.line("}\nreturn unknown\n}\n")
-	s.line("// setNumber sets one of metric.Numbers; v may be unknown.\nfunc (p *Process) setNumber(id metric.ID, v int64) {\nswitch id {")
+	s.line("// setNumbers sets one of metric.Numbers in each row to the column's value, which may be unknown.")
+	s.line("func setNumbers(rows []Process, id metric.ID, column []int64) {\nswitch id {")
 	for _, id := range metric.Numbers {
-		s.line("case metric.%s:\n%s", constant(id), fromNumber(&metric.Table[id]))
+		s.line("case metric.%s:\nfor i, v := range column {\n%s\n}", constant(id), strings.Replace(fromNumber(&metric.Table[id]), "p.", "rows[i].", 1))
 	}
 	s.line("}\n}\n")
 	s.rollup()
