@@ -65,6 +65,7 @@ func TestSource_Endings(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			eachSource(t, func(t *testing.T, r *rig, see expectation) {
 				a := tt.start(t)
 				if err := r.followToEnd(a, see, tt.want); err != nil {
