@@ -34,11 +34,16 @@ func batches(t *rapid.T, p *tape, deliveries []*received) {
 	}
 }
 
-// checkSome is rapid.Check with a fifth of the usual number of checks, unless the number was asked for.
+// checkSome is rapid.Check with a fifth of the usual number of checks, and a twentieth in short tests, unless the number
+// was asked for.
 func checkSome(t *testing.T, property func(*rapid.T)) {
 	t.Helper()
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		if err := f.Value.Set("20"); err != nil {
+		checks := "20"
+		if testing.Short() {
+			checks = "5"
+		}
+		if err := f.Value.Set(checks); err != nil {
 			t.Fatal(err)
 		}
 		defer f.Value.Set(f.DefValue)

@@ -32,7 +32,7 @@ func TestRetention_LevelsOff(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a long campaign, which make test runs")
 	}
-	l := long{schema.Policy{FullResolution: 2 * time.Hour, Downsampled: 4 * time.Hour, Events: 8 * time.Hour}, 44, 5 * minute, 2, 3}
+	l := long{schema.Policy{FullResolution: 2 * time.Hour, Downsampled: 4 * time.Hour, Events: 8 * time.Hour}, 36, 5 * minute, 2, 3}
 	if soak {
 		l = long{schema.Policy{FullResolution: 2 * time.Hour, Downsampled: 24 * time.Hour, Events: 72 * time.Hour}, 30 * 24, 20 * second, 3, 12}
 	}
