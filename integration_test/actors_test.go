@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -40,15 +41,28 @@ const (
 	workerCode  = 3
 )
 
+// The programs of testdata, each built when it is first asked for.
+var (
+	buildsActor  = sync.OnceValues(func() (string, error) { return buildCompanion("actor") })
+	buildsWorker = sync.OnceValues(func() (string, error) { return buildCompanion("worker") })
+)
+
+// buildCompanion builds a program of testdata beside the program under test.
+func buildCompanion(name string) (program string, err error) {
+	program = filepath.Join(filepath.Dir(proctape), name)
+	return program, build(program, "./testdata/"+name)
+}
+
+// buildActor builds the actor.
+func buildActor(t *testing.T) string {
+	t.Helper()
+	return must(buildsActor())(t)
+}
+
 // worker builds the worker, and sets it to belong to a job.
 func worker(t *testing.T, job string, sheet int) *exec.Cmd {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "worker")
-	build := exec.Command("go", "build", "-o", program, "./testdata/worker")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the worker: %v\n%s", err, out)
-	}
+	program := must(buildsWorker())(t)
 	cmd := exec.Command(program)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=off", "PROCTAPE_JOB_ID="+job, "PROCTAPE_SHEET="+strconv.Itoa(sheet))
 	cmd.Stderr = os.Stderr

@@ -106,6 +106,7 @@ func campaign(t *testing.T, program, data string, f fold, kills int, random *ran
 // hundred times under make soak: what it leaves is what an undisturbed one leaves, to the byte.
 func TestCrash_KillsAtRandom(t *testing.T) {
 	long(t)
+	t.Parallel()
 	each, kills := 150, 8
 	if soak {
 		each, kills = 500, 200
@@ -160,6 +161,7 @@ func TestCrash_KillsAtRandom(t *testing.T) {
 // that it makes.
 func TestCrash_KillAtEverySystemCall(t *testing.T) {
 	long(t)
+	t.Parallel()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("SKIPPED: there is no strace on this machine, so no system call can be picked to be killed at")
@@ -195,7 +197,7 @@ func TestCrash_KillAtEverySystemCall(t *testing.T) {
 	for _, call := range []string{"pwrite64", "write", "fsync", "fdatasync", "renameat", "unlinkat", "ftruncate"} {
 		step := 1
 		if !soak && call != "renameat" && call != "ftruncate" && call != "unlinkat" {
-			step = 7 // every one under make soak
+			step = 11 // every one under make soak
 		}
 		for n := 1; ; n += step {
 			f := fold{t.TempDir()}
@@ -289,10 +291,8 @@ func buildBroken(t *testing.T, file string, edits ...string) string {
 		t.Fatal(err)
 	}
 	program := filepath.Join(dir, "proctape")
-	build := exec.Command("go", "build", "-overlay", overlay, "-o", program, "../cmd/proctape")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the broken variant: %v\n%s", err, out)
+	if err := build(program, "../cmd/proctape", "-overlay", overlay); err != nil {
+		t.Fatalf("the broken variant: %v", err)
 	}
 	return program
 }

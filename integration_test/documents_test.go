@@ -211,7 +211,7 @@ func (s *stage) record(t *testing.T) (up *process) {
 
 // run runs a command of a document as a shell would, and returns what it prints to stdout.
 func (s *stage) run(command string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", regexp.MustCompile(`\b`+documentedPID+`\b`).ReplaceAllString(command, s.pid))
 	cmd.Dir, cmd.Env = s.dir, s.env
@@ -229,7 +229,7 @@ func (s *stage) run(command string) (string, error) {
 func (s *stage) settle(command string) (string, error) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(15 * time.Second); ; <-tick.C {
+	for deadline := time.Now().Add(patience); ; <-tick.C {
 		out, err := s.run(command)
 		var ended *exec.ExitError
 		if !errors.As(err, &ended) || ended.ExitCode() != 1 || time.Now().After(deadline) {
@@ -282,6 +282,7 @@ func missingTargets(where, text, makefile string) []string {
 
 // TestDocuments_SamplesRun runs what the documents tell a user to run.
 func TestDocuments_SamplesRun(t *testing.T) {
+	t.Parallel()
 	makefile, docs := readText(t, "../Makefile"), documents(t)
 	s := newStage(t)
 	up := s.record(t)
@@ -356,6 +357,8 @@ func checkSettings(b block, help string) []string {
 
 // TestDocuments_SamplesCatch is the control: samples that are wrong are caught.
 func TestDocuments_SamplesCatch(t *testing.T) {
+	long(t)
+	t.Parallel()
 	s := newStage(t)
 	s.record(t)
 	fence := "```"

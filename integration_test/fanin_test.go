@@ -14,6 +14,7 @@ import (
 // TestFanIn has three samplers of three hosts publish into one recorder while three readers follow, and then folds
 // the log into fresh databases: every reader saw every message, and every database is equal row for row.
 func TestFanIn_SamplersReadersReplay(t *testing.T) {
+	long(t)
 	t.Parallel()
 	dir := t.TempDir()
 	recorder := start(t, "up", "--data", dir, "--listen", "127.0.0.1:0", "--host", "hub", "--interval", "1s")

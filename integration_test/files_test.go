@@ -12,6 +12,7 @@ import (
 // TestFiles_LinesThatAreGoneAreWrittenAgain cuts monitor.jsonl short, or removes it, while nobody writes it: at the
 // next start it is made whole from the rows, to the byte.
 func TestFiles_LinesThatAreGoneAreWrittenAgain(t *testing.T) {
+	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 30, 1)
 	log.record(h, 60)
@@ -51,6 +52,7 @@ func TestFiles_LinesThatAreGoneAreWrittenAgain(t *testing.T) {
 // TestFiles_CutWhileTheyAreWritten empties monitor.jsonl under a running projection, as logrotate's copytruncate does: it
 // is made whole again.
 func TestFiles_CutWhileTheyAreWritten(t *testing.T) {
+	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 30, 1)
 	log.record(h, 10)
@@ -73,6 +75,7 @@ func TestFiles_CutWhileTheyAreWritten(t *testing.T) {
 
 // TestFiles_OneWriterAFolder refuses a second database that would write the same files.
 func TestFiles_OneWriterAFolder(t *testing.T) {
+	t.Parallel()
 	log := startLog(t, t.TempDir())
 	dir := t.TempDir()
 	p := start(t, "project", "--data", log.dir, "--db", filepath.Join(dir, "p.db"), "--ndjson", dir)
@@ -86,6 +89,7 @@ func TestFiles_OneWriterAFolder(t *testing.T) {
 
 // TestFiles_OfAnotherDatabaseAreMovedAside starts a new database beside old files.
 func TestFiles_OfAnotherDatabaseAreMovedAside(t *testing.T) {
+	t.Parallel()
 	log := startLog(t, t.TempDir())
 	log.record(newHost("alpha", 5, 1), 5)
 	dir := t.TempDir()
@@ -102,6 +106,7 @@ func TestFiles_OfAnotherDatabaseAreMovedAside(t *testing.T) {
 // or ends, the next run ends with what an undisturbed one has.
 func TestFiles_ErrorsOfTheDisk(t *testing.T) {
 	long(t)
+	t.Parallel()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("SKIPPED: there is no strace on this machine, so no error can be injected")

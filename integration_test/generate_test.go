@@ -29,6 +29,7 @@ type host struct {
 	wall     int64
 	uptime   int64
 	lastPID  int
+	command  int // how many bytes longer than others' its processes' command lines are
 }
 
 // The time at which all hosts that do not exist begin.
@@ -53,11 +54,18 @@ func (h *host) newProcess() schema.Process {
 	p := schema.Process{PID: h.lastPID, PPID: 1, StartTicks: uint64(h.uptime / 1e7), State: "S", Threads: 1 + h.random.IntN(8),
 		RSS: schema.Some(int64(4096 + h.random.IntN(1<<18))), VMS: schema.Some(int64(1<<20 + h.random.IntN(1<<20))),
 		OpenFDs: schema.Some(int64(3 + h.random.IntN(60))), UID: schema.Some(int64(1000)),
-		Command: fmt.Sprintf("/usr/bin/worker-%d --config /etc/worker/%d.conf %s", h.random.IntN(20), h.lastPID, strings.Repeat("x", h.random.IntN(100)))}
+		Command: fmt.Sprintf("/usr/bin/worker-%d --config /etc/worker/%d.conf %s", h.random.IntN(20), h.lastPID, strings.Repeat("x", h.command+h.random.IntN(100)))}
 	if h.random.IntN(2) == 0 {
 		p.JobID, p.Sheet = fmt.Sprintf("job-%d", h.random.IntN(5)), schema.Some(int64(1+h.random.IntN(3)))
 	}
 	return p
+}
+
+// renew has new processes in the place of all.
+func (h *host) renew() {
+	for i := range h.procs {
+		h.procs[i] = h.newProcess()
+	}
 }
 
 // snapshot is the next look at the host, and what started and ended since the one before.

@@ -162,6 +162,7 @@ func hostile(t *testing.T, good *nats.Msg, n int, random *rand.Rand) *nats.Msg {
 
 // TestHostile_StopsTheLineControl is the control: a build that does not put aside what it cannot read never comes past it.
 func TestHostile_StopsTheLineControl(t *testing.T) {
+	t.Parallel()
 	broken := buildBroken(t, "projector/fold/fold.go", "		return f.quarantine.put(to, d, what.poison)", "		return what.poison.Err")
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 5, 1)
@@ -189,6 +190,7 @@ func TestHostile_StopsTheLineControl(t *testing.T) {
 // TestHostile_QuarantineCommands puts a message from the future into quarantine, looks at it, and takes it out when
 // it can be read.
 func TestHostile_QuarantineCommands(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	recorder := start(t, "up", "--data", dir, "--interval", "1s", "--host", "here")
 	recorder.awaitLine("In another terminal")
@@ -264,6 +266,7 @@ func dialLog(t *testing.T, dir string) jetstream.JetStream {
 
 // TestHostile_PanicCostsOneMessage is a control of its own: a build that panics on one message folds all others.
 func TestHostile_PanicCostsOneMessage(t *testing.T) {
+	t.Parallel()
 	broken := buildBroken(t, "projector/fold/snapshots.go", "	id := to.rowID\n", "	if m.Seq == 13 { panic(\"a bug of ours\") }\n	id := to.rowID\n")
 	log := startLog(t, t.TempDir())
 	log.record(newHost("alpha", 10, 1), 30)

@@ -41,6 +41,7 @@ func gapsOf(t *testing.T, db string, kinds ...schema.GapKind) (n int) {
 // TestIdentity_StreamMadeAnew deletes a stream under a running projection and makes it again: it is noticed and told,
 // and the new messages, which have the old ones' sequences, are all folded.
 func TestIdentity_StreamMadeAnew(t *testing.T) {
+	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 20, 1)
 	log.record(h, 50)
@@ -89,6 +90,7 @@ func TestIdentity_StreamDeleted(t *testing.T) {
 // TestIdentity_StoreOfYesterday restores the log from a copy, as after a disk was replaced. The log goes on from
 // there and gives sequences out that were given out before.
 func TestIdentity_StoreOfYesterday(t *testing.T) {
+	t.Parallel()
 	for _, running := range []bool{false, true} {
 		t.Run(fmt.Sprintf("projection runs on: %t", running), func(t *testing.T) { storeOfYesterday(t, proctape, running, true) })
 	}
@@ -149,6 +151,7 @@ func storeOfYesterday(t *testing.T, program string, running, sound bool) {
 // TestIdentity_BlockCutShort cuts a block of the store in half, as a failing disk does: what is left is folded, what
 // is lost is told, and what comes then is not skipped.
 func TestIdentity_BlockCutShort(t *testing.T) {
+	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 20, 1)
 	log.record(h, 100)
@@ -180,6 +183,7 @@ func TestIdentity_BlockCutShort(t *testing.T) {
 
 // TestIdentity_TrimmedBelow purges what a projection has not folded yet: the hole is a gap, with a count.
 func TestIdentity_TrimmedBelow(t *testing.T) {
+	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 20, 1)
 	log.record(h, 30)
@@ -206,6 +210,7 @@ func TestIdentity_TrimmedBelow(t *testing.T) {
 
 // TestIdentity_TwoDatabasesOfOneLog are equal; two projections of one database are refused.
 func TestIdentity_TwoDatabasesOfOneLog(t *testing.T) {
+	t.Parallel()
 	log := startLog(t, t.TempDir())
 	a, b := filepath.Join(t.TempDir(), "a.db"), filepath.Join(t.TempDir(), "b.db")
 	pa := projection(t, log.dir, a)
@@ -242,6 +247,7 @@ func TestIdentity_TwoDatabasesOfOneLog(t *testing.T) {
 // TestIdentity_CopyOfADatabase folds one log into a database and a copy of it, at once: neither takes messages from the
 // other.
 func TestIdentity_CopyOfADatabase(t *testing.T) {
+	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 10, 1)
 	log.record(h, 10)
@@ -266,6 +272,7 @@ func TestIdentity_CopyOfADatabase(t *testing.T) {
 
 // TestIdentity_MadeAnewAndEmpty deletes a stream and makes it again, and nothing comes on it: the others go on.
 func TestIdentity_MadeAnewAndEmpty(t *testing.T) {
+	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 100, 1)
 	log.record(h, 20)
@@ -293,6 +300,7 @@ func TestIdentity_MadeAnewAndEmpty(t *testing.T) {
 
 // TestIdentity_DatabaseRemoved removes the database under a running projection: the log is folded into a new one.
 func TestIdentity_DatabaseRemoved(t *testing.T) {
+	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 10, 1)
 	log.record(h, 20)
@@ -320,6 +328,7 @@ func (p *process) stopWhen(said string) {
 
 // TestIdentity_VerifyOfATrimmedLog: what the log no longer has cannot be compared, and is said; what it has must agree.
 func TestIdentity_VerifyOfATrimmedLog(t *testing.T) {
+	t.Parallel()
 	log := startLog(t, t.TempDir())
 	log.record(newHost("alpha", 20, 1), 60)
 	db := filepath.Join(t.TempDir(), "p.db")

@@ -132,6 +132,7 @@ var quiet = []string{"GOMAXPROCS=1", "GOGC=off"}
 // TestJobRun_Tree runs a thousand processes that live a moment: the figures are those of the kernel, and the count that
 // of strace. The kernel's exit records only guess the CPU of such lives, so that of all is not known as well.
 func TestJobRun_Tree(t *testing.T) {
+	long(t)
 	needsEveryProcess(t)
 	const subshells, each = 4, 250
 	command := tree(t, subshells, each)
@@ -202,6 +203,7 @@ func needsEveryProcess(t *testing.T) {
 // what they started, each its own.
 func TestJobRun_LogWithoutSampler(t *testing.T) {
 	needsEveryProcess(t)
+	t.Parallel()
 	url := plainLog(t)
 	db := filepath.Join(t.TempDir(), "p.db")
 	projection := start(t, "project", "--server", url, "--db", db)
@@ -215,6 +217,7 @@ func TestJobRun_LogWithoutSampler(t *testing.T) {
 
 // TestJobRun_Nested runs one job inside another under a recorder.
 func TestJobRun_Nested(t *testing.T) {
+	t.Parallel()
 	for _, events := range []string{"taskstats", "pidfd"} { // run leaves events to the first, and has its own beside the other
 		t.Run(events, func(t *testing.T) {
 			needsEveryProcess(t)

@@ -71,6 +71,7 @@ func whose(t *testing.T, db string, pid int) string {
 // TestJob_DeclaredWhileItRuns tells of a job of a process that runs already, and of its steps.
 func TestJob_DeclaredWhileItRuns(t *testing.T) {
 	needsEveryProcess(t)
+	t.Parallel()
 	if d := declaredLate(t, proctape); len(d) > 0 {
 		t.Error(strings.Join(d, "\n"))
 	}
@@ -79,6 +80,7 @@ func TestJob_DeclaredWhileItRuns(t *testing.T) {
 // TestJob_InheritanceControl: a build in which a fork passes no job on is caught.
 func TestJob_InheritanceControl(t *testing.T) {
 	needsEveryProcess(t)
+	t.Parallel()
 	broken := buildBroken(t, "producer/jobs/member.go", "	o := parent.childOwner\n	if o.Job == \"\" {", "	o := parent.childOwner\n	if true {")
 	if len(declaredLate(t, broken)) == 0 {
 		t.Error("children that were nobody's went unnoticed")
@@ -151,6 +153,7 @@ func progress(t *testing.T, dir string) string {
 // TestJob_ToldInJSON publishes what docs/jobs.md shows for other languages, byte by byte.
 func TestJob_ToldInJSON(t *testing.T) {
 	needsEveryProcess(t)
+	t.Parallel()
 	dir := t.TempDir()
 	db := filepath.Join(dir, "monitor.db")
 	recorder := record(t, proctape, dir, "--listen", "127.0.0.1:0")
@@ -218,6 +221,7 @@ func clocks(t *testing.T) (wall, boot int64) {
 
 // TestJob_Traced traces the system calls of a job's process: they are in its next sample, and in the job's profile.
 func TestJob_Traced(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("strace"); err != nil {
 		t.Skip("SKIPPED: there is no strace on this machine")
 	}

@@ -33,6 +33,7 @@ var ways = []way{
 // it, and what it does not see is said beforehand.
 func TestLifecycle_Endings(t *testing.T) {
 	needsEveryProcess(t)
+	t.Parallel()
 	actor := buildActor(t)
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) {

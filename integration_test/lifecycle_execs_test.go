@@ -16,6 +16,7 @@ import (
 // events and in tail. It is no event of process_events, and no second spawn.
 func TestLifecycle_Execs(t *testing.T) {
 	needsEveryProcess(t)
+	t.Parallel()
 	if d := executes(t, proctape); len(d) > 0 {
 		t.Error(strings.Join(d, "\n"))
 	}
@@ -24,6 +25,7 @@ func TestLifecycle_Execs(t *testing.T) {
 // TestLifecycle_ExecsControl: a build that drops execs when it folds them is caught, and one that makes no lines of them.
 func TestLifecycle_ExecsControl(t *testing.T) {
 	needsEveryProcess(t)
+	t.Parallel()
 	for what, broken := range map[string]string{
 		"the rows":  buildBroken(t, "projector/fold/fold.go", "		addExecs(to, m)\n", ""),
 		"the lines": buildBroken(t, "projector/output.go", "		files.AppendExec(row.Message, row.Exec)\n", "		_ = row\n"),

