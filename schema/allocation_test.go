@@ -88,7 +88,7 @@ func TestDecode_CountWithoutPIDs(t *testing.T) {
 	}
 	unchecked := func(b []byte) {
 		c := columnReader{r: wire.NewReader(b), ps: new(Processes), n: MaxProcesses}
-		_ = c.makeRoom(make([]byte, MaxProcesses)) // as if the pids were there
+		_ = c.checkRoom(make([]byte, MaxProcesses)) // as if the pids were there
 	}
 	if got := allocated(func() { unchecked(b) }); got <= limit {
 		t.Errorf("without the check %d bytes are allocated, within the limit of %d: the bound catches nothing", got, limit)

@@ -32,9 +32,7 @@ type columnReader struct {
 	ps *Processes
 	n  int
 
-	rows    []int64  // room for the columns of numbers that are still to come
-	texts   []string // and of texts
-	scratch []int64
+	scratch []int64 // for the places of texts in their tables
 }
 
 func (c *columnReader) read(id metric.ID) {
@@ -57,39 +55,35 @@ func (c *columnReader) readNumbers(id metric.ID) error {
 	case c.r.Err() != nil:
 		return nil
 	case b == nil && m.MayBeUnknown():
-		c.fillUnknown(id)
 		return nil
 	case b == nil:
 		return errors.New("it is missing")
 	case id == metric.PID:
-		if err := c.makeRoom(b); err != nil {
+		if err := c.checkRoom(b); err != nil {
 			return err
 		}
 	}
-	c.ps.numbers[id], c.rows = c.rows[:c.n:c.n], c.rows[c.n:]
+	c.ps.numbers[id] = make([]int64, c.distinct(b))
 	return m.Format().Read(c.ps.numbers[id], b)
 }
 
-// fillUnknown is what a column that is not there comes to.
-func (c *columnReader) fillUnknown(id metric.ID) {
-	column := c.rows[:c.n:c.n]
-	c.ps.numbers[id], c.rows = column, c.rows[c.n:]
-	for row := range column {
-		column[row] = unknown
+// distinct is how many values a column is held as: one where all are alike.
+func (c *columnReader) distinct(b []byte) int {
+	if column.IsConstant(b) {
+		return 1
 	}
+	return c.n
 }
 
-// makeRoom makes room for all rows, if the column of pids can have as many.
-func (c *columnReader) makeRoom(pids []byte) error {
+// checkRoom refuses more processes than the column of pids can have, before a row is made.
+func (c *columnReader) checkRoom(pids []byte) error {
 	if c.n > MaxProcesses {
 		return fmt.Errorf("more than %d processes", MaxProcesses)
 	}
 	if c.n > len(pids) {
 		return fmt.Errorf("%d processes in %d bytes", c.n, len(pids))
 	}
-	c.rows = make([]int64, (len(metric.Numbers)+1)*c.n)
-	c.scratch, c.rows = c.rows[:c.n:c.n], c.rows[c.n:]
-	c.texts = make([]string, (int(metric.Count)-len(metric.Numbers))*c.n)
+	c.scratch = make([]int64, c.n)
 	return nil
 }
 
@@ -109,7 +103,7 @@ func (c *columnReader) readTexts(id metric.ID) error {
 	if err != nil {
 		return err
 	}
-	c.ps.texts[id], c.texts = c.texts[:c.n:c.n], c.texts[c.n:]
+	c.ps.texts[id] = make([]string, c.distinct(indices))
 	return column.ReadIndices(c.ps.texts[id], indices, table, c.scratch)
 }
 

@@ -188,8 +188,9 @@ func normalise(v reflect.Value) {
 			normalise(v.Elem())
 		}
 	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[Processes]() {
-			return // columns have one form
+		if ps, ok := v.Addr().Interface().(*Processes); ok {
+			*ps = ProcessesOf(ps.Rows()...) // a column that says the same of all has two forms
+			return
 		}
 		for _, field := range v.Fields() {
 			normalise(field)

@@ -15,7 +15,8 @@ import (
 // A snapshot is written and read by columns because neighbours in a column are alike, and because whoever needs three
 // columns need not touch the others.
 type Processes struct {
-	numbers  [metric.Count][]int64 // by column; nil when the column is unknown of all
+	// The columns. One that says the same of all may hold it once, as a decoded one does; nil is unknown of all.
+	numbers  [metric.Count][]int64
 	texts    [metric.Count][]string
 	syscalls map[int][]Syscall // by row; only of those that were traced
 }
@@ -49,6 +50,9 @@ func (ps *Processes) Append(p *Process) {
 		}
 		ps.syscalls[ps.Len()] = p.Syscalls
 	}
+	if n := ps.Len(); n > 0 && len(ps.numbers[metric.PPID]) < n {
+		*ps = ProcessesOf(ps.Rows()...) // a decoded one: every column gets its rows
+	}
 	for _, id := range metric.Numbers {
 		ps.numbers[id] = append(ps.numbers[id], p.number(id))
 	}
@@ -81,7 +85,12 @@ func (ps *Processes) Rows() []Process { return ps.rows(0, ps.Len()) }
 func (ps *Processes) rows(from, to int) []Process {
 	rows := make([]Process, to-from)
 	for _, id := range metric.Numbers {
-		setNumbers(rows, id, ps.numbers[id][from:to])
+		switch column := ps.numbers[id]; {
+		case len(column) >= to:
+			setNumbers(rows, id, column[from:to])
+		default:
+			setNumbers(rows, id, slices.Repeat([]int64{ps.number(id, from)}, to-from))
+		}
 	}
 	for i := range rows {
 		p, row := &rows[i], from+i
@@ -95,8 +104,11 @@ func (ps *Processes) rows(from, to int) []Process {
 func (ps *Processes) Number(id metric.ID, row int) Opt[int64] { return optNumber(ps.number(id, row)) }
 
 func (ps *Processes) number(id metric.ID, row int) int64 {
-	if column := ps.numbers[id]; row < len(column) {
+	switch column := ps.numbers[id]; {
+	case row < len(column):
 		return column[row]
+	case len(column) == 1:
+		return column[0]
 	}
 	return unknown
 }
@@ -110,8 +122,11 @@ func (ps *Processes) StartTicks(row int) uint64 { return uint64(ps.number(metric
 // Text returns a process's value in a column of kind metric.Text: metric.Command, metric.Cgroup or metric.JobID. It is empty
 // for none.
 func (ps *Processes) Text(id metric.ID, row int) string {
-	if column := ps.texts[id]; row < len(column) {
+	switch column := ps.texts[id]; {
+	case row < len(column):
 		return column[row]
+	case len(column) == 1:
+		return column[0]
 	}
 	return ""
 }

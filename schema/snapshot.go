@@ -57,9 +57,9 @@ type GPU struct {
 // Zombies returns the pids in state Z: they have ended, and their parents have not waited for them yet.
 func (s *Snapshot) Zombies() []int64 {
 	var pids []int64
-	for row, state := range s.Processes.numbers[metric.State] {
-		if state == 'Z' {
-			pids = append(pids, s.Processes.numbers[metric.PID][row])
+	for row, pid := range s.Processes.numbers[metric.PID] {
+		if s.Processes.number(metric.State, row) == 'Z' {
+			pids = append(pids, pid)
 		}
 	}
 	return pids

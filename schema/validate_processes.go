@@ -43,7 +43,7 @@ func validateProcesses(ps *Processes, texts textChecks) error {
 
 // validateNumbers returns the first row whose value is none that a machine can have, and what is wrong with it.
 func validateNumbers(m *metric.Metric, column []int64, n int) (row int, err error) {
-	if len(column) != n && !(len(column) == 0 && m.MayBeUnknown()) {
+	if len(column) != n && len(column) != 1 && !(len(column) == 0 && m.MayBeUnknown()) {
 		return 0, fmt.Errorf("%d values of %s for %d processes", len(column), m.Name, n)
 	}
 	lowest := int64(0)
@@ -75,7 +75,7 @@ func validateNumber(m *metric.Metric, v int64) error {
 }
 
 func validateTexts(m *metric.Metric, column []string, n int) (row int, err error) {
-	if len(column) != n && len(column) != 0 {
+	if len(column) != n && len(column) > 1 {
 		return 0, fmt.Errorf("%d values of %s for %d processes", len(column), m.Name, n)
 	}
 	for row, s := range column {

@@ -220,6 +220,7 @@ func checkRoundTrip(t *testing.T, m *schema.Message) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	got.Snapshot.Processes = schema.ProcessesOf(got.Snapshot.Processes.Rows()...)
 	if !reflect.DeepEqual(got, m) {
 		t.Errorf("got %+v, want %+v", got, m)
 	}

@@ -73,11 +73,11 @@ func foldRune(r rune) rune {
 	case '！' <= r && r <= '～': // full width
 		return r - '！' + '!'
 	case 0x1D400 <= r && r <= 0x1D6A3: // mathematical letters, in alphabets of 52
-		if i := (r - 0x1D400) % 52; i < 26 {
+		i := (r - 0x1D400) % 52
+		if i < 26 {
 			return 'A' + i
-		} else {
-			return 'a' + i - 26
 		}
+		return 'a' + i - 26
 	case unicode.In(r, unicode.Cf, unicode.Mn) || r == 'ᅟ' || r == 'ᅠ' || r == 'ㅤ' || r == 'ﾠ':
 		return dropped
 	case unicode.In(r, unicode.Zs, unicode.Zl, unicode.Zp):

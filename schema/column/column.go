@@ -245,6 +245,9 @@ func (f Format) Read(values []int64, b []byte) error {
 	return nil
 }
 
+// IsConstant reports whether a column says the same of all, so that it can be read as one value.
+func IsConstant(b []byte) bool { return len(b) > 0 && Mode(b[0]&^pages) == Constant }
+
 // restore makes values of what stood on the wire.
 func (f Format) restore(values []int64, divided bool) {
 	plus, shift := int64(0), uint(0)
