@@ -145,7 +145,12 @@ func TestWait_StrangersAreNotTheCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Path, e.Args = "/bin/sh", append(sh(`sleep 1000 >/dev/null 2>&1 & echo $!; sleep 0.3 & export STRANGER=$!; exec "$0"`), exe)
+	// The stranger ends when we have begun to wait: one that ended before us is no child whose end we are told.
+	e.Path, e.Args = "/bin/sh", append(sh(`sleep 1000 >/dev/null 2>&1 & echo $!; exec 4<&0; sh -c 'read go' <&4 & export STRANGER=$!; exec "$0"`), exe)
+	input, err := e.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	e.start(t)
 	sleeper, err := strconv.Atoi(e.line(t))
 	if err != nil {
@@ -153,6 +158,7 @@ func TestWait_StrangersAreNotTheCommands(t *testing.T) {
 	}
 	defer unix.Kill(sleeper, unix.SIGKILL)
 	e.next(t)
+	fmt.Fprintln(input, "go")
 	if r := e.next(t).Result; r.Waited != 1 || r.LeftBehind != schema.Some(0) {
 		t.Errorf("waited for %d, left behind %v, want 1 and 0", r.Waited, r.LeftBehind)
 	}
