@@ -99,7 +99,7 @@ func (tp tape) readGone(t *testing.T) {
 	db := filepath.Join(dir, "monitor.db")
 	minute := time.Unix(int64(count(t, db, `SELECT CAST(max(timestamp) AS INTEGER) FROM snapshots`)), 0).Add(-90 * time.Minute).Truncate(time.Minute)
 	old := []string{"--host", "alpha", "--since", fmt.Sprint(minute.Unix()), "--until", fmt.Sprint(minute.Add(10 * time.Minute).Unix()), "--limit", "0", "--json"}
-	pid := count(t, db, fmt.Sprintf(`SELECT min(p.pid) FROM samples m JOIN snapshots s ON s.id = m.snapshot_id JOIN processes p ON p.id = m.process_id
+	pid := count(t, db, fmt.Sprintf(`SELECT min(p.pid) FROM samples m JOIN snapshots s ON s.id = m.id >> 22 JOIN processes p ON p.id = m.process_id
 		JOIN hosts h ON h.id = s.host_id WHERE h.name = 'alpha' AND s.timestamp BETWEEN %d AND %[1]d + 60`, minute.Unix()))
 	history := append([]string{"history", fmt.Sprint(pid), "--data", dir}, old[2:]...)
 	if n := len(decode[query.Snapshot](t, run(t, append([]string{"snapshots", "--data", dir}, old...)...))); n != 120 {

@@ -32,6 +32,7 @@ var (
 	}
 	notKept = map[string]string{
 		"hosts": "ids come from the names", "processes": "ids are counted, and the rows outlive their snapshots",
+		"samples":    "the log is kept for their snapshots",
 		"quarantine": "rows hold the messages themselves", "rollup_processes": "ids come from the descriptions", "retention_passes": ownOfDatabase,
 	}
 )

@@ -168,8 +168,8 @@ func TestColumns_TextsAreCheckedOnce(t *testing.T) {
 	if _, err := Msgpack.Append(nil, m); err == nil || !strings.Contains(err.Error(), `command "a\x00b" holds a NUL`) {
 		t.Errorf("encoded: got error %v, want it to name the text", err)
 	}
-	w := writers.Get().(*writer)
-	defer writers.Put(w)
+	w := takeWriter()
+	defer w.release()
 	if got := w.texts.Collect(slices.Repeat([]string{"x", "y"}, 5000)); len(got) != 2 {
 		t.Errorf("%d texts are checked of 10 000 that are two", len(got))
 	}

@@ -9,8 +9,8 @@ func (msgpackCodec) Append(b []byte, m *Message) ([]byte, error) {
 	if err := m.validate(exceptTexts); err != nil {
 		return b, err
 	}
-	w := writers.Get().(*writer)
-	defer writers.Put(w)
+	w := takeWriter()
+	defer w.release()
 	w.Begin(b)
 	w.err = nil
 	writeMessage(w, m)

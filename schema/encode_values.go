@@ -1,8 +1,6 @@
 package schema
 
 import (
-	"sync"
-
 	"github.com/proctape/proctape/schema/column"
 	"github.com/proctape/proctape/schema/wire"
 )
@@ -15,7 +13,25 @@ type writer struct {
 	err     error // of a text
 }
 
-var writers = sync.Pool{New: func() any { return &writer{Writer: wire.NewWriter()} }}
+// writers are those at rest. A few keep up with any number of goroutines, for none holds one while it waits.
+var writers = make(chan *writer, 4)
+
+func takeWriter() *writer {
+	select {
+	case w := <-writers:
+		return w
+	default:
+		return &writer{Writer: wire.NewWriter()}
+	}
+}
+
+// release lets another have the writer.
+func (w *writer) release() {
+	select {
+	case writers <- w:
+	default:
+	}
+}
 
 // writeList appends an array of records. Records are passed by pointer, so that none is copied.
 func writeList[T any](w *writer, list []T, one func(*writer, *T)) {

@@ -75,14 +75,14 @@ func (ps *Processes) Reset() {
 func (ps *Processes) Len() int { return len(ps.numbers[metric.PID]) }
 
 // Row returns a process.
-func (ps *Processes) Row(row int) Process { return ps.rows(row, row+1)[0] }
+func (ps *Processes) Row(row int) Process { return rowsOf(ps, row, row+1)[0] }
 
 // Rows returns the processes, for whoever needs them one by one.
-func (ps *Processes) Rows() []Process { return ps.rows(0, ps.Len()) }
+func (ps *Processes) Rows() []Process { return rowsOf(ps, 0, ps.Len()) }
 
-// rows returns the processes from one row to before another. It goes through the columns, not the rows: that is three times
+// rowsOf returns the processes from one row to before another. It goes through the columns, not the rows: that is three times
 // as fast.
-func (ps *Processes) rows(from, to int) []Process {
+func rowsOf(ps *Processes, from, to int) []Process {
 	rows := make([]Process, to-from)
 	for _, id := range metric.Numbers {
 		switch column := ps.numbers[id]; {

@@ -282,7 +282,7 @@ func TestPublisher_FullQueueLosesSnapshotsFirst(t *testing.T) {
 		return p.queue.size
 	}
 	first := events(schema.KindSpawn, 3)
-	first.Events[0].Details = strings.Repeat("x", 1000)
+	first.Events[0].Details = strings.Repeat("x", 1100)
 	long := events(schema.KindSpawn, 3)
 	long.Events[0].Details = strings.Repeat("x", 4000)
 	last := events(schema.KindSpawn, 20)
