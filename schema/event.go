@@ -7,25 +7,25 @@ const MaxEvents = 512
 // Event is one step in a process's life. The kind of the message says which: spawn, exit, signal, kill or oom. Exec has a
 // record of its own, [Exec].
 type Event struct {
-	Wall       int64      `json:"wall_ns"` // Unix nanoseconds
-	Boot       int64      `json:"boot_ns"` // nanoseconds of CLOCK_BOOTTIME
-	PID        int        `json:"pid"`
-	PPID       Opt[int64] `json:"ppid"`
-	StartTicks uint64     `json:"start_ticks"` // 0 when unknown
-	UID        Opt[int64] `json:"uid"`
-	Command    string     `json:"command"`
-	JobID      string     `json:"job_id"`
-	Sheet      Opt[int64] `json:"sheet_num"`
-	ExitCode   Opt[int64] `json:"exit_code"`  // 0 to 255; unknown when a signal ended the process or the source cannot see it
-	Signal     Opt[int64] `json:"signal_num"` // the signal that ended the process
-	Core       bool       `json:"core"`       // the signal was one that dumps core
-	CPUMillis  Opt[int64] `json:"cpu_ms"`     // user and system time of the whole life
-	PeakRSS    Opt[int64] `json:"peak_rss_kib"`
-	ReadKiB    Opt[int64] `json:"read_kib"`
-	WriteKiB   Opt[int64] `json:"write_kib"`
-	Lifetime   Opt[int64] `json:"lifetime_ms"`
-	Source     string     `json:"source"` // who saw it: taskstats, connector, pidfd, proc-diff, or scan (a scan of /proc, after another source missed it)
-	Details    string     `json:"details"`
+	Wall       int64      `json:"wall_ns"`      // Unix nanoseconds
+	Boot       int64      `json:"boot_ns"`      // nanoseconds of CLOCK_BOOTTIME
+	PID        int        `json:"pid"`          // process id
+	PPID       Opt[int64] `json:"ppid"`         // process id of the parent
+	StartTicks uint64     `json:"start_ticks"`  // 0 when unknown
+	UID        Opt[int64] `json:"uid"`          // effective user id
+	Command    string     `json:"command"`      // command line, scrubbed
+	JobID      string     `json:"job_id"`       // the job; empty for none
+	Sheet      Opt[int64] `json:"sheet_num"`    // the job's step (sheet)
+	ExitCode   Opt[int64] `json:"exit_code"`    // 0 to 255; unknown when a signal ended the process or the source cannot see it
+	Signal     Opt[int64] `json:"signal_num"`   // the signal that ended the process
+	Core       bool       `json:"core"`         // the signal was one that dumps core
+	CPUMillis  Opt[int64] `json:"cpu_ms"`       // user and system time of the whole life
+	PeakRSS    Opt[int64] `json:"peak_rss_kib"` // most resident memory
+	ReadKiB    Opt[int64] `json:"read_kib"`     // read from storage in the whole life
+	WriteKiB   Opt[int64] `json:"write_kib"`    // written to storage in the whole life
+	Lifetime   Opt[int64] `json:"lifetime_ms"`  // from start to end
+	Source     string     `json:"source"`       // who saw it: taskstats, connector, pidfd, proc-diff, or scan (a scan of /proc, after another source missed it)
+	Details    string     `json:"details"`      // text for people
 	// SampledCPU is how much of CPUMillis the sampler's snapshots already have. The process used the remainder after the
 	// last of them.
 	SampledCPU Opt[int64] `json:"sampled_cpu_ms"`
@@ -41,15 +41,15 @@ type KindedEvent struct {
 // Exec says that a process that was known began to execute another program (man execve(2)). What a process executes right
 // after its fork is told by its spawn, and is no Exec. Execs are not in the table process_events.
 type Exec struct {
-	Wall       int64      `json:"wall_ns"` // Unix nanoseconds
-	Boot       int64      `json:"boot_ns"` // nanoseconds of CLOCK_BOOTTIME
-	PID        int        `json:"pid"`
+	Wall       int64      `json:"wall_ns"`     // Unix nanoseconds
+	Boot       int64      `json:"boot_ns"`     // nanoseconds of CLOCK_BOOTTIME
+	PID        int        `json:"pid"`         // process id
 	StartTicks uint64     `json:"start_ticks"` // of the process, which an exec does not change; 0 when unknown
 	UID        Opt[int64] `json:"uid"`         // after the exec, which may change it
 	Command    string     `json:"command"`     // the new command line, scrubbed; empty when it could not be read in time
-	JobID      string     `json:"job_id"`
-	Sheet      Opt[int64] `json:"sheet_num"`
-	Source     string     `json:"source"` // who saw it: connector
+	JobID      string     `json:"job_id"`      // the job; empty for none
+	Sheet      Opt[int64] `json:"sheet_num"`   // the job's step (sheet)
+	Source     string     `json:"source"`      // who saw it: connector
 }
 
 // ExecOf is the exec that an event of [KindExec] stands for.
@@ -60,11 +60,11 @@ func ExecOf(e *Event) Exec {
 
 // Gap is a hole that the producer itself knows of: not everything that happened on its host in this span is recorded.
 type Gap struct {
-	Kind     GapKind    `json:"kind"`
-	Count    Opt[int64] `json:"count"` // items lost; unknown when the source cannot count them
-	FromWall int64      `json:"from_wall_ns"`
-	ToWall   int64      `json:"to_wall_ns"`
-	Details  string     `json:"details"`
+	Kind     GapKind    `json:"kind"`         // what the message holds, as in its subject
+	Count    Opt[int64] `json:"count"`        // items lost; unknown when the source cannot count them
+	FromWall int64      `json:"from_wall_ns"` // since when, Unix nanoseconds
+	ToWall   int64      `json:"to_wall_ns"`   // until when, Unix nanoseconds
+	Details  string     `json:"details"`      // text for people
 }
 
 // JobEventType says what happened to a job.
@@ -81,18 +81,18 @@ const (
 
 // JobEvent is what a conductor, or proctape run, announces about a job.
 type JobEvent struct {
-	Type          JobEventType `json:"type"`
-	Wall          int64        `json:"wall_ns"`
-	JobID         string       `json:"job_id"`
-	Sheet         Opt[int64]   `json:"sheet_num"`
-	TotalSheets   Opt[int64]   `json:"total_sheets"`
-	LastCompleted Opt[int64]   `json:"last_completed_sheet"`
-	Status        string       `json:"status"`
-	PID           Opt[int64]   `json:"pid"` // root of the job's process tree on the envelope's host
-	StartTicks    uint64       `json:"start_ticks"`
-	ExitCode      Opt[int64]   `json:"exit_code"`
-	Command       string       `json:"command"`
-	Details       string       `json:"details"`
+	Type          JobEventType `json:"type"`                 // declared, sheet_started, sheet_ended, progress or ended
+	Wall          int64        `json:"wall_ns"`              // Unix nanoseconds
+	JobID         string       `json:"job_id"`               // the job; empty for none
+	Sheet         Opt[int64]   `json:"sheet_num"`            // the job's step (sheet)
+	TotalSheets   Opt[int64]   `json:"total_sheets"`         // steps that the job has
+	LastCompleted Opt[int64]   `json:"last_completed_sheet"` // the last step that is done
+	Status        string       `json:"status"`               // a word, such as running or failed
+	PID           Opt[int64]   `json:"pid"`                  // root of the job's process tree on the envelope's host
+	StartTicks    uint64       `json:"start_ticks"`          // when the process started, hundredths of a second after boot; 0 when unknown
+	ExitCode      Opt[int64]   `json:"exit_code"`            // 0 to 255
+	Command       string       `json:"command"`              // command line, scrubbed
+	Details       string       `json:"details"`              // text for people
 	// Supervisor says that PID is the parent of the job's processes and does not belong to the job itself.
 	Supervisor bool `json:"supervisor,omitzero"`
 	// OwnEvents says that the sender itself publishes the starts and ends of the job's processes.

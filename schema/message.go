@@ -7,24 +7,24 @@ const Version = 2
 
 // Drop counts items that a producer made and could not publish.
 type Drop struct {
-	Reason string `json:"reason"`
-	Count  uint64 `json:"count"` // since the instance started
+	Reason string `json:"reason"` // a few words, of the producer's choice
+	Count  uint64 `json:"count"`  // since the instance started
 }
 
 // Envelope is what every message carries around its body.
 type Envelope struct {
-	Version  int      `json:"v"`
-	Kind     Kind     `json:"kind"`
-	Host     string   `json:"host"`
-	BootID   string   `json:"boot_id"` // /proc/sys/kernel/random/boot_id
-	Instance Instance `json:"instance"`
+	Version  int      `json:"v"`        // schema version, 2
+	Kind     Kind     `json:"kind"`     // what the message holds, as in its subject
+	Host     string   `json:"host"`     // the host that the message is of, as in its subject
+	BootID   string   `json:"boot_id"`  // /proc/sys/kernel/random/boot_id
+	Instance Instance `json:"instance"` // one life of the producer: 128 random bits
 	// Seq is the number of the message's first item, counted per instance and kind from 1. A message holds the
 	// items Seq, Seq+1, … Seq+Count()-1.
 	Seq      uint64 `json:"seq"`
-	Wall     int64  `json:"wall_ns"`
-	Boot     int64  `json:"boot_ns"`
-	Produced uint64 `json:"produced"` // items of all kinds that this instance has made, this message's included
-	Dropped  []Drop `json:"dropped,omitempty"`
+	Wall     int64  `json:"wall_ns"`           // Unix nanoseconds
+	Boot     int64  `json:"boot_ns"`           // nanoseconds of CLOCK_BOOTTIME
+	Produced uint64 `json:"produced"`          // items of all kinds that this instance has made, this message's included
+	Dropped  []Drop `json:"dropped,omitempty"` // items that were made and could not be published, by reason
 }
 
 // Message is an envelope and the one body that its kind asks for.

@@ -188,14 +188,14 @@ func setNumbers(rows []Process, id metric.ID, column []int64) {
 
 // ProcessRollup is one process, under one description, in one minute.
 type ProcessRollup struct {
-	PID                 int        `json:"pid"`         // Process id in the sampler's pid namespace. Rises from process to process of a snapshot
-	PPID                int        `json:"ppid"`        // Process id of the parent; 0 for none in this namespace
-	StartTicks          uint64     `json:"start_ticks"` // When the process started, in hundredths of a second after boot: field 22 of proc_pid_stat(5)
-	UID                 Opt[int64] `json:"uid"`         // Effective user id
-	Sheet               Opt[int64] `json:"sheet_num"`   // The job's step (sheet) that the process belongs to
-	Command             string     `json:"command"`     // Command line, scrubbed by the sampler. A cut one ends in "…"
-	JobID               string     `json:"job_id"`      // The job that the process belongs to; empty for none
-	BootID              string     `json:"boot_id"`
+	PID                 int        `json:"pid"`                  // Process id in the sampler's pid namespace. Rises from process to process of a snapshot
+	PPID                int        `json:"ppid"`                 // Process id of the parent; 0 for none in this namespace
+	StartTicks          uint64     `json:"start_ticks"`          // When the process started, in hundredths of a second after boot: field 22 of proc_pid_stat(5)
+	UID                 Opt[int64] `json:"uid"`                  // Effective user id
+	Sheet               Opt[int64] `json:"sheet_num"`            // The job's step (sheet) that the process belongs to
+	Command             string     `json:"command"`              // Command line, scrubbed by the sampler. A cut one ends in "…"
+	JobID               string     `json:"job_id"`               // The job that the process belongs to; empty for none
+	BootID              string     `json:"boot_id"`              // of the boot that the process is of
 	Samples             int64      `json:"samples"`              // snapshots that had the process
 	RSS                 Spread     `json:"rss_kib"`              // KiB. Resident memory, from statm
 	GPUMemory           Spread     `json:"gpu_memory_kib"`       // KiB. Memory on all GPUs together

@@ -8,9 +8,9 @@ import (
 // Spread is the distribution of a value over a minute. Spreads of parts of a minute merge into exactly the spread of the
 // whole.
 type Spread struct {
-	Samples int64   `json:"samples"` // known values in it; when it is 0, the other fields mean nothing
-	Sum     int64   `json:"sum"`
-	Max     int64   `json:"max"`
+	Samples int64   `json:"samples"`       // known values in it; when it is 0, the other fields mean nothing
+	Sum     int64   `json:"sum"`           // of the values
+	Max     int64   `json:"max"`           // largest value
 	P95     int64   `json:"p95"`           // the value that 95 % of the samples do not exceed, by nearest rank
 	Top     []int64 `json:"top,omitempty"` // the second largest, the third, and so on: as many as P95 can need
 }

@@ -113,7 +113,7 @@ func (s *source) rollup() {
 			s.field(m, goType(m))
 		}
 	}
-	s.line("BootID string `json:\"boot_id\"`\nSamples int64 `json:\"samples\"` // snapshots that had the process")
+	s.line("BootID string `json:\"boot_id\"` // of the boot that the process is of\nSamples int64 `json:\"samples\"` // snapshots that had the process")
 	for _, id := range metric.Spreads {
 		s.field(&metric.Table[id], "Spread")
 	}
