@@ -64,6 +64,12 @@ func copyLog(t *testing.T, dir string) string {
 		err := os.CopyFS(to, os.DirFS(dir))
 		return err == nil || strings.Contains(err.Error(), "nats.sock") // a socket cannot be copied, and is the last
 	})
+	if err := os.RemoveAll(filepath.Join(to, "creds")); err != nil { // the copied keys are readable to all
+		t.Fatal(err)
+	}
+	if err := os.Chmod(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	return to
 }
 
