@@ -51,7 +51,7 @@ func (e *entry) store(s stat, at time.Duration) {
 	p.Kernel = s.kernel()
 	p.Threads = s.threads
 	p.CPUTicks = s.utime + s.stime
-	p.MinorFaults, p.MajorFaults = s.minflt, s.majflt
+	p.StatCounters = s.StatCounters
 	p.ReadAt, e.statAt = at, at
 	p.ArgsKnown = p.ArgsKnown || p.Kernel
 	s.comm = nil

@@ -192,7 +192,7 @@ func TestProcesses_ZombieKeepsCommand(t *testing.T) {
 	root := copyFixture(t)
 	fs := newFS(t, root)
 	before := processOf(t, scan(t, fs, Options{}), 42)
-	writeFile(t, root, "42/stat", "42 (a) S 1 (\nb) Z 1 42 42 0 -1 4194560 150 0 2 0 7 5 0 0 20 0 1 0 700 0 0 0 0 0 0 0\n")
+	writeFile(t, root, "42/stat", statLine(42, "a) S 1 (\nb", 'Z', 700))
 	writeFile(t, root, "42/cmdline", "")
 	writeFile(t, root, "42/statm", "0 0 0 0 0 0 0\n")
 	for range 2 * argsEvery {

@@ -19,8 +19,8 @@ func FuzzParseStat(f *testing.F) {
 		if err != nil {
 			return
 		}
-		line := fmt.Sprintf("%d (%s) %c %d 0 0 0 0 %d %d 0 %d 0 %d %d 0 0 0 0 %d 0 %d 0 0 0 %d 0 %d", s.pid, s.comm,
-			s.state, s.ppid, s.flags, s.minflt, s.majflt, s.utime, s.stime, s.threads, s.start, s.startCode, s.startStack)
+		line := fmt.Sprintf("%d (%s) %c %d 0 0 0 0 %d %d 0 %d 0 %d %d 0 0 0 0 %d 0 %d 0 0 0 %d 0 %d"+strings.Repeat(" 0", 24), s.pid, s.comm,
+			s.state, s.ppid, s.flags, s.MinorFaults, s.MajorFaults, s.utime, s.stime, s.threads, s.start, s.startCode, s.startStack)
 		again, err := parseStat([]byte(line))
 		if err != nil || !equalStat(again, s) {
 			t.Errorf("got %+v, %v, want %+v", again, err, s)

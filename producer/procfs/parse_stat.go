@@ -9,16 +9,16 @@ const kernelThreadFlag = 0x00200000 // PF_KTHREAD, Linux include/linux/sched.h
 
 // stat is what we use of one line of /proc/PID/stat, man proc_pid_stat(5).
 type stat struct {
-	pid, ppid      int
-	comm           []byte // part of the data that was parsed
-	state          byte
-	flags          uint64
-	minflt, majflt uint64
-	utime, stime   uint64 // clock ticks
-	threads        int
-	start          uint64 // clock ticks since boot
-	startCode      uint64 // address of the program; with startStack it tells one execve from the next
-	startStack     uint64
+	pid, ppid int
+	comm      []byte // part of the data that was parsed
+	state     byte
+	flags     uint64
+	StatCounters
+	utime, stime uint64 // clock ticks
+	threads      int
+	start        uint64 // clock ticks since boot
+	startCode    uint64 // address of the program; with startStack it tells one execve from the next
+	startStack   uint64
 }
 
 // parseStat parses /proc/PID/stat. The name of the process stands in parentheses and may itself hold blanks, newlines
@@ -37,7 +37,7 @@ func parseStat(data []byte) (stat, error) {
 	s.pid, s.comm = pid, data[open+1:end]
 
 	rest := data[end+1:]
-	for n := 3; n <= 28; n++ {
+	for n := 3; n <= lastStatField; n++ {
 		var field []byte
 		field, rest = nextField(rest)
 		if len(field) == 0 || !s.setField(n, field) {
@@ -46,6 +46,9 @@ func parseStat(data []byte) (stat, error) {
 	}
 	return s, nil
 }
+
+// lastStatField is the last field that setField takes over.
+const lastStatField = 28
 
 // setField takes over field number n, counted from 1 as the manual does, and reports whether it is well formed.
 func (s *stat) setField(n int, field []byte) (ok bool) {
@@ -57,9 +60,9 @@ func (s *stat) setField(n int, field []byte) (ok bool) {
 	case 9:
 		s.flags, ok = parseUint(field)
 	case 10:
-		s.minflt, ok = parseUint(field)
+		s.MinorFaults, ok = parseUint(field)
 	case 12:
-		s.majflt, ok = parseUint(field)
+		s.MajorFaults, ok = parseUint(field)
 	case 14:
 		s.utime, ok = parseUint(field)
 	case 15:
@@ -99,7 +102,7 @@ func (s stat) ended() bool { return s.state == 'Z' || s.state == 'X' || s.state 
 // idleSince reports whether the process has done nothing measurable since before was read.
 func (s stat) idleSince(before stat) bool {
 	return s.utime == before.utime && s.stime == before.stime &&
-		s.minflt == before.minflt && s.majflt == before.majflt &&
+		s.StatCounters == before.StatCounters &&
 		s.threads == before.threads && s.state == before.state
 }
 

@@ -25,7 +25,7 @@ func TestParseStat(t *testing.T) {
 			}
 			got.comm = nil
 			want := stat{
-				pid: 42, ppid: 1, state: 'R', flags: 4194560, minflt: 150, majflt: 2, utime: 7, stime: 5,
+				pid: 42, ppid: 1, state: 'R', flags: 4194560, StatCounters: StatCounters{MinorFaults: 150, MajorFaults: 2}, utime: 7, stime: 5,
 				threads: 3, start: 700, startCode: 94000, startStack: 140700,
 			}
 			if !equalStat(got, want) {

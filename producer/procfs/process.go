@@ -40,9 +40,7 @@ type Process struct {
 	// CPUTicks is the user and system time of all threads since the start, ended ones included and child processes not,
 	// in clock ticks (1/100 s). Source: stat fields 14 and 15.
 	CPUTicks uint64
-	// MinorFaults and MajorFaults count page faults since the start, without and with a read from disk. Source: stat
-	// fields 10 and 12.
-	MinorFaults, MajorFaults uint64
+	StatCounters
 
 	// RSSKiB is resident and VMSKiB virtual memory, in KiB. Both are 0 for a zombie. Source: statm, man
 	// proc_pid_statm(5), which is exact where stat's rss is not.
@@ -103,6 +101,12 @@ type Process struct {
 
 	// ReadAt is when stat was read, or known not to have changed, as time since boot on CLOCK_BOOTTIME.
 	ReadAt time.Duration
+}
+
+// StatCounters are what stat counts of a process since its start, beside its CPU.
+type StatCounters struct {
+	// MinorFaults and MajorFaults count page faults, without and with a read from disk. Source: stat fields 10 and 12.
+	MinorFaults, MajorFaults uint64
 }
 
 // Options say what a scan reads. The zero value is ready to use. They should stay the same from scan to scan: Env, for

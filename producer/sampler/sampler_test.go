@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
 	"github.com/proctape/proctape/producer/jobs"
@@ -226,6 +227,18 @@ func checkRoundTrip(t *testing.T, m *schema.Message) {
 	}
 }
 
+// stillZero names the counters of a process that are 0 or unknown, but for those that a process may well leave at 0.
+func stillZero(p schema.Process) (names []string) {
+	mayBeZero := []metric.ID{metric.ReadKiB, metric.WriteKiB, metric.Cancelled, metric.MajorFaults, metric.InvoluntarySwitches, metric.RunDelay}
+	procs := schema.ProcessesOf(p)
+	for _, id := range metric.Numbers {
+		if metric.Table[id].Kind == metric.Counter && !slices.Contains(mayBeZero, id) && procs.Number(id, 0).V == 0 {
+			names = append(names, metric.Table[id].Name)
+		}
+	}
+	return names
+}
+
 // unmeasured names the metrics that are not known of a process, but for those that a machine without GPUs cannot have.
 func unmeasured(p schema.Process) (names []string) {
 	procs := schema.ProcessesOf(p)
@@ -237,8 +250,31 @@ func unmeasured(p schema.Process) (names []string) {
 	return names
 }
 
+// useCPU works until the kernel counts some ticks of this process.
+func useCPU(t *testing.T) {
+	t.Helper()
+	var used unix.Rusage
+	for end := time.Now().Add(time.Minute); used.Utime.Nano()+used.Stime.Nano() < int64(50*time.Millisecond); {
+		if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(end) {
+			t.Fatal("this process gets no CPU")
+		}
+	}
+}
+
+// The control: a counter that nobody parsed is noticed.
+func TestSampler_ACounterAtZeroIsNoticed(t *testing.T) {
+	p := schema.Process{PID: 1, State: "S", CPUMillis: 5, MinorFaults: schema.Some[int64](0), VoluntarySwitches: schema.Some[int64](3)}
+	if got := stillZero(p); !slices.Equal(got, []string{"minor_faults"}) {
+		t.Errorf("got %v, want minor_faults", got)
+	}
+}
+
 func TestSampler_ThisMachine(t *testing.T) {
 	s := newSampler(t, "")
+	useCPU(t)
 	before := time.Now()
 	for tick := range uint64(3) {
 		m := sample(t, s, tick+1)
@@ -255,6 +291,9 @@ func TestSampler_ThisMachine(t *testing.T) {
 		}
 		for _, name := range unmeasured(self) {
 			t.Errorf("metric %s of this process is not known: the sampler has to set it, in convert of producer/sampler/sampler.go", name)
+		}
+		for _, name := range stillZero(self) {
+			t.Errorf("counter %s of this process stays at 0: it is not read or parsed in producer/procfs, or it is one that may be 0", name)
 		}
 		if snap.DaemonPID != os.Getpid() || snap.DaemonRSS != uint64(self.RSS.V) || snap.Tick != tick+1 || snap.Interval != int64(time.Second) {
 			t.Errorf("got daemon %d of %d KiB, tick %d, interval %d", snap.DaemonPID, snap.DaemonRSS, snap.Tick, snap.Interval)
