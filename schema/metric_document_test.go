@@ -83,7 +83,7 @@ func kindName(m *metric.Metric) string {
 
 func unitName(m *metric.Metric) string {
 	switch {
-	case m.Unit == metric.None:
+	case m.Unit.Name == "":
 		return "–"
 	case m.Unit.Name == m.Unit.Shown:
 		return m.Unit.Name

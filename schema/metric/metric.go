@@ -35,7 +35,6 @@ type Unit struct {
 
 // The units.
 var (
-	None    = Unit{"", "", 1}
 	Ticks   = Unit{"ticks of 1/100 s after boot", "ticks of 1/100 s after boot", 1}
 	KiB     = Unit{"KiB", "MiB", 1024}
 	Permil  = Unit{"thousandths of a core", "percent of a core", 10}
