@@ -24,10 +24,18 @@ var decodeLimit = map[string]func(n int) uint64{
 	"json":    func(n int) uint64 { return uint64(80*n + 4<<20) },
 }
 
+// upToBody is a message as the first version wrote it, which ends with its body.
+func upToBody(t testing.TB, m *Message) []byte {
+	m.Acked = 0
+	b := encoded(t, Msgpack, m)
+	b[0] = 0x9b
+	return b[:len(b)-2]
+}
+
 // snapshotOf is a message up to the processes of its snapshot, whose columns write adds.
 func snapshotOf(t testing.TB, write func(w *wire.Writer)) []byte {
 	m := &Message{Envelope: envelope(KindSnapshot, 1), Snapshot: &Snapshot{}}
-	b := encoded(t, Msgpack, m)
+	b := upToBody(t, m)
 	w := wire.NewWriter()
 	w.Begin(b[:len(b)-3]) // of no process: a list of one zero, and one of no system call
 	write(w)
@@ -99,7 +107,7 @@ func TestDecode_Allocation(t *testing.T) {
 	// list is a message of a kind up to its body, which is n records of nothing but nils, zeros and empty strings.
 	list := func(kind Kind, n, fields int, field string) []byte {
 		m := &Message{Envelope: envelope(kind, 1), Rollup: &Rollup{Minute: 1, Samples: 1, Covers: []Cover{{First: 1, Last: 1}}}}
-		b := encoded(t, Msgpack, m)
+		b := upToBody(t, m)
 		b = append(b[:len(b)-1], 0xdd, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
 		record := append([]byte{0xdc, 0, byte(fields)}, strings.Repeat(field, fields)...)
 		return append(b, bytes.Repeat(record, n)...)

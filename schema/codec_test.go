@@ -91,7 +91,7 @@ func TestMsgpack_GeneralLibraryReads(t *testing.T) {
 	for _, e := range examples() {
 		t.Run(e.name, func(t *testing.T) {
 			fields := generic(t, encoded(t, Msgpack, e.m)).([]any)
-			if len(fields) != 11 || fields[1] != string(e.m.Kind) || fields[2] != e.m.Host || !bytes.Equal(fields[4].([]byte), e.m.Instance[:]) {
+			if len(fields) != 13 || fields[1] != string(e.m.Kind) || fields[2] != e.m.Host || !bytes.Equal(fields[4].([]byte), e.m.Instance[:]) {
 				t.Errorf("got %v, want the fields of %+v", fields, e.m.Envelope)
 			}
 		})

@@ -45,6 +45,8 @@ func readMessage(r *wire.Reader) (*Message, error) {
 	m.Produced = r.Uint()
 	m.Dropped = readList(r, maxList, 2, readDrop)
 	readBody(r, m)
+	m.Acked = r.Uint()
+	m.Ended = readList(r, MaxEnds, 9, readEnd)
 	r.Close(outer)
 	return m, nil
 }
@@ -67,13 +69,6 @@ func readBody(r *wire.Reader, m *Message) {
 }
 
 func readCapability(r *wire.Reader, c *Capability) { *c = Capability(r.String(MaxName)) }
-
-func readDrop(r *wire.Reader, d *Drop) {
-	_, outer := r.Open(maxFields)
-	d.Reason = r.String(MaxName)
-	d.Count = r.Uint()
-	r.Close(outer)
-}
 
 func readSnapshot(r *wire.Reader) *Snapshot {
 	s := new(Snapshot)

@@ -4,7 +4,7 @@ import "fmt"
 
 type msgpackCodec struct{}
 
-// Append writes the envelope's fields, the last of which is the body.
+// Append writes the envelope's fields: the body behind those of the first version, and then those that were added.
 func (msgpackCodec) Append(b []byte, m *Message) ([]byte, error) {
 	if err := m.validate(exceptTexts); err != nil {
 		return b, err
@@ -26,7 +26,7 @@ func (msgpackCodec) Append(b []byte, m *Message) ([]byte, error) {
 }
 
 func writeMessage(w *writer, m *Message) {
-	w.Array(11)
+	w.Array(13)
 	w.Uint(uint64(m.Version))
 	w.String(string(m.Kind))
 	w.String(m.Host)
@@ -36,13 +36,10 @@ func writeMessage(w *writer, m *Message) {
 	w.Int(m.Wall)
 	w.Int(m.Boot)
 	w.Uint(m.Produced)
-	w.Array(len(m.Dropped))
-	for _, d := range m.Dropped {
-		w.Array(2)
-		w.String(d.Reason)
-		w.Uint(d.Count)
-	}
+	writeList(w, m.Dropped, writeDrop)
 	writeBody(w, m)
+	w.Uint(m.Acked)
+	writeList(w, m.Ended, writeEnd)
 }
 
 func writeBody(w *writer, m *Message) {

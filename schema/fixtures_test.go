@@ -21,7 +21,17 @@ func envelope(kind Kind, seq uint64) Envelope {
 		Version: Version, Kind: kind, Host: "build-07_b", BootID: "1b4e28ba-2fa1-41d2-883f-0016d3cca427",
 		Instance: Instance{0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff},
 		Seq:      seq, Wall: 1_795_400_123_456_789_012, Boot: 86_400_000_000_123, Produced: 70_123,
-		Dropped: []Drop{{Reason: "queue-full", Count: 3}, {Reason: "too-large", Count: 1}},
+		Dropped: []Drop{{Reason: "queue-full", Count: 3}, {Reason: "too-large", Count: 1}}, Acked: 70_001,
+	}
+}
+
+// exampleEnds are two lives that have ended: one in order, and one that was cut off.
+func exampleEnds() []End {
+	const boot = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
+	return []End{
+		{Instance: Instance{0xe1}, BootID: boot, Wall: 1_795_400_000_000_000_000, Boot: 86_300_000_000_000, Final: true, Produced: 905, Acked: 900,
+			Dropped: []Drop{{Reason: "queue-full", Count: 5}}, Reached: []Reached{{KindSnapshot, 17_000}, {KindSpawn, 888}}},
+		{Instance: Instance{0xe2}, BootID: "another boot", Wall: 1, Produced: 1, Reached: []Reached{{"of a newer producer", 1}}},
 	}
 }
 
@@ -57,6 +67,7 @@ func examples() []example {
 			},
 		}}},
 	}
+	all[0].m.Ended = exampleEnds()
 	all = append(all, example{"exec", &Message{Envelope: envelope(KindExec, 12), Execs: []Exec{
 		{Wall: 1_795_400_123_400_000_000, Boot: 86_400_000_000_100, PID: 4321, StartTicks: 8_640_000, UID: Some[int64](0),
 			Command: "ld.lld -o app --threads=8", JobID: "nightly/2026-11-23", Sheet: Some[int64](3), Source: "connector"},

@@ -63,6 +63,19 @@ var genEnvelope = rapid.Custom(func(t *rapid.T) Envelope {
 	e.Dropped = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Drop {
 		return Drop{genName.Draw(t, "reason"), genUint.Draw(t, "count")}
 	}), 0, 3).Draw(t, "dropped")
+	e.Acked = genUint.Draw(t, "acked")
+	e.Ended = rapid.SliceOfN(genEnd, 0, 2).Draw(t, "ended")
+	return e
+})
+
+var genEnd = rapid.Custom(func(t *rapid.T) End {
+	e := End{BootID: genText(64).Filter(notEmpty).Draw(t, "boot id"), Wall: genWall.Draw(t, "wall"), Boot: rapid.Int64Min(0).Draw(t, "boot"),
+		Final: rapid.Bool().Draw(t, "final"), Produced: genUint.Draw(t, "produced"), Acked: genUint.Draw(t, "acked")}
+	copy(e.Instance[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "instance"))
+	e.Instance[0] |= 1
+	e.Reached = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Reached {
+		return Reached{Kind(genName.Draw(t, "kind")), genUint.Draw(t, "number")}
+	}), 1, 3).Draw(t, "reached")
 	return e
 })
 

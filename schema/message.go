@@ -5,12 +5,6 @@ import "strconv"
 // Version is the schema version this build writes. A message of a higher version is set aside, not guessed at.
 const Version = 2
 
-// Drop counts items that a producer made and could not publish.
-type Drop struct {
-	Reason string `json:"reason"` // a few words, of the producer's choice
-	Count  uint64 `json:"count"`  // since the instance started
-}
-
 // Envelope is what every message carries around its body.
 type Envelope struct {
 	Version  int      `json:"v"`        // schema version, 2
@@ -25,6 +19,10 @@ type Envelope struct {
 	Boot     int64  `json:"boot_ns"`           // nanoseconds of CLOCK_BOOTTIME
 	Produced uint64 `json:"produced"`          // items of all kinds that this instance has made, this message's included
 	Dropped  []Drop `json:"dropped,omitempty"` // items that were made and could not be published, by reason
+	Acked    uint64 `json:"acked,omitempty"`   // items that the log had acknowledged when the message was made
+	// Ended are lives of the host's producers that have ended, and what each had reached. A producer tells it in every message
+	// until the log has one of each stream that keeps something of that life.
+	Ended []End `json:"ended,omitempty"`
 }
 
 // Message is an envelope and the one body that its kind asks for.

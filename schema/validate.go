@@ -38,15 +38,11 @@ func (m *Message) validateEnvelope() error {
 		return errors.New("no boot id")
 	case m.Wall <= 0 || m.Boot < 0:
 		return fmt.Errorf("time out of range: wall %d, boot %d", m.Wall, m.Boot)
-	case len(m.Dropped) > maxList:
-		return fmt.Errorf("%d drop counts, the limit is %d", len(m.Dropped), maxList)
+	case m.Acked > maxNumber:
+		return fmt.Errorf("acknowledged %d is out of range", m.Acked)
 	}
-	for _, d := range m.Dropped {
-		if err := errors.Join(text("drop reason", d.Reason, MaxName), unsigned("drop count", d.Count)); err != nil {
-			return err
-		}
-	}
-	return text("boot id", m.BootID, 64)
+	return errors.Join(text("boot id", m.BootID, 64), eachOf("drop count", m.Dropped, maxList, (*Drop).validate),
+		eachOf("life that ended", m.Ended, MaxEnds, (*End).Validate))
 }
 
 func (m *Message) validateBody(texts textChecks) error {

@@ -28,7 +28,7 @@ func TestValidate_Refuses(t *testing.T) {
 		{"no boot id", "snapshot", func(m *Message) { m.BootID = "" }, "no boot id"},
 		{"long boot id", "snapshot", func(m *Message) { m.BootID = long(64) }, "boot id of 65 bytes, the limit is 64"},
 		{"boot id that is not UTF-8", "snapshot", func(m *Message) { m.BootID = "\xff" }, `boot id "\xff" is not UTF-8`},
-		{"many drop counts", "snapshot", func(m *Message) { m.Dropped = make([]Drop, 1025) }, "1025 drop counts, the limit is 1024"},
+		{"many drop counts", "snapshot", func(m *Message) { m.Dropped = make([]Drop, 1025) }, "1025 times drop count, the limit is 1024"},
 		{"long drop reason", "snapshot", func(m *Message) { m.Dropped[0].Reason = long(MaxName) }, "drop reason of 257 bytes, the limit is 256"},
 		{"drop count too large", "snapshot", func(m *Message) { m.Dropped[1].Count = 1 << 63 }, "drop count 9223372036854775808 is out of range"},
 

@@ -50,7 +50,7 @@ func writeWireDocument(t *testing.T) string {
 	b.WriteString("<!-- Written by go test ./schema -run TestWireDocument -update. Do not edit it. -->\n" + wireHead)
 	b.WriteString("\n<!-- not run: a message, which any client publishes -->\n```json\n" + wireExample + "\n```\n" + wireJSON)
 	structs := fieldsOfStructs(t)
-	for _, typ := range []reflect.Type{reflect.TypeFor[Envelope](), reflect.TypeFor[Drop](), reflect.TypeFor[Snapshot](), reflect.TypeFor[Pressure](),
+	for _, typ := range []reflect.Type{reflect.TypeFor[Envelope](), reflect.TypeFor[Drop](), reflect.TypeFor[End](), reflect.TypeFor[Reached](), reflect.TypeFor[Snapshot](), reflect.TypeFor[Pressure](),
 		reflect.TypeFor[JobProgress](), reflect.TypeFor[GPU](), reflect.TypeFor[Process](), reflect.TypeFor[Syscall](), reflect.TypeFor[Event](),
 		reflect.TypeFor[Exec](), reflect.TypeFor[Gap](), reflect.TypeFor[JobEvent](), reflect.TypeFor[Rollup](), reflect.TypeFor[Cover](),
 		reflect.TypeFor[Spread](), reflect.TypeFor[ProcessRollup]()} {
@@ -154,7 +154,9 @@ const wireJSON = `
   several events takes as many numbers, and the next begins behind them. A number that does not come is a gap.
 - **Nats-Msg-Id** is instance, kind and number, with points. A message that comes twice is folded once.
 - ` + "`produced`" + ` counts the items of all kinds that the instance has made. ` + "`Proctape-Items`" + ` is a header with the number of items when it
-  is not 1.
+  is not 1. ` + "`acked`" + ` counts those that the log had acknowledged by then.
+- ` + "`ended`" + ` tells what earlier lives of the host's producers had reached. Of each kind that the message's stream keeps, numbers up to
+  that one which have not come are a gap. Tell it until the log has acknowledged such a message of the stream.
 - Without a **Content-Type** (` + "`application/json`, `application/msgpack`" + `) the first byte tells: ` + "`{`" + ` is JSON.
 - What is unknown is null, or left out. It is never 0.
 - A message that is wrong is set aside whole (` + "`proctape quarantine list`" + ` says why). JSON may have 1 MiB, a message 16 MiB.
@@ -163,7 +165,7 @@ The body is one of ` + "`snapshot`, `events`, `execs`, `gaps`, `jobs`, `rollup`"
 
 ## Fields
 
-In MessagePack each of these records is an array of its values in this order, the body last in the envelope. Two are not:
+In MessagePack each of these records is an array of its values in this order, the body behind ` + "`dropped`" + ` in the envelope. Two are not:
 processes of a snapshot are columns, and a process of a rollup ends in two lists; see below.
 `
 
@@ -217,5 +219,5 @@ A message of 256 KiB or more may be one S2 block (` + "`Content-Encoding: s2`" +
 ## Decoders
 
 [decode.py](decoders/decode.py) and [decode.js](decoders/decode.js) decode whole messages with nothing but their standard libraries. The
-tests hold them against the messages in ` + "`schema/testdata/v2.0`" + `, which must decode for ever.
+tests hold them against the messages in ` + "`schema/testdata`" + `, which must decode for ever.
 `

@@ -159,8 +159,10 @@ def processes(columns, calls):
 
 # The fields of records, in their order. field:record is a record of its own, field[]record a list of them.
 RECORDS = {name: fields.split() for name, fields in {
-    "envelope": "v kind host boot_id instance:hex seq wall_ns boot_ns produced dropped[]drop body",
+    "envelope": "v kind host boot_id instance:hex seq wall_ns boot_ns produced dropped[]drop body acked ended[]end",
     "drop": "reason count",
+    "end": "instance:hex boot_id wall_ns boot_ns final produced acked dropped[]drop reached[]reached",
+    "reached": "kind seq",
     "snapshot": "interval_ns tick daemon_pid daemon_rss_kib recorder_uptime_ns cpus memory_total_kib memory_available_kib load_x100 "
                 "pressure:pressure pressure_level partial hidden capabilities running_jobs active_sheets job_progress[]job_progress "
                 "gpus[]gpu processes syscalls",
