@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -326,7 +327,8 @@ func (p *process) stopWhen(said string) {
 	p.stop()
 }
 
-// TestIdentity_VerifyOfATrimmedLog: what the log no longer has cannot be compared, and is said; what it has must agree.
+// TestIdentity_VerifyOfATrimmedLog: what the log no longer has cannot be compared, and is said; what it has must agree. The rows are
+// so old that a policy may have trimmed their messages.
 func TestIdentity_VerifyOfATrimmedLog(t *testing.T) {
 	t.Parallel()
 	log := startLog(t, t.TempDir())
@@ -337,20 +339,34 @@ func TestIdentity_VerifyOfATrimmedLog(t *testing.T) {
 	if err := stream.Purge(context.Background(), jetstream.WithPurgeSequence(21)); err != nil {
 		t.Fatal(err)
 	}
-	out := run(t, "verify", "--data", log.dir, "--db", db, "--replay")
-	if !strings.Contains(out, "20 snapshots and 0 events are older") || !strings.Contains(out, "Equal") {
-		t.Errorf("verify prints\n%s", out)
+	out, code := exitOf(t, "verify", "--data", log.dir, "--db", db, "--replay")
+	if !strings.Contains(out, "20 snapshots and 0 events are older") || !strings.Contains(out, "Equal") || code != 0 {
+		t.Errorf("verify ends with %d and prints\n%s", code, out)
 	}
 	if _, err := writable(t, db).Exec(`UPDATE samples SET rss_kib = rss_kib + 1 WHERE id = (SELECT min(id) FROM samples WHERE id >> 22 = 40)`); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(proctape, "verify", "--data", log.dir, "--db", db, "--replay").CombinedOutput(); err == nil {
-		t.Errorf("verify says of a changed row\n%s", out)
+	if out, code := exitOf(t, "verify", "--data", log.dir, "--db", db, "--replay"); code != 5 {
+		t.Errorf("verify says of a changed row %d\n%s", code, out)
 	}
 	if err := stream.Purge(context.Background()); err != nil { // and of a log that holds nothing
 		t.Fatal(err)
 	}
 	run(t, "replay", "--data", log.dir, "--db", filepath.Join(t.TempDir(), "empty.db"))
+}
+
+// exitOf runs a command of the program, and returns what it printed and its exit code.
+func exitOf(t *testing.T, args ...string) (string, int) {
+	t.Helper()
+	out, err := exec.Command(proctape, args...).CombinedOutput()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		t.Fatal(err)
+	}
+	if ended == nil {
+		return string(out), 0
+	}
+	return string(out), ended.ExitCode()
 }
 
 func copyTree(t *testing.T, from, to string) {

@@ -19,7 +19,9 @@ type Config struct {
 	Once  bool
 	From  map[string]uint64 // for Once: the sequence to begin with, by stream; default the first
 	Until map[string]uint64 // for Once: the sequence to end with, by stream; default the last when Run begins
-	Drain time.Duration     // how long Run goes on, after its context ended, to fold what the log holds; default 5 s
+	// LackStreams, for Once, makes a stream that the log does not have count as empty. Otherwise it is an error.
+	LackStreams bool
+	Drain       time.Duration // how long Run goes on, after its context ended, to fold what the log holds; default 5 s
 	// Retention takes away what is too old; nil for nothing, and for Once nothing ever.
 	Retention *retention.Settings
 	Log       *slog.Logger

@@ -2,13 +2,10 @@ package projector
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/proctape/proctape/schema"
 )
 
 // ReplayConfig says what [Replay] makes of a log. The zero value of each field but DB works.
@@ -21,6 +18,8 @@ type ReplayConfig struct {
 	From, Until time.Time
 	// UntilSequence, when not nil, ends each stream with a sequence, by the stream's name, and Until is not used.
 	UntilSequence map[string]uint64
+	// LackStreams makes a stream that the log does not have count as empty. Otherwise it is an error.
+	LackStreams bool
 	// Progress, when not nil, is called five times a second while Replay runs and once at its end, by one goroutine.
 	Progress func(ReplayProgress)
 	Log      *slog.Logger // default slog.Default()
@@ -49,7 +48,8 @@ func Replay(ctx context.Context, js jetstream.JetStream, cfg ReplayConfig) (Repl
 	if err != nil {
 		return ReplayResult{}, err
 	}
-	p, err := Open(ctx, js, Config{DB: cfg.DB, NDJSON: cfg.NDJSON, FileLimit: cfg.FileLimit, Once: true, From: first, Until: last, Log: cfg.Log})
+	p, err := Open(ctx, js, Config{DB: cfg.DB, NDJSON: cfg.NDJSON, FileLimit: cfg.FileLimit, Once: true, From: first, Until: last,
+		LackStreams: cfg.LackStreams, Log: cfg.Log})
 	if err != nil {
 		return ReplayResult{}, err
 	}
@@ -112,19 +112,4 @@ func (p *Projector) replayProgress() (r ReplayProgress) {
 		r.All += int64(pos.Last)
 	}
 	return r
-}
-
-// IsTrimmed reports whether the log no longer has its beginning, so that a replay of it cannot give all that an older
-// database holds.
-func IsTrimmed(ctx context.Context, js jetstream.JetStream) (bool, error) {
-	for _, name := range schema.DataStreams {
-		stream, err := js.Stream(ctx, name)
-		if err != nil {
-			return false, fmt.Errorf("stream %s: %w", name, err)
-		}
-		if stream.CachedInfo().State.FirstSeq > 1 {
-			return true, nil
-		}
-	}
-	return false, nil
 }

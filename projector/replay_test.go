@@ -101,19 +101,6 @@ func TestReplay_RefusesWhatIsNotNew(t *testing.T) {
 	if _, err := projector.Replay(t.Context(), js, cfg); !errors.Is(err, projector.ErrNotFresh) {
 		t.Errorf("got %v, want ErrNotFresh", err)
 	}
-	if trimmed, err := projector.IsTrimmed(t.Context(), js); trimmed || err != nil {
-		t.Errorf("got %t, %v for a log that has its beginning", trimmed, err)
-	}
-	stream, err := js.Stream(t.Context(), schema.StreamSnapshots)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.Purge(t.Context(), jetstream.WithPurgeSequence(2)); err != nil {
-		t.Fatal(err)
-	}
-	if trimmed, err := projector.IsTrimmed(t.Context(), js); !trimmed || err != nil {
-		t.Errorf("got %t, %v for a log that has lost its beginning", trimmed, err)
-	}
 }
 
 func TestAsk_NeedsAWriter(t *testing.T) {

@@ -95,8 +95,10 @@ func (s *session) openFiles() error {
 // producers' numbers. A stream that was deleted is left out until somebody makes it again.
 func (s *session) locate(ctx context.Context, at *store.Checkpoint, found bool) error {
 	stream, err := s.streams.js.Stream(ctx, at.Stream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) && found && !s.cfg.Once {
-		s.cfg.Log.Warn("a stream is gone; the others are folded until it is there again", "stream", at.Stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) && (found && !s.cfg.Once || s.cfg.LackStreams) {
+		if !s.cfg.Once {
+			s.cfg.Log.Warn("a stream is gone; the others are folded until it is there again", "stream", at.Stream)
+		}
 		s.streams.gone[at.Stream] = true
 		s.last[at.Stream] = at.Seq
 		return nil

@@ -161,6 +161,9 @@ func (s *streams) ends(ctx context.Context, within time.Duration) (map[string]ui
 func (s *streams) lastUpTo(ctx context.Context, until map[string]uint64) (map[string]uint64, error) {
 	last := map[string]uint64{}
 	for _, name := range schema.DataStreams {
+		if s.gone[name] {
+			continue
+		}
 		stream, err := s.js.Stream(ctx, name)
 		if err == nil {
 			last[name], err = lastStored(ctx, stream, until[name])

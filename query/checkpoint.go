@@ -12,12 +12,17 @@ type Checkpoint struct {
 	Epoch  int64   `json:"epoch"`
 	Seq    int64   `json:"seq"`
 	Time   float64 `json:"message_time"` // when the server stored that message, Unix seconds
+
+	Created int64 `json:"-"` // when the server made the stream, Unix ns
+	IDBase  int64 `json:"-"` // the row of a message has the id IDBase + its sequence, or for events that times 1024 and the place in the message
 }
 
 // Checkpoints returns how far each stream has been projected, by the stream's name.
 func Checkpoints(ctx context.Context, db *DB) ([]Checkpoint, error) {
-	cps, err := collect(ctx, db, `SELECT stream, epoch, seq, message_time/1e9 FROM checkpoints ORDER BY stream`, nil,
-		func(r *sql.Rows, c *Checkpoint) error { return r.Scan(&c.Stream, &c.Epoch, &c.Seq, &c.Time) })
+	cps, err := collect(ctx, db, `SELECT stream, epoch, seq, message_time/1e9, created, id_base FROM checkpoints ORDER BY stream`, nil,
+		func(r *sql.Rows, c *Checkpoint) error {
+			return r.Scan(&c.Stream, &c.Epoch, &c.Seq, &c.Time, &c.Created, &c.IDBase)
+		})
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoints: %w", err)
 	}

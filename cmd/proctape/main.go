@@ -52,6 +52,10 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	if hint := hintOf(err); hint != "" {
 		fmt.Fprintf(words, "proctape: hint: %s\n", oneLine(hint))
 	}
+	var verified *verdictError
+	if errors.As(err, &verified) {
+		return verified.code
+	}
 	var misuse *misuseError
 	if errors.As(err, &misuse) {
 		return exitMisuse

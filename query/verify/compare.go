@@ -12,16 +12,23 @@ import (
 	"github.com/proctape/proctape/schema/lockfile"
 )
 
+// Log is the log that a database is compared with.
+type Log interface {
+	// Streams is what the log's streams hold now, by name.
+	Streams(ctx context.Context) (map[string]*query.LogStream, error)
+	// Replay makes a database of the log at a new path, from each stream's beginning up to the sequence that until has for it. A
+	// stream that the log does not have counts as empty.
+	Replay(ctx context.Context, path string, until map[string]uint64) error
+}
+
 // Config says what [Compare] reads.
 type Config struct {
 	// Database is the path of the database to verify. Somebody may be writing it.
 	Database string
 	// Against is the path of a database to compare with; empty for none. Somebody may be writing it too.
 	Against string
-	// Replay, when set, is called to make a database of the log at a new path, from each stream's beginning up to the
-	// sequence that until has for it, and reports whether the log no longer has its beginning. Compare compares with
-	// that database, and not with Against.
-	Replay func(ctx context.Context, path string, until map[string]uint64) (trimmed bool, err error)
+	// Log, when set, is compared with, and not Against.
+	Log Log
 }
 
 // TableHash is the content of one table.
@@ -30,15 +37,34 @@ type TableHash struct {
 	Hash string `json:"hash"` // hexadecimal
 }
 
+// Verdict says how a comparison ended.
+type Verdict string
+
+// The verdicts. What is damaged was not compared. Of the others the gravest counts: different before loss before behind.
+const (
+	Sound     Verdict = "sound"     // not damaged; nothing was compared
+	Damaged   Verdict = "damaged"   // the file itself
+	Equal     Verdict = "equal"     // both hold the same, as far as both can hold it
+	Lost      Verdict = "loss"      // the log lost messages of which the database has rows; the rest is equal
+	Behind    Verdict = "behind"    // one has not folded as much of the log as the other; what both have folded is equal
+	Different Verdict = "different" // they tell different stories
+)
+
 // Result is what [Compare] found.
 type Result struct {
 	Database string               `json:"database"`
+	Verdict  Verdict              `json:"verdict"`
 	Against  string               `json:"against,omitempty"` // a path, or "the log"; empty when nothing was compared
-	Damage   []string             `json:"damage"`            // in SQLite's words; when there is any, nothing else was read
+	Damage   []string             `json:"damage"`            // in SQLite's words, or ours; when there is any, nothing else was read
 	Tables   map[string]TableHash `json:"tables"`
-	// Equal is whether the two hold the same; nil when nothing was compared.
+	// Equal is whether the verdict is equal; nil when nothing was compared.
 	Equal       *bool        `json:"equal,omitempty"`
 	Differences []Difference `json:"differences,omitempty"`
+	// Losses are what the log lost. Retention's trimming is none.
+	Losses []Loss `json:"losses,omitempty"`
+	// Lag is by how many messages the one is behind the other, where they differ in that, by stream. A negative number says that it
+	// is the other that is behind.
+	Lag map[string]int64 `json:"behind,omitempty"`
 	// NotCompared is set when the log cannot give all that the database holds, or the other way round. Then neither those
 	// rows nor what spans them were compared.
 	NotCompared *NotCompared `json:"older_than_the_log,omitempty"`
@@ -58,12 +84,21 @@ func Compare(ctx context.Context, cfg Config) (*Result, error) {
 		return nil, fmt.Errorf("make a folder for copies: %w", err)
 	}
 	defer os.RemoveAll(tmp)
+	var streams map[string]*query.LogStream
+	if cfg.Log != nil { // before the database is copied, which then has what the log has
+		if streams, err = cfg.Log.Streams(ctx); err != nil {
+			return nil, err
+		}
+		if err := awaitProjection(ctx, cfg.Database, streams); err != nil {
+			return nil, err
+		}
+	}
 	db, err := openUnchanging(ctx, cfg.Database, filepath.Join(tmp, "a.db"))
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	r := &Result{Database: cfg.Database, Against: cfg.Against, Tables: map[string]TableHash{}}
+	r := &Result{Database: cfg.Database, Verdict: Damaged, Against: cfg.Against, Tables: map[string]TableHash{}}
 	if r.Damage, err = Damage(ctx, db); err != nil || len(r.Damage) > 0 {
 		return r, err
 	}
@@ -74,15 +109,18 @@ func Compare(ctx context.Context, cfg Config) (*Result, error) {
 	for table, h := range content.Tables() {
 		r.Tables[table] = TableHash{h.Rows, h.String()}
 	}
-	if cfg.Against == "" && cfg.Replay == nil {
-		return r, nil
+	switch r.Verdict = Sound; {
+	case cfg.Log != nil:
+		err = r.compareLog(ctx, cfg.Log, streams, db, content, filepath.Join(tmp, "replay.db"))
+	case cfg.Against != "":
+		err = r.compareDatabase(ctx, db, content, filepath.Join(tmp, "b.db"))
 	}
-	return r, r.compare(ctx, cfg, db, content, tmp)
+	return r, err
 }
 
-// compare adds how the database differs from what cfg names.
-func (r *Result) compare(ctx context.Context, cfg Config, db *query.DB, content Content, tmp string) error {
-	other, trimmed, err := openComparison(ctx, cfg, db, tmp)
+// compareDatabase adds how the database differs from the one that the result names.
+func (r *Result) compareDatabase(ctx context.Context, db *query.DB, content Content, copyTo string) error {
+	other, err := openUnchanging(ctx, r.Against, copyTo)
 	if err != nil {
 		return err
 	}
@@ -92,44 +130,76 @@ func (r *Result) compare(ctx context.Context, cfg Config, db *query.DB, content 
 		return err
 	}
 	r.Differences = content.Diff(theirs)
-	if cfg.Replay != nil {
-		r.Against = "the log"
-	}
-	if cfg.Replay != nil && len(r.Differences) > 0 { // a log that was trimmed cannot give what is older
-		mine, theirs, left, err := Shared(ctx, db, other)
+	if len(r.Differences) > 0 {
+		mine, theirs, lag, err := foldedByBoth(ctx, db, other)
 		if err != nil {
 			return err
 		}
-		if trimmed || left != (NotCompared{}) {
-			r.NotCompared, r.Differences = &left, mine.Diff(theirs)
+		if len(lag) > 0 {
+			r.Lag, r.Differences = lag, mine.Diff(theirs)
 		}
 	}
-	equal := len(r.Differences) == 0
-	r.Equal = &equal
+	r.judge()
 	return nil
 }
 
-// openComparison opens the database to compare with. trimmed is whether it was made of a log that no longer has its
-// beginning. The caller closes it.
-func openComparison(ctx context.Context, cfg Config, db *query.DB, tmp string) (other *query.DB, trimmed bool, err error) {
-	if cfg.Replay == nil {
-		other, err = openUnchanging(ctx, cfg.Against, filepath.Join(tmp, "b.db"))
-		return other, false, err
-	}
+// compareLog adds how the database differs from the log, of which it makes a database at a path.
+func (r *Result) compareLog(ctx context.Context, log Log, streams map[string]*query.LogStream, db *query.DB, content Content, path string) error {
+	r.Against = "the log"
 	checkpoints, err := query.Checkpoints(ctx, db)
 	if err != nil {
-		return nil, false, err
+		return err
 	}
-	until := map[string]uint64{}
-	for _, c := range checkpoints {
-		until[c.Stream] = uint64(c.Seq)
+	if isAnotherLog(checkpoints, streams) {
+		r.Differences = content.Diff(Content{})
+		r.judge()
+		return nil
 	}
-	path := filepath.Join(tmp, "replay.db")
-	if trimmed, err = cfg.Replay(ctx, path, until); err != nil {
-		return nil, false, err
+	if err := log.Replay(ctx, path, untilOf(checkpoints, streams)); err != nil {
+		return err
 	}
-	other, err = query.Open(ctx, path)
-	return other, trimmed, err
+	other, err := query.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer other.Close()
+	theirs, err := ReadContent(ctx, other)
+	if err != nil {
+		return err
+	}
+	r.Differences = content.Diff(theirs)
+	r.Lag = lagOf(checkpoints, streams)
+	if r.Losses, err = losses(ctx, db, other, checkpoints, streams); err != nil {
+		return err
+	}
+	if len(r.Differences) > 0 { // the log cannot give what it no longer has
+		s := &shared{checkpoints: checkpoints, streams: streams, lost: len(r.Losses) > 0}
+		mine, theirs, left, err := s.read(ctx, db, other)
+		if err != nil {
+			return err
+		}
+		if s.lost || isTrimmed(streams) || left != (NotCompared{}) {
+			r.NotCompared, r.Differences = &left, mine.Diff(theirs)
+		}
+	}
+	r.judge()
+	return nil
+}
+
+// judge sets the verdict of what was found.
+func (r *Result) judge() {
+	switch {
+	case len(r.Differences) > 0:
+		r.Verdict = Different
+	case len(r.Losses) > 0:
+		r.Verdict = Lost
+	case len(r.Lag) > 0:
+		r.Verdict = Behind
+	default:
+		r.Verdict = Equal
+	}
+	equal := r.Verdict == Equal
+	r.Equal = &equal
 }
 
 // openUnchanging opens a database that does not change while it is read: the one at path when nobody writes it, and

@@ -13,6 +13,7 @@ import (
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/projector"
+	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/verify"
 	"github.com/proctape/proctape/schema"
 )
@@ -49,21 +50,27 @@ func ExampleCompare() {
 	if _, err := js.PublishMsg(ctx, msg); err != nil {
 		log.Fatal(err)
 	}
-	replay := func(ctx context.Context, path string, until map[string]uint64) (trimmed bool, err error) {
-		if trimmed, err = projector.IsTrimmed(ctx, js); err == nil {
-			_, err = projector.Replay(ctx, js, projector.ReplayConfig{DB: path, UntilSequence: until, Log: quiet})
-		}
-		return trimmed, err
-	}
 	path := filepath.Join(dir, "monitor.db")
-	if _, err := replay(ctx, path, nil); err != nil {
+	if err := (exampleLog{js}).Replay(ctx, path, nil); err != nil {
 		log.Fatal(err)
 	}
 
-	r, err := verify.Compare(ctx, verify.Config{Database: path, Replay: replay})
+	r, err := verify.Compare(ctx, verify.Config{Database: path, Log: exampleLog{js}})
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("damage: %d, samples: %d, equal to %s: %t\n", len(r.Damage), r.Tables["samples"].Rows, r.Against, *r.Equal)
-	// Output: damage: 0, samples: 2, equal to the log: true
+	fmt.Printf("damage: %d, samples: %d, %s to %s\n", len(r.Damage), r.Tables["samples"].Rows, r.Verdict, r.Against)
+	// Output: damage: 0, samples: 2, equal to the log
+}
+
+// exampleLog is a log as verify reads it.
+type exampleLog struct{ js jetstream.JetStream }
+
+func (l exampleLog) Streams(ctx context.Context) (map[string]*query.LogStream, error) {
+	return query.LogStreams(ctx, l.js)
+}
+
+func (l exampleLog) Replay(ctx context.Context, path string, until map[string]uint64) error {
+	_, err := projector.Replay(ctx, l.js, projector.ReplayConfig{DB: path, UntilSequence: until, LackStreams: true, Log: slog.New(slog.DiscardHandler)})
+	return err
 }

@@ -3,8 +3,11 @@ package verify
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/proctape/proctape/query"
@@ -18,21 +21,51 @@ type NotCompared struct {
 	Expired   int64 `json:"expired"`   // snapshots, events and rollups that the log still has and retention has deleted
 }
 
-// Shared hashes the rows that a live database and one replayed from its log must have in common, when the log no longer
-// begins where the live one does, or when retention has deleted what it has not yet trimmed from the log. It leaves out
-// what spans more than both have, such as an old job's figures. It is an error when one of the two cannot be read.
-func Shared(ctx context.Context, liveDB, replayed *query.DB) (ofLive, ofReplayed Content, left NotCompared, err error) {
-	conn, err := liveDB.Handle().Conn(ctx)
+// attachedConn is a connection to a database to which another one is attached as other.
+type attachedConn struct {
+	*sql.Conn
+	ctx context.Context
+}
+
+// attached attaches a database to another one. The caller closes what it returns.
+func attached(ctx context.Context, db, other *query.DB) (*attachedConn, error) {
+	conn, err := db.Handle().Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.ExecContext(ctx, `ATTACH ? AS other`, schema.ReaderDSN(other.Path())); err != nil {
+		return nil, errors.Join(fmt.Errorf("attach %s: %w", other.Path(), err), conn.Close())
+	}
+	return &attachedConn{conn, context.WithoutCancel(ctx)}, nil
+}
+
+func (c *attachedConn) close() {
+	_, _ = c.ExecContext(c.ctx, `DETACH other`) // of a connection that is only read
+	_ = c.Conn.Close()
+}
+
+// shared are the rows that a database and one replayed from its log must have in common.
+type shared struct {
+	checkpoints []query.Checkpoint
+	streams     map[string]*query.LogStream
+	lost        bool // the log lost messages: what spans rows, such as a job's figures, cannot be compared
+}
+
+// read hashes the rows in common, when the log no longer has all that the live database has folded, or when retention has
+// deleted what it has not yet trimmed from the log. It leaves out what spans more than both have, such as an old job's
+// figures. It is an error when one of the two cannot be read.
+func (s *shared) read(ctx context.Context, liveDB, replayed *query.DB) (ofLive, ofReplayed Content, left NotCompared, err error) {
+	conn, err := attached(ctx, liveDB, replayed)
 	if err != nil {
 		return nil, nil, left, err
 	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, `ATTACH ? AS other`, schema.ReaderDSN(replayed.Path())); err != nil {
-		return nil, nil, left, fmt.Errorf("attach %s: %w", replayed.Path(), err)
-	}
-	defer conn.ExecContext(context.WithoutCancel(ctx), `DETACH other`)
-	if left, err = countNotCompared(ctx, conn); err != nil {
+	defer conn.close()
+	if left, err = countNotCompared(ctx, conn.Conn); err != nil {
 		return nil, nil, left, fmt.Errorf("count what only one of them has: %w", err)
+	}
+	expired, err := readExpired(ctx, conn.Conn)
+	if err != nil {
+		return nil, nil, left, fmt.Errorf("read what retention deleted: %w", err)
 	}
 	ofLive, ofReplayed = Content{}, Content{}
 	for _, side := range []struct {
@@ -41,10 +74,15 @@ func Shared(ctx context.Context, liveDB, replayed *query.DB) (ofLive, ofReplayed
 	}{{ofLive, "main", "other"}, {ofReplayed, "other", "main"}} {
 		for _, c := range hashedTables {
 			where, ok := sharedRows[c.table]
-			if !ok {
+			if !ok || s.lost && spansRows[c.table] {
 				continue
 			}
-			where = strings.NewReplacer("{counterpart}", side.it, "{live}", "main", "{replayed}", "other").Replace(where)
+			inLog := "1"
+			if side.this == "main" {
+				inLog = s.inLog(c.table)
+			}
+			where = strings.NewReplacer("{counterpart}", side.it, "{live}", "main", "{replayed}", "other", "{inlog}", inLog,
+				"{expired}", strconv.Itoa(expired[c.table])).Replace(where)
 			query := inDatabase(c.query, side.this) + ` WHERE ` + where
 			if err := hashTable(ctx, conn, c.table, query, side.content); err != nil {
 				return nil, nil, left, fmt.Errorf("read %s: %w", c.table, err)
@@ -52,6 +90,54 @@ func Shared(ctx context.Context, liveDB, replayed *query.DB) (ofLive, ofReplayed
 		}
 	}
 	return ofLive, ofReplayed, left, nil
+}
+
+// inLog is the condition that the log still has the message of a live row.
+func (s *shared) inLog(table string) string {
+	row, ok := messageOf[table]
+	if !ok {
+		return "1"
+	}
+	for i := range s.checkpoints {
+		c := &s.checkpoints[i]
+		stream := s.streams[c.Stream]
+		if c.Stream != row.stream {
+			continue
+		}
+		if stream == nil || stream.Created != c.Created {
+			return "0"
+		}
+		deleted, _ := json.Marshal(append([]uint64{}, stream.Deleted...)) // numbers always encode
+		return fmt.Sprintf(`(%[1]s - %[2]d BETWEEN max(1, %[3]d) AND %[4]d AND %[1]s - %[2]d NOT IN (SELECT value FROM json_each('%[5]s')))`,
+			row.id, c.IDBase, stream.First, stream.Last, deleted)
+	}
+	return "0"
+}
+
+// messageOf says, by table, which message a row is of: its stream, and what the row's id has of its sequence.
+var messageOf = map[string]struct{ stream, id string }{
+	"snapshots": {schema.StreamSnapshots, "s.id"}, "samples": {schema.StreamSnapshots, "s.id"},
+	"process_events": {schema.StreamEvents, "(e.id >> 10)"}, "process_execs": {schema.StreamEvents, "(e.id >> 10)"},
+	"job_events": {schema.StreamEvents, "(e.id >> 10)"},
+	"rollups":    {schema.StreamRollups, "r.id"}, "process_rollups": {schema.StreamRollups, "r.id"},
+}
+
+// spansRows are the tables of which a row is made of many messages.
+var spansRows = map[string]bool{"jobs": true, "job_sheets": true, "job_syscalls": true, "job_pids": true}
+
+// readExpired says of which tables retention has deleted rows: 1, or 0 for none.
+func readExpired(ctx context.Context, conn *sql.Conn) (map[string]int, error) {
+	var events, execs, jobEvents, rollups bool
+	err := conn.QueryRowContext(ctx, `SELECT coalesce(max(removed ->> '$.events' > 0), 0), coalesce(max(removed ->> '$.execs' > 0), 0),
+		coalesce(max(removed ->> '$.job_events' > 0), 0), coalesce(max(removed ->> '$.rollups' > 0), 0) FROM main.retention_passes`).
+		Scan(&events, &execs, &jobEvents, &rollups)
+	expired := map[string]int{}
+	for table, yes := range map[string]bool{"process_events": events, "process_execs": execs, "job_events": jobEvents, "rollups": rollups, "process_rollups": rollups} {
+		if yes {
+			expired[table] = 1
+		}
+	}
+	return expired, err
 }
 
 // inDatabase is a query over the tables of one of two attached databases.

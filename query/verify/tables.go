@@ -58,15 +58,16 @@ var hashedTables = []hashedTable{
 }
 
 // sharedRows says, by table, which rows two databases must have in common. {counterpart} is the database other than the one that is
-// read, {live} the live one and {replayed} the replayed one. It leaves out rows of the live one that the log no longer has, and
+// read, {live} the live one and {replayed} the replayed one; {inlog} is whether the log still has the row's message, and {expired}
+// whether retention has deleted rows of the table. It leaves out rows of the live one that the log no longer has, and
 // rows of the log that retention has deleted from the live one.
 var sharedRows = map[string]string{
 	"snapshots": snapshotShared, "samples": snapshotShared,
-	"process_events": `((e.instance, e.event_type, e.seq) IN (SELECT instance, event_type, seq FROM {counterpart}.process_events)
-		OR e.timestamp >= max(` + firstTime("process_events", "{live}") + `, ` + firstTime("process_events", "{replayed}") + `))`,
-	"process_execs": `((e.instance, e.seq) IN (SELECT instance, seq FROM {counterpart}.process_execs)
-		OR e.timestamp >= max(` + firstTime("process_execs", "{live}") + `, ` + firstTime("process_execs", "{replayed}") + `))`,
-	"job_events": `e.timestamp >= max(` + firstTime("job_events", "{live}") + `, ` + firstTime("job_events", "{replayed}") + `)`,
+	"process_events": `({inlog} AND ((e.instance, e.event_type, e.seq) IN (SELECT instance, event_type, seq FROM {counterpart}.process_events)
+		OR e.timestamp >= max(` + firstLive("process_events") + `, ` + firstTime("process_events", "{replayed}") + `)))`,
+	"process_execs": `({inlog} AND ((e.instance, e.seq) IN (SELECT instance, seq FROM {counterpart}.process_execs)
+		OR e.timestamp >= max(` + firstLive("process_execs") + `, ` + firstTime("process_execs", "{replayed}") + `)))`,
+	"job_events": `({inlog} AND e.timestamp >= max(` + firstLive("job_events") + `, ` + firstTime("job_events", "{replayed}") + `))`,
 	"rollups":    rollupShared, "process_rollups": rollupShared,
 	// Jobs that both databases hold completely: they began after both databases do, and no process of theirs was there before.
 	"jobs": jobShared, "job_sheets": jobShared, "job_syscalls": jobShared, "job_pids": jobShared,
@@ -75,9 +76,10 @@ var sharedRows = map[string]string{
 const (
 	snapshotShared = `((s.instance, s.seq) IN (SELECT instance, seq FROM {counterpart}.snapshots)
 		OR NOT EXISTS (SELECT 1 FROM {live}.rollups r WHERE r.host_id = s.host_id AND r.timestamp = CAST(s.timestamp AS INTEGER) / 60 * 60)
-		AND s.timestamp >= (SELECT min(timestamp) FROM {replayed}.snapshots))`
-	rollupShared = `r.timestamp >= max((SELECT coalesce(min(timestamp), 9e99) FROM {live}.rollups), (SELECT coalesce(min(timestamp), 9e99) FROM {replayed}.rollups))`
-	jobShared    = `job_id IN (SELECT j.job_id FROM {live}.jobs j WHERE
+		AND {inlog})`
+	rollupShared = `({inlog} AND r.timestamp >= max(CASE WHEN {expired} THEN (SELECT coalesce(min(timestamp), 9e99) FROM {live}.rollups) ELSE -9e99 END,
+		(SELECT coalesce(min(timestamp), 9e99) FROM {replayed}.rollups)))`
+	jobShared = `job_id IN (SELECT j.job_id FROM {live}.jobs j WHERE
 		coalesce(j.first_seen, 9e99) > (SELECT coalesce(min(timestamp), 9e99) FROM {replayed}.snapshots)
 		AND coalesce(j.first_event, 9e99) > (SELECT min(t) FROM (SELECT min(timestamp) AS t FROM {replayed}.process_events
 			UNION ALL SELECT min(timestamp) FROM {replayed}.job_events))
@@ -89,4 +91,9 @@ const (
 
 func firstTime(table, schema string) string {
 	return `(SELECT coalesce(min(timestamp), 9e99) FROM ` + schema + `.` + table + `)`
+}
+
+// firstLive is the time from which the live database has all rows of a table that the log gives.
+func firstLive(table string) string {
+	return `CASE WHEN {expired} THEN ` + firstTime(table, "{live}") + ` ELSE -9e99 END`
 }

@@ -51,20 +51,21 @@ func record(t testing.TB) *recorded {
 	if _, err := simulate.Run(t.Context(), a.Conn, load); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.replay(t.Context(), r.db, nil); err != nil {
+	if err := r.Replay(t.Context(), r.db, nil); err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-// replay makes a database of the log.
-func (r *recorded) replay(ctx context.Context, path string, until map[string]uint64) (bool, error) {
-	trimmed, err := projector.IsTrimmed(ctx, r.js)
-	if err != nil {
-		return false, err
-	}
-	_, err = projector.Replay(ctx, r.js, projector.ReplayConfig{DB: path, UntilSequence: until, Log: slog.New(slog.DiscardHandler)})
-	return trimmed, err
+// Streams implements [verify.Log].
+func (r *recorded) Streams(ctx context.Context) (map[string]*query.LogStream, error) {
+	return query.LogStreams(ctx, r.js)
+}
+
+// Replay implements [verify.Log].
+func (r *recorded) Replay(ctx context.Context, path string, until map[string]uint64) error {
+	_, err := projector.Replay(ctx, r.js, projector.ReplayConfig{DB: path, UntilSequence: until, LackStreams: true, Log: slog.New(slog.DiscardHandler)})
+	return err
 }
 
 func (r *recorded) compare(cfg verify.Config) *verify.Result {
@@ -96,7 +97,7 @@ func (r *recorded) change(stmt string) {
 
 func TestCompare_WithTheLog(t *testing.T) {
 	r := record(t)
-	got := r.compare(verify.Config{Replay: r.replay})
+	got := r.compare(verify.Config{Log: r})
 	if got.Equal == nil || !*got.Equal || len(got.Differences) > 0 || len(got.Damage) > 0 || got.NotCompared != nil || got.Against != "the log" {
 		t.Errorf("got %+v, want equal to the log", got)
 	}
@@ -106,7 +107,7 @@ func TestCompare_WithTheLog(t *testing.T) {
 
 	// The control: one value in one row of one table.
 	r.change(`UPDATE samples SET rss_kib = rss_kib + 1 WHERE id = (SELECT max(id) FROM samples)`)
-	got = r.compare(verify.Config{Replay: r.replay})
+	got = r.compare(verify.Config{Log: r})
 	if got.Equal == nil || *got.Equal {
 		t.Fatalf("got %+v, want a difference", got)
 	}
@@ -118,7 +119,7 @@ func TestCompare_WithTheLog(t *testing.T) {
 func TestCompare_WithAnotherDatabase(t *testing.T) {
 	r := record(t)
 	other := filepath.Join(t.TempDir(), "other.db")
-	if _, err := r.replay(t.Context(), other, nil); err != nil {
+	if err := r.Replay(t.Context(), other, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.compare(verify.Config{Against: other}); got.Equal == nil || !*got.Equal {
@@ -146,7 +147,7 @@ func TestCompare_Execs(t *testing.T) {
 		{`DELETE FROM process_execs WHERE timestamp = (SELECT max(timestamp) FROM process_execs)`, 1},
 	} {
 		r.change(step.change)
-		got := r.compare(verify.Config{Replay: r.replay})
+		got := r.compare(verify.Config{Log: r})
 		if len(got.Differences) != 1 || got.Differences[0].Table != "process_execs" || got.Differences[0].Against-got.Differences[0].Rows != step.less {
 			t.Errorf("%s: got %+v, want one difference, in the execs", step.change, got.Differences)
 		}
