@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// killedAtRandom kills who makes a pass three times, wherever it is; fifty times under make soak. What is young is never
+// killedAtRandom kills who makes a pass twice, wherever it is; fifty times under make soak. What is young is never
 // touched, what is old is there or is in exactly one minute's means, and an undisturbed pass makes of it what it would
 // have been.
 func (tp tape) killedAtRandom(t *testing.T) {
 	long(t)
-	kills := 3
+	kills := 2
 	if soak {
 		kills = 50
 	}

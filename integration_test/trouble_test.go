@@ -136,9 +136,9 @@ func TestTrouble_LingeringReader(t *testing.T) {
 		projection(t, log.dir, db).stop()
 	}
 	// Rows are many bytes long, so that a few of them fill the write-ahead log.
-	const all, limit = 320, 64 << 20
-	h := newHost("alpha", 400, 1)
-	h.command = 250
+	const all, limit = 200, 64 << 20
+	h := newHost("alpha", 200, 1)
+	h.command = 2000
 	for range all {
 		h.renew()
 		log.publish(h.snapshot()[0])

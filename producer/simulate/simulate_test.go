@@ -220,7 +220,7 @@ func TestFleet_ReplacesAsManyAsAsked(t *testing.T) {
 	for _, churn := range []float64{0, 0.1, 1} {
 		t.Run(fmt.Sprint(churn), func(t *testing.T) {
 			cfg.Churn = churn
-			const minutes = 20
+			const minutes = 8
 			got := live(t, cfg, minutes*12+1)
 			want := churn * float64(cfg.Processes) * minutes
 			// A job's step, which ends as a whole, may have been paid for and not come yet, or the other way round.
@@ -235,7 +235,7 @@ func TestFleet_ReplacesAsManyAsAsked(t *testing.T) {
 }
 
 func TestFleet_LooksLikeHosts(t *testing.T) {
-	got := live(t, Config{Hosts: 1, Processes: 200, Interval: 5 * time.Second, Churn: 0.5, Jobs: 2, Start: start}, 500)
+	got := live(t, Config{Hosts: 1, Processes: 200, Interval: 5 * time.Second, Churn: 0.5, Jobs: 2, Start: start}, 250)
 	share := func(n int) float64 { return float64(n) / float64(got.rows) }
 	if idle := share(got.idle); idle < 0.6 || idle > 0.95 {
 		t.Errorf("%.2f of the processes are idle", idle)
