@@ -261,6 +261,9 @@ func (r recorded) judge(o outcome) string {
 }
 
 func TestCheck_SoundStore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	closed, killed := record(t)
 	for name, r := range map[string]recorded{"closed": closed, "killed": killed} {
@@ -274,6 +277,9 @@ func TestCheck_SoundStore(t *testing.T) {
 // TestCheck_FlippedBits flips one bit anywhere in the store, after an orderly end and after a kill: what is lost is counted or
 // said to be unknown, all else is there.
 func TestCheck_FlippedBits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	closed, killed := record(t)
 	trials := 6
@@ -341,6 +347,9 @@ func flipAnyBit(t *testing.T, path string, random *rand.Rand) int {
 
 // TestCheck_OtherDamage is what is not one bit: files that are gone, empty, cut, foreign, or rubbish.
 func TestCheck_OtherDamage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	closed, killed := record(t)
 	msgs := filepath.Join("jetstream", "$G", "streams", schema.StreamEvents, "msgs")
@@ -453,6 +462,9 @@ func bombDurable(dir string) error {
 
 // Whoever cannot take notes of what was lost is told it again; who took them is not.
 func TestServer_GapsAreTakenOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	closed, _ := record(t)
 	dir := closed.copy(t)

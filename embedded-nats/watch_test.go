@@ -166,6 +166,9 @@ func TestRun_ForeignFile(t *testing.T) {
 // TestRun_DamageUnderTheServer damages a file that the server has open: the check in the background finds it, what can be
 // read is kept, and the loss is told with its number. It stays silent about a file that is being written.
 func TestRun_DamageUnderTheServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	closed, _ := record(t)
 	dir := closed.copy(t)

@@ -235,6 +235,7 @@ func TestCrash_KillAtEverySystemCall(t *testing.T) {
 // TestCrash_RecorderKilled kills a whole recorder, server and all, a few times, and asks whether the database is what
 // the log says.
 func TestCrash_RecorderKilled(t *testing.T) {
+	long(t)
 	t.Parallel()
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))

@@ -12,6 +12,7 @@ import (
 // TestFiles_LinesThatAreGoneAreWrittenAgain cuts monitor.jsonl short, or removes it, while nobody writes it: at the
 // next start it is made whole from the rows, to the byte.
 func TestFiles_LinesThatAreGoneAreWrittenAgain(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 30, 1)
@@ -52,6 +53,7 @@ func TestFiles_LinesThatAreGoneAreWrittenAgain(t *testing.T) {
 // TestFiles_CutWhileTheyAreWritten empties monitor.jsonl under a running projection, as logrotate's copytruncate does: it
 // is made whole again.
 func TestFiles_CutWhileTheyAreWritten(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 30, 1)

@@ -21,6 +21,7 @@ const (
 // TestForged_NothingIsBelieved has an ordinary user forge what the recorder reads of processes and of the kernel's log, a
 // hundred times: jobs and steps of root's, names, and kills for want of memory.
 func TestForged_NothingIsBelieved(t *testing.T) {
+	long(t)
 	needsEveryProcess(t)
 	if d := forge(t, proctape); len(d) > 0 {
 		t.Error(strings.Join(d, "\n"))

@@ -190,6 +190,7 @@ func TestHostile_StopsTheLineControl(t *testing.T) {
 // TestHostile_QuarantineCommands puts a message from the future into quarantine, looks at it, and takes it out when
 // it can be read.
 func TestHostile_QuarantineCommands(t *testing.T) {
+	long(t)
 	t.Parallel()
 	dir := t.TempDir()
 	recorder := start(t, "up", "--data", dir, "--interval", "1s", "--host", "here")

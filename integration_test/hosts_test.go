@@ -43,6 +43,7 @@ func healthy(t *testing.T, recorder *process) {
 
 // TestHosts_KeysAreInForceAtOnce adds and removes hosts beside a recorder that runs.
 func TestHosts_KeysAreInForceAtOnce(t *testing.T) {
+	long(t)
 	t.Parallel()
 	dir := t.TempDir()
 	db := filepath.Join(dir, "monitor.db")
@@ -99,6 +100,7 @@ func TestHosts_KeysAreInForceAtOnce(t *testing.T) {
 // TestHosts_JobDeclaredBeforeTheSampler declares a job from another machine, as it were, with the host's key, before the
 // host's sampler starts.
 func TestHosts_JobDeclaredBeforeTheSampler(t *testing.T) {
+	long(t)
 	needsEveryProcess(t)
 	t.Parallel()
 	// try returns what is wrong.
@@ -146,6 +148,7 @@ func TestHosts_JobDeclaredBeforeTheSampler(t *testing.T) {
 
 // TestRoles_DoTheirWork has every role do what it is for. Nothing that it needs is refused.
 func TestRoles_DoTheirWork(t *testing.T) {
+	long(t)
 	t.Parallel()
 	dir := t.TempDir()
 	recorder := start(t, "up", "--data", dir, "--listen", "127.0.0.1:0", "--host", "hub", "--interval", "500ms")

@@ -67,6 +67,7 @@ func TestIdentity_StreamMadeAnew(t *testing.T) {
 // TestIdentity_StreamDeleted deletes a stream under a running projection, and nobody makes it again for a while: what comes on
 // the others is folded meanwhile.
 func TestIdentity_StreamDeleted(t *testing.T) {
+	long(t)
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 20, 1)
 	log.record(h, 20)
@@ -91,6 +92,7 @@ func TestIdentity_StreamDeleted(t *testing.T) {
 // TestIdentity_StoreOfYesterday restores the log from a copy, as after a disk was replaced. The log goes on from
 // there and gives sequences out that were given out before.
 func TestIdentity_StoreOfYesterday(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for _, running := range []bool{false, true} {
 		t.Run(fmt.Sprintf("projection runs on: %t", running), func(t *testing.T) { storeOfYesterday(t, proctape, running, true) })
@@ -152,6 +154,7 @@ func storeOfYesterday(t *testing.T, program string, running, sound bool) {
 // TestIdentity_BlockCutShort cuts a block of the store in half, as a failing disk does: what is left is folded, what
 // is lost is told, and what comes then is not skipped.
 func TestIdentity_BlockCutShort(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 20, 1)
@@ -211,6 +214,7 @@ func TestIdentity_TrimmedBelow(t *testing.T) {
 
 // TestIdentity_TwoDatabasesOfOneLog are equal; two projections of one database are refused.
 func TestIdentity_TwoDatabasesOfOneLog(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := startLog(t, t.TempDir())
 	a, b := filepath.Join(t.TempDir(), "a.db"), filepath.Join(t.TempDir(), "b.db")
@@ -301,6 +305,7 @@ func TestIdentity_MadeAnewAndEmpty(t *testing.T) {
 
 // TestIdentity_DatabaseRemoved removes the database under a running projection: the log is folded into a new one.
 func TestIdentity_DatabaseRemoved(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 10, 1)
@@ -330,6 +335,7 @@ func (p *process) stopWhen(said string) {
 // TestIdentity_VerifyOfATrimmedLog: what the log no longer has cannot be compared, and is said; what it has must agree. The rows are
 // so old that a policy may have trimmed their messages.
 func TestIdentity_VerifyOfATrimmedLog(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := startLog(t, t.TempDir())
 	log.record(newHost("alpha", 20, 1), 60)

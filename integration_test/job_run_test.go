@@ -217,6 +217,7 @@ func TestJobRun_LogWithoutSampler(t *testing.T) {
 
 // TestJobRun_Nested runs one job inside another under a recorder.
 func TestJobRun_Nested(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for _, events := range []string{"taskstats", "pidfd"} { // run leaves events to the first, and has its own beside the other
 		t.Run(events, func(t *testing.T) {
@@ -297,6 +298,7 @@ func plainLog(t *testing.T) (url string) {
 
 // TestJobRun_Unrecorded runs a command where it cannot be recorded: it runs all the same, and does not wait for ever.
 func TestJobRun_Unrecorded(t *testing.T) {
+	long(t)
 	t.Parallel()
 	mute := must(net.Listen("tcp", "127.0.0.1:0"))(t) // it takes connections and says nothing
 	defer mute.Close()

@@ -70,6 +70,7 @@ func whose(t *testing.T, db string, pid int) string {
 
 // TestJob_DeclaredWhileItRuns tells of a job of a process that runs already, and of its steps.
 func TestJob_DeclaredWhileItRuns(t *testing.T) {
+	long(t)
 	needsEveryProcess(t)
 	t.Parallel()
 	if d := declaredLate(t, proctape); len(d) > 0 {
@@ -152,6 +153,7 @@ func progress(t *testing.T, dir string) string {
 
 // TestJob_ToldInJSON publishes what docs/jobs.md shows for other languages, byte by byte.
 func TestJob_ToldInJSON(t *testing.T) {
+	long(t)
 	needsEveryProcess(t)
 	t.Parallel()
 	dir := t.TempDir()
@@ -221,6 +223,7 @@ func clocks(t *testing.T) (wall, boot int64) {
 
 // TestJob_Traced traces the system calls of a job's process: they are in its next sample, and in the job's profile.
 func TestJob_Traced(t *testing.T) {
+	long(t)
 	t.Parallel()
 	if _, err := exec.LookPath("strace"); err != nil {
 		t.Skip("SKIPPED: there is no strace on this machine")

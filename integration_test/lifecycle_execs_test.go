@@ -15,6 +15,7 @@ import (
 // A process that goes on to execute another program has its exec in a table of its own, in the listing, in the file of
 // events and in tail. It is no event of process_events, and no second spawn.
 func TestLifecycle_Execs(t *testing.T) {
+	long(t)
 	needsEveryProcess(t)
 	t.Parallel()
 	if d := executes(t, proctape); len(d) > 0 {

@@ -111,6 +111,7 @@ func kills(t *testing.T, program, cage string) (defects []string) {
 // TestLifecycle_Controls: a build that leaves out one end in a hundred, takes every kill for one for want of memory, and
 // forgets what of an end's CPU no sample has, is caught each time.
 func TestLifecycle_Controls(t *testing.T) {
+	long(t)
 	cage, actor := newCage(t), buildActor(t)
 	broken := buildBroken(t, "producer/events/watcher.go",
 		"	if publishedByRun {\n", "	if publishedByRun || e.ExitCode.Known && e.PID%100 == 0 {\n",

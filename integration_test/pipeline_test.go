@@ -111,6 +111,7 @@ func TestPipeline_ChildOfKnownBehaviour(t *testing.T) {
 // TestPipeline_PlainSqliteReadsWhileRecording reads the contract's tables with the sqlite3 program, which knows
 // nothing of us, while the recorder writes.
 func TestPipeline_PlainSqliteReadsWhileRecording(t *testing.T) {
+	long(t)
 	t.Parallel()
 	sqlite3, err := exec.LookPath("sqlite3")
 	if err != nil {

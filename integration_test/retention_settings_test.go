@@ -14,6 +14,7 @@ import (
 // TestRetentionSettings_Refused gives each setting values that cannot be, as a flag, in the environment and in a file.
 // A recorder does not start then, and says which it was.
 func TestRetentionSettings_Refused(t *testing.T) {
+	long(t)
 	t.Parallel()
 	bad := map[string][]string{
 		"full-resolution-hours": {"0", "-1", "876001", "1.5", "a day", ""},

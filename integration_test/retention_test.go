@@ -123,6 +123,7 @@ func recorder(t *testing.T, program, dir string) *process {
 
 // TestRetention has recorders and commands work on copies of one tape.
 func TestRetention(t *testing.T) {
+	long(t)
 	t.Parallel()
 	tp := aged(t)
 	t.Run("killed at random", tp.killedAtRandom)

@@ -21,6 +21,7 @@ const steering = "\x1b[2J\x1b]0;title\x07\u009b2J\u202egnp\u2066\u200b\r"
 
 // TestTerminal_NothingSteersIt shows on a terminal what processes, jobs, files and users chose to be named.
 func TestTerminal_NothingSteersIt(t *testing.T) {
+	long(t)
 	needsEveryProcess(t)
 	dir := t.TempDir()
 	job := "job-" + steering

@@ -67,6 +67,9 @@ func TestCompanion_WithoutALog(t *testing.T) {
 
 // Whatever sampler is there, or none, each start and end is told once, and is the job's.
 func TestCompanion_PublishesOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	needExact(t)
 	samplers := map[string]struct {
 		kinds []lifecycle.SourceKind
@@ -149,6 +152,9 @@ func TestCompanion_EndsTheJob(t *testing.T) {
 
 // A daemon that outlives its command is the sampler's to tell of.
 func TestCompanion_LeavesADaemonToTheSampler(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	needExact(t)
 	nc := serve(t)
 	j := newLogReader(t, nc)

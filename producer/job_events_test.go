@@ -62,6 +62,9 @@ func TestJobEvents_JSON(t *testing.T) {
 
 // What was declared in a life of the machine that is over, or ended since, is recalled without harm.
 func TestJobEvents_LongBacklog(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	nc := serve(t)
 	s := startShell(t)

@@ -24,6 +24,9 @@ func needSourceKind(t *testing.T, p *Producer, kinds ...lifecycle.SourceKind) {
 
 // Processes that live for two milliseconds are their parent's job's, each of them, at their start and at their end.
 func TestLive_ShortLived(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	nc := serve(t)
 	j := newLogReader(t, nc)
@@ -156,6 +159,9 @@ func TestLive_KindsOfDeath(t *testing.T) {
 
 // What a process comes to execute is published, with its job; a process that forks and does not execute has nothing of it.
 func TestLive_Exec(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	for _, kind := range []lifecycle.SourceKind{lifecycle.KindTaskstats, lifecycle.KindConnector} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -247,6 +253,9 @@ func TestLive_DeclaredLate(t *testing.T) {
 
 // Each way of watching processes tells what it can of one that lives for a while, and says what it is.
 func TestLive_SourceKinds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	type knows struct{ code, cpu, short bool }
 	kinds := map[lifecycle.SourceKind]knows{

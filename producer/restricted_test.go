@@ -20,6 +20,9 @@ const restrictedKey = "PRODUCER_TEST_ELSEWHERE"
 
 // A sampler works, and says what it lacks, where it may see less.
 func TestRestricted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	if place := os.Getenv(restrictedKey); place != "" {
 		recordRestricted(t, place)
 		return

@@ -12,6 +12,9 @@ import (
 // What comes late is rolled up again. However a minute's snapshots came, and whenever they were rolled up, the rollups
 // are in the end those of a database that had them all at once.
 func TestRetention_LateSnapshotsConverge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			roll := seeded(seed)
@@ -129,6 +132,9 @@ func TestRetention_LateSnapshotWithoutItsRollup(t *testing.T) {
 // The jobs' figures outlive what they were made of, and go when the longest limit is over. So do a producer's books, but
 // not while anything still comes of it.
 func TestRetention_WhatOutlivesSamples(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	w := newWorld(t)
 	gone, alive := w.host("gone"), w.host("alive")
 	d := w.open("live", short)

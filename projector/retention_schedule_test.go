@@ -84,6 +84,9 @@ func (w *world) schedule() (seq uint64, form string) {
 
 // Two databases make one pass each at every tick of the one schedule that they share.
 func TestRetention_EveryDatabaseAtEveryTick(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	w := newWorld(t)
 	ticks := w.ticks()
@@ -163,6 +166,9 @@ func TestRetention_OnCommand(t *testing.T) {
 
 // Ticks that a server misses, because it is down, come to one when it is back.
 func TestRetention_OneLatePassAfterAnOutage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	const every = 2 * time.Second
 	w := newWorld(t)

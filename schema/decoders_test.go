@@ -12,6 +12,9 @@ import (
 
 // The decoders of docs/decoders read the golden messages as the JSON beside them has them.
 func TestDecoders(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for program, script := range map[string]string{"python3": "decode.py", "node": "decode.js"} {
 		t.Run(program, func(t *testing.T) {
 			if _, err := exec.LookPath(program); err != nil {

@@ -127,6 +127,9 @@ func TestReader_ProgramThatEndsIsStartedAgain(t *testing.T) {
 }
 
 func TestReader_ProcessesThatLeaveTheirGPUAreForgotten(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	r := start(t, fake(t, "empty"), timing{hang: 2 * time.Second, retry: time.Hour})
 	eventually(t, "processes", func() bool { return len(r.Processes()) == 2 })
 	eventually(t, "silence about processes to be taken for an end", func() bool { return len(r.Processes()) == 0 })

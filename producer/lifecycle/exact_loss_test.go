@@ -97,6 +97,9 @@ func (r *rig) childrenOf(parent int) (spawned int, endings map[string]int, exits
 
 // What is lost when nobody reads is told, and scans of /proc find who lives and who does not.
 func TestExact_StalledReader(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for _, see := range kindsSee[:2] {
 		t.Run(string(see.kind), func(t *testing.T) {
 			r := newRig(t, func(cfg Config) (Source, error) { return openExact(cfg, see.kind, 64<<10) })

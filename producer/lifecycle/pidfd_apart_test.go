@@ -19,6 +19,9 @@ import (
 
 // A pid that is used again between two listings is an end, with its code, and a start.
 func TestPidfd_PidReused(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	const apart = "PIDFD_TEST_APART"
 	if os.Getenv(apart) == "" {
 		rerun(t, t.Name(), &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}, apart+"=1")
@@ -60,6 +63,9 @@ func TestPidfd_PidReused(t *testing.T) {
 // The pid of a process is used again after its pidfd was opened and before it is described. The code of the one is
 // not told as the other's.
 func TestPidfd_PidReusedBeforeItIsDescribed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	const apart = "PIDFD_TEST_APART"
 	if os.Getenv(apart) == "" {
 		rerun(t, t.Name(), &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}, apart+"=1")
@@ -102,6 +108,9 @@ func startShellAt(t *testing.T, pid int, script string) *shell {
 
 // In a pid namespace of its own it watches that one's processes, once it has that one's /proc.
 func TestPidfd_InAPidNamespace(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	const apart = "PIDFD_TEST_APART"
 	if os.Getenv(apart) == "" {
 		rerun(t, t.Name(), &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS}, apart+"=1")
@@ -130,6 +139,9 @@ func mountOwnProc(t *testing.T) {
 
 // A user without any privilege sees the ends of everybody's processes.
 func TestPidfd_Unprivileged(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	foreign := startShell(t, `read -r line`)
 	rerunForeign(t, foreign)

@@ -22,6 +22,9 @@ var _ lifecycle.Source = (*lifecycle.Pidfd)(nil)
 
 // Every exit code is told as it was, once, after one spawn, of the right process.
 func TestPidfd_ExitCodes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	r := newPidfdRig(t)
 	var shells []*shell
@@ -103,6 +106,9 @@ func TestPidfd_Signals(t *testing.T) {
 
 // A process is told of that is nobody's child any more, or never was ours.
 func TestPidfd_DoubleFork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	r := newPidfdRig(t)
 	s := startShell(t, `exec 3<&0; (sh -c 'echo $$; read -r code <&3; exit "$code"' &)`)
 	orphan, err := strconv.Atoi(s.line())
@@ -162,6 +168,9 @@ func execByAnotherThread(t *testing.T) {
 
 // A process that has ended and that nobody has waited for has not ended yet; then it has, when it did.
 func TestPidfd_ZombieWaits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	r := newPidfdRig(t)
 	s := startShell(t, `read -r code; exit "$code"`)
@@ -212,6 +221,9 @@ func TestPidfd_FirstListingHasNoEvents(t *testing.T) {
 
 // Without room for a pidfd a process is watched all the same; once there is room, its exit code is told.
 func TestPidfd_MoreProcessesThanPidfds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	r := newBlankRig(t)
 	r.SetMax(0)
@@ -244,6 +256,9 @@ func TestPidfd_MoreProcessesThanPidfds(t *testing.T) {
 // When there are no more descriptors, that many processes are watched by listing, and no more descriptors are taken
 // than the limit leaves.
 func TestPidfd_NoMoreDescriptors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	const limited = "PIDFD_TEST_LIMITED"
 	if os.Getenv(limited) == "" {
 		rerun(t, t.Name(), nil, limited+"=1")

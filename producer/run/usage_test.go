@@ -78,6 +78,9 @@ func TestWait_CountsTheCPUOfOrphans(t *testing.T) {
 
 // TestWait_WithoutTheReaperMissesOrphans is the control.
 func TestWait_WithoutTheReaperMissesOrphans(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	r, burnt := runDoubleFork(t, Config{}, "no reaper")
 	if got := r.Result.CPU().Total(); got > burnt-100*time.Millisecond || r.Result.Waited != 1 {
 		t.Errorf("counted %s of %s and %d processes: the test of orphans cannot fail", got, burnt, r.Result.Waited)

@@ -132,6 +132,9 @@ func TestRun_PublishesWhatTheFleetMakes(t *testing.T) {
 
 // TestRun_KeepsTime: snapshots carry the times at which they are due, and it takes as long as it says.
 func TestRun_KeepsTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	nc, js := startLog(t, true)
 	cfg := Config{Hosts: 4, Processes: 20, Interval: 200 * time.Millisecond, Seed: 3}
 	began := time.Now()
@@ -200,6 +203,9 @@ func TestRun_EndsWithItsContext(t *testing.T) {
 
 // TestRun_SaysWhatTheLogDidNotTake: without streams nobody acknowledges anything.
 func TestRun_SaysWhatTheLogDidNotTake(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	nc, _ := startLog(t, false)
 	cfg := Config{Hosts: 2, Processes: 20, Interval: time.Second}
 	report, err := Run(t.Context(), nc, quiet(Load{Fleet: cfg, Duration: time.Second}))

@@ -134,6 +134,9 @@ func TestCompare_WithAnotherDatabase(t *testing.T) {
 
 // An exec that is another, or that is not there, is found.
 func TestCompare_Execs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	r := record(t)
 	rows := r.compare(verify.Config{}).Tables["process_execs"].Rows
 	if rows < 3 {

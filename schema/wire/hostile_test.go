@@ -136,6 +136,9 @@ func TestReader_NestedBomb(t *testing.T) {
 // The control of both: what the library does by itself. It recurses once a level, until the stack overflows, which nobody
 // can recover from: therefore a process of its own, with the stack's limit lowered. And it allocates what five bytes ask.
 func TestLibrary_HasTheFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Run("recursion", func(t *testing.T) {
 		if os.Getenv("PROCTAPE_NESTED_BOMB") != "" {
 			debug.SetMaxStack(64 << 20)
