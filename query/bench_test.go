@@ -152,7 +152,7 @@ func BenchmarkHistory_LastHundred(b *testing.B) {
 }
 
 func BenchmarkEvents_Page(b *testing.B) {
-	for name, f := range map[string]query.EventFilter{
+	for name, f := range map[string]query.Filter{
 		"all": {}, "job": {Job: "build-4"}, "signals of a job": {Job: "build-4", Types: []string{"signal", "kill"}}, "host": {Range: query.Range{Host: "alpha"}},
 	} {
 		b.Run(name, func(b *testing.B) {

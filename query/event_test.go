@@ -32,25 +32,25 @@ func TestDB_Events_Filter(t *testing.T) {
 	db := r.open()
 	for _, c := range []struct {
 		name string
-		f    query.EventFilter
+		f    query.Filter
 		want []int64
 	}{
-		{"everything", query.EventFilter{}, []int64{1, 8, 2, 3, 4, 5, 6, 7}},
-		{"since is inclusive", query.EventFilter{Range: query.Range{Since: 30}}, []int64{3, 4, 5, 6, 7}},
-		{"until is exclusive", query.EventFilter{Range: query.Range{Until: 30}}, []int64{1, 8, 2}},
-		{"a limit keeps the first", query.EventFilter{Range: query.Range{Limit: 2}}, []int64{1, 8}},
-		{"a limit through equal times", query.EventFilter{Range: query.Range{Since: 30, Limit: 1}}, []int64{3}},
-		{"the newest, still ascending", query.EventFilter{Range: query.Range{Limit: 4, Newest: true}}, []int64{4, 5, 6, 7}},
-		{"the newest before a time", query.EventFilter{Range: query.Range{Until: 40, Limit: 2, Newest: true}}, []int64{3, 4}},
-		{"of a host", query.EventFilter{Range: query.Range{Host: "beta"}}, []int64{4, 5}},
-		{"of nobody", query.EventFilter{Range: query.Range{Host: "gamma"}}, []int64{}},
-		{"of a type", query.EventFilter{Types: []string{"exit"}}, []int64{3, 7}},
-		{"of two types", query.EventFilter{Types: []string{"signal", "kill"}}, []int64{8, 4, 5}},
-		{"of no such type", query.EventFilter{Types: []string{"nap"}}, []int64{}},
-		{"of a job, and no other whose name it begins", query.EventFilter{Job: "a"}, []int64{1, 8, 2, 3, 5}},
-		{"of a pid", query.EventFilter{PID: 2}, []int64{2, 4, 5}},
-		{"all at once", query.EventFilter{Range: query.Range{Since: 12, Until: 40, Host: "alpha", Limit: 1, Newest: true}, Types: []string{"spawn", "signal"}, Job: "a", PID: 1}, []int64{8}},
-		{"a type that looks like SQL", query.EventFilter{Types: []string{"') OR 1=1 --"}}, []int64{}},
+		{"everything", query.Filter{}, []int64{1, 8, 2, 3, 4, 5, 6, 7}},
+		{"since is inclusive", query.Filter{Range: query.Range{Since: 30}}, []int64{3, 4, 5, 6, 7}},
+		{"until is exclusive", query.Filter{Range: query.Range{Until: 30}}, []int64{1, 8, 2}},
+		{"a limit keeps the first", query.Filter{Range: query.Range{Limit: 2}}, []int64{1, 8}},
+		{"a limit through equal times", query.Filter{Range: query.Range{Since: 30, Limit: 1}}, []int64{3}},
+		{"the newest, still ascending", query.Filter{Range: query.Range{Limit: 4, Newest: true}}, []int64{4, 5, 6, 7}},
+		{"the newest before a time", query.Filter{Range: query.Range{Until: 40, Limit: 2, Newest: true}}, []int64{3, 4}},
+		{"of a host", query.Filter{Range: query.Range{Host: "beta"}}, []int64{4, 5}},
+		{"of nobody", query.Filter{Range: query.Range{Host: "gamma"}}, []int64{}},
+		{"of a type", query.Filter{Types: []string{"exit"}}, []int64{3, 7}},
+		{"of two types", query.Filter{Types: []string{"signal", "kill"}}, []int64{8, 4, 5}},
+		{"of no such type", query.Filter{Types: []string{"nap"}}, []int64{}},
+		{"of a job, and no other whose name it begins", query.Filter{Job: "a"}, []int64{1, 8, 2, 3, 5}},
+		{"of a pid", query.Filter{PID: 2}, []int64{2, 4, 5}},
+		{"all at once", query.Filter{Range: query.Range{Since: 12, Until: 40, Host: "alpha", Limit: 1, Newest: true}, Types: []string{"spawn", "signal"}, Job: "a", PID: 1}, []int64{8}},
+		{"a type that looks like SQL", query.Filter{Types: []string{"') OR 1=1 --"}}, []int64{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			events, err := query.Events(t.Context(), db, c.f)
@@ -97,7 +97,7 @@ func TestDB_Events_Values(t *testing.T) {
 				changes = whole.with(row{c.column: nil})
 			}
 			r.event(id, 0.5+float64(id), "exit", changes)
-			events, err := query.Events(t.Context(), db, query.EventFilter{Range: query.Range{Since: float64(id)}})
+			events, err := query.Events(t.Context(), db, query.Filter{Range: query.Range{Since: float64(id)}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -104,7 +104,7 @@ func readRender(ctx context.Context, path string) error {
 			fmt.Printf("snapshot of %s: %s, %.0f MB, job %s\n", s.Host, p.Command, p.RSS, *p.JobID)
 		}
 	}
-	events, err := query.Events(ctx, db, query.EventFilter{Job: "frames"})
+	events, err := query.Events(ctx, db, query.Filter{Job: "frames"})
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func ExampleEvents() {
 	db, done := m.openRecorded()
 	defer done()
 
-	events, err := query.Events(context.Background(), db, query.EventFilter{Job: "build-7", Types: []string{"exit"}})
+	events, err := query.Events(context.Background(), db, query.Filter{Job: "build-7", Types: []string{"exit"}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -235,4 +235,49 @@ func ExampleDB_Handle() {
 	}
 	fmt.Printf("%.0f MB\n", mean)
 	// Output: 250 MB
+}
+
+// A listing of any length is read item by item.
+func ExampleEventSeq() {
+	m := newMachine("build-07")
+	m.event(schema.KindExit, time.Second, schema.Event{PID: 4300, StartTicks: 100_100, Command: "ld main.o", Signal: schema.Some[int64](15)})
+	m.event(schema.KindSignal, time.Second, schema.Event{PID: 4300, StartTicks: 100_100, Command: "ld main.o", Signal: schema.Some[int64](15)})
+	m.event(schema.KindExit, 2*time.Second, schema.Event{PID: 4301, StartTicks: 100_200, Command: "make", Signal: schema.Some[int64](9)})
+	m.event(schema.KindKill, 2*time.Second, schema.Event{PID: 4301, StartTicks: 100_200, Command: "make", Signal: schema.Some[int64](9)})
+	db, done := m.openRecorded()
+	defer done()
+
+	failed := query.EventSeq(context.Background(), db, query.Filter{Failed: true})
+	for e, err := range query.WithCauses(failed) { // a death is one line
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%d %s: %s %s\n", e.PID, e.Command, e.Type, e.Cause)
+	}
+	// Output:
+	// 4300 ld main.o: exit signal
+	// 4301 make: exit kill
+}
+
+// Answers in parts: each part says how to go on.
+func ExamplePageOf() {
+	m := newMachine("build-07")
+	for i := range 3 {
+		m.snapshot(time.Duration(i)*5*time.Second, compiler(900, 200<<10, time.Second))
+	}
+	db, done := m.openRecorded()
+	defer done()
+
+	newest := query.Filter{Range: query.Range{Reverse: true}}
+	for more := true; more; more = newest.After != "" {
+		page, err := query.PageOf(query.SnapshotSeq(context.Background(), db, newest), 2)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(len(page.Items), "from", schema.Time(page.Items[0].Timestamp).Format(time.TimeOnly))
+		newest.After = page.Next
+	}
+	// Output:
+	// 2 from 03:10:10
+	// 1 from 03:10:00
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
+	"iter"
 )
 
 // Exec says that a process that was known began to execute another program. It is no [Event]: it counts in no job's
@@ -26,27 +26,48 @@ type Exec struct {
 // execType is the event_type of every exec.
 const execType = "exec"
 
-// ExecFilter picks execs. The zero filter picks all.
-type ExecFilter struct {
-	Range
-	Job string // empty for all jobs
-	PID int64  // 0 for all pids
-}
-
-// Execs returns the execs of a range, oldest first.
-func Execs(ctx context.Context, db *DB, f ExecFilter) ([]Exec, error) {
-	on := EventFilter{Job: f.Job, PID: f.PID}
-	query, args := f.Range.page(`SELECT t.id, t.timestamp, h.name, pid, job_id, sheet_num, uid, command, start_ticks, source
-		FROM process_execs t JOIN hosts h ON h.id = t.host_id` + on.join())
-	execs, err := collect(ctx, db, query, append(on.args(), args...), func(r *sql.Rows, e *Exec) error {
-		e.Type = execType
-		return r.Scan(&e.ID, &e.Timestamp, &e.Host, &e.PID, &e.JobID, &e.Sheet, &e.UID, &e.Command, &e.StartTicks, &e.Source)
-	})
+// Execs returns the execs of a range, in its order. Of the filter it takes what an exec has.
+func Execs(ctx context.Context, db *DB, f Filter) ([]Exec, error) {
+	execs, err := readExecs(ctx, db, f)
 	if err != nil {
 		return nil, fmt.Errorf("read execs: %w", err)
 	}
-	if f.Newest {
-		slices.Reverse(execs)
+	return ordered(execs, f.Range), nil
+}
+
+// ExecSeq yields what [Execs] returns, page by page: its memory does not grow with the range.
+func ExecSeq(ctx context.Context, db *DB, f Filter) iter.Seq2[Exec, error] {
+	return listing[Exec]{
+		read: func(ctx context.Context, db *DB, r Range) ([]Exec, error) {
+			f.Range = r
+			return Execs(ctx, db, f)
+		},
+		position: func(e *Exec) position { return e.position() },
+	}.items(ctx, db, f.Range)
+}
+
+// Cursor is the exec's place in a listing.
+func (e Exec) Cursor() Cursor { return e.position().cursor() }
+
+func (e *Exec) position() position { return position{at: e.Timestamp, kind: ofRows, id: e.ID} }
+
+// readExecs reads a page of execs in the order in which they are searched.
+func readExecs(ctx context.Context, db *DB, f Filter) ([]Exec, error) {
+	if f.Limit == 0 || !f.sparse() {
+		return readExecRows(ctx, db, f)
 	}
-	return execs, nil
+	return readSlices(ctx, db, "process_execs", f.Range, func(r Range) ([]Exec, error) {
+		f.Range = r
+		return readExecRows(ctx, db, f)
+	})
+}
+
+func readExecRows(ctx context.Context, db *DB, f Filter) ([]Exec, error) {
+	on, args := f.conditions(false)
+	query, of := f.Range.page(ofRows, `SELECT t.id, t.timestamp, h.name, pid, job_id, sheet_num, uid, command, start_ticks, source
+		FROM process_execs t JOIN hosts h ON h.id = t.host_id`+on)
+	return collect(ctx, db, query, append(args, of...), func(r *sql.Rows, e *Exec) error {
+		e.Type = execType
+		return r.Scan(&e.ID, &e.Timestamp, &e.Host, &e.PID, &e.JobID, &e.Sheet, &e.UID, &e.Command, &e.StartTicks, &e.Source)
+	})
 }

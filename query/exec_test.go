@@ -30,20 +30,20 @@ func TestExecs_Filter(t *testing.T) {
 	db := r.open()
 	for _, c := range []struct {
 		name string
-		f    query.ExecFilter
+		f    query.Filter
 		want []int64
 	}{
-		{"everything", query.ExecFilter{}, []int64{1, 5, 2, 3, 4}},
-		{"since is inclusive", query.ExecFilter{Range: query.Range{Since: 30}}, []int64{2, 3, 4}},
-		{"until is exclusive", query.ExecFilter{Range: query.Range{Until: 30}}, []int64{1, 5}},
-		{"a limit keeps the first", query.ExecFilter{Range: query.Range{Limit: 2}}, []int64{1, 5}},
-		{"the newest, still ascending", query.ExecFilter{Range: query.Range{Limit: 2, Newest: true}}, []int64{3, 4}},
-		{"of a host", query.ExecFilter{Range: query.Range{Host: "beta"}}, []int64{3, 4}},
-		{"of nobody", query.ExecFilter{Range: query.Range{Host: "gamma"}}, []int64{}},
-		{"of a job, and no other whose name it begins", query.ExecFilter{Job: "a"}, []int64{1, 5, 2}},
-		{"of a pid", query.ExecFilter{PID: 1}, []int64{1, 5, 3}},
-		{"all at once", query.ExecFilter{Range: query.Range{Since: 12, Until: 40, Host: "alpha", Limit: 1, Newest: true}, Job: "a", PID: 1}, []int64{5}},
-		{"a job that looks like SQL", query.ExecFilter{Job: "' OR 1=1 --"}, []int64{}},
+		{"everything", query.Filter{}, []int64{1, 5, 2, 3, 4}},
+		{"since is inclusive", query.Filter{Range: query.Range{Since: 30}}, []int64{2, 3, 4}},
+		{"until is exclusive", query.Filter{Range: query.Range{Until: 30}}, []int64{1, 5}},
+		{"a limit keeps the first", query.Filter{Range: query.Range{Limit: 2}}, []int64{1, 5}},
+		{"the newest, still ascending", query.Filter{Range: query.Range{Limit: 2, Newest: true}}, []int64{3, 4}},
+		{"of a host", query.Filter{Range: query.Range{Host: "beta"}}, []int64{3, 4}},
+		{"of nobody", query.Filter{Range: query.Range{Host: "gamma"}}, []int64{}},
+		{"of a job, and no other whose name it begins", query.Filter{Job: "a"}, []int64{1, 5, 2}},
+		{"of a pid", query.Filter{PID: 1}, []int64{1, 5, 3}},
+		{"all at once", query.Filter{Range: query.Range{Since: 12, Until: 40, Host: "alpha", Limit: 1, Newest: true}, Job: "a", PID: 1}, []int64{5}},
+		{"a job that looks like SQL", query.Filter{Job: "' OR 1=1 --"}, []int64{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			execs, err := query.Execs(t.Context(), db, c.f)
@@ -72,7 +72,7 @@ func TestExecsFromMessage_AreWhatTheDatabaseSays(t *testing.T) {
 	r := newRecording(t)
 	r.execution(1, float64(messageWall)/1e9, row{"start_ticks": 77, "uid": 0, "command": "cc -c x.c", "job_id": "build-7", "sheet_num": 0})
 	r.execution(2, float64(messageWall+1)/1e9, row{"pid": 43, "start_ticks": 0})
-	stored, err := query.Execs(t.Context(), r.open(), query.ExecFilter{})
+	stored, err := query.Execs(t.Context(), r.open(), query.Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}

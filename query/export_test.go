@@ -7,12 +7,12 @@ func Over(db *sql.DB) *DB { return &DB{db: db} }
 
 // Public is the snapshot as a caller sees it.
 func (s Snapshot) Public() Snapshot {
-	s.bootNS = 0
+	s.bootNS, s.hostID = 0, 0
 	return s
 }
 
 // Public is the moment as a caller sees it.
 func (m HistoryPoint) Public() HistoryPoint {
-	m.snapshotID = 0
+	m.place = position{}
 	return m
 }

@@ -1,33 +1,56 @@
 package query
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"iter"
 	"slices"
 )
 
-// History returns what was recorded of a pid in a range, oldest first; nothing when the pid was never seen. A pid that was
+// History returns what was recorded of a pid in a range, in its order; nothing when the pid was never seen. A pid that was
 // reused is more than one process: StartTicks, BootID and Host tell them apart.
 func History(ctx context.Context, db *DB, pid int64, r Range) ([]HistoryPoint, error) {
+	return HistoryOf(ctx, db, Identity{PID: pid}, r)
+}
+
+// HistoryOf returns the history of the processes that an identity names, as [History] does.
+func HistoryOf(ctx context.Context, db *DB, of Identity, r Range) ([]HistoryPoint, error) {
+	if of.Host != "" {
+		r.Host = of.Host
+	}
+	points, err := readHistory(ctx, db, of, r)
+	if err != nil {
+		return nil, fmt.Errorf("read the history of process %d: %w", of.PID, err)
+	}
+	return points, nil
+}
+
+// HistorySeq yields what [HistoryOf] returns, page by page: its memory does not grow with the range.
+func HistorySeq(ctx context.Context, db *DB, of Identity, r Range) iter.Seq2[HistoryPoint, error] {
+	return listing[HistoryPoint]{
+		read:     func(ctx context.Context, db *DB, r Range) ([]HistoryPoint, error) { return HistoryOf(ctx, db, of, r) },
+		position: func(m *HistoryPoint) position { return m.place },
+	}.items(ctx, db, r)
+}
+
+// Cursor is the moment's place in a history.
+func (m HistoryPoint) Cursor() Cursor { return m.place.cursor() }
+
+func readHistory(ctx context.Context, db *DB, of Identity, r Range) ([]HistoryPoint, error) {
+	spans, err := readProcessSpans(ctx, db, of, r)
+	if err != nil {
+		return nil, err
+	}
 	points := []HistoryPoint{}
-	processSpans, err := readProcessSpans(ctx, db, pid, r)
-	for i := range processSpans {
-		if err == nil {
-			err = addHistoryPoints(ctx, db, &processSpans[i], r, &points)
+	for i := range spans {
+		if err := addHistoryPoints(ctx, db, &spans[i], r, &points); err != nil {
+			return nil, err
 		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the history of process %d: %w", pid, err)
-	}
-	minutes, err := rollupHistory(ctx, db, pid, r)
-	if err != nil {
-		return nil, fmt.Errorf("read the history of process %d: %w", pid, err)
-	}
-	return merged(points, minutes, r, func(a, b HistoryPoint) int {
-		return cmp.Or(cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.snapshotID, b.snapshotID))
-	}), nil
+	compare := func(a, b HistoryPoint) int { return a.place.compare(b.place) }
+	minutes, err := rollupHistory(ctx, db, of, r)
+	return merged(points, minutes, r, compare), err
 }
 
 // processSpan is a row of processes: a process with one description, from one snapshot to another.
@@ -36,16 +59,17 @@ type processSpan struct {
 	description             HistoryPoint
 }
 
-// readProcessSpans returns the rows of a pid that may have samples in a range.
-func readProcessSpans(ctx context.Context, db *DB, pid int64, r Range) ([]processSpan, error) {
-	query := `SELECT ` + processColumns + `, p.host_id, p.first_snapshot, p.last_snapshot, h.name, p.boot_id
-		FROM processes p JOIN hosts h ON h.id = p.host_id WHERE p.pid = ?`
-	args := []any{pid}
+// readProcessSpans returns the rows of a process that may have samples in a range.
+func readProcessSpans(ctx context.Context, db *DB, of Identity, r Range) ([]processSpan, error) {
+	r = r.behindCursor()
+	on, args := of.conditions()
+	query := `SELECT ` + processColumns + cgroupColumn + `, p.host_id, p.first_snapshot, p.last_snapshot, h.name, p.boot_id
+		FROM processes p JOIN hosts h ON h.id = p.host_id WHERE ` + on
 	if r.Host != "" {
 		query, args = query+` AND h.name = ?`, append(args, r.Host)
 	}
 	processSpans, err := collect(ctx, db, query, args, func(rows *sql.Rows, s *processSpan) error {
-		return scanProcess(rows, &s.id, &s.description.Process, &s.hostID, &s.first, &s.last, &s.description.Host, &s.description.BootID)
+		return scanProcess(rows, &s.id, &s.description.Process, &s.description.Cgroup, &s.hostID, &s.first, &s.last, &s.description.Host, &s.description.BootID)
 	})
 	if err != nil || len(processSpans) == 0 || r.Since <= 0 && r.Until <= 0 {
 		return processSpans, err
@@ -70,30 +94,36 @@ func readProcessSpans(ctx context.Context, db *DB, pid int64, r Range) ([]proces
 // can stop when it has them. It finds all of a span, or a short one, by the host's snapshots, and so reads no other host's.
 func addHistoryPoints(ctx context.Context, db *DB, s *processSpan, r Range, points *[]HistoryPoint) error {
 	byTime := r.Limit > 0 && s.last-s.first > 10*int64(r.Limit)
-	where, at := ` WHERE sn.host_id = ? AND sn.id BETWEEN ? AND ?`, `+sn.timestamp` // a plus keeps from an index
+	r = r.behindCursor()
+	where, at := ` WHERE t.host_id = ? AND t.id BETWEEN ? AND ?`, `+t.timestamp` // a plus keeps from an index
 	if byTime {
-		where, at = ` WHERE +sn.host_id = ? AND +sn.id BETWEEN ? AND ?`, `sn.timestamp`
+		where, at = ` WHERE +t.host_id = ? AND +t.id BETWEEN ? AND ?`, `t.timestamp`
 	}
-	query := `SELECT sn.id, sn.timestamp, sn.boot_ns, ` + sampleColumns + ` FROM snapshots sn
-		CROSS JOIN samples m ON m.id = (sn.id << 22) | ? AND m.process_id = ?` + where + ` AND ` + at + ` >= ?`
+	query := `SELECT t.id, t.timestamp, t.boot_ns, ` + sampleColumns + ` FROM snapshots t
+		CROSS JOIN samples m ON m.id = (t.id << 22) | ? AND m.process_id = ?` + where + ` AND ` + at + ` >= ?`
 	args := []any{s.description.PID, s.id, s.hostID, s.first, s.last, r.Since}
 	if r.Until > 0 {
 		query, args = query+` AND `+at+` < ?`, append(args, r.Until)
 	}
+	if r.After != "" {
+		condition, of := r.After.position().beyond(ofRows, r.downward())
+		query, args = query+condition, append(args, of...)
+	}
 	switch {
-	case byTime && r.Newest:
-		query, args = query+` ORDER BY sn.timestamp DESC, sn.id DESC LIMIT ?`, append(args, r.Limit)
+	case byTime && r.downward():
+		query, args = query+` ORDER BY t.timestamp DESC, t.id DESC LIMIT ?`, append(args, r.Limit)
 	case byTime:
-		query, args = query+` ORDER BY sn.timestamp, sn.id LIMIT ?`, append(args, r.Limit)
+		query, args = query+` ORDER BY t.timestamp, t.id LIMIT ?`, append(args, r.Limit)
 	}
 	m := s.description
 	var boot int64
-	scanner := newSampleScanner(&m.snapshotID, &m.Timestamp, &boot)
+	scanner := newSampleScanner(&m.place.id, &m.Timestamp, &boot)
 	return each(ctx, db.db, query, args, func(rows *sql.Rows) error {
 		m.Unknown = nil
 		if err := scanner.scan(rows, &m.Process); err != nil {
 			return err
 		}
+		m.place.at = m.Timestamp
 		m.setDescription(&s.description.Process, boot)
 		*points = append(*points, m)
 		return nil

@@ -22,6 +22,10 @@ func SnapshotFromMessage(m *schema.Message) Snapshot {
 		JobProgress: make([]JobProgress, len(s.JobProgress)), Uptime: float64(s.Uptime) / 1e9, CPUs: int64(s.CPUs),
 		Partial: s.Partial, Hidden: int64(s.Hidden),
 	}
+	if p := s.Pressure; p != nil {
+		out.Pressure = &Pressure{float64(p.CPUSome) / 100, float64(p.MemorySome) / 100, float64(p.MemoryFull) / 100, float64(p.IOSome) / 100,
+			float64(p.IOFull) / 100}
+	}
 	out.Zombies = int64(len(out.ZombiePIDs))
 	if out.ZombiePIDs == nil {
 		out.ZombiePIDs = []int64{}
@@ -40,12 +44,15 @@ func SnapshotFromMessage(m *schema.Message) Snapshot {
 
 func processFromMessage(procs *schema.Processes, row int, boot int64) Process {
 	out := Process{PID: int64(procs.PID(row)), PPID: procs.Number(metric.PPID, row).V, Command: procs.Text(metric.Command, row), Age: schema.AgeAt(boot, procs.StartTicks(row)),
-		Sheet: pointer(procs.Number(metric.Sheet, row)), StartTicks: int64(procs.StartTicks(row))}
+		Sheet: pointer(procs.Number(metric.Sheet, row)), StartTicks: int64(procs.StartTicks(row)), UID: pointer(procs.Number(metric.UID, row))}
 	for _, id := range metric.Shown {
 		out.measure(id, procs.Number(id, row))
 	}
 	if job := procs.Text(metric.JobID, row); job != "" {
 		out.JobID = &job
+	}
+	if group := procs.Text(metric.Cgroup, row); group != "" {
+		out.Cgroup = &group
 	}
 	calls := procs.Syscalls(row)
 	out.SyscallCounts = perCall(calls, func(c *schema.Syscall) float64 { return float64(c.Calls) })
@@ -75,8 +82,9 @@ func EventsFromMessage(m *schema.Message) []Event {
 		out[i] = Event{
 			Timestamp: schema.Timestamp(e.Wall), Host: m.Host, PID: int64(e.PID), Type: m.Kind.EventType(),
 			ExitCode: pointer(e.ExitCode), Signal: pointer(e.Signal), Sheet: pointer(e.Sheet), Details: e.Details,
-			PPID: pointer(e.PPID), Command: e.Command, StartTicks: int64(e.StartTicks), CPUSeconds: scaled(e.CPUMillis, 1000),
-			PeakRSS: scaled(e.PeakRSS, 1024), Lifetime: scaled(e.Lifetime, 1000), Source: e.Source,
+			PPID: pointer(e.PPID), UID: pointer(e.UID), Command: e.Command, StartTicks: int64(e.StartTicks), Core: e.Core,
+			CPUSeconds: scaled(e.CPUMillis, 1000), PeakRSS: scaled(e.PeakRSS, 1024), Read: scaled(e.ReadKiB, 1024), Write: scaled(e.WriteKiB, 1024),
+			Lifetime: scaled(e.Lifetime, 1000), Source: e.Source,
 		}
 		if e.JobID != "" {
 			out[i].JobID = &e.JobID

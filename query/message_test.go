@@ -172,7 +172,7 @@ func TestEventsFromMessage_AreWhatTheDatabaseSays(t *testing.T) {
 	r.event(1, float64(messageWall)/1e9, "exit", row{"pid": 42, "ppid": 0, "start_ticks": 77, "command": "cc", "job_id": "build-7", "sheet_num": 0, "exit_code": 0,
 		"signal_num": 9, "cpu_ms": 1251, "peak_rss_kib": 306_689, "lifetime_ms": 2501, "source": "taskstats", "details": "d"})
 	r.event(2, float64(messageWall+1)/1e9, "exit", row{"pid": 43, "start_ticks": 0, "command": "", "details": ""})
-	want, err := query.Events(t.Context(), r.open(), query.EventFilter{})
+	want, err := query.Events(t.Context(), r.open(), query.Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}

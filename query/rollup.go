@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/proctape/proctape/schema"
@@ -22,35 +21,36 @@ const withoutSnapshots = ` AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.hos
 // rollupHeads reads the minutes of a range that have left full resolution, as snapshots without their processes. A figure
 // is the mean of the minute, or the last value or the largest where there is no mean.
 func rollupHeads(ctx context.Context, db *DB, r Range) ([]Snapshot, error) {
-	query, args := r.page(`SELECT t.id, t.timestamp, h.name, coalesce(t.daemon_pid,0), t.memory_total_kib,
+	query, args := r.page(ofMinutes, `SELECT `+minuteColumns, withoutSnapshots)
+	snaps, err := collect(ctx, db, query, args, scanMinute)
+	if err != nil {
+		return nil, fmt.Errorf("read one-minute rollups: %w", err)
+	}
+	return ordered(snaps, r), nil
+}
+
+const minuteColumns = `t.id, t.timestamp, h.name, t.host_id, coalesce(t.daemon_pid,0), t.memory_total_kib,
 		coalesce(t.memory_used_mean,0), coalesce(t.memory_used_max,0), coalesce(t.memory_used_p95,0), coalesce(t.daemon_rss_kib,0),
 		coalesce(t.load1_mean,0), coalesce(t.load1_max,0), coalesce(t.load5,0), coalesce(t.load15,0), t.gpus,
 		coalesce(nullif(t.pressure_level,''),'none'), coalesce(t.running_jobs,0), coalesce(t.active_sheets,0), t.zombie_count,
 		coalesce(t.cpus,0), t.partial, t.samples, t.process_count
-		FROM rollups t JOIN hosts h ON h.id = t.host_id`, withoutSnapshots)
-	snaps, err := collect(ctx, db, query, args, func(rows *sql.Rows, s *Snapshot) error {
-		var total, used, usedMax, usedP95, daemon, load1, load1Max, load5, load15 int64
-		var gpus []byte
-		*s = Snapshot{Processes: []Process{}, ZombiePIDs: []int64{}, JobProgress: []JobProgress{}, Resolution: Minute}
-		err := rows.Scan(&s.rollupID, &s.Timestamp, &s.Host, &s.DaemonPID, &total, &used, &usedMax, &usedP95, &daemon,
-			&load1, &load1Max, &load5, &load15, &gpus, &s.PressureLevel, &s.RunningJobs, &s.ActiveSheets, &s.Zombies, &s.CPUs, &s.Partial,
-			&s.Samples, &s.ProcessCount)
-		if err != nil {
-			return err
-		}
-		s.MemTotal, s.MemUsed, s.MemAvail = schema.MiB(total), schema.MiB(used), schema.MiB(total-used)
-		s.DaemonRSS = schema.MiB(daemon)
-		s.Load1, s.Load5, s.Load15 = float64(load1)/100, float64(load5)/100, float64(load15)/100
-		s.MemUsedMax, s.MemUsedP95, s.Load1Max = schema.MiB(usedMax), schema.MiB(usedP95), float64(load1Max)/100
-		return json.Unmarshal(gpus, &s.GPUs)
-	})
+		FROM rollups t JOIN hosts h ON h.id = t.host_id`
+
+func scanMinute(rows *sql.Rows, s *Snapshot) error {
+	var total, used, usedMax, usedP95, daemon, load1, load1Max, load5, load15 int64
+	var gpus []byte
+	*s = Snapshot{Processes: []Process{}, ZombiePIDs: []int64{}, JobProgress: []JobProgress{}, Resolution: Minute}
+	err := rows.Scan(&s.rollupID, &s.Timestamp, &s.Host, &s.hostID, &s.DaemonPID, &total, &used, &usedMax, &usedP95, &daemon,
+		&load1, &load1Max, &load5, &load15, &gpus, &s.PressureLevel, &s.RunningJobs, &s.ActiveSheets, &s.Zombies, &s.CPUs, &s.Partial,
+		&s.Samples, &s.ProcessCount)
 	if err != nil {
-		return nil, fmt.Errorf("read one-minute rollups: %w", err)
+		return err
 	}
-	if r.Newest {
-		slices.Reverse(snaps)
-	}
-	return snaps, nil
+	s.MemTotal, s.MemUsed, s.MemAvail = schema.MiB(total), schema.MiB(used), schema.MiB(total-used)
+	s.DaemonRSS = schema.MiB(daemon)
+	s.Load1, s.Load5, s.Load15 = float64(load1)/100, float64(load5)/100, float64(load15)/100
+	s.MemUsedMax, s.MemUsedP95, s.Load1Max = schema.MiB(usedMax), schema.MiB(usedP95), float64(load1Max)/100
+	return json.Unmarshal(gpus, &s.GPUs)
 }
 
 // rollupColumns are the columns of a process's minute. scanRollup reads them.
@@ -90,19 +90,16 @@ func addRollupProcesses(ctx context.Context, db *DB, s *Snapshot) error {
 }
 
 // rollupHistory reads the minutes of a pid that have left full resolution.
-func rollupHistory(ctx context.Context, db *DB, pid int64, r Range) ([]HistoryPoint, error) {
-	query := `SELECT ` + rollupColumns + `, t.timestamp, h.name, p.boot_id FROM rollup_processes p
-		JOIN process_rollups m ON m.process_id = p.id JOIN rollups t ON t.id = m.rollup_id JOIN hosts h ON h.id = t.host_id
-		WHERE p.pid = ? AND t.timestamp >= ?`
-	args := []any{pid, r.Since}
-	if r.Until > 0 {
-		query, args = query+` AND t.timestamp < ?`, append(args, r.Until)
-	}
-	if r.Host != "" {
-		query, args = query+` AND h.name = ?`, append(args, r.Host)
-	}
-	return collect(ctx, db, query+withoutSnapshots, args, func(rows *sql.Rows, m *HistoryPoint) error {
-		m.Resolution = Minute
-		return scanRollup(rows, &m.Process, &m.Timestamp, &m.Host, &m.BootID)
+func rollupHistory(ctx context.Context, db *DB, of Identity, r Range) ([]HistoryPoint, error) {
+	on, named := of.conditions()
+	query, args := r.page(ofProcessMinutes, `SELECT `+rollupColumns+`, t.id, m.process_id, t.timestamp, h.name, p.boot_id FROM rollup_processes p
+		CROSS JOIN process_rollups m ON m.process_id = p.id AND `+on+` CROSS JOIN rollups t ON t.id = m.rollup_id
+		JOIN hosts h ON h.id = t.host_id`, withoutSnapshots)
+	points, err := collect(ctx, db, query, append(named, args...), func(rows *sql.Rows, m *HistoryPoint) error {
+		m.Resolution, m.place.kind = Minute, ofProcessMinutes
+		err := scanRollup(rows, &m.Process, &m.place.id, &m.place.process, &m.Timestamp, &m.Host, &m.BootID)
+		m.place.at = m.Timestamp
+		return err
 	})
+	return ordered(points, r), err
 }

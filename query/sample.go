@@ -13,7 +13,10 @@ import (
 
 // The two halves of a process in a snapshot. What describes it, over the alias p of processes, stays the same from snapshot to
 // snapshot and is read once. What was measured, over the alias m of samples, is read for each.
-const processColumns = `p.id, p.pid, p.ppid, p.command, p.job_id, p.sheet_num, p.start_ticks`
+const processColumns = `p.id, p.pid, p.ppid, p.command, p.job_id, p.sheet_num, p.start_ticks, p.uid`
+
+// cgroupColumn is a process's control group, which rollups do not have.
+const cgroupColumn = `, nullif(p.cgroup, '')`
 
 var sampleColumns = `m.syscall_counts, m.syscall_time_pct, ` + metric.Columns("m", metric.Samples)
 
@@ -21,7 +24,7 @@ var sampleColumns = `m.syscall_counts, m.syscall_time_pct, ` + metric.Columns("m
 func scanProcess(rows *sql.Rows, id *int64, p *Process, more ...any) error {
 	var ppid sql.Null[int64]
 	var command sql.Null[string]
-	err := rows.Scan(append([]any{id, &p.PID, &ppid, &command, &p.JobID, &p.Sheet, &p.StartTicks}, more...)...)
+	err := rows.Scan(append([]any{id, &p.PID, &ppid, &command, &p.JobID, &p.Sheet, &p.StartTicks, &p.UID}, more...)...)
 	p.PPID, p.Command = ppid.V, command.V
 	return err
 }
@@ -67,17 +70,26 @@ func jsonObject(v any) json.RawMessage {
 // setDescription sets what the samples of a process have in common, and its age when the boot clock said boot.
 func (p *Process) setDescription(description *Process, boot int64) {
 	p.PID, p.PPID, p.Command, p.StartTicks = description.PID, description.PPID, description.Command, description.StartTicks
-	p.JobID, p.Sheet = description.JobID, description.Sheet
+	p.JobID, p.Sheet, p.UID, p.Cgroup = description.JobID, description.Sheet, description.UID, description.Cgroup
 	p.Age = float64(boot-p.StartTicks*(1e9/schema.TicksPerSecond)) / 1e9
 }
 
-// processReader reads the processes of snapshots. It keeps their descriptions.
+// processReader reads the processes of snapshots. It keeps the descriptions of those that it read last.
 type processReader struct {
 	described map[int64]*Process // by the id of the row
 }
 
+func newProcessReader() *processReader { return &processReader{described: map[int64]*Process{}} }
+
+// mostDescribed is how many descriptions a reader keeps: more than a fleet has processes at one time, so that a long listing
+// stays as small as a short one.
+const mostDescribed = 20_000
+
 // read returns the processes of a snapshot, by pid. boot is the snapshot's boot clock.
 func (r *processReader) read(ctx context.Context, tx *sql.Tx, snapshot, boot int64) ([]Process, error) {
+	if len(r.described) > mostDescribed {
+		clear(r.described)
+	}
 	procs := []Process{}
 	var id int64
 	var rowIDs, unknown []int64 // of each process
@@ -116,10 +128,10 @@ func (r *processReader) readDescriptions(ctx context.Context, tx *sql.Tx, rowIDs
 		for i, id := range some {
 			args[i] = id
 		}
-		err := each(ctx, tx, `SELECT `+processColumns+` FROM processes p WHERE p.id IN (`+placeholders(len(some))+`)`, args, func(rows *sql.Rows) error {
+		err := each(ctx, tx, `SELECT `+processColumns+cgroupColumn+` FROM processes p WHERE p.id IN (`+placeholders(len(some))+`)`, args, func(rows *sql.Rows) error {
 			var id int64
 			p := new(Process)
-			err := scanProcess(rows, &id, p)
+			err := scanProcess(rows, &id, p, &p.Cgroup)
 			r.described[id] = p
 			return err
 		})

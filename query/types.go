@@ -24,6 +24,7 @@ type Snapshot struct {
 	Processes     []Process     `json:"processes"`
 	GPUs          []GPU         `json:"gpus"`
 	PressureLevel string        `json:"pressure_level"`
+	Pressure      *Pressure     `json:"pressure"` // nil where the kernel has none, or it is not known
 	RunningJobs   int64         `json:"running_jobs"`
 	ActiveSheets  int64         `json:"active_sheets"`
 	Zombies       int64         `json:"zombie_count"`
@@ -43,6 +44,7 @@ type Snapshot struct {
 	Load1Max     float64 `json:"load_avg_1_max,omitzero"`
 
 	bootNS   int64 // CLOCK_BOOTTIME of the snapshot
+	hostID   int64
 	rollupID int64
 }
 
@@ -57,9 +59,20 @@ type Process struct {
 	Sheet         *int64          `json:"sheet_num"`
 	SyscallCounts json.RawMessage `json:"syscall_counts"`
 	SyscallTimes  json.RawMessage `json:"syscall_time_pct"`
+	UID           *int64          `json:"uid"`         // effective user; nil when unknown
+	Cgroup        *string         `json:"cgroup"`      // path below the cgroup mount; nil when unknown, and of a minute
 	StartTicks    int64           `json:"start_ticks"` // with pid and boot this names the process: hundredths of a second after boot
 	Unknown       []string        `json:"unknown,omitempty"`
 	Samples       int64           `json:"samples,omitzero"` // of a minute: snapshots that had the process
+}
+
+// Pressure is the share of the last ten seconds, in percent, in which some, or all, tasks waited: Documentation/accounting/psi.rst.
+type Pressure struct {
+	CPUSome    float64 `json:"cpu_some"`
+	MemorySome float64 `json:"memory_some"`
+	MemoryFull float64 `json:"memory_full"`
+	IOSome     float64 `json:"io_some"`
+	IOFull     float64 `json:"io_full"`
 }
 
 // GPU is one accelerator.
@@ -93,12 +106,17 @@ type Event struct {
 	Sheet      *int64   `json:"sheet_num"`
 	Details    string   `json:"details"`
 	PPID       *int64   `json:"ppid"`
+	UID        *int64   `json:"uid"` // effective user
 	Command    string   `json:"command"`
 	StartTicks int64    `json:"start_ticks"`
+	Core       bool     `json:"core"` // the signal was one that dumps core
 	CPUSeconds *float64 `json:"cpu_seconds"`
 	PeakRSS    *float64 `json:"peak_rss_mb"`
+	Read       *float64 `json:"read_mb"`  // from storage, in the whole life
+	Write      *float64 `json:"write_mb"` // to storage, in the whole life
 	Lifetime   *float64 `json:"lifetime_seconds"`
 	Source     string   `json:"source"`
+	Cause      string   `json:"cause,omitempty"` // of an exit that [WithCauses] joined: signal, kill or oom
 }
 
 // Gap is something that is missing from the recording.
@@ -122,7 +140,7 @@ type HistoryPoint struct {
 	// Resolution is 60 for a minute that has left full resolution, and 0 for a single snapshot.
 	Resolution float64 `json:"resolution_seconds,omitzero"`
 	Process
-	snapshotID int64
+	place position
 }
 
 // measure sets what was measured, and names what is unknown of what the contract names.

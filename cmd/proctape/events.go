@@ -14,7 +14,7 @@ import (
 
 func eventsCommand(s *settings) *cobra.Command {
 	l := new(listing)
-	f := new(query.EventFilter)
+	f := new(query.Filter)
 	cmd := &cobra.Command{
 		Use: "events", Short: "List starts, ends and kills of processes", Args: noArgs,
 		Example: `  proctape events --since -1h --type exit

@@ -10,7 +10,7 @@ import (
 
 func execsCommand(s *settings) *cobra.Command {
 	l := new(listing)
-	f := new(query.ExecFilter)
+	f := new(query.Filter)
 	cmd := &cobra.Command{
 		Use: "execs", Short: "List which programs processes went on to execute", Args: noArgs,
 		Long: `List when a process that was known began to execute another program, and which. What a process

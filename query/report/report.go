@@ -44,11 +44,11 @@ func Read(ctx context.Context, db *query.DB, job string, now time.Time) (*Report
 		return nil, err
 	}
 	since.Limit = 10
-	if r.Signals, err = query.Events(ctx, db, query.EventFilter{Range: since, Job: job, Types: []string{"signal", "kill"}}); err != nil {
+	if r.Signals, err = query.Events(ctx, db, query.Filter{Range: since, Job: job, Types: []string{"signal", "kill"}}); err != nil {
 		return nil, err
 	}
 	since.Limit = 5
-	r.OOMs, err = query.Events(ctx, db, query.EventFilter{Range: since, Job: job, Types: []string{"oom"}})
+	r.OOMs, err = query.Events(ctx, db, query.Filter{Range: since, Job: job, Types: []string{"oom"}})
 	return r, err
 }
 
