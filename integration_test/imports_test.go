@@ -48,7 +48,7 @@ var rooms = map[string]room{
 	"producer/events": {uses: []string{"producer/jobs", "producer/lifecycle", "producer/oom", "producer/procfs", "producer/scrub", "schema"},
 		never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/jobs":    {uses: []string{"producer/procfs", "producer/scrub", "schema"}, never: sqlPackages},
-	"producer/publish": {uses: []string{"producer/lifecycle", "schema"}, never: sqlPackages},
+	"producer/publish": {uses: []string{"producer/lifecycle", "schema", "schema/filecheck", "schema/lockfile"}, never: sqlPackages},
 	"producer/run": {uses: []string{"producer/events", "producer/jobs", "producer/lifecycle", "producer/oom", "producer/procfs", "producer/publish",
 		"producer/scrub", "schema"}, never: sqlPackages},
 	"producer/simulate":          {uses: []string{"producer/publish", "schema"}, never: sqlPackages},

@@ -37,6 +37,7 @@ type Config struct {
 	Root          string        // where proc is mounted; default /proc
 	MaxQueue      int           // bytes that may wait for the log; default 64 MiB
 	Drain         time.Duration // how long Run goes on to publish what waits after its context ended; default 5 s
+	Lives         string        // folder in which the producer writes down what it has made, and finds what earlier ones had; empty for none
 	// Events are the sources of starts and ends that may be used; the first that works is used. Default: all.
 	Events    []lifecycle.SourceKind
 	Rules     []jobs.Rule // which jobs processes belong to, where no stronger claim says so
@@ -116,7 +117,7 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	p := &Producer{cfg: cfg, fs: fs, nc: nc}
 	p.publisher, err = publish.New(nc, publish.Config{
 		Origin:   publish.Origin{Host: cfg.Host, BootID: boot, Instance: schema.NewInstance()},
-		MaxQueue: cfg.MaxQueue, Drain: cfg.Drain, Log: cfg.Log,
+		MaxQueue: cfg.MaxQueue, Drain: cfg.Drain, Lives: cfg.Lives, TellsEnds: true, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -15,6 +16,7 @@ import (
 const (
 	dropQueueFull = "queue full"
 	dropTooLarge  = "message too large"
+	dropStopped   = "not taken before the stop"
 )
 
 // window is how many messages are published before their acknowledgements are awaited, as long as all goes well. After a
@@ -26,7 +28,22 @@ const window = 256
 type queued struct {
 	msg   *nats.Msg
 	kind  schema.Kind
-	count uint64 // its items
+	count uint64       // its items
+	ends  []schema.End // of which it tells
+}
+
+// newQueued is a message that is to wait, as it is encoded.
+func newQueued(m *schema.Message, payload []byte, encoding string) queued {
+	msg := nats.NewMsg(schema.Subject(m.Host, m.Kind))
+	msg.Data = payload
+	msg.Header.Set(nats.MsgIdHdr, m.ID())
+	if count := m.Count(); count > 1 {
+		msg.Header.Set(schema.HeaderItems, strconv.FormatUint(count, 10))
+	}
+	if encoding != "" {
+		msg.Header.Set(schema.HeaderEncoding, encoding)
+	}
+	return queued{msg, m.Kind, m.Count(), m.Ended}
 }
 
 // queue holds the messages that wait, the oldest first, within a bound of bytes.
@@ -71,6 +88,33 @@ func (q *queue) drop(i int, reason string) uint64 {
 	}
 	q.dropped[reason] += m.count
 	return m.count
+}
+
+// dropBut drops all messages but the newest of each stream. It returns how many items went.
+func (q *queue) dropBut() (dropped uint64) {
+	kept := map[string]bool{}
+	for i := len(q.messages) - 1; i >= 0; i-- {
+		if stream := schema.StreamFor(q.messages[i].kind); kept[stream] {
+			dropped += q.drop(i, dropStopped)
+		} else {
+			kept[stream] = true
+		}
+	}
+	return dropped
+}
+
+// replace puts another form of a message in its place.
+func (q *queue) replace(i int, m queued) {
+	q.size += len(m.msg.Data) - len(q.messages[i].msg.Data)
+	q.messages[i] = m
+}
+
+// dropAll drops all messages.
+func (q *queue) dropAll() (dropped uint64) {
+	for len(q.messages) > 0 {
+		dropped += q.drop(len(q.messages)-1, dropStopped)
+	}
+	return dropped
 }
 
 // drops lists what was lost so far, in the order of the reasons, so that equal counts encode equally.

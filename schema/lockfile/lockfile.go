@@ -44,18 +44,31 @@ func Acquire(path string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, wholeFile()); err != nil {
+	if err := Try(f); err != nil {
 		defer f.Close()
-		if errors.Is(err, unix.EAGAIN) {
-			return nil, &HeldError{Path: path, PID: readPID(f)}
+		if held, ok := errors.AsType[*HeldError](err); ok {
+			held.PID = readPID(f)
 		}
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return nil, err
 	}
 	if err := writePID(f); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return &Lock{f}, nil
+}
+
+// Try takes the lock of an open file without waiting. Closing the file gives it up. It returns a *[HeldError] when another
+// process has it.
+func Try(f *os.File) error {
+	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, wholeFile())
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		return &HeldError{Path: f.Name()}
+	case err != nil:
+		return fmt.Errorf("lock %s: %w", f.Name(), err)
+	}
+	return nil
 }
 
 // Release gives the lock up. The file stays: removing it would let two processes lock two files of one name.

@@ -1,0 +1,169 @@
+package publish
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/filecheck"
+	"github.com/proctape/proctape/schema/lockfile"
+)
+
+// lives is a folder in which each life of a producer writes down what it has reached, in a file of its own that it keeps
+// locked: HOST.INSTANCE.life. A file whose lock is free is of a life that has ended. One goroutine at a time uses it.
+type lives struct {
+	folder, host string
+	log          *slog.Logger
+
+	own     lifeFile
+	text    []byte // what the own file says
+	failing bool   // the last write failed, and that was logged
+	taken   map[schema.Instance]*lifeFile
+	passed  map[string]bool // files of other hosts, which were logged
+}
+
+// lifeSuffix is the end of the name of a life's file.
+const lifeSuffix = ".life"
+
+// openLives returns the lives in a folder, which the first write makes.
+func openLives(folder, host string, instance schema.Instance, log *slog.Logger) (*lives, error) {
+	if err := filecheck.Folder(folder); err != nil {
+		return nil, err
+	}
+	return &lives{folder: folder, host: host, log: log, taken: map[schema.Instance]*lifeFile{}, passed: map[string]bool{},
+		own: lifeFile{path: filepath.Join(folder, host+"."+instance.String()+lifeSuffix)}}, nil
+}
+
+// save writes down what this life has reached, unless that stands there already.
+func (l *lives) save(e *schema.End) {
+	if len(e.Reached) == 0 {
+		return // it has made nothing
+	}
+	text, err := lifeText(l.host, e)
+	if err != nil || bytes.Equal(text, l.text) {
+		return
+	}
+	switch err := errors.Join(os.MkdirAll(l.folder, 0o700), l.own.write(text)); {
+	case err != nil && !l.failing:
+		l.failing = true
+		l.log.Warn("what this life has made is not written down: if it is cut off now, nobody will know what was lost", "file", l.own.path, "err", err)
+	case err == nil && l.failing:
+		l.failing = false
+		l.log.Info("what this life has made is written down again", "file", l.own.path)
+		fallthrough
+	case err == nil:
+		l.text = text
+	}
+}
+
+// takeUp returns what lives of the host that have ended had reached, the oldest first, and keeps them from others. What cannot
+// be read is logged once, and costs itself alone.
+func (l *lives) takeUp() (ends []schema.End) {
+	entries, err := os.ReadDir(l.folder)
+	if err != nil {
+		return nil // there is none yet
+	}
+	for _, entry := range entries {
+		path := filepath.Join(l.folder, entry.Name())
+		switch {
+		case path == l.own.path || path == l.own.path+unfinished:
+		case strings.HasSuffix(path, lifeSuffix+unfinished):
+			l.sweep(path)
+		case !strings.HasSuffix(path, lifeSuffix):
+		case !strings.HasPrefix(entry.Name(), l.host+"."):
+			l.pass(path)
+		default:
+			if end, ok := l.takeFile(path); ok {
+				ends = append(ends, end)
+			}
+		}
+	}
+	slices.SortFunc(ends, func(a, b schema.End) int { return int(min(max(a.Wall-b.Wall, -1), 1)) })
+	return ends
+}
+
+// takeFile takes up the life of a file; ok is false when it goes on, is taken already, or cannot be read.
+func (l *lives) takeFile(path string) (end schema.End, ok bool) {
+	f, err := openLifeFile(path)
+	if _, held := errors.AsType[*lockfile.HeldError](err); held || errors.Is(err, errReplaced) || errors.Is(err, fs.ErrNotExist) {
+		return end, false
+	}
+	if err != nil {
+		l.passOver(path, err)
+		return end, false
+	}
+	text, err := f.read()
+	if err == nil {
+		end, err = parseLife(l.host, text)
+	}
+	if err == nil && filepath.Base(path) != l.host+"."+end.Instance.String()+lifeSuffix {
+		err = errors.New("its name is another life's")
+	}
+	if err != nil {
+		l.log.Warn("what a life of this host had reached cannot be read: what was lost at its end is not known", "file", path, "err", errors.Join(err, f.setAside()))
+		return end, false
+	}
+	l.taken[end.Instance] = f
+	return end, true
+}
+
+// forget removes the files of lives of which the log has heard.
+func (l *lives) forget(told []schema.Instance) {
+	for _, instance := range told {
+		if f := l.taken[instance]; f != nil {
+			delete(l.taken, instance)
+			if err := f.remove(); err != nil {
+				l.log.Warn("the file of a life that has ended stays", "file", f.path, "err", err)
+			}
+		}
+	}
+}
+
+// close gives all locks up. The own file goes too where the next life need not know of this one.
+func (l *lives) close(keep bool) {
+	if !keep && l.own.f != nil {
+		if err := l.own.remove(); err != nil {
+			l.log.Warn("the file of this life stays", "file", l.own.path, "err", err)
+		}
+		l.own.f = nil
+	}
+	for _, f := range l.taken {
+		_ = f.close()
+	}
+	_ = l.own.close() // what is in it is on disk
+}
+
+// sweep deletes what a life left that was cut off while it wrote.
+func (l *lives) sweep(path string) {
+	if f, err := openLifeFile(path); err == nil {
+		_ = f.remove() // else the next look does
+	}
+}
+
+// pass logs once that a file is another host's: only a producer of that name tells of it.
+func (l *lives) pass(path string) {
+	if !l.passed[path] && !lifeGoesOn(path) {
+		l.passed[path] = true
+		l.log.Info("a life of another host is left alone: only a producer of that name tells what became of it", "file", path)
+	}
+}
+
+// passOver logs once why a file is not read.
+func (l *lives) passOver(path string, err error) {
+	if !l.passed[path] {
+		l.passed[path] = true
+		l.log.Warn("what a life of this host had reached is not read: what was lost at its end is not known", "file", path, "err", err)
+	}
+}
+
+// lifeGoesOn reports whether somebody holds the lock of a life's file.
+func lifeGoesOn(path string) bool {
+	_, held := lockfile.Owner(path)
+	return held
+}

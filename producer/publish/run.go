@@ -1,0 +1,184 @@
+package publish
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// Run publishes until ctx ends, and then for as long as Drain what waits. It returns an error if
+// something was left. With Lives that is given up, and the log is told so if it still takes a message.
+func (p *Publisher) Run(ctx context.Context) error {
+	flushing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(p.cfg.Drain, cancel) })
+	defer stop()
+
+	defer lifeKeeper{p}.start()()
+	p.publish(ctx, flushing)
+	p.drain(flushing)
+	n := p.Stats().Waiting
+	if n == 0 {
+		return nil
+	}
+	if p.lives != nil {
+		p.giveUp()
+	}
+	return fmt.Errorf("%d messages were not acknowledged within %s of the stop", n, p.cfg.Drain)
+}
+
+// drain publishes what waits, until ctx ends.
+func (p *Publisher) drain(ctx context.Context) {
+	for p.Stats().Waiting > 0 && ctx.Err() == nil {
+		if !p.flush(ctx) {
+			pause(ctx, 100*time.Millisecond)
+		}
+	}
+}
+
+// publish flushes the queue whenever it grows, until ctx ends; a flush under way then goes on until flushing ends.
+// While the log is away it tries again, at growing intervals.
+func (p *Publisher) publish(ctx, flushing context.Context) {
+	const first, last = 100 * time.Millisecond, 5 * time.Second
+	wait := first
+	for {
+		switch {
+		case p.Stats().Waiting == 0:
+			select {
+			case <-ctx.Done():
+				return
+			case <-p.wake:
+			}
+		case p.flush(flushing):
+			wait = first
+		default:
+			pause(ctx, wait/2+rand.N(wait))
+			wait = min(2*wait, last)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// flush publishes the head of the queue and waits for every answer. Messages without one stay where they are, and
+// are published again under the same ids. It reports whether none has to be.
+func (p *Publisher) flush(ctx context.Context) bool {
+	batch := p.startBatch()
+	futures := make([]jetstream.PubAckFuture, len(batch))
+	errs := make([]error, len(batch))
+	for i, q := range batch {
+		// The client stamps what it sends; a copy keeps the queued message as it is for the next try.
+		msg := &nats.Msg{Subject: q.msg.Subject, Header: q.msg.Header, Data: q.msg.Data}
+		// The client's own second attempts would be overtaken.
+		futures[i], errs[i] = p.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0), jetstream.WithStallWait(10*time.Second))
+		if errs[i] != nil && !tooLarge(errs[i]) {
+			break // for instance there is no connection: what follows must not overtake
+		}
+	}
+	for i, f := range futures {
+		if f == nil {
+			errs[i] = cmp.Or(errs[i], errNotSent)
+			continue
+		}
+		select {
+		case <-f.Ok():
+		case errs[i] = <-f.Err():
+		case <-ctx.Done():
+			errs[i] = ctx.Err()
+		}
+	}
+	return p.finishBatch(errs)
+}
+
+var errNotSent = errors.New("not sent")
+
+func (p *Publisher) startBatch() []queued {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.queue.startBatch()
+}
+
+// finishBatch takes over what came of a batch. It reports whether nothing of it is left.
+func (p *Publisher) finishBatch(errs []error) (all bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, err := range errs {
+		if m := p.queue.messages[i]; err == nil && len(m.ends) > 0 {
+			p.ended.told(schema.StreamFor(m.kind), m.ends)
+		}
+	}
+	all, acked, dropped := p.queue.finishBatch(errs)
+	p.stats.Acked += acked
+	p.stats.Dropped += dropped
+	p.logFailure(all, errs)
+	return all
+}
+
+// logFailure logs why publishing fails, once for each spell of failures, and when it works again.
+func (p *Publisher) logFailure(all bool, errs []error) {
+	if all && p.failing {
+		p.failing = false
+		p.cfg.Log.Info("the log takes messages again", "waiting", len(p.queue.messages))
+	}
+	if all || p.failing {
+		return
+	}
+	for _, err := range errs {
+		if err != nil && !tooLarge(err) && !errors.Is(err, errNotSent) && !errors.Is(err, context.Canceled) {
+			p.failing = true
+			p.cfg.Log.Warn("the log does not take messages, they wait", "waiting", len(p.queue.messages), "err", err)
+			return
+		}
+	}
+}
+
+// lastWordTime is how long the log may take for the last word of a life, whose time to publish is over.
+const lastWordTime = time.Second
+
+// giveUp drops what waits, but for the newest message of each stream: these tell what this life had reached, and are published
+// if the log takes them now.
+func (p *Publisher) giveUp() {
+	p.mu.Lock()
+	p.stats.Dropped += p.queue.dropBut()
+	end := p.reached(true)
+	for i := range p.queue.messages {
+		p.queue.replace(i, withEnd(p.queue.messages[i], end, p.stats.Acked))
+	}
+	p.mu.Unlock()
+	brief, cancel := context.WithTimeout(context.Background(), lastWordTime)
+	defer cancel()
+	p.drain(brief)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stats.Dropped += p.queue.dropAll()
+}
+
+// withEnd is a message that waits, with what its life had reached. One that cannot be changed stays as it is.
+func withEnd(q queued, end schema.End, acked uint64) queued {
+	m, err := schema.DecodeMsg(q.msg.Subject, q.msg.Header, q.msg.Data)
+	if err != nil {
+		return q
+	}
+	m.Dropped, m.Acked, m.Ended = end.Dropped, acked, []schema.End{end}
+	payload, encoding, err := schema.Encode(nil, m)
+	if err != nil {
+		return q
+	}
+	return newQueued(m, payload, encoding)
+}
