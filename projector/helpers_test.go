@@ -38,6 +38,9 @@ type simHost struct {
 	boot     int64
 	tick     uint64
 	procs    map[int]*schema.Process
+	tells    bool           // its lives tell what those before them had reached
+	before   schema.End     // the life before
+	telling  map[string]int // in so many messages more of a stream
 }
 
 const second = int64(time.Second)
@@ -53,10 +56,24 @@ func newHost(name string, procs ...schema.Process) *simHost {
 
 // restart begins another life of the producer.
 func (h *simHost) restart() {
+	if h.tells && h.produced > 0 {
+		h.before, h.telling = h.end(), map[string]int{schema.StreamSnapshots: 3, schema.StreamEvents: 3}
+	}
 	h.lives++
 	h.seq, h.produced, h.tick = map[schema.Kind]uint64{}, 0, 0
 	h.instance = schema.Instance{}
 	copy(h.instance[:], fmt.Sprintf("%-8.8s%8d", h.name, h.lives))
+}
+
+// end is what the life has reached. Every other life is cut off.
+func (h *simHost) end() schema.End {
+	e := schema.End{Instance: h.instance, BootID: h.bootID, Wall: h.wall, Boot: h.boot, Final: h.lives%2 == 0, Produced: h.produced}
+	for _, k := range schema.Kinds() {
+		if next := h.seq[k.Kind]; next > 1 {
+			e.Reached = append(e.Reached, schema.Reached{Kind: k.Kind, Seq: next - 1})
+		}
+	}
+	return e
 }
 
 func (h *simHost) reboot() {
@@ -96,8 +113,13 @@ func (h *simHost) envelope(kind schema.Kind, n uint64) schema.Envelope {
 	first := h.seq[kind]
 	h.seq[kind] += n
 	h.produced += n
-	return schema.Envelope{Version: schema.Version, Kind: kind, Host: h.name, BootID: h.bootID, Instance: h.instance,
+	e := schema.Envelope{Version: schema.Version, Kind: kind, Host: h.name, BootID: h.bootID, Instance: h.instance,
 		Seq: first, Wall: h.wall, Boot: h.boot, Produced: h.produced}
+	if stream := schema.StreamFor(kind); h.telling[stream] > 0 {
+		h.telling[stream]--
+		e.Ended = []schema.End{h.before}
+	}
+	return e
 }
 
 // snapshot looks at the host as it is, a second after the last look.
@@ -386,7 +408,7 @@ func (p *tape) dump() map[string][]string {
 // have no other.
 func (p *tape) filled() map[string][]string {
 	tables := p.dumpOf(func(table, column string) bool {
-		return p.rows(`SELECT count(` + column + `) FROM ` + table)[0] != "0"
+		return !youngerColumns[table+"."+column] && p.rows(`SELECT count(` + column + `) FROM ` + table)[0] != "0"
 	})
 	maps.DeleteFunc(tables, func(_ string, rows []string) bool { return len(rows) == 0 })
 	return tables

@@ -34,6 +34,9 @@ type teller struct {
 // tell makes about n deliveries.
 func (s story) tell(roll dice, n int) []*received {
 	t := &teller{story: s, roll: roll, log: newLog(), hosts: []*simHost{newHost("alpha"), newHost("beta")}}
+	for _, h := range t.hosts {
+		h.tells = true
+	}
 	for len(t.told) < n {
 		t.step()
 	}
@@ -209,6 +212,7 @@ type account struct {
 type lifeAccount struct {
 	stored, quarantined map[uint64]bool
 	duplicates          int
+	end                 uint64 // the last number, as a later life told it
 }
 
 type jobAccount struct {
@@ -259,11 +263,7 @@ func (a *account) take(d *received) bool {
 		n = max(n, 1)
 	}
 	key := host + " " + instance + " " + kind
-	l := a.lives[key]
-	if l == nil {
-		l = &lifeAccount{map[uint64]bool{}, map[uint64]bool{}, 0}
-		a.lives[key] = l
-	}
+	l := a.life(key)
 	if l.stored[first] || d.Msg == nil && l.quarantined[first] {
 		l.duplicates += int(n)
 		return false
@@ -274,8 +274,23 @@ func (a *account) take(d *received) bool {
 	}
 	if d.Msg == nil {
 		a.poisoned++
+		return false
 	}
-	return d.Msg != nil
+	for _, e := range d.Msg.Ended {
+		for _, r := range e.Reached {
+			if schema.StreamFor(r.Kind) == d.Stream {
+				a.life(fmt.Sprint(host, " ", e.Instance, " ", r.Kind)).end = r.Seq
+			}
+		}
+	}
+	return true
+}
+
+func (a *account) life(key string) *lifeAccount {
+	if a.lives[key] == nil {
+		a.lives[key] = &lifeAccount{map[uint64]bool{}, map[uint64]bool{}, 0, 0}
+	}
+	return a.lives[key]
 }
 
 func (a *account) job(name string) *jobAccount {
@@ -445,7 +460,7 @@ func cells(values ...any) string {
 func (a *account) producerRows() []string {
 	var rows []string
 	for key, l := range a.lives {
-		top, stored, quarantined := uint64(0), 0, 0
+		top, stored, quarantined := l.end, 0, 0
 		for _, numbers := range []map[uint64]bool{l.stored, l.quarantined} {
 			for n, is := range numbers {
 				if is {

@@ -11,6 +11,8 @@ const (
 	GapMissing         GapKind = "missing"
 	GapBeforeLog       GapKind = "before_log"
 	GapDropped         GapKind = "dropped"
+	GapEndLost         GapKind = "end_lost"
+	GapEndUnknown      GapKind = "end_unknown"
 	GapQuarantined     GapKind = "quarantined"
 	GapReboot          GapKind = "reboot"
 	GapRestart         GapKind = "restart"
@@ -77,6 +79,12 @@ var gapKinds = [...]GapInfo{
 	{GapDropped, "the producer dropped items, and says so itself", NoticedByProjector, LossCertain,
 		"items",
 		"See in the details why. When its queue was full, the log was away for too long: look at the connection."},
+	{GapEndLost, "a producer's life ended, and items that it had made did not come", NoticedByProjector, LossCertain,
+		"items",
+		"What never comes was in the producer's queue when it was cut off, or the log lost it: see in the details how much was acknowledged."},
+	{GapEndUnknown, "a producer was cut off; what it made in the last seconds and did not publish is not known", NoticedByProjector, LossPossible,
+		"",
+		"Nothing if you killed it. If you did not, see in its log, or the kernel's, why it ended."},
 	{GapQuarantined, "items came and could not be read; they are in quarantine", NoticedByProjector, LossCertain,
 		"items in quarantine",
 		"Look at them with `proctape quarantine list`. A newer version may read them: `proctape quarantine replay`."},

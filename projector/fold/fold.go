@@ -98,7 +98,7 @@ func (f *Fold) NewEpoch(stream string, why schema.GapKind, created int64, batch 
 	lost := at.Stored
 	at.Epoch++
 	at.IDBase += int64(at.Seq)
-	at.Seq, at.Stored, at.Created, at.Gaps = 0, 0, created, 0
+	at.Seq, at.First, at.Stored, at.Created, at.Gaps = 0, 0, 0, created, 0
 	place{at: at, batch: batch}.gap(store.Gap{Kind: why, From: lost, Details: "read again from its beginning; what was folded before stays"})
 	batch.Gaps[len(batch.Gaps)-1].Noticed = max(lost, created)
 	batch.Checkpoints = append(batch.Checkpoints, *at)

@@ -22,7 +22,7 @@ type hosts map[string]int64
 // place is where a message is folded to. A host's row is added to the batch when its first message comes; a message that
 // cannot be read and holds no numbers brings no host.
 func (h hosts) place(at *store.Checkpoint, batch *store.Batch, d *Delivery) place {
-	to := place{at: at, batch: batch, rowID: at.RowID(d.Seq)}
+	to := place{at: at, batch: batch, rowID: at.IDBase + int64(d.Seq)}
 	if d.Msg == nil && d.Numbers == nil {
 		return to
 	}
@@ -41,6 +41,9 @@ func (h hosts) place(at *store.Checkpoint, batch *store.Batch, d *Delivery) plac
 func (to place) advance(d *Delivery) {
 	jumped, from, fromTime := d.Seq-to.at.Seq-1, to.at.Seq, to.at.Stored
 	to.at.Seq, to.at.Stored, to.at.Gaps = d.Seq, d.Stored.UnixNano(), 0
+	if from == 0 {
+		to.at.First = d.Seq
+	}
 	if jumped == 0 {
 		return
 	}

@@ -47,14 +47,50 @@ func (ps producers) admit(to place, d *Delivery) (decision, error) {
 		return decision{poison: d.Poison, repeated: true}, nil
 	}
 	holes := p.holes(to, d, s, a)
-	what := decision{poison: d.Poison}
-	if d.Poison == nil {
-		what.first = p.Stored == 0 && p.Quarantined == 0
-		p.Stored += s.Count()
-		p.note(d.Msg)
-	}
 	p.numbers().book(s, a, holes)
-	return what, nil
+	if d.Poison != nil {
+		return decision{poison: d.Poison}, nil
+	}
+	what := decision{first: p.Stored == 0 && p.Quarantined == 0}
+	p.Stored += s.Count()
+	p.note(d.Msg)
+	return what, ps.closeLives(to, d)
+}
+
+// closeLives closes the books of lives that have ended, of which a message tells. It counts for the kinds of the message's own
+// stream: there the message stands behind all that those lives published, so the end does not depend on how the streams
+// interleave. What comes later all the same fills the holes.
+func (ps producers) closeLives(to place, d *Delivery) error {
+	for i := range d.Msg.Ended {
+		if err := ps.closeLife(to, d, &d.Msg.Ended[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (ps producers) closeLife(to place, d *Delivery, e *schema.End) error {
+	key := store.ProducerKey{HostID: to.hostID, Instance: e.Instance.String()}
+	news, last := false, e.Wall
+	for _, r := range e.Reached {
+		if body := r.Kind.Body(); body == 0 || body == schema.BodyRollup || schema.StreamFor(r.Kind) != d.Stream {
+			continue
+		}
+		key.Kind = strings.Clone(string(r.Kind))
+		p, err := ps.get(to, key)
+		if err != nil {
+			return err
+		}
+		news = news || p.EndTime == 0
+		last = max(last, p.LastTime)
+		p.end(to, d, e, r.Seq)
+	}
+	if news && !e.Final {
+		key.Kind = ""
+		to.gap(store.Gap{Kind: schema.GapEndUnknown, Host: d.Host, Producer: &key, From: last, To: max(last, d.Msg.Wall),
+			Details: "a producer was cut off; what it made after it last wrote that down is not known"})
+	}
+	return nil
 }
 
 // get returns a producer, from memory, the database, or new, and adds it to the batch.
@@ -91,6 +127,7 @@ func (p *producer) note(m *schema.Message) {
 	if p.FirstTime == 0 {
 		p.FirstTime, p.BootID = m.Wall, strings.Clone(m.BootID)
 	}
+	p.Produced, p.Acked = max(p.Produced, m.Produced), max(p.Acked, m.Acked)
 	if m.Boot < p.LastBoot { // late: what is known is newer
 		return
 	}
@@ -170,6 +207,41 @@ func (p *producer) jumpKind(m *schema.Message, s store.Span) (kind schema.GapKin
 		return schema.GapDropped, details + ": " + describeDrops(m.Dropped)
 	}
 	return schema.GapMissing, details
+}
+
+// end opens the hole at the end of a producer's numbers: those up to the last that was made have come, or do not come.
+func (p *producer) end(to place, d *Delivery, e *schema.End, last uint64) {
+	unheard := p.FirstTime == 0
+	if unheard {
+		p.FirstTime, p.LastTime, p.LastBoot, p.BootID = e.Wall, e.Wall, e.Boot, strings.Clone(e.BootID)
+	}
+	p.EndTime, p.Produced, p.Acked = e.Wall, max(p.Produced, e.Produced), max(p.Acked, e.Acked)
+	if last < p.Next {
+		return
+	}
+	s := store.Span{First: p.Next, Last: last}
+	g := p.gapOf(to, d, s, "", "")
+	g.Kind, g.Details = p.endKind(to, e, s)
+	if unheard {
+		g.From = 0
+	}
+	g.To = max(e.Wall, g.From)
+	p.Missing += s.Count()
+	p.numbers().open(store.Hole{Span: s, Kind: g.Kind, Gap: to.gap(g)})
+	p.numbers().advance(last)
+}
+
+// endKind says why numbers at the end of a life did not come, as far as that life itself tells.
+func (p *producer) endKind(to place, e *schema.End, s store.Span) (kind schema.GapKind, details string) {
+	details = fmt.Sprintf("%s %d to %d did not come", p.Key.Kind, s.First, s.Last)
+	if s.First == 1 && to.at.First != 1 {
+		return schema.GapBeforeLog, details + ": the log begins after this producer's end"
+	}
+	if had, _ := sumDropped(p.Dropped); sumDrops(e.Dropped) >= had+s.Count() {
+		return schema.GapDropped, details + ": " + describeDrops(e.Dropped)
+	}
+	return schema.GapEndLost, fmt.Sprintf("%s, and the producer has ended; of %d items that it made, the log had acknowledged %d",
+		details, e.Produced, e.Acked)
 }
 
 // sumDropped is the sum of the counts in a producer's JSON object.

@@ -12,7 +12,7 @@ type Gap struct {
 	Noticed  int64 // when the server took the message at which it was noticed, Unix ns
 	Kind     schema.GapKind
 	Host     string       // empty when it is no one host's
-	Producer *ProducerKey // whose numbers are missing; nil when it is no producer's
+	Producer *ProducerKey // whose numbers are missing, of all kinds when it names none; nil when it is no producer's
 	Numbers  Span         // which; the zero value when none are known
 	Count    schema.Opt[int64]
 	From, To int64 // wall times, Unix ns; 0 when not known
@@ -57,7 +57,10 @@ func insertGap(tx *Tx, g *Gap) error {
 		hostID = HostID(g.Host)
 	}
 	if g.Producer != nil {
-		instance, messageKind = g.Producer.Instance, g.Producer.Kind
+		instance = g.Producer.Instance
+		if g.Producer.Kind != "" {
+			messageKind = g.Producer.Kind
+		}
 		if g.Numbers.Last > 0 {
 			first, last = int64(g.Numbers.First), int64(g.Numbers.Last)
 		}

@@ -29,6 +29,9 @@ type Producer struct {
 	Duplicates  uint64
 	Quarantined uint64
 	Missing     uint64
+	Produced    uint64 // items of all kinds that the life has made, as it last said
+	Acked       uint64 // of which the log had acknowledged so many
+	EndTime     int64  // wall time of the life's last item, Unix ns; 0 until its end was told
 	Dropped     string // JSON object reason -> count, as the producer last said
 	FirstTime   int64  // wall time of the first message, Unix ns; 0 before there is one
 	LastTime    int64  // of the newest
@@ -39,11 +42,11 @@ type Producer struct {
 // Producer reads what is known of a producer. Of one that is new, the next number is 1.
 func (t Tables) Producer(key ProducerKey) (p Producer, err error) {
 	p = Producer{Key: key, Numbers: Numbers{Next: 1}, Dropped: "{}"}
-	err = t.lookup(`SELECT boot_id, next_seq, stored, duplicates, quarantined, missing, dropped, first_ns, last_ns,
-		last_boot_ns FROM producers WHERE host_id=? AND instance=? AND kind=?`,
+	err = t.lookup(`SELECT boot_id, next_seq, stored, duplicates, quarantined, missing, produced, acked, ended_ns, dropped,
+		first_ns, last_ns, last_boot_ns FROM producers WHERE host_id=? AND instance=? AND kind=?`,
 		func(r *sql.Rows) error {
-			return r.Scan(&p.BootID, &p.Next, &p.Stored, &p.Duplicates, &p.Quarantined, &p.Missing, &p.Dropped,
-				&p.FirstTime, &p.LastTime, &p.LastBoot)
+			return r.Scan(&p.BootID, &p.Next, &p.Stored, &p.Duplicates, &p.Quarantined, &p.Missing, &p.Produced, &p.Acked,
+				&p.EndTime, &p.Dropped, &p.FirstTime, &p.LastTime, &p.LastBoot)
 		}, key.HostID, key.Instance, key.Kind)
 	if err != nil {
 		return p, fmt.Errorf("load producer %s: %w", key.Instance, err)
@@ -68,14 +71,14 @@ func writeProducers(tx *Tx, producers []*Producer) error {
 	for _, p := range producers {
 		p.Queued = false
 		if _, err := tx.Exec(`INSERT INTO producers(host_id, instance, kind, boot_id, next_seq, stored, duplicates,
-			quarantined, missing, dropped, first_ns, last_ns, last_boot_ns)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
+			quarantined, missing, produced, acked, ended_ns, dropped, first_ns, last_ns, last_boot_ns)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 			ON CONFLICT(host_id, instance, kind) DO UPDATE SET boot_id=excluded.boot_id, next_seq=excluded.next_seq,
 			stored=excluded.stored, duplicates=excluded.duplicates, quarantined=excluded.quarantined,
-			missing=excluded.missing, dropped=excluded.dropped, first_ns=excluded.first_ns,
+			missing=excluded.missing, produced=excluded.produced, acked=excluded.acked, ended_ns=excluded.ended_ns, dropped=excluded.dropped, first_ns=excluded.first_ns,
 			last_ns=excluded.last_ns, last_boot_ns=excluded.last_boot_ns`,
 			p.Key.HostID, p.Key.Instance, p.Key.Kind, p.BootID, int64(p.Next), int64(p.Stored), int64(p.Duplicates),
-			int64(p.Quarantined), int64(p.Missing), p.Dropped, p.FirstTime, p.LastTime, p.LastBoot); err != nil {
+			int64(p.Quarantined), int64(p.Missing), int64(p.Produced), int64(p.Acked), p.EndTime, p.Dropped, p.FirstTime, p.LastTime, p.LastBoot); err != nil {
 			return fmt.Errorf("store producer %s: %w", p.Key.Instance, err)
 		}
 	}

@@ -12,6 +12,7 @@ CREATE TABLE checkpoints (
   epoch        INTEGER NOT NULL,          -- rises when the stream is another one than before
   created      INTEGER NOT NULL,          -- the stream's creation, Unix ns
   id_base      INTEGER NOT NULL,          -- row id = id_base + stream sequence
+  first_seq    INTEGER NOT NULL,          -- first sequence folded; 0 when that is not where the stream began
   seq          INTEGER NOT NULL,          -- last sequence folded
   message_time INTEGER NOT NULL,          -- when the server stored that message, Unix ns
   process_id   INTEGER NOT NULL DEFAULT 0 -- last id given to a process
@@ -41,6 +42,9 @@ CREATE TABLE producers (
   duplicates  INTEGER NOT NULL DEFAULT 0,
   quarantined INTEGER NOT NULL DEFAULT 0,
   missing     INTEGER NOT NULL DEFAULT 0,
+  produced    INTEGER NOT NULL DEFAULT 0, -- items of all kinds that the life has made, as it last said
+  acked       INTEGER NOT NULL DEFAULT 0, -- of which the log had acknowledged so many
+  ended_ns    INTEGER NOT NULL DEFAULT 0, -- wall time of its last item, once a later life has told of its end
   dropped     TEXT NOT NULL DEFAULT '{}', -- JSON object reason -> count, of all kinds, as the producer last said
   first_ns    INTEGER NOT NULL,
   last_ns     INTEGER NOT NULL,       -- wall time of the newest message
