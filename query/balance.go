@@ -13,13 +13,14 @@ import (
 )
 
 // HostBalance is the balance of a host, in items: what its producers produced, and what became of it. Produced is the sum of
-// Stored, Quarantined, Missing and, once [InFlight] was asked, InFlight. Duplicates come on top.
+// Stored, Quarantined, Missing, and NotCome or, once [InFlight] was asked, InFlight. Duplicates come on top.
 type HostBalance struct {
 	Host        string  `json:"host"`
-	Produced    int64   `json:"produced"` // up to the newest item that is known of
+	Produced    int64   `json:"produced"` // as the producers say, and as their numbers do
 	Stored      int64   `json:"stored"`
 	Quarantined int64   `json:"quarantined"`
 	Missing     int64   `json:"missing"`
+	NotCome     int64   `json:"not_come"`  // made after all that has come: on their way, or lost at the end of a producer's life; 0 once [InFlight] was asked
 	InFlight    *int64  `json:"in_flight"` // in the log and not yet in the database; nil until [InFlight] was asked
 	Duplicates  int64   `json:"duplicates"`
 	LastTime    float64 `json:"last_time"` // wall time of the newest message, Unix seconds
@@ -43,17 +44,18 @@ func HostNames(ctx context.Context, db *DB) ([]string, error) {
 
 // Hosts returns the balance of every host that was recorded, by name.
 func Hosts(ctx context.Context, db *DB) ([]HostBalance, error) {
-	hosts, err := collect(ctx, db, `SELECT h.name, coalesce(sum(p.next_seq - 1), 0), coalesce(sum(p.stored), 0),
+	hosts, err := collect(ctx, db, `SELECT h.name, coalesce(sum(p.next_seq - 1), 0), coalesce((`+notComeOf+`), 0), coalesce(sum(p.stored), 0),
 		coalesce(sum(p.quarantined), 0), coalesce(sum(p.missing), 0), coalesce(sum(p.duplicates), 0),
 		coalesce(max(p.last_ns), 0) / 1e9, (SELECT count(*) FROM snapshots s WHERE s.host_id = h.id),
 		coalesce((SELECT s.capabilities FROM rosters r JOIN snapshots s ON s.id = r.last_snapshot WHERE r.host_id = h.id), '[]')
 		FROM hosts h LEFT JOIN producers p ON p.host_id = h.id GROUP BY h.id ORDER BY h.name`, nil,
 		func(r *sql.Rows, h *HostBalance) error {
 			var capabilities []byte
-			if err := r.Scan(&h.Host, &h.Produced, &h.Stored, &h.Quarantined, &h.Missing, &h.Duplicates, &h.LastTime, &h.Snapshots,
+			if err := r.Scan(&h.Host, &h.Produced, &h.NotCome, &h.Stored, &h.Quarantined, &h.Missing, &h.Duplicates, &h.LastTime, &h.Snapshots,
 				&capabilities); err != nil {
 				return err
 			}
+			h.Produced += h.NotCome
 			return json.Unmarshal(capabilities, &h.Capabilities)
 		})
 	if err != nil {
@@ -78,6 +80,9 @@ func Hosts(ctx context.Context, db *DB) ([]HostBalance, error) {
 		})
 }
 
+// notComeOf is how many items of a host (h) its producers made after all that has come of them.
+const notComeOf = `SELECT sum(n) FROM (SELECT max(max(produced) - sum(next_seq - 1), 0) AS n FROM producers WHERE host_id = h.id GROUP BY instance)`
+
 // HostOfBoot returns the name under which the machine of a boot id was sampled last; empty when it never was.
 func HostOfBoot(ctx context.Context, db *DB, bootID string) (name string, err error) {
 	err = each(ctx, db.db, `SELECT h.name FROM rosters r JOIN hosts h ON h.id = r.host_id WHERE r.boot_id = ? ORDER BY r.boot_ns DESC LIMIT 1`,
@@ -86,7 +91,7 @@ func HostOfBoot(ctx context.Context, db *DB, bootID string) (name string, err er
 }
 
 // InFlight asks the log for the newest message of every kind of a host, and adds to the host's balance what is in the log
-// and not yet in the database. Call it once for each balance that Hosts returned.
+// and not yet in the database. What was made and is in neither is missing, or waits at its producer. Call it once for each balance that Hosts returned.
 func InFlight(ctx context.Context, js jetstream.JetStream, h *HostBalance) error {
 	kinds := map[schema.Kind]bool{schema.KindSnapshot: true, schema.KindSpawn: true, schema.KindExit: true}
 	for k := range h.next {
@@ -112,6 +117,8 @@ func InFlight(ctx context.Context, js jetstream.JetStream, h *HostBalance) error
 		inFlight += max(0, int64(m.Seq+m.Count())-next)
 	}
 	h.InFlight = &inFlight
-	h.Produced += inFlight
+	h.Produced += max(inFlight-h.NotCome, 0)
+	h.Missing += max(h.NotCome-inFlight, 0)
+	h.NotCome = 0
 	return nil
 }

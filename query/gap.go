@@ -59,3 +59,24 @@ func Silences(ctx context.Context, db *DB, now float64, host string) ([]Gap, err
 	}
 	return gaps, nil
 }
+
+// notComeAfter is for how many seconds nothing has come of a producer before what it made besides counts as a gap.
+const notComeAfter = 30
+
+// NotCome returns the gaps that no number shows: what producers say that they made after all that has come of them, as of now
+// in Unix seconds. It may be on its way, or lost at the end of the producer's life. Such a gap has no row: a later life of the
+// producer tells what this one had reached, and then there are rows.
+func NotCome(ctx context.Context, db *DB, now float64, host string) ([]Gap, error) {
+	gaps, err := collect(ctx, db, `SELECT h.name, max(p.produced) - sum(p.next_seq - 1) AS n, max(p.last_ns) / 1e9 AS last
+		FROM producers p JOIN hosts h ON h.id = p.host_id WHERE ?2 = '' OR h.name = ?2
+		GROUP BY p.host_id, p.instance HAVING n > 0 AND last + ?3 < ?1 ORDER BY last`, []any{now, host, notComeAfter},
+		func(rows *sql.Rows, g *Gap) error {
+			g.Count, g.From = new(int64), new(float64)
+			g.Timestamp, g.Kind, g.Details = now, schema.GapMissing, "made after all that came of this producer: on its way, or lost at its end"
+			return rows.Scan(&g.Host, g.Count, g.From)
+		})
+	if err != nil {
+		return nil, fmt.Errorf("read what has not come: %w", err)
+	}
+	return gaps, nil
+}

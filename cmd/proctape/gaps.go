@@ -66,7 +66,7 @@ func completeGapKinds(cmd *cobra.Command) {
 }
 
 // listGaps prints the gaps of a kind in a range, or of all kinds, and how much of it is covered. To a range without an end
-// belong the hosts that are silent now.
+// belong the hosts that are silent now, and what producers made and has not come.
 func listGaps(cmd *cobra.Command, db *query.DB, l *listing, r query.Range, only schema.GapKind) error {
 	gaps, err := query.Gaps(cmd.Context(), db, r, only)
 	if err != nil {
@@ -80,6 +80,13 @@ func listGaps(cmd *cobra.Command, db *query.DB, l *listing, r query.Range, only 
 			return err
 		}
 		gaps = append(gaps, silent...)
+	}
+	if r.Until == 0 && (only == "" || only == schema.GapMissing) {
+		notCome, err := query.NotCome(cmd.Context(), db, now, l.host)
+		if err != nil {
+			return err
+		}
+		gaps = append(gaps, notCome...)
 	}
 	if r.Until == 0 {
 		r.Until = now

@@ -136,8 +136,11 @@ func printStatus(cmd *cobra.Command, st *status) error {
 	t = newTable(out, "HOST\tITEMS PRODUCED\t= STORED\t+ QUARANTINED\t+ MISSING\t+ IN FLIGHT\tDUPLICATES\tLAST SEEN\tSNAPSHOTS")
 	for _, h := range st.Hosts {
 		flight := "?"
-		if h.InFlight != nil {
+		switch {
+		case h.InFlight != nil:
 			flight = fmt.Sprint(*h.InFlight)
+		case h.NotCome > 0:
+			flight = fmt.Sprintf("%d or lost", h.NotCome)
 		}
 		t.row("%s\t%d\t%d\t%d\t%d\t%s\t%d\t%s ago\t%d", h.Host, h.Produced, h.Stored, h.Quarantined, h.Missing, flight, h.Duplicates,
 			time.Since(time.Unix(0, int64(h.LastTime*1e9))).Round(time.Second), h.Snapshots)
