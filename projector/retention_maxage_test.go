@@ -67,6 +67,40 @@ func TestRetention_MaxAgeIsTheLongestPolicy(t *testing.T) {
 	want("an older one reads", schema.StreamSnapshots, time.Hour)
 }
 
+// The control: what a start did that knew only its own policy is found out. So is a pass that does not see what other
+// databases want.
+func TestRetention_MaxAgeIsTheLongestPolicyControl(t *testing.T) {
+	w := newWorld(t)
+	long := retention.Settings{Policy: schema.Policy{FullResolution: 72 * time.Hour}}
+	brief := retention.Settings{Policy: schema.Policy{FullResolution: time.Hour}}
+	w.run(minute, 10*second, steady, w.host("alpha"))
+	patient, hasty := w.open("patient", long), w.open("hasty", brief)
+	patient.settle()
+	hasty.settle()
+	hasty.retain()
+	if got := w.maxAge(schema.StreamSnapshots); got != schema.MaxAge(72*time.Hour) {
+		t.Fatalf("the age is %s before anything is broken", got)
+	}
+	for _, cfg := range schema.Streams(brief.Policy, 1) {
+		if cfg.Name == schema.StreamSnapshots {
+			if _, err := w.js.UpdateStream(t.Context(), cfg); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := w.maxAge(schema.StreamSnapshots); got == schema.MaxAge(72*time.Hour) {
+		t.Errorf("a start that sets its own policy leaves the age at %s: the test catches nothing", got)
+	}
+	// The patient one's durable, without what it wants.
+	if _, err := w.js.UpdateConsumer(t.Context(), schema.StreamSnapshots, schema.Consumer(patient.id)); err != nil {
+		t.Fatal(err)
+	}
+	hasty.retain()
+	if got := w.maxAge(schema.StreamSnapshots); got == schema.MaxAge(72*time.Hour) {
+		t.Errorf("a pass that does not see the longer policy sets the age %s: the test catches nothing", got)
+	}
+}
+
 // What the server drops by its limits before a database has read it is a gap with the exact number.
 func TestRetention_LimitsBeyondTheCheckpoint(t *testing.T) {
 	w := newWorld(t)
