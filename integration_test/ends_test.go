@@ -33,6 +33,9 @@ func TestEnds_LogLosesItsEnd(t *testing.T) {
 				t.Errorf("cut off %v, trial %d: of %d snapshots that were made %d are stored and %d missing, in %d gaps",
 					cut, trial, made, books.stored, books.missing, books.gaps)
 			}
+			if !cut && books.verdict != 3 {
+				t.Errorf("trial %d: verify ends with %d, want 3, a loss", trial, books.verdict)
+			}
 			if cut != (books.unknown > 0) {
 				t.Errorf("cut off %v, trial %d: %d gaps say that the end is not known", cut, trial, books.unknown)
 			}
@@ -44,7 +47,7 @@ func TestEnds_LogLosesItsEnd(t *testing.T) {
 		data := copyLog(t, dir)
 		damageEnd(t, data, 0)
 		broken := buildBroken(t, "producer/publish/publisher.go", "m.Ended = p.ended.in(schema.StreamFor(m.Kind))", "_ = p.ended.in")
-		if books := recordOn(t, broken, data); books.stored+books.missing == made {
+		if books := recordOn(t, broken, data); books.stored+books.missing == made || books.verdict == 3 {
 			t.Errorf("a build that tells nothing knows it too: %+v. This test catches nothing", books)
 		}
 	}
@@ -72,7 +75,12 @@ func recordAndEnd(t *testing.T, dir string, cut bool) (made int) {
 // reachedIn is the number of the last snapshot that the life in a data folder wrote down.
 func reachedIn(t *testing.T, dir string) (last int) {
 	t.Helper()
-	files := must(filepath.Glob(filepath.Join(dir, "lives", "alpha.*.life")))(t)
+	return reachedBy(t, dir, "alpha")
+}
+
+func reachedBy(t *testing.T, dir, host string) (last int) {
+	t.Helper()
+	files := must(filepath.Glob(filepath.Join(dir, "lives", host+".*.life")))(t)
 	if len(files) == 0 {
 		return 0
 	}
@@ -104,7 +112,10 @@ func damageEnd(t *testing.T, dir string, seed uint64) {
 }
 
 // books are what a new replay of a log has of the first life in it.
-type books struct{ stored, missing, gaps, unknown int }
+type books struct {
+	stored, missing, gaps, unknown int
+	verdict                        int // of verify, as an exit code
+}
 
 // recordOn records a little more on a data folder, and replays its log.
 func recordOn(t *testing.T, program, data string) books {
@@ -119,7 +130,57 @@ func recordOn(t *testing.T, program, data string) books {
 	if out, err := exec.Command(program, "replay", "--data", data, "--db", replayed).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	verify := exec.Command(program, "verify", "--replay", "--data", data, "--db", replayed)
+	_ = verify.Run() // it fails where there is a loss
 	const first = ` FROM producers WHERE kind = 'snapshot' AND first_ns = (SELECT min(first_ns) FROM producers WHERE kind = 'snapshot')`
 	return books{count(t, replayed, `SELECT stored`+first), count(t, replayed, `SELECT missing`+first),
-		gapsOf(t, replayed, schema.GapEndLost), gapsOf(t, replayed, schema.GapEndUnknown)}
+		gapsOf(t, replayed, schema.GapEndLost), gapsOf(t, replayed, schema.GapEndUnknown), verify.ProcessState.ExitCode()}
+}
+
+// TestEnds_SamplerWithoutALog takes the log away from a sampler, and ends the sampler while it still has samples: in order, and
+// by a kill. When both run again each snapshot that it wrote down is stored or missing. What it gave up itself is dropped.
+func TestEnds_SamplerWithoutALog(t *testing.T) {
+	t.Parallel()
+	long(t)
+	for _, cut := range []bool{false, true} {
+		dir := t.TempDir()
+		db := filepath.Join(dir, "monitor.db")
+		record := func() *process {
+			p := start(t, "up", "--data", dir, "--host", "alpha")
+			p.awaitLine("is recording")
+			return p
+		}
+		sample := func() *process {
+			return start(t, "sample", "--data", dir, "--host", "beta", "--interval", "100ms", "--events", "proc-diff")
+		}
+		recorder := record()
+		sampler := sample()
+		await(t, "snapshots of the sampler", func() bool { return snapshotsOf(t, db, "beta") >= 10 })
+		recorder.stop()
+		had := snapshotsOf(t, db, "beta")
+		await(t, "snapshots that wait for the log", func() bool { return reachedBy(t, dir, "beta") >= had+20 })
+		signal := unix.SIGINT
+		if cut {
+			signal = unix.SIGKILL
+		}
+		if err := sampler.cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		sampler.wait()
+		made := reachedBy(t, dir, "beta")
+
+		recorder, sampler = record(), sample()
+		const of = ` FROM producers p JOIN hosts h ON h.id = p.host_id WHERE h.name = 'beta' AND kind = 'snapshot'`
+		await(t, "a next life that tells of the one before", func() bool { return count(t, db, `SELECT count(*)`+of+` AND ended_ns > 0`) == 1 })
+		stored, missing := count(t, db, `SELECT sum(stored)`+of+` AND ended_ns > 0`), count(t, db, `SELECT sum(missing)`+of+` AND ended_ns > 0`)
+		if stored+missing != made || missing < 20 {
+			t.Errorf("cut off %v: of %d snapshots that were made %d are stored and %d missing", cut, made, stored, missing)
+		}
+		dropped, lost := gapsOf(t, db, schema.GapDropped), gapsOf(t, db, schema.GapEndLost)
+		if cut && lost == 0 || !cut && dropped == 0 {
+			t.Errorf("cut off %v: %d gaps of what was dropped, %d of what was lost", cut, dropped, lost)
+		}
+		sampler.stop()
+		recorder.stop()
+	}
 }

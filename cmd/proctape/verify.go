@@ -74,6 +74,10 @@ func verdict(r *verify.Result) error {
 	case verify.Damaged:
 		return hinted(fmt.Errorf("%s is damaged", r.Database), `rebuild it from the log with "proctape replay --db NEW"`)
 	case verify.Lost:
+		if onlyAtEnds(r) {
+			return hinted(&verdictError{errors.New("the log lost messages before they were folded"), exitLoss},
+				`"proctape gaps --kind end_lost" says which`)
+		}
 		return hinted(&verdictError{fmt.Errorf("the log lost messages that %s has", r.Database), exitLoss},
 			"keep the database: it is the only place that has them")
 	case verify.Behind:
@@ -83,6 +87,11 @@ func verdict(r *verify.Result) error {
 		return &verdictError{fmt.Errorf("%s differs from %s", r.Database, r.Against), exitDifferent}
 	}
 	return nil
+}
+
+// onlyAtEnds reports whether all that was lost was lost before any database had it.
+func onlyAtEnds(r *verify.Result) bool {
+	return !slices.ContainsFunc(r.Losses, func(l verify.Loss) bool { return l.Stream != "" })
 }
 
 // lagText says who is behind, and by how much.
@@ -167,7 +176,11 @@ func printVerification(cmd *cobra.Command, r *verify.Result) error {
 	case verify.Equal:
 		fmt.Fprintf(out, "\nEqual: the file is not damaged, and it holds what %s holds.\n", r.Against)
 	case verify.Lost:
-		fmt.Fprintln(out, "\nLoss: the log does not have all that the database holds. What both have is equal.")
+		if !onlyAtEnds(r) {
+			fmt.Fprintln(out, "\nLoss: the log does not have all that the database holds. What both have is equal.")
+			break
+		}
+		fmt.Fprintln(out, "\nLoss: the log lost what no database has. What both have is equal.")
 	case verify.Behind:
 		fmt.Fprintf(out, "\nBehind: what both have folded is equal; the database is %s.\n", lagText(r))
 	case verify.Different:
@@ -184,6 +197,10 @@ func printVerification(cmd *cobra.Command, r *verify.Result) error {
 // printNotCompared says what the log lost, and what could not be compared.
 func printNotCompared(out io.Writer, r *verify.Result) {
 	for _, l := range r.Losses {
+		if l.Stream == "" {
+			fmt.Fprintf(out, "\nLost: %s: %d\n", l.What, l.Items)
+			continue
+		}
 		fmt.Fprintf(out, "\nLost: %s: %s; at least %d messages\n", l.Stream, l.What, l.Messages)
 	}
 	if r.NotCompared != nil {

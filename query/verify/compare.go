@@ -182,6 +182,11 @@ func (r *Result) compareLog(ctx context.Context, log Log, streams map[string]*qu
 			r.NotCompared, r.Differences = &left, mine.Diff(theirs)
 		}
 	}
+	atEnds, err := lostAtEnds(ctx, db)
+	if err != nil {
+		return err
+	}
+	r.Losses = append(r.Losses, atEnds...)
 	r.judge()
 	return nil
 }

@@ -10,13 +10,15 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// Loss is what a stream of the log lost that the database has folded.
+// Loss is what a stream of the log lost that the database has folded, or what the log lost at the ends of lives of producers
+// before any database folded it.
 type Loss struct {
-	Stream string `json:"stream"`
+	Stream string `json:"stream,omitempty"` // empty for what was lost at the ends of lives
 	What   string `json:"what"`
 	// Messages is how many of the lost ones are known by their rows or their sequences. There may have been more, of which no row
 	// is left.
 	Messages int64 `json:"messages"`
+	Items    int64 `json:"items,omitempty"` // that were lost at the ends of lives
 }
 
 // rowsOf is, by stream, the sequences (as id) and times of the messages of which only the database that is verified has
@@ -48,14 +50,15 @@ func losses(ctx context.Context, db, replayed *query.DB, checkpoints []query.Che
 		}
 		switch {
 		case s == nil && c.Seq > 0:
-			found = append(found, Loss{c.Stream, "the stream is gone", max(lost+trimmed, c.Seq)})
+			found = append(found, Loss{Stream: c.Stream, What: "the stream is gone", Messages: max(lost+trimmed, c.Seq)})
 		case s == nil:
 		case s.Created != c.Created && c.Seq > 0:
-			found = append(found, Loss{c.Stream, "the stream was deleted, and another one made under its name", max(lost+trimmed, c.Seq)})
+			found = append(found, Loss{Stream: c.Stream, What: "the stream was deleted, and another one made under its name", Messages: max(lost+trimmed, c.Seq)})
 		case uint64(c.Seq) > s.Last:
-			found = append(found, Loss{c.Stream, fmt.Sprintf("the stream ends with message %d, and %d was folded", s.Last, c.Seq), max(lost, c.Seq-int64(s.Last))})
+			found = append(found, Loss{Stream: c.Stream, Messages: max(lost, c.Seq-int64(s.Last)),
+				What: fmt.Sprintf("the stream ends with message %d, and %d was folded", s.Last, c.Seq)})
 		case lost > 0:
-			found = append(found, Loss{c.Stream, "messages are gone that nobody trimmed", lost})
+			found = append(found, Loss{Stream: c.Stream, What: "messages are gone that nobody trimmed", Messages: lost})
 		}
 	}
 	return found, nil

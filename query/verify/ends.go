@@ -1,0 +1,33 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/proctape/proctape/query"
+)
+
+// lostAtEnds are what the log acknowledged and lost at the ends of lives of producers, by host: neither the log nor the database
+// has it, so that no comparison shows it. Only lives of which a later one told count, and no more than their gaps say.
+func lostAtEnds(ctx context.Context, db *query.DB) (losses []Loss, err error) {
+	rows, err := db.Handle().QueryContext(ctx, `WITH lives AS (
+			SELECT host_id, instance, max(acked) - sum(stored + quarantined) AS gone FROM producers GROUP BY host_id, instance HAVING min(ended_ns) > 0),
+		ends AS (SELECT host_id, instance, sum(CASE kind WHEN 'end_lost' THEN count END) AS lost,
+			coalesce(sum(CASE kind WHEN 'before_log' THEN count END), 0) AS earlier FROM gaps WHERE first_seq IS NOT NULL GROUP BY host_id, instance)
+		SELECT h.name, sum(min(lost, gone - earlier)) FROM lives JOIN ends USING (host_id, instance) JOIN hosts h ON h.id = host_id
+		WHERE lost > 0 AND gone > earlier GROUP BY h.name ORDER BY h.name`)
+	if err != nil {
+		return nil, fmt.Errorf("read what was lost at the ends of lives: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var host string
+		l := Loss{}
+		if err := rows.Scan(&host, &l.Items); err != nil {
+			return nil, err
+		}
+		l.What = fmt.Sprintf("of host %s, items that the log had acknowledged are neither in it nor in the database", host)
+		losses = append(losses, l)
+	}
+	return losses, rows.Err()
+}
