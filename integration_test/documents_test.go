@@ -366,8 +366,8 @@ func TestDocuments_SamplesCatch(t *testing.T) {
 		text := fence + "\n" + strings.Join(lines, "\n") + "\n" + fence + "\n"
 		return s.checkSamples(blocksOf("control.md", text)[0], "run: build\n")
 	}
-	header := "TIME                 OVER  STATE  CPU%  RSS MB  VMS MB  THREADS  FDS  CPU s"
-	row := "2026-11-23 14:57:17  now   R      95.0  2.8     3.9     1        5    1.93"
+	header := "TIME                  OVER  STATE  CPU%  RSS MiB  VMS MiB  THREADS  FDS  CPU s  READ MiB  WRITE MiB"
+	row := "2026-11-23 14:57:17Z  now   R      95.0  2.8      3.9      1        5    1.93   0.0       0.0"
 	if got := check("$ proctape history "+documentedPID, header, row); len(got) > 0 {
 		t.Errorf("a right sample: %q", got)
 	}
@@ -375,7 +375,7 @@ func TestDocuments_SamplesCatch(t *testing.T) {
 		"a flag that is not there":    check("$ proctape history " + documentedPID + " --newset 3"),
 		"a column of another name":    check("$ proctape history "+documentedPID, strings.Replace(header, "STATE", "STATUS", 1)),
 		"a column too many":           check("$ proctape history "+documentedPID, header+"  SWAP MB"),
-		"a cell too few":              check("$ proctape history "+documentedPID, strings.TrimSuffix(row, "    1.93")),
+		"a cell too few":              check("$ proctape history "+documentedPID, strings.TrimSuffix(row, "       0.0")),
 		"a command that is not there": check("proctape histroy " + documentedPID),
 		"a target that is not there":  check("make runn"),
 	} {

@@ -91,6 +91,14 @@ func checkBuiltIns(root *cobra.Command) {
 			onlyCommands(c)
 			for _, shell := range c.Commands() {
 				shell.Args = noArgs
+				if generate := shell.RunE; shell.Name() == "bash" {
+					shell.RunE = func(cmd *cobra.Command, args []string) error {
+						if _, err := fmt.Fprint(cmd.OutOrStdout(), withoutBashCompletion); err != nil {
+							return err
+						}
+						return generate(cmd, args)
+					}
+				}
 			}
 		}
 	}

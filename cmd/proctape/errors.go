@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
@@ -69,4 +70,14 @@ func sqliteCode(err error) int {
 		return 0
 	}
 	return e.Code() & 0xff
+}
+
+// plainWords is the text of an error without the number that SQLite puts behind it.
+func plainWords(err error) string {
+	text := err.Error()
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		text = strings.ReplaceAll(text, fmt.Sprintf(" (%d)", e.Code()), "")
+	}
+	return text
 }

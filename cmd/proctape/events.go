@@ -1,67 +1,90 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
+	"iter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query"
-	"github.com/proctape/proctape/schema"
 )
 
+var eventColumns = []column[query.Event]{
+	{name: "time", head: "TIME", value: func(e *query.Event) any { return e.Timestamp }, show: func(e *query.Event) string { return localTime(e.Timestamp) }},
+	{name: "host", head: "HOST", value: func(e *query.Event) any { return e.Host }, drop: 2, text: true},
+	{name: "event", head: "EVENT", value: func(e *query.Event) any { return e.Type }},
+	{name: "pid", head: "PID", value: func(e *query.Event) any { return e.PID }},
+	{name: "outcome", head: "OUTCOME", value: func(e *query.Event) any { return outcome(*e) }, text: true},
+	{name: "ppid", head: "PPID", value: func(e *query.Event) any { return valueOf(e.PPID) }, extra: true},
+	{name: "user", head: "USER", value: func(e *query.Event) any { return valueOf(e.UID) }, show: func(e *query.Event) string { return orDash(e.UID, userName) }, extra: true},
+	{name: "lifetime", head: "LIFETIME s", value: func(e *query.Event) any { return valueOf(e.Lifetime) }, extra: true},
+	{name: "cpu", head: "CPU s", value: func(e *query.Event) any { return valueOf(e.CPUSeconds) }, show: func(e *query.Event) string { return orDash(e.CPUSeconds, twoDecimals) }, drop: 3},
+	{name: "peak", head: "PEAK MiB", value: func(e *query.Event) any { return valueOf(e.PeakRSS) }, drop: 3},
+	{name: "read", head: "READ MiB", value: func(e *query.Event) any { return valueOf(e.Read) }, extra: true},
+	{name: "write", head: "WRITE MiB", value: func(e *query.Event) any { return valueOf(e.Write) }, extra: true},
+	{name: "job", head: "JOB", value: func(e *query.Event) any { return valueOf(e.JobID) }, show: func(e *query.Event) string { return jobStep(e.JobID, e.Sheet) }, text: true, extra: true},
+	{name: "details", head: "DETAILS", value: func(e *query.Event) any { return e.Details }, text: true, extra: true},
+	{name: "source", head: "SOURCE", value: func(e *query.Event) any { return e.Source }, extra: true},
+	{name: "command", head: "COMMAND", value: func(e *query.Event) any { return e.Command }, show: func(e *query.Event) string { return e.Command + ofJob(e.JobID, e.Sheet) }, text: true},
+}
+
 func eventsCommand(s *settings) *cobra.Command {
-	l := new(listing)
-	f := new(query.Filter)
+	l, f := new(listing), new(filterFlags)
 	cmd := &cobra.Command{
 		Use: "events", Short: "List starts, ends and kills of processes", Args: noArgs,
-		Example: `  proctape events --since -1h --type exit
-  proctape events --job build-7 --json`,
+		Long: `List starts, ends and kills of processes, oldest first. Without --since it lists the newest. A death by a signal is
+one line, its exit, with the signal and its cause: signal, kill, or oom for want of memory. --json has both of its events.`,
+		Example: `  proctape events --since -1h --failed
+  proctape events --job build-7 --type exit --signal KILL
+  proctape events --user ci --columns time,command,cpu --sort cpu`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := l.timeRange()
 			if err != nil {
 				return err
 			}
-			f.Range = r
-			if err := checkPID(cmd, f.PID); err != nil {
+			filter, err := f.filter(cmd, r)
+			if err != nil {
 				return err
 			}
-			for _, t := range f.Types {
-				if _, ok := schema.EventKinds[t]; !ok {
-					return hinted(misuse("--type %q is not an event type", t), "the types are %s",
-						strings.Join(slices.Sorted(maps.Keys(schema.EventKinds)), ", "))
-				}
+			l.joins = !l.json
+			to, err := newSink(&l.view, cmd.OutOrStdout(), eventColumns, func(e *query.Event) bool { return e.Signal != nil })
+			if err != nil {
+				return err
 			}
 			return l.withDatabase(cmd, s, func(db *query.DB) error {
-				events, err := query.Events(cmd.Context(), db, *f)
-				if err != nil {
-					return err
-				}
-				events = withinLimit(cmd, l, r, events)
-				if l.json {
-					return printJSON(cmd.OutOrStdout(), events)
-				}
-				return printEvents(cmd, events)
+				return list(cmd, l, r, func(r query.Range) iter.Seq2[query.Event, error] {
+					filter.Range = r
+					events := query.EventSeq(cmd.Context(), db, filter)
+					if l.json || r.Limit == 1 {
+						return events
+					}
+					return query.WithCauses(events)
+				}, to, eventColumns, "no events in this time")
 			})
 		},
 	}
-	l.register(cmd, s, 100)
-	cmd.Flags().StringSliceVar(&f.Types, "type", nil, "only events of these `types`: spawn, exit, signal, kill, oom")
-	cmd.Flags().StringVar(&f.Job, "job", "", "only events of this `job`")
-	cmd.Flags().Int64Var(&f.PID, "pid", 0, "only events of this `pid`")
+	registerList(l, cmd, s, eventColumns)
+	f.register(cmd, s, "type", "job", "step", "pid", "user", "command", "failed", "exit-code", "signal")
 	return cmd
 }
 
-func printEvents(cmd *cobra.Command, events []query.Event) error {
-	if len(events) == 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no events in this time")
-		return nil
+// outcome says how a process ended.
+func outcome(e query.Event) string {
+	switch {
+	case e.Signal != nil:
+		text := signalText(*e.Signal)
+		if e.Core {
+			text += ", core dumped"
+		}
+		if cause := cmp.Or(e.Cause, e.Type); cause == "oom" {
+			text += ", out of memory"
+		}
+		return text
+	case e.ExitCode != nil:
+		return fmt.Sprintf("exit %d", *e.ExitCode)
+	case e.Type == "exit":
+		return "unknown"
 	}
-	t := newTable(cmd.OutOrStdout(), "TIME\tHOST\tEVENT\tPID\tOUTCOME\tCOMMAND")
-	for _, e := range events {
-		t.row("%s\t%s\t%s\t%d\t%s\t%s%s", localTime(e.Timestamp), e.Host, e.Type, e.PID, outcome(e), printable(e.Command), ofJob(e.JobID, e.Sheet))
-	}
-	return t.flush()
+	return "-"
 }

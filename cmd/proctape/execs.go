@@ -1,16 +1,27 @@
 package main
 
 import (
-	"fmt"
+	"iter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query"
 )
 
+var execColumns = []column[query.Exec]{
+	{name: "time", head: "TIME", value: func(e *query.Exec) any { return e.Timestamp }, show: func(e *query.Exec) string { return localTime(e.Timestamp) }},
+	{name: "host", head: "HOST", value: func(e *query.Exec) any { return e.Host }, drop: 2, text: true},
+	{name: "pid", head: "PID", value: func(e *query.Exec) any { return e.PID }},
+	{name: "user", head: "USER", value: func(e *query.Exec) any { return valueOf(e.UID) }, show: func(e *query.Exec) string { return orDash(e.UID, userName) }, extra: true},
+	{name: "job", head: "JOB", value: func(e *query.Exec) any { return valueOf(e.JobID) }, show: func(e *query.Exec) string { return jobStep(e.JobID, e.Sheet) }, text: true, extra: true},
+	{name: "source", head: "SOURCE", value: func(e *query.Exec) any { return e.Source }, extra: true},
+	{name: "command", head: "COMMAND", value: func(e *query.Exec) any { return valueOf(e.Command) }, show: func(e *query.Exec) string {
+		return orDash(e.Command, func(s string) string { return s }) + ofJob(e.JobID, e.Sheet)
+	}, text: true},
+}
+
 func execsCommand(s *settings) *cobra.Command {
-	l := new(listing)
-	f := new(query.Filter)
+	l, f := new(listing), new(filterFlags)
 	cmd := &cobra.Command{
 		Use: "execs", Short: "List which programs processes went on to execute", Args: noArgs,
 		Long: `List when a process that was known began to execute another program, and which. What a process
@@ -19,40 +30,27 @@ the kernel's process connector (see status), there are no execs.`,
 		Example: `  proctape execs --since -1h --pid 4083
   proctape execs --job build-7 --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if f.Range, err = l.timeRange(); err != nil {
+			r, err := l.timeRange()
+			if err != nil {
 				return err
 			}
-			if err := checkPID(cmd, f.PID); err != nil {
+			filter, err := f.filter(cmd, r)
+			if err != nil {
+				return err
+			}
+			to, err := newSink(&l.view, cmd.OutOrStdout(), execColumns, nil)
+			if err != nil {
 				return err
 			}
 			return l.withDatabase(cmd, s, func(db *query.DB) error {
-				execs, err := query.Execs(cmd.Context(), db, *f)
-				if err != nil {
-					return err
-				}
-				execs = withinLimit(cmd, l, f.Range, execs)
-				if l.json {
-					return printJSON(cmd.OutOrStdout(), execs)
-				}
-				return printExecs(cmd, execs)
+				return list(cmd, l, r, func(r query.Range) iter.Seq2[query.Exec, error] {
+					filter.Range = r
+					return query.ExecSeq(cmd.Context(), db, filter)
+				}, to, execColumns, "no execs in this time")
 			})
 		},
 	}
-	l.register(cmd, s, 100)
-	cmd.Flags().StringVar(&f.Job, "job", "", "only execs of this `job`")
-	cmd.Flags().Int64Var(&f.PID, "pid", 0, "only execs of this `pid`")
+	registerList(l, cmd, s, execColumns)
+	f.register(cmd, s, "job", "step", "pid", "user", "command")
 	return cmd
-}
-
-func printExecs(cmd *cobra.Command, execs []query.Exec) error {
-	if len(execs) == 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no execs in this time")
-		return nil
-	}
-	t := newTable(cmd.OutOrStdout(), "TIME\tHOST\tPID\tCOMMAND")
-	for _, e := range execs {
-		t.row("%s\t%s\t%d\t%s%s", localTime(e.Timestamp), e.Host, e.PID, orDash(e.Command, printable), ofJob(e.JobID, e.Sheet))
-	}
-	return t.flush()
 }

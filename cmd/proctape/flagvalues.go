@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -16,7 +17,15 @@ func flagError(cmd *cobra.Command, err error) error {
 	if errors.As(err, &bad) {
 		return valueError("--"+bad.GetFlag().Name+" ", err)
 	}
-	return hinted(&misuseError{err}, "%s --help lists the flags", cmd.CommandPath())
+	meant := ""
+	if name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --"); unknown {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if like := closest(name, names); len(like) > 0 {
+			meant = "did you mean --" + like[0] + "? "
+		}
+	}
+	return hinted(&misuseError{err}, "%s%s --help lists the flags", meant, cmd.CommandPath())
 }
 
 // valueError is the error of a value that its flag cannot read. where says how the value was given, up to the value.
@@ -40,6 +49,8 @@ func valueError(where string, err error) error {
 		return hinted(misuse("%s is not a duration", value), "write it as 5s or 500ms")
 	case "bool":
 		return hinted(misuse("%s is neither true nor false", value), "write it as true or false")
+	case "time":
+		return hinted(misuse("%s is empty", strings.TrimSuffix(value, ` ""`)), "%s", timeForms)
 	case "stringSlice":
 		return hinted(misuse("%s is not a list", value), `write it as one,two; an item with a comma or a quotation mark as "a,b" or "a""b"`)
 	}

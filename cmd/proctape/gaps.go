@@ -38,6 +38,7 @@ line.`,
 		},
 	}
 	l.register(cmd, s, 100)
+	l.registerJSON(cmd)
 	cmd.Flags().StringVar(&kind, "kind", "", "only gaps of this `kind`")
 	completeGapKinds(cmd)
 	return cmd

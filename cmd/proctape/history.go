@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"iter"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -9,61 +11,126 @@ import (
 	"github.com/proctape/proctape/query"
 )
 
+var historyColumns = []column[query.HistoryPoint]{
+	{name: "time", head: "TIME", value: func(m *query.HistoryPoint) any { return m.Timestamp }, show: func(m *query.HistoryPoint) string { return localTime(m.Timestamp) }},
+	{name: "over", head: "OVER", value: func(m *query.HistoryPoint) any { return m.Resolution }, show: func(m *query.HistoryPoint) string { return resolutionText(m.Resolution) }, drop: 1},
+	{name: "state", head: "STATE", value: func(m *query.HistoryPoint) any { return m.State }},
+	{name: "cpu", head: "CPU%", value: func(m *query.HistoryPoint) any { return m.CPUPercent }},
+	{name: "rss", head: "RSS MiB", value: func(m *query.HistoryPoint) any { return m.RSS }},
+	{name: "vms", head: "VMS MiB", value: func(m *query.HistoryPoint) any { return m.VMS }, drop: 4},
+	{name: "threads", head: "THREADS", value: func(m *query.HistoryPoint) any { return m.Threads }, drop: 3},
+	{name: "fds", head: "FDS", value: func(m *query.HistoryPoint) any { return m.OpenFDs }, drop: 3},
+	{name: "cpu_seconds", head: "CPU s", value: func(m *query.HistoryPoint) any { return m.CPUSeconds }, show: func(m *query.HistoryPoint) string { return twoDecimals(m.CPUSeconds) }},
+	{name: "read", head: "READ MiB", value: func(m *query.HistoryPoint) any { return valueOf(m.Read) }, drop: 5},
+	{name: "write", head: "WRITE MiB", value: func(m *query.HistoryPoint) any { return valueOf(m.Write) }, drop: 5},
+	{name: "cancelled", head: "CANCELLED MiB", value: func(m *query.HistoryPoint) any { return valueOf(m.Cancelled) }, extra: true},
+	{name: "swap", head: "SWAP MiB", value: func(m *query.HistoryPoint) any { return valueOf(m.Swap) }, extra: true},
+	{name: "hugetlb", head: "HUGETLB MiB", value: func(m *query.HistoryPoint) any { return valueOf(m.Hugetlb) }, extra: true},
+	{name: "gpu", head: "GPU MiB", value: func(m *query.HistoryPoint) any { return valueOf(m.GPUMemory) }, extra: true},
+	{name: "minor_faults", head: "FAULTS", value: func(m *query.HistoryPoint) any { return valueOf(m.MinorFaults) }, extra: true},
+	{name: "major_faults", head: "MAJOR FAULTS", value: func(m *query.HistoryPoint) any { return valueOf(m.MajorFaults) }, extra: true},
+	{name: "voluntary_switches", head: "VOLUNTARY SWITCHES", value: func(m *query.HistoryPoint) any { return valueOf(m.VoluntarySwitches) }, extra: true},
+	{name: "involuntary_switches", head: "INVOLUNTARY", value: func(m *query.HistoryPoint) any { return valueOf(m.InvoluntarySwitches) }, extra: true},
+	{name: "user", head: "USER", value: func(m *query.HistoryPoint) any { return valueOf(m.UID) }, show: func(m *query.HistoryPoint) string { return orDash(m.UID, userName) }, extra: true},
+	{name: "cgroup", head: "CGROUP", value: func(m *query.HistoryPoint) any { return valueOf(m.Cgroup) }, text: true, extra: true},
+	{name: "run_delay", head: "WAITED s", value: func(m *query.HistoryPoint) any { return valueOf(m.RunDelay) }, extra: true},
+}
+
 func historyCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	cmd := &cobra.Command{
 		Use: "history PID", Short: "Show one process over time", Args: oneArg("pid"),
 		Long: `Show what was recorded of a pid, oldest first. A pid that was reused is more than one process: each of
 them gets a table of its own.`,
-		Example: `  proctape history 4242 --since -1h`,
+		Example: `  proctape history 4242 --since -1h
+  proctape history 4242 --columns time,rss,swap --csv`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			pid, err := strconv.ParseInt(args[0], 10, 32)
-			if err != nil || pid <= 0 {
-				return hinted(misuse("%q is not a pid", args[0]), "a pid is a whole number above 0")
+			pid, err := pidArgument(args[0])
+			if err != nil {
+				return err
 			}
 			r, err := l.timeRange()
 			if err != nil {
 				return err
 			}
+			to, err := newSink(&l.view, cmd.OutOrStdout(), historyColumns, nil)
+			if err != nil {
+				return err
+			}
+			if !l.json && !l.csv && l.sort == "" {
+				to = byProcess(l, cmd.OutOrStdout())
+			}
 			return l.withDatabase(cmd, s, func(db *query.DB) error {
-				points, err := query.History(cmd.Context(), db, pid, r)
-				if err != nil {
-					return err
-				}
-				if len(points) == 0 {
+				found := false
+				err := list(cmd, l, r, func(r query.Range) iter.Seq2[query.HistoryPoint, error] {
+					return noting(&found, query.HistorySeq(cmd.Context(), db, query.Identity{PID: pid}, r))
+				}, to, historyColumns, "")
+				if err == nil && !found {
 					return hinted(fmt.Errorf("process %d is not in the recording", pid),
 						`a process that ends before its first sample leaves only events: "proctape events --pid %d"`, pid)
 				}
-				points = withinLimit(cmd, l, r, points)
-				if l.json {
-					return printJSON(cmd.OutOrStdout(), points)
-				}
-				return printHistory(cmd, points)
+				return err
 			})
 		},
 	}
-	l.register(cmd, s, 100)
+	registerList(l, cmd, s, historyColumns)
 	return cmd
 }
 
-func printHistory(cmd *cobra.Command, points []query.HistoryPoint) error {
-	var t *table
+// noting notes whether a sequence has anything.
+func noting[T any](found *bool, items iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for item, err := range items {
+			*found = *found || err == nil
+			if !yield(item, err) {
+				return
+			}
+		}
+	}
+}
+
+// pidArgument reads the pid that an argument names.
+func pidArgument(arg string) (int64, error) {
+	pid, err := strconv.ParseInt(arg, 10, 32)
+	if err != nil || pid <= 0 {
+		return 0, hinted(misuse("%q is not a pid", arg), "a pid is a whole number above 0")
+	}
+	return pid, nil
+}
+
+// byProcess prints a table for each process of a pid, each under a line that says which it is.
+func byProcess(l *listing, out io.Writer) sink[query.HistoryPoint] {
+	var rows sink[query.HistoryPoint]
 	var last query.HistoryPoint
-	for _, m := range points {
-		if t == nil || m.Host != last.Host || m.BootID != last.BootID || m.StartTicks != last.StartTicks {
-			if t != nil {
-				if err := t.flush(); err != nil {
+	return sink[query.HistoryPoint]{func(m *query.HistoryPoint) error {
+		if rows.add == nil || m.Host != last.Host || m.BootID != last.BootID || m.StartTicks != last.StartTicks {
+			if rows.add != nil {
+				if err := rows.flush(); err != nil {
 					return err
 				}
-				fmt.Fprintln(cmd.OutOrStdout())
+				fmt.Fprintln(out)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d on %s, started %s: %s%s\n", m.PID, m.Host, localTime(m.Timestamp-m.Age), printable(m.Command), ofJob(m.JobID, m.Sheet))
-			t = newTable(cmd.OutOrStdout(), "TIME\tOVER\tSTATE\tCPU%\tRSS MB\tVMS MB\tTHREADS\tFDS\tCPU s")
+			if _, err := fmt.Fprintln(out, processText(m)); err != nil {
+				return err
+			}
+			var err error
+			if rows, err = newSink(&l.view, out, historyColumns, nil); err != nil {
+				return err
+			}
 		}
-		t.row("%s\t%s\t%s\t%.1f\t%.1f\t%.1f\t%d\t%d\t%.2f", localTime(m.Timestamp), resolutionText(m.Resolution), m.State, m.CPUPercent, m.RSS, m.VMS, m.Threads, m.OpenFDs, m.CPUSeconds)
-		last = m
-	}
-	return t.flush()
+		last = *m
+		return rows.add(m)
+	}, func() error {
+		if rows.flush == nil {
+			return nil
+		}
+		return rows.flush()
+	}}
+}
+
+// processText says which process a history is of.
+func processText(m *query.HistoryPoint) string {
+	return fmt.Sprintf("%d on %s, started %s: %s%s", m.PID, m.Host, localTime(m.Timestamp-m.Age), printable(m.Command), ofJob(m.JobID, m.Sheet))
 }
 
 // resolutionText is the time over which a line of a history is the mean.

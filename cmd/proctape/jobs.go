@@ -36,7 +36,7 @@ tells of the other ways.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&l.since, "since", "", "only jobs that were seen at this `time` or later")
+	cmd.Flags().Var(&l.since, "since", "only jobs that were seen at this `time` or later")
 	cmd.Flags().IntVar(&l.limit, "limit", 100, "list at most this `many`; 0 for all")
 	l.registerJSON(cmd)
 	return cmd
@@ -47,7 +47,7 @@ func printJobs(cmd *cobra.Command, jobs []query.Job) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), `proctape: note: no jobs were seen; "proctape run --job NAME -- COMMAND" runs one`)
 		return nil
 	}
-	t := newTable(cmd.OutOrStdout(), "JOB\tLAST SEEN\tPEAK RSS MB\tMAX CPU%\tCPU s\tPIDS\tSPAWNS")
+	t := newTable(cmd.OutOrStdout(), "JOB\tLAST SEEN\tPEAK RSS MiB\tMAX CPU%\tCPU s\tPIDS\tSPAWNS")
 	for _, j := range jobs {
 		t.row("%s\t%s\t%s\t%s\t%.2f\t%d\t%d", printable(j.JobID), orDash(j.LastSeen, localTime), orDash(j.PeakRSS, oneDecimal),
 			orDash(j.MaxCPU, oneDecimal), j.CPUSeconds, j.PIDs, j.Spawns)

@@ -13,22 +13,30 @@ import (
 
 // listing is the flags that all listings share.
 type listing struct {
-	since, until string
+	view
+	since, until timeText
 	limit        int
 	newest       bool
+	reverse      bool
+	joins        bool // lines may be of several items, so that fewer lines than the limit do not mean that there is no more
 	host         string
-	json         bool
 }
 
 // register adds the flags. limit is the most that is listed by default.
 func (l *listing) register(cmd *cobra.Command, s *settings, limit int) {
-	cmd.Flags().StringVar(&l.since, "since", "", "begin at this `time`, for example -15m or \"2026-11-23 03:10\"")
-	cmd.Flags().StringVar(&l.until, "until", "", "end before this `time`")
+	cmd.Flags().Var(&l.since, "since", "begin at this `time`, for example -15m or \"2026-11-23 03:10\"")
+	cmd.Flags().Var(&l.until, "until", "end before this `time`")
 	cmd.Flags().IntVar(&l.limit, "limit", limit, "list at most this `many`; 0 for all")
 	cmd.Flags().BoolVar(&l.newest, "newest", false, "with --since: when there are more than the limit, list the newest and not the oldest")
 	cmd.Flags().StringVar(&l.host, "host", "", "only this `host`")
 	completeHosts(cmd, s)
-	l.registerJSON(cmd)
+}
+
+// registerList adds the flags of a listing that is printed as it is read.
+func registerList[T any](l *listing, cmd *cobra.Command, s *settings, columns []column[T]) {
+	l.register(cmd, s, 100)
+	registerView(&l.view, cmd, columns)
+	cmd.Flags().BoolVar(&l.reverse, "reverse", false, "list the newest first")
 }
 
 func (l *listing) registerJSON(cmd *cobra.Command) {
@@ -38,18 +46,18 @@ func (l *listing) registerJSON(cmd *cobra.Command) {
 // timeRange is the range that the flags ask for. Its limit is one higher, so that the caller can tell whether there is more.
 func (l *listing) timeRange() (query.Range, error) {
 	now := time.Now()
-	r := query.Range{Newest: l.newest || l.since == "", Host: l.host}
+	r := query.Range{Newest: l.newest || l.since == "", Reverse: l.reverse, Host: l.host}
 	if l.limit < 0 {
 		return r, hinted(misuse("--limit %d is negative", l.limit), "0 lists all")
 	}
 	if l.limit > 0 {
 		r.Limit = l.limit + 1
 	}
-	since, err := timeFlag("since", l.since, now)
+	since, err := timeFlag("since", string(l.since), now)
 	if err != nil {
 		return r, err
 	}
-	until, err := timeFlag("until", l.until, now)
+	until, err := timeFlag("until", string(l.until), now)
 	if err != nil {
 		return r, err
 	}

@@ -41,6 +41,9 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	root.SetErr(words)
 	checkBuiltIns(root)
 	err := root.ExecuteContext(ctx)
+	if err == nil && out.failed != nil {
+		err = fmt.Errorf("write the output: %w", out.failed)
+	}
 	if err == nil || out.readerGone && errors.Is(err, unix.EPIPE) {
 		return exitOK
 	}
@@ -48,7 +51,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	if errors.As(err, &exit) {
 		return exit.code
 	}
-	fmt.Fprintf(words, "proctape: error: %s\n", oneLine(err.Error()))
+	fmt.Fprintf(words, "proctape: error: %s\n", oneLine(plainWords(err)))
 	if hint := hintOf(err); hint != "" {
 		fmt.Fprintf(words, "proctape: hint: %s\n", oneLine(hint))
 	}

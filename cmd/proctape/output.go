@@ -3,10 +3,8 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"text/tabwriter"
 
 	"golang.org/x/sys/unix"
 	xterm "golang.org/x/term"
@@ -20,12 +18,16 @@ import (
 type output struct {
 	w          io.Writer
 	readerGone bool
+	failed     error // the first write that failed, unless the reader had gone
 }
 
 func (o *output) Write(b []byte) (int, error) { return o.note(term.Writer{W: o.w}.Write(b)) }
 
 func (o *output) note(n int, err error) (int, error) {
 	o.readerGone = o.readerGone || errors.Is(err, unix.EPIPE)
+	if err != nil && !o.readerGone && o.failed == nil {
+		o.failed = err
+	}
 	return n, err
 }
 
@@ -71,21 +73,3 @@ func newJSON(w io.Writer) *json.Encoder {
 	enc.SetEscapeHTML(false)
 	return enc
 }
-
-// table writes rows in aligned columns.
-type table struct {
-	w *tabwriter.Writer
-}
-
-// newTable makes a table with a head of tab-separated columns.
-func newTable(w io.Writer, head string) *table {
-	t := &table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
-	fmt.Fprintln(t.w, head)
-	return t
-}
-
-// row adds a row, which the format makes with its columns separated by tabs.
-func (t *table) row(format string, args ...any) { fmt.Fprintf(t.w, format+"\n", args...) }
-
-// flush writes the table.
-func (t *table) flush() error { return t.w.Flush() }

@@ -41,7 +41,7 @@ func printProfile(cmd *cobra.Command, p *query.Profile) error {
 	if p.FirstSeen != nil && p.LastSeen != nil {
 		fmt.Fprintf(out, "  seen              %s to %s\n", localTime(*p.FirstSeen), localTime(*p.LastSeen))
 	}
-	fmt.Fprintf(out, "  peak memory       %.1f MB, of its largest process\n  CPU time          %.2f s\n  busiest process   %.1f%% of one core\n",
+	fmt.Fprintf(out, "  peak memory       %.1f MiB, of its largest process\n  CPU time          %.2f s\n  busiest process   %.1f%% of one core\n",
 		p.PeakRSS, p.CPUSeconds, p.MaxCPU)
 	fmt.Fprintf(out, "  processes         %d pids seen, %d spawns, %d exits\n", p.PIDs, p.Spawns, p.Exits)
 	switch p.Resolution {
@@ -51,7 +51,7 @@ func printProfile(cmd *cobra.Command, p *query.Profile) error {
 		fmt.Fprintln(out, "  samples           deleted; these figures include them")
 	}
 	if len(p.Sheets) > 0 {
-		t := newTable(out, "\n  STEP\tPEAK RSS MB\tMAX CPU%\tCPU s")
+		t := newTable(out, "\n  STEP\tPEAK RSS MiB\tMAX CPU%\tCPU s")
 		for _, n := range slices.Sorted(maps.Keys(p.Sheets)) {
 			t.row("  %d\t%.1f\t%.1f\t%.2f", n, p.Sheets[n].PeakRSS, p.Sheets[n].MaxCPU, p.Sheets[n].CPUSeconds)
 		}

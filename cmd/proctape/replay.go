@@ -14,7 +14,7 @@ import (
 
 func replayCommand(s *settings) *cobra.Command {
 	var files fileFlags
-	var from, until string
+	var from, until timeText
 	cmd := &cobra.Command{
 		Use: "replay --db NEW", Short: "Project the whole log into a new database", Args: noArgs,
 		Long: `Project the whole log into a new database, while a recorder runs or when none does. The same log gives the
@@ -32,10 +32,10 @@ is refused. --from and --until replay a part of the log, by the time at which th
 			}
 			cfg := projector.ReplayConfig{DB: s.db, NDJSON: dir, FileLimit: files.limit, Log: s.logger(cmd)}
 			now := time.Now()
-			if cfg.From, err = timeFlag("from", from, now); err != nil {
+			if cfg.From, err = timeFlag("from", string(from), now); err != nil {
 				return err
 			}
-			if cfg.Until, err = timeFlag("until", until, now); err != nil {
+			if cfg.Until, err = timeFlag("until", string(until), now); err != nil {
 				return err
 			}
 			if err := checkOrder("from", cfg.From, cfg.Until); err != nil {
@@ -44,8 +44,8 @@ is refused. --from and --until replay a part of the log, by the time at which th
 			return s.withLog(cmd, func(ctx context.Context, js jetstream.JetStream) error { return replay(ctx, cmd, s, js, cfg) })
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "", "begin at this `time`")
-	cmd.Flags().StringVar(&until, "until", "", "end before this `time`")
+	cmd.Flags().Var(&from, "from", "begin at this `time`")
+	cmd.Flags().Var(&until, "until", "end before this `time`")
 	files.register(cmd)
 	return cmd
 }

@@ -34,11 +34,13 @@ PROCTAPE_<FLAG>, or in a YAML file with lines of flag: value, which --config nam
 	f.StringVar(&s.server, "server", "", "`URL` of a NATS server to use instead of the recorder on this machine")
 	f.StringVar(&s.creds, "creds", "", "`file` with the key or credentials for --server")
 	f.StringVar(&s.config, "config", "", "YAML `file` with lines of flag: value")
+	f.BoolVar(&s.utc, "utc", false, "show times in UTC, and read times without a zone as UTC")
 	f.StringVar(&s.logLevel, "log-level", "warn", "what to log: debug, info, warn or error")
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(upCommand(s), sampleCommand(s), projectCommand(s), runCommand(s), jobCommand(s), traceCommand(s), hostsCommand(s), snapshotsCommand(s), eventsCommand(s), execsCommand(s),
 		historyCommand(s), jobsCommand(s), profileCommand(s), reportCommand(s), tailCommand(s), replayCommand(s),
 		statusCommand(s), gapsCommand(s), quarantineCommand(s), retentionCommand(s), verifyCommand(s), simulateCommand(s), versionCommand())
+	completeValues(root)
 	return root
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -22,6 +23,7 @@ type settings struct {
 	creds    string
 	config   string
 	logLevel string
+	utc      bool
 
 	fromElsewhere map[string]bool // flags that the environment or the file set
 }
@@ -87,7 +89,7 @@ func (s *settings) resolve(cmd *cobra.Command) error {
 // would hide things from every listing.
 var settingNames = []string{"data", "db", "server", "creds", "log-level", "interval", "argv", "scrub-word", "kernel-threads", "listen",
 	"tls-cert", "tls-key", "max-log-mb", "ndjson", "ndjson-limit", "no-ndjson", "memory-limit-mb", "full-resolution-hours", "downsampled-days",
-	"events-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-rule", "syscalls", "trace-job", "nvidia-smi"}
+	"events-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-rule", "syscalls", "trace-job", "nvidia-smi", "utc"}
 
 // isSetting reports whether a command's flag is a setting.
 func isSetting(cmd *cobra.Command, name string) bool {
@@ -100,6 +102,12 @@ func isSetting(cmd *cobra.Command, name string) bool {
 // check completes the paths and checks what all commands share.
 func (s *settings) check(cmd *cobra.Command) error {
 	var err error
+	if s.utc {
+		time.Local = time.UTC // for what is shown and what is read
+	}
+	if err := s.refuseServer(cmd); err != nil {
+		return err
+	}
 	if s.data, err = expandHome(s.data); err != nil {
 		return err
 	}
@@ -142,10 +150,23 @@ func (s *settings) needsData(cmd *cobra.Command) bool {
 		return s.server == ""
 	case "project":
 		return s.server == "" || s.db == ""
-	case "snapshots", "events", "execs", "history", "jobs", "profile", "report", "gaps":
-		return s.db == ""
 	}
-	return true
+	return !readsDatabase(top) || s.db == ""
+}
+
+// readsDatabase reports whether a command asks nothing but the database.
+func readsDatabase(cmd *cobra.Command) bool {
+	return slices.Contains([]string{"snapshots", "events", "execs", "history", "jobs", "profile", "report", "gaps", "top", "tree", "diff", "orphans"}, cmd.Name())
+}
+
+// refuseServer refuses a --server of the command line where it would be ignored: the answer would be of another recording than
+// the one that was named. In the environment it may stand for other commands.
+func (s *settings) refuseServer(cmd *cobra.Command) error {
+	if !readsDatabase(cmd) || s.server == "" || s.fromElsewhere["server"] {
+		return nil
+	}
+	return hinted(misuse("%s reads a database and does not ask a server: --server does not go with it", cmd.CommandPath()),
+		`name a database with --db, one made by "proctape project --server", or follow the server with "proctape tail"`)
 }
 
 // expandHome replaces a leading ~ by the user's home folder.

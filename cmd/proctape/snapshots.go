@@ -3,22 +3,26 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io"
+	"iter"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
 )
 
 func snapshotsCommand(s *settings) *cobra.Command {
-	l := new(listing)
+	l, f := new(listing), new(filterFlags)
 	top := 3
 	cmd := &cobra.Command{
 		Use: "snapshots", Short: "List snapshots and their processes", Args: noArgs,
 		Long: `List snapshots, oldest first, each with its busiest processes. Without --since it lists the newest.
---json prints every process.`,
+--json prints every process, --csv a line for each process of each snapshot. A filter leaves out other processes, and
+snapshots without any.`,
 		Example: `  proctape snapshots
-  proctape snapshots --since "03:00" --until "03:10"
+  proctape snapshots --since "03:00" --until "03:10" --sort rss
   proctape snapshots --since -1m --json | jq '.processes[] | select(.cpu_percent > 50)'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := l.timeRange()
@@ -28,51 +32,124 @@ func snapshotsCommand(s *settings) *cobra.Command {
 			if top < 0 {
 				return hinted(misuse("--top %d is negative", top), "0 shows no processes")
 			}
+			filter, err := f.filter(cmd, r)
+			if err != nil {
+				return err
+			}
+			to, err := snapshotSink(&l.view, cmd.OutOrStdout(), top)
+			if err != nil {
+				return err
+			}
 			return l.withDatabase(cmd, s, func(db *query.DB) error {
-				snaps, err := query.Snapshots(cmd.Context(), db, r)
-				if err != nil {
-					return err
-				}
-				snaps = withinLimit(cmd, l, r, snaps)
-				if l.json {
-					return printJSON(cmd.OutOrStdout(), snaps)
-				}
-				return printSnapshots(cmd, snaps, top)
+				unsorted := *l
+				unsorted.sort = "" // it is the processes that are sorted
+				return list(cmd, &unsorted, r, func(r query.Range) iter.Seq2[query.Snapshot, error] {
+					filter.Range = r
+					return query.SnapshotSeq(cmd.Context(), db, filter)
+				}, to, nil, "no snapshots in this time")
 			})
 		},
 	}
-	l.register(cmd, s, 100)
+	registerList(l, cmd, s, processColumns)
+	f.register(cmd, s, "job", "step", "pid", "user", "command", "cgroup", "state")
 	cmd.Flags().IntVar(&top, "top", top, "show this `many` processes of each snapshot, the busiest first")
 	return cmd
 }
 
-func printSnapshots(cmd *cobra.Command, snaps []query.Snapshot, top int) error {
-	out := cmd.OutOrStdout()
-	for _, s := range snaps {
-		fmt.Fprintf(out, "%s  %s  %d processes, load %.2f, memory %.0f of %.0f MB used", localTime(s.Timestamp), s.Host, len(s.Processes),
-			s.Load1, s.MemUsed, s.MemTotal)
-		if s.Resolution > 0 {
-			fmt.Fprintf(out, ", means of one minute, %d snapshots", s.Samples)
+// snapshotSink prints snapshots as the flags ask for.
+func snapshotSink(v *view, out io.Writer, top int) (sink[query.Snapshot], error) {
+	if v.json {
+		enc := newJSON(out)
+		_, err := pick(v, processColumns)
+		return sink[query.Snapshot]{func(s *query.Snapshot) error { return enc.Encode(s) }, func() error { return nil }}, err
+	}
+	rows, err := newSink(v, out, processColumns, nil)
+	if err != nil {
+		return sink[query.Snapshot]{}, err
+	}
+	if v.csv {
+		return sink[query.Snapshot]{func(s *query.Snapshot) error {
+			for _, p := range orderProcesses(v, s) {
+				if err := rows.add(&p); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, rows.flush}, nil
+	}
+	width := terminalWidth(out)
+	if v.wide {
+		width = 0
+	}
+	return sink[query.Snapshot]{func(s *query.Snapshot) error {
+		if _, err := fmt.Fprintln(out, snapshotText(s)); err != nil {
+			return err
 		}
-		if s.Zombies > 0 {
-			fmt.Fprintf(out, ", %d %s", s.Zombies, plural(s.Zombies, "zombie", "zombies"))
+		ordered := orderProcesses(v, s)
+		for _, p := range ordered[:min(top, len(ordered))] {
+			if err := printProcess(v, out, &p, width); err != nil {
+				return err
+			}
 		}
-		if s.Partial {
-			fmt.Fprintf(out, ", partial (%d hidden)", s.Hidden)
+		return nil
+	}, func() error { return nil }}, nil
+}
+
+// printProcess prints the line of a process below its snapshot.
+func printProcess(v *view, out io.Writer, p *process, width int) error {
+	line := fmt.Sprintf("  %7d %s %6.1f%% %9.1f MiB  %s%s", p.PID, p.State, p.CPUPercent, p.RSS, term.Safe(p.Command), ofJob(p.JobID, p.Sheet))
+	if len(v.columns) > 0 || v.wide {
+		picked, err := pick(v, processColumns)
+		if err != nil {
+			return err
 		}
-		if s.PressureLevel != "none" {
-			fmt.Fprintf(out, ", memory pressure %s", printable(s.PressureLevel))
-		}
-		fmt.Fprintln(out)
-		busiest := slices.SortedStableFunc(slices.Values(s.Processes), func(a, b query.Process) int {
-			return cmp.Or(cmp.Compare(b.CPUPercent, a.CPUPercent), cmp.Compare(b.RSS, a.RSS))
-		})
-		for _, p := range busiest[:min(top, len(busiest))] {
-			fmt.Fprintf(out, "  %7d %s %6.1f%% %9.1f MB  %s%s\n", p.PID, p.State, p.CPUPercent, p.RSS, printable(p.Command), ofJob(p.JobID, p.Sheet))
+		line = " "
+		for i := range picked {
+			if name := picked[i].name; name != "time" && name != "host" {
+				line += " " + picked[i].head + " " + term.Safe(picked[i].cell(p))
+			}
 		}
 	}
-	if len(snaps) == 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no snapshots in this time")
+	if width > 0 {
+		line = term.Fit(line, width)
 	}
-	return nil
+	_, err := fmt.Fprintln(out, line)
+	return err
+}
+
+// orderProcesses are the processes of a snapshot, the busiest first, or as --sort says.
+func orderProcesses(v *view, s *query.Snapshot) []process {
+	all := make([]process, len(s.Processes))
+	for i := range s.Processes {
+		all[i] = process{s.Timestamp, s.Host, s.Processes[i]}
+	}
+	slices.SortStableFunc(all, func(a, b process) int {
+		return cmp.Or(cmp.Compare(b.CPUPercent, a.CPUPercent), cmp.Compare(b.RSS, a.RSS))
+	})
+	if v.sort != "" {
+		_ = sorted(v, all, processColumns) // the name was checked
+	}
+	return all
+}
+
+// snapshotText is the line of a snapshot.
+func snapshotText(s *query.Snapshot) string {
+	text := fmt.Sprintf("%s  %s  %d %s, load %.2f, memory %.0f of %.0f MiB used", localTime(s.Timestamp), s.Host, len(s.Processes),
+		plural(int64(len(s.Processes)), "process", "processes"), s.Load1, s.MemUsed, s.MemTotal)
+	if s.Resolution > 0 {
+		text += fmt.Sprintf(", means of one minute, %d %s", s.Samples, plural(s.Samples, "snapshot", "snapshots"))
+	}
+	if s.Zombies > 0 {
+		text += fmt.Sprintf(", %d %s", s.Zombies, plural(s.Zombies, "zombie", "zombies"))
+	}
+	if s.Partial {
+		text += fmt.Sprintf(", partial (%d hidden)", s.Hidden)
+	}
+	if s.PressureLevel != "none" {
+		text += ", memory pressure " + printable(s.PressureLevel)
+	}
+	if p := s.Pressure; p != nil && max(p.CPUSome, p.MemorySome, p.IOSome) >= 1 {
+		text += fmt.Sprintf(", stalled cpu %.0f%% memory %.0f%% io %.0f%%", p.CPUSome, p.MemorySome, p.IOSome)
+	}
+	return text
 }

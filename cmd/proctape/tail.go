@@ -15,7 +15,8 @@ import (
 )
 
 func tailCommand(s *settings) *cobra.Command {
-	var since, host string
+	var since timeText
+	var host string
 	cmd := &cobra.Command{
 		Use: "tail [snapshots|events]", Short: "Follow snapshots or events as they happen",
 		Long: `Print snapshots or events as they happen, as JSON, one object a line. "tail events" also prints execs and gaps.
@@ -36,7 +37,7 @@ same time; none delays another.`,
 				filter.Stream = schema.StreamEvents
 			}
 			var err error
-			if filter.Since, err = timeFlag("since", since, time.Now()); err != nil {
+			if filter.Since, err = timeFlag("since", string(since), time.Now()); err != nil {
 				return err
 			}
 			if err := checkHostName(host); err != nil {
@@ -45,7 +46,7 @@ same time; none delays another.`,
 			return tail(cmd, s, filter)
 		},
 	}
-	cmd.Flags().StringVar(&since, "since", "", "begin at this `time`")
+	cmd.Flags().Var(&since, "since", "begin at this `time`")
 	cmd.Flags().StringVar(&host, "host", "", "only this `host`")
 	completeHosts(cmd, s)
 	return cmd

@@ -5,13 +5,18 @@ import (
 	"strings"
 	"time"
 
-	"github.com/proctape/proctape/query"
+	"golang.org/x/sys/unix"
+
 	"github.com/proctape/proctape/query/term"
 )
 
-// localTime shows a timestamp in local time.
+// timeLayout is how times are shown: with their zone, so that both hours of a night in autumn can be told apart, and so that
+// --since and --until read what was shown.
+const timeLayout = "2006-01-02 15:04:05Z07:00"
+
+// localTime shows a timestamp in local time, or in UTC when --utc says so.
 func localTime(timestamp float64) string {
-	return time.Unix(0, int64(timestamp*1e9)).Local().Format("2006-01-02 15:04:05")
+	return time.Unix(0, int64(timestamp*1e9)).Local().Format(timeLayout)
 }
 
 // oneLine shows an error or a path on one line.
@@ -22,6 +27,9 @@ func printable(s string) string { return term.Cut(term.Safe(s), 80) }
 
 // oneDecimal shows a number with one decimal.
 func oneDecimal(v float64) string { return fmt.Sprintf("%.1f", v) }
+
+// twoDecimals shows a number with two decimals.
+func twoDecimals(v float64) string { return fmt.Sprintf("%.2f", v) }
 
 // orDash shows a value, or a dash when it is unknown.
 func orDash[T any](v *T, show func(T) string) string {
@@ -42,17 +50,23 @@ func ofJob(job *string, sheet *int64) string {
 	return fmt.Sprintf("  [%s step %d]", printable(*job), *sheet)
 }
 
-// outcome says how a process ended.
-func outcome(e query.Event) string {
-	switch {
-	case e.Signal != nil:
-		return fmt.Sprintf("signal %d", *e.Signal)
-	case e.ExitCode != nil:
-		return fmt.Sprintf("exit code %d", *e.ExitCode)
-	case e.Type == "exit":
-		return "unknown"
+// signalText is a signal's name, or its number when it has none.
+func signalText(n int64) string {
+	if name := unix.SignalName(unix.Signal(n)); name != "" {
+		return name
 	}
-	return "-"
+	return fmt.Sprintf("signal %d", n)
+}
+
+// jobStep names a job, and the step; a dash without a job.
+func jobStep(job *string, sheet *int64) string {
+	switch {
+	case job == nil:
+		return "-"
+	case sheet == nil:
+		return *job
+	}
+	return fmt.Sprintf("%s step %d", *job, *sheet)
 }
 
 // dashIfEmpty shows a text, or a dash when it is empty.
