@@ -81,6 +81,21 @@ func TestFold_EndThatWasDropped(t *testing.T) {
 		"dropped snapshot 4 5 2 snapshot 4 to 5 did not come: not taken before the stop 4 so far")
 }
 
+// A life that says less than has come was written down too early: its end is not known.
+func TestFold_EndOfAnOldCopy(t *testing.T) {
+	l, p := newLog(), newTape(t, 0)
+	_, first, second := lives(false)
+	for _, m := range second {
+		for i := range m.Ended {
+			m.Ended[i].Reached = []schema.Reached{{Kind: schema.KindSnapshot, Seq: 3}}
+		}
+	}
+	p.fold(l.publishAll(first...)...)
+	p.fold(l.publishAll(second...)...)
+	p.wantRows(`SELECT stream, kind, coalesce(count, 'unknown') FROM gaps WHERE instance IS NOT NULL`, "PROCTAPE_SNAPSHOTS end_unknown unknown")
+	p.wantRows(`SELECT sum(missing) FROM producers`, "0")
+}
+
 // Of a life of which nothing came all is lost, unless the log was trimmed: then it was before the log.
 func TestFold_EndOfALifeThatNeverCame(t *testing.T) {
 	for kind, trimmed := range map[schema.GapKind]uint64{schema.GapEndLost: 0, schema.GapBeforeLog: 3} {

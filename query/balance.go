@@ -80,8 +80,8 @@ func Hosts(ctx context.Context, db *DB) ([]HostBalance, error) {
 		})
 }
 
-// notComeOf is how many items of a host (h) its producers made after all that has come of them.
-const notComeOf = `SELECT sum(n) FROM (SELECT max(max(produced) - sum(next_seq - 1), 0) AS n FROM producers WHERE host_id = h.id GROUP BY instance)`
+// notComeOf is how many items of a host (h) its producers made after all that has come of them. A total never overflows.
+const notComeOf = `SELECT CAST(total(n) AS INTEGER) FROM (SELECT max(max(produced) - sum(next_seq - 1), 0) AS n FROM producers WHERE host_id = h.id GROUP BY instance)`
 
 // HostOfBoot returns the name under which the machine of a boot id was sampled last; empty when it never was.
 func HostOfBoot(ctx context.Context, db *DB, bootID string) (name string, err error) {

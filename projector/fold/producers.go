@@ -71,7 +71,7 @@ func (ps producers) closeLives(to place, d *Delivery) error {
 
 func (ps producers) closeLife(to place, d *Delivery, e *schema.End) error {
 	key := store.ProducerKey{HostID: to.hostID, Instance: e.Instance.String()}
-	news, last := false, e.Wall
+	news, unknown, last := false, !e.Final, e.Wall
 	for _, r := range e.Reached {
 		if body := r.Kind.Body(); body == 0 || body == schema.BodyRollup || schema.StreamFor(r.Kind) != d.Stream {
 			continue
@@ -82,10 +82,11 @@ func (ps producers) closeLife(to place, d *Delivery, e *schema.End) error {
 			return err
 		}
 		news = news || p.EndTime == 0
+		unknown = unknown || p.Next > r.Seq+1 // it made more than it wrote down: an old copy
 		last = max(last, p.LastTime)
 		p.end(to, d, e, r.Seq)
 	}
-	if news && !e.Final {
+	if news && unknown {
 		key.Kind = ""
 		to.gap(store.Gap{Kind: schema.GapEndUnknown, Host: d.Host, Producer: &key, From: last, To: max(last, d.Msg.Wall),
 			Details: "a producer was cut off; what it made after it last wrote that down is not known"})
