@@ -101,7 +101,7 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 	}
 	ctx := context.WithoutCancel(cmd.Context()) // signals are the command's
 	companion, err := run.NewCompanion(ctx, nc, run.CompanionConfig{
-		Host: host, Job: f.job, Sheet: sheet, Args: args, Argv: argv, Lives: s.lives(), Log: s.logger(cmd)})
+		Host: host, Job: f.job, Sheet: sheet, Args: args, Argv: argv, Lives: livesIn(s.data), Log: s.logger(cmd)})
 	if err != nil {
 		note("job %s is not recorded in full: %v", printable(f.job), err)
 	}

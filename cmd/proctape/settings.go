@@ -42,8 +42,8 @@ func defaultData() string {
 	return ""
 }
 
-// lives is the folder in which each life of a producer writes down what it has made.
-func (s *settings) lives() string { return filepath.Join(s.data, "lives") }
+// livesIn is the folder of a data folder in which each life of a producer writes down what it has made.
+func livesIn(data string) string { return filepath.Join(data, "lives") }
 
 // resolve sets the flags that the command line did not set, from the environment or else from the file, and checks them.
 func (s *settings) resolve(cmd *cobra.Command) error {
