@@ -130,9 +130,13 @@ func extend(v any) any {
 	if !ok {
 		return v
 	}
-	list := true
+	list, isProcess := true, false
+	if len(fields) == 13 { // as the envelope, which has a kind there
+		_, isKind := fields[1].(string)
+		isProcess = !isKind
+	}
 	for i := range fields {
-		if len(fields) == 12 && i >= 10 { // what a rollup has of a process, by metric
+		if isProcess && (i == 10 || i == 11) { // what a rollup has of a process, by metric
 			fields[i] = extendByMetric(fields[i])
 			continue
 		}
@@ -233,7 +237,7 @@ func TestMsgpack_MissingTail(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Snapshot.Pressure = &Pressure{CPUSome: 1250, MemorySome: 3}
-	change(1, func(p *Process) { p.ReadKiB, p.WriteKiB, p.Syscalls = Opt[int64]{}, Opt[int64]{}, nil })(m)
+	change(1, func(p *Process) { p.ReadKiB, p.WriteKiB, p.Syscalls, p.Fleet = Opt[int64]{}, Opt[int64]{}, nil, false })(m)
 	if !sameRows(got, m) {
 		t.Errorf("got\n%+v, want\n%+v", got.Snapshot, m.Snapshot)
 	}

@@ -27,6 +27,7 @@ func readJobProgress(r *wire.Reader, j *JobProgress) {
 	j.LastCompleted = readOpt(r)
 	j.CurrentSheet = readOpt(r)
 	j.Status = r.String(MaxName)
+	j.Fleet = r.Bool()
 	r.Close(outer)
 }
 
@@ -62,6 +63,7 @@ func readEvent(r *wire.Reader, e *Event) {
 	e.Source = r.String(MaxName)
 	e.Details = r.String(MaxText)
 	e.SampledCPU = readOpt(r)
+	e.Fleet = r.Bool()
 	r.Close(outer)
 }
 
@@ -76,6 +78,7 @@ func readExec(r *wire.Reader, e *Exec) {
 	e.JobID = r.String(MaxName)
 	e.Sheet = readOpt(r)
 	e.Source = r.String(MaxName)
+	e.Fleet = r.Bool()
 	r.Close(outer)
 }
 
@@ -105,6 +108,7 @@ func readJobEvent(r *wire.Reader, j *JobEvent) {
 	j.Details = r.String(MaxText)
 	j.Supervisor = r.Bool()
 	j.OwnEvents = r.Bool()
+	j.UID = readOpt(r)
 	r.Close(outer)
 }
 
@@ -169,6 +173,7 @@ func readProcessRollup(r *wire.Reader, p *ProcessRollup) {
 	p.LastBoot = r.Int()
 	readByMetric(r, metric.Spreads, func(id metric.ID) { *p.Spread(id) = readSpread(r) })
 	readByMetric(r, metric.Lasts, func(id metric.ID) { p.SetLast(id, readOpt(r)) })
+	p.Fleet = r.Bool()
 	r.Close(outer)
 }
 

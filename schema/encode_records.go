@@ -14,12 +14,13 @@ func writePressure(w *writer, p *Pressure) {
 }
 
 func writeJobProgress(w *writer, j *JobProgress) {
-	w.Array(5)
+	w.Array(6)
 	w.String(j.JobID)
 	writeOpt(w, j.TotalSheets)
 	writeOpt(w, j.LastCompleted)
 	writeOpt(w, j.CurrentSheet)
 	w.String(j.Status)
+	w.Bool(j.Fleet)
 }
 
 func writeGPU(w *writer, g *GPU) {
@@ -32,7 +33,7 @@ func writeGPU(w *writer, g *GPU) {
 }
 
 func writeEvent(w *writer, e *Event) {
-	w.Array(20)
+	w.Array(21)
 	w.Int(e.Wall)
 	w.Int(e.Boot)
 	w.Int(int64(e.PID))
@@ -53,10 +54,11 @@ func writeEvent(w *writer, e *Event) {
 	w.String(e.Source)
 	w.String(e.Details)
 	writeOpt(w, e.SampledCPU)
+	w.Bool(e.Fleet)
 }
 
 func writeExec(w *writer, e *Exec) {
-	w.Array(9)
+	w.Array(10)
 	w.Int(e.Wall)
 	w.Int(e.Boot)
 	w.Int(int64(e.PID))
@@ -66,6 +68,7 @@ func writeExec(w *writer, e *Exec) {
 	w.String(e.JobID)
 	writeOpt(w, e.Sheet)
 	w.String(e.Source)
+	w.Bool(e.Fleet)
 }
 
 func writeGap(w *writer, g *Gap) {
@@ -78,7 +81,7 @@ func writeGap(w *writer, g *Gap) {
 }
 
 func writeJobEvent(w *writer, j *JobEvent) {
-	w.Array(14)
+	w.Array(15)
 	w.String(string(j.Type))
 	w.Int(j.Wall)
 	w.String(j.JobID)
@@ -93,6 +96,7 @@ func writeJobEvent(w *writer, j *JobEvent) {
 	w.String(j.Details)
 	w.Bool(j.Supervisor)
 	w.Bool(j.OwnEvents)
+	writeOpt(w, j.UID)
 }
 
 func writeRollup(w *writer, r *Rollup) {
@@ -137,7 +141,7 @@ func writeSpread(w *writer, s *Spread) {
 }
 
 func writeProcessRollup(w *writer, p *ProcessRollup) {
-	w.Array(12)
+	w.Array(13)
 	w.Int(int64(p.PID))
 	w.Int(int64(p.PPID))
 	w.Uint(p.StartTicks)
@@ -158,4 +162,5 @@ func writeProcessRollup(w *writer, p *ProcessRollup) {
 		w.Uint(uint64(id))
 		writeOpt(w, p.Last(id))
 	}
+	w.Bool(p.Fleet)
 }

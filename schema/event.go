@@ -29,6 +29,7 @@ type Event struct {
 	// SampledCPU is how much of CPUMillis the sampler's snapshots already have. The process used the remainder after the
 	// last of them.
 	SampledCPU Opt[int64] `json:"sampled_cpu_ms"`
+	Fleet      bool       `json:"fleet,omitzero"` // the job is one of the fleet, and not this host's own
 }
 
 // KindedEvent is an event and its kind, which is one of those with [Kind.IsEvent]. An exec travels as an [Exec]; see
@@ -41,21 +42,22 @@ type KindedEvent struct {
 // Exec says that a process that was known began to execute another program (man execve(2)). What a process executes right
 // after its fork is told by its spawn, and is no Exec. Execs are not in the table process_events.
 type Exec struct {
-	Wall       int64      `json:"wall_ns"`     // Unix nanoseconds
-	Boot       int64      `json:"boot_ns"`     // nanoseconds of CLOCK_BOOTTIME
-	PID        int        `json:"pid"`         // process id
-	StartTicks uint64     `json:"start_ticks"` // of the process, which an exec does not change; 0 when unknown
-	UID        Opt[int64] `json:"uid"`         // after the exec, which may change it
-	Command    string     `json:"command"`     // the new command line, scrubbed; empty when it could not be read in time
-	JobID      string     `json:"job_id"`      // the job; empty for none
-	Sheet      Opt[int64] `json:"sheet_num"`   // the job's step (sheet)
-	Source     string     `json:"source"`      // who saw it: connector
+	Wall       int64      `json:"wall_ns"`        // Unix nanoseconds
+	Boot       int64      `json:"boot_ns"`        // nanoseconds of CLOCK_BOOTTIME
+	PID        int        `json:"pid"`            // process id
+	StartTicks uint64     `json:"start_ticks"`    // of the process, which an exec does not change; 0 when unknown
+	UID        Opt[int64] `json:"uid"`            // after the exec, which may change it
+	Command    string     `json:"command"`        // the new command line, scrubbed; empty when it could not be read in time
+	JobID      string     `json:"job_id"`         // the job; empty for none
+	Sheet      Opt[int64] `json:"sheet_num"`      // the job's step (sheet)
+	Source     string     `json:"source"`         // who saw it: connector
+	Fleet      bool       `json:"fleet,omitzero"` // the job is one of the fleet, and not this host's own
 }
 
 // ExecOf is the exec that an event of [KindExec] stands for.
 func ExecOf(e *Event) Exec {
 	return Exec{Wall: e.Wall, Boot: e.Boot, PID: e.PID, StartTicks: e.StartTicks, UID: e.UID, Command: e.Command,
-		JobID: e.JobID, Sheet: e.Sheet, Source: e.Source}
+		JobID: e.JobID, Sheet: e.Sheet, Source: e.Source, Fleet: e.Fleet}
 }
 
 // Gap is a hole that the producer itself knows of: not everything that happened on its host in this span is recorded.
@@ -79,7 +81,8 @@ const (
 	JobEnded        JobEventType = "ended"
 )
 
-// JobEvent is what a conductor, or proctape run, announces about a job.
+// JobEvent is what a conductor, or proctape run, announces about a job: one of the envelope's host, or of the fleet when the
+// host is [Fleet].
 type JobEvent struct {
 	Type          JobEventType `json:"type"`                 // declared, sheet_started, sheet_ended, progress or ended
 	Wall          int64        `json:"wall_ns"`              // Unix nanoseconds
@@ -97,4 +100,7 @@ type JobEvent struct {
 	Supervisor bool `json:"supervisor,omitzero"`
 	// OwnEvents says that the sender itself publishes the starts and ends of the job's processes.
 	OwnEvents bool `json:"own_events,omitzero"`
+	// UID is the user whose processes may join the fleet's job by its name, on every host; root's may in any case. It counts in
+	// an event of the fleet alone: the user of a host's job is read from the process that PID names.
+	UID Opt[int64] `json:"uid"`
 }

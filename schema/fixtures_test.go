@@ -44,7 +44,7 @@ func examples() []example {
 		}}},
 		{"job", &Message{Envelope: envelope(KindJob, 1), Jobs: []JobEvent{
 			{Type: JobDeclared, Wall: 1_795_400_000_000_000_000, JobID: "nightly/2026-11-23", TotalSheets: Some[int64](12),
-				Status: "running", PID: Some[int64](4100), StartTicks: 8_639_000, Command: "make -j8 all", Details: "by conductor"},
+				Status: "running", PID: Some[int64](4100), StartTicks: 8_639_000, Command: "make -j8 all", Details: "by conductor", UID: Some[int64](998)},
 			{Type: JobSheetStarted, Wall: 1_795_400_001_000_000_000, JobID: "nightly/2026-11-23", Sheet: Some[int64](0)},
 			{Type: JobSheetEnded, Wall: 1_795_400_002_000_000_000, JobID: "nightly/2026-11-23", Sheet: Some[int64](0), ExitCode: Some[int64](0)},
 			{Type: JobProgressed, Wall: 1_795_400_003_000_000_000, JobID: "nightly/2026-11-23", LastCompleted: Some[int64](0)},
@@ -61,7 +61,7 @@ func examples() []example {
 				{PID: 1, BootID: "1b4e28ba-2fa1-41d2-883f-0016d3cca427", UID: Some[int64](0), Command: "/sbin/init", Samples: 12,
 					RSS: Spread{12, 144_000, 12_000, 12_000, nil}, LastBoot: 86_395_000_000_000, State: "S", CPUMillis: 5120, Threads: 1},
 				{PID: 4100, PPID: 1, StartTicks: 8_639_000, BootID: "1b4e28ba-2fa1-41d2-883f-0016d3cca427",
-					Command: "make -j8 all", JobID: "nightly/2026-11-23", Sheet: Some[int64](3), Samples: 11,
+					Command: "make -j8 all", JobID: "nightly/2026-11-23", Fleet: true, Sheet: Some[int64](3), Samples: 11,
 					CPUPermille: Spread{11, 10_450, 3_999, 3_900, nil}, RSS: Spread{11, 4_400_000, 812_345, 812_345, nil},
 					LastBoot: 86_390_000_000_000, State: "R", VMS: Some[int64](1_000_000), CPUMillis: 123_456, Threads: 9, OpenFDs: Some[int64](42)},
 			},
@@ -70,7 +70,7 @@ func examples() []example {
 	all[0].m.Ended = exampleEnds()
 	all = append(all, example{"exec", &Message{Envelope: envelope(KindExec, 12), Execs: []Exec{
 		{Wall: 1_795_400_123_400_000_000, Boot: 86_400_000_000_100, PID: 4321, StartTicks: 8_640_000, UID: Some[int64](0),
-			Command: "ld.lld -o app --threads=8", JobID: "nightly/2026-11-23", Sheet: Some[int64](3), Source: "connector"},
+			Command: "ld.lld -o app --threads=8", JobID: "nightly/2026-11-23", Sheet: Some[int64](3), Source: "connector", Fleet: true},
 		{Wall: 1_795_400_123_400_000_001, PID: 4322, Source: "connector"},
 	}}})
 	for _, kind := range []Kind{KindSpawn, KindExit, KindSignal, KindKill, KindOOM} {
@@ -88,7 +88,7 @@ func exampleSnapshot() *Snapshot {
 		RunningJobs: 1, ActiveSheets: 2,
 		JobProgress: []JobProgress{
 			{JobID: "nightly/2026-11-23", TotalSheets: Some[int64](12), LastCompleted: Some[int64](2), CurrentSheet: Some[int64](3), Status: "running"},
-			{JobID: "adhoc"},
+			{JobID: "adhoc", Fleet: true},
 		},
 		GPUs: []GPU{
 			{Index: 0, Utilization: Some[int64](873), MemoryUsed: Some[int64](40_123_456), MemoryTotal: Some[int64](83_886_080), Temperature: Some[int64](641)},
@@ -99,7 +99,7 @@ func exampleSnapshot() *Snapshot {
 				Threads: 1, Command: "/sbin/init"}, // another user's: fds, uid and I/O are unknown
 			{PID: 4100, PPID: 1, StartTicks: 8_639_000, State: "R", CPUPermille: Some[int64](3999), CPUMillis: 123_456,
 				RSS: Some[int64](812_345), VMS: Some[int64](2_000_000), Threads: 9, OpenFDs: Some[int64](42), UID: Some[int64](1000),
-				Command: "make -j8 <all> && \"größe\" \\ …", JobID: "nightly/2026-11-23", Sheet: Some[int64](3),
+				Command: "make -j8 <all> && \"größe\" \\ …", JobID: "nightly/2026-11-23", Fleet: true, Sheet: Some[int64](3),
 				ReadKiB: Some[int64](70_000), WriteKiB: Some[int64](0),
 				Syscalls: []Syscall{{Name: "futex", Calls: 1200, TimeX100: 5125}, {Name: "read", Calls: 9, TimeX100: 0}},
 				Cgroup:   "/user.slice/proctape-nightly.scope"},
@@ -111,7 +111,7 @@ func exampleSnapshot() *Snapshot {
 
 func exampleEvents(kind Kind) []Event {
 	e := Event{Wall: 1_795_400_123_400_000_000, Boot: 86_400_000_000_100, PID: 4321, PPID: Some[int64](4100), StartTicks: 8_640_000,
-		UID: Some[int64](0), Command: "cc1 -O2 main.c", JobID: "nightly/2026-11-23", Sheet: Some[int64](3), Source: "taskstats", Details: "pidns"}
+		UID: Some[int64](0), Command: "cc1 -O2 main.c", JobID: "nightly/2026-11-23", Sheet: Some[int64](3), Fleet: true, Source: "taskstats", Details: "pidns"}
 	switch kind {
 	case KindExit:
 		e.ExitCode, e.CPUMillis, e.PeakRSS = Some[int64](1), Some[int64](830), Some[int64](212_000)

@@ -52,7 +52,7 @@ var (
 )
 
 var genEnvelope = rapid.Custom(func(t *rapid.T) Envelope {
-	host := rapid.StringMatching(`[A-Za-z0-9_-]{1,64}`)
+	host := rapid.StringMatching(`[A-Za-z0-9_-]{1,64}`).Filter(func(s string) bool { return s != Fleet })
 	e := Envelope{
 		Version: Version, Host: host.Draw(t, "host"), BootID: genText(64).Filter(notEmpty).Draw(t, "boot id"),
 		Seq: rapid.Uint64Range(1, maxNumber).Draw(t, "seq"), Wall: genWall.Draw(t, "wall"),
@@ -111,7 +111,7 @@ var genSnapshot = rapid.Custom(func(t *rapid.T) *Snapshot {
 		Capabilities: rapid.SliceOfN(rapid.Map(genName, func(s string) Capability { return Capability(s) }), 0, 3).Draw(t, "capabilities"),
 		RunningJobs:  genInt.Draw(t, "jobs"), ActiveSheets: genInt.Draw(t, "sheets"),
 		JobProgress: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) JobProgress {
-			return JobProgress{genName.Draw(t, "job"), genOpt.Draw(t, "total"), genOpt.Draw(t, "last"), genOpt.Draw(t, "current"), genName.Draw(t, "status")}
+			return JobProgress{genName.Draw(t, "job"), genOpt.Draw(t, "total"), genOpt.Draw(t, "last"), genOpt.Draw(t, "current"), genName.Draw(t, "status"), rapid.Bool().Draw(t, "fleet")}
 		}), 0, 2).Draw(t, "progress"),
 		GPUs: rapid.SliceOfN(genGPU, 0, 3).Draw(t, "gpus"),
 	}
@@ -134,13 +134,14 @@ var genEvent = rapid.Custom(func(t *rapid.T) Event {
 		Sheet: genOpt.Draw(t, "sheet"), ExitCode: genOpt.Draw(t, "exit"), Signal: genOpt.Draw(t, "signal"), Core: rapid.Bool().Draw(t, "core"),
 		CPUMillis: genOpt.Draw(t, "cpu"), PeakRSS: genOpt.Draw(t, "peak"), ReadKiB: genOpt.Draw(t, "read"), WriteKiB: genOpt.Draw(t, "write"),
 		Lifetime: genOpt.Draw(t, "lifetime"), Source: genName.Draw(t, "source"), Details: genLong.Draw(t, "details"), SampledCPU: genOpt.Draw(t, "sampled"),
+		Fleet: rapid.Bool().Draw(t, "fleet"),
 	}
 })
 
 var genExec = rapid.Custom(func(t *rapid.T) Exec {
 	return Exec{Wall: genWall.Draw(t, "wall"), Boot: rapid.Int64Min(0).Draw(t, "boot"), PID: genPID.Draw(t, "pid"), StartTicks: genUint.Draw(t, "start"),
 		UID: genOpt.Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"),
-		Source: genName.Draw(t, "source")}
+		Source: genName.Draw(t, "source"), Fleet: rapid.Bool().Draw(t, "fleet")}
 })
 
 var genGap = rapid.Custom(func(t *rapid.T) Gap {
@@ -155,6 +156,7 @@ var genJobEvent = rapid.Custom(func(t *rapid.T) JobEvent {
 		TotalSheets: genOpt.Draw(t, "total"), LastCompleted: genOpt.Draw(t, "last"), Status: genName.Draw(t, "status"), PID: genOpt.Draw(t, "pid"),
 		StartTicks: genUint.Draw(t, "start"), ExitCode: genOpt.Draw(t, "exit"), Command: genCmd.Draw(t, "command"), Details: genLong.Draw(t, "details"),
 		Supervisor: rapid.Bool().Draw(t, "supervisor"), OwnEvents: rapid.Bool().Draw(t, "own events"),
+		UID: rapid.SampledFrom([]Opt[int64]{{}, Some[int64](0), Some[int64](1<<32 - 1)}).Draw(t, "uid"),
 	}
 })
 
@@ -180,7 +182,7 @@ var genRollup = rapid.Custom(func(t *rapid.T) *Rollup {
 				PID: genPID.Draw(t, "pid"), PPID: genInt.Draw(t, "ppid"), StartTicks: genUint.Draw(t, "start"), BootID: genText(64).Draw(t, "boot id"),
 				UID: genOpt.Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"),
 				Samples: genInt64.Draw(t, "samples"), CPUPermille: genSpread.Draw(t, "cpu"), RSS: genSpread.Draw(t, "rss"),
-				LastBoot: genInt64.Draw(t, "last"), State: "R", VMS: genSize.Draw(t, "vms"),
+				LastBoot: genInt64.Draw(t, "last"), Fleet: rapid.Bool().Draw(t, "fleet"), State: "R", VMS: genSize.Draw(t, "vms"),
 				CPUMillis: rapid.Uint64Range(0, 1<<50).Draw(t, "cpu ms"), Threads: rapid.IntRange(0, 1<<20).Draw(t, "threads"), OpenFDs: genSize.Draw(t, "fds"),
 			}
 		}), 0, 4).Draw(t, "processes"),

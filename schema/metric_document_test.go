@@ -78,7 +78,7 @@ by its host, its boot, its pid and its start.
 
 func kindName(m *metric.Metric) string {
 	return map[metric.Kind]string{metric.Identity: "number", metric.Text: "text", metric.Gauge: "gauge", metric.Counter: "counter",
-		metric.Letter: "letter"}[m.Kind]
+		metric.Letter: "letter", metric.Flag: "true or false"}[m.Kind]
 }
 
 func unitName(m *metric.Metric) string {

@@ -40,3 +40,11 @@ func letterNumber(s string) int64 {
 	}
 	return int64(s[0])
 }
+
+// flagNumber is 1 for true, and unknown for false: most columns of flags have none that is set.
+func flagNumber(set bool) int64 {
+	if set {
+		return 1
+	}
+	return unknown
+}

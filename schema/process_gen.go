@@ -32,6 +32,7 @@ type Process struct {
 	Hugetlb             Opt[int64] `json:"hugetlb_kib"`          // KiB. Memory in huge pages of hugetlbfs, which resident memory does not hold; may be five seconds old: HugetlbPages of proc_pid_status(5)
 	RunDelay            Opt[int64] `json:"run_delay_ms"`         // milliseconds. How long the first thread waited for a processor; may be five seconds old: field 2 of schedstat
 	Cancelled           Opt[int64] `json:"cancelled_write_kib"`  // KiB. Of what was written, by whomever, what this process kept from reaching storage: cancelled_write_bytes of proc_pid_io(5)
+	Fleet               bool       `json:"fleet"`                // The job is one of the fleet, and not this host's own
 	Syscalls            []Syscall  `json:"syscalls"`             // of the interval traced, in the tracer's order; usually none
 }
 
@@ -84,6 +85,8 @@ func (p *Process) number(id metric.ID) int64 {
 		return orUnknown(p.RunDelay)
 	case metric.Cancelled:
 		return orUnknown(p.Cancelled)
+	case metric.Fleet:
+		return flagNumber(p.Fleet)
 	}
 	return unknown
 }
@@ -183,6 +186,10 @@ func setNumbers(rows []Process, id metric.ID, column []int64) {
 		for i, v := range column {
 			rows[i].Cancelled = optNumber(v)
 		}
+	case metric.Fleet:
+		for i, v := range column {
+			rows[i].Fleet = v > 0
+		}
 	}
 }
 
@@ -195,6 +202,7 @@ type ProcessRollup struct {
 	Sheet               Opt[int64] `json:"sheet_num"`            // The job's step (sheet) that the process belongs to
 	Command             string     `json:"command"`              // Command line, scrubbed by the sampler. A cut one ends in "…"
 	JobID               string     `json:"job_id"`               // The job that the process belongs to; empty for none
+	Fleet               bool       `json:"fleet"`                // The job is one of the fleet, and not this host's own
 	BootID              string     `json:"boot_id"`              // of the boot that the process is of
 	Samples             int64      `json:"samples"`              // snapshots that had the process
 	RSS                 Spread     `json:"rss_kib"`              // KiB. Resident memory, from statm

@@ -7,8 +7,8 @@ import (
 // The subjects of a host beside its kinds. No stream keeps them. What is in the way of a host's key: it hears what is
 // asked of the host, publishes the answers, and asks the recorder for what it may not read in the log itself.
 
-// Fleet stands in the place of a host for what belongs to no host and so to all: a job that a conductor declares for the
-// fleet. No host may have this name.
+// Fleet stands in the place of a host for what belongs to no host and so to all: what a conductor says of a job of the fleet.
+// Messages of no other kind may have it, and no host may have this name.
 const Fleet = "_"
 
 // ControlSubject returns where a host's sampler is asked for something, such as "trace". The request's reply subject is
@@ -26,14 +26,16 @@ func BacklogSubject(host string) string { return SubjectPrefix + host + ".ask.jo
 // [SamplerState] in JSON.
 func SamplerSubject(host string) string { return SubjectPrefix + host + ".ask.sampler" }
 
-// BacklogRequest asks for one page of a host's job events.
+// BacklogRequest asks for one page of a host's job events, or of the fleet's.
 type BacklogRequest struct {
-	Since time.Time `json:"since"` // messages that the log stored before are left out; counts in the first request alone
-	From  uint64    `json:"from"`  // sequence in the stream from which to read; 0 in the first request
+	Fleet bool      `json:"fleet,omitzero"` // those of the fleet, and not those of the host
+	Since time.Time `json:"since"`          // messages that the log stored before are left out; counts in the first request alone
+	From  uint64    `json:"from"`           // sequence in the stream from which to read; 0 in the first request
 }
 
 // BacklogPage is some of a host's job events, in the order of the log.
 type BacklogPage struct {
+	Host     string           `json:"host,omitempty"` // whose they are; [Fleet] for the fleet's
 	Messages []BacklogMessage `json:"messages"`
 	Next     uint64           `json:"next"`            // where the next page begins; 0 when there is none
 	Error    string           `json:"error,omitempty"` // why there is no page; empty when there is one

@@ -43,6 +43,7 @@ type JobProgress struct {
 	LastCompleted Opt[int64] `json:"last_completed_sheet"` // the last step that is done
 	CurrentSheet  Opt[int64] `json:"current_sheet"`        // the step that runs
 	Status        string     `json:"status"`               // a word, such as running or failed
+	Fleet         bool       `json:"fleet,omitzero"`       // the job is one of the fleet, and not this host's own
 }
 
 // GPU is one accelerator. A value that the driver does not report is unknown.

@@ -46,7 +46,7 @@ func HostToken(name string) string {
 			b[i] = '-'
 		}
 	}
-	if len(b) == 0 {
+	if len(b) == 0 || string(b) == Fleet {
 		return "localhost"
 	}
 	return string(b)

@@ -28,6 +28,8 @@ func (m *Message) validateEnvelope() error {
 	switch {
 	case !ValidHost(m.Host):
 		return fmt.Errorf("host %.80q is no host token: want 1 to 64 of A-Z a-z 0-9 _ -", m.Host)
+	case m.Host == Fleet && m.Kind != KindJob:
+		return fmt.Errorf("a message of kind %s for the fleet: no host is called %s, and only job events are the fleet's", m.Kind, Fleet)
 	case m.Instance == Instance{}:
 		return errors.New("no instance")
 	case m.Seq == 0 || m.Seq > maxNumber:
@@ -132,6 +134,9 @@ func (j *JobEvent) validate() error {
 	}
 	if j.JobID == "" {
 		return errors.New("no job id")
+	}
+	if j.UID.Known && (j.UID.V < 0 || j.UID.V > metric.Table[metric.UID].Limit) {
+		return fmt.Errorf("uid %d is none", j.UID.V)
 	}
 	return errors.Join(wall(j.Wall), unsigned("start ticks", j.StartTicks), text("job id", j.JobID, MaxName),
 		text("status", j.Status, MaxName), text("command", j.Command, MaxCommand), text("details", j.Details, MaxText))

@@ -28,6 +28,8 @@ func TestWireDocument_Columns(t *testing.T) {
 			c.Kind = "text"
 		case metric.Letter:
 			c.Kind = "letter"
+		case metric.Flag:
+			c.Kind = "flag"
 		}
 		switch m.Rollup {
 		case metric.Last:

@@ -71,7 +71,7 @@ func writeWireDocument(t *testing.T) string {
 			unknown = "yes"
 		}
 		fmt.Fprintf(&b, "| %d | `%s` | %s | %s | %d |\n", id, m.Name, [...]string{metric.Identity: "number", metric.Text: "text",
-			metric.Gauge: "number", metric.Counter: "number", metric.Letter: "number: the letter's code"}[m.Kind], unknown, m.Mode)
+			metric.Gauge: "number", metric.Counter: "number", metric.Letter: "number: the letter's code", metric.Flag: "true or false"}[m.Kind], unknown, m.Mode)
 	}
 	b.WriteString(wireTail)
 	return b.String()
@@ -166,7 +166,7 @@ The body is one of ` + "`snapshot`, `events`, `execs`, `gaps`, `jobs`, `rollup`"
 ## Fields
 
 In MessagePack each of these records is an array of its values in this order, the body behind ` + "`dropped`" + ` in the envelope. Two are not:
-processes of a snapshot are columns, and a process of a rollup ends in two lists; see below.
+processes of a snapshot are columns, and a process of a rollup has two lists; see below.
 `
 
 const wireColumns = `
@@ -177,7 +177,7 @@ In MessagePack the processes of a snapshot are an array: how many there are, the
 
 A column of **numbers** is a byte string: the mode's byte, then varints (LEB128; signed ones in zigzag). Of a column that may be
 unknown the values are written plus one, and 0 is unknown. Bit 7 of the mode's byte says that the known values were divided by 4.
-A letter is its ASCII code.
+A letter is its ASCII code. Of what is true or false, true is 1 and false is unknown.
 
 | mode | name | values |
 |---|---|---|
@@ -199,7 +199,7 @@ A writer takes the mode of the table, unless all values are alike (constant), th
 `
 
 const wireTail = `
-A process of a **rollup** is ` + "`[pid, ppid, start_ticks, boot_id, uid, command, job_id, sheet_num, samples, last_boot_ns, spreads, lasts]`" + `: two lists
+A process of a **rollup** is ` + "`[pid, ppid, start_ticks, boot_id, uid, command, job_id, sheet_num, samples, last_boot_ns, spreads, lasts, fleet]`" + `: two lists
 in which a column's number is followed by its Spread, or by its value of the last snapshot.
 
 ## Reading what is newer or older

@@ -131,6 +131,7 @@ const columns = JSON.parse(fs.readFileSync(path.join(__dirname, "columns.json"),
 function column(c, data, n) {
   if (c.kind === "text") return texts(data, n);
   const values = numbers(data, n, c.nullable);
+  if (c.kind === "flag") return values.map((v) => v === 1);
   return c.kind === "letter" ? values.map((v) => String.fromCharCode(v)) : values;
 }
 
@@ -155,19 +156,19 @@ const records = {
   snapshot: "interval_ns tick daemon_pid daemon_rss_kib recorder_uptime_ns cpus memory_total_kib memory_available_kib load_x100 " +
     "pressure:pressure pressure_level partial hidden capabilities running_jobs active_sheets job_progress[]job_progress gpus[]gpu processes syscalls",
   pressure: "cpu_some_x100 memory_some_x100 memory_full_x100 io_some_x100 io_full_x100",
-  job_progress: "job_id total_sheets last_completed_sheet current_sheet status",
+  job_progress: "job_id total_sheets last_completed_sheet current_sheet status fleet",
   gpu: "index utilization_x10 memory_used_kib memory_total_kib temperature_x10",
   events: "wall_ns boot_ns pid ppid start_ticks uid command job_id sheet_num exit_code signal_num core cpu_ms peak_rss_kib read_kib write_kib " +
-    "lifetime_ms source details sampled_cpu_ms",
-  execs: "wall_ns boot_ns pid start_ticks uid command job_id sheet_num source",
+    "lifetime_ms source details sampled_cpu_ms fleet",
+  execs: "wall_ns boot_ns pid start_ticks uid command job_id sheet_num source fleet",
   gaps: "kind count from_wall_ns to_wall_ns details",
-  jobs: "type wall_ns job_id sheet_num total_sheets last_completed_sheet status pid start_ticks exit_code command details supervisor own_events",
+  jobs: "type wall_ns job_id sheet_num total_sheets last_completed_sheet status pid start_ticks exit_code command details supervisor own_events uid",
   rollup: "minute_ns samples covers[]cover interval_ns daemon_pid daemon_rss_kib cpus memory_total_kib memory_used_kib:spread load1_x100:spread " +
     "load5_x100 load15_x100 cpu_permille:spread process_count zombie_count pressure_level running_jobs active_sheets partial gpus[]gpu " +
     "processes[]process_rollup",
   cover: "instance:hex first_seq last_seq",
   spread: "samples sum max p95 top",
-  process_rollup: "pid ppid start_ticks boot_id uid command job_id sheet_num samples last_boot_ns spreads lasts",
+  process_rollup: "pid ppid start_ticks boot_id uid command job_id sheet_num samples last_boot_ns spreads lasts fleet",
 };
 
 // record returns a record by its fields' names. A tail that is missing is unknown; one that is surplus is passed over.

@@ -140,6 +140,8 @@ def column(c, data, n):
     if c["kind"] == "text":
         return texts(data, n)
     values = numbers(data, n, c["nullable"])
+    if c["kind"] == "flag":
+        return [v == 1 for v in values]
     return [chr(v) for v in values] if c["kind"] == "letter" else values
 
 
@@ -167,20 +169,20 @@ RECORDS = {name: fields.split() for name, fields in {
                 "pressure:pressure pressure_level partial hidden capabilities running_jobs active_sheets job_progress[]job_progress "
                 "gpus[]gpu processes syscalls",
     "pressure": "cpu_some_x100 memory_some_x100 memory_full_x100 io_some_x100 io_full_x100",
-    "job_progress": "job_id total_sheets last_completed_sheet current_sheet status",
+    "job_progress": "job_id total_sheets last_completed_sheet current_sheet status fleet",
     "gpu": "index utilization_x10 memory_used_kib memory_total_kib temperature_x10",
     "events": "wall_ns boot_ns pid ppid start_ticks uid command job_id sheet_num exit_code signal_num core cpu_ms peak_rss_kib read_kib "
-              "write_kib lifetime_ms source details sampled_cpu_ms",
-    "execs": "wall_ns boot_ns pid start_ticks uid command job_id sheet_num source",
+              "write_kib lifetime_ms source details sampled_cpu_ms fleet",
+    "execs": "wall_ns boot_ns pid start_ticks uid command job_id sheet_num source fleet",
     "gaps": "kind count from_wall_ns to_wall_ns details",
     "jobs": "type wall_ns job_id sheet_num total_sheets last_completed_sheet status pid start_ticks exit_code command details supervisor "
-            "own_events",
+            "own_events uid",
     "rollup": "minute_ns samples covers[]cover interval_ns daemon_pid daemon_rss_kib cpus memory_total_kib memory_used_kib:spread "
               "load1_x100:spread load5_x100 load15_x100 cpu_permille:spread process_count zombie_count pressure_level running_jobs "
               "active_sheets partial gpus[]gpu processes[]process_rollup",
     "cover": "instance:hex first_seq last_seq",
     "spread": "samples sum max p95 top",
-    "process_rollup": "pid ppid start_ticks boot_id uid command job_id sheet_num samples last_boot_ns spreads lasts",
+    "process_rollup": "pid ppid start_ticks boot_id uid command job_id sheet_num samples last_boot_ns spreads lasts fleet",
 }.items()}
 
 BODIES = {"snapshot": "snapshot", "event.exec": "execs", "event.gap": "gaps", "job": "jobs", "rollup": "rollup"}

@@ -24,6 +24,7 @@ const (
 	Gauge                    // a value of the moment
 	Counter                  // grows from the process's start on
 	Letter                   // one ASCII letter; in numbers its code
+	Flag                     // true or false; in numbers 1, or unknown for false
 )
 
 // Unit is what a number counts, and how people are shown it.
@@ -86,7 +87,7 @@ type Metric struct {
 }
 
 // MayBeUnknown reports whether there are processes of which the value is not known.
-func (m *Metric) MayBeUnknown() bool { return m.Go == "" }
+func (m *Metric) MayBeUnknown() bool { return m.Go == "" || m.Kind == Flag }
 
 // Format is how the wire writes a column of numbers.
 func (m *Metric) Format() column.Format {

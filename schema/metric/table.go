@@ -32,6 +32,7 @@ const (
 	Hugetlb
 	RunDelay
 	Cancelled
+	Fleet
 	Count // how many there are
 )
 
@@ -121,4 +122,6 @@ var Table = [Count]Metric{
 	Cancelled: {Field: "Cancelled", Name: "cancelled_write_kib", Kind: Counter, Unit: KiB, Mode: column.Sparse, Limit: maxCount, Sampled: true,
 		Key: "cancelled_write_mb", InLine: true, Rollup: Last,
 		Doc: "Of what was written, by whomever, what this process kept from reaching storage: cancelled_write_bytes of proc_pid_io(5)."},
+	Fleet: {Field: "Fleet", Go: "bool", Name: "fleet", Kind: Flag, Mode: column.Runs, Limit: 1, Sampled: true, Key: "fleet",
+		Doc: "The job is one of the fleet, and not this host's own."},
 }

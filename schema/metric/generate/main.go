@@ -91,6 +91,8 @@ func toNumber(m *metric.Metric) string {
 		return fmt.Sprintf("orUnknown(p.%s)", m.Field)
 	case m.Kind == metric.Letter:
 		return fmt.Sprintf("letterNumber(p.%s)", m.Field)
+	case m.Kind == metric.Flag:
+		return fmt.Sprintf("flagNumber(p.%s)", m.Field)
 	}
 	return fmt.Sprintf("int64(p.%s)", m.Field)
 }
@@ -101,6 +103,8 @@ func fromNumber(m *metric.Metric) string {
 		return fmt.Sprintf("p.%s = optNumber(v)", m.Field)
 	case m.Kind == metric.Letter:
 		return fmt.Sprintf("p.%s = Letter(v)", m.Field)
+	case m.Kind == metric.Flag:
+		return fmt.Sprintf("p.%s = v > 0", m.Field)
 	}
 	return fmt.Sprintf("p.%s = %s(max(v, 0))", m.Field, m.Go)
 }
