@@ -113,12 +113,15 @@ func (a *answers) answer(ctx context.Context, msg *nats.Msg) []byte {
 	return b
 }
 
-// backlog reads a page of a host's job events.
+// backlog reads a page of a host's job events, or of the fleet's, which any host may hear.
 func (a *answers) backlog(ctx context.Context, host string, request []byte) (schema.BacklogPage, error) {
 	var asked schema.BacklogRequest
 	var page schema.BacklogPage
 	if err := json.Unmarshal(request, &asked); err != nil {
 		return page, fmt.Errorf("the request is no JSON: %w", err)
+	}
+	if page.Host = host; asked.Fleet {
+		page.Host = schema.Fleet
 	}
 	stream, err := a.js.Stream(ctx, schema.StreamEvents)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -132,7 +135,7 @@ func (a *answers) backlog(ctx context.Context, host string, request []byte) (sch
 		}
 	}
 	for size := 0; len(page.Messages) < pageMessages && size < pageBytes; {
-		msg, err := stream.GetMsg(ctx, asked.From, jetstream.WithGetMsgSubject(schema.Subject(host, schema.KindJob)))
+		msg, err := stream.GetMsg(ctx, asked.From, jetstream.WithGetMsgSubject(schema.Subject(page.Host, schema.KindJob)))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return page, nil
 		} else if err != nil {

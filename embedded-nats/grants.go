@@ -21,7 +21,7 @@ type grant struct {
 }
 
 // hostGrant is what a host's key may do: publish what a sampler makes and what happens to the host's jobs, hear of its
-// jobs and of requests for it, answer these, and ask the recorder for what it may not read itself.
+// jobs, of the fleet's and of requests for it, answer these, and ask the recorder for what it may not read itself.
 func hostGrant(host string) grant {
 	publish := []string{schema.AnswerSubject(host, ">"), schema.BacklogSubject(host), schema.SamplerSubject(host)}
 	for _, k := range schema.Kinds() {
@@ -29,10 +29,9 @@ func hostGrant(host string) grant {
 			publish = append(publish, schema.Subject(host, k.Kind))
 		}
 	}
-	jobs := schema.Subject(host, schema.KindJob)
+	jobs := []string{schema.Subject(host, schema.KindJob), schema.Subject(schema.Fleet, schema.KindJob)}
 	// One import for a host, and not one for each kind: a server may have a thousand hosts, and each import takes 1 KB.
-	return grant{account: "host-" + host, publish: publish, into: []string{schema.SubjectPrefix + host + ".>"}, hear: []string{jobs, schema.ControlSubject(host, ">")},
-		hearConductors: []string{jobs}}
+	return grant{account: "host-" + host, publish: publish, into: []string{schema.SubjectPrefix + host + ".>"}, hear: append([]string{schema.ControlSubject(host, ">")}, jobs...), hearConductors: jobs}
 }
 
 // grantOf is what the key of a role other than RoleHost may do.

@@ -64,7 +64,7 @@ var publishTable = map[string]string{
 	// another host, and the fleet
 	"proctape.v1.h2.snapshot": "", "proctape.v1.h2.event.spawn": "", "proctape.v1.h2.event.gap": "", "proctape.v1.h2.job": conductor,
 	"proctape.v1.h2.rollup": projector, "proctape.v1.h2.control.trace": "", "proctape.v1.h2.answer.x": "", "proctape.v1.h2.ask.jobs": "",
-	"proctape.v1.h2.ask.sampler": conductor, "proctape.v1._.job": conductor, "proctape.v1._.snapshot": "", "proctape.v1.H1.snapshot": "",
+	"proctape.v1.h2.ask.sampler": conductor, "proctape.v1._.job": conductor, "proctape.v1._.snapshot": "", "proctape.v1._.event.exit": "", "proctape.v1._.ask.jobs": "", "proctape.v1.H1.snapshot": "",
 	"proctape.v2.h1.snapshot": "", "proctape.other": "", "other": "",
 	// retention, and the server's own
 	"proctape.ops.tick.retention": projector, "proctape.ops.schedule.retention": projector, "proctape.ops.other": "",
@@ -89,8 +89,8 @@ var streamTable = map[string]string{
 }
 
 var subscribeTable = map[string]string{
-	"proctape.v1.h1.job": host, "proctape.v1.h1.control.trace": host, "proctape.v1.h1.control.>": host,
-	"proctape.v1.h1.snapshot": "", "proctape.v1.h1.>": "", "proctape.v1.h1.answer.>": "", "proctape.v1.*.job": "", "proctape.v1.h2.job": "",
+	"proctape.v1.h1.job": host, "proctape.v1._.job": host, "proctape.v1.h1.control.trace": host, "proctape.v1.h1.control.>": host,
+	"proctape.v1.h1.snapshot": "", "proctape.v1.h1.>": "", "proctape.v1.h1.answer.>": "", "proctape.v1.*.job": "", "proctape.v1.h2.job": "", "proctape.v1._.snapshot": "", "proctape.v1._.>": "",
 	"proctape.v1.h2.control.trace": "", "proctape.v1.h2.snapshot": "", "proctape.v1.>": "", "proctape.ops.>": "", "proctape.keys.>": "",
 	">": "", "*": "", "$JS.>": "", "$SYS.>": "", "_INBOX.>": "", "_INBOX_other.>": "", "_R_.>": "",
 }

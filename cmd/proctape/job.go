@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,11 @@ func jobCommand(s *settings) *cobra.Command {
 		Use: "job", Short: "Report what happens to a job (for programs that run jobs)",
 		Long: `Report to the recorder when jobs and their steps (sheets) begin and end. From then on, the process that
 --pid names and its descendants belong to the job. "proctape run" does all this for one command.
-docs/jobs.md shows how programs in other languages publish the same messages without these commands.`,
+docs/jobs.md shows how programs in other languages publish the same messages without these commands.
+
+A job belongs to its host. With --fleet it is one job on all hosts: on each, processes of the user who
+declared it and of root belong to it when their environment or a rule names it. That needs a
+conductor's or an admin's key, or the recorder on this machine.`,
 		Example: `  proctape job declare build-7 --pid $$ --total-sheets 3
   proctape job start-sheet build-7 1
   proctape job end-sheet build-7 1 --exit-code 0
@@ -45,8 +50,10 @@ docs/jobs.md shows how programs in other languages publish the same messages wit
 type jobEventFlags struct {
 	jobFlags
 	pid, total, last, exitCode int64
+	uid                        int64
 	supervisor                 bool
 	status, command, details   string
+	fleet                      bool
 }
 
 func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, withSheet bool) *cobra.Command {
@@ -68,7 +75,7 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 			if err != nil {
 				return err
 			}
-			host, err := f.hostToken(cmd.Context(), s)
+			host, err := f.scope(cmd, s)
 			if err != nil {
 				return err
 			}
@@ -87,11 +94,20 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 			})
 		},
 	}
+	f.register(cmd, kind)
+	return cmd
+}
+
+// register adds the flags that an event of a type uses.
+func (f *jobEventFlags) register(cmd *cobra.Command, kind schema.JobEventType) {
 	flags := cmd.Flags()
 	switch kind {
 	case schema.JobDeclared, schema.JobSheetStarted:
 		flags.Int64Var(&f.pid, "pid", 0, "`process` that belongs to the job, with all its descendants")
 		flags.BoolVar(&f.supervisor, "supervisor", false, "--pid is the parent of the job's processes and does not itself belong to the job")
+		if kind == schema.JobDeclared {
+			flags.Int64Var(&f.uid, "uid", 0, "with --fleet: `user` whose processes may join the job by its name on every host, beside root's (default: yours)")
+		}
 	case schema.JobSheetEnded, schema.JobEnded:
 		flags.Int64Var(&f.exitCode, "exit-code", 0, "exit `code`")
 	}
@@ -101,7 +117,18 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 	flags.StringVar(&f.command, "command", "", "what the job runs, as `text` for people")
 	flags.StringVar(&f.details, "details", "", "further `text` for people")
 	f.registerHost(cmd)
-	return cmd
+	flags.BoolVar(&f.fleet, "fleet", false, "the job is one for all hosts, and not this one's")
+}
+
+// scope is under which host the event is published: that of --host, this one, or the fleet.
+func (f *jobEventFlags) scope(cmd *cobra.Command, s *settings) (string, error) {
+	switch {
+	case !f.fleet:
+		return f.hostToken(cmd.Context(), s)
+	case f.host != "" && !s.fromElsewhere["host"]:
+		return "", hinted(misuse("--fleet and --host cannot be combined"), "a job is one host's, or all hosts'")
+	}
+	return schema.Fleet, nil
 }
 
 // event is the job event that the command line describes.
@@ -122,6 +149,17 @@ func (f *jobEventFlags) event(cmd *cobra.Command, kind schema.JobEventType, args
 			return nil, misuse("--%s %d is out of range: want 0 to %d", v.flag, v.value, v.most)
 		}
 		*v.dst = schema.Some(v.value)
+	}
+	if kind == schema.JobDeclared && f.fleet {
+		if !cmd.Flags().Changed("uid") {
+			f.uid = int64(os.Getuid())
+		}
+		if f.uid < 0 || f.uid > 1<<32-1 {
+			return nil, misuse("--uid %d is out of range: want 0 to %d", f.uid, int64(1<<32-1))
+		}
+		e.UID = schema.Some(f.uid)
+	} else if cmd.Flags().Changed("uid") {
+		return nil, hinted(misuse("--uid needs --fleet"), "a job of this host belongs to the user of the process that --pid names")
 	}
 	if len(args) == 2 {
 		var n int64

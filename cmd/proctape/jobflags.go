@@ -34,6 +34,9 @@ func (f *jobFlags) hostToken(ctx context.Context, s *settings) (string, error) {
 		name, _ := os.Hostname() // an empty name becomes a token too
 		return schema.HostToken(name), nil
 	}
+	if f.host == schema.Fleet {
+		return "", hinted(misuse("no host is called %q: it stands for the fleet", schema.Fleet), `"proctape job" takes --fleet`)
+	}
 	return f.host, checkHostName(f.host)
 }
 

@@ -88,7 +88,7 @@ func (w *Watcher) addEvent(events []schema.KindedEvent, o schema.KindedEvent) []
 	}
 	publishedByRun := w.cfg.Claims.PublishedByRun(e.PID, e.StartTicks, e.Boot)
 	owner := w.cfg.Claims.OwnerOf(e.PID, e.StartTicks)
-	e.JobID, e.Sheet = owner.Job, owner.Sheet
+	e.JobID, e.Fleet, e.Sheet = owner.Job, owner.Fleet, owner.Sheet
 	cgroup := w.cfg.Claims.Cgroup(e.PID)
 	if o.Kind == schema.KindExit {
 		w.cfg.Claims.RemoveEnded(e.PID, e.StartTicks, e.Boot)

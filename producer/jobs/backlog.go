@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,24 +18,25 @@ import (
 // backlogTime is how long reading the backlog may take; the sampler does not sample meanwhile.
 const backlogTime = 5 * time.Second
 
-// ReadBacklog applies the job events that the log stored since the machine started: the processes of before this program
-// started still live. It waits a few seconds at most. The recorder reads the log for it; on a server without one, the key
+// ReadBacklog applies the job events of this host that the log stored since the machine started: the processes of before this
+// program started still live. Of the fleet's it applies all that the log has, for other machines have run longer. It waits a
+// few seconds at most. The recorder reads the log for it; on a server without one, the key
 // of the connection must allow to read stream EVENTS through a consumer.
 func (s *Subscription) ReadBacklog(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, backlogTime)
 	defer cancel()
 	_, boot := procfs.ReadClocks()
 	since := time.Now().Add(-time.Duration(boot))
-	err := s.askBacklog(ctx, since)
+	err := s.askBacklog(ctx, s.cfg.Host, schema.BacklogRequest{Since: since})
 	if errors.Is(err, nats.ErrNoResponders) {
-		return s.consumeBacklog(ctx, since)
+		return cmp.Or(s.consumeBacklog(ctx, s.cfg.Host, since), s.consumeBacklog(ctx, schema.Fleet, time.Time{}))
 	}
-	return err
+	return cmp.Or(err, s.askBacklog(ctx, schema.Fleet, schema.BacklogRequest{Fleet: true}))
 }
 
-// askBacklog has the recorder read the log, page by page.
-func (s *Subscription) askBacklog(ctx context.Context, since time.Time) error {
-	for asked := (schema.BacklogRequest{Since: since}); ; {
+// askBacklog has the recorder read the log, page by page, for the jobs of this host or of the fleet.
+func (s *Subscription) askBacklog(ctx context.Context, of string, asked schema.BacklogRequest) error {
+	for {
 		request, err := json.Marshal(asked)
 		if err != nil {
 			return fmt.Errorf("ask the recorder for job events: %w", err)
@@ -50,8 +52,11 @@ func (s *Subscription) askBacklog(ctx context.Context, since time.Time) error {
 		if page.Error != "" {
 			return fmt.Errorf("the recorder cannot read job events: %s", page.Error)
 		}
+		if asked.Fleet && page.Host != schema.Fleet {
+			return errors.New("the recorder is of an earlier version, which knows no jobs of the fleet: bring it up to this one")
+		}
 		for _, m := range page.Messages {
-			s.apply(schema.Subject(s.cfg.Host, schema.KindJob), m.Type, m.Encoding, m.Payload)
+			s.apply(schema.Subject(of, schema.KindJob), m.Type, m.Encoding, m.Payload)
 		}
 		if page.Next <= asked.From {
 			return nil
@@ -61,13 +66,13 @@ func (s *Subscription) askBacklog(ctx context.Context, since time.Time) error {
 }
 
 // consumeBacklog reads the log itself.
-func (s *Subscription) consumeBacklog(ctx context.Context, since time.Time) error {
+func (s *Subscription) consumeBacklog(ctx context.Context, of string, since time.Time) error {
 	js, err := jetstream.New(s.nc)
 	if err != nil {
 		return err
 	}
 	consumer, err := js.OrderedConsumer(ctx, schema.StreamEvents, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{schema.Subject(s.cfg.Host, schema.KindJob)},
+		FilterSubjects: []string{schema.Subject(of, schema.KindJob)},
 		DeliverPolicy:  jetstream.DeliverByStartTimePolicy, OptStartTime: &since})
 	if err != nil {
 		return err

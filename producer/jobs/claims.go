@@ -124,7 +124,7 @@ func (c *Claims) PublishedByRun(pid int, start uint64, boot int64) bool {
 	return until == 0 || boot <= until || m.lastAlive <= until && m.start <= bootTicks(until)
 }
 
-// ApplyJobEvent takes in a job event that was made at a boot time, in nanoseconds; 0 when that is not known.
+// ApplyJobEvent takes in an event of a job of this host that was made at a boot time, in nanoseconds; 0 when that is not known.
 func (c *Claims) ApplyJobEvent(e *schema.JobEvent, boot int64) {
 	e = scrubEvent(e)
 	o, believed := c.judge.ownerOf(e, &c.tree)
@@ -138,9 +138,9 @@ func (c *Claims) ApplyJobEvent(e *schema.JobEvent, boot int64) {
 		c.tree.endPublishing(e, boot)
 	case schema.JobEnded:
 		c.tree.endPublishing(e, boot)
-		c.judge.names.end(e.JobID)
+		c.judge.names.end(hostJob(e.JobID))
 	}
-	c.tree.jobs.apply(e)
+	c.tree.jobs.apply(hostJob(e.JobID), e)
 	if believed && (e.Type == schema.JobDeclared || e.Type == schema.JobSheetStarted) {
 		c.tree.register(o, e, boot)
 	}
@@ -149,5 +149,29 @@ func (c *Claims) ApplyJobEvent(e *schema.JobEvent, boot int64) {
 	}
 }
 
-// Progress is how far the jobs are that have not ended, by name.
-func (c *Claims) Progress() []schema.JobProgress { return c.tree.jobs.list() }
+// ApplyFleetEvent takes in an event of a job of the fleet that was made at a boot time, in nanoseconds; 0 when that is not
+// known. Only conductors can publish one. The processes that claim the job's name belong to it where they may; a process that
+// the event names does in any case, and must be one of this machine.
+func (c *Claims) ApplyFleetEvent(e *schema.JobEvent, boot int64) {
+	e = scrubEvent(e)
+	e.OwnEvents = false // nobody publishes events of processes for the fleet
+	o := Owner{Job: e.JobID, Fleet: true, Sheet: e.Sheet, asked: e.JobID}
+	if e.Type == schema.JobEnded {
+		c.judge.names.end(o.key())
+	} else {
+		c.judge.openFleet(e, &c.tree)
+	}
+	c.tree.jobs.apply(o.key(), e)
+	if e.Type == schema.JobDeclared || e.Type == schema.JobSheetStarted {
+		c.tree.register(o, e, boot)
+	}
+	if e.Type == schema.JobSheetStarted {
+		c.tree.startSheet(o)
+	}
+}
+
+// Progress is how far the jobs are that have not ended, by name: those of this host, and those of the fleet that have a
+// process on it.
+func (c *Claims) Progress() []schema.JobProgress {
+	return c.tree.jobs.list(func(key schema.JobKey) bool { return !key.Fleet || c.tree.hasProcessOf(key) })
+}

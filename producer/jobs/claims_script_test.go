@@ -210,9 +210,9 @@ func TestClaims_ManyJobs(t *testing.T) {
 	}
 	a.ApplyJobEvent(&schema.JobEvent{Type: schema.JobProgressed, JobID: name(1)}, 0)
 	declare(maxJobs + 1)
-	if got := len(a.tree.jobs.jobs); got != maxJobs || a.tree.jobs.jobs[name(1)] == nil || a.tree.jobs.jobs[name(2)] != nil || a.tree.jobs.jobs[name(maxJobs+1)] == nil {
+	if got := len(a.tree.jobs.jobs); got != maxJobs || a.tree.jobs.jobs[hostJob(name(1))] == nil || a.tree.jobs.jobs[hostJob(name(2))] != nil || a.tree.jobs.jobs[hostJob(name(maxJobs+1))] == nil {
 		t.Errorf("follows %d jobs, of them the first %t, the second %t, the last %t, want %d: all but the second",
-			got, a.tree.jobs.jobs[name(1)] != nil, a.tree.jobs.jobs[name(2)] != nil, a.tree.jobs.jobs[name(maxJobs+1)] != nil, maxJobs)
+			got, a.tree.jobs.jobs[hostJob(name(1))] != nil, a.tree.jobs.jobs[hostJob(name(2))] != nil, a.tree.jobs.jobs[hostJob(name(maxJobs+1))] != nil, maxJobs)
 	}
 	for _, i := range []int{1, 2, maxJobs + 1} {
 		if got := a.OwnerOf(i, 7).Job; got != name(i) {

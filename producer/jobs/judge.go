@@ -49,13 +49,17 @@ func (j *judge) describe(m *member, p *procfs.Process, tree *processTree) {
 
 // applyCgroup gives m the job that a rule gives to its control group. Who wrote the rules may name any job.
 func (j *judge) applyCgroup(m *member, job string, tree *processTree) {
-	switch job {
-	case "":
+	if job == "" {
 		return
-	case m.owner.Job: // its step is known, which a rule does not name
+	}
+	key := j.names.byRule(job)
+	if key == m.owner.key() { // its step is known, which a rule does not name
 		m.claim = byCgroup
-	default:
-		m.setOwner(Owner{Job: job, asked: job}, byCgroup)
+	} else {
+		m.setOwner(Owner{Job: job, Fleet: key.Fleet, asked: job}, byCgroup)
+	}
+	if key.Fleet {
+		return
 	}
 	if _, displaced := j.names.declare(job, root); displaced {
 		tree.displace(job)
@@ -71,9 +75,10 @@ func (j *judge) applyEnvironment(m *member, o Owner, uid int) {
 	}
 	o.asked, o.user = o.Job, schema.Some(int64(uid))
 	if same {
-		o.Job, o.user = m.owner.Job, m.owner.user
+		o.user, o.registered = m.owner.user, m.owner.registered
+		o.setJob(m.owner.key())
 	} else {
-		o.Job = j.names.claim(o.asked, uid)
+		o.setJob(j.names.claim(o.asked, uid))
 	}
 	m.setOwner(o, max(m.claim, byEnvironment))
 }
@@ -88,14 +93,15 @@ func (j *judge) applyCommand(m *member, job string) {
 	uid, ok := j.userOf(m.pid, m.start)
 	switch {
 	case ok:
-		o.Job, o.user = j.names.claim(job, uid), schema.Some(int64(uid))
+		o.user = schema.Some(int64(uid))
+		o.setJob(j.names.claim(job, uid))
 	case j.names.isHeld(job):
 		return
 	}
 	m.setOwner(o, byCommand)
 }
 
-// ownerOf is the job that a job event is about, as it is recorded. Whose the job is says the process that the event names,
+// ownerOf is the job that a job event of this host is about, as it is recorded. Whose the job is says the process that the event names,
 // and nothing else in the event. Believed says whether that process may belong to the job.
 func (j *judge) ownerOf(e *schema.JobEvent, tree *processTree) (o Owner, believed bool) {
 	o = Owner{Job: e.JobID, Sheet: e.Sheet, asked: e.JobID}
@@ -103,7 +109,7 @@ func (j *judge) ownerOf(e *schema.JobEvent, tree *processTree) (o Owner, believe
 		return o, false
 	}
 	m := tree.find(int(e.PID.V), e.StartTicks)
-	belongs := m != nil && m.childOwner.asked == e.JobID
+	belongs := m != nil && m.childOwner.asked == e.JobID && !m.childOwner.Fleet
 	if belongs {
 		o.Job, o.user = m.childOwner.Job, m.childOwner.user
 	} else if uid, ok := j.userOf(int(e.PID.V), e.StartTicks); ok {
@@ -121,6 +127,24 @@ func (j *judge) ownerOf(e *schema.JobEvent, tree *processTree) (o Owner, believe
 		o.Job = personalName(o.Job, int(o.user.V))
 	}
 	return o, true
+}
+
+// openFleet notes that the fleet has a job of a name. What claimed the name on this host and may be in that job is in it from
+// now on; what may not gets a name of its user's own. Processes of a job that this host itself declared stay in that one.
+func (j *judge) openFleet(e *schema.JobEvent, tree *processTree) {
+	if !j.names.declareFleet(e.JobID, e.UID) || tree.jobs.isOpen(hostJob(e.JobID)) {
+		return
+	}
+	delete(j.names.holders, hostJob(e.JobID))
+	tree.rename(func(o *Owner) {
+		switch {
+		case o.Job != e.JobID || o.Fleet || o.registered:
+		case !o.user.Known || j.names.admits(o.Job, int(o.user.V)):
+			o.Fleet = true
+		default:
+			o.Job = personalName(o.Job, int(o.user.V))
+		}
+	})
 }
 
 // claimNames gives the names that the environments of a scan name, and that nobody holds, to the users of the processes
@@ -164,9 +188,9 @@ func (j *judge) releaseNames(tree *processTree) {
 	if len(j.names.holders) == 0 {
 		return
 	}
-	used := make(map[string]bool, len(j.names.holders))
+	used := make(map[schema.JobKey]bool, len(j.names.holders))
 	for _, m := range tree.members {
-		used[m.owner.Job], used[m.childOwner.Job] = true, true
+		used[m.owner.key()], used[m.childOwner.key()] = true, true
 	}
-	j.names.release(tree.jobs.isOpen, func(name string) bool { return used[name] })
+	j.names.release(tree.jobs.isOpen, func(key schema.JobKey) bool { return used[key] })
 }

@@ -92,7 +92,7 @@ func (m *member) inherit(parent *member, jobs *progress) {
 		return
 	}
 	if !o.Sheet.Known {
-		o.Sheet = jobs.currentSheet(o.Job)
+		o.Sheet = jobs.currentSheet(o.key())
 	}
 	m.setOwner(o, byParent)
 }

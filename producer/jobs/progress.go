@@ -13,7 +13,7 @@ const maxJobs = 1000
 
 // progress holds how far each job is that has not ended. The zero value holds none.
 type progress struct {
-	jobs   map[string]*jobState
+	jobs   map[schema.JobKey]*jobState
 	events int64 // job events so far
 }
 
@@ -24,14 +24,14 @@ type jobState struct {
 }
 
 // apply brings the progress of the event's job up to date.
-func (p *progress) apply(e *schema.JobEvent) {
+func (p *progress) apply(key schema.JobKey, e *schema.JobEvent) {
 	if e.Type == schema.JobEnded {
-		delete(p.jobs, e.JobID)
+		delete(p.jobs, key)
 		return
 	}
-	j := p.jobs[e.JobID]
+	j := p.jobs[key]
 	if j == nil {
-		j = p.add(e.JobID)
+		j = p.add(key)
 	}
 	p.events++
 	j.lastEvent = p.events
@@ -39,15 +39,15 @@ func (p *progress) apply(e *schema.JobEvent) {
 }
 
 // add begins to follow a job, in the place of the one whose last event is the oldest when there are too many.
-func (p *progress) add(name string) *jobState {
+func (p *progress) add(key schema.JobKey) *jobState {
 	if len(p.jobs) >= maxJobs {
 		p.dropOldest()
 	}
 	if p.jobs == nil {
-		p.jobs = map[string]*jobState{}
+		p.jobs = map[schema.JobKey]*jobState{}
 	}
-	j := &jobState{JobProgress: schema.JobProgress{JobID: name, Status: "running"}}
-	p.jobs[name] = j
+	j := &jobState{JobProgress: schema.JobProgress{JobID: key.ID, Fleet: key.Fleet, Status: "running"}}
+	p.jobs[key] = j
 	return j
 }
 
@@ -59,11 +59,11 @@ func (p *progress) dropOldest() {
 			oldest = j
 		}
 	}
-	delete(p.jobs, oldest.JobID)
+	delete(p.jobs, schema.JobKey{ID: oldest.JobID, Fleet: oldest.Fleet})
 }
 
 // currentSheet is the step that a job is at, if it is known.
-func (p *progress) currentSheet(job string) schema.Opt[int64] {
+func (p *progress) currentSheet(job schema.JobKey) schema.Opt[int64] {
 	if j := p.jobs[job]; j != nil {
 		return j.CurrentSheet
 	}
@@ -71,18 +71,22 @@ func (p *progress) currentSheet(job string) schema.Opt[int64] {
 }
 
 // isOpen reports whether a job was announced and has not ended.
-func (p *progress) isOpen(job string) bool { return p.jobs[job] != nil }
+func (p *progress) isOpen(job schema.JobKey) bool { return p.jobs[job] != nil }
 
-// list is the progress of all jobs, by name; nil for none.
-func (p *progress) list() []schema.JobProgress {
-	if len(p.jobs) == 0 {
-		return nil
+// list is the progress of all jobs that are to be shown, by name; nil for none. Of two of one name this host's own stands
+// first.
+func (p *progress) list(shown func(schema.JobKey) bool) (out []schema.JobProgress) {
+	for key, j := range p.jobs {
+		if shown(key) {
+			out = append(out, j.JobProgress)
+		}
 	}
-	out := make([]schema.JobProgress, 0, len(p.jobs))
-	for _, j := range p.jobs {
-		out = append(out, j.JobProgress)
-	}
-	slices.SortFunc(out, func(a, b schema.JobProgress) int { return cmp.Compare(a.JobID, b.JobID) })
+	slices.SortFunc(out, func(a, b schema.JobProgress) int {
+		if a.JobID == b.JobID && a.Fleet {
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.JobID, b.JobID), -1)
+	})
 	return out
 }
 

@@ -24,7 +24,7 @@ type SubscriptionConfig struct {
 	Log    *slog.Logger
 }
 
-// Subscription applies the job events of a host to its Claims. One goroutine uses it, the one that uses the Claims. A nil
+// Subscription applies the job events of a host, and those of the fleet, to its Claims. One goroutine uses it, the one that uses the Claims. A nil
 // Subscription receives nothing.
 type Subscription struct {
 	nc       *nats.Conn
@@ -39,11 +39,21 @@ func NewSubscription(nc *nats.Conn, cfg SubscriptionConfig) *Subscription {
 
 // Start begins to receive. The caller calls stop.
 func (s *Subscription) Start() (stop func(), err error) {
-	sub, err := s.nc.ChanSubscribe(schema.Subject(s.cfg.Host, schema.KindJob), s.messages)
-	if err != nil {
-		return nil, fmt.Errorf("subscribe to job events: %w", err)
+	var subs []*nats.Subscription
+	stop = func() {
+		for _, sub := range subs {
+			_ = sub.Unsubscribe() // the connection may be gone
+		}
 	}
-	return func() { _ = sub.Unsubscribe() }, nil // the connection may be gone
+	for _, of := range []string{s.cfg.Host, schema.Fleet} {
+		sub, err := s.nc.ChanSubscribe(schema.Subject(of, schema.KindJob), s.messages)
+		if err != nil {
+			stop()
+			return nil, fmt.Errorf("subscribe to job events: %w", err)
+		}
+		subs = append(subs, sub)
+	}
+	return stop, nil
 }
 
 // WaitForEarlier waits, for a second at most, until all messages that were published before it have been received.
@@ -87,13 +97,18 @@ func (s *Subscription) apply(subject, contentType, encoding string, data []byte)
 	if m.Instance == s.cfg.Own {
 		return
 	}
-	if m.BootID != "" && m.BootID != s.cfg.BootID { // its pids belong to another boot
-		for i := range m.Jobs {
-			m.Jobs[i].PID = schema.Opt[int64]{}
-		}
-	}
+	ofFleet := m.Host == schema.Fleet
 	_, boot := procfs.ReadClocks()
 	for i := range m.Jobs {
-		s.cfg.Claims.ApplyJobEvent(&m.Jobs[i], cmp.Or(m.Boot, boot))
+		e := &m.Jobs[i]
+		// A pid of another boot is another process. Several hosts may run on one boot, with pids of their own: the start tells.
+		if m.BootID != "" && m.BootID != s.cfg.BootID || ofFleet && e.StartTicks == 0 {
+			e.PID = schema.Opt[int64]{}
+		}
+		if ofFleet {
+			s.cfg.Claims.ApplyFleetEvent(e, cmp.Or(m.Boot, boot))
+		} else {
+			s.cfg.Claims.ApplyJobEvent(e, cmp.Or(m.Boot, boot))
+		}
 	}
 }

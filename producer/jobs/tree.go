@@ -74,6 +74,7 @@ func (t *processTree) register(o Owner, e *schema.JobEvent, boot int64) {
 		return
 	}
 	root.supervisor = e.Supervisor
+	o.registered = true
 	if e.OwnEvents {
 		o.publisher = &eventPublisher{}
 	}
@@ -124,20 +125,36 @@ func (t *processTree) passToDescendants(parent *member, children map[int][]*memb
 
 // displace moves what a user claimed under a name to a name of that user's own: the name is root's now.
 func (t *processTree) displace(name string) {
+	t.rename(func(o *Owner) {
+		if o.key() == hostJob(name) && o.user.Known && o.user.V != root {
+			o.Job = personalName(name, int(o.user.V))
+		}
+	})
+}
+
+// rename passes every owner to f, which may give it another job.
+func (t *processTree) rename(f func(*Owner)) {
 	for _, m := range t.members {
-		for _, o := range []*Owner{&m.owner, &m.childOwner} {
-			if o.Job == name && o.user.Known && o.user.V != root {
-				o.Job = personalName(name, int(o.user.V))
-			}
+		f(&m.owner)
+		f(&m.childOwner)
+	}
+}
+
+// hasProcessOf reports whether a process belongs to a job.
+func (t *processTree) hasProcessOf(key schema.JobKey) bool {
+	for _, m := range t.members {
+		if m.owner.key() == key {
+			return true
 		}
 	}
+	return false
 }
 
 // startSheet gives a step that has begun to the processes of its job that belong to no step yet. Processes that start
 // later inherit it.
 func (t *processTree) startSheet(o Owner) {
 	for _, m := range t.members {
-		if m.owner.Job == o.Job && !m.owner.Sheet.Known && m.claim == byParent {
+		if m.owner.key() == o.key() && !m.owner.Sheet.Known && m.claim == byParent {
 			started := m.owner
 			started.Sheet = o.Sheet
 			m.setOwner(started, byParent)
@@ -148,7 +165,7 @@ func (t *processTree) startSheet(o Owner) {
 // endPublishing notes that the program that published the events of a job publishes no more of them.
 func (t *processTree) endPublishing(e *schema.JobEvent, boot int64) {
 	m := t.find(int(e.PID.Or(0)), e.StartTicks)
-	if e.OwnEvents && m != nil && (m.supervisor || m.claim == byRegistered) && m.childOwner.Job == e.JobID {
+	if e.OwnEvents && m != nil && (m.supervisor || m.claim == byRegistered) && m.childOwner.key() == hostJob(e.JobID) {
 		m.childOwner.publisher.endAt(boot)
 	}
 }

@@ -233,7 +233,7 @@ func (c *Companion) publishDue(until int64) {
 	if err != nil {
 		c.cfg.Log.Debug("telling kills for want of memory apart", "err", err)
 	}
-	due = slices.DeleteFunc(due, func(e schema.KindedEvent) bool { return e.Event.JobID != c.cfg.Job })
+	due = slices.DeleteFunc(due, func(e schema.KindedEvent) bool { return e.Event.Job() != schema.JobKey{ID: c.cfg.Job} })
 	for _, e := range due {
 		switch {
 		case e.Kind == schema.KindSpawn:

@@ -20,13 +20,13 @@ func permille(ticks uint64, elapsed time.Duration) schema.Opt[int64] {
 // countJobs counts the jobs, and the steps of jobs, that have a process.
 func countJobs(procs *schema.Processes) (jobs, sheets int) {
 	type step struct {
-		job   string
+		job   schema.JobKey
 		sheet schema.Opt[int64]
 	}
-	seenJobs, seenSteps := map[string]bool{}, map[step]bool{}
+	seenJobs, seenSteps := map[schema.JobKey]bool{}, map[step]bool{}
 	for row := range procs.Len() {
-		job := procs.Text(metric.JobID, row)
-		if job == "" {
+		job := schema.JobOf(procs, row)
+		if job.ID == "" {
 			continue
 		}
 		seenJobs[job] = true
