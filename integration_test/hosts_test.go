@@ -139,7 +139,7 @@ func TestHosts_JobDeclaredBeforeTheSampler(t *testing.T) {
 		t.Error(problem)
 	}
 	t.Run("a sampler that reads the log itself is noticed", func(t *testing.T) {
-		broken := buildBroken(t, "producer/jobs/backlog.go", "err := s.askBacklog(ctx, since)", "err := error(nats.ErrNoResponders)")
+		broken := buildBroken(t, "producer/jobs/backlog.go", "err := s.askBacklog(ctx, s.cfg.Host, schema.BacklogRequest{Since: since})", "err := error(nats.ErrNoResponders)")
 		if problems := try(t, broken); len(problems) != 3 {
 			t.Errorf("got %q, want the job to be missing, a refusal, and an error at the recorder", problems)
 		}

@@ -135,13 +135,13 @@ func checkAccount(t rapid.TB, p *tape, told []*received) {
 	a := accountOf(told)
 	checkRows(t, "producers", p.rows(`SELECT h.name, instance, kind, next_seq, stored, quarantined, missing, duplicates
 		FROM producers JOIN hosts h ON h.id = host_id`), a.producerRows())
-	checkRows(t, "jobs", p.rows(`SELECT job_id, first_seen, last_seen, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids, spawns,
+	checkRows(t, "jobs", p.rows(`SELECT `+scopedName+`, first_seen, last_seen, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids, spawns,
 		exits, signals, ooms, first_event, last_event, status, total_sheets, last_completed_sheet, current_sheet, started, ended, exit_code,
-		command FROM jobs`), a.jobRows())
-	checkRows(t, "job_sheets", p.rows(`SELECT job_id, sheet_num, peak_rss_kib, max_cpu_permille, cpu_ms, started, ended, exit_code, status
-		FROM job_sheets`), a.sheetRows())
-	checkRows(t, "job_pids", p.rows(`SELECT job_id, pid FROM job_pids`), a.pidRows())
-	checkRows(t, "job_syscalls", p.rows(`SELECT job_id, name, time_pct_x100, rank FROM job_syscalls`), a.callRows())
+		command FROM jobs t`), a.jobRows())
+	checkRows(t, "job_sheets", p.rows(`SELECT `+scopedName+`, sheet_num, peak_rss_kib, max_cpu_permille, cpu_ms, started, ended, exit_code, status
+		FROM job_sheets t`), a.sheetRows())
+	checkRows(t, "job_pids", p.rows(`SELECT `+scopedName+`, pid FROM job_pids t`), a.pidRows())
+	checkRows(t, "job_syscalls", p.rows(`SELECT `+scopedName+`, name, time_pct_x100, first_ns, rank FROM job_syscalls t`), a.callRows())
 	checkRows(t, "process_events", p.rows(`SELECT instance, seq, details, id FROM process_events`), a.eventRows())
 	checkRows(t, "process_execs", p.rows(`SELECT instance, seq, command, id FROM process_execs`), a.execRows())
 	if got := p.value(`SELECT count(*) FROM quarantine`); got != int64(a.poisoned) {

@@ -199,7 +199,7 @@ func minuteRows(ms []*schema.Message) (systems, processes []string) {
 			busy := int64(0)
 			for _, p := range m.Snapshot.Processes.Rows() {
 				busy += p.CPUPermille.Or(0)
-				who := fmt.Sprint(m.BootID, " ", p.PID, " ", p.StartTicks, " ", p.PPID, " ", p.UID, " ", p.Sheet, " ", p.JobID, " ", p.Command)
+				who := fmt.Sprint(m.BootID, " ", p.PID, " ", p.StartTicks, " ", p.PPID, " ", p.UID, " ", p.Sheet, " ", p.JobID, " ", p.Fleet, " ", p.Command)
 				byProcess[who] = append(byProcess[who], &p)
 			}
 			cpu = append(cpu, busy)
@@ -219,7 +219,7 @@ func minuteRows(ms []*schema.Message) (systems, processes []string) {
 					rss = append(rss, p.RSS.V)
 				}
 			}
-			processes = append(processes, fmt.Sprint(stamp, " ", last.PID, " ", last.Command, " ", cells(last.JobID, last.Sheet, last.UID), " ",
+			processes = append(processes, fmt.Sprint(stamp, " ", last.PID, " ", last.Command, " ", cells(last.JobID, bit(last.Fleet), last.Sheet, last.UID), " ",
 				len(looks), " ", figures(cpu), " ", figures(rss), " ", cells(last.State, last.VMS, int64(last.Threads), last.OpenFDs, int64(last.CPUMillis))))
 		}
 	}
@@ -233,7 +233,7 @@ func storedMinuteRows(t testing.TB, db *sql.DB) (systems, processes []string) {
 	t.Helper()
 	systems = rowsOf(t, db, `SELECT h.name, cast(u.timestamp AS INTEGER), u.samples, memory_used_mean, memory_used_max, memory_used_p95,
 		load1_mean, load1_max, load1_p95, cpu_mean, cpu_max, cpu_p95 FROM rollups u JOIN hosts h ON h.id = u.host_id`)
-	processes = rowsOf(t, db, `SELECT h.name, cast(u.timestamp AS INTEGER), p.pid, p.command, p.job_id, p.sheet_num, p.uid, m.samples,
+	processes = rowsOf(t, db, `SELECT h.name, cast(u.timestamp AS INTEGER), p.pid, p.command, p.job_id, p.fleet, p.sheet_num, p.uid, m.samples,
 		m.cpu_mean, m.cpu_max, m.cpu_p95, m.rss_mean, m.rss_max, m.rss_p95, coalesce(m.state, 'S'), m.vms_kib, m.threads, m.open_fds, m.cpu_ms
 		FROM process_rollups m JOIN rollups u ON u.id = m.rollup_id JOIN rollup_processes p ON p.id = m.process_id JOIN hosts h ON h.id = u.host_id`)
 	slices.Sort(systems)
@@ -257,4 +257,12 @@ func only(dump map[string][]string, tables ...string) map[string][]string {
 		out[table] = dump[table]
 	}
 	return out
+}
+
+// bit is a bool as SQLite has it.
+func bit(set bool) int64 {
+	if set {
+		return 1
+	}
+	return 0
 }

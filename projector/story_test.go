@@ -26,6 +26,7 @@ type teller struct {
 	roll    dice
 	log     *simLog
 	hosts   []*simHost
+	fleet   *simHost          // whoever speaks of the fleet's jobs
 	waiting []*schema.Message // will come late
 	sent    []*schema.Message // may come again
 	told    []*received
@@ -33,7 +34,7 @@ type teller struct {
 
 // tell makes about n deliveries.
 func (s story) tell(roll dice, n int) []*received {
-	t := &teller{story: s, roll: roll, log: newLog(), hosts: []*simHost{newHost("alpha"), newHost("beta")}}
+	t := &teller{story: s, roll: roll, log: newLog(), hosts: []*simHost{newHost("alpha"), newHost("beta")}, fleet: newHost(schema.Fleet)}
 	for _, h := range t.hosts {
 		h.tells = true
 	}
@@ -58,19 +59,32 @@ func (t *teller) step() {
 		t.live(h)
 		t.transport(h.snapshot())
 	case n < 66:
-		t.transport(h.execs(1+t.roll(4), "", "build", "test"))
+		t.transport(t.ofFleet(h.execs(1+t.roll(4), "", "build", "test")))
 	case n < 82:
 		kinds := []schema.Kind{schema.KindSpawn, schema.KindExit, schema.KindSignal, schema.KindKill, schema.KindOOM}
-		t.transport(h.events(kinds[t.roll(len(kinds))], 1+t.roll(4), "", "build", "test"))
+		t.transport(t.ofFleet(h.events(kinds[t.roll(len(kinds))], 1+t.roll(4), "", "build", "test")))
 	case n < 86:
 		t.transport(h.gaps(1 + t.roll(2)))
-	case n < 94:
+	case n < 91:
 		t.transport(h.jobs(t.jobEvents()...))
+	case n < 94:
+		t.transport(t.fleet.jobs(t.jobEvents()...))
 	case n < 97:
 		t.log.lose(schema.DataStreams[t.roll(2)], uint64(1+t.roll(3)))
 	case len(t.sent) > 0:
 		t.send(t.sent[t.roll(len(t.sent))])
 	}
+}
+
+// ofFleet lets some of a message's events be of jobs of the fleet.
+func (t *teller) ofFleet(m *schema.Message) *schema.Message {
+	for i := range m.Events {
+		m.Events[i].Fleet = m.Events[i].JobID != "" && t.roll(3) == 0
+	}
+	for i := range m.Execs {
+		m.Execs[i].Fleet = m.Execs[i].JobID != "" && t.roll(3) == 0
+	}
+	return m
 }
 
 // flush sends what still waits of a host: what a machine had not sent when it went down comes before the next boot's.
@@ -161,6 +175,7 @@ func (t *teller) live(h *simHost) {
 			p.Command = fmt.Sprintf("ld -o %d", t.roll(3))
 		case what == 3:
 			p.JobID, p.Sheet = t.job(), schema.Some(int64(t.roll(3)))
+			p.Fleet = p.JobID != "" && t.roll(3) == 0
 		case what == 4:
 			p.State = []string{"S", "R", "Z", "D"}[t.roll(4)]
 			p.Syscalls = nil
@@ -202,12 +217,25 @@ type account struct {
 	poisoned  int // messages put aside
 	lost      int // messages that the streams jumped over
 	processes map[string]int64
-	jobs      map[string]*jobAccount
+	jobs      map[string]*jobAccount   // by scoped name, as are the others
 	sheets    map[string]*sheetAccount // by "job sheet"
 	pids      map[string]bool          // "job pid"
-	calls     map[string][]string      // names by job, as they first appeared
-	times     map[string]int64         // by "job name"
+	calls     map[string]*callAccount  // by "job name"
 }
+
+// callAccount is a system call of a job: how much time it took, and where it was seen first.
+type callAccount struct{ time, first, rank int64 }
+
+// scoped is a job's name with whose it is, as scopedName has it.
+func scoped(host string, job schema.JobKey) string {
+	if job.Fleet {
+		return job.ID + "/fleet/" + host
+	}
+	return job.ID + "/" + host
+}
+
+// scopedName is the same of a row of the alias t that has a job's key.
+const scopedName = `job_id || CASE WHEN fleet THEN '/fleet/' ELSE '/' END || (SELECT name FROM hosts h WHERE h.id = t.host_id)`
 
 type lifeAccount struct {
 	stored, quarantined map[uint64]bool
@@ -233,7 +261,7 @@ type sheetAccount struct {
 
 func accountOf(deliveries []*received) *account {
 	a := &account{lives: map[string]*lifeAccount{}, processes: map[string]int64{}, jobs: map[string]*jobAccount{}, sheets: map[string]*sheetAccount{},
-		pids: map[string]bool{}, calls: map[string][]string{}, times: map[string]int64{}}
+		pids: map[string]bool{}, calls: map[string]*callAccount{}}
 	last := map[string]uint64{}
 	for _, d := range deliveries {
 		a.lost += int(d.Seq - last[d.Stream] - 1)
@@ -311,16 +339,17 @@ func (a *account) sheet(job string, n int64) *sheetAccount {
 func (a *account) add(m *schema.Message) {
 	switch {
 	case m.Snapshot != nil:
+		calls := int64(0)
 		for _, p := range m.Snapshot.Processes.Rows() {
-			a.addProcess(m, &p)
+			a.addProcess(m, &p, &calls)
 		}
 	case m.Events != nil:
 		for i := range m.Events {
-			a.addEvent(m.Kind, &m.Events[i])
+			a.addEvent(m, &m.Events[i])
 		}
 	case m.Jobs != nil:
 		for i := range m.Jobs {
-			a.addJobEvent(&m.Jobs[i])
+			a.addJobEvent(m.Host, &m.Jobs[i])
 		}
 	}
 }
@@ -337,14 +366,15 @@ func lowest(low *schema.Opt[float64], v float64) {
 	}
 }
 
-func (a *account) addProcess(m *schema.Message, p *schema.Process) {
+func (a *account) addProcess(m *schema.Message, p *schema.Process, calls *int64) {
 	who := fmt.Sprint(m.Host, m.BootID, p.PID, " ", p.StartTicks)
 	used := max(0, int64(p.CPUMillis)-a.processes[who])
 	a.processes[who] += used
 	if p.JobID == "" {
 		return
 	}
-	j := a.job(p.JobID)
+	name := scoped(m.Host, schema.JobKey{ID: p.JobID, Fleet: p.Fleet})
+	j := a.job(name)
 	at := float64(m.Wall) / 1e9
 	lowest(&j.firstSeen, at)
 	highest(&j.lastSeen, schema.Some(at))
@@ -352,32 +382,37 @@ func (a *account) addProcess(m *schema.Message, p *schema.Process) {
 	j.cpu += used
 	highest(&j.peak, p.RSS)
 	highest(&j.maxCPU, p.CPUPermille)
-	if key := fmt.Sprint(p.JobID, " ", p.PID); !a.pids[key] {
+	if key := fmt.Sprint(name, " ", p.PID); !a.pids[key] {
 		a.pids[key] = true
 		j.pids++
 	}
 	if p.Sheet.Known {
-		s := a.sheet(p.JobID, p.Sheet.V)
+		s := a.sheet(name, p.Sheet.V)
 		s.cpu += used
 		highest(&s.peak, p.RSS)
 		highest(&s.maxCPU, p.CPUPermille)
 	}
 	for _, c := range p.Syscalls {
-		if !slices.Contains(a.calls[p.JobID], c.Name) {
-			a.calls[p.JobID] = append(a.calls[p.JobID], c.Name)
+		key := name + " " + c.Name
+		if a.calls[key] == nil {
+			a.calls[key] = &callAccount{first: m.Wall, rank: *calls}
 		}
-		a.times[p.JobID+" "+c.Name] += int64(c.TimeX100)
+		a.calls[key].time += int64(c.TimeX100)
+		if m.Wall < a.calls[key].first {
+			a.calls[key].first, a.calls[key].rank = m.Wall, *calls
+		}
+		*calls++
 	}
 }
 
-func (a *account) addEvent(kind schema.Kind, e *schema.Event) {
+func (a *account) addEvent(m *schema.Message, e *schema.Event) {
 	if e.JobID == "" {
 		return
 	}
-	j := a.job(e.JobID)
+	j := a.job(scoped(m.Host, e.Job()))
 	lowest(&j.firstEvent, float64(e.Wall)/1e9)
 	highest(&j.lastEvent, schema.Some(float64(e.Wall)/1e9))
-	switch kind {
+	switch m.Kind {
 	case schema.KindSpawn:
 		j.spawns++
 	case schema.KindExit:
@@ -396,8 +431,9 @@ func latest[T any](v *schema.Opt[T], now schema.Opt[T]) {
 	}
 }
 
-func (a *account) addJobEvent(e *schema.JobEvent) {
-	j := a.job(e.JobID)
+func (a *account) addJobEvent(host string, e *schema.JobEvent) {
+	name := scoped(host, schema.JobKey{ID: e.JobID, Fleet: host == schema.Fleet})
+	j := a.job(name)
 	at := float64(e.Wall) / 1e9
 	lowest(&j.firstEvent, at)
 	highest(&j.lastEvent, schema.Some(at))
@@ -423,7 +459,7 @@ func (a *account) addJobEvent(e *schema.JobEvent) {
 	if !e.Sheet.Known || e.Type != schema.JobSheetStarted && e.Type != schema.JobSheetEnded {
 		return
 	}
-	s := a.sheet(e.JobID, e.Sheet.V)
+	s := a.sheet(name, e.Sheet.V)
 	if e.Type == schema.JobSheetEnded {
 		s.ended = schema.Some(at)
 	} else if !s.started.Known {
@@ -504,10 +540,8 @@ func (a *account) pidRows() []string { return slices.Sorted(maps.Keys(a.pids)) }
 
 func (a *account) callRows() []string {
 	var rows []string
-	for job, names := range a.calls {
-		for rank, name := range names {
-			rows = append(rows, cells(job, name, a.times[job+" "+name], int64(rank)))
-		}
+	for key, c := range a.calls {
+		rows = append(rows, cells(key, c.time, c.first, c.rank))
 	}
 	slices.Sort(rows)
 	return rows

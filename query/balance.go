@@ -37,9 +37,9 @@ type producerKind struct {
 	kind     schema.Kind
 }
 
-// HostNames returns the names of the hosts that were recorded, in order.
+// HostNames returns the names of the hosts that were recorded, in order. The fleet is none.
 func HostNames(ctx context.Context, db *DB) ([]string, error) {
-	return collect(ctx, db, `SELECT name FROM hosts ORDER BY name`, nil, func(r *sql.Rows, name *string) error { return r.Scan(name) })
+	return collect(ctx, db, `SELECT name FROM hosts WHERE name <> '`+schema.Fleet+`' ORDER BY name`, nil, func(r *sql.Rows, name *string) error { return r.Scan(name) })
 }
 
 // Hosts returns the balance of every host that was recorded, by name.

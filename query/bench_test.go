@@ -94,12 +94,12 @@ func generate(r *recording, rows int) {
 			start_ticks, ppid, command, source, instance, seq)
 		SELECT i, 1700000000 + i * 0.864, 100000 + i, CASE i % 20 WHEN 0 THEN 'signal' WHEN 1 THEN 'oom' ELSE CASE WHEN i % 2 THEN 'spawn' ELSE 'exit' END END,
 			NULL, 'build-' || (i % 10), i % 7, '', 1, 'b', i, i, 1, 'cc -c file' || i || '.c', 'proc-diff', 'i', i FROM n`)
-	r.exec(`INSERT INTO jobs(job_id, first_seen, last_seen, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids, spawns, exits)
-		SELECT DISTINCT job_id, 1700000000, 1700086400, 1000, 50000, 999, 123456, 50, 5000, 5000 FROM process_events`)
-	r.exec(`INSERT INTO job_sheets(job_id, sheet_num, peak_rss_kib, max_cpu_permille, cpu_ms)
-		SELECT DISTINCT job_id, sheet_num, 50000, 999, 1234 FROM process_events`)
-	r.exec(`INSERT INTO job_syscalls(job_id, name, time_pct_x100, rank)
-		SELECT job_id, 'call' || sheet_num, sheet_num * 100, sheet_num FROM job_sheets`)
+	r.exec(`INSERT INTO jobs(host_id, job_id, first_seen, last_seen, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids, spawns, exits)
+		SELECT DISTINCT 1, job_id, 1700000000, 1700086400, 1000, 50000, 999, 123456, 50, 5000, 5000 FROM process_events`)
+	r.exec(`INSERT INTO job_sheets(host_id, job_id, sheet_num, peak_rss_kib, max_cpu_permille, cpu_ms)
+		SELECT DISTINCT 1, job_id, sheet_num, 50000, 999, 1234 FROM process_events`)
+	r.exec(`INSERT INTO job_syscalls(host_id, first_ns, job_id, name, time_pct_x100, rank)
+		SELECT 1, 1, job_id, 'call' || sheet_num, sheet_num * 100, sheet_num FROM job_sheets`)
 	r.exec(`PRAGMA wal_checkpoint(TRUNCATE)`)
 }
 
@@ -173,7 +173,7 @@ func BenchmarkProfile(b *testing.B) {
 	db := generated(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := query.JobProfile(b.Context(), db, "build-5"); err != nil {
+		if _, err := query.JobProfile(b.Context(), db, query.JobFilter{Name: "build-5"}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -185,7 +185,7 @@ func BenchmarkReport(b *testing.B) {
 	now := time.Unix(1700000000+daySeconds, 0)
 	b.ReportAllocs()
 	for b.Loop() {
-		r, err := report.Read(b.Context(), db, "build-5", now)
+		r, err := report.Read(b.Context(), db, query.JobFilter{Name: "build-5"}, now)
 		if err != nil || r.Profile == nil || r.Counts["spawn"] == 0 {
 			b.Fatalf("got %v, %v", r, err)
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // Coverage is how much of a range a host's snapshots cover.
@@ -35,8 +37,8 @@ func HostCoverage(ctx context.Context, db *DB, r Range) ([]Coverage, error) {
 		SELECT b.name, b.start, ?2,
 			min(100.0, 100.0 * (coalesce(c.seconds, 0) + coalesce(min(max(0, ?2 - c.last), c.period), 0)) / max(1e-9, ?2 - b.start)),
 			(SELECT count(*) FROM gaps g WHERE g.host_id = b.host_id AND g.timestamp >= ?1 AND g.timestamp < ?2)
-		FROM began b LEFT JOIN covered c ON c.host_id = b.host_id WHERE b.start < ?2 AND (?3 = '' OR b.name = ?3) ORDER BY b.name`,
-		[]any{r.Since, r.Until, r.Host}, func(rows *sql.Rows, c *Coverage) error {
+		FROM began b LEFT JOIN covered c ON c.host_id = b.host_id WHERE b.start < ?2 AND (?3 = '' OR b.name = ?3) AND b.name <> ?4 ORDER BY b.name`,
+		[]any{r.Since, r.Until, r.Host, schema.Fleet}, func(rows *sql.Rows, c *Coverage) error {
 			return rows.Scan(&c.Host, &c.From, &c.To, &c.Percent, &c.Gaps)
 		})
 	if err != nil {

@@ -45,11 +45,11 @@ func readEvents(ctx context.Context, db *DB, f Filter) ([]Event, error) {
 
 func readEventRows(ctx context.Context, db *DB, f Filter) ([]Event, error) {
 	on, args := f.conditions(true)
-	query, of := f.Range.page(ofRows, `SELECT t.id, t.timestamp, h.name, pid, event_type, exit_code, signal_num, job_id, sheet_num,
+	query, of := f.Range.page(ofRows, `SELECT t.id, t.timestamp, h.name, pid, event_type, exit_code, signal_num, job_id, fleet, sheet_num,
 		coalesce(details,''), ppid, uid, coalesce(command,''), start_ticks, core, cpu_ms/1000.0, peak_rss_kib/1024.0, read_kib/1024.0,
 		write_kib/1024.0, lifetime_ms/1000.0, source FROM process_events t JOIN hosts h ON h.id = t.host_id`+on)
 	return collect(ctx, db, query, append(args, of...), func(r *sql.Rows, e *Event) error {
-		return r.Scan(&e.ID, &e.Timestamp, &e.Host, &e.PID, &e.Type, &e.ExitCode, &e.Signal, &e.JobID, &e.Sheet, &e.Details,
+		return r.Scan(&e.ID, &e.Timestamp, &e.Host, &e.PID, &e.Type, &e.ExitCode, &e.Signal, &e.JobID, &e.Fleet, &e.Sheet, &e.Details,
 			&e.PPID, &e.UID, &e.Command, &e.StartTicks, &e.Core, &e.CPUSeconds, &e.PeakRSS, &e.Read, &e.Write, &e.Lifetime, &e.Source)
 	})
 }
@@ -110,11 +110,12 @@ func joinDeaths(events []Event) []Event {
 	return kept
 }
 
-// EventCounts counts the events of a job since a time in Unix seconds, by type. A type without events is not in it.
-func EventCounts(ctx context.Context, db *DB, job string, since float64) (map[string]int64, error) {
+// EventCounts counts the events of jobs of a name since a time in Unix seconds, by type. A type without events is not in it.
+func EventCounts(ctx context.Context, db *DB, f JobFilter, since float64) (map[string]int64, error) {
 	counts := map[string]int64{}
-	err := each(ctx, db.db, `SELECT event_type, count(*) FROM process_events WHERE job_id = ? AND timestamp >= ? GROUP BY event_type`,
-		[]any{job, since}, func(rows *sql.Rows) error {
+	where, args := f.rows()
+	err := each(ctx, db.db, `SELECT event_type, count(*) FROM process_events`+where+` AND timestamp >= ? GROUP BY event_type`,
+		append(args, since), func(rows *sql.Rows) error {
 			var name string
 			var n int64
 			if err := rows.Scan(&name, &n); err != nil {
@@ -124,7 +125,7 @@ func EventCounts(ctx context.Context, db *DB, job string, since float64) (map[st
 			return nil
 		})
 	if err != nil {
-		return nil, fmt.Errorf("count the events of job %q: %w", job, err)
+		return nil, fmt.Errorf("count the events of job %q: %w", f.Name, err)
 	}
 	return counts, nil
 }

@@ -125,14 +125,14 @@ func ExampleJobProfile() {
 	db, done := m.openRecorded()
 	defer done()
 
-	profile, err := query.JobProfile(context.Background(), db, "build-7")
+	profile, err := query.JobProfile(context.Background(), db, query.JobFilter{Name: "build-7"})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Printf("%.0f s of CPU, %.0f MB\n", profile.CPUSeconds, profile.PeakRSS)
 	fmt.Printf("step 1: %.0f%% of a core, %.0f MB\n", profile.Sheets[1].MaxCPU, profile.Sheets[1].PeakRSS)
 
-	_, err = query.JobProfile(context.Background(), db, "build-8")
+	_, err = query.JobProfile(context.Background(), db, query.JobFilter{Name: "build-8"})
 	fmt.Println(errors.Is(err, query.ErrNoJob))
 	// Output:
 	// 6 s of CPU, 300 MB

@@ -16,6 +16,7 @@ type Exec struct {
 	PID        int64   `json:"pid"`
 	Type       string  `json:"event_type"` // always exec
 	JobID      *string `json:"job_id"`
+	Fleet      bool    `json:"fleet,omitzero"` // the job is one of the fleet, and not the host's own
 	Sheet      *int64  `json:"sheet_num"`
 	UID        *int64  `json:"uid"`     // after the exec
 	Command    *string `json:"command"` // the new command line; nil when it could not be read in time
@@ -64,10 +65,10 @@ func readExecs(ctx context.Context, db *DB, f Filter) ([]Exec, error) {
 
 func readExecRows(ctx context.Context, db *DB, f Filter) ([]Exec, error) {
 	on, args := f.conditions(false)
-	query, of := f.Range.page(ofRows, `SELECT t.id, t.timestamp, h.name, pid, job_id, sheet_num, uid, command, start_ticks, source
+	query, of := f.Range.page(ofRows, `SELECT t.id, t.timestamp, h.name, pid, job_id, fleet, sheet_num, uid, command, start_ticks, source
 		FROM process_execs t JOIN hosts h ON h.id = t.host_id`+on)
 	return collect(ctx, db, query, append(args, of...), func(r *sql.Rows, e *Exec) error {
 		e.Type = execType
-		return r.Scan(&e.ID, &e.Timestamp, &e.Host, &e.PID, &e.JobID, &e.Sheet, &e.UID, &e.Command, &e.StartTicks, &e.Source)
+		return r.Scan(&e.ID, &e.Timestamp, &e.Host, &e.PID, &e.JobID, &e.Fleet, &e.Sheet, &e.UID, &e.Command, &e.StartTicks, &e.Source)
 	})
 }

@@ -1,21 +1,63 @@
 package query
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/proctape/proctape/schema"
 )
 
-// ErrNoJob is returned by Profile for a job of which nothing was ever recorded.
+// ErrNoJob is returned for a job of which nothing was ever recorded.
 var ErrNoJob = errors.New("no such job")
+
+// JobHostError says that a job is in the recording, and nothing of it is of the host that was asked for.
+type JobHostError struct {
+	Job, Host string
+	Hosts     []string // that have the job, sorted
+}
+
+func (e *JobHostError) Error() string {
+	return fmt.Sprintf("job %q is in the recording, and not on host %q", e.Job, e.Host)
+}
+
+// JobFilter picks what is recorded under a job's name: of all hosts, or of one.
+type JobFilter struct {
+	Name string
+	Host string // empty for all hosts
+}
+
+// ofHost is the condition that a row with the columns of a job's key is of the filter's host, with its argument.
+func (f JobFilter) ofHost(condition string) (string, []any) {
+	if f.Host == "" {
+		return "", nil
+	}
+	return condition, []any{f.Host}
+}
+
+// rows are the condition for the rows of the filter's job in a table that has a job's key, and its arguments.
+func (f JobFilter) rows() (string, []any) {
+	host, args := f.ofHost(` AND host_id = (SELECT id FROM hosts WHERE name = ?)`)
+	return ` WHERE job_id = ?` + host, append([]any{f.Name}, args...)
+}
+
+// JobScope is one of the jobs that may have a name: whose it is, where it was seen, and how it stands. A job belongs to its
+// host, unless a conductor declared it for the fleet.
+type JobScope struct {
+	Host     string   `json:"host"`   // whose job it is; empty for one of the fleet
+	Fleet    bool     `json:"fleet"`  // it is one of the fleet
+	Hosts    []string `json:"hosts"`  // that told of it, sorted; none of a fleet's job that was only declared
+	Status   *string  `json:"status"` // as its conductor said; nil when nobody did
+	ExitCode *int64   `json:"exit_code"`
+}
 
 // Job is one line of the list of jobs.
 type Job struct {
-	JobID      string   `json:"job_id"`
-	Status     *string  `json:"status"`
+	JobID string `json:"job_id"`
+	JobScope
 	FirstSeen  *float64 `json:"first_seen"` // Unix seconds
 	LastSeen   *float64 `json:"last_seen"`
 	PeakRSS    *float64 `json:"peak_rss_mb"`
@@ -26,148 +68,110 @@ type Job struct {
 	Exits      int64    `json:"process_exit_count"`
 	Signals    int64    `json:"signal_count"` // signal and kill events
 	OOMs       int64    `json:"oom_count"`
-	ExitCode   *int64   `json:"exit_code"`
 	Command    *string  `json:"command"`
+
+	cpuMillis int64
 }
 
-const jobColumns = `job_id, status, nullif(min(coalesce(first_seen, 9e99), coalesce(first_event, 9e99)), 9e99),
-	nullif(max(coalesce(last_seen, 0), coalesce(last_event, 0)), 0), nullif(max(coalesce(peak_rss_kib,-1), coalesce(exit_peak_rss_kib,-1)), -1)/1024.0, max_cpu_permille/10.0,
-	(cpu_ms+exit_cpu_ms)/1000.0, unique_pids, spawns, exits, signals, ooms, exit_code, command`
+// jobsQuery reads jobs, each once: the rows of a job of the fleet together. Of such rows only the conductor's has a status, a
+// code and a command. ?1 is a host's name, empty for all; with one, the conductor's row comes along and has no figures.
+const jobsQuery = `SELECT j.job_id, j.fleet, group_concat(nullif(h.name, '` + schema.Fleet + `')), max(j.status),
+	nullif(min(min(coalesce(j.first_seen, 9e99), coalesce(j.first_event, 9e99))), 9e99),
+	nullif(max(max(coalesce(j.last_seen, 0), coalesce(j.last_event, 0))), 0) AS last,
+	nullif(max(max(coalesce(j.peak_rss_kib, -1), coalesce(j.exit_peak_rss_kib, -1))), -1) / 1024.0, max(j.max_cpu_permille) / 10.0,
+	sum(j.cpu_ms + j.exit_cpu_ms), CASE WHEN sum(j.unique_pids > 0) <= 1 THEN max(j.unique_pids) ELSE
+		(SELECT count(DISTINCT p.pid) FROM job_pids p WHERE p.job_id = j.job_id AND p.fleet = 1) END,
+	sum(j.spawns), sum(j.exits), sum(j.signals), sum(j.ooms), max(j.exit_code), max(j.command)
+	FROM jobs j JOIN hosts h ON h.id = j.host_id WHERE (?1 = '' OR h.name IN (?1, '` + schema.Fleet + `'))%s
+	GROUP BY j.job_id, j.fleet, CASE WHEN j.fleet THEN 0 ELSE j.host_id END
+	HAVING (?1 = '' OR max(h.name = ?1)) AND coalesce(last, 0) >= ?2 ORDER BY last DESC, j.job_id, j.fleet, h.name`
 
 func scanJob(r *sql.Rows, j *Job) error {
-	return r.Scan(&j.JobID, &j.Status, &j.FirstSeen, &j.LastSeen, &j.PeakRSS, &j.MaxCPU, &j.CPUSeconds, &j.PIDs, &j.Spawns,
+	var hosts *string
+	err := r.Scan(&j.JobID, &j.Fleet, &hosts, &j.Status, &j.FirstSeen, &j.LastSeen, &j.PeakRSS, &j.MaxCPU, &j.cpuMillis, &j.PIDs, &j.Spawns,
 		&j.Exits, &j.Signals, &j.OOMs, &j.ExitCode, &j.Command)
+	j.Hosts = []string{}
+	if hosts != nil {
+		j.Hosts = strings.Split(*hosts, ",") // no host's name has a comma
+		slices.Sort(j.Hosts)
+	}
+	if !j.Fleet && len(j.Hosts) > 0 {
+		j.Host = j.Hosts[0]
+	}
+	j.CPUSeconds = float64(j.cpuMillis) / 1000
+	return err
 }
 
 // Jobs returns the jobs that were seen since a time, in the order in which they were seen last; of more than the limit, the
-// latest. It uses only the Since and the Limit of the range, because a job has no single host and no single time.
+// latest. Jobs of one name are several when they are of several hosts, or of the fleet. With a host the figures are those of
+// that host alone. Jobs uses only the Since, the Limit and the Host of the range, because a job has no single time.
 func Jobs(ctx context.Context, db *DB, r Range) ([]Job, error) {
-	query := `SELECT ` + jobColumns + ` FROM jobs WHERE max(coalesce(last_seen, 0), coalesce(last_event, 0)) >= ?
-		ORDER BY max(coalesce(last_seen, 0), coalesce(last_event, 0)) DESC, job_id`
-	args := []any{r.Since}
+	query, args := fmt.Sprintf(jobsQuery, ""), []any{r.Host, r.Since}
 	if r.Limit > 0 {
-		query, args = query+` LIMIT ?`, append(args, r.Limit)
+		query, args = query+` LIMIT ?3`, append(args, r.Limit)
 	}
 	jobs, err := collect(ctx, db, query, args, scanJob)
 	if err != nil {
 		return nil, fmt.Errorf("read jobs: %w", err)
 	}
-	for i, j := 0, len(jobs)-1; i < j; i, j = i+1, j-1 {
-		jobs[i], jobs[j] = jobs[j], jobs[i]
+	slices.Reverse(jobs)
+	return jobs, nil
+}
+
+// jobsNamed returns the jobs that a filter picks: at least one, or [ErrNoJob], or a *[JobHostError].
+func jobsNamed(ctx context.Context, db *DB, f JobFilter) ([]Job, error) {
+	read := func(host string) ([]Job, error) {
+		jobs, err := collect(ctx, db, fmt.Sprintf(jobsQuery, ` AND j.job_id = ?3`), []any{host, 0, f.Name}, scanJob)
+		slices.SortFunc(jobs, func(a, b Job) int { return compareScopes(&a.JobScope, &b.JobScope) })
+		return jobs, err
+	}
+	jobs, err := read(f.Host)
+	if err == nil && len(jobs) == 0 && f.Host != "" {
+		if jobs, err = read(""); len(jobs) > 0 {
+			return nil, &JobHostError{f.Name, f.Host, HostsOf(scopesOf(jobs))}
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read job %q: %w", f.Name, err)
+	case len(jobs) == 0:
+		return nil, fmt.Errorf("read job %q: %w", f.Name, ErrNoJob)
 	}
 	return jobs, nil
 }
 
-// Profile is what a job used.
-type Profile struct {
-	JobID      string             `json:"job_id"`
-	PeakRSS    float64            `json:"peak_rss_mb"`         // of the largest process, over all samples
-	CPUSeconds float64            `json:"total_cpu_seconds"`   // of all its processes
-	Spawns     int64              `json:"process_spawn_count"` // spawn events
-	PIDs       int64              `json:"unique_pid_count"`    // pids seen in samples
-	Hotspots   map[string]float64 `json:"syscall_hotspots"`    // sum of the time percentages over all samples
-	Sheets     map[int64]Sheet    `json:"sheet_metrics"`
-	MaxCPU     float64            `json:"max_cpu_pct"`
-	FirstSeen  *float64           `json:"first_seen"`
-	LastSeen   *float64           `json:"last_seen"`
-	Status     *string            `json:"status"`
-	ExitCode   *int64             `json:"exit_code"`
-	Exits      int64              `json:"process_exit_count"`
-	// Resolution is in what detail the recording still has the job: full, or part when samples of it have left full
-	// resolution, or totals when all have. These figures are of all samples whatever it is.
-	Resolution   string   `json:"resolution"`
-	hotspotOrder []string // by first appearance
-	hasProcesses bool     // a process of it was seen, in a sample or an event
-}
-
-// Sheet is what one step (sheet) of a job used.
-type Sheet struct {
-	PeakRSS    float64 `json:"peak_rss_mb"`
-	MaxCPU     float64 `json:"max_cpu_pct"`
-	CPUSeconds float64 `json:"total_cpu_seconds"`
-}
-
-// JobProfile returns what a job used. A job of which nothing was recorded is [ErrNoJob].
-func JobProfile(ctx context.Context, db *DB, job string) (*Profile, error) {
-	jobs, err := collect(ctx, db, `SELECT `+jobColumns+` FROM jobs WHERE job_id = ?`, []any{job}, scanJob)
-	if err == nil && len(jobs) == 0 {
-		err = ErrNoJob
+// compareScopes puts the fleet's job first, and the others by host.
+func compareScopes(a, b *JobScope) int {
+	switch {
+	case a.Fleet == b.Fleet:
+		return strings.Compare(a.Host, b.Host)
+	case a.Fleet:
+		return -1
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read job %q: %w", job, err)
-	}
-	j := jobs[0]
-	p := &Profile{JobID: job, CPUSeconds: j.CPUSeconds, Spawns: j.Spawns, PIDs: j.PIDs, Exits: j.Exits, FirstSeen: j.FirstSeen,
-		LastSeen: j.LastSeen, Status: j.Status, ExitCode: j.ExitCode, Hotspots: map[string]float64{}, Sheets: map[int64]Sheet{},
-		hasProcesses: j.PIDs+j.Spawns+j.Exits+j.Signals+j.OOMs > 0}
-	if j.PeakRSS != nil {
-		p.PeakRSS = *j.PeakRSS
-	}
-	if j.MaxCPU != nil {
-		p.MaxCPU = *j.MaxCPU
-	}
-	if err := errors.Join(addHotspots(ctx, db, p), addSheets(ctx, db, p), addResolution(ctx, db, p)); err != nil {
-		return nil, fmt.Errorf("read job %q: %w", job, err)
-	}
-	return p, nil
+	return 1
 }
 
-// HasProcesses reports whether a process of the job was seen, in a sample or an event. A job that was only declared has none.
-func (p *Profile) HasProcesses() bool { return p.hasProcesses }
-
-// HotspotNames are the system calls of Hotspots, the one with the most time first. Equal ones stand in the order in which they
-// first appeared.
-func (p *Profile) HotspotNames() []string {
-	names := slices.Clone(p.hotspotOrder)
-	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(p.Hotspots[b], p.Hotspots[a]) })
-	return names
+// JobScopes returns the jobs that have a name, the fleet's first: those of all hosts, or of the filter's. It is an [ErrNoJob]
+// when there is none, and a *[JobHostError] when only other hosts have one.
+func JobScopes(ctx context.Context, db *DB, f JobFilter) ([]JobScope, error) {
+	jobs, err := jobsNamed(ctx, db, f)
+	return scopesOf(jobs), err
 }
 
-// addHotspots reads the system calls of a job.
-func addHotspots(ctx context.Context, db *DB, p *Profile) error {
-	return each(ctx, db.db, `SELECT name, time_pct_x100/100.0 FROM job_syscalls WHERE job_id = ? ORDER BY rank`, []any{p.JobID},
-		func(r *sql.Rows) error {
-			var name string
-			var pct float64
-			if err := r.Scan(&name, &pct); err != nil {
-				return err
-			}
-			p.Hotspots[name] = pct
-			p.hotspotOrder = append(p.hotspotOrder, name)
-			return nil
-		})
+func scopesOf(jobs []Job) []JobScope {
+	scopes := make([]JobScope, len(jobs))
+	for i := range jobs {
+		scopes[i] = jobs[i].JobScope
+	}
+	return scopes
 }
 
-// addSheets reads the steps that have samples. A step that was only announced has used nothing.
-func addSheets(ctx context.Context, db *DB, p *Profile) error {
-	return each(ctx, db.db, `SELECT sheet_num, max(coalesce(peak_rss_kib,0), coalesce(exit_peak_rss_kib,0))/1024.0, coalesce(max_cpu_permille,0)/10.0,
-		(cpu_ms+exit_cpu_ms)/1000.0 FROM job_sheets
-		WHERE job_id = ? AND coalesce(peak_rss_kib, max_cpu_permille, exit_peak_rss_kib) IS NOT NULL`, []any{p.JobID},
-		func(r *sql.Rows) error {
-			var n int64
-			var s Sheet
-			if err := r.Scan(&n, &s.PeakRSS, &s.MaxCPU, &s.CPUSeconds); err != nil {
-				return err
-			}
-			p.Sheets[n] = s
-			return nil
-		})
-}
-
-// addResolution sets Resolution: it compares when the job was seen with how far back single samples go.
-func addResolution(ctx context.Context, db *DB, p *Profile) error {
-	p.Resolution = "full"
-	return each(ctx, db.db, `SELECT j.first_seen < s.first, j.last_seen < s.first
-		FROM jobs j, (SELECT coalesce(min(timestamp), 9e99) AS first FROM snapshots) s WHERE j.job_id = ?`, []any{p.JobID},
-		func(r *sql.Rows) error {
-			var begun, over sql.Null[bool]
-			err := r.Scan(&begun, &over)
-			switch {
-			case over.V:
-				p.Resolution = "totals"
-			case begun.V:
-				p.Resolution = "part"
-			}
-			return err
-		})
+// HostsOf returns the hosts that told of any of some jobs, sorted.
+func HostsOf(scopes []JobScope) []string {
+	hosts := []string{}
+	for i := range scopes {
+		hosts = append(hosts, scopes[i].Hosts...)
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
 }

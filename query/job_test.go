@@ -14,7 +14,7 @@ import (
 func (r *recording) build7(changes row) {
 	r.Helper()
 	r.insert("jobs", row{
-		"job_id": "build-7", "first_seen": 100.0, "last_seen": 200.0, "samples": 50, "peak_rss_kib": 306688, "max_cpu_permille": 1020,
+		"host_id": 1, "job_id": "build-7", "first_seen": 100.0, "last_seen": 200.0, "samples": 50, "peak_rss_kib": 306688, "max_cpu_permille": 1020,
 		"cpu_ms": 61250, "unique_pids": 29, "spawns": 12, "exits": 11, "signals": 2, "ooms": 1, "first_event": 90.0, "last_event": 210.0,
 		"status": "done", "exit_code": 3, "command": "make all",
 	}.with(changes))
@@ -22,14 +22,14 @@ func (r *recording) build7(changes row) {
 
 func (r *recording) sheet(job string, n int64, rss, cpu any) {
 	r.Helper()
-	r.insert("job_sheets", row{"job_id": job, "sheet_num": n, "peak_rss_kib": rss, "max_cpu_permille": cpu, "cpu_ms": 1500})
+	r.insert("job_sheets", row{"host_id": 1, "job_id": job, "sheet_num": n, "peak_rss_kib": rss, "max_cpu_permille": cpu, "cpu_ms": 1500})
 }
 
 // syscalls inserts the hotspots of a job, in the order of their first appearance.
 func (r *recording) syscalls(job string, calls ...any) {
 	r.Helper()
 	for i := 0; i < len(calls); i += 2 {
-		r.insert("job_syscalls", row{"job_id": job, "name": calls[i], "time_pct_x100": calls[i+1], "rank": i / 2})
+		r.insert("job_syscalls", row{"host_id": 1, "first_ns": 1, "job_id": job, "name": calls[i], "time_pct_x100": calls[i+1], "rank": i / 2})
 	}
 }
 
@@ -43,7 +43,7 @@ func TestDB_Profile(t *testing.T) {
 	r.sheet("build-70", 9, 1, 1)
 	r.syscalls("build-7", "read", 6100, "futex", 14020)
 	r.syscalls("build-70", "write", 9999)
-	got, err := query.JobProfile(t.Context(), r.open(), "build-7")
+	got, err := query.JobProfile(t.Context(), r.open(), query.JobFilter{Name: "build-7"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,8 @@ func TestDB_Profile(t *testing.T) {
 		`"syscall_hotspots":{"futex":140.2,"read":61},"sheet_metrics":{` +
 		`"1":{"peak_rss_mb":285.5,"max_cpu_pct":85,"total_cpu_seconds":1.5},"2":{"peak_rss_mb":271.5,"max_cpu_pct":102,"total_cpu_seconds":1.5},` +
 		`"4":{"peak_rss_mb":0,"max_cpu_pct":0.5,"total_cpu_seconds":1.5}},` +
-		`"max_cpu_pct":102,"first_seen":90,"last_seen":210,"status":"done","exit_code":3,"process_exit_count":11,"resolution":"totals"}`
+		`"max_cpu_pct":102,"first_seen":90,"last_seen":210,"status":"done","exit_code":3,"process_exit_count":11,` +
+		`"scopes":[{"host":"alpha","fleet":false,"hosts":["alpha"],"status":"done","exit_code":3}],"resolution":"totals"}`
 	if string(j) != want {
 		t.Errorf("got\n%s, want\n%s", j, want)
 	}
@@ -66,8 +67,8 @@ func TestDB_Profile(t *testing.T) {
 
 func TestDB_Profile_NothingKnown(t *testing.T) {
 	r := newRecording(t)
-	r.insert("jobs", row{"job_id": "bare"})
-	got, err := query.JobProfile(t.Context(), r.open(), "bare")
+	r.insert("jobs", row{"host_id": 1, "job_id": "bare"})
+	got, err := query.JobProfile(t.Context(), r.open(), query.JobFilter{Name: "bare"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,8 @@ func TestDB_Profile_NothingKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"job_id":"bare","peak_rss_mb":0,"total_cpu_seconds":0,"process_spawn_count":0,"unique_pid_count":0,"syscall_hotspots":{},` +
-		`"sheet_metrics":{},"max_cpu_pct":0,"first_seen":null,"last_seen":null,"status":null,"exit_code":null,"process_exit_count":0,"resolution":"full"}`
+		`"sheet_metrics":{},"max_cpu_pct":0,"first_seen":null,"last_seen":null,"status":null,"exit_code":null,"process_exit_count":0,` +
+		`"scopes":[{"host":"alpha","fleet":false,"hosts":["alpha"],"status":null,"exit_code":null}],"resolution":"full"}`
 	if string(j) != want {
 		t.Errorf("got\n%s, want\n%s", j, want)
 	}
@@ -87,7 +89,7 @@ func TestDB_Profile_NoJob(t *testing.T) {
 	r.build7(nil)
 	db := r.open()
 	for _, name := range []string{"", "build", "build-70", "BUILD-7", "build-7 ", "%", "build-7' OR '1'='1"} {
-		p, err := query.JobProfile(t.Context(), db, name)
+		p, err := query.JobProfile(t.Context(), db, query.JobFilter{Name: name})
 		if !errors.Is(err, query.ErrNoJob) || p != nil {
 			t.Errorf("%q: got %v, %v, want %v", name, p, err, query.ErrNoJob)
 		}
@@ -110,7 +112,7 @@ func TestDB_Profile_Seen(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.build7(c.change.with(row{"job_id": c.name}))
-			p, err := query.JobProfile(t.Context(), db, c.name)
+			p, err := query.JobProfile(t.Context(), db, query.JobFilter{Name: c.name})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -124,10 +126,10 @@ func TestDB_Profile_Seen(t *testing.T) {
 func TestDB_Jobs(t *testing.T) {
 	r := newRecording(t)
 	r.build7(nil)
-	r.insert("jobs", row{"job_id": "early", "first_seen": 1.0, "last_seen": 2.0})
-	r.insert("jobs", row{"job_id": "late", "first_seen": 1.0, "last_seen": 2.0, "last_event": 300.0})
-	r.insert("jobs", row{"job_id": "a", "last_event": 210.0})
-	r.insert("jobs", row{"job_id": "bare"})
+	r.insert("jobs", row{"host_id": 1, "job_id": "early", "first_seen": 1.0, "last_seen": 2.0})
+	r.insert("jobs", row{"host_id": 1, "job_id": "late", "first_seen": 1.0, "last_seen": 2.0, "last_event": 300.0})
+	r.insert("jobs", row{"host_id": 1, "job_id": "a", "last_event": 210.0})
+	r.insert("jobs", row{"host_id": 1, "job_id": "bare"})
 	db := r.open()
 	for _, c := range []struct {
 		name string
@@ -156,14 +158,20 @@ func TestDB_Jobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	alpha := query.JobScope{Host: "alpha", Hosts: []string{"alpha"}}
+	done := alpha
+	done.Status, done.ExitCode = pointer("done"), pointer[int64](3)
 	want := query.Job{
-		JobID: "build-7", Status: pointer("done"), FirstSeen: pointer(90.0), LastSeen: pointer(210.0), PeakRSS: pointer(299.5), MaxCPU: pointer(102.0),
-		CPUSeconds: 61.25, PIDs: 29, Spawns: 12, Exits: 11, Signals: 2, OOMs: 1, ExitCode: pointer[int64](3), Command: pointer("make all"),
+		JobID: "build-7", JobScope: done, FirstSeen: pointer(90.0), LastSeen: pointer(210.0), PeakRSS: pointer(299.5), MaxCPU: pointer(102.0),
+		CPUSeconds: 61.25, PIDs: 29, Spawns: 12, Exits: 11, Signals: 2, OOMs: 1, Command: pointer("make all"),
+	}
+	for i := range jobs {
+		jobs[i] = jobs[i].Public()
 	}
 	if !reflect.DeepEqual(jobs[2], want) {
 		t.Errorf("got\n%+v, want\n%+v", jobs[2], want)
 	}
-	if got, want := jobs[0], (query.Job{JobID: "bare"}); !reflect.DeepEqual(got, want) {
+	if got, want := jobs[0], (query.Job{JobID: "bare", JobScope: alpha}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v, want\n%+v", got, want)
 	}
 }

@@ -37,7 +37,7 @@ func SnapshotFromMessage(m *schema.Message) Snapshot {
 		out.GPUs[i] = GPU{g.Index, scaled(g.Utilization, 10), scaled(g.MemoryUsed, 1024), scaled(g.MemoryTotal, 1024), scaled(g.Temperature, 10)}
 	}
 	for i, j := range s.JobProgress {
-		out.JobProgress[i] = JobProgress{j.JobID, pointer(j.TotalSheets), pointer(j.LastCompleted), pointer(j.CurrentSheet), j.Status}
+		out.JobProgress[i] = JobProgress{j.JobID, pointer(j.TotalSheets), pointer(j.LastCompleted), pointer(j.CurrentSheet), j.Status, j.Fleet}
 	}
 	return out
 }
@@ -48,8 +48,8 @@ func processFromMessage(procs *schema.Processes, row int, boot int64) Process {
 	for _, id := range metric.Shown {
 		out.measure(id, procs.Number(id, row))
 	}
-	if job := procs.Text(metric.JobID, row); job != "" {
-		out.JobID = &job
+	if job := schema.JobOf(procs, row); job.ID != "" {
+		out.JobID, out.Fleet = &job.ID, job.Fleet
 	}
 	if group := procs.Text(metric.Cgroup, row); group != "" {
 		out.Cgroup = &group
@@ -87,7 +87,7 @@ func EventsFromMessage(m *schema.Message) []Event {
 			Lifetime: scaled(e.Lifetime, 1000), Source: e.Source,
 		}
 		if e.JobID != "" {
-			out[i].JobID = &e.JobID
+			out[i].JobID, out[i].Fleet = &e.JobID, e.Fleet
 		}
 	}
 	return out
@@ -101,7 +101,7 @@ func ExecsFromMessage(m *schema.Message) []Exec {
 		execs[i] = Exec{Timestamp: schema.Timestamp(e.Wall), Host: m.Host, PID: int64(e.PID), Type: execType, Sheet: pointer(e.Sheet),
 			UID: pointer(e.UID), StartTicks: int64(e.StartTicks), Source: e.Source}
 		if e.JobID != "" {
-			execs[i].JobID = &e.JobID
+			execs[i].JobID, execs[i].Fleet = &e.JobID, e.Fleet
 		}
 		if e.Command != "" {
 			execs[i].Command = &e.Command

@@ -110,9 +110,12 @@ func TestPlans(t *testing.T) {
 			"Execs":                    ask(t, db, query.Execs, query.Filter{Range: span}),
 			"Execs of a job":           ask(t, db, query.Execs, query.Filter{Range: span, Job: "build-7"}),
 			"Execs of a pid":           ask(t, db, query.Execs, query.Filter{Range: span, PID: 42}),
-			"Profile":                  ask(t, db, query.JobProfile, "build-7"),
-			"Report":                   func() error { _, err := report.Read(t.Context(), db, "build-7", time.Unix(1e6, 0)); return err },
-			"Jobs":                     ask(t, db, query.Jobs, span),
+			"Profile":                  ask(t, db, query.JobProfile, query.JobFilter{Name: "build-7"}),
+			"Report": func() error {
+				_, err := report.Read(t.Context(), db, query.JobFilter{Name: "build-7"}, time.Unix(1e6, 0))
+				return err
+			},
+			"Jobs": ask(t, db, query.Jobs, span),
 		} {
 			t.Run(read+"/"+name, func(t *testing.T) {
 				log = nil
@@ -222,10 +225,13 @@ func TestPlans_Index(t *testing.T) {
 		{"events", ask(t, db, query.Events, query.Filter{}), "FROM process_events", "process_events_by_time"},
 		{"events of a job", ask(t, db, query.Events, query.Filter{Job: "build-7"}), "FROM process_events", "process_events_by_job"},
 		{"events of a pid", ask(t, db, query.Events, query.Filter{PID: 42}), "FROM process_events", "process_events_by_pid"},
-		{"counts of a job's events", func() error { _, err := report.Read(t.Context(), db, "build-7", time.Unix(1e6, 0)); return err }, "count(*) FROM process_events", "COVERING INDEX process_events_by_job"},
-		{"a job", ask(t, db, query.JobProfile, "build-7"), "FROM jobs", "PRIMARY KEY (job_id=?)"},
-		{"a job's steps", ask(t, db, query.JobProfile, "build-7"), "FROM job_sheets", "PRIMARY KEY (job_id=?)"},
-		{"a job's hotspots", ask(t, db, query.JobProfile, "build-7"), "FROM job_syscalls", "PRIMARY KEY (job_id=?)"},
+		{"counts of a job's events", func() error {
+			_, err := report.Read(t.Context(), db, query.JobFilter{Name: "build-7"}, time.Unix(1e6, 0))
+			return err
+		}, "count(*) FROM process_events", "COVERING INDEX process_events_by_job"},
+		{"a job", ask(t, db, query.JobProfile, query.JobFilter{Name: "build-7"}), "FROM jobs", "PRIMARY KEY (job_id=?)"},
+		{"a job's steps", ask(t, db, query.JobProfile, query.JobFilter{Name: "build-7"}), "FROM job_sheets", "PRIMARY KEY (job_id=?)"},
+		{"a job's hotspots", ask(t, db, query.JobProfile, query.JobFilter{Name: "build-7"}), "FROM job_syscalls", "PRIMARY KEY (job_id=?)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			log = nil

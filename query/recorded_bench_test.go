@@ -43,14 +43,14 @@ func BenchmarkRecorded(b *testing.B) {
 		})
 	}
 	read("profile", func() (int, error) {
-		p, err := query.JobProfile(b.Context(), db, most.job)
+		p, err := query.JobProfile(b.Context(), db, query.JobFilter{Name: most.job})
 		if err != nil || p.PIDs == 0 {
 			return 0, err
 		}
 		return 1, nil
 	}, 1)
 	read("report", func() (int, error) {
-		r, err := report.Read(b.Context(), db, most.job, time.Unix(int64(most.pageEnds), 0))
+		r, err := report.Read(b.Context(), db, query.JobFilter{Name: most.job}, time.Unix(int64(most.pageEnds), 0))
 		if err != nil || r.Profile == nil {
 			return 0, err
 		}

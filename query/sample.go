@@ -13,7 +13,7 @@ import (
 
 // The two halves of a process in a snapshot. What describes it, over the alias p of processes, stays the same from snapshot to
 // snapshot and is read once. What was measured, over the alias m of samples, is read for each.
-const processColumns = `p.id, p.pid, p.ppid, p.command, p.job_id, p.sheet_num, p.start_ticks, p.uid`
+const processColumns = `p.id, p.pid, p.ppid, p.command, p.job_id, p.fleet, p.sheet_num, p.start_ticks, p.uid`
 
 // cgroupColumn is a process's control group, which rollups do not have.
 const cgroupColumn = `, nullif(p.cgroup, '')`
@@ -24,7 +24,7 @@ var sampleColumns = `m.syscall_counts, m.syscall_time_pct, ` + metric.Columns("m
 func scanProcess(rows *sql.Rows, id *int64, p *Process, more ...any) error {
 	var ppid sql.Null[int64]
 	var command sql.Null[string]
-	err := rows.Scan(append([]any{id, &p.PID, &ppid, &command, &p.JobID, &p.Sheet, &p.StartTicks, &p.UID}, more...)...)
+	err := rows.Scan(append([]any{id, &p.PID, &ppid, &command, &p.JobID, &p.Fleet, &p.Sheet, &p.StartTicks, &p.UID}, more...)...)
 	p.PPID, p.Command = ppid.V, command.V
 	return err
 }
@@ -70,7 +70,7 @@ func jsonObject(v any) json.RawMessage {
 // setDescription sets what the samples of a process have in common, and its age when the boot clock said boot.
 func (p *Process) setDescription(description *Process, boot int64) {
 	p.PID, p.PPID, p.Command, p.StartTicks = description.PID, description.PPID, description.Command, description.StartTicks
-	p.JobID, p.Sheet, p.UID, p.Cgroup = description.JobID, description.Sheet, description.UID, description.Cgroup
+	p.JobID, p.Fleet, p.Sheet, p.UID, p.Cgroup = description.JobID, description.Fleet, description.Sheet, description.UID, description.Cgroup
 	p.Age = float64(boot-p.StartTicks*(1e9/schema.TicksPerSecond)) / 1e9
 }
 

@@ -56,6 +56,7 @@ type Process struct {
 	Measured
 	Age           float64         `json:"age_seconds"`
 	JobID         *string         `json:"job_id"`
+	Fleet         bool            `json:"fleet,omitzero"` // the job is one of the fleet, and not the host's own
 	Sheet         *int64          `json:"sheet_num"`
 	SyscallCounts json.RawMessage `json:"syscall_counts"`
 	SyscallTimes  json.RawMessage `json:"syscall_time_pct"`
@@ -91,6 +92,7 @@ type JobProgress struct {
 	LastCompleted *int64 `json:"last_completed_sheet"`
 	CurrentSheet  *int64 `json:"current_sheet"`
 	Status        string `json:"status"`
+	Fleet         bool   `json:"fleet,omitzero"` // the job is one of the fleet, and not the host's own
 }
 
 // Event is one thing that happened to a process, with the contract's keys and ours beside them. Sizes are MiB.
@@ -103,6 +105,7 @@ type Event struct {
 	ExitCode   *int64   `json:"exit_code"`
 	Signal     *int64   `json:"signal_num"`
 	JobID      *string  `json:"job_id"`
+	Fleet      bool     `json:"fleet,omitzero"` // the job is one of the fleet, and not the host's own
 	Sheet      *int64   `json:"sheet_num"`
 	Details    string   `json:"details"`
 	PPID       *int64   `json:"ppid"`

@@ -79,7 +79,7 @@ SELECT m.id AS id, sn.id AS snapshot_id, p.pid AS pid, p.ppid AS ppid, p.command
   p.job_id AS job_id, p.sheet_num AS sheet_num,
   coalesce(m.syscall_counts, '{}') AS syscall_counts,
   coalesce(m.syscall_time_pct, '{}') AS syscall_time_pct,
-  p.host_id AS host_id, p.id AS process_id, p.start_ticks AS start_ticks, p.uid AS uid
+  p.host_id AS host_id, p.id AS process_id, p.start_ticks AS start_ticks, p.uid AS uid, p.fleet AS fleet
 FROM processes p
 JOIN snapshots sn ON sn.host_id = p.host_id AND sn.id BETWEEN p.first_snapshot AND p.last_snapshot
 JOIN samples m ON m.process_id = p.id AND m.id = (sn.id << 22) | p.pid AND sn.id = (m.id - p.pid) >> 22

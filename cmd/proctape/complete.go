@@ -99,9 +99,11 @@ func completeJobs(s *settings) cobra.CompletionFunc {
 	const most = 200
 	completed := completeNames(s, func(ctx context.Context, db *query.DB) ([]string, error) {
 		jobs, err := query.Jobs(ctx, db, query.Range{Newest: true, Limit: most})
-		names := make([]string, len(jobs))
-		for i, j := range jobs {
-			names[i] = j.JobID
+		var names []string
+		for i := range jobs {
+			if !slices.Contains(names, jobs[i].JobID) { // several hosts may have the name
+				names = append(names, jobs[i].JobID)
+			}
 		}
 		return names, err
 	})

@@ -26,7 +26,7 @@ var eventColumns = []column[query.Event]{
 	{name: "job", head: "JOB", value: func(e *query.Event) any { return valueOf(e.JobID) }, show: func(e *query.Event) string { return jobStep(e.JobID, e.Sheet) }, text: true, extra: true},
 	{name: "details", head: "DETAILS", value: func(e *query.Event) any { return e.Details }, text: true, extra: true},
 	{name: "source", head: "SOURCE", value: func(e *query.Event) any { return e.Source }, extra: true},
-	{name: "command", head: "COMMAND", value: func(e *query.Event) any { return e.Command }, show: func(e *query.Event) string { return e.Command + ofJob(e.JobID, e.Sheet) }, text: true},
+	{name: "command", head: "COMMAND", value: func(e *query.Event) any { return e.Command }, show: func(e *query.Event) string { return e.Command + ofJob(e.JobID, e.Fleet, e.Sheet) }, text: true},
 }
 
 func eventsCommand(s *settings) *cobra.Command {
@@ -52,7 +52,7 @@ one line, its exit, with the signal and its cause: signal, kill, or oom for want
 			if err != nil {
 				return err
 			}
-			return l.withDatabase(cmd, s, func(db *query.DB) error {
+			return l.withJob(cmd, s, f.job, func(db *query.DB) error {
 				return list(cmd, l, r, func(r query.Range) iter.Seq2[query.Event, error] {
 					filter.Range = r
 					events := query.EventSeq(cmd.Context(), db, filter)

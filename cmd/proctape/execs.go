@@ -16,7 +16,7 @@ var execColumns = []column[query.Exec]{
 	{name: "job", head: "JOB", value: func(e *query.Exec) any { return valueOf(e.JobID) }, show: func(e *query.Exec) string { return jobStep(e.JobID, e.Sheet) }, text: true, extra: true},
 	{name: "source", head: "SOURCE", value: func(e *query.Exec) any { return e.Source }, extra: true},
 	{name: "command", head: "COMMAND", value: func(e *query.Exec) any { return valueOf(e.Command) }, show: func(e *query.Exec) string {
-		return orDash(e.Command, func(s string) string { return s }) + ofJob(e.JobID, e.Sheet)
+		return orDash(e.Command, func(s string) string { return s }) + ofJob(e.JobID, e.Fleet, e.Sheet)
 	}, text: true},
 }
 
@@ -42,7 +42,7 @@ the kernel's process connector (see status), there are no execs.`,
 			if err != nil {
 				return err
 			}
-			return l.withDatabase(cmd, s, func(db *query.DB) error {
+			return l.withJob(cmd, s, f.job, func(db *query.DB) error {
 				return list(cmd, l, r, func(r query.Range) iter.Seq2[query.Exec, error] {
 					filter.Range = r
 					return query.ExecSeq(cmd.Context(), db, filter)

@@ -130,7 +130,7 @@ func byProcess(l *listing, out io.Writer) sink[query.HistoryPoint] {
 
 // processText says which process a history is of.
 func processText(m *query.HistoryPoint) string {
-	return fmt.Sprintf("%d on %s, started %s: %s%s", m.PID, m.Host, localTime(m.Timestamp-m.Age), printable(m.Command), ofJob(m.JobID, m.Sheet))
+	return fmt.Sprintf("%d on %s, started %s: %s%s", m.PID, m.Host, localTime(m.Timestamp-m.Age), printable(m.Command), ofJob(m.JobID, m.Fleet, m.Sheet))
 }
 
 // resolutionText is the time over which a line of a history is the mean.

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -114,13 +113,8 @@ func unknownHost(host string, hosts []string, place string) error {
 		return nil
 	}
 	err := fmt.Errorf("no host %q is in %s", host, place)
-	const most = 10
-	switch n := len(hosts); {
-	case n == 0:
+	if len(hosts) == 0 {
 		return err
-	case n > most:
-		return hinted(err, "its hosts are %s and %d more", strings.Join(hosts[:most], ", "), n-most)
-	default:
-		return hinted(err, "its hosts are %s", strings.Join(hosts, ", "))
 	}
+	return hinted(err, "its hosts are %s", hostList(hosts))
 }

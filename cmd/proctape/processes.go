@@ -34,5 +34,5 @@ var processColumns = []column[process]{
 	{name: "run_delay", head: "WAITED s", value: func(p *process) any { return valueOf(p.RunDelay) }, extra: true},
 	{name: "job", head: "JOB", value: func(p *process) any { return valueOf(p.JobID) }, show: func(p *process) string { return jobStep(p.JobID, p.Sheet) }, text: true, extra: true},
 	{name: "cgroup", head: "CGROUP", value: func(p *process) any { return valueOf(p.Cgroup) }, text: true, extra: true},
-	{name: "command", head: "COMMAND", value: func(p *process) any { return p.Command }, show: func(p *process) string { return p.Command + ofJob(p.JobID, p.Sheet) }, text: true},
+	{name: "command", head: "COMMAND", value: func(p *process) any { return p.Command }, show: func(p *process) string { return p.Command + ofJob(p.JobID, p.Fleet, p.Sheet) }, text: true},
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,29 +16,38 @@ func profileCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	cmd := &cobra.Command{
 		Use: "profile JOB", Short: "Show what a job used", Args: oneArg("job"), ValidArgsFunction: completeJobs(s),
+		Long: `Show what a job used. A job belongs to its host. The figures are those of all jobs of the name, on whatever
+hosts, and a note says which; --host narrows them to one.`,
 		Example: `  proctape profile build-7 --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.withDatabase(cmd, func(db *query.DB) error {
-				p, err := query.JobProfile(cmd.Context(), db, args[0])
-				if errors.Is(err, query.ErrNoJob) {
-					return noJob(args[0])
-				} else if err != nil {
-					return err
+				p, err := query.JobProfile(cmd.Context(), db, query.JobFilter{Name: args[0], Host: l.host})
+				switch {
+				case errors.Is(err, query.ErrNoJob):
+					return cmp.Or(l.checkHost(cmd, db), noJob(args[0]))
+				case err != nil:
+					return explainJob(err)
 				}
+				noteCovers(cmd, p.Scopes, l.host)
 				if l.json {
 					return printJSON(cmd.OutOrStdout(), []*query.Profile{p})
 				}
-				return printProfile(cmd, p)
+				return printProfile(cmd, p, "")
 			})
 		},
 	}
+	l.registerJobHost(cmd, s)
 	l.registerJSON(cmd)
 	return cmd
 }
 
-func printProfile(cmd *cobra.Command, p *query.Profile) error {
+// printProfile prints a profile, and which hosts it covers unless covers is empty.
+func printProfile(cmd *cobra.Command, p *query.Profile, covers string) error {
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "Job %s\n", printable(p.JobID))
+	if covers != "" {
+		fmt.Fprintf(out, "  covers            %s\n", covers)
+	}
 	if p.FirstSeen != nil && p.LastSeen != nil {
 		fmt.Fprintf(out, "  seen              %s to %s\n", localTime(*p.FirstSeen), localTime(*p.LastSeen))
 	}

@@ -16,8 +16,12 @@ func reportCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "report JOB", Short: "Report what a job used and what happened to it", Args: oneArg("job"), ValidArgsFunction: completeJobs(s),
 		Long: `Report what a job used and what happened to its processes. --format classic prints the text that other
-tools read, also for a job that is not in the recording.`,
+tools read, also for a job that is not in the recording.
+
+A job belongs to its host. The report covers all jobs of the name, on whatever hosts, and says which;
+--host narrows it to one.`,
 		Example: `  proctape report build-7
+  proctape report build-7 --host build-07
   proctape report build-7 --format classic`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "text" && format != "classic" {
@@ -27,30 +31,39 @@ tools read, also for a job that is not in the recording.`,
 				return misuse("--format classic and --json cannot be combined")
 			}
 			return s.withDatabase(cmd, func(db *query.DB) error {
-				r, err := report.Read(cmd.Context(), db, args[0], time.Now())
+				r, err := report.Read(cmd.Context(), db, query.JobFilter{Name: args[0], Host: l.host}, time.Now())
 				if err != nil {
-					return err
+					return explainJob(err)
 				}
-				return printReport(cmd, r, format, l.json)
+				if r.Profile == nil {
+					if err := l.checkHost(cmd, db); err != nil {
+						return err
+					}
+				}
+				return printReport(cmd, r, format, l)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", format, "text or classic")
+	l.registerJobHost(cmd, s)
 	l.registerJSON(cmd)
 	return cmd
 }
 
-func printReport(cmd *cobra.Command, r *report.Report, format string, asJSON bool) error {
+func printReport(cmd *cobra.Command, r *report.Report, format string, l *listing) error {
 	out := cmd.OutOrStdout()
 	switch {
 	case format == "classic":
+		if r.Profile != nil {
+			noteCovers(cmd, r.Profile.Scopes, l.host)
+		}
 		return writeBytes(out, r.Classic())
 	case r.Profile == nil:
 		return noJob(r.Name)
-	case asJSON:
+	case l.json:
 		return printJSON(out, []*report.Report{r})
 	}
-	if err := printProfile(cmd, r.Profile); err != nil {
+	if err := printProfile(cmd, r.Profile, coversText(r.Profile.Scopes, l.host)); err != nil {
 		return err
 	}
 	if n := r.Counts["signal"] + r.Counts["kill"]; n > 0 {

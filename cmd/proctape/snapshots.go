@@ -40,7 +40,7 @@ snapshots without any.`,
 			if err != nil {
 				return err
 			}
-			return l.withDatabase(cmd, s, func(db *query.DB) error {
+			return l.withJob(cmd, s, f.job, func(db *query.DB) error {
 				unsorted := *l
 				unsorted.sort = "" // it is the processes that are sorted
 				return list(cmd, &unsorted, r, func(r query.Range) iter.Seq2[query.Snapshot, error] {
@@ -97,7 +97,7 @@ func snapshotSink(v *view, out io.Writer, top int) (sink[query.Snapshot], error)
 
 // printProcess prints the line of a process below its snapshot.
 func printProcess(v *view, out io.Writer, p *process, width int) error {
-	line := fmt.Sprintf("  %7d %s %6.1f%% %9.1f MiB  %s%s", p.PID, p.State, p.CPUPercent, p.RSS, term.Safe(p.Command), ofJob(p.JobID, p.Sheet))
+	line := fmt.Sprintf("  %7d %s %6.1f%% %9.1f MiB  %s%s", p.PID, p.State, p.CPUPercent, p.RSS, term.Safe(p.Command), ofJob(p.JobID, p.Fleet, p.Sheet))
 	if len(v.columns) > 0 || v.wide {
 		picked, err := pick(v, processColumns)
 		if err != nil {

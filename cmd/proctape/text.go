@@ -40,14 +40,18 @@ func orDash[T any](v *T, show func(T) string) string {
 }
 
 // ofJob names a process's job and step; empty without a job.
-func ofJob(job *string, sheet *int64) string {
-	switch {
-	case job == nil:
+func ofJob(job *string, fleet bool, sheet *int64) string {
+	if job == nil {
 		return ""
-	case sheet == nil:
-		return "  [" + printable(*job) + "]"
 	}
-	return fmt.Sprintf("  [%s step %d]", printable(*job), *sheet)
+	text := printable(*job)
+	if fleet {
+		text += " of the fleet"
+	}
+	if sheet != nil {
+		text += fmt.Sprintf(" step %d", *sheet)
+	}
+	return "  [" + text + "]"
 }
 
 // signalText is a signal's name, or its number when it has none.

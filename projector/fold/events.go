@@ -11,7 +11,7 @@ func addEvents(to place, m *schema.Message) {
 		e := &m.Events[i]
 		to.batch.Events = append(to.batch.Events, store.Event{ID: to.rowID<<itemBits | int64(i), HostID: to.hostID, Message: m, Event: e, Seq: m.Seq + uint64(i)})
 		if e.JobID != "" {
-			countEvent(to.batch, m.Kind, e)
+			countEvent(to, m.Kind, e)
 		}
 	}
 	to.batch.Stats.Events += uint64(len(m.Events))
@@ -25,12 +25,12 @@ func addExecs(to place, m *schema.Message) {
 }
 
 // countEvent adds an event to the counts of its job.
-func countEvent(batch *store.Batch, kind schema.Kind, e *schema.Event) {
-	at := schema.Timestamp(e.Wall)
-	c := batch.JobCounts[e.JobID]
+func countEvent(to place, kind schema.Kind, e *schema.Event) {
+	at, key := schema.Timestamp(e.Wall), to.job(e.Job())
+	c := to.batch.JobCounts[key]
 	if c == nil {
 		c = &store.JobCounts{First: at}
-		batch.JobCounts[e.JobID] = c
+		to.batch.JobCounts[key] = c
 	}
 	c.First, c.Last = min(c.First, at), max(c.Last, at)
 	switch kind {
@@ -38,7 +38,7 @@ func countEvent(batch *store.Batch, kind schema.Kind, e *schema.Event) {
 		c.Spawns++
 	case schema.KindExit:
 		c.Exits++
-		countExit(batch, c, e)
+		countExit(to.batch, c, key, e)
 	case schema.KindSignal, schema.KindKill:
 		c.Signals++
 	case schema.KindOOM:
@@ -47,7 +47,7 @@ func countEvent(batch *store.Batch, kind schema.Kind, e *schema.Event) {
 }
 
 // countExit adds what an exit tells and no snapshot has.
-func countExit(batch *store.Batch, c *store.JobCounts, e *schema.Event) {
+func countExit(batch *store.Batch, c *store.JobCounts, job store.JobKey, e *schema.Event) {
 	var cpu int64
 	if e.CPUMillis.Known && e.SampledCPU.Known {
 		cpu = max(0, e.CPUMillis.V-e.SampledCPU.V)
@@ -57,7 +57,7 @@ func countExit(batch *store.Batch, c *store.JobCounts, e *schema.Event) {
 	if !e.Sheet.Known || cpu == 0 && !e.PeakRSS.Known {
 		return
 	}
-	key := store.StepKey{JobID: e.JobID, Sheet: e.Sheet.V}
+	key := store.StepKey{JobKey: job, Sheet: e.Sheet.V}
 	s := batch.StepCounts[key]
 	if s == nil {
 		s = new(store.StepCounts)

@@ -5,35 +5,42 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// addJobSamples adds what a snapshot's processes tell of their jobs at a Unix time.
-func addJobSamples(batch *store.Batch, at float64, o *observed) {
+// job is the key of a job that a message of the place's host names.
+func (to place) job(named schema.JobKey) store.JobKey {
+	return store.JobKey{JobKey: named, HostID: to.hostID}
+}
+
+// addJobSamples adds what a snapshot's processes tell of their jobs at a wall time, in Unix nanoseconds.
+func addJobSamples(to place, wall int64, o *observed) {
+	batch, at, calls := to.batch, schema.Timestamp(wall), 0
 	for i := range o.seen {
 		p := &o.seen[i]
-		if p.job == "" {
+		if p.job.ID == "" {
 			continue
 		}
-		j := batch.JobSamples[p.job]
+		key := to.job(p.job)
+		j := batch.JobSamples[key]
 		if j == nil {
 			j = &store.JobSamples{FirstSeen: at, LastSeen: at}
-			batch.JobSamples[p.job] = j
+			batch.JobSamples[key] = j
 		}
 		j.FirstSeen, j.LastSeen = min(j.FirstSeen, at), max(j.LastSeen, at)
 		j.Samples++
 		j.CPUMillis += o.usedCPU[i]
-		addJobPID(batch, p.job, o.rows[i])
+		addJobPID(batch, key, o.rows[i])
 		for _, call := range p.calls {
-			batch.JobSyscalls = append(batch.JobSyscalls, store.JobSyscall{JobID: p.job, Syscall: call})
+			batch.JobSyscalls = append(batch.JobSyscalls, store.JobSyscall{JobKey: key, Syscall: call, Wall: wall, Rank: calls})
+			calls++
 		}
 		if p.sheet.Known {
-			addStepSample(batch, p, o.usedCPU[i])
+			addStepSample(batch, store.StepKey{JobKey: key, Sheet: p.sheet.V}, p, o.usedCPU[i])
 		}
 		schema.Raise(&j.PeakRSS, p.rss)
 		schema.Raise(&j.MaxCPU, p.cpu)
 	}
 }
 
-func addStepSample(batch *store.Batch, p *sighting, usedCPU int64) {
-	key := store.StepKey{JobID: p.job, Sheet: p.sheet.V}
+func addStepSample(batch *store.Batch, key store.StepKey, p *sighting, usedCPU int64) {
 	s := batch.StepSamples[key]
 	if s == nil {
 		s = new(store.StepSamples)
@@ -46,19 +53,22 @@ func addStepSample(batch *store.Batch, p *sighting, usedCPU int64) {
 
 // addJobPID adds a pid that the job may not have had before. Only a row that is new can bring one, or a late snapshot, in
 // which the process was in another job than the row says.
-func addJobPID(batch *store.Batch, job string, row *store.Process) {
-	if job == row.JobID {
+func addJobPID(batch *store.Batch, job store.JobKey, row *store.Process) {
+	if job.JobKey == row.Job {
 		if row.Stored || row.Counted {
 			return
 		}
 		row.Counted = true
 	}
-	batch.JobPIDs = append(batch.JobPIDs, store.JobPID{JobID: job, PID: row.PID})
+	batch.JobPIDs = append(batch.JobPIDs, store.JobPID{JobKey: job, PID: row.PID})
 }
 
-// addJobEvents adds what a conductor said of its jobs.
+// addJobEvents adds what a conductor said of its jobs. The subject alone says whose they are: the host's own, or the fleet's,
+// which no host's key can publish.
 func addJobEvents(to place, m *schema.Message) {
 	for i := range m.Jobs {
-		to.batch.JobEvents = append(to.batch.JobEvents, store.JobEvent{ID: to.rowID<<itemBits | int64(i), HostID: to.hostID, Message: m, JobEvent: &m.Jobs[i]})
+		e := &m.Jobs[i]
+		job := to.job(schema.JobKey{ID: e.JobID, Fleet: m.Host == schema.Fleet})
+		to.batch.JobEvents = append(to.batch.JobEvents, store.JobEvent{ID: to.rowID<<itemBits | int64(i), Job: job, Message: m, JobEvent: e})
 	}
 }

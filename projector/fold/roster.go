@@ -31,14 +31,15 @@ func newRoster(c store.RosterContents) *roster {
 
 // sighting is what a snapshot's columns say of one process, as far as the rows of processes and jobs need it.
 type sighting struct {
-	pid, ppid            int
-	startTicks           uint64
-	command, job, cgroup string
-	uid, sheet           schema.Opt[int64]
-	cpuMillis            int64 // used since it started
-	cpu, rss             schema.Opt[int64]
-	read, write          schema.Opt[int64] // KiB
-	calls                []schema.Syscall
+	pid, ppid       int
+	startTicks      uint64
+	command, cgroup string
+	job             schema.JobKey
+	uid, sheet      schema.Opt[int64]
+	cpuMillis       int64 // used since it started
+	cpu, rss        schema.Opt[int64]
+	read, write     schema.Opt[int64] // KiB
+	calls           []schema.Syscall
 }
 
 // observed is what a snapshot changes. Its slices are reused from call to call.
@@ -183,7 +184,7 @@ func (r *roster) find(p *sighting, a arrival, reg registry, out *observed) (row 
 
 // describes reports whether the row still says what there is to say of p.
 func describes(row *store.Process, p *sighting) bool {
-	return row.PPID == p.ppid && row.Command == p.command && row.JobID == p.job && row.Sheet == p.sheet &&
+	return row.PPID == p.ppid && row.Command == p.command && row.Job == p.job && row.Sheet == p.sheet &&
 		row.UID == p.uid && row.Cgroup == p.cgroup
 }
 
@@ -193,7 +194,7 @@ func (r *roster) newRow(p *sighting, boot string, id, rowID int64) *store.Proces
 	like := cmp.Or(r.made, &store.Process{})
 	r.made = &store.Process{
 		ID: rowID, ProcessKey: store.ProcessKey{HostID: r.HostID, BootID: share(like.BootID, boot), PID: p.pid, StartTicks: p.startTicks},
-		PPID: p.ppid, Command: share(like.Command, p.command), JobID: share(like.JobID, p.job),
+		PPID: p.ppid, Command: share(like.Command, p.command), Job: schema.JobKey{ID: share(like.Job.ID, p.job.ID), Fleet: p.job.Fleet},
 		Sheet: p.sheet, UID: p.uid, Cgroup: share(like.Cgroup, p.cgroup), First: id, Last: schema.OpenEnded,
 	}
 	return r.made

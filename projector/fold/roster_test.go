@@ -214,7 +214,7 @@ func TestRoster_CopiesStrings(t *testing.T) {
 	command, job, boot := strings.Repeat("c", 30), strings.Repeat("j", 30), strings.Repeat("b", 30)
 	r.observe(snapshotAt(boot, 1, schema.Process{PID: 5, Command: command, JobID: job, Cgroup: command}), 1)
 	row := r.rows[0]
-	for what, pair := range map[string][2]string{"command": {row.Command, command}, "job": {row.JobID, job}, "cgroup": {row.Cgroup, command},
+	for what, pair := range map[string][2]string{"command": {row.Command, command}, "job": {row.Job.ID, job}, "cgroup": {row.Cgroup, command},
 		"boot id": {row.BootID, boot}} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s: got %q, want %q", what, pair[0], pair[1])

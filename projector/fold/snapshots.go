@@ -36,7 +36,7 @@ func (s *snapshots) add(to place, m *schema.Message, first bool) error {
 	to.batch.Snapshots = append(to.batch.Snapshots, store.Snapshot{ID: id, HostID: to.hostID, Message: m})
 	addSamples(to.batch, id, &m.Snapshot.Processes, s.observed.rows)
 	s.addProcesses(to.batch)
-	addJobSamples(to.batch, schema.Timestamp(m.Wall), &s.observed)
+	addJobSamples(to, m.Wall, &s.observed)
 	to.batch.Stats.Snapshots++
 	to.batch.Stats.Processes += uint64(len(s.observed.rows))
 	return nil
@@ -48,7 +48,7 @@ func appendSightings(list []sighting, procs *schema.Processes) []sighting {
 		number := func(id metric.ID) schema.Opt[int64] { return procs.Number(id, row) }
 		list = append(list, sighting{
 			pid: procs.PID(row), ppid: int(number(metric.PPID).V), startTicks: procs.StartTicks(row),
-			command: procs.Text(metric.Command, row), job: procs.Text(metric.JobID, row), cgroup: procs.Text(metric.Cgroup, row),
+			command: procs.Text(metric.Command, row), job: schema.JobOf(procs, row), cgroup: procs.Text(metric.Cgroup, row),
 			uid: number(metric.UID), sheet: number(metric.Sheet), cpuMillis: number(metric.CPUMillis).V,
 			cpu: number(metric.CPUPermille), rss: number(metric.RSS), read: number(metric.ReadKiB), write: number(metric.WriteKiB),
 			calls: procs.Syscalls(row),

@@ -55,7 +55,8 @@ func appendProcess(o *object, procs *schema.Processes, row int, boot int64) {
 	o.text("command", procs.Text(metric.Command, row))
 	appendMetrics(o, metric.Contract, procs, row)
 	o.decimal("age_seconds", boot-int64(procs.StartTicks(row))*(1e9/schema.TicksPerSecond), 9)
-	optText(o, "job_id", procs.Text(metric.JobID, row))
+	job := schema.JobOf(procs, row)
+	optText(o, "job_id", job.ID)
 	optInt(o, "sheet_num", procs.Number(metric.Sheet, row))
 	calls := procs.Syscalls(row)
 	o.key("syscall_counts")
@@ -63,6 +64,7 @@ func appendProcess(o *object, procs *schema.Processes, row int, boot int64) {
 	o.key("syscall_time_pct")
 	o.b = AppendSyscallTimes(o.b, calls)
 	appendMetrics(o, metric.Extras, procs, row)
+	appendFleet(o, job)
 	o.close()
 }
 
@@ -100,7 +102,16 @@ func appendJobProgress(o *object, j *schema.JobProgress) {
 	optInt(o, "last_completed_sheet", j.LastCompleted)
 	optInt(o, "current_sheet", j.CurrentSheet)
 	o.text("status", j.Status)
+	appendFleet(o, schema.JobKey{ID: j.JobID, Fleet: j.Fleet})
 	o.close()
+}
+
+// appendFleet appends that a job is the fleet's. Of a host's own job there is no key: lines of a host that has no job of the
+// fleet are what they were before there were any.
+func appendFleet(o *object, job schema.JobKey) {
+	if job.Fleet {
+		o.bool("fleet", true)
+	}
 }
 
 // AppendGPUs appends a snapshot's GPUs as a JSON array, as lines and tables hold them.
@@ -211,6 +222,7 @@ func AppendEvent(b []byte, m *schema.Message, e *schema.Event) []byte {
 	optDecimal(o, "lifetime_seconds", e.Lifetime, 3)
 	o.text("source", e.Source)
 	o.text("details", e.Details)
+	appendFleet(o, e.Job())
 	o.close()
 	return append(o.b, '\n')
 }
@@ -228,6 +240,7 @@ func AppendExec(b []byte, m *schema.Message, e *schema.Exec) []byte {
 	optText(o, "job_id", e.JobID)
 	optInt(o, "sheet_num", e.Sheet)
 	o.text("source", e.Source)
+	appendFleet(o, e.Job())
 	o.close()
 	return append(o.b, '\n')
 }

@@ -173,17 +173,29 @@ func (e *expirer) closeSilentHosts(ctx context.Context) error {
 	return nil
 }
 
-// expireJobs deletes jobs that nothing has been recorded of for so long.
+// job is a job as it is kept: a host's own one, or one of the fleet with all rows that there are of it.
+type job struct {
+	id    string
+	fleet bool
+	host  int64 // 0 for one of the fleet
+	last  float64
+}
+
+// rows are the conditions of a job's rows, with the arguments of its key.
+const jobRows = ` job_id = ?1 AND fleet = ?2 AND (?2 OR host_id = ?3)`
+
+func (j *job) key() []any { return []any{j.id, j.fleet, j.host} }
+
+// expireJobs deletes jobs that nothing has been recorded of for so long. A job of the fleet stays as long as any host, or its
+// conductor, tells of it; a host's own one goes whatever other hosts call theirs.
 func (e *expirer) expireJobs(ctx context.Context, age time.Duration) error {
-	type job struct {
-		id   string
-		last float64
-	}
 	var old, gone []job
-	err := each(ctx, e.read, `SELECT job_id, max(coalesce(last_seen, 0), coalesce(last_event, 0)) AS last FROM jobs WHERE last < ?`,
+	err := each(ctx, e.read, `SELECT job_id, fleet, CASE WHEN fleet THEN 0 ELSE host_id END AS host,
+		max(max(coalesce(last_seen, 0), coalesce(last_event, 0))) AS last
+		FROM jobs GROUP BY 1, 2, 3 HAVING last < ?`,
 		func(rows *sql.Rows) error {
 			var j job
-			err := rows.Scan(&j.id, &j.last)
+			err := rows.Scan(&j.id, &j.fleet, &j.host, &j.last)
 			old = append(old, j)
 			return err
 		}, schema.Timestamp(e.ages.now-int64(age)))
@@ -191,7 +203,7 @@ func (e *expirer) expireJobs(ctx context.Context, age time.Duration) error {
 		return err
 	}
 	for _, j := range old {
-		recent, err := e.recent(ctx, j.id, age)
+		recent, err := e.recent(ctx, j, age)
 		if err != nil {
 			return err
 		}
@@ -200,25 +212,24 @@ func (e *expirer) expireJobs(ctx context.Context, age time.Duration) error {
 		}
 	}
 	return writeAll(ctx, e.writer, gone, &e.removed.Jobs, func(tx *store.Tx, j job) error {
-		return deleteUnless(tx, `DELETE FROM jobs WHERE job_id = ? AND max(coalesce(last_seen, 0), coalesce(last_event, 0)) = ?`,
-			[]any{j.id, j.last}, func() error {
-				for _, query := range []string{`DELETE FROM job_pids WHERE job_id = ?`, `DELETE FROM job_sheets WHERE job_id = ?`,
-					`DELETE FROM job_syscalls WHERE job_id = ?`} {
-					if _, err := tx.Exec(query, j.id); err != nil {
-						return err
-					}
+		return deleteUnless(tx, `DELETE FROM jobs WHERE`+jobRows+` AND ?4 = (SELECT max(max(coalesce(last_seen, 0), coalesce(last_event, 0)))
+			FROM jobs WHERE`+jobRows+`)`, append(j.key(), j.last), func() error {
+			for _, table := range []string{"job_pids", "job_sheets", "job_syscalls"} {
+				if _, err := tx.Exec(`DELETE FROM `+table+` WHERE`+jobRows, j.key()...); err != nil {
+					return err
 				}
-				return nil
-			})
+			}
+			return nil
+		})
 	})
 }
 
 // recent reports whether something of a job is younger than age after all: a job knows only the wall clocks of its hosts.
-func (e *expirer) recent(ctx context.Context, job string, age time.Duration) (recent bool, err error) {
-	err = each(ctx, e.read, `SELECT host_id, boot_id, ended_boot_ns, ended FROM processes WHERE job_id = ?1
-		UNION ALL SELECT host_id, boot_id, boot_ns, timestamp FROM process_events WHERE job_id = ?1
-		UNION ALL SELECT host_id, boot_id, boot_ns, timestamp FROM process_execs WHERE job_id = ?1
-		UNION ALL SELECT host_id, boot_id, boot_ns, timestamp FROM job_events WHERE job_id = ?1`, func(rows *sql.Rows) error {
+func (e *expirer) recent(ctx context.Context, j job, age time.Duration) (recent bool, err error) {
+	err = each(ctx, e.read, `SELECT host_id, boot_id, ended_boot_ns, ended FROM processes WHERE`+jobRows+`
+		UNION ALL SELECT host_id, boot_id, boot_ns, timestamp FROM process_events WHERE`+jobRows+`
+		UNION ALL SELECT host_id, boot_id, boot_ns, timestamp FROM process_execs WHERE`+jobRows+`
+		UNION ALL SELECT host_id, boot_id, boot_ns, timestamp FROM job_events WHERE`+jobRows, func(rows *sql.Rows) error {
 		var host int64
 		var bootID string
 		var boot sql.NullInt64
@@ -226,7 +237,7 @@ func (e *expirer) recent(ctx context.Context, job string, age time.Duration) (re
 		err := rows.Scan(&host, &bootID, &boot, &wall)
 		recent = recent || !wall.Valid || e.ages.of(host, bootID, boot.Int64, int64(wall.Float64*1e9)) <= age
 		return err
-	}, job)
+	}, j.key()...)
 	return recent, err
 }
 

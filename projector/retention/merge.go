@@ -74,15 +74,16 @@ func mergeCovers(a, b []schema.Cover) []schema.Cover {
 
 // description is a process under one description.
 type description struct {
-	boot         string
-	pid, ppid    int
-	start        uint64
-	uid, sheet   schema.Opt[int64]
-	job, command string
+	boot       string
+	pid, ppid  int
+	start      uint64
+	uid, sheet schema.Opt[int64]
+	job        schema.JobKey
+	command    string
 }
 
 func describedBy(p *schema.ProcessRollup) description {
-	return description{p.BootID, p.PID, p.PPID, p.StartTicks, p.UID, p.Sheet, p.JobID, p.Command}
+	return description{p.BootID, p.PID, p.PPID, p.StartTicks, p.UID, p.Sheet, schema.JobKey{ID: p.JobID, Fleet: p.Fleet}, p.Command}
 }
 
 func mergeProcesses(a, b []schema.ProcessRollup, expected int64) []schema.ProcessRollup {
@@ -118,8 +119,18 @@ func sortProcesses(procs []schema.ProcessRollup) {
 	slices.SortFunc(procs, func(a, b schema.ProcessRollup) int {
 		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.StartTicks, b.StartTicks), cmp.Compare(a.BootID, b.BootID),
 			cmp.Compare(a.PPID, b.PPID), cmp.Compare(a.JobID, b.JobID), compareOpt(a.Sheet, b.Sheet), compareOpt(a.UID, b.UID),
-			cmp.Compare(a.Command, b.Command))
+			cmp.Compare(a.Command, b.Command), compareBool(a.Fleet, b.Fleet))
 	})
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 func compareOpt(a, b schema.Opt[int64]) int { return cmp.Compare(a.Or(-1), b.Or(-1)) }

@@ -90,7 +90,7 @@ func pointers[T any](values []T) []any {
 
 // described are the columns of a process and of one of its samples that a rollup keeps as they are.
 var described = `SELECT m.process_id, p.pid, coalesce(p.ppid,0), p.start_ticks, p.boot_id, p.uid, coalesce(p.command,''),
-	coalesce(p.job_id,''), p.sheet_num, ` + metric.Columns("m", metric.Lasts) + `
+	coalesce(p.job_id,''), p.fleet, p.sheet_num, ` + metric.Columns("m", metric.Lasts) + `
 	FROM samples m JOIN processes p ON p.id = m.process_id WHERE m.id BETWEEN ? AND ?`
 
 // readTogether is from how many processes on those of a snapshot are read in one pass over it.
@@ -147,7 +147,7 @@ func readDescribed(ctx context.Context, db *sql.DB, snapshot int64, samples []in
 func scanDescribed(rows *sql.Rows) (id int64, p schema.ProcessRollup, err error) {
 	var uid, sheet sql.NullInt64
 	values := make([]any, len(metric.Lasts))
-	err = rows.Scan(append([]any{&id, &p.PID, &p.PPID, &p.StartTicks, &p.BootID, &uid, &p.Command, &p.JobID, &sheet}, pointers(values)...)...)
+	err = rows.Scan(append([]any{&id, &p.PID, &p.PPID, &p.StartTicks, &p.BootID, &uid, &p.Command, &p.JobID, &p.Fleet, &sheet}, pointers(values)...)...)
 	p.UID, p.Sheet = fromNull(uid), fromNull(sheet)
 	for i, of := range metric.Lasts {
 		p.SetLast(of, schema.NumberFromSQL(of, values[i]))

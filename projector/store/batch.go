@@ -11,11 +11,11 @@ type Batch struct {
 	Processes   []*Process // that are new, grew or ended
 	Events      []Event
 	Execs       []Exec
-	JobSamples  map[string]*JobSamples // by job
+	JobSamples  map[JobKey]*JobSamples
 	StepSamples map[StepKey]*StepSamples
 	JobPIDs     []JobPID
 	JobSyscalls []JobSyscall
-	JobCounts   map[string]*JobCounts // by job
+	JobCounts   map[JobKey]*JobCounts
 	StepCounts  map[StepKey]*StepCounts
 	JobEvents   []JobEvent
 	Rollups     []Rollup
@@ -54,7 +54,7 @@ func (s *Stats) Add(o Stats) {
 
 // NewBatch returns an empty batch.
 func NewBatch() *Batch {
-	return &Batch{JobSamples: map[string]*JobSamples{}, StepSamples: map[StepKey]*StepSamples{}, JobCounts: map[string]*JobCounts{},
+	return &Batch{JobSamples: map[JobKey]*JobSamples{}, StepSamples: map[StepKey]*StepSamples{}, JobCounts: map[JobKey]*JobCounts{},
 		StepCounts: map[StepKey]*StepCounts{}, Quarantined: map[QuarantineGroup]int64{}, EndedCPU: map[ProcessKey]int64{}}
 }
 

@@ -16,7 +16,7 @@ type Event struct {
 
 const eventColumns = `id, timestamp, pid, event_type, exit_code, signal_num, job_id, sheet_num, details, host_id, boot_id,
 	boot_ns, start_ticks, ppid, uid, command, core, cpu_ms, peak_rss_kib, read_kib, write_kib, lifetime_ms,
-	sampled_cpu_ms, source, instance, seq`
+	sampled_cpu_ms, source, instance, seq, fleet`
 
 // column is the value of one of eventColumns.
 func (e *Event) column(col int) vtab.Value {
@@ -55,6 +55,13 @@ func (e *Event) column(col int) vtab.Value {
 		return e.Command
 	case 16:
 		return e.Core
+	}
+	return e.countedColumn(col)
+}
+
+// countedColumn is the value of one of eventColumns from the seventeenth on: what was counted, and where it comes from.
+func (e *Event) countedColumn(col int) vtab.Value {
+	switch col {
 	case 17:
 		return optional(e.CPUMillis)
 	case 18:
@@ -71,6 +78,8 @@ func (e *Event) column(col int) vtab.Value {
 		return e.Source
 	case 24:
 		return e.Message.Instance.String()
+	case 25:
+		return int64(e.Seq)
 	}
-	return int64(e.Seq)
+	return e.Job().Fleet
 }

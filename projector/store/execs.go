@@ -15,13 +15,13 @@ type Exec struct {
 }
 
 const insertExec = `INSERT OR ROLLBACK INTO process_execs(id, timestamp, host_id, boot_id, boot_ns, pid, start_ticks, uid, command,
-	job_id, sheet_num, source, instance, seq) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	job_id, sheet_num, source, instance, seq, fleet) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 // values are the values that insertExec takes.
 func (e *Exec) values() []any {
 	return []any{
 		e.ID, schema.Timestamp(e.Wall), e.HostID, e.Message.BootID, e.Boot, e.PID, int64(e.StartTicks), optional(e.UID),
-		optionalText(e.Command), optionalText(e.JobID), optional(e.Sheet), e.Source, e.Message.Instance.String(), int64(e.Seq),
+		optionalText(e.Command), optionalText(e.JobID), optional(e.Sheet), e.Source, e.Message.Instance.String(), int64(e.Seq), e.Job().Fleet,
 	}
 }
 

@@ -20,7 +20,7 @@ type Process struct {
 	ProcessKey
 	PPID    int
 	Command string
-	JobID   string
+	Job     schema.JobKey
 	Sheet   schema.Opt[int64]
 	UID     schema.Opt[int64]
 	Cgroup  string
@@ -40,7 +40,7 @@ type Process struct {
 }
 
 const processColumns = `id, host_id, boot_id, pid, start_ticks, ppid, command, job_id, sheet_num, uid, cgroup,
-	first_snapshot, last_snapshot, ended, ended_boot_ns, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib`
+	first_snapshot, last_snapshot, ended, ended_boot_ns, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib, fleet`
 
 // column is the value of one of processColumns.
 func (p *Process) column(col int) vtab.Value {
@@ -60,7 +60,7 @@ func (p *Process) column(col int) vtab.Value {
 	case 6:
 		return p.Command
 	case 7:
-		return optionalText(p.JobID)
+		return optionalText(p.Job.ID)
 	case 8:
 		return optional(p.Sheet)
 	case 9:
@@ -83,8 +83,10 @@ func (p *Process) column(col int) vtab.Value {
 		return optional(p.PeakRSS)
 	case 18:
 		return optional(p.ReadKiB)
+	case 19:
+		return optional(p.WriteKiB)
 	}
-	return optional(p.WriteKiB)
+	return p.Job.Fleet
 }
 
 // ifEnded is a value as SQL has it: NULL while the process is there.

@@ -63,7 +63,7 @@ func readSnapshot(t Tables, id int64) (*schema.Message, error) {
 }
 
 // processQuery reads what describes the processes of a snapshot, and all that was measured of them.
-var processQuery = `SELECT p.pid, p.ppid, p.start_ticks, p.command, coalesce(p.job_id, ''), p.sheet_num,
+var processQuery = `SELECT p.pid, p.ppid, p.start_ticks, p.command, coalesce(p.job_id, ''), p.fleet, p.sheet_num,
 	coalesce(m.syscall_counts, ''), coalesce(m.syscall_time_pct, ''), ` + metric.Columns("m", metric.Samples) + `
 	FROM samples m JOIN processes p ON p.id = m.process_id WHERE m.id BETWEEN ? AND ? ORDER BY m.id`
 
@@ -74,7 +74,7 @@ func readProcesses(t Tables, id int64) (procs schema.Processes, err error) {
 		var p schema.Process
 		var sheet sql.NullInt64
 		var counts, times []byte
-		into := []any{&p.PID, &p.PPID, &p.StartTicks, &p.Command, &p.JobID, &sheet, &counts, &times}
+		into := []any{&p.PID, &p.PPID, &p.StartTicks, &p.Command, &p.JobID, &p.Fleet, &sheet, &counts, &times}
 		for i := range values {
 			into = append(into, &values[i])
 		}

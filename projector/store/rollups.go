@@ -131,9 +131,9 @@ func describeProcess(tx *Tx, id, hostID int64, minute float64, p *schema.Process
 		return nil
 	}
 	if _, err := tx.Exec(`INSERT INTO rollup_processes(id, host_id, boot_id, pid, start_ticks, ppid, command, job_id,
-		sheet_num, uid, last_hour) VALUES (?,?,?,?,?,?,?,?,?,?,?)
+		fleet, sheet_num, uid, last_hour) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
 		ON CONFLICT(id) DO UPDATE SET last_hour = max(last_hour, excluded.last_hour)`,
-		id, hostID, p.BootID, p.PID, int64(p.StartTicks), p.PPID, p.Command, optionalText(p.JobID), optional(p.Sheet),
+		id, hostID, p.BootID, p.PID, int64(p.StartTicks), p.PPID, p.Command, optionalText(p.JobID), p.Fleet, optional(p.Sheet),
 		optional(p.UID), hour); err != nil {
 		return err
 	}
@@ -149,6 +149,9 @@ func describedID(hostID int64, p *schema.ProcessRollup) int64 {
 		b = binary.BigEndian.AppendUint64(b, uint64(n))
 	}
 	b = append(append(append(append(append(b, p.BootID...), 0), p.JobID...), 0), p.Command...)
+	if p.Fleet { // behind what describes a process of a host's own job, whose id stays what it was
+		b = append(b, 0, 1)
+	}
 	sum := sha256.Sum256(b)
 	return int64(binary.BigEndian.Uint64(sum[:8]) >> 2)
 }

@@ -88,13 +88,13 @@ const cpuBeforeQuery = `SELECT coalesce(max(cpu_ms), 0) FROM processes WHERE pid
 // openProcesses reads the processes that are on a host now.
 func openProcesses(t Tables, hostID int64) (open []*Process, err error) {
 	// The constant, not a parameter, or the partial index could not be used.
-	const query = `SELECT id, boot_id, pid, start_ticks, ppid, command, coalesce(job_id, ''), sheet_num, uid,
+	const query = `SELECT id, boot_id, pid, start_ticks, ppid, command, coalesce(job_id, ''), fleet, sheet_num, uid,
 		coalesce(cgroup, ''), first_snapshot, last_snapshot, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib
 		FROM processes WHERE host_id=? AND last_snapshot = 4611686018427387904`
 	err = t.lookup(query, func(rows *sql.Rows) error {
 		p := &Process{ProcessKey: ProcessKey{HostID: hostID}, Stored: true}
 		var sheet, uid, maxCPU, peak, read, write sql.NullInt64
-		if err := rows.Scan(&p.ID, &p.BootID, &p.PID, &p.StartTicks, &p.PPID, &p.Command, &p.JobID, &sheet, &uid, &p.Cgroup,
+		if err := rows.Scan(&p.ID, &p.BootID, &p.PID, &p.StartTicks, &p.PPID, &p.Command, &p.Job.ID, &p.Job.Fleet, &sheet, &uid, &p.Cgroup,
 			&p.First, &p.Last, &p.CPUMillis, &maxCPU, &peak, &read, &write); err != nil {
 			return err
 		}

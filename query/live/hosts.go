@@ -24,8 +24,9 @@ func Hosts(ctx context.Context, js jetstream.JetStream) ([]string, error) {
 			return nil, fmt.Errorf("list the hosts of %s: %w", name, err)
 		}
 		for subject := range info.State.Subjects {
-			host, _, _ := strings.Cut(strings.TrimPrefix(subject, schema.SubjectPrefix), ".")
-			hosts = append(hosts, host)
+			if host, _, _ := strings.Cut(strings.TrimPrefix(subject, schema.SubjectPrefix), "."); host != schema.Fleet {
+				hosts = append(hosts, host)
+			}
 		}
 	}
 	slices.Sort(hosts)

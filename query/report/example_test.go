@@ -37,7 +37,7 @@ func ExampleRead() {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	r, err := report.Read(context.Background(), db, "build-7", began.Add(time.Hour))
+	r, err := report.Read(context.Background(), db, query.JobFilter{Name: "build-7"}, began.Add(time.Hour))
 	if err != nil {
 		log.Fatal(err)
 	}

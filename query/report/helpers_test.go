@@ -91,7 +91,7 @@ func (r *recording) event(id int64, timestamp float64, kind string, changes row)
 func (r *recording) build7(changes row) {
 	r.Helper()
 	r.insert("jobs", row{
-		"job_id": "build-7", "first_seen": 100.0, "last_seen": 200.0, "samples": 50, "peak_rss_kib": 306688, "max_cpu_permille": 1020,
+		"host_id": 1, "job_id": "build-7", "first_seen": 100.0, "last_seen": 200.0, "samples": 50, "peak_rss_kib": 306688, "max_cpu_permille": 1020,
 		"cpu_ms": 61250, "unique_pids": 29, "spawns": 12, "exits": 11, "signals": 2, "ooms": 1, "first_event": 90.0, "last_event": 210.0,
 		"status": "done", "exit_code": 3, "command": "make all",
 	}.with(changes))
@@ -99,13 +99,13 @@ func (r *recording) build7(changes row) {
 
 func (r *recording) sheet(job string, n int64, rss, cpu any) {
 	r.Helper()
-	r.insert("job_sheets", row{"job_id": job, "sheet_num": n, "peak_rss_kib": rss, "max_cpu_permille": cpu, "cpu_ms": 1500})
+	r.insert("job_sheets", row{"host_id": 1, "job_id": job, "sheet_num": n, "peak_rss_kib": rss, "max_cpu_permille": cpu, "cpu_ms": 1500})
 }
 
 // syscalls inserts the hotspots of a job, in the order of their first appearance.
 func (r *recording) syscalls(job string, calls ...any) {
 	r.Helper()
 	for i := 0; i < len(calls); i += 2 {
-		r.insert("job_syscalls", row{"job_id": job, "name": calls[i], "time_pct_x100": calls[i+1], "rank": i / 2})
+		r.insert("job_syscalls", row{"host_id": 1, "first_ns": 1, "job_id": job, "name": calls[i], "time_pct_x100": calls[i+1], "rank": i / 2})
 	}
 }

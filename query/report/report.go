@@ -26,9 +26,10 @@ type Report struct {
 // eventAge is how old an event may be to count in a report.
 const eventAge = 7 * 24 * time.Hour
 
-// Read gathers a job's report as of now. A job that nobody ran has a report too: its Profile is nil, and its text says so.
-func Read(ctx context.Context, db *query.DB, job string, now time.Time) (*Report, error) {
-	r := &Report{Name: job, Counts: map[string]int64{}}
+// Read gathers the report of the jobs of a name as of now: of all hosts, or of the filter's. A job that nobody ran has a report
+// too: its Profile is nil, and its text says so. It is a *[query.JobHostError] when only other hosts have the job.
+func Read(ctx context.Context, db *query.DB, job query.JobFilter, now time.Time) (*Report, error) {
+	r := &Report{Name: job.Name, Counts: map[string]int64{}}
 	p, err := query.JobProfile(ctx, db, job)
 	if errors.Is(err, query.ErrNoJob) {
 		return r, nil
@@ -39,16 +40,16 @@ func Read(ctx context.Context, db *query.DB, job string, now time.Time) (*Report
 		return r, nil
 	}
 	r.Profile = p
-	since := query.Range{Since: float64(now.Add(-eventAge).UnixNano()) / 1e9}
+	since := query.Range{Host: job.Host, Since: float64(now.Add(-eventAge).UnixNano()) / 1e9}
 	if r.Counts, err = query.EventCounts(ctx, db, job, since.Since); err != nil {
 		return nil, err
 	}
 	since.Limit = 10
-	if r.Signals, err = query.Events(ctx, db, query.Filter{Range: since, Job: job, Types: []string{"signal", "kill"}}); err != nil {
+	if r.Signals, err = query.Events(ctx, db, query.Filter{Range: since, Job: job.Name, Types: []string{"signal", "kill"}}); err != nil {
 		return nil, err
 	}
 	since.Limit = 5
-	r.OOMs, err = query.Events(ctx, db, query.Filter{Range: since, Job: job, Types: []string{"oom"}})
+	r.OOMs, err = query.Events(ctx, db, query.Filter{Range: since, Job: job.Name, Types: []string{"oom"}})
 	return r, err
 }
 

@@ -48,7 +48,7 @@ func contractSample(r *recording) {
 
 func classic(t *testing.T, r *recording, job string) string {
 	t.Helper()
-	made, err := report.Read(t.Context(), r.open(), job, reportTime)
+	made, err := report.Read(t.Context(), r.open(), query.JobFilter{Name: job}, reportTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestReport_Classic(t *testing.T) {
 
 func TestReport_Classic_NoData(t *testing.T) {
 	r := newRecording(t)
-	r.insert("jobs", row{"job_id": "declared", "status": "running", "first_event": 1.0, "command": "make"})
+	r.insert("jobs", row{"host_id": 1, "job_id": "declared", "status": "running", "first_event": 1.0, "command": "make"})
 	r.sheet("declared", 1, nil, nil)
 	contractSample(r)
 	for _, job := range []string{"declared", "build", "it's", `"`, "", "é\n"} {
@@ -158,7 +158,7 @@ func TestReport_Classic_LittleData(t *testing.T) {
 		{"signal", row{"signals": 1}, []string{"kill"}, fmt.Sprintf(head, "signal", "0.0", 0, 0) + "\n  Signals sent: 1\n    PID 42  \n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.insert("jobs", row{"job_id": c.name}.with(c.job))
+			r.insert("jobs", row{"host_id": 1, "job_id": c.name}.with(c.job))
 			for _, kind := range c.events {
 				r.exec(`DELETE FROM process_events`)
 				r.event(1, recently, kind, row{"job_id": c.name})
@@ -261,7 +261,7 @@ func TestReport_Classic_Rounding(t *testing.T) {
 func TestReport_Classic_Names(t *testing.T) {
 	r := newRecording(t)
 	for _, name := range []string{"it's", `say "hi"`, "a%sb", "50%d", "größe", "a b"} {
-		r.insert("jobs", row{"job_id": name, "peak_rss_kib": 1024, "unique_pids": 1})
+		r.insert("jobs", row{"host_id": 1, "job_id": name, "peak_rss_kib": 1024, "unique_pids": 1})
 		r.syscalls(name, "x%d", 100)
 		r.event(0, recently, "oom", row{"id": nil, "job_id": name, "details": "100%s"})
 		want := "Resource Profile for job '" + name + "':\n  Peak memory: 1.0 MB\n  Process spawns: 0\n  Unique PIDs observed: 1\n" +

@@ -18,35 +18,35 @@ var hashedTables = []hashedTable{
 		s.gpu_temperature, s.pressure_level, s.running_jobs, s.active_sheets, s.cpus, s.partial, s.hidden_count,
 		s.conductor_uptime_seconds, s.zombie_pids, s.gpus, s.job_progress, s.pressure, s.capabilities
 		FROM snapshots s JOIN hosts h ON h.id = s.host_id`},
-	{"samples", `SELECT h.name, s.timestamp, s.instance, s.seq, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id,
+	{"samples", `SELECT h.name, s.timestamp, s.instance, s.seq, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.fleet,
 		p.sheet_num, p.uid, p.cgroup, m.syscall_counts, m.syscall_time_pct, ` + metric.Columns("m", metric.Samples) + `
 		FROM samples m JOIN snapshots s ON s.id = m.id >> 22 JOIN processes p ON p.id = m.process_id
 		JOIN hosts h ON h.id = s.host_id`},
-	{"processes", `SELECT h.name, f.timestamp, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.sheet_num, p.uid,
+	{"processes", `SELECT h.name, f.timestamp, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.fleet, p.sheet_num, p.uid,
 		p.cgroup, f.instance, f.seq, l.instance, l.seq, p.cpu_ms, p.max_cpu_permille, p.peak_rss_kib, p.read_kib, p.write_kib
 		FROM processes p JOIN hosts h ON h.id = p.host_id LEFT JOIN snapshots f ON f.id = p.first_snapshot
 		LEFT JOIN snapshots l ON l.id = p.last_snapshot`},
-	{"process_events", `SELECT h.name, e.timestamp, e.instance, e.event_type, e.seq, e.pid, e.exit_code, e.signal_num, e.job_id,
+	{"process_events", `SELECT h.name, e.timestamp, e.instance, e.event_type, e.seq, e.pid, e.exit_code, e.signal_num, e.job_id, e.fleet,
 		e.sheet_num, e.details, e.boot_id, e.boot_ns, e.start_ticks, e.ppid, e.uid, e.command, e.core, e.cpu_ms, e.peak_rss_kib,
 		e.read_kib, e.write_kib, e.lifetime_ms, e.sampled_cpu_ms, e.source FROM process_events e JOIN hosts h ON h.id = e.host_id`},
 	{"process_execs", `SELECT h.name, e.timestamp, e.instance, e.seq, e.boot_id, e.boot_ns, e.pid, e.start_ticks, e.uid, e.command,
-		e.job_id, e.sheet_num, e.source FROM process_execs e JOIN hosts h ON h.id = e.host_id`},
-	{"jobs", `SELECT '', NULL, job_id, first_seen, last_seen, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids, spawns,
+		e.job_id, e.fleet, e.sheet_num, e.source FROM process_execs e JOIN hosts h ON h.id = e.host_id`},
+	{"jobs", `SELECT h.name, NULL, job_id, fleet, first_seen, last_seen, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids, spawns,
 		exits, signals, ooms, exit_cpu_ms, exit_peak_rss_kib, first_event, last_event, status, total_sheets, last_completed_sheet, current_sheet, started, ended,
-		exit_code, command FROM jobs`},
-	{"job_sheets", `SELECT '', NULL, job_id, sheet_num, peak_rss_kib, max_cpu_permille, cpu_ms, exit_cpu_ms, exit_peak_rss_kib, started, ended, exit_code, status
-		FROM job_sheets`},
-	{"job_events", `SELECT h.name, e.timestamp, e.job_id, e.type, e.sheet_num, e.total_sheets, e.last_completed_sheet, e.status, e.pid,
+		exit_code, command FROM jobs t JOIN hosts h ON h.id = t.host_id`},
+	{"job_sheets", `SELECT h.name, NULL, job_id, fleet, sheet_num, peak_rss_kib, max_cpu_permille, cpu_ms, exit_cpu_ms, exit_peak_rss_kib, started, ended, exit_code, status
+		FROM job_sheets t JOIN hosts h ON h.id = t.host_id`},
+	{"job_events", `SELECT h.name, e.timestamp, e.job_id, e.fleet, e.type, e.sheet_num, e.total_sheets, e.last_completed_sheet, e.status, e.pid,
 		e.exit_code, e.command, e.details, e.boot_id, e.boot_ns FROM job_events e JOIN hosts h ON h.id = e.host_id`},
 	{"rollups", `SELECT h.name, r.timestamp, r.samples, r.covers, r.boot_id, r.boot_ns, r.interval_ns, r.daemon_pid, r.daemon_rss_kib,
 		r.cpus, r.memory_total_kib, r.memory_used_mean, r.memory_used_max, r.memory_used_p95, r.load1_mean, r.load1_max, r.load1_p95,
 		r.load5, r.load15, r.cpu_mean, r.cpu_max, r.cpu_p95, r.process_count, r.zombie_count, r.pressure_level, r.running_jobs,
 		r.active_sheets, r.partial, r.gpus FROM rollups r JOIN hosts h ON h.id = r.host_id`},
-	{"process_rollups", `SELECT h.name, r.timestamp, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.sheet_num, p.uid,
+	{"process_rollups", `SELECT h.name, r.timestamp, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.fleet, p.sheet_num, p.uid,
 		m.samples, m.last_boot_ns, m.` + strings.Join(metric.RollupNames(), ", m.") + ` FROM process_rollups m JOIN rollups r ON r.id = m.rollup_id
 		JOIN rollup_processes p ON p.id = m.process_id JOIN hosts h ON h.id = r.host_id`},
-	{"job_pids", `SELECT '', NULL, job_id, pid FROM job_pids`},
-	{"job_syscalls", `SELECT '', NULL, job_id, name, time_pct_x100, rank FROM job_syscalls`},
+	{"job_pids", `SELECT h.name, NULL, job_id, fleet, pid FROM job_pids t JOIN hosts h ON h.id = t.host_id`},
+	{"job_syscalls", `SELECT h.name, NULL, job_id, fleet, t.name, time_pct_x100, first_ns, rank FROM job_syscalls t JOIN hosts h ON h.id = t.host_id`},
 	// The gaps of a stream are left out: whether a log lost its end is not part of what it tells. So is the time at which
 	// missing numbers were noticed: it depends on the log's own clock.
 	{"gaps", `SELECT h.name, NULL, g.instance, g.message_kind, g.kind, g.first_seq, g.last_seq, g.count,
@@ -79,13 +79,13 @@ const (
 		AND {inlog})`
 	rollupShared = `({inlog} AND r.timestamp >= max(CASE WHEN {expired} THEN (SELECT coalesce(min(timestamp), 9e99) FROM {live}.rollups) ELSE -9e99 END,
 		(SELECT coalesce(min(timestamp), 9e99) FROM {replayed}.rollups)))`
-	jobShared = `job_id IN (SELECT j.job_id FROM {live}.jobs j WHERE
+	jobShared = `(t.job_id, t.fleet, t.host_id) IN (SELECT j.job_id, j.fleet, j.host_id FROM {live}.jobs j WHERE
 		coalesce(j.first_seen, 9e99) > (SELECT coalesce(min(timestamp), 9e99) FROM {replayed}.snapshots)
 		AND coalesce(j.first_event, 9e99) > (SELECT min(t) FROM (SELECT min(timestamp) AS t FROM {replayed}.process_events
 			UNION ALL SELECT min(timestamp) FROM {replayed}.job_events))
 		AND NOT EXISTS (SELECT 1 FROM {live}.processes p JOIN {live}.processes q ON q.pid = p.pid AND q.start_ticks = p.start_ticks
 			AND q.host_id = p.host_id AND q.boot_id = p.boot_id
-			WHERE p.job_id = j.job_id AND q.first_snapshot < (SELECT min(s.id) FROM {live}.snapshots s
+			WHERE p.job_id = j.job_id AND p.fleet = j.fleet AND p.host_id = j.host_id AND q.first_snapshot < (SELECT min(s.id) FROM {live}.snapshots s
 				WHERE (s.instance, s.seq) IN (SELECT instance, seq FROM {replayed}.snapshots))))`
 )
 

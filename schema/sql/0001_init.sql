@@ -124,6 +124,7 @@ CREATE TABLE processes (
   ppid INTEGER,
   command TEXT,
   job_id TEXT,
+  fleet INTEGER NOT NULL DEFAULT 0,       -- 1: the job is the fleet's, and not the host's own
   sheet_num INTEGER,
   uid INTEGER,
   cgroup TEXT,
@@ -184,7 +185,8 @@ CREATE TABLE process_events (
   sampled_cpu_ms INTEGER,                 -- of cpu_ms, what the snapshots have
   source TEXT NOT NULL,
   instance TEXT NOT NULL,
-  seq INTEGER NOT NULL
+  seq INTEGER NOT NULL,
+  fleet INTEGER NOT NULL DEFAULT 0        -- 1: the job is the fleet's, and not the host's own
 );
 CREATE INDEX process_events_by_time ON process_events(timestamp);
 CREATE INDEX process_events_by_job ON process_events(job_id, event_type, timestamp) WHERE job_id IS NOT NULL;
@@ -206,13 +208,14 @@ CREATE TABLE process_execs (
   sheet_num INTEGER,
   source TEXT NOT NULL,
   instance TEXT NOT NULL,
-  seq INTEGER NOT NULL
+  seq INTEGER NOT NULL,
+  fleet INTEGER NOT NULL DEFAULT 0        -- 1: the job is the fleet's, and not the host's own
 );
 CREATE INDEX process_execs_by_time ON process_execs(timestamp);
 CREATE INDEX process_execs_by_pid ON process_execs(pid);
 CREATE INDEX process_execs_by_job ON process_execs(job_id) WHERE job_id IS NOT NULL;
 
--- What conductors said of their jobs, one by one.
+-- What conductors said of their jobs, one by one. A job of the fleet is said of under the host _.
 CREATE TABLE job_events (
   id INTEGER PRIMARY KEY,
   timestamp REAL NOT NULL,
@@ -227,14 +230,22 @@ CREATE TABLE job_events (
   details TEXT NOT NULL DEFAULT '',
   host_id INTEGER NOT NULL,
   boot_id TEXT NOT NULL,
-  boot_ns INTEGER NOT NULL                -- of the message
+  boot_ns INTEGER NOT NULL,               -- of the message
+  fleet INTEGER NOT NULL DEFAULT 0        -- 1: the job is the fleet's, and not the host's own
 );
 CREATE INDEX job_events_by_time ON job_events(timestamp);
 CREATE INDEX job_events_by_job ON job_events(job_id);
 
 -- A job's figures, kept up as messages come, so that a profile costs the same however long the record is.
+--
+-- A job belongs to its host, or to the fleet when a conductor declared it for all hosts. Of a host's own job there is one row.
+-- Of the fleet's there is one for each host that has processes of it, with what that host says; and one under the host _,
+-- with what the conductor said: status, progress, outcome. So nobody's message changes another's row. The tables that follow
+-- have the same key.
 CREATE TABLE jobs (
-  job_id TEXT PRIMARY KEY,
+  job_id TEXT NOT NULL,
+  fleet INTEGER NOT NULL DEFAULT 0,                 -- 1: the fleet's, 0: the host's own
+  host_id INTEGER NOT NULL,
   -- from snapshots
   first_seen REAL, last_seen REAL,
   samples INTEGER NOT NULL DEFAULT 0,
@@ -251,11 +262,14 @@ CREATE TABLE jobs (
   exit_peak_rss_kib INTEGER,              -- the most that the kernel saw of a process that ended
   first_event REAL, last_event REAL,
   status TEXT, total_sheets INTEGER, last_completed_sheet INTEGER, current_sheet INTEGER,
-  started REAL, ended REAL, exit_code INTEGER, command TEXT
+  started REAL, ended REAL, exit_code INTEGER, command TEXT,
+  PRIMARY KEY (job_id, fleet, host_id)
 ) WITHOUT ROWID;
 
 CREATE TABLE job_sheets (
   job_id TEXT NOT NULL,
+  fleet INTEGER NOT NULL DEFAULT 0,
+  host_id INTEGER NOT NULL,
   sheet_num INTEGER NOT NULL,
   peak_rss_kib INTEGER,
   max_cpu_permille INTEGER,
@@ -263,21 +277,26 @@ CREATE TABLE job_sheets (
   exit_cpu_ms INTEGER NOT NULL DEFAULT 0, -- from events, as in jobs
   exit_peak_rss_kib INTEGER,
   started REAL, ended REAL, exit_code INTEGER, status TEXT,
-  PRIMARY KEY (job_id, sheet_num)
+  PRIMARY KEY (job_id, fleet, host_id, sheet_num)
 ) WITHOUT ROWID;
 
 CREATE TABLE job_pids (
   job_id TEXT NOT NULL,
+  fleet INTEGER NOT NULL DEFAULT 0,
+  host_id INTEGER NOT NULL,
   pid INTEGER NOT NULL,
-  PRIMARY KEY (job_id, pid)
+  PRIMARY KEY (job_id, fleet, host_id, pid)
 ) WITHOUT ROWID;
 
 CREATE TABLE job_syscalls (
   job_id TEXT NOT NULL,
+  fleet INTEGER NOT NULL DEFAULT 0,
+  host_id INTEGER NOT NULL,
   name TEXT NOT NULL,
   time_pct_x100 INTEGER NOT NULL,         -- sum over all samples
-  rank INTEGER NOT NULL,                  -- order of first appearance
-  PRIMARY KEY (job_id, name)
+  first_ns INTEGER NOT NULL,              -- wall time of the first snapshot that has it
+  rank INTEGER NOT NULL,                  -- its place among the system calls of that snapshot
+  PRIMARY KEY (job_id, fleet, host_id, name)
 ) WITHOUT ROWID;
 
 -- Holes in the story. A hole in a producer's numbers shrinks, and goes, when what was missing comes after all.
@@ -365,6 +384,7 @@ CREATE TABLE rollup_processes (
   ppid INTEGER,
   command TEXT,
   job_id TEXT,
+  fleet INTEGER NOT NULL DEFAULT 0,       -- 1: the job is the fleet's, and not the host's own
   sheet_num INTEGER,
   uid INTEGER,
   last_hour REAL NOT NULL                 -- start of the hour of the newest minute that has it
