@@ -146,6 +146,55 @@ func TestHosts_JobDeclaredBeforeTheSampler(t *testing.T) {
 	})
 }
 
+// TestHosts_FleetJob declares a job of the fleet by the conductor's key before a host's sampler starts. Both hosts, which are one
+// machine here, attribute a process to it that names it; a host's key can neither declare nor end it.
+func TestHosts_FleetJob(t *testing.T) {
+	long(t)
+	needsEveryProcess(t)
+	t.Parallel()
+	dir := t.TempDir()
+	db := filepath.Join(dir, "monitor.db")
+	recorder := start(t, "up", "--data", dir, "--listen", "127.0.0.1:0", "--host", "hub", "--interval", "200ms")
+	recorder.awaitLine("In another terminal")
+	url, key := listening(t, recorder), addHost(t, dir, "build07")
+	conductor := []string{"--server", url, "--creds", filepath.Join(dir, "creds", "conductor.nk")}
+	run(t, append([]string{"job", "declare", "nightly", "--fleet"}, conductor...)...)
+	sampler := start(t, "sample", "--interval", "200ms", "--server", url, "--creds", key, "--host", "build07")
+	member := exec.Command("sleep", "600")
+	member.Env = append(os.Environ(), "PROCTAPE_JOB_ID=nightly")
+	if err := member.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = member.Wait() })
+	t.Cleanup(func() { _ = member.Process.Kill() })
+	for _, host := range []string{"hub", "build07"} {
+		await(t, "the process in the fleet's job on "+host, func() bool {
+			return count(t, db, fmt.Sprintf(`SELECT count(*) FROM process_metrics WHERE job_id='nightly' AND fleet=1 AND pid=%d
+				AND host_id = (SELECT id FROM hosts WHERE name='%s')`, member.Process.Pid, host)) > 1
+		})
+	}
+	healthy(t, recorder)
+	for _, verb := range []string{"declare", "end"} {
+		if code, said := fails(t, "job", verb, "nightly", "--fleet", "--server", url, "--creds", key); code != 1 || !strings.Contains(said, "the key may not publish to proctape.v1._.job") {
+			t.Errorf("a host's key: %d, %s", code, said)
+		}
+	}
+	run(t, "job", "end", "nightly", "--exit-code", "9", "--status", "forged", "--server", url, "--creds", key, "--host", "build07")
+	await(t, "what the host says of its own job", func() bool { return count(t, db, `SELECT count(*) FROM jobs WHERE status='forged'`) > 0 })
+	run(t, append([]string{"job", "end", "nightly", "--fleet", "--exit-code", "0", "--status", "well"}, conductor...)...)
+	await(t, "the end of the fleet's job", func() bool { return count(t, db, `SELECT count(*) FROM jobs WHERE status='well'`) > 0 })
+	profile := run(t, "profile", "nightly", "--data", dir, "--json")
+	if !strings.Contains(profile, `{"host":"","fleet":true,"hosts":["build07","hub"],"status":"well","exit_code":0}`) || !strings.Contains(profile, `"status":"forged","exit_code":9}`) {
+		t.Errorf("got %s, want the fleet's job apart from the host's own", profile)
+	}
+	sampler.stop()
+	recorder.stop()
+	pids := count(t, db, `SELECT count(DISTINCT pid) FROM process_metrics WHERE job_id='nightly'`)
+	if profile := run(t, "profile", "nightly", "--data", dir, "--json"); !strings.Contains(profile, fmt.Sprintf(`"unique_pid_count":%d,`, pids)) {
+		t.Errorf("got %s, want %d pids, as the contract's tables have", profile, pids)
+	}
+}
+
 // TestRoles_DoTheirWork has every role do what it is for. Nothing that it needs is refused.
 func TestRoles_DoTheirWork(t *testing.T) {
 	long(t)
