@@ -281,3 +281,76 @@ func ExamplePageOf() {
 	// 2 from 03:10:10
 	// 1 from 03:10:00
 }
+
+// Who used most in a range?
+func ExampleTopOf() {
+	m := newMachine("build-07")
+	m.snapshot(0, compiler(900, 200<<10, time.Second))
+	m.snapshot(5*time.Second, compiler(1000, 300<<10, 6*time.Second))
+	db, done := m.openRecorded()
+	defer done()
+
+	q := query.TopQuery{By: "job", Sort: "cpu"}
+	q.Since, q.Until = schema.Timestamp(start.UnixNano()), schema.Timestamp(start.Add(time.Minute).UnixNano())
+	top, err := query.TopOf(context.Background(), db, q)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, row := range top.Rows {
+		fmt.Printf("%s used %.1f s, at most %.0f MiB\n", row.Key, row.CPUSeconds, row.Memory)
+	}
+	// Output: build-7 used 5.0 s, at most 300 MiB
+}
+
+// What was there at a time, and how old is that?
+func ExampleProcessesAt() {
+	m := newMachine("build-07")
+	m.snapshot(0, compiler(900, 200<<10, time.Second))
+	db, done := m.openRecorded()
+	defer done()
+
+	at := schema.Timestamp(start.Add(3 * time.Second).UnixNano())
+	moments, err := query.ProcessesAt(context.Background(), db, at, query.Filter{Job: "build-7"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.0f s old: %s\n", moments[0].Old, moments[0].Processes[0].Command)
+	// Output: 3 s old: cc -O2 main.c
+}
+
+// Who bore whom, also when the parent has ended?
+func ExampleTreeAt() {
+	m := newMachine("build-07")
+	parent := int64(4200)
+	m.event(schema.KindSpawn, 0, schema.Event{PID: 4242, StartTicks: 99_000, PPID: schema.Some(parent), Command: "cc -O2 main.c"})
+	m.snapshot(time.Second, compiler(900, 200<<10, time.Second)) // adopted by process 1
+	db, done := m.openRecorded()
+	defer done()
+
+	trees, err := query.TreeAt(context.Background(), db, schema.Timestamp(start.Add(time.Second).UnixNano()), query.Filter{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	root := trees[0].Roots[0]
+	fmt.Println(root.PID, root.Ended, root.Children[0].PID, root.Children[0].Adopted)
+	// Output: 4200 true 4242 true
+}
+
+// What changed between two times?
+func ExampleDiff() {
+	m := newMachine("build-07")
+	m.snapshot(0, compiler(900, 200<<10, time.Second))
+	m.snapshot(5*time.Second, compiler(1000, 300<<10, 6*time.Second))
+	db, done := m.openRecorded()
+	defer done()
+
+	from, to := schema.Timestamp(start.UnixNano()), schema.Timestamp(start.Add(time.Minute).UnixNano())
+	diffs, err := query.Diff(context.Background(), db, from, to, query.Filter{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, c := range diffs[0].Changes {
+		fmt.Printf("%s %s: %+.0f MiB, %.0f s\n", c.Process().Command, c.Kind, c.RSS, c.CPU)
+	}
+	// Output: cc -O2 main.c stayed: +100 MiB, 5 s
+}

@@ -1,6 +1,11 @@
 package query
 
-import "github.com/proctape/proctape/schema"
+import (
+	"path"
+	"strings"
+
+	"github.com/proctape/proctape/schema"
+)
 
 // pointer is a value, or nil when it is unknown.
 func pointer[T any](o schema.Opt[T]) *T {
@@ -17,4 +22,24 @@ func scaled(o schema.Opt[int64], per float64) *float64 {
 	}
 	v := float64(o.V) / per
 	return &v
+}
+
+// deref is a value, or another when it is unknown.
+func deref[T any](v *T, otherwise T) T {
+	if v == nil {
+		return otherwise
+	}
+	return *v
+}
+
+// program is the name of the program of a command line.
+func program(command string) string {
+	if strings.HasPrefix(command, "[") { // a kernel thread, or one without arguments
+		return command
+	}
+	first, _, _ := strings.Cut(command, " ")
+	if base := path.Base(first); base != "." && base != "/" {
+		return strings.TrimSuffix(base, ":")
+	}
+	return command
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -76,6 +77,21 @@ func suggestion(cmd *cobra.Command, name string) string {
 		return fmt.Sprintf("did you mean %s? ", strings.Join(like, " or "))
 	}
 	return ""
+}
+
+// timesAgo takes the minus off times such as -15m that are arguments of diff, where they would be taken for flags. They mean the same
+// without it.
+func timesAgo(args []string) []string {
+	if !slices.Contains(args, "diff") {
+		return args
+	}
+	out := slices.Clone(args)
+	for i, arg := range out {
+		if _, ok := parseAgo(arg); ok {
+			out[i] = strings.TrimPrefix(arg, "-")
+		}
+	}
+	return out
 }
 
 // checkBuiltIns has the commands that cobra adds by itself, help and completion, refuse what they do not know. The

@@ -35,7 +35,7 @@ func main() {
 func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out, words := &output{w: stdout}, &output{w: stderr}
 	root := newRoot()
-	root.SetArgs(args)
+	root.SetArgs(timesAgo(args))
 	root.SetIn(stdin)
 	root.SetOut(out)
 	root.SetErr(words)

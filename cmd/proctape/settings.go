@@ -105,7 +105,7 @@ func (s *settings) check(cmd *cobra.Command) error {
 	if s.utc {
 		time.Local = time.UTC // for what is shown and what is read
 	}
-	if err := s.refuseServer(cmd); err != nil {
+	if err := refuseServer(cmd, s); err != nil {
 		return err
 	}
 	if s.data, err = expandHome(s.data); err != nil {
@@ -161,7 +161,7 @@ func readsDatabase(cmd *cobra.Command) bool {
 
 // refuseServer refuses a --server of the command line where it would be ignored: the answer would be of another recording than
 // the one that was named. In the environment it may stand for other commands.
-func (s *settings) refuseServer(cmd *cobra.Command) error {
+func refuseServer(cmd *cobra.Command, s *settings) error {
 	if !readsDatabase(cmd) || s.server == "" || s.fromElsewhere["server"] {
 		return nil
 	}

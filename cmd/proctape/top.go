@@ -1,0 +1,204 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/query"
+)
+
+var topColumns = []column[query.TopRow]{
+	{name: "host", head: "HOST", value: func(r *query.TopRow) any { return r.Host }, text: true, drop: 5},
+	{name: "pid", head: "PID", value: func(r *query.TopRow) any {
+		if r.Process == nil {
+			return nil
+		}
+		return r.Process.PID
+	}},
+	{name: "cpu", head: "CPU%", value: func(r *query.TopRow) any { return r.CPU }},
+	{name: "cpu_seconds", head: "CPU s", value: func(r *query.TopRow) any { return r.CPUSeconds }, show: func(r *query.TopRow) string { return twoDecimals(r.CPUSeconds) }},
+	{name: "mem", head: "RSS MiB", value: func(r *query.TopRow) any { return r.Memory }},
+	{name: "growth", head: "GROWTH MiB", value: func(r *query.TopRow) any { return r.Growth }, show: func(r *query.TopRow) string { return fmt.Sprintf("%+.1f", r.Growth) }, drop: 2},
+	{name: "read", head: "READ MiB", value: func(r *query.TopRow) any { return valueOf(r.Read) }, drop: 3},
+	{name: "write", head: "WRITE MiB", value: func(r *query.TopRow) any { return valueOf(r.Write) }, drop: 3},
+	{name: "forks", head: "FORKS", value: func(r *query.TopRow) any { return r.Forks }, drop: 2},
+	{name: "processes", head: "PROCESSES", value: func(r *query.TopRow) any { return r.Processes }, drop: 4},
+	{name: "minor_faults", head: "FAULTS", value: func(r *query.TopRow) any { return valueOf(r.MinorFaults) }, extra: true},
+	{name: "major_faults", head: "MAJOR FAULTS", value: func(r *query.TopRow) any { return valueOf(r.MajorFaults) }, extra: true},
+}
+
+// topFlags are the flags of top.
+type topFlags struct {
+	listing
+	filterFlags
+	by, metric string
+	at         timeText
+	once       bool
+}
+
+func topCommand(s *settings) *cobra.Command {
+	t := &topFlags{by: "process", metric: "cpu"}
+	cmd := &cobra.Command{
+		Use: "top", Short: "Show who uses most, or used most", Args: noArgs,
+		Long: `List who used most: at a time (--at; now without it), or within a range (--since, --until). At a time, it is of the
+snapshot then: CPU, I/O, faults and forks are those since the snapshot before it. --by sums up what belongs together. Memory of a
+line is the sum of its processes' largest, which may not have come at once, and pages that they share count for each.`,
+		Example: `  proctape top --once --sort mem
+  proctape top --at "03:10" --by command
+  proctape top --since -1h --by user
+  proctape top --since yesterday --until today --by parent --sort forks`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runTop(cmd, s, t) },
+	}
+	f := cmd.Flags()
+	t.listing.register(cmd, s, 20)
+	f.Lookup("newest").Hidden = true
+	f.BoolVar(&t.once, "once", false, "print once and end")
+	f.Var(&t.at, "at", "as it was at this `time`")
+	f.StringVar(&t.by, "by", t.by, "a line for each: "+strings.Join(query.TopBy, ", "))
+	f.BoolVar(&t.json, "json", false, "print JSON, one object a line")
+	f.BoolVar(&t.csv, "csv", false, "print comma-separated values, with a line of names first")
+	f.BoolVar(&t.wide, "wide", false, "show all columns, and do not shorten text to the terminal's width")
+	f.StringSliceVar(&t.columns, "columns", nil, "show these `columns`: "+strings.Join(columnNames(topColumnsBy("process")), ", "))
+	f.StringVar(&t.metric, "sort", t.metric, "the most first by: "+strings.Join(query.TopMetrics, ", "))
+	mustComplete(cmd, "by", query.TopBy)
+	mustComplete(cmd, "sort", query.TopMetrics)
+	mustComplete(cmd, "columns", columnNames(topColumnsBy("process")))
+	t.filterFlags.register(cmd, s, "job", "step", "pid", "user", "command", "cgroup")
+	return cmd
+}
+
+// topColumnsBy are the columns of a top whose lines are about something.
+func topColumnsBy(by string) []column[query.TopRow] {
+	columns := slices.Clone(topColumns)
+	if by != "process" && by != "parent" {
+		columns = slices.DeleteFunc(columns, func(c column[query.TopRow]) bool { return c.name == "pid" })
+	}
+	if by != "process" && by != "parent" || by == "host" {
+		columns = slices.DeleteFunc(columns, func(c column[query.TopRow]) bool { return c.name == "host" })
+	}
+	head := strings.ToUpper(by)
+	if by == "process" {
+		head = "COMMAND"
+	}
+	return append(columns, column[query.TopRow]{name: "of", head: head, text: true, value: func(r *query.TopRow) any { return topText(by, r) }})
+}
+
+// topText says what a line is about.
+func topText(by string, r *query.TopRow) string {
+	switch {
+	case by == "process":
+		return r.Key + ofJob(r.Process.JobID, r.Process.Sheet)
+	case by == "parent":
+		return dashIfEmpty(r.Process.Command)
+	case by == "user" && r.Key != "":
+		var uid int64
+		if _, err := fmt.Sscan(r.Key, &uid); err == nil {
+			return userName(uid)
+		}
+	case r.Key == "" && by == "job":
+		return "(of no job)"
+	}
+	if r.Key == "" {
+		return "(not known)"
+	}
+	return r.Key
+}
+
+func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {
+	if !slices.Contains(query.TopBy, t.by) {
+		return unknownValue("--by", t.by, "what a line can be about", "it is one of", query.TopBy)
+	}
+	if !slices.Contains(query.TopMetrics, t.metric) {
+		return unknownValue("--sort", t.metric, "a figure to sort by", "it is one of", query.TopMetrics)
+	}
+	r, err := t.timeRange()
+	if err != nil {
+		return err
+	}
+	if t.at != "" && (t.since != "" || t.until != "") {
+		return hinted(misuse("--at does not go with --since and --until"), "--at is one time, the others are a range")
+	}
+	if t.until != "" && t.since == "" {
+		return hinted(misuse("--until without --since"), "--at is for one time")
+	}
+	at, err := timeFlag("at", string(t.at), time.Now())
+	if err != nil {
+		return err
+	}
+	filter, err := t.filter(cmd, r)
+	if err != nil {
+		return err
+	}
+	to, err := newSink(&t.view, cmd.OutOrStdout(), topColumnsBy(t.by), nil)
+	if err != nil {
+		return err
+	}
+	filter.Limit = t.limit
+	return t.withDatabase(cmd, s, func(db *query.DB) error {
+		q := query.TopQuery{Filter: filter, By: t.by, Sort: t.metric}
+		var answer *query.Top
+		if t.since != "" {
+			if q.Until == 0 {
+				q.Until = timestamp(time.Now())
+			}
+			answer, err = query.TopOf(cmd.Context(), db, q)
+		} else {
+			if at.IsZero() {
+				at = time.Now()
+			}
+			answer, err = query.TopAt(cmd.Context(), db, timestamp(at), q)
+		}
+		if err != nil {
+			return err
+		}
+		return printTop(cmd, t, to, answer)
+	})
+}
+
+func printTop(cmd *cobra.Command, t *topFlags, to sink[query.TopRow], answer *query.Top) error {
+	if len(answer.Rows) == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no processes were recorded then, or none that the flags pick")
+		return nil
+	}
+	if !t.json && !t.csv {
+		if _, err := fmt.Fprintln(cmd.OutOrStdout(), topHead(answer)); err != nil {
+			return err
+		}
+	}
+	for i := range answer.Rows {
+		if err := to.add(&answer.Rows[i]); err != nil {
+			return err
+		}
+	}
+	if err := to.flush(); err != nil {
+		return err
+	}
+	if n := answer.Lines - len(answer.Rows); n > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: there %s %d more (--limit)\n", plural(int64(n), "is", "are"), n)
+	}
+	return nil
+}
+
+// topHead says of what a top is, and how much of that is known.
+func topHead(t *query.Top) string {
+	text := fmt.Sprintf("%s to %s: %.2f CPU s, %d %s, %d %s", localTime(t.From), localTime(t.To), t.All.CPUSeconds, t.All.Processes,
+		plural(t.All.Processes, "process", "processes"), t.All.Forks, plural(t.All.Forks, "start", "starts"))
+	switch t.Source {
+	case "minutes":
+		text += ", of one-minute means"
+	case "both":
+		text += ", partly of one-minute means"
+	}
+	if len(t.Coverage) > 0 {
+		least := slices.MinFunc(t.Coverage, func(a, b query.Coverage) int { return compareValues(b.Percent, a.Percent) })
+		text += fmt.Sprintf(", %.1f%% covered", least.Percent)
+		if len(t.Coverage) > 1 {
+			text += " on " + least.Host + ", the least"
+		}
+	}
+	return text
+}

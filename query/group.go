@@ -1,0 +1,101 @@
+package query
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// TopRow is a line of a top.
+type TopRow struct {
+	Key     string   `json:"key"`         // what the line is about: a command, a number of a user, a job; empty when it is not known
+	Host    string   `json:"host"`        // empty when it is of several
+	Process *Process `json:"process"`     // of a line about one process
+	CPU     float64  `json:"cpu_percent"` // of one core, mean over the range
+	Usage
+	hostID int64
+}
+
+func (r *TopRow) pid() int64 {
+	if r.Process == nil {
+		return 0
+	}
+	return r.Process.PID
+}
+
+// metric is the figure by which a row is sorted; below all others when it is unknown.
+func (r *TopRow) metric(name string) float64 {
+	switch name {
+	case "mem":
+		return r.Memory
+	case "io":
+		return deref(r.Read, -1) + deref(r.Write, -1)
+	case "forks":
+		return float64(r.Forks)
+	case "growth":
+		return r.Growth
+	case "faults":
+		return float64(deref(r.MajorFaults, -1)) + float64(deref(r.MinorFaults, -1))/1e12
+	}
+	return r.CPUSeconds
+}
+
+// grouping gathers usage into rows.
+type grouping struct {
+	by       string
+	filter   *Filter
+	rows     map[string]*TopRow
+	seen     map[life]*seenLife
+	commands map[[2]int64]string // by host and pid, for lines about parents
+}
+
+// life is a process of a host.
+type life struct {
+	hostID     int64
+	boot       string
+	pid, start int64
+}
+
+// seenLife is what the samples of a process say, for its exit to be added to.
+type seenLife struct {
+	row    *TopRow
+	last   counters
+	memory float64  // that the row has of it
+	before *Process // of a process that has no sample in the range but the one before it
+}
+
+// row is the row that usage of a process belongs to.
+func (g *grouping) row(host string, of life, p *Process, parent int64) *TopRow {
+	key, of1 := "", host
+	var one *Process
+	switch g.by {
+	case "process":
+		key, one = fmt.Sprint(of), p
+	case "command":
+		key, of1 = program(p.Command), ""
+	case "user":
+		if p.UID != nil {
+			key = strconv.FormatInt(*p.UID, 10)
+		}
+		of1 = ""
+	case "job":
+		key, of1 = deref(p.JobID, ""), ""
+	case "cgroup":
+		key, of1 = deref(p.Cgroup, ""), ""
+	case "parent":
+		key = strconv.FormatInt(parent, 10)
+		one = &Process{PID: parent}
+	case "host":
+		key = host
+	}
+	id := of1 + "\x00" + key
+	r := g.rows[id]
+	if r == nil {
+		r = &TopRow{Host: of1, hostID: of.hostID}
+		g.rows[id] = r
+	}
+	r.Key, r.Process = key, one // of a process as it was last
+	if g.by == "process" {
+		r.Key = p.Command
+	}
+	return r
+}

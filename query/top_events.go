@@ -1,0 +1,117 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+)
+
+// addEvents adds what starts and ends say: how many processes were started, and what those that ended used after their last sample.
+func (g *grouping) addEvents(ctx context.Context, db *DB, f *Filter) error {
+	query, args := Range{Since: f.Since, Until: f.Until, Host: f.Host}.page(ofRows, `SELECT h.name, t.host_id, t.boot_id, t.pid, t.start_ticks, t.event_type = 'spawn',
+		coalesce(t.ppid, 0), coalesce(t.command, ''), t.uid, t.job_id, t.sheet_num, t.peak_rss_kib, t.cpu_ms, t.read_kib, t.write_kib, t.sampled_cpu_ms
+		FROM process_events t JOIN hosts h ON h.id = t.host_id AND t.event_type IN ('spawn', 'exit')`)
+	byPID := map[[2]int64]life{} // who has a pid of a host now
+	for of := range g.seen {
+		if old, ok := byPID[[2]int64{of.hostID, of.pid}]; !ok || old.start > of.start {
+			byPID[[2]int64{of.hostID, of.pid}] = of
+		}
+	}
+	return each(ctx, db.db, query, args, func(r *sql.Rows) error {
+		var host string
+		var of life
+		var spawn bool
+		var p Process
+		var end counters
+		var sampled sql.Null[int64]
+		err := r.Scan(&host, &of.hostID, &of.boot, &of.pid, &of.start, &spawn, &p.PPID, &p.Command, &p.UID, &p.JobID, &p.Sheet, &end.rss, &end.cpu,
+			&end.read, &end.write, &sampled)
+		if err != nil {
+			return err
+		}
+		p.PID, p.StartTicks = of.pid, of.start
+		if spawn {
+			g.commands[[2]int64{of.hostID, of.pid}] = p.Command
+			byPID[[2]int64{of.hostID, of.pid}] = of
+			g.addSpawn(host, of, &p, byPID)
+			return nil
+		}
+		g.addExit(host, of, &p, &end, sampled.V)
+		return nil
+	})
+}
+
+// addSpawn counts a start: for lines about processes and parents, of whoever started it.
+func (g *grouping) addSpawn(host string, of life, p *Process, byPID map[[2]int64]life) {
+	if g.by != "process" {
+		if g.filter.picks(p) {
+			g.row(host, of, p, p.PPID).Forks++
+		}
+		return
+	}
+	parent, known := byPID[[2]int64{of.hostID, p.PPID}]
+	if s := g.seen[parent]; known && s != nil && s.row != nil {
+		s.row.Forks++
+	}
+}
+
+// addExit adds what a process used after its last sample, or in all its life when it has none.
+func (g *grouping) addExit(host string, of life, p *Process, end *counters, sampled int64) {
+	s := g.seen[of]
+	if s == nil {
+		if !g.filter.picks(p) {
+			return
+		}
+		zero := sql.Null[int64]{Valid: true}
+		s = &seenLife{row: g.row(host, of, p, p.PPID), last: counters{cpu: sql.Null[int64]{V: sampled, Valid: true}, read: zero, write: zero}}
+		s.row.Processes++
+		s.row.Memory += float64(end.rss.V) / 1024
+	}
+	if s.before != nil && g.filter.picks(s.before) {
+		s.row, s.before = g.row(host, of, s.before, s.before.PPID), nil
+		s.row.Processes++
+		s.row.Memory += float64(s.last.rss.V) / 1024
+	}
+	if s.row == nil {
+		return
+	}
+	if used := rise(s.last.cpu, end.cpu, 1000); used != nil {
+		s.row.CPUSeconds += *used
+	}
+	s.row.Read, s.row.Write = plus(s.row.Read, rise(s.last.read, end.read, 1024)), plus(s.row.Write, rise(s.last.write, end.write, 1024))
+}
+
+// addMinutes adds what rollups say of the minutes that have left full resolution, and reports whether there are any.
+func (g *grouping) addMinutes(ctx context.Context, db *DB, f *Filter) (bool, error) {
+	found := false
+	query := `SELECT ` + processColumns + `, h.name, p.host_id, p.boot_id, sum(coalesce(m.cpu_mean, 0)) * 0.06, max(coalesce(m.rss_max, 0)) / 1024.0,
+		min(m.read_kib), max(m.read_kib), min(m.write_kib), max(m.write_kib), min(m.minor_faults), max(m.minor_faults), min(m.major_faults), max(m.major_faults)
+		FROM rollups t CROSS JOIN process_rollups m ON m.rollup_id = t.id CROSS JOIN rollup_processes p ON p.id = m.process_id JOIN hosts h ON h.id = t.host_id
+		WHERE t.timestamp >= ? AND t.timestamp < ? AND (? = '' OR h.name = ?)` + withoutSnapshots + ` GROUP BY m.process_id`
+	until := f.Until
+	if until == 0 {
+		until = 9e99
+	}
+	err := each(ctx, db.db, query, []any{f.Since, until, f.Host, f.Host}, func(r *sql.Rows) error {
+		found = true
+		var id int64
+		var host string
+		var of life
+		var from, to counters
+		p := new(Process)
+		u := Usage{Processes: 1}
+		err := scanProcess(r, &id, p, &host, &of.hostID, &of.boot, &u.CPUSeconds, &u.Memory, &from.read, &to.read, &from.write, &to.write,
+			&from.minor, &to.minor, &from.major, &to.major)
+		if err != nil || !g.filter.picks(p) {
+			return err
+		}
+		of.pid, of.start = p.PID, p.StartTicks
+		u.Read, u.Write = rise(from.read, to.read, 1024), rise(from.write, to.write, 1024)
+		u.MinorFaults, u.MajorFaults = whole(rise(from.minor, to.minor, 1)), whole(rise(from.major, to.major, 1))
+		if g.seen[of] != nil {
+			u.Processes = 0
+		}
+		g.row(host, of, p, p.PPID).add(u)
+		return nil
+	})
+	return found, err
+}

@@ -1,0 +1,185 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+)
+
+// Usage is what processes used within a range. A sum holds what is known; nil is a figure of which nothing is known.
+type Usage struct {
+	CPUSeconds  float64  `json:"cpu_seconds"`
+	Memory      float64  `json:"rss_mb"`        // MiB, resident: the most of one process, and of a group the sum of these, which may not have come at once
+	Growth      float64  `json:"growth_mb"`     // MiB, resident, from the first to the last sample
+	Read        *float64 `json:"read_mb"`       // MiB from storage
+	Write       *float64 `json:"write_mb"`      // MiB to storage
+	MinorFaults *int64   `json:"minor_faults"`  // page faults without a read from disk
+	MajorFaults *int64   `json:"major_faults"`  // page faults with one
+	Forks       int64    `json:"forks"`         // processes that were started; by process and by parent, of whoever started them
+	Processes   int64    `json:"process_count"` // that were seen
+}
+
+func (u *Usage) add(v Usage) {
+	u.CPUSeconds, u.Memory, u.Growth = u.CPUSeconds+v.CPUSeconds, u.Memory+v.Memory, u.Growth+v.Growth
+	u.Read, u.Write = plus(u.Read, v.Read), plus(u.Write, v.Write)
+	u.MinorFaults, u.MajorFaults = plus(u.MinorFaults, v.MinorFaults), plus(u.MajorFaults, v.MajorFaults)
+	u.Forks, u.Processes = u.Forks+v.Forks, u.Processes+v.Processes
+}
+
+func plus[T int64 | float64](a, b *T) *T {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	sum := *a + *b
+	return &sum
+}
+
+// counters are what a process has used since it started, and its memory, at a sample.
+type counters struct {
+	rss, cpu, read, write, minor, major sql.Null[int64]
+}
+
+func (c *counters) dst() []any { return []any{&c.rss, &c.cpu, &c.read, &c.write, &c.minor, &c.major} }
+
+const counterColumns = `%[1]s.rss_kib, %[1]s.cpu_ms, %[1]s.read_kib, %[1]s.write_kib, %[1]s.minor_faults, %[1]s.major_faults`
+
+// part is what one description of a process used within a range.
+type part struct {
+	Process
+	host        string
+	hostID      int64
+	boot        string
+	first, last int64 // snapshots
+	peak        sql.Null[int64]
+	begin, end  counters
+	exact       bool // the range holds all of it, so that peak is of the range
+	outside     bool // it ended at the last snapshot before the range, and is what the next part is counted from
+	usage       Usage
+}
+
+// edge is where a range begins and ends for one boot of a host.
+type edge struct {
+	hostID      int64
+	boot        string
+	first, last int64   // snapshots of it
+	booted      float64 // Unix seconds
+}
+
+// readEdges reads where a range begins and ends for each boot of each host.
+func readEdges(ctx context.Context, db *DB, f *Filter) ([]edge, error) {
+	until := f.Until
+	if until == 0 {
+		until = 9e99
+	}
+	return collect(ctx, db, `SELECT t.host_id, t.boot_id, min(t.id), max(t.id), min(t.timestamp - t.boot_ns / 1e9) FROM snapshots t
+		WHERE t.timestamp >= ? AND t.timestamp < ? AND (? = '' OR t.host_id = (SELECT id FROM hosts WHERE name = ?)) GROUP BY t.host_id, t.boot_id`,
+		[]any{f.Since, until, f.Host, f.Host}, func(r *sql.Rows, e *edge) error {
+			return r.Scan(&e.hostID, &e.boot, &e.first, &e.last, &e.booted)
+		})
+}
+
+// partColumns are a description of a process with its counters at both ends of a range, which is from the snapshot ?1 to ?2 of the
+// boot ?4 of the host ?3. A process of before the range is counted from the last snapshot before it.
+var partColumns = `SELECT ` + processColumns + cgroupColumn + `, h.name, p.host_id, p.boot_id, p.first_snapshot, p.last_snapshot, p.peak_rss_kib, ` +
+	fmt.Sprintf(counterColumns, "a") + `, ` + fmt.Sprintf(counterColumns, "z")
+
+const partStart = ` LEFT JOIN samples a ON a.id = max(p.first_snapshot, ?1) << 22 | p.pid AND a.process_id = p.id JOIN hosts h ON h.id = p.host_id
+	WHERE p.host_id = ?3 AND p.boot_id = ?4 AND p.first_snapshot <= ?2 AND p.last_snapshot >= ?1`
+
+// The descriptions of a range are those that live, and those that have ended since it began; of a single snapshot those that it has.
+var (
+	partsAlive = partColumns + ` FROM processes p LEFT JOIN samples z ON z.id = min(p.last_snapshot, ?2) << 22 | p.pid AND z.process_id = p.id` + partStart +
+		` AND p.last_snapshot = 4611686018427387904`
+	partsEnded = partColumns + ` FROM processes p LEFT JOIN samples z ON z.id = min(p.last_snapshot, ?2) << 22 | p.pid AND z.process_id = p.id` + partStart +
+		` AND p.ended >= ?5`
+	partsOfOne = partColumns + ` FROM samples z CROSS JOIN processes p ON p.id = z.process_id` + partStart + ` AND z.id BETWEEN ?2 << 22 AND ?2 << 22 | 4194303`
+)
+
+// readParts reads what the processes of a boot used within a range, the descriptions of one process one behind the other.
+func readParts(ctx context.Context, db *DB, e edge, since float64) ([]*part, error) {
+	base, from := e.first, since
+	err := each(ctx, db.db, `SELECT id, timestamp FROM snapshots WHERE host_id = ? AND id < ? ORDER BY id DESC LIMIT 1`, []any{e.hostID, e.first},
+		func(r *sql.Rows) error { return r.Scan(&base, &from) })
+	if err != nil {
+		return nil, err
+	}
+	var parts []*part
+	of := []any{base, e.last, e.hostID, e.boot}
+	ended := append(of[:4:4], min(from, since))
+	statements := map[string][]any{partsAlive: of, partsEnded: ended}
+	if e.first == e.last { // and what was described otherwise by the snapshot before
+		statements = map[string][]any{partsOfOne: of, partsEnded + ` AND p.ended <= ?5`: ended}
+	}
+	for statement, args := range statements {
+		err := each(ctx, db.db, statement, args, func(r *sql.Rows) error {
+			p := new(part)
+			var id int64
+			more := append([]any{&p.Cgroup, &p.host, &p.hostID, &p.boot, &p.first, &p.last, &p.peak}, append(p.begin.dst(), p.end.dst()...)...)
+			parts = append(parts, p)
+			return scanProcess(r, &id, &p.Process, more...)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(parts, func(a, b *part) int {
+		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.StartTicks, b.StartTicks), cmp.Compare(a.first, b.first))
+	})
+	for i, p := range parts {
+		p.exact, p.outside = p.first > base && p.last <= e.last, p.last < e.first
+		var earlier *part
+		if i > 0 && parts[i-1].PID == p.PID && parts[i-1].StartTicks == p.StartTicks {
+			earlier = parts[i-1]
+		}
+		p.count(earlier, e.booted+float64(p.StartTicks)/100 >= since && p.first > base)
+	}
+	return parts, nil
+}
+
+// count sets what a part used: what its counters rose by since the part before it, or since the range began. Of a process that
+// started within the range that is all; of one whose first sample is of the range though it is older, what it used
+// before nobody can tell, and it is not counted.
+func (p *part) count(earlier *part, born bool) {
+	from := p.begin
+	switch {
+	case earlier != nil:
+		from = earlier.end
+		from.rss = p.begin.rss
+	case born:
+		zero := sql.Null[int64]{Valid: true}
+		from = counters{p.begin.rss, zero, zero, zero, zero, zero}
+	}
+	p.usage.Processes = 1
+	if earlier != nil {
+		p.usage.Processes = 0
+	}
+	if used := rise(from.cpu, p.end.cpu, 1000); used != nil {
+		p.usage.CPUSeconds = *used
+	}
+	p.usage.Read, p.usage.Write = rise(from.read, p.end.read, 1024), rise(from.write, p.end.write, 1024)
+	p.usage.MinorFaults, p.usage.MajorFaults = whole(rise(from.minor, p.end.minor, 1)), whole(rise(from.major, p.end.major, 1))
+	p.usage.Growth = float64(p.end.rss.V-p.begin.rss.V) / 1024
+	p.usage.Memory = float64(max(p.begin.rss.V, p.end.rss.V)) / 1024
+	if p.exact && p.peak.Valid {
+		p.usage.Memory = float64(p.peak.V) / 1024
+	}
+}
+
+// rise is how much a counter rose, divided by per; nil when one of its ends is unknown.
+func rise(from, to sql.Null[int64], per float64) *float64 {
+	if !from.Valid || !to.Valid {
+		return nil
+	}
+	v := float64(max(0, to.V-from.V)) / per
+	return &v
+}
+
+func whole(v *float64) *int64 {
+	if v == nil {
+		return nil
+	}
+	n := int64(*v)
+	return &n
+}
