@@ -42,10 +42,11 @@ func HostNames(ctx context.Context, db *DB) ([]string, error) {
 	return collect(ctx, db, `SELECT name FROM hosts WHERE name <> '`+schema.Fleet+`' ORDER BY name`, nil, func(r *sql.Rows, name *string) error { return r.Scan(name) })
 }
 
-// Hosts returns the balance of every host that was recorded, by name.
+// Hosts returns the balance of every host that was recorded, by name. Sums are of floating point: exact to 2^53, and none
+// overflows.
 func Hosts(ctx context.Context, db *DB) ([]HostBalance, error) {
-	hosts, err := collect(ctx, db, `SELECT h.name, coalesce(sum(p.next_seq - 1), 0), coalesce((`+notComeOf+`), 0), coalesce(sum(p.stored), 0),
-		coalesce(sum(p.quarantined), 0), coalesce(sum(p.missing), 0), coalesce(sum(p.duplicates), 0),
+	hosts, err := collect(ctx, db, `SELECT h.name, coalesce(CAST(sum(1.0 * (p.next_seq - 1)) AS INTEGER), 0), coalesce((`+notComeOf+`), 0), coalesce(CAST(sum(1.0 * p.stored) AS INTEGER), 0),
+		coalesce(CAST(sum(1.0 * p.quarantined) AS INTEGER), 0), coalesce(CAST(sum(1.0 * p.missing) AS INTEGER), 0), coalesce(CAST(sum(1.0 * p.duplicates) AS INTEGER), 0),
 		coalesce(max(p.last_ns), 0) / 1e9, (SELECT count(*) FROM snapshots s WHERE s.host_id = h.id),
 		coalesce((SELECT s.capabilities FROM rosters r JOIN snapshots s ON s.id = r.last_snapshot WHERE r.host_id = h.id), '[]')
 		FROM hosts h LEFT JOIN producers p ON p.host_id = h.id GROUP BY h.id ORDER BY h.name`, nil,
@@ -55,7 +56,7 @@ func Hosts(ctx context.Context, db *DB) ([]HostBalance, error) {
 				&capabilities); err != nil {
 				return err
 			}
-			h.Produced += h.NotCome
+			h.Produced = schema.AddSaturated(h.Produced, h.NotCome)
 			return json.Unmarshal(capabilities, &h.Capabilities)
 		})
 	if err != nil {
@@ -80,8 +81,8 @@ func Hosts(ctx context.Context, db *DB) ([]HostBalance, error) {
 		})
 }
 
-// notComeOf is how many items of a host (h) its producers made after all that has come of them. A total never overflows.
-const notComeOf = `SELECT CAST(total(n) AS INTEGER) FROM (SELECT max(max(produced) - sum(next_seq - 1), 0) AS n FROM producers WHERE host_id = h.id GROUP BY instance)`
+// notComeOf is how many items of a host (h) its producers made after all that has come of them.
+const notComeOf = `SELECT CAST(sum(1.0 * n) AS INTEGER) FROM (SELECT max(max(produced) - CAST(sum(1.0 * (next_seq - 1)) AS INTEGER), 0) AS n FROM producers WHERE host_id = h.id GROUP BY instance)`
 
 // HostOfBoot returns the name under which the machine of a boot id was sampled last; empty when it never was.
 func HostOfBoot(ctx context.Context, db *DB, bootID string) (name string, err error) {

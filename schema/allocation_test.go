@@ -106,7 +106,7 @@ func TestDecode_CountWithoutPIDs(t *testing.T) {
 func TestDecode_Allocation(t *testing.T) {
 	// list is a message of a kind up to its body, which is n records of nothing but nils, zeros and empty strings.
 	list := func(kind Kind, n, fields int, field string) []byte {
-		m := &Message{Envelope: envelope(kind, 1), Rollup: &Rollup{Minute: 1, Samples: 1, Covers: []Cover{{First: 1, Last: 1}}}}
+		m := &Message{Envelope: envelope(kind, 1), Rollup: &Rollup{Minute: minWall, Samples: 1, Covers: []Cover{{First: 1, Last: 1}}}}
 		b := upToBody(t, m)
 		b = append(b[:len(b)-1], 0xdd, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
 		record := append([]byte{0xdc, 0, byte(fields)}, strings.Repeat(field, fields)...)

@@ -44,22 +44,6 @@ func text(name, s string, limit int) error {
 	return nil
 }
 
-// unsigned checks that a number, and any sum of such numbers, fits SQLite's signed 64 bits.
-func unsigned(name string, v uint64) error {
-	if v > maxNumber {
-		return fmt.Errorf("%s %d is out of range", name, v)
-	}
-	return nil
-}
-
-func pid(p int) error {
-	// PID_MAX_LIMIT, include/linux/threads.h: pids are below it
-	if p < 0 || p >= 1<<22 {
-		return fmt.Errorf("pid %d is out of range", p)
-	}
-	return nil
-}
-
 func letter(s string) bool {
 	return len(s) == 1 && (s[0] >= 'A' && s[0] <= 'Z' || s[0] >= 'a' && s[0] <= 'z')
 }

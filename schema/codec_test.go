@@ -244,7 +244,7 @@ func TestMsgpack_MissingTail(t *testing.T) {
 }
 
 func TestJSON_MissingFieldsAreUnknown(t *testing.T) {
-	const text = `{"v":2,"kind":"snapshot","host":"h","boot_id":"b","instance":"000102030405060708090a0b0c0d0e0f","seq":1,"wall_ns":5,` +
+	const text = `{"v":2,"kind":"snapshot","host":"h","boot_id":"b","instance":"000102030405060708090a0b0c0d0e0f","seq":1,"wall_ns":1795400123456789012,` +
 		`"snapshot":{"processes":[{"pid":1,"state":"S","rss_kib":null,"vms_kib":0}]}}`
 	m, err := JSON.Decode([]byte(text))
 	if err != nil {

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/proctape/proctape/schema/wire"
 )
@@ -43,18 +42,17 @@ func (e *End) Validate() error {
 		return errors.New("no instance")
 	case e.BootID == "":
 		return errors.New("no boot id")
-	case e.Wall <= 0 || e.Boot < 0:
-		return fmt.Errorf("time out of range: wall %d, boot %d", e.Wall, e.Boot)
 	}
-	return errors.Join(text("boot id", e.BootID, 64), unsigned("produced", e.Produced), unsigned("acknowledged", e.Acked),
+	return errors.Join(text("boot id", e.BootID, 64), boundAnyWall.check("wall_ns", e.Wall), boundBoot.check("boot_ns", e.Boot),
+		boundCount.checkUnsigned("produced", e.Produced), boundCount.checkUnsigned("acked", e.Acked),
 		eachOf("drop count", e.Dropped, maxList, (*Drop).validate),
 		each("kind that was made", e.Reached, maxFields, func(r *Reached) error {
-			return errors.Join(text("kind", string(r.Kind), MaxName), unsigned("number", r.Seq))
+			return errors.Join(text("kind", string(r.Kind), MaxName), boundCount.checkUnsigned("seq", r.Seq))
 		}))
 }
 
 func (d *Drop) validate() error {
-	return errors.Join(text("drop reason", d.Reason, MaxName), unsigned("drop count", d.Count))
+	return errors.Join(text("drop reason", d.Reason, MaxName), boundCount.checkUnsigned("count", d.Count))
 }
 
 func writeDrop(w *writer, d *Drop) {

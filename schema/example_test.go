@@ -33,12 +33,13 @@ func ExampleHostToken() {
 
 // A message is encoded with the headers that go with it, and read by its subject and headers. What it holds is the same then.
 func ExampleEncodeMsg() {
+	at := time.Date(2026, 11, 23, 3, 10, 0, 0, time.UTC).UnixNano()
 	m := &schema.Message{
 		Envelope: schema.Envelope{Version: schema.Version, Kind: schema.KindExit, Host: "build-07", BootID: "b7ad", Instance: schema.Instance{1},
-			Seq: 1, Wall: time.Date(2026, 11, 23, 3, 10, 0, 0, time.UTC).UnixNano(), Boot: 1000e9, Produced: 2},
+			Seq: 1, Wall: at, Boot: 1000e9, Produced: 2},
 		Events: []schema.Event{
-			{Wall: 1, PID: 4242, ExitCode: schema.Some[int64](1), Source: "bpf"},
-			{Wall: 2, PID: 4243, Source: "scan"},
+			{Wall: at, PID: 4242, ExitCode: schema.Some[int64](1), Source: "bpf"},
+			{Wall: at + 1, PID: 4243, Source: "scan"},
 		},
 	}
 	headers := nats.Header{}

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"math"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -22,23 +21,31 @@ func genText(limit int) *rapid.Generator[string] {
 	)
 }
 
-func notEmpty(s string) bool { return s != "" }
+// in draws numbers within a bound, and those at its ends.
+func in(b bound) *rapid.Generator[int64] {
+	return rapid.OneOf(rapid.SampledFrom([]int64{b.low, b.high, min(max(b.low, 1), b.high)}), rapid.Int64Range(b.low, b.high))
+}
 
-var (
-	genUint  = rapid.OneOf(rapid.SampledFrom([]uint64{0, 1, maxNumber}), rapid.Uint64Range(0, maxNumber))
-	genInt64 = rapid.OneOf(rapid.SampledFrom([]int64{0, -1, math.MinInt64, math.MaxInt64}), rapid.Int64())
-	genInt   = rapid.OneOf(rapid.SampledFrom([]int{0, -1, math.MinInt, math.MaxInt}), rapid.Int())
-	genWall  = rapid.OneOf(rapid.SampledFrom([]int64{1, math.MaxInt64}), rapid.Int64Range(1, math.MaxInt64))
-	genPID   = rapid.IntRange(0, 1<<22-1)
-	genName  = genText(MaxName)
-	genCmd   = genText(MaxCommand)
-	genLong  = genText(MaxText)
-	genOpt   = rapid.Custom(func(t *rapid.T) (o Opt[int64]) {
+// optIn draws numbers within a bound that may be unknown.
+func optIn(b bound) *rapid.Generator[Opt[int64]] {
+	return rapid.Custom(func(t *rapid.T) (o Opt[int64]) {
 		if o.Known = rapid.Bool().Draw(t, "known"); o.Known {
-			o.V = genInt64.Draw(t, "value")
+			o.V = in(b).Draw(t, "value")
 		}
 		return o
 	})
+}
+
+func notEmpty(s string) bool { return s != "" }
+
+var (
+	genUint = rapid.OneOf(rapid.SampledFrom([]uint64{0, 1, maxNumber}), rapid.Uint64Range(0, maxNumber))
+	genWall = in(boundWall)
+	genBoot = rapid.OneOf(rapid.SampledFrom([]int64{0, maxLife}), rapid.Int64Range(maxLife/8, maxLife)) // long enough for any CPU
+	genPID  = rapid.IntRange(0, 1<<22-1)
+	genName = genText(MaxName)
+	genCmd  = genText(MaxCommand)
+	genLong = genText(MaxText)
 	genSize = rapid.Custom(func(t *rapid.T) (o Opt[int64]) {
 		if o.Known = rapid.Bool().Draw(t, "known"); o.Known {
 			o.V = rapid.Int64Range(0, 1<<31).Draw(t, "value")
@@ -46,8 +53,8 @@ var (
 		return o
 	})
 	genSpread = rapid.Custom(func(t *rapid.T) Spread {
-		return Spread{rapid.Int64Range(0, 1000).Draw(t, "samples"), genInt64.Draw(t, "sum"), genInt64.Draw(t, "max"), genInt64.Draw(t, "p95"),
-			rapid.SliceOfN(genInt64, 0, 4).Filter(func(v []int64) bool { return v == nil || len(v) > 0 }).Draw(t, "top")}
+		return Spread{rapid.Int64Range(0, 1000).Draw(t, "samples"), in(boundSum).Draw(t, "sum"), in(boundValue).Draw(t, "max"), in(boundValue).Draw(t, "p95"),
+			rapid.SliceOfN(in(boundValue), 0, 4).Filter(func(v []int64) bool { return v == nil || len(v) > 0 }).Draw(t, "top")}
 	})
 )
 
@@ -56,7 +63,7 @@ var genEnvelope = rapid.Custom(func(t *rapid.T) Envelope {
 	e := Envelope{
 		Version: Version, Host: host.Draw(t, "host"), BootID: genText(64).Filter(notEmpty).Draw(t, "boot id"),
 		Seq: rapid.Uint64Range(1, maxNumber).Draw(t, "seq"), Wall: genWall.Draw(t, "wall"),
-		Boot: rapid.Int64Min(0).Draw(t, "boot"), Produced: genUint.Draw(t, "produced"),
+		Boot: genBoot.Draw(t, "boot"), Produced: genUint.Draw(t, "produced"),
 	}
 	copy(e.Instance[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "instance"))
 	e.Instance[0] |= 1
@@ -69,7 +76,7 @@ var genEnvelope = rapid.Custom(func(t *rapid.T) Envelope {
 })
 
 var genEnd = rapid.Custom(func(t *rapid.T) End {
-	e := End{BootID: genText(64).Filter(notEmpty).Draw(t, "boot id"), Wall: genWall.Draw(t, "wall"), Boot: rapid.Int64Min(0).Draw(t, "boot"),
+	e := End{BootID: genText(64).Filter(notEmpty).Draw(t, "boot id"), Wall: genWall.Draw(t, "wall"), Boot: genBoot.Draw(t, "boot"),
 		Final: rapid.Bool().Draw(t, "final"), Produced: genUint.Draw(t, "produced"), Acked: genUint.Draw(t, "acked")}
 	copy(e.Instance[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "instance"))
 	e.Instance[0] |= 1
@@ -80,7 +87,7 @@ var genEnd = rapid.Custom(func(t *rapid.T) End {
 })
 
 var genSyscall = rapid.Custom(func(t *rapid.T) Syscall {
-	return Syscall{"c" + strings.Repeat("x", rapid.IntRange(0, 3).Draw(t, "name")), genUint.Draw(t, "calls"), genUint.Draw(t, "time")}
+	return Syscall{"c" + strings.Repeat("x", rapid.IntRange(0, 3).Draw(t, "name")), genUint.Draw(t, "calls"), uint64(in(boundShare).Draw(t, "time"))}
 })
 
 // genProcess makes a process with every number up to its limit.
@@ -103,20 +110,20 @@ var genProcess = rapid.Custom(func(t *rapid.T) Process {
 
 var genSnapshot = rapid.Custom(func(t *rapid.T) *Snapshot {
 	s := &Snapshot{
-		Interval: rapid.Int64Min(0).Draw(t, "interval"), Tick: genUint.Draw(t, "tick"), DaemonPID: genInt.Draw(t, "daemon"),
-		DaemonRSS: genUint.Draw(t, "daemon rss"), Uptime: genInt64.Draw(t, "uptime"), CPUs: genInt.Draw(t, "cpus"),
-		MemoryTotal: genUint.Draw(t, "memory"), MemoryAvail: genUint.Draw(t, "available"),
-		Load:          [3]int64{genInt64.Draw(t, "load 1"), genInt64.Draw(t, "load 5"), genInt64.Draw(t, "load 15")},
-		PressureLevel: genName.Draw(t, "level"), Partial: rapid.Bool().Draw(t, "partial"), Hidden: genInt.Draw(t, "hidden"),
+		Interval: in(boundPeriod).Draw(t, "interval"), Tick: genUint.Draw(t, "tick"), DaemonPID: int(in(boundPID).Draw(t, "daemon")),
+		DaemonRSS: uint64(in(boundKiB).Draw(t, "daemon rss")), Uptime: in(boundBoot).Draw(t, "uptime"), CPUs: int(in(boundCPUs).Draw(t, "cpus")),
+		MemoryTotal: uint64(in(boundKiB).Draw(t, "memory")), MemoryAvail: uint64(in(boundKiB).Draw(t, "available")),
+		Load:          [3]int64{in(boundLoad).Draw(t, "load 1"), in(boundLoad).Draw(t, "load 5"), in(boundLoad).Draw(t, "load 15")},
+		PressureLevel: genName.Draw(t, "level"), Partial: rapid.Bool().Draw(t, "partial"), Hidden: int(in(boundPID).Draw(t, "hidden")),
 		Capabilities: rapid.SliceOfN(rapid.Map(genName, func(s string) Capability { return Capability(s) }), 0, 3).Draw(t, "capabilities"),
-		RunningJobs:  genInt.Draw(t, "jobs"), ActiveSheets: genInt.Draw(t, "sheets"),
+		RunningJobs:  int(in(boundStep).Draw(t, "jobs")), ActiveSheets: int(in(boundStep).Draw(t, "sheets")),
 		JobProgress: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) JobProgress {
-			return JobProgress{genName.Draw(t, "job"), genOpt.Draw(t, "total"), genOpt.Draw(t, "last"), genOpt.Draw(t, "current"), genName.Draw(t, "status"), rapid.Bool().Draw(t, "fleet")}
+			return JobProgress{genName.Draw(t, "job"), optIn(boundStep).Draw(t, "total"), optIn(boundStep).Draw(t, "last"), optIn(boundStep).Draw(t, "current"), genName.Draw(t, "status"), rapid.Bool().Draw(t, "fleet")}
 		}), 0, 2).Draw(t, "progress"),
 		GPUs: rapid.SliceOfN(genGPU, 0, 3).Draw(t, "gpus"),
 	}
 	if rapid.Bool().Draw(t, "pressure") {
-		s.Pressure = &Pressure{genInt64.Draw(t, "a"), genInt64.Draw(t, "b"), genInt64.Draw(t, "c"), genInt64.Draw(t, "d"), genInt64.Draw(t, "e")}
+		s.Pressure = &Pressure{in(boundPressure).Draw(t, "a"), in(boundPressure).Draw(t, "b"), in(boundPressure).Draw(t, "c"), in(boundPressure).Draw(t, "d"), in(boundPressure).Draw(t, "e")}
 	}
 	pid := 0
 	for _, p := range rapid.SliceOfN(genProcess, 0, 5).Draw(t, "processes") {
@@ -129,60 +136,60 @@ var genSnapshot = rapid.Custom(func(t *rapid.T) *Snapshot {
 
 var genEvent = rapid.Custom(func(t *rapid.T) Event {
 	return Event{
-		Wall: genWall.Draw(t, "wall"), Boot: genInt64.Draw(t, "boot"), PID: genPID.Draw(t, "pid"), PPID: genOpt.Draw(t, "ppid"),
-		StartTicks: genUint.Draw(t, "start"), UID: genOpt.Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"),
-		Sheet: genOpt.Draw(t, "sheet"), ExitCode: genOpt.Draw(t, "exit"), Signal: genOpt.Draw(t, "signal"), Core: rapid.Bool().Draw(t, "core"),
-		CPUMillis: genOpt.Draw(t, "cpu"), PeakRSS: genOpt.Draw(t, "peak"), ReadKiB: genOpt.Draw(t, "read"), WriteKiB: genOpt.Draw(t, "write"),
-		Lifetime: genOpt.Draw(t, "lifetime"), Source: genName.Draw(t, "source"), Details: genLong.Draw(t, "details"), SampledCPU: genOpt.Draw(t, "sampled"),
+		Wall: genWall.Draw(t, "wall"), Boot: in(boundBoot).Draw(t, "boot"), PID: genPID.Draw(t, "pid"), PPID: optIn(boundPID).Draw(t, "ppid"),
+		StartTicks: uint64(in(boundTicks).Draw(t, "start")), UID: optIn(boundUID).Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"),
+		Sheet: optIn(boundStep).Draw(t, "sheet"), ExitCode: optIn(boundExit).Draw(t, "exit"), Signal: optIn(boundSignal).Draw(t, "signal"), Core: rapid.Bool().Draw(t, "core"),
+		CPUMillis: optIn(boundGrowing).Draw(t, "cpu"), PeakRSS: optIn(boundKiB).Draw(t, "peak"), ReadKiB: optIn(boundGrowing).Draw(t, "read"), WriteKiB: optIn(boundGrowing).Draw(t, "write"),
+		Lifetime: optIn(boundMillis).Draw(t, "lifetime"), Source: genName.Draw(t, "source"), Details: genLong.Draw(t, "details"), SampledCPU: optIn(boundGrowing).Draw(t, "sampled"),
 		Fleet: rapid.Bool().Draw(t, "fleet"),
 	}
 })
 
 var genExec = rapid.Custom(func(t *rapid.T) Exec {
-	return Exec{Wall: genWall.Draw(t, "wall"), Boot: rapid.Int64Min(0).Draw(t, "boot"), PID: genPID.Draw(t, "pid"), StartTicks: genUint.Draw(t, "start"),
-		UID: genOpt.Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"),
+	return Exec{Wall: genWall.Draw(t, "wall"), Boot: genBoot.Draw(t, "boot"), PID: genPID.Draw(t, "pid"), StartTicks: uint64(in(boundTicks).Draw(t, "start")),
+		UID: optIn(boundUID).Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: optIn(boundStep).Draw(t, "sheet"),
 		Source: genName.Draw(t, "source"), Fleet: rapid.Bool().Draw(t, "fleet")}
 })
 
 var genGap = rapid.Custom(func(t *rapid.T) Gap {
-	return Gap{GapKind(rapid.StringMatching(`[a-z0-9_]{1,64}`).Draw(t, "kind")), genOpt.Draw(t, "count"), genInt64.Draw(t, "from"), genWall.Draw(t, "to"), genLong.Draw(t, "details")}
+	return Gap{GapKind(rapid.StringMatching(`[a-z0-9_]{1,64}`).Draw(t, "kind")), optIn(boundCount).Draw(t, "count"), in(boundAnyWall).Draw(t, "from"), genWall.Draw(t, "to"), genLong.Draw(t, "details")}
 })
 
 var genJobEvent = rapid.Custom(func(t *rapid.T) JobEvent {
 	types := []JobEventType{JobDeclared, JobSheetStarted, JobSheetEnded, JobProgressed, JobEnded}
 	return JobEvent{
 		Type: rapid.SampledFrom(types).Draw(t, "type"), Wall: genWall.Draw(t, "wall"),
-		JobID: genName.Filter(notEmpty).Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"),
-		TotalSheets: genOpt.Draw(t, "total"), LastCompleted: genOpt.Draw(t, "last"), Status: genName.Draw(t, "status"), PID: genOpt.Draw(t, "pid"),
-		StartTicks: genUint.Draw(t, "start"), ExitCode: genOpt.Draw(t, "exit"), Command: genCmd.Draw(t, "command"), Details: genLong.Draw(t, "details"),
+		JobID: genName.Filter(notEmpty).Draw(t, "job"), Sheet: optIn(boundStep).Draw(t, "sheet"),
+		TotalSheets: optIn(boundStep).Draw(t, "total"), LastCompleted: optIn(boundStep).Draw(t, "last"), Status: genName.Draw(t, "status"), PID: optIn(boundPID).Draw(t, "pid"),
+		StartTicks: uint64(in(boundTicks).Draw(t, "start")), ExitCode: optIn(boundExit).Draw(t, "exit"), Command: genCmd.Draw(t, "command"), Details: genLong.Draw(t, "details"),
 		Supervisor: rapid.Bool().Draw(t, "supervisor"), OwnEvents: rapid.Bool().Draw(t, "own events"),
 		UID: rapid.SampledFrom([]Opt[int64]{{}, Some[int64](0), Some[int64](1<<32 - 1)}).Draw(t, "uid"),
 	}
 })
 
 var genGPU = rapid.Custom(func(t *rapid.T) GPU {
-	return GPU{genInt.Draw(t, "index"), genOpt.Draw(t, "utilization"), genOpt.Draw(t, "used"), genOpt.Draw(t, "total"), genOpt.Draw(t, "temperature")}
+	return GPU{int(in(boundGPU).Draw(t, "index")), optIn(boundBusy).Draw(t, "utilization"), optIn(boundKiB).Draw(t, "used"), optIn(boundKiB).Draw(t, "total"), optIn(boundHeat).Draw(t, "temperature")}
 })
 
 var genRollup = rapid.Custom(func(t *rapid.T) *Rollup {
 	return &Rollup{
-		Minute: genWall.Draw(t, "minute"), Samples: genWall.Draw(t, "samples"),
+		Minute: genWall.Draw(t, "minute"), Samples: 1 + in(boundSamples).Draw(t, "samples")/2,
 		Covers: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Cover {
 			first := rapid.Uint64Range(1, 1<<40).Draw(t, "first")
 			return Cover{genEnvelope.Draw(t, "instance").Instance, first, first + rapid.Uint64Range(0, 100).Draw(t, "more")}
 		}), 1, 3).Draw(t, "covers"),
-		Interval: genInt64.Draw(t, "interval"), DaemonPID: genInt.Draw(t, "daemon"), DaemonRSS: genUint.Draw(t, "daemon rss"),
-		CPUs: genInt.Draw(t, "cpus"), MemoryTotal: genUint.Draw(t, "total"), MemoryUsed: genSpread.Draw(t, "used"),
-		Load1: genSpread.Draw(t, "load"), Load5: genInt64.Draw(t, "load5"), Load15: genInt64.Draw(t, "load15"), CPU: genSpread.Draw(t, "cpu"),
-		ProcessCount: genInt64.Draw(t, "count"), Zombies: genInt64.Draw(t, "zombies"), PressureLevel: genName.Draw(t, "pressure"),
-		RunningJobs: genInt64.Draw(t, "jobs"), ActiveSheets: genInt64.Draw(t, "sheets"), Partial: rapid.Bool().Draw(t, "partial"),
+		Interval: in(boundPeriod).Draw(t, "interval"), DaemonPID: int(in(boundPID).Draw(t, "daemon")), DaemonRSS: uint64(in(boundKiB).Draw(t, "daemon rss")),
+		CPUs: int(in(boundCPUs).Draw(t, "cpus")), MemoryTotal: uint64(in(boundKiB).Draw(t, "total")), MemoryUsed: genSpread.Draw(t, "used"),
+		Load1: genSpread.Draw(t, "load"), Load5: in(boundLoad).Draw(t, "load5"), Load15: in(boundLoad).Draw(t, "load15"), CPU: genSpread.Draw(t, "cpu"),
+		ProcessCount: in(boundPID).Draw(t, "count"), Zombies: in(boundPID).Draw(t, "zombies"), PressureLevel: genName.Draw(t, "pressure"),
+		RunningJobs: in(boundStep).Draw(t, "jobs"), ActiveSheets: in(boundStep).Draw(t, "sheets"), Partial: rapid.Bool().Draw(t, "partial"),
 		GPUs: rapid.SliceOfN(genGPU, 0, 3).Draw(t, "gpus"),
 		Processes: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) ProcessRollup {
 			return ProcessRollup{
-				PID: genPID.Draw(t, "pid"), PPID: genInt.Draw(t, "ppid"), StartTicks: genUint.Draw(t, "start"), BootID: genText(64).Draw(t, "boot id"),
-				UID: genOpt.Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: genOpt.Draw(t, "sheet"),
-				Samples: genInt64.Draw(t, "samples"), CPUPermille: genSpread.Draw(t, "cpu"), RSS: genSpread.Draw(t, "rss"),
-				LastBoot: genInt64.Draw(t, "last"), Fleet: rapid.Bool().Draw(t, "fleet"), State: "R", VMS: genSize.Draw(t, "vms"),
+				PID: genPID.Draw(t, "pid"), PPID: int(in(boundPID).Draw(t, "ppid")), StartTicks: uint64(in(boundTicks).Draw(t, "start")), BootID: genText(64).Draw(t, "boot id"),
+				UID: optIn(boundUID).Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"), Sheet: optIn(boundStep).Draw(t, "sheet"),
+				Samples: in(boundSamples).Draw(t, "samples"), CPUPermille: genSpread.Draw(t, "cpu"), RSS: genSpread.Draw(t, "rss"),
+				LastBoot: in(boundBoot).Draw(t, "last"), Fleet: rapid.Bool().Draw(t, "fleet"), State: "R", VMS: genSize.Draw(t, "vms"),
 				CPUMillis: rapid.Uint64Range(0, 1<<50).Draw(t, "cpu ms"), Threads: rapid.IntRange(0, 1<<20).Draw(t, "threads"), OpenFDs: genSize.Draw(t, "fds"),
 			}
 		}), 0, 4).Draw(t, "processes"),

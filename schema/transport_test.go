@@ -14,8 +14,8 @@ import (
 func spawns() *schema.Message {
 	return &schema.Message{
 		Envelope: schema.Envelope{Version: schema.Version, Kind: schema.KindSpawn, Host: "alpha", BootID: "boot-1", Instance: schema.Instance{1},
-			Seq: 7, Wall: 1, Boot: 1, Produced: 8},
-		Events: []schema.Event{{Wall: 1, PID: 42, Source: "scan"}, {Wall: 2, PID: 43, Source: "scan"}},
+			Seq: 7, Wall: 1_795_400_123_456_789_012, Boot: 1, Produced: 8},
+		Events: []schema.Event{{Wall: 1_795_400_123_456_789_012, PID: 42, Source: "scan"}, {Wall: 1_795_400_123_456_789_013, PID: 43, Source: "scan"}},
 	}
 }
 

@@ -33,17 +33,13 @@ func (m *Message) validateEnvelope() error {
 	case m.Instance == Instance{}:
 		return errors.New("no instance")
 	case m.Seq == 0 || m.Seq > maxNumber:
-		return fmt.Errorf("number %d is out of range: the first is 1", m.Seq)
-	case m.Produced > maxNumber:
-		return fmt.Errorf("produced %d is out of range", m.Produced)
+		return fmt.Errorf("seq %d is out of range: want 1 to %d", m.Seq, maxNumber)
 	case m.BootID == "":
 		return errors.New("no boot id")
-	case m.Wall <= 0 || m.Boot < 0:
-		return fmt.Errorf("time out of range: wall %d, boot %d", m.Wall, m.Boot)
-	case m.Acked > maxNumber:
-		return fmt.Errorf("acknowledged %d is out of range", m.Acked)
 	}
-	return errors.Join(text("boot id", m.BootID, 64), eachOf("drop count", m.Dropped, maxList, (*Drop).validate),
+	return errors.Join(boundWall.check("wall_ns", m.Wall), boundBoot.check("boot_ns", m.Boot),
+		boundCount.checkUnsigned("produced", m.Produced), boundCount.checkUnsigned("acked", m.Acked),
+		text("boot id", m.BootID, 64), eachOf("drop count", m.Dropped, maxList, (*Drop).validate),
 		eachOf("life that ended", m.Ended, MaxEnds, (*End).Validate))
 }
 
@@ -68,7 +64,7 @@ func (m *Message) validateBody(texts textChecks) error {
 	}
 	switch body {
 	case BodySnapshot:
-		return m.Snapshot.validate(texts)
+		return errors.Join(m.Snapshot.validate(texts), checkCPU(&m.Snapshot.Processes, m.Boot))
 	case BodyEvents:
 		return each("event", m.Events, MaxEvents, (*Event).validate)
 	case BodyExecs:
@@ -84,38 +80,69 @@ func (m *Message) validateBody(texts textChecks) error {
 }
 
 func (s *Snapshot) validate(texts textChecks) error {
-	err := errors.Join(
-		unsigned("memory total", s.MemoryTotal), unsigned("memory available", s.MemoryAvail),
-		unsigned("daemon rss", s.DaemonRSS), unsigned("tick", s.Tick),
+	err := errors.Join(s.validateHost(),
 		text("pressure level", s.PressureLevel, MaxName),
 		eachOf("capability", s.Capabilities, maxList, func(c *Capability) error { return text("name", string(*c), MaxName) }),
-		eachOf("job progress", s.JobProgress, maxList, func(j *JobProgress) error {
-			return errors.Join(text("job id", j.JobID, MaxName), text("status", j.Status, MaxName))
-		}),
-		eachOf("gpu", s.GPUs, maxList, func(*GPU) error { return nil }),
+		eachOf("job progress", s.JobProgress, maxList, (*JobProgress).validate),
+		eachOf("gpu", s.GPUs, maxList, (*GPU).validate),
 	)
 	if err != nil {
 		return err
 	}
-	if s.Interval < 0 {
-		return fmt.Errorf("interval %d is negative", s.Interval)
-	}
 	return validateProcesses(&s.Processes, texts)
 }
 
+// validateHost checks the numbers of the host and of its sampler.
+func (s *Snapshot) validateHost() error {
+	return errors.Join(boundPeriod.check("interval_ns", s.Interval), boundCount.checkUnsigned("tick", s.Tick),
+		boundPID.check("daemon_pid", int64(s.DaemonPID)), boundKiB.checkUnsigned("daemon_rss_kib", s.DaemonRSS),
+		boundBoot.check("recorder_uptime_ns", s.Uptime), boundCPUs.check("cpus", int64(s.CPUs)),
+		boundKiB.checkUnsigned("memory_total_kib", s.MemoryTotal), boundKiB.checkUnsigned("memory_available_kib", s.MemoryAvail),
+		boundPID.check("hidden", int64(s.Hidden)), boundStep.check("running_jobs", int64(s.RunningJobs)),
+		boundStep.check("active_sheets", int64(s.ActiveSheets)), boundLoad.check("load_x100", s.Load[0]),
+		boundLoad.check("load_x100", s.Load[1]), boundLoad.check("load_x100", s.Load[2]), s.Pressure.validate())
+}
+
+func (p *Pressure) validate() error {
+	if p == nil {
+		return nil
+	}
+	return errors.Join(boundPressure.check("cpu_some_x100", p.CPUSome), boundPressure.check("memory_some_x100", p.MemorySome),
+		boundPressure.check("memory_full_x100", p.MemoryFull), boundPressure.check("io_some_x100", p.IOSome),
+		boundPressure.check("io_full_x100", p.IOFull))
+}
+
+func (j *JobProgress) validate() error {
+	return errors.Join(text("job id", j.JobID, MaxName), text("status", j.Status, MaxName), boundStep.checkOpt("total_sheets", j.TotalSheets),
+		boundStep.checkOpt("last_completed_sheet", j.LastCompleted), boundStep.checkOpt("current_sheet", j.CurrentSheet))
+}
+
+func (g *GPU) validate() error {
+	return errors.Join(boundGPU.check("index", int64(g.Index)), boundBusy.checkOpt("utilization_x10", g.Utilization),
+		boundKiB.checkOpt("memory_used_kib", g.MemoryUsed), boundKiB.checkOpt("memory_total_kib", g.MemoryTotal),
+		boundHeat.checkOpt("temperature_x10", g.Temperature))
+}
+
 func (e *Event) validate() error {
-	return errors.Join(pid(e.PID), wall(e.Wall), unsigned("start ticks", e.StartTicks),
+	return errors.Join(boundPID.check("pid", int64(e.PID)), boundWall.check("wall_ns", e.Wall), boundBoot.check("boot_ns", e.Boot),
+		boundTicks.checkUnsigned("start_ticks", e.StartTicks), boundPID.checkOpt("ppid", e.PPID), boundUID.checkOpt("uid", e.UID),
+		boundStep.checkOpt("sheet_num", e.Sheet), boundExit.checkOpt("exit_code", e.ExitCode), boundSignal.checkOpt("signal_num", e.Signal),
+		boundGrowing.checkOpt("cpu_ms", e.CPUMillis), boundGrowing.checkOpt("sampled_cpu_ms", e.SampledCPU),
+		boundKiB.checkOpt("peak_rss_kib", e.PeakRSS), boundGrowing.checkOpt("read_kib", e.ReadKiB),
+		boundGrowing.checkOpt("write_kib", e.WriteKiB), boundMillis.checkOpt("lifetime_ms", e.Lifetime),
 		text("command", e.Command, MaxCommand), text("job id", e.JobID, MaxName),
 		text("source", e.Source, MaxName), text("details", e.Details, MaxText))
 }
 
 func (e *Exec) validate() error {
-	return errors.Join(pid(e.PID), wall(e.Wall), bootTime(e.Boot), unsigned("start ticks", e.StartTicks),
+	return errors.Join(boundPID.check("pid", int64(e.PID)), boundWall.check("wall_ns", e.Wall), boundBoot.check("boot_ns", e.Boot),
+		boundTicks.checkUnsigned("start_ticks", e.StartTicks), boundUID.checkOpt("uid", e.UID), boundStep.checkOpt("sheet_num", e.Sheet),
 		text("command", e.Command, MaxCommand), text("job id", e.JobID, MaxName), text("source", e.Source, MaxName))
 }
 
 func (g *Gap) validate() error {
-	return errors.Join(wall(g.ToWall), gapKind(g.Kind), text("details", g.Details, MaxText))
+	return errors.Join(boundWall.check("to_wall_ns", g.ToWall), boundAnyWall.check("from_wall_ns", g.FromWall),
+		boundCount.checkOpt("count", g.Count), gapKind(g.Kind), text("details", g.Details, MaxText))
 }
 
 // gapKind checks that a text may be a kind of gap. A kind that is not in [GapKinds] may be a newer producer's.
@@ -135,39 +162,50 @@ func (j *JobEvent) validate() error {
 	if j.JobID == "" {
 		return errors.New("no job id")
 	}
-	if j.UID.Known && (j.UID.V < 0 || j.UID.V > metric.Table[metric.UID].Limit) {
-		return fmt.Errorf("uid %d is none", j.UID.V)
-	}
-	return errors.Join(wall(j.Wall), unsigned("start ticks", j.StartTicks), text("job id", j.JobID, MaxName),
+	return errors.Join(boundWall.check("wall_ns", j.Wall), boundTicks.checkUnsigned("start_ticks", j.StartTicks),
+		boundStep.checkOpt("sheet_num", j.Sheet), boundStep.checkOpt("total_sheets", j.TotalSheets),
+		boundStep.checkOpt("last_completed_sheet", j.LastCompleted), boundPID.checkOpt("pid", j.PID), boundUID.checkOpt("uid", j.UID),
+		boundJobExit.checkOpt("exit_code", j.ExitCode), text("job id", j.JobID, MaxName),
 		text("status", j.Status, MaxName), text("command", j.Command, MaxCommand), text("details", j.Details, MaxText))
 }
 
 func (r *Rollup) validate() error {
-	if r.Minute <= 0 || r.Samples <= 0 {
-		return fmt.Errorf("minute %d with %d samples", r.Minute, r.Samples)
+	if r.Samples <= 0 {
+		return fmt.Errorf("samples %d: want at least 1", r.Samples)
 	}
-	return errors.Join(
-		unsigned("memory total", r.MemoryTotal), unsigned("recorder RSS", r.DaemonRSS),
+	return errors.Join(r.validateHost(),
 		text("pressure level", r.PressureLevel, MaxName),
 		each("cover", r.Covers, maxList, (*Cover).validate),
-		eachOf("gpu", r.GPUs, maxList, func(*GPU) error { return nil }),
-		spread("memory used", &r.MemoryUsed), spread("load", &r.Load1), spread("cpu", &r.CPU),
+		eachOf("gpu", r.GPUs, maxList, (*GPU).validate),
+		r.MemoryUsed.validate("memory_used_kib"), r.Load1.validate("load1_x100"), r.CPU.validate("cpu_permille"),
 		eachOf("process", r.Processes, MaxProcesses, (*ProcessRollup).validate),
 	)
 }
 
+// validateHost checks the numbers of the host and of its sampler.
+func (r *Rollup) validateHost() error {
+	return errors.Join(boundWall.check("minute_ns", r.Minute), boundSamples.check("samples", r.Samples),
+		boundPeriod.check("interval_ns", r.Interval), boundPID.check("daemon_pid", int64(r.DaemonPID)),
+		boundKiB.checkUnsigned("daemon_rss_kib", r.DaemonRSS), boundCPUs.check("cpus", int64(r.CPUs)),
+		boundKiB.checkUnsigned("memory_total_kib", r.MemoryTotal), boundLoad.check("load5_x100", r.Load5),
+		boundLoad.check("load15_x100", r.Load15), boundPID.check("process_count", r.ProcessCount), boundPID.check("zombie_count", r.Zombies),
+		boundStep.check("running_jobs", r.RunningJobs), boundStep.check("active_sheets", r.ActiveSheets))
+}
+
 func (c *Cover) validate() error {
 	if c.First == 0 || c.Last < c.First {
-		return fmt.Errorf("snapshots %d to %d", c.First, c.Last)
+		return fmt.Errorf("first_seq %d to last_seq %d", c.First, c.Last)
 	}
-	return unsigned("last snapshot", c.Last)
+	return errors.Join(boundCount.checkUnsigned("first_seq", c.First), boundCount.checkUnsigned("last_seq", c.Last))
 }
 
 func (p *ProcessRollup) validate() error {
-	errs := []error{pid(p.PID), unsigned("start ticks", p.StartTicks), text("boot id", p.BootID, 64),
+	errs := []error{boundPID.check("pid", int64(p.PID)), boundPID.check("ppid", int64(p.PPID)),
+		boundTicks.checkUnsigned("start_ticks", p.StartTicks), boundUID.checkOpt("uid", p.UID), boundStep.checkOpt("sheet_num", p.Sheet),
+		boundSamples.check("samples", p.Samples), boundBoot.check("last_boot_ns", p.LastBoot), text("boot id", p.BootID, 64),
 		text("command", p.Command, MaxCommand), text("job id", p.JobID, MaxName)}
 	for _, id := range metric.Spreads {
-		errs = append(errs, spread(metric.Table[id].Name, p.Spread(id)))
+		errs = append(errs, p.Spread(id).validate(metric.Table[id].Name))
 	}
 	for _, id := range metric.Lasts {
 		errs = append(errs, validateNumber(&metric.Table[id], p.last(id)))
@@ -175,23 +213,14 @@ func (p *ProcessRollup) validate() error {
 	return errors.Join(errs...)
 }
 
-func spread(name string, s *Spread) error {
-	if s.Samples < 0 || len(s.Top) > MaxTop {
-		return fmt.Errorf("%s of %d samples with %d values", name, s.Samples, len(s.Top))
+func (s *Spread) validate(name string) error {
+	if len(s.Top) > MaxTop {
+		return fmt.Errorf("%s with %d values", name, len(s.Top))
 	}
-	return nil
-}
-
-func wall(ns int64) error {
-	if ns <= 0 {
-		return fmt.Errorf("wall time %d is out of range", ns)
+	errs := []error{boundSamples.check(name+": samples", s.Samples), boundSum.check(name+": sum", s.Sum), boundValue.check(name+": max", s.Max),
+		boundValue.check(name+": p95", s.P95)}
+	for _, v := range s.Top {
+		errs = append(errs, boundValue.check(name+": top", v))
 	}
-	return nil
-}
-
-func bootTime(ns int64) error {
-	if ns < 0 {
-		return fmt.Errorf("boot time %d is negative", ns)
-	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -110,7 +110,8 @@ func validateSyscalls(ps *Processes) error {
 			if c.Name == "" {
 				return errors.New("no name")
 			}
-			return errors.Join(text("name", c.Name, MaxName), unsigned("count", c.Calls), unsigned("time", c.TimeX100))
+			return errors.Join(text("name", c.Name, MaxName), boundCount.checkUnsigned("count", c.Calls),
+				boundShare.checkUnsigned("time_pct_x100", c.TimeX100))
 		})
 		if err != nil {
 			return fmt.Errorf("pid %d: %w", ps.PID(row), err)

@@ -120,7 +120,13 @@ func (d *Delivery) decode() (m *schema.Message, err error) {
 			err = fmt.Errorf("decoder panicked: %v", r)
 		}
 	}()
-	return schema.DecodeMsg(d.Subject, d.Header, d.Payload)
+	if m, err = schema.DecodeMsg(d.Subject, d.Header, d.Payload); err != nil {
+		return nil, err
+	}
+	if err := m.CheckAhead(d.Stored); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // Rows returns about how many rows the message comes to.
@@ -153,7 +159,7 @@ func (d *Delivery) claim() *Numbers {
 		return nil
 	}
 	first, err := strconv.ParseUint(kindAndSeq[i+1:], 10, 62)
-	if err != nil || first == 0 {
+	if err != nil || first == 0 || first > schema.MaxNumber {
 		return nil
 	}
 	count, err := strconv.ParseUint(d.Header.Get(schema.HeaderItems), 10, 62)

@@ -21,7 +21,8 @@ func TestDelivery_Claim(t *testing.T) {
 		{"events", instance + ".event.spawn.3", "5", Numbers{instance, "event.spawn", store.Span{First: 3, Last: 7}}, true},
 		{"most items", instance + ".event.spawn.1", "512", Numbers{instance, "event.spawn", store.Span{First: 1, Last: 512}}, true},
 		{"upper case", strings.ToUpper(instance) + ".job.1", "", Numbers{instance, "job", store.Span{First: 1, Last: 1}}, true},
-		{"highest number", instance + ".job.4611686018427387903", "", Numbers{instance, "job", store.Span{First: 1<<62 - 1, Last: 1<<62 - 1}}, true},
+		{"highest number", instance + ".job.9007199254740992", "", Numbers{instance, "job", store.Span{First: 1 << 53, Last: 1 << 53}}, true},
+		{"above the highest number", instance + ".job.9007199254740993", "", Numbers{}, false},
 		{"too many items count as one", instance + ".job.2", "513", Numbers{instance, "job", store.Span{First: 2, Last: 2}}, true},
 		{"no items count as one", instance + ".job.2", "0", Numbers{instance, "job", store.Span{First: 2, Last: 2}}, true},
 		{"negative items count as one", instance + ".job.2", "-4", Numbers{instance, "job", store.Span{First: 2, Last: 2}}, true},
@@ -81,8 +82,8 @@ func messages() []*schema.Message {
 		of(schema.KindSnapshot, schema.Message{Snapshot: &schema.Snapshot{Interval: second, CPUs: 2, PressureLevel: "none",
 			Processes: schema.ProcessesOf(schema.Process{PID: 5, State: "S", Threads: 1, StartTicks: 1, Command: "program"})}}),
 		of(schema.KindOOM, schema.Message{Events: []schema.Event{event, event, event}}),
-		of(schema.KindGap, schema.Message{Gaps: []schema.Gap{{Kind: schema.GapEventsLost, ToWall: second}, {Kind: schema.GapEventsLost, ToWall: second}}}),
-		of(schema.KindJob, schema.Message{Jobs: []schema.JobEvent{{Type: schema.JobDeclared, JobID: "j", Wall: second}}}),
+		of(schema.KindGap, schema.Message{Gaps: []schema.Gap{{Kind: schema.GapEventsLost, ToWall: 1_700_000_000 * second}, {Kind: schema.GapEventsLost, ToWall: 1_700_000_000 * second}}}),
+		of(schema.KindJob, schema.Message{Jobs: []schema.JobEvent{{Type: schema.JobDeclared, JobID: "j", Wall: 1_700_000_000 * second}}}),
 	}
 }
 

@@ -52,7 +52,7 @@ func countExit(batch *store.Batch, c *store.JobCounts, job store.JobKey, e *sche
 	if e.CPUMillis.Known && e.SampledCPU.Known {
 		cpu = max(0, e.CPUMillis.V-e.SampledCPU.V)
 	}
-	c.CPUMillis += cpu
+	c.CPUMillis = schema.AddSaturated(c.CPUMillis, cpu)
 	schema.Raise(&c.PeakRSS, e.PeakRSS)
 	if !e.Sheet.Known || cpu == 0 && !e.PeakRSS.Known {
 		return
@@ -63,7 +63,7 @@ func countExit(batch *store.Batch, c *store.JobCounts, job store.JobKey, e *sche
 		s = new(store.StepCounts)
 		batch.StepCounts[key] = s
 	}
-	s.CPUMillis += cpu
+	s.CPUMillis = schema.AddSaturated(s.CPUMillis, cpu)
 	schema.Raise(&s.PeakRSS, e.PeakRSS)
 }
 

@@ -26,7 +26,7 @@ func addJobSamples(to place, wall int64, o *observed) {
 		}
 		j.FirstSeen, j.LastSeen = min(j.FirstSeen, at), max(j.LastSeen, at)
 		j.Samples++
-		j.CPUMillis += o.usedCPU[i]
+		j.CPUMillis = schema.AddSaturated(j.CPUMillis, o.usedCPU[i])
 		addJobPID(batch, key, o.rows[i])
 		for _, call := range p.calls {
 			batch.JobSyscalls = append(batch.JobSyscalls, store.JobSyscall{JobKey: key, Syscall: call, Wall: wall, Rank: calls})
@@ -46,7 +46,7 @@ func addStepSample(batch *store.Batch, key store.StepKey, p *sighting, usedCPU i
 		s = new(store.StepSamples)
 		batch.StepSamples[key] = s
 	}
-	s.CPUMillis += usedCPU
+	s.CPUMillis = schema.AddSaturated(s.CPUMillis, usedCPU)
 	schema.Raise(&s.PeakRSS, p.rss)
 	schema.Raise(&s.MaxCPU, p.cpu)
 }

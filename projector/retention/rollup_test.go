@@ -99,7 +99,7 @@ func rollupOf(snapshots []drawnSnapshot) *schema.Rollup {
 // messageOf is a rollup as it goes to the log.
 func messageOf(t *rapid.T, u *schema.Rollup) []byte {
 	b, _, err := schema.Encode(nil, &schema.Message{Envelope: schema.Envelope{Version: schema.Version, Kind: schema.KindRollup, Host: "h", BootID: "b",
-		Instance: schema.RollupInstance("h", u.Minute, u.Covers), Seq: uint64(u.Samples), Wall: 1}, Rollup: u})
+		Instance: schema.RollupInstance("h", u.Minute, u.Covers), Seq: uint64(u.Samples), Wall: u.Minute}, Rollup: u})
 	if err != nil {
 		t.Fatal(err)
 	}

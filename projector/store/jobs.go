@@ -99,7 +99,7 @@ func writeJobPIDs(tx *Tx, pids []JobPID, jobs map[JobKey]*JobSamples) error {
 // snapshots come.
 func writeJobSyscalls(tx *Tx, calls []JobSyscall) error {
 	err := execAll(tx, calls, `INSERT INTO job_syscalls(`+jobKeyColumns+`, name, time_pct_x100, first_ns, rank)
-		VALUES (?,?,?,?,?,?,?) ON CONFLICT(`+jobKeyColumns+`, name) DO UPDATE SET time_pct_x100 = time_pct_x100 + excluded.time_pct_x100,
+		VALUES (?,?,?,?,?,?,?) ON CONFLICT(`+jobKeyColumns+`, name) DO UPDATE SET `+addUp("time_pct_x100")+`,
 		rank = CASE WHEN excluded.first_ns < first_ns THEN excluded.rank ELSE rank END, first_ns = min(first_ns, excluded.first_ns)`,
 		func(c *JobSyscall) []any { return append(c.values(), c.Name, int64(c.TimeX100), c.Wall, c.Rank) })
 	if err != nil {
@@ -113,23 +113,28 @@ func raisePeak(column string) string {
 	return column + `=nullif(max(coalesce(` + column + `,-1), coalesce(excluded.` + column + `,-1)), -1)`
 }
 
+// addUp is the SQL that adds the value that comes to a column of no negative values. A sum stays at [schema.MaxSum], where it says
+// "at least": two columns of such sums still add up.
+func addUp(column string) string {
+	return fmt.Sprintf(`%[1]s=min(%[1]s+excluded.%[1]s, %[2]d)`, column, int64(schema.MaxSum))
+}
+
 var (
 	addJobSamples = `INSERT INTO jobs(` + jobKeyColumns + `, first_seen, last_seen, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids)
 		VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT(` + jobKeyColumns + `) DO UPDATE SET first_seen=min(coalesce(first_seen, excluded.first_seen), excluded.first_seen),
 		last_seen=max(coalesce(last_seen, excluded.last_seen), excluded.last_seen), samples=samples+excluded.samples, ` +
 		raisePeak("peak_rss_kib") + `, ` + raisePeak("max_cpu_permille") + `,
-		cpu_ms=cpu_ms+excluded.cpu_ms, unique_pids=unique_pids+excluded.unique_pids`
+		` + addUp("cpu_ms") + `, unique_pids=unique_pids+excluded.unique_pids`
 	addStepSamples = `INSERT INTO job_sheets(` + jobKeyColumns + `, sheet_num, peak_rss_kib, max_cpu_permille, cpu_ms) VALUES (?,?,?,?,?,?,?)
-		ON CONFLICT(` + jobKeyColumns + `, sheet_num) DO UPDATE SET ` + raisePeak("peak_rss_kib") + `, ` + raisePeak("max_cpu_permille") + `,
-		cpu_ms=cpu_ms+excluded.cpu_ms`
+		ON CONFLICT(` + jobKeyColumns + `, sheet_num) DO UPDATE SET ` + raisePeak("peak_rss_kib") + `, ` + raisePeak("max_cpu_permille") + `, ` + addUp("cpu_ms")
 	addJobCounts = `INSERT INTO jobs(` + jobKeyColumns + `, spawns, exits, signals, ooms, exit_cpu_ms, exit_peak_rss_kib, first_event, last_event)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(` + jobKeyColumns + `) DO UPDATE SET spawns=spawns+excluded.spawns, exits=exits+excluded.exits,
-		signals=signals+excluded.signals, ooms=ooms+excluded.ooms, exit_cpu_ms=exit_cpu_ms+excluded.exit_cpu_ms, ` +
+		signals=signals+excluded.signals, ooms=ooms+excluded.ooms, ` + addUp("exit_cpu_ms") + `, ` +
 		raisePeak("exit_peak_rss_kib") + `,
 		first_event=min(coalesce(first_event, excluded.first_event), excluded.first_event),
 		last_event=max(coalesce(last_event, excluded.last_event), excluded.last_event)`
 	addStepCounts = `INSERT INTO job_sheets(` + jobKeyColumns + `, sheet_num, exit_cpu_ms, exit_peak_rss_kib) VALUES (?,?,?,?,?,?)
-		ON CONFLICT(` + jobKeyColumns + `, sheet_num) DO UPDATE SET exit_cpu_ms=exit_cpu_ms+excluded.exit_cpu_ms, ` + raisePeak("exit_peak_rss_kib")
+		ON CONFLICT(` + jobKeyColumns + `, sheet_num) DO UPDATE SET ` + addUp("exit_cpu_ms") + `, ` + raisePeak("exit_peak_rss_kib")
 )
 
 // writeJobSamples adds what snapshots told to the rows of jobs and their steps.

@@ -11,10 +11,10 @@ import (
 // has it, so that no comparison shows it. Only lives of which a later one told count, and no more than their gaps say.
 func lostAtEnds(ctx context.Context, db *query.DB) (losses []Loss, err error) {
 	rows, err := db.Handle().QueryContext(ctx, `WITH lives AS (
-			SELECT host_id, instance, max(acked) - sum(stored + quarantined) AS gone FROM producers GROUP BY host_id, instance HAVING min(ended_ns) > 0),
-		ends AS (SELECT host_id, instance, sum(CASE kind WHEN 'end_lost' THEN count END) AS lost,
-			coalesce(sum(CASE kind WHEN 'before_log' THEN count END), 0) AS earlier FROM gaps WHERE first_seq IS NOT NULL GROUP BY host_id, instance)
-		SELECT h.name, sum(min(lost, gone - earlier)) FROM lives JOIN ends USING (host_id, instance) JOIN hosts h ON h.id = host_id
+			SELECT host_id, instance, max(acked) - CAST(sum(1.0 * (stored + quarantined)) AS INTEGER) AS gone FROM producers GROUP BY host_id, instance HAVING min(ended_ns) > 0),
+		ends AS (SELECT host_id, instance, CAST(sum(1.0 * (CASE kind WHEN 'end_lost' THEN count END)) AS INTEGER) AS lost,
+			coalesce(CAST(sum(1.0 * (CASE kind WHEN 'before_log' THEN count END)) AS INTEGER), 0) AS earlier FROM gaps WHERE first_seq IS NOT NULL GROUP BY host_id, instance)
+		SELECT h.name, CAST(sum(1.0 * (min(lost, gone - earlier))) AS INTEGER) FROM lives JOIN ends USING (host_id, instance) JOIN hosts h ON h.id = host_id
 		WHERE lost > 0 AND gone > earlier GROUP BY h.name ORDER BY h.name`)
 	if err != nil {
 		return nil, fmt.Errorf("read what was lost at the ends of lives: %w", err)
