@@ -26,7 +26,8 @@ const (
 
 // The bounds, by what a number is.
 var (
-	boundWall     = bound{minWall, maxWall}
+	boundWall     = bound{1, maxWall} // [Message.CheckTimes] has the rest
+	boundMinute   = bound{minWall, maxWall}
 	boundAnyWall  = bound{0, maxWall} // 0 is unknown
 	boundBoot     = bound{0, maxLife} // 0: the producer does not tell its boot clock
 	boundTicks    = boundOf(metric.StartTicks)
@@ -78,9 +79,9 @@ func (b bound) checkOpt(name string, v Opt[int64]) error {
 	return b.check(name, v.V)
 }
 
-// CheckAhead refuses a message that says it is of a time more than ten years after the log took it: no honest clock is so
-// wrong, and what is of the far future would be kept for ever.
-func (m *Message) CheckAhead(taken time.Time) error {
+// CheckTimes refuses a message that is of a time before 2000, or more than ten years after the log took it. A producer does not
+// ask: what a host without a clock says is numbered, and set aside where it is folded, so that it is counted.
+func (m *Message) CheckTimes(taken time.Time) error {
 	b := bound{minWall, max(taken.UnixNano(), knownPast) + aheadMax}
 	if err := b.check("wall_ns", m.Wall); err != nil {
 		return err

@@ -173,7 +173,7 @@ var genGPU = rapid.Custom(func(t *rapid.T) GPU {
 
 var genRollup = rapid.Custom(func(t *rapid.T) *Rollup {
 	return &Rollup{
-		Minute: genWall.Draw(t, "minute"), Samples: 1 + in(boundSamples).Draw(t, "samples")/2,
+		Minute: in(boundMinute).Draw(t, "minute"), Samples: 1 + in(boundSamples).Draw(t, "samples")/2,
 		Covers: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Cover {
 			first := rapid.Uint64Range(1, 1<<40).Draw(t, "first")
 			return Cover{genEnvelope.Draw(t, "instance").Instance, first, first + rapid.Uint64Range(0, 100).Draw(t, "more")}

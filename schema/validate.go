@@ -184,7 +184,7 @@ func (r *Rollup) validate() error {
 
 // validateHost checks the numbers of the host and of its sampler.
 func (r *Rollup) validateHost() error {
-	return errors.Join(boundWall.check("minute_ns", r.Minute), boundSamples.check("samples", r.Samples),
+	return errors.Join(boundMinute.check("minute_ns", r.Minute), boundSamples.check("samples", r.Samples),
 		boundPeriod.check("interval_ns", r.Interval), boundPID.check("daemon_pid", int64(r.DaemonPID)),
 		boundKiB.checkUnsigned("daemon_rss_kib", r.DaemonRSS), boundCPUs.check("cpus", int64(r.CPUs)),
 		boundKiB.checkUnsigned("memory_total_kib", r.MemoryTotal), boundLoad.check("load5_x100", r.Load5),

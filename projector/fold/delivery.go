@@ -123,7 +123,7 @@ func (d *Delivery) decode() (m *schema.Message, err error) {
 	if m, err = schema.DecodeMsg(d.Subject, d.Header, d.Payload); err != nil {
 		return nil, err
 	}
-	if err := m.CheckAhead(d.Stored); err != nil {
+	if err := m.CheckTimes(d.Stored); err != nil {
 		return nil, err
 	}
 	return m, nil

@@ -57,9 +57,15 @@ func (c *condenser) condense(ctx context.Context, batch []hostMinute) error {
 		if err != nil {
 			return fmt.Errorf("roll up %s of %s: %w", time.Unix(0, hm.minute).UTC().Format(time.RFC3339), hm.host, err)
 		}
-		if m != nil {
-			made = append(made, m)
+		if m == nil {
+			continue
 		}
+		if err := m.Validate(); err != nil { // from before there were bounds: one host's rows stop no other's retention
+			c.log.Warn("a minute cannot be rolled up, and its snapshots stay", "host", hm.host,
+				"minute", time.Unix(0, hm.minute).UTC(), "err", err)
+			continue
+		}
+		made = append(made, m)
 	}
 	last, err := c.roller.publish(ctx, made)
 	if err != nil {
