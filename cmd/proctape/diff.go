@@ -27,7 +27,7 @@ var diffColumns = []column[query.Change]{
 		return outcome(*c.End)
 	}},
 	{name: "command", head: "COMMAND", text: true, value: func(c *query.Change) any { return c.Process().Command }, show: func(c *query.Change) string {
-		return c.Process().Command + ofJob(c.Process().JobID, c.Process().Sheet)
+		return c.Process().Command + ofJob(c.Process().JobID, c.Process().Fleet, c.Process().Sheet)
 	}},
 }
 

@@ -91,7 +91,7 @@ func topColumnsBy(by string) []column[query.TopRow] {
 func topText(by string, r *query.TopRow) string {
 	switch {
 	case by == "process":
-		return r.Key + ofJob(r.Process.JobID, r.Process.Sheet)
+		return r.Key + ofJob(r.Process.JobID, r.Process.Fleet, r.Process.Sheet)
 	case by == "parent":
 		return dashIfEmpty(r.Process.Command)
 	case by == "user" && r.Key != "":

@@ -132,7 +132,7 @@ func nodeText(n *query.Node) string {
 	if n.Ended {
 		return fmt.Sprintf("%d † %s", n.PID, command)
 	}
-	text := fmt.Sprintf("%d %s  %.1f%%  %.1f MiB%s", n.PID, command, n.CPUPercent, n.RSS, ofJob(n.JobID, n.Sheet))
+	text := fmt.Sprintf("%d %s  %.1f%%  %.1f MiB%s", n.PID, command, n.CPUPercent, n.RSS, ofJob(n.JobID, n.Fleet, n.Sheet))
 	if n.Adopted {
 		text += fmt.Sprintf("  (parent now %d)", n.PPID)
 	}
