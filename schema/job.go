@@ -1,17 +1,10 @@
 package schema
 
-import "github.com/proctape/proctape/schema/metric"
-
 // JobKey names a job on a host: the host's own job of a name and the fleet's are two. Whose host it is, whoever uses the key
 // knows.
 type JobKey struct {
 	ID    string // the job's name
 	Fleet bool   // it is the fleet's: a conductor declared it for all hosts
-}
-
-// JobOf returns the job that a process of a snapshot belongs to; its ID is empty for none.
-func JobOf(ps *Processes, row int) JobKey {
-	return jobKey(ps.Text(metric.JobID, row), ps.number(metric.Fleet, row) > 0)
 }
 
 // Job returns the job that an event of a process belongs to; its ID is empty for none.

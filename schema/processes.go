@@ -166,3 +166,8 @@ func (ps *Processes) UnmarshalJSON(b []byte) error {
 	}
 	return nil
 }
+
+// JobOf returns the job that a process of a snapshot belongs to; its ID is empty for none.
+func JobOf(ps *Processes, row int) JobKey {
+	return jobKey(ps.Text(metric.JobID, row), ps.number(metric.Fleet, row) > 0)
+}

@@ -7,10 +7,6 @@ import (
 // The subjects of a host beside its kinds. No stream keeps them. What is in the way of a host's key: it hears what is
 // asked of the host, publishes the answers, and asks the recorder for what it may not read in the log itself.
 
-// Fleet stands in the place of a host for what belongs to no host and so to all: what a conductor says of a job of the fleet.
-// Messages of no other kind may have it, and no host may have this name.
-const Fleet = "_"
-
 // ControlSubject returns where a host's sampler is asked for something, such as "trace". The request's reply subject is
 // one of [AnswerSubject], or the sampler does not answer.
 func ControlSubject(host, what string) string { return SubjectPrefix + host + ".control." + what }

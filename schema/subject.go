@@ -55,3 +55,7 @@ func HostToken(name string) string {
 func tokenByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }
+
+// Fleet stands in the place of a host for what belongs to no host and so to all: what a conductor says of a job of the fleet.
+// Messages of no other kind may have it, and no host may have this name.
+const Fleet = "_"

@@ -3,6 +3,7 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/proctape/proctape/schema/metric"
 )
@@ -221,6 +222,29 @@ func (s *Spread) validate(name string) error {
 		boundValue.check(name+": p95", s.P95)}
 	for _, v := range s.Top {
 		errs = append(errs, boundValue.check(name+": top", v))
+	}
+	return errors.Join(errs...)
+}
+
+// CheckTimes refuses a message that is of a time before 2000, or more than ten years after the log took it. A producer does not
+// ask: what a host without a clock says is numbered, and set aside where it is folded, so that it is counted.
+func (m *Message) CheckTimes(taken time.Time) error {
+	b := bound{minWall, max(taken.UnixNano(), knownPast) + aheadMax}
+	if err := b.check("wall_ns", m.Wall); err != nil {
+		return err
+	}
+	var errs []error
+	for i := range m.Events {
+		errs = append(errs, b.check("events: wall_ns", m.Events[i].Wall))
+	}
+	for i := range m.Execs {
+		errs = append(errs, b.check("execs: wall_ns", m.Execs[i].Wall))
+	}
+	for i := range m.Jobs {
+		errs = append(errs, b.check("jobs: wall_ns", m.Jobs[i].Wall))
+	}
+	for i := range m.Gaps {
+		errs = append(errs, b.check("gaps: to_wall_ns", m.Gaps[i].ToWall))
 	}
 	return errors.Join(errs...)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -89,15 +88,6 @@ func coversText(scopes []query.JobScope, host string) string {
 		return "fleet-wide; no host has told of it"
 	}
 	return "fleet-wide, " + hosts + "; --host narrows"
-}
-
-// hostList names hosts, and counts them where there are many.
-func hostList(hosts []string) string {
-	const most = 10
-	if n := len(hosts); n > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(hosts[:most], ", "), n-most)
-	}
-	return strings.Join(hosts, ", ")
 }
 
 // scopeOf is whose a job is, as a column has it. A host's name has no blank, so it cannot be mistaken for the fleet.

@@ -88,3 +88,12 @@ func plural(n int64, one, many string) string {
 	}
 	return many
 }
+
+// hostList names hosts, and counts them where there are many.
+func hostList(hosts []string) string {
+	const most = 10
+	if n := len(hosts); n > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(hosts[:most], ", "), n-most)
+	}
+	return strings.Join(hosts, ", ")
+}

@@ -26,7 +26,7 @@ func addExecs(to place, m *schema.Message) {
 
 // countEvent adds an event to the counts of its job.
 func countEvent(to place, kind schema.Kind, e *schema.Event) {
-	at, key := schema.Timestamp(e.Wall), to.job(e.Job())
+	at, key := schema.Timestamp(e.Wall), to.job(schema.JobKey{ID: e.JobID, Fleet: e.Fleet})
 	c := to.batch.JobCounts[key]
 	if c == nil {
 		c = &store.JobCounts{First: at}

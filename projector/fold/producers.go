@@ -2,6 +2,7 @@ package fold
 
 import (
 	"cmp"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -70,7 +71,7 @@ func (ps producers) closeLives(to place, d *Delivery) error {
 }
 
 func (ps producers) closeLife(to place, d *Delivery, e *schema.End) error {
-	key := store.ProducerKey{HostID: to.hostID, Instance: e.Instance.String()}
+	key := store.ProducerKey{HostID: to.hostID, Instance: hex.EncodeToString(e.Instance[:])}
 	news, unknown, last := false, !e.Final, e.Wall
 	for _, r := range e.Reached {
 		if body := r.Kind.Body(); body == 0 || body == schema.BodyRollup || schema.StreamFor(r.Kind) != d.Stream {

@@ -214,8 +214,8 @@ func (e *expirer) expireJobs(ctx context.Context, age time.Duration) error {
 	return writeAll(ctx, e.writer, gone, &e.removed.Jobs, func(tx *store.Tx, j job) error {
 		return deleteUnless(tx, `DELETE FROM jobs WHERE`+jobRows+` AND ?4 = (SELECT max(max(coalesce(last_seen, 0), coalesce(last_event, 0)))
 			FROM jobs WHERE`+jobRows+`)`, append(j.key(), j.last), func() error {
-			for _, table := range []string{"job_pids", "job_sheets", "job_syscalls"} {
-				if _, err := tx.Exec(`DELETE FROM `+table+` WHERE`+jobRows, j.key()...); err != nil {
+			for _, stmt := range []string{`DELETE FROM job_pids WHERE`, `DELETE FROM job_sheets WHERE`, `DELETE FROM job_syscalls WHERE`} {
+				if _, err := tx.Exec(stmt+jobRows, j.key()...); err != nil {
 					return err
 				}
 			}
