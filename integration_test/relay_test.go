@@ -164,7 +164,7 @@ func (r *relay) offer() {
 }
 
 // receive takes in what the reader gets.
-func (r *relay) receive(m *schema.Message) error {
+func (r *relay) receive(m *schema.Message, _ uint64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.read = append(r.read, m.Seq)

@@ -3,8 +3,12 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
+	"net/http"
 	"os/exec"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -33,5 +37,34 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 		if len(line) > 0 && !bytes.HasPrefix(line, []byte("proctape: ")) {
 			ts.Fatalf("stderr has a line that is not proctape's: %s", line)
 		}
+	}
+}
+
+// fetch is a command of the scripts: "fetch STATUS TOKENFILE URL" asks a server, waits for it while it starts, and prints the
+// answer. A TOKENFILE of - is none.
+func fetch(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: fetch STATUS TOKENFILE URL")
+	}
+	request, err := http.NewRequest(http.MethodGet, args[2], nil)
+	ts.Check(err)
+	answer, err := http.DefaultClient.Do(request)
+	for deadline := time.Now().Add(time.Minute); err != nil && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		answer, err = http.DefaultClient.Do(request)
+	}
+	ts.Check(err)
+	if args[1] != "-" { // which the server made when it started
+		answer.Body.Close()
+		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(args[1])))
+		answer, err = http.DefaultClient.Do(request)
+		ts.Check(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	_, err = ts.Stdout().Write(body)
+	ts.Check(err)
+	if strconv.Itoa(answer.StatusCode) != args[0] {
+		ts.Fatalf("status %d, want %s: %s", answer.StatusCode, args[0], body)
 	}
 }

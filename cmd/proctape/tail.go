@@ -85,7 +85,7 @@ func checkLogHost(ctx context.Context, js jetstream.JetStream, host string) erro
 // follow prints what the filter picks, until ctx ends.
 func follow(ctx context.Context, cmd *cobra.Command, js jetstream.JetStream, filter live.Filter) error {
 	enc := newJSON(cmd.OutOrStdout())
-	return live.Follow(ctx, js, filter, func(m *schema.Message) error {
+	return live.Follow(ctx, js, filter, func(m *schema.Message, _ uint64) error {
 		if m.Snapshot != nil {
 			return enc.Encode(query.SnapshotFromMessage(m))
 		}

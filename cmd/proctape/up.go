@@ -19,7 +19,6 @@ import (
 	"github.com/proctape/proctape/projector"
 	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema"
-	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // upFlags are the flags of up alone.
@@ -27,6 +26,7 @@ type upFlags struct {
 	samplingFlags
 	listen        string
 	cert, key     string
+	http          httpFlags
 	retention     retentionFlags
 	fileLimit     int64
 	noNDJSON      bool
@@ -51,6 +51,8 @@ here with "proctape sample --server"; "proctape hosts add NAME" makes the key th
 	cmd.Flags().StringVar(&f.listen, "listen", "", "take samples of other machines on this `host:port`; each needs a key (proctape hosts add)")
 	cmd.Flags().StringVar(&f.cert, "tls-cert", "", "certificate `file` for --listen")
 	cmd.Flags().StringVar(&f.key, "tls-key", "", "key `file` for --listen")
+	cmd.Flags().StringVar(&f.http.address, "http", "", "answer questions over HTTP on this `host:port`, such as 127.0.0.1:7447 (proctape serve --help)")
+	f.http.register(cmd)
 	f.retention.register(cmd)
 	cmd.Flags().Int64Var(&f.fileLimit, "ndjson-limit", ndjsonLimit, "size in `bytes` at which monitor.jsonl is rotated")
 	cmd.Flags().BoolVar(&f.noNDJSON, "no-ndjson", false, "write no monitor.jsonl and events.jsonl")
@@ -119,9 +121,15 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 	if err != nil {
 		return errors.Join(err, proj.Close())
 	}
+	stages := []stage{{"log", server.Run}, {"projector", proj.Run}, {"producer", prod.Run}}
+	web, err := f.http.stage(ctx, cmd, s, js)
+	if err != nil {
+		return errors.Join(err, proj.Close())
+	}
 	printStart(out, s, prod, server)
+	web.print(out)
 	began := time.Now()
-	err = runStages(ctx, stage{"log", server.Run}, stage{"projector", proj.Run}, stage{"producer", prod.Run})
+	err = runStages(ctx, append(stages, web.stages...)...)
 	printEnd(out, s, prod, proj, time.Since(began))
 	return explainDatabase(err, s.db)
 }
@@ -162,17 +170,5 @@ func (f *upFlags) tls() (*tls.Config, error) {
 	if f.listen == "" || f.cert == "" || f.key == "" {
 		return nil, misuse("--tls-cert, --tls-key and --listen must be given together")
 	}
-	certificate, err := filecheck.Read(f.cert, maxSecretSize)
-	if err != nil {
-		return nil, hinted(fmt.Errorf("--tls-cert: %w", err), "name a PEM file with a certificate")
-	}
-	key, err := filecheck.ReadSecret(f.key, maxSecretSize)
-	if err != nil {
-		return nil, hinted(fmt.Errorf("--tls-key: %w", err), "name a PEM file with the certificate's key")
-	}
-	cert, err := tls.X509KeyPair(certificate, key)
-	if err != nil {
-		return nil, hinted(fmt.Errorf("read the certificate: %w", err), "--tls-cert and --tls-key name PEM files that belong together")
-	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}, nil
+	return readCertificate("--tls-cert", f.cert, "--tls-key", f.key)
 }

@@ -21,19 +21,22 @@ type directReader struct {
 	next    uint64 // sequence of the first message that was not read
 }
 
-// newDirectReader makes a reader of a stream, which needs no right to create one on the server. It begins at a time, or with
-// a zero time behind what the stream holds now. An empty host reads those of all.
-func newDirectReader(ctx context.Context, js jetstream.JetStream, name, host string, since time.Time) (*directReader, error) {
-	stream, err := js.Stream(ctx, name)
+// newDirectReader makes a reader of a stream, which needs no right to create one on the server. It begins where the
+// filter says.
+func newDirectReader(ctx context.Context, js jetstream.JetStream, f Filter) (*directReader, error) {
+	stream, err := js.Stream(ctx, f.Stream)
 	if err != nil {
 		return nil, err
 	}
 	r := &directReader{stream: stream, subject: schema.SubjectPrefix + ">", next: stream.CachedInfo().State.LastSeq + 1}
-	if host != "" {
-		r.subject = schema.SubjectPrefix + host + ".>"
+	if f.Host != "" {
+		r.subject = schema.SubjectPrefix + f.Host + ".>"
 	}
-	if !since.IsZero() {
-		r.next, err = schema.SequenceAt(ctx, stream, since)
+	switch {
+	case f.From > 0:
+		r.next = f.From
+	case !f.Since.IsZero():
+		r.next, err = schema.SequenceAt(ctx, stream, f.Since)
 	}
 	return r, err
 }

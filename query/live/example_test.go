@@ -58,7 +58,7 @@ func ExampleFollow() {
 	}
 
 	filter := live.Filter{Stream: schema.StreamSnapshots, Since: time.Now().Add(-time.Hour)}
-	err = live.Follow(ctx, js, filter, func(m *schema.Message) error {
+	err = live.Follow(ctx, js, filter, func(m *schema.Message, _ uint64) error {
 		s := query.SnapshotFromMessage(m)
 		fmt.Printf("%s: load %.2f\n", s.Host, s.Load1)
 		if m.Seq == 2 {

@@ -12,36 +12,26 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// Filter picks the messages that [Follow] delivers.
-type Filter struct {
-	Stream string    // schema.StreamSnapshots or schema.StreamEvents
-	Since  time.Time // the first message is the first one that the log stored then or later; zero for what comes from now on
-	Host   string    // empty for all hosts
-	// Direct reads message by message, and asks for what is new ten times a second. It needs no right to create a reader
-	// on the server: who may create one may have the server write to any subject of the log.
-	Direct bool
-}
-
-// Follow calls handle for every message that the filter picks: first those that the log has since the filter's time, then
+// Follow calls handle for every message that the filter picks: first those that the log has since the filter's time or sequence, then
 // each as it comes, without a gap or a double in between. It returns nil when ctx ends, the error of handle when that
 // fails, and jetstream.ErrStreamNotFound, wrapped, when the log has no such stream. It waits while the server is away.
 //
 // Each call has a reader of its own on the server, which waits for the call: a slow one delays nobody else, and loses only
-// what the log itself trims. A message that cannot be read is passed to skipped, with the reason. One goroutine calls both
+// what the log itself trims. handle gets each message's sequence in the stream too. A message that cannot be read is passed to skipped, with the reason. One goroutine calls both
 // functions, in the order of the log.
-func Follow(ctx context.Context, js jetstream.JetStream, filter Filter, handle func(*schema.Message) error, skipped func(subject string, err error)) error {
+func Follow(ctx context.Context, js jetstream.JetStream, filter Filter, handle func(m *schema.Message, sequence uint64) error, skipped func(subject string, err error)) error {
 	follow := filter.consume
 	if filter.Direct {
 		follow = filter.get
 	}
 	var failed error // of handle, returned as it is
-	err := follow(ctx, js, func(subject string, headers schema.HeaderReader, data []byte) bool {
+	err := follow(ctx, js, func(sequence uint64, subject string, headers schema.HeaderReader, data []byte) bool {
 		m, err := schema.DecodeMsg(subject, headers, data)
 		if err != nil {
 			skipped(subject, err)
 			return true
 		}
-		failed = handle(m)
+		failed = handle(m, sequence)
 		return failed == nil
 	})
 	switch {
@@ -54,7 +44,7 @@ func Follow(ctx context.Context, js jetstream.JetStream, filter Filter, handle f
 }
 
 // each is called for each message; it returns false to end.
-type each func(subject string, headers schema.HeaderReader, data []byte) bool
+type each func(sequence uint64, subject string, headers schema.HeaderReader, data []byte) bool
 
 // consume follows through a reader on the server.
 func (f Filter) consume(ctx context.Context, js jetstream.JetStream, do each) error {
@@ -71,7 +61,11 @@ func (f Filter) consume(ctx context.Context, js jetstream.JetStream, do each) er
 		case err != nil:
 			return err
 		}
-		if !do(msg.Subject(), msg.Headers(), msg.Data()) {
+		meta, err := msg.Metadata()
+		if err != nil {
+			return err
+		}
+		if !do(meta.Sequence.Stream, msg.Subject(), msg.Headers(), msg.Data()) {
 			return nil
 		}
 	}
@@ -79,7 +73,7 @@ func (f Filter) consume(ctx context.Context, js jetstream.JetStream, do each) er
 
 // get follows by getting message by message.
 func (f Filter) get(ctx context.Context, js jetstream.JetStream, do each) error {
-	reader, err := newDirectReader(ctx, js, f.Stream, f.Host, f.Since)
+	reader, err := newDirectReader(ctx, js, f)
 	if err != nil {
 		return err
 	}
@@ -88,7 +82,7 @@ func (f Filter) get(ctx context.Context, js jetstream.JetStream, do each) error 
 		if err != nil {
 			return err
 		}
-		if !do(msg.Subject, msg.Header, msg.Data) {
+		if !do(msg.Sequence, msg.Subject, msg.Header, msg.Data) {
 			return nil
 		}
 	}
@@ -113,8 +107,11 @@ func (f Filter) messages(ctx context.Context, js jetstream.JetStream) (jetstream
 // only" would begin at a later time whenever the reader is made again, which happens at every restart of the server.
 func (f Filter) config(last uint64) jetstream.OrderedConsumerConfig {
 	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: last + 1}
-	if !f.Since.IsZero() {
-		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &f.Since
+	switch {
+	case f.From > 0:
+		cfg.OptStartSeq = f.From
+	case !f.Since.IsZero():
+		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &f.Since
 	}
 	if f.Host != "" {
 		cfg.FilterSubjects = []string{schema.SubjectPrefix + f.Host + ".>"}

@@ -82,7 +82,7 @@ func BenchmarkFollow(b *testing.B) {
 			b.Cleanup(cancel)
 			for range readers {
 				following.Go(func() {
-					err := live.Follow(ctx, js, live.Filter{Stream: schema.StreamSnapshots}, func(*schema.Message) error {
+					err := live.Follow(ctx, js, live.Filter{Stream: schema.StreamSnapshots}, func(*schema.Message, uint64) error {
 						arrived <- time.Now()
 						return nil
 					}, func(_ string, err error) { b.Error(err) })

@@ -153,7 +153,7 @@ func (l *testLog) follow(filter live.Filter, block chan struct{}) *follower {
 	return f
 }
 
-func (f *follower) handle(m *schema.Message) error {
+func (f *follower) handle(m *schema.Message, _ uint64) error {
 	if f.block != nil {
 		<-f.block
 	}
@@ -331,7 +331,7 @@ func TestFollow_Direct(t *testing.T) {
 	}
 	full := errors.New("disk full")
 	err = live.Follow(t.Context(), l.js, live.Filter{Stream: schema.StreamSnapshots, Since: longAgo, Direct: true},
-		func(*schema.Message) error { return full }, nil)
+		func(*schema.Message, uint64) error { return full }, nil)
 	if !errors.Is(err, full) {
 		t.Errorf("got %v, want the handler's error", err)
 	}
@@ -397,7 +397,7 @@ func TestFollow_EndsWithItsHandler(t *testing.T) {
 	l.publish("alpha", schema.KindSnapshot, 1, 2)
 	full := errors.New("disk full")
 	err := live.Follow(t.Context(), l.js, live.Filter{Stream: schema.StreamSnapshots, Since: longAgo},
-		func(*schema.Message) error { return full }, nil)
+		func(*schema.Message, uint64) error { return full }, nil)
 	if !errors.Is(err, full) {
 		t.Errorf("got %v, want the handler's error", err)
 	}

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+
+	"github.com/proctape/proctape/schema/filecheck"
+)
+
+// readCertificate reads a certificate and its key from PEM files, which two flags name.
+func readCertificate(certFlag, certFile, keyFlag, keyFile string) (*tls.Config, error) {
+	certificate, err := filecheck.Read(certFile, maxSecretSize)
+	if err != nil {
+		return nil, hinted(fmt.Errorf("%s: %w", certFlag, err), "name a PEM file with a certificate")
+	}
+	key, err := filecheck.ReadSecret(keyFile, maxSecretSize)
+	if err != nil {
+		return nil, hinted(fmt.Errorf("%s: %w", keyFlag, err), "name a PEM file with the certificate's key")
+	}
+	cert, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		return nil, hinted(fmt.Errorf("read the certificate: %w", err), "%s and %s name PEM files that belong together", certFlag, keyFlag)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}, nil
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/web"
+)
+
+// httpFlags say where and how the record is served over HTTP.
+type httpFlags struct {
+	address, cert, key, tokenFile string
+	names                         []string
+}
+
+// register adds the flags but the address.
+func (f *httpFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.cert, "http-cert", "", "certificate `file` for --http; needed where other machines reach the address")
+	cmd.Flags().StringVar(&f.key, "http-key", "", "key `file` of --http-cert")
+	cmd.Flags().StringSliceVar(&f.names, "http-name", nil, "a `name` by which requests may address --http, beside localhost and its address")
+	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "`file` with the token that requests carry (default creds/http.token in the data folder; made when it is not there)")
+}
+
+// tokenPath is the file with the token.
+func (f *httpFlags) tokenPath(s *settings) string {
+	if f.tokenFile != "" {
+		return f.tokenFile
+	}
+	return filepath.Join(s.data, "creds", "http.token")
+}
+
+// httpServer listens, and is then run.
+type httpServer struct {
+	server   *web.Server
+	listener net.Listener
+	db       *query.DB
+	url      string
+}
+
+// open listens, and makes a server of the database; js is the log, nil when there is none. The caller runs or closes it.
+func (f *httpFlags) open(ctx context.Context, cmd *cobra.Command, s *settings, js jetstream.JetStream) (*httpServer, error) {
+	certificate, err := f.tls()
+	if err != nil {
+		return nil, err
+	}
+	token, err := web.ReadToken(f.tokenPath(s))
+	if err != nil {
+		return nil, fmt.Errorf("--token-file: %w", err)
+	}
+	l, err := web.Listen(f.address, certificate != nil)
+	if errors.Is(err, web.ErrNeedsTLS) {
+		return nil, hinted(misuse("--http: %w", err), "name one with --http-cert and --http-key, or use 127.0.0.1")
+	}
+	if err != nil {
+		return nil, hinted(fmt.Errorf("--http: %w", err), "name an address of this machine and a free port, such as 127.0.0.1:7447")
+	}
+	h := &httpServer{listener: l, url: "http://" + l.Addr().String()}
+	if certificate != nil {
+		h.listener, h.url = tls.NewListener(l, certificate), "https://"+l.Addr().String()
+	}
+	if h.db, err = query.Open(ctx, s.db); err == nil {
+		h.server, err = web.New(web.Config{DB: h.db, Log: js, Token: token, Hosts: f.names, Logger: s.logger(cmd),
+			ParseTime: func(text string, now time.Time) (time.Time, error) { return parseTime(text, now) }})
+	}
+	if err != nil {
+		return nil, errors.Join(explainDatabase(err, s.db), h.close())
+	}
+	return h, nil
+}
+
+// httpStage is the stage of a recorder that answers over HTTP; none when nobody asked for it.
+type httpStage struct {
+	stages []stage
+	text   string
+}
+
+// stage opens the server when an address is named.
+func (f *httpFlags) stage(ctx context.Context, cmd *cobra.Command, s *settings, js jetstream.JetStream) (*httpStage, error) {
+	if f.address == "" {
+		return &httpStage{}, nil
+	}
+	h, err := f.open(ctx, cmd, s, js)
+	if err != nil {
+		return nil, err
+	}
+	return &httpStage{[]stage{{"http", h.run}}, fmt.Sprintf("Questions are answered on %s/api/v1/; the token is in %s.\n", h.url, f.tokenPath(s))}, nil
+}
+
+// print says where questions are answered.
+func (h *httpStage) print(w io.Writer) { fmt.Fprint(w, h.text) }
+
+// run answers requests until ctx ends.
+func (h *httpServer) run(ctx context.Context) error {
+	return errors.Join(h.server.Serve(ctx, h.listener), h.db.Close())
+}
+
+// close closes a server that was not run.
+func (h *httpServer) close() error {
+	err := h.listener.Close()
+	if h.db != nil {
+		err = errors.Join(err, h.db.Close())
+	}
+	return err
+}
+
+// tls reads the certificate; nil without one.
+func (f *httpFlags) tls() (*tls.Config, error) {
+	if f.cert == "" && f.key == "" {
+		return nil, nil
+	}
+	if f.cert == "" || f.key == "" {
+		return nil, misuse("--http-cert and --http-key must be given together")
+	}
+	return readCertificate("--http-cert", f.cert, "--http-key", f.key)
+}

@@ -1,0 +1,71 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/proctape/proctape/query"
+)
+
+// endpoint is a question that can be asked under a path: the server answers by it, and its OpenAPI document is made of it.
+type endpoint struct {
+	path, doc string
+	params    []param
+	needs     []string     // parameters that must be given
+	value     reflect.Type // of the answer
+	answer    func(ctx context.Context, s *Server, q *question) (any, error)
+}
+
+// single is an endpoint whose answer is one value. The parameters that it needs come last.
+func single[T any](name, doc string, params []param, answer func(context.Context, *Server, *question) (*T, error), needs ...string) endpoint {
+	return endpoint{path: apiPath + name, doc: doc, params: params, needs: needs, value: reflect.TypeFor[T](),
+		answer: func(ctx context.Context, s *Server, q *question) (any, error) { return answer(ctx, s, q) }}
+}
+
+// apiPath is the beginning of the paths of endpoints.
+const apiPath = "/api/v1/"
+
+// serve answers a request to an endpoint.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
+	q := s.question()
+	err := read(q, r.URL.Query(), e.params)
+	for _, name := range e.needs {
+		if err == nil && !r.URL.Query().Has(name) {
+			err = badParameter(name, "it is missing", "say which")
+		}
+	}
+	if err == nil {
+		err = s.checkHost(r.Context(), q.Host)
+	}
+	var value any
+	if err == nil {
+		value, err = e.answer(r.Context(), s, q)
+	}
+	if err != nil {
+		refuse(w, s.problemOf(r, err))
+		return
+	}
+	s.write(w, r, value)
+}
+
+// question is a request that has said nothing yet.
+func (s *Server) question() *question {
+	q := &question{now: s.cfg.Now(), parseTime: s.cfg.ParseTime}
+	q.Limit = defaultLimit
+	return q
+}
+
+// checkHost refuses a host that was never recorded, as its answers would be empty for the wrong reason.
+func (s *Server) checkHost(ctx context.Context, host string) error {
+	if host == "" {
+		return nil
+	}
+	hosts, err := query.HostNames(ctx, s.cfg.DB)
+	if err == nil && !slices.Contains(hosts, host) {
+		return badParameter("host", "it was never recorded", "there are "+strings.Join(hosts, ", "))
+	}
+	return err
+}

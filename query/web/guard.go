@@ -1,0 +1,56 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+)
+
+// isOpen reports whether a path holds no data: it may be asked for without a token.
+func isOpen(path string) bool { return path == "/healthz" || path == "/readyz" }
+
+// guard lets through what may be answered: by a name of this server, by a method that reads, without a body, and for data with
+// the token.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		secure(w.Header())
+		if p := s.refusal(r); p != nil {
+			switch p.Status {
+			case http.StatusUnauthorized:
+				w.Header().Set("WWW-Authenticate", `Bearer realm="proctape"`)
+			case http.StatusMethodNotAllowed:
+				w.Header().Set("Allow", "GET, HEAD")
+			}
+			w.Header().Set("Connection", "close")
+			refuse(w, p)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// secure sets what keeps an answer from being run, framed, sniffed or kept by others.
+func secure(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+// refusal says why a request is not answered; nil when it is.
+func (s *Server) refusal(r *http.Request) *Problem {
+	switch {
+	case !s.knowsHost(r):
+		return &Problem{Title: "not a name of this server", Status: http.StatusMisdirectedRequest,
+			Detail: "the Host header names another", Hint: "use localhost, the address, or a name that the server was started with"}
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return &Problem{Title: "this server only reads", Status: http.StatusMethodNotAllowed, Hint: "use GET"}
+	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
+		return &Problem{Title: "a request has no body", Status: http.StatusRequestEntityTooLarge, Hint: "parameters stand in the URL"}
+	case strings.Contains(r.URL.Path, "//") || strings.Contains(r.URL.Path, "/."):
+		return &Problem{Title: "no such path", Status: http.StatusNotFound}
+	case !isOpen(r.URL.Path) && !s.knowsToken(r):
+		return &Problem{Title: "no token", Status: http.StatusUnauthorized, Detail: "a request for data carries the server's token",
+			Hint: "send the header Authorization: Bearer TOKEN"}
+	}
+	return nil
+}

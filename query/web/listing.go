@@ -1,0 +1,63 @@
+package web
+
+import (
+	"context"
+	"iter"
+	"reflect"
+
+	"github.com/proctape/proctape/query"
+)
+
+// list is an answer with items.
+type list[T any] struct {
+	Items []T `json:"items"`
+	// Next is given back as after, and then the items behind these come; empty when there are none.
+	Next query.Cursor `json:"next,omitempty"`
+	// Coverage is how much of the time that was asked about the record knows, by host.
+	Coverage []query.Coverage `json:"coverage,omitempty"`
+}
+
+// item is what a listing can go on behind.
+type item interface{ Cursor() query.Cursor }
+
+// listing is an endpoint whose answer is items of a range, page by page.
+func listing[T item](name, doc string, params []param, seq func(context.Context, *query.DB, query.Filter) iter.Seq2[T, error], needs ...string) endpoint {
+	return listingOf(name, doc, params, func(ctx context.Context, db *query.DB, q *question) iter.Seq2[T, error] {
+		return seq(ctx, db, q.Filter)
+	}, needs...)
+}
+
+// listingOf is a listing that takes more than a filter.
+func listingOf[T item](name, doc string, params []param, seq func(context.Context, *query.DB, *question) iter.Seq2[T, error], needs ...string) endpoint {
+	answer := func(ctx context.Context, s *Server, q *question) (any, error) { return page(ctx, s, q, seq) }
+	return endpoint{path: apiPath + name, doc: doc, params: params, needs: needs, value: reflect.TypeFor[list[T]](), answer: answer}
+}
+
+// page reads one page, and how much of its range is known.
+func page[T item](ctx context.Context, s *Server, q *question, seq func(context.Context, *query.DB, *question) iter.Seq2[T, error]) (*list[T], error) {
+	limit := q.Limit
+	q.Limit++ // one more says whether there is a next page
+	l := &list[T]{Items: make([]T, 0, min(limit, defaultLimit))}
+	for v, err := range seq(ctx, s.cfg.DB, q) {
+		if err != nil {
+			return nil, err
+		}
+		if len(l.Items) == limit {
+			l.Next = l.Items[limit-1].Cursor()
+			break
+		}
+		l.Items = append(l.Items, v)
+	}
+	known := q.Range
+	if known.Until == 0 {
+		known.Until = float64(q.now.UnixNano()) / 1e9
+	}
+	var err error
+	l.Coverage, err = query.HostCoverage(ctx, s.cfg.DB, known)
+	return l, err
+}
+
+// historySeq is the history that a question asks for.
+func historySeq(ctx context.Context, db *query.DB, q *question) iter.Seq2[query.HistoryPoint, error] {
+	return query.HistorySeq(ctx, db, query.Identity{Host: q.Host, BootID: q.bootID, PID: q.PID, StartTicks: q.start}, q.Range)
+}

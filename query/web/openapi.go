@@ -1,0 +1,137 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strings"
+	"sync"
+)
+
+// object is a JSON object whose keys stand in order.
+type object = map[string]any
+
+// document is the description of the API as OpenAPI 3.1 has it, made of the endpoints and of the types of their answers.
+var document = sync.OnceValue(func() object {
+	types := schemas{}
+	problem := object{"description": "what is wrong", "content": object{"application/problem+json": object{"schema": types.of(reflect.TypeFor[Problem]())}}}
+	paths := object{}
+	for _, e := range endpoints {
+		paths[e.path] = object{"get": operation(e.path, e.doc, e.params, e.needs, object{"application/json": object{"schema": types.of(e.value)}}, problem)}
+	}
+	paths[apiPath+"stream"] = object{"get": operation(apiPath+"stream", "what happens, as Server-Sent Events: snapshot, event, exec, gap, and missed with how many "+
+		"messages the log no longer has", paramsOfStream, nil, object{"text/event-stream": object{"schema": object{"type": "string"}}}, problem)}
+	return object{
+		"openapi":    "3.1.0",
+		"info":       object{"title": "proctape", "version": "1", "description": "What was recorded of processes and jobs. Times are Unix seconds, sizes MiB, unless a name says otherwise."},
+		"security":   []any{object{"token": []any{}}},
+		"paths":      paths,
+		"components": object{"schemas": types, "securitySchemes": object{"token": object{"type": "http", "scheme": "bearer"}}},
+	}
+})
+
+// operation is one question.
+func operation(path, doc string, params []param, needs []string, content, problem object) object {
+	list := make([]any, 0, len(params))
+	for _, p := range params {
+		required := false
+		for _, name := range needs {
+			required = required || name == p.name
+		}
+		list = append(list, object{"name": p.name, "in": "query", "description": p.doc, "required": required, "schema": p.schema(), "explode": false})
+	}
+	return object{"operationId": strings.ReplaceAll(strings.TrimPrefix(path, apiPath), "/", "_"), "description": doc, "parameters": list,
+		"responses": object{"200": object{"description": http.StatusText(http.StatusOK), "content": content}, "default": problem}}
+}
+
+// schema is the type of a parameter's value.
+func (p *param) schema() object {
+	word := object{"type": "string"}
+	if p.choices != nil {
+		word["enum"] = p.choices
+	}
+	switch p.kind {
+	case ofText:
+		return word
+	case ofList:
+		return object{"type": "array", "items": word}
+	}
+	return object{"type": string(p.kind)}
+}
+
+// schemas are the types of answers by their names.
+type schemas map[string]any
+
+// of is the schema of a Go type, as encoding/json writes it.
+func (s schemas) of(t reflect.Type) object {
+	if t == reflect.TypeFor[json.RawMessage]() { // as the database has it: an object of numbers by name
+		return object{"type": []any{"object", "null"}, "additionalProperties": object{"type": "number"}}
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		inner := s.of(t.Elem())
+		if kind, ok := inner["type"].(string); ok {
+			return object{"type": []any{kind, "null"}}
+		}
+		return object{"anyOf": []any{inner, object{"type": "null"}}}
+	case reflect.Bool:
+		return object{"type": "boolean"}
+	case reflect.Float32, reflect.Float64:
+		return object{"type": "number"}
+	case reflect.String:
+		return object{"type": "string"}
+	case reflect.Slice, reflect.Array:
+		return object{"type": []any{"array", "null"}, "items": s.of(t.Elem())}
+	case reflect.Map:
+		return object{"type": []any{"object", "null"}, "additionalProperties": s.of(t.Elem())}
+	case reflect.Struct:
+		return s.ofStruct(t)
+	case reflect.Interface:
+		return object{}
+	}
+	return object{"type": "integer"}
+}
+
+// ofStruct describes a struct once, and refers to it.
+func (s schemas) ofStruct(t reflect.Type) object {
+	name := schemaName(t)
+	if _, known := s[name]; !known {
+		properties, required := object{}, []any{}
+		s[name] = object{"type": "object", "properties": properties}
+		s.addFields(t, properties, &required)
+		if len(required) > 0 {
+			s[name].(object)["required"] = required
+		}
+	}
+	return object{"$ref": "#/components/schemas/" + name}
+}
+
+// addFields adds a struct's fields, and those of what is embedded in it.
+func (s schemas) addFields(t reflect.Type, properties object, required *[]any) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous && tag == "":
+			s.addFields(f.Type, properties, required)
+		case f.IsExported() && tag != "-":
+			if tag == "" {
+				tag = f.Name
+			}
+			properties[tag] = s.of(f.Type)
+			if !strings.Contains(options, "omit") {
+				*required = append(*required, tag)
+			}
+		}
+	}
+}
+
+// schemaName is how a type is called: list[query.Event] is listOfEvent.
+func schemaName(t reflect.Type) string {
+	outer, inner, generic := strings.Cut(t.Name(), "[")
+	if !generic {
+		return outer
+	}
+	inner = strings.TrimSuffix(inner, "]")
+	return outer + "Of" + inner[strings.LastIndexByte(inner, '.')+1:]
+}

@@ -1,0 +1,329 @@
+package web_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/report"
+	"github.com/proctape/proctape/query/web"
+)
+
+// Every listing page by page is what the library reads at once, and single answers are the library's.
+func TestAPI_AnswersAreTheLibrarys(t *testing.T) {
+	w := newWorld(t, 25)
+	s := w.serve(0)
+	snapshots, err := query.Snapshots(t.Context(), w.db, query.Range{})
+	check(t, err)
+	events, err := query.Events(t.Context(), w.db, query.Filter{Range: query.Range{Reverse: true}})
+	check(t, err)
+	history, err := query.History(t.Context(), w.db, 42, query.Range{})
+	check(t, err)
+	execs, err := query.Execs(t.Context(), w.db, query.Filter{})
+	check(t, err)
+	hosts, err := query.Hosts(t.Context(), w.db)
+	check(t, err)
+	for path, want := range map[string]any{
+		"snapshots?limit=7":                     snapshots,
+		"events?limit=4&order=newest":           events,
+		"history?pid=42&limit=9":                history,
+		"execs?":                                execs,
+		"hosts?":                                hosts,
+		"jobs?":                                 []query.Job{},
+		"gaps?":                                 []query.Gap{},
+		"events?command=made+7&pid=1007":        find(events, func(e query.Event) bool { return e.PID == 1007 }),
+		"snapshots?limit=1&command=%3Cscript":   snapshots,
+		"history?pid=42&start=7&boot=boot-1":    history,
+		"history?pid=42&start=8":                []query.HistoryPoint{},
+		"events?type=exit,signal,kill,oom":      []query.Event{},
+		"snapshots?state=R":                     []query.Snapshot{},
+		"events?since=" + stamp(10):             oldest(events, 15),
+		"events?until=" + stamp(10) + "&step=1": []query.Event{},
+	} {
+		if got, want := s.pages(path), text(t, want); got != want {
+			t.Errorf("%s: got %.300s\nwant %.300s", path, got, want)
+		}
+	}
+}
+
+// stamp is the time of the i-th message.
+func stamp(i int) string {
+	return url.QueryEscape(began.Add(time.Duration(i) * time.Second).Format(time.RFC3339Nano))
+}
+
+// oldest are the last n of a listing from the newest on, oldest first.
+func oldest(events []query.Event, n int) []query.Event {
+	var list []query.Event
+	for i := n - 1; i >= 0; i-- {
+		list = append(list, events[i])
+	}
+	return list
+}
+
+func find(events []query.Event, want func(query.Event) bool) []query.Event {
+	list := []query.Event{}
+	for _, e := range events {
+		if want(e) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+func text(t *testing.T, value any) string {
+	t.Helper()
+	data, err := json.Marshal(value)
+	check(t, err)
+	return string(data)
+}
+
+// pages reads all pages of a listing, and returns their items as JSON.
+func (s *site) pages(path string) string {
+	s.Helper()
+	items, after := []json.RawMessage{}, ""
+	for {
+		status, body := s.get("/api/v1/" + path + after)
+		var page struct {
+			Items []json.RawMessage `json:"items"`
+			Next  string            `json:"next"`
+		}
+		if status != http.StatusOK {
+			s.Fatalf("%s: status %d: %s", path, status, body)
+		}
+		check(s, json.Unmarshal(body, &page))
+		items = append(items, page.Items...)
+		if page.Next == "" {
+			data, err := json.Marshal(items)
+			check(s, err)
+			return string(data)
+		}
+		after = "&after=" + page.Next
+	}
+}
+
+// What is wrong is refused with the name of the parameter, and what there is instead.
+func TestAPI_RefusesByName(t *testing.T) {
+	s := newWorld(t, 1).serve(0)
+	for path, want := range map[string]struct {
+		status    int
+		parameter string
+	}{
+		"events?limit=0":                  {400, "limit"},
+		"events?limit=10001":              {400, "limit"},
+		"events?limit=1e3":                {400, "limit"},
+		"events?limit=":                   {400, "limit"},
+		"events?limit=1&limit=2":          {400, "limit"},
+		"events?since=yesterday":          {400, "since"},
+		"events?since=200&until=100":      {400, "until"},
+		"events?order=up":                 {400, "order"},
+		"events?after=x":                  {400, "after"},
+		"events?host=beta":                {400, "host"},
+		"events?hots=alpha":               {400, "hots"},
+		"events?type=birth":               {400, "type"},
+		"events?type=exit,birth":          {400, "type"},
+		"events?pid=-1":                   {400, "pid"},
+		"events?pid=99999999999999999999": {400, "pid"},
+		"events?step=1.5":                 {400, "step"},
+		"events?user=root":                {400, "user"},
+		"events?failed=perhaps":           {400, "failed"},
+		"events?signal=65":                {400, "signal"},
+		"snapshots?state=Q":               {400, "state"},
+		"snapshots?signal=9":              {400, "signal"},
+		"history":                         {400, "pid"},
+		"history?pid=1&start=x":           {400, "start"},
+		"report":                          {400, "job"},
+		"report?job=none":                 {404, "job"},
+		"gaps?kind=hole":                  {400, "kind"},
+		"stream?kinds=snapshots":          {400, "kinds"},
+		"stream?last_event_id=5":          {400, "last_event_id"},
+		"stream?host=beta":                {400, "host"},
+		"nothing":                         {404, ""},
+		"":                                {404, ""},
+	} {
+		status, body := s.get("/api/v1/" + path)
+		var p web.Problem
+		if err := json.Unmarshal(body, &p); err != nil || status != want.status || p.Status != status || p.Parameter != want.parameter || p.Title == "" {
+			t.Errorf("%s: got %d %s, want %d about %q", path, status, body, want.status, want.parameter)
+		}
+	}
+}
+
+// Only who has the token, names this server, reads and sends no body is answered.
+func TestGuard(t *testing.T) {
+	w := newWorld(t, 1)
+	s := w.serve(0)
+	for name, c := range map[string]struct {
+		spoil  func(r *http.Request)
+		status int
+	}{
+		"as it should be":       {func(*http.Request) {}, 200},
+		"localhost":             {func(r *http.Request) { r.Host = fmt.Sprintf("localhost:%d", s.port()) }, 200},
+		"no token":              {func(r *http.Request) { r.Header.Del("Authorization") }, 401},
+		"another token":         {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token+"x") }, 401},
+		"half a token":          {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token[:20]) }, 401},
+		"another scheme":        {func(r *http.Request) { r.Header.Set("Authorization", "Basic "+token) }, 401},
+		"a token in the URL":    {func(r *http.Request) { r.Header.Del("Authorization"); r.URL.RawQuery = "token=" + token }, 401},
+		"a name of an attacker": {func(r *http.Request) { r.Host = "rebound.example" }, 421},
+		"no name":               {func(r *http.Request) { r.Host = "127.0.0.1.rebound.example:80" }, 421},
+		"a name with an at":     {func(r *http.Request) { r.Host = "127.0.0.1@rebound.example" }, 421},
+		"POST":                  {func(r *http.Request) { r.Method = http.MethodPost }, 405},
+		"DELETE":                {func(r *http.Request) { r.Method = http.MethodDelete }, 405},
+		"OPTIONS":               {func(r *http.Request) { r.Method = http.MethodOptions }, 405},
+		"a body": {func(r *http.Request) {
+			r.Body, r.ContentLength = http.NoBody, 0
+			r.Body = readCloser{strings.NewReader("x")}
+			r.ContentLength = 1
+		}, 413},
+		"a path upwards": {func(r *http.Request) { r.URL.Path = "/api/v1/../v1/hosts" }, 404},
+		"an empty part":  {func(r *http.Request) { r.URL.Path = "//api/v1/hosts" }, 404},
+	} {
+		r := s.request("/api/v1/hosts")
+		c.spoil(r)
+		answer, body := s.do(r)
+		if answer.StatusCode != c.status {
+			t.Errorf("%s: got %d %s, want %d", name, answer.StatusCode, body, c.status)
+		}
+		if h := answer.Header; h.Get("Content-Security-Policy") == "" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Access-Control-Allow-Origin") != "" || h.Get("Set-Cookie") != "" {
+			t.Errorf("%s: headers %v", name, h)
+		}
+	}
+	for _, path := range []string{"/healthz", "/readyz"} { // no data, no token
+		r := s.request(path)
+		r.Header.Del("Authorization")
+		if answer, body := s.do(r); answer.StatusCode != http.StatusOK {
+			t.Errorf("%s: got %d %s", path, answer.StatusCode, body)
+		}
+	}
+}
+
+type readCloser struct{ *strings.Reader }
+
+func (readCloser) Close() error { return nil }
+
+// Shapes with which one request is smuggled in another are not answered as two.
+func TestGuard_SmuggledRequests(t *testing.T) {
+	s := newWorld(t, 1).serve(0)
+	auth := "Host: localhost\r\nAuthorization: Bearer " + token + "\r\n"
+	for name, raw := range map[string]string{
+		"two lengths":           "GET /api/v1/hosts HTTP/1.1\r\n" + auth + "Content-Length: 0\r\nContent-Length: 5\r\n\r\nGET /",
+		"length and chunks":     "GET /api/v1/hosts HTTP/1.1\r\n" + auth + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /api/v1/hosts HTTP/1.1\r\n" + auth + "\r\n",
+		"a space before colon":  "GET /api/v1/hosts HTTP/1.1\r\nHost : localhost\r\n" + auth + "\r\n",
+		"a bare line feed name": "GET /api/v1/hosts HTTP/1.1\nHost: localhost\nHost: other\n\n",
+		"two hosts":             "GET /api/v1/hosts HTTP/1.1\r\nHost: a\r\n" + auth + "\r\n",
+		"a huge header":         "GET /api/v1/hosts HTTP/1.1\r\n" + auth + "X: " + strings.Repeat("x", 64<<10) + "\r\n\r\n",
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		check(t, err)
+		_, _ = conn.Write([]byte(raw)) // the server may have closed it
+		check(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
+		buf := make([]byte, 64<<10)
+		n := 0
+		for n < len(buf) {
+			m, err := conn.Read(buf[n:])
+			n += m
+			if err != nil {
+				break
+			}
+		}
+		conn.Close()
+		if got := strings.Count(string(buf[:n]), "HTTP/1.1 200"); got > 0 {
+			t.Errorf("%s: %d answers:\n%.200s", name, got, buf[:n])
+		}
+	}
+}
+
+// An answer has a tag, by which who has it already gets nothing; it is packed on request.
+func TestAPI_TagsAndPacks(t *testing.T) {
+	s := newWorld(t, 20).serve(0)
+	r := s.request("/api/v1/snapshots?until=" + stamp(5))
+	r.Header.Set("Accept-Encoding", "gzip")
+	answer, _ := s.do(r)
+	tag := answer.Header.Get("ETag")
+	if tag == "" || answer.Header.Get("Content-Encoding") != "gzip" {
+		t.Fatalf("headers %v", answer.Header)
+	}
+	r.Header.Set("If-None-Match", tag)
+	if answer, body := s.do(r); answer.StatusCode != http.StatusNotModified || len(body) != 0 {
+		t.Errorf("got %d with %d bytes", answer.StatusCode, len(body))
+	}
+	other := s.request("/api/v1/snapshots?until=" + stamp(6))
+	other.Header.Set("If-None-Match", tag)
+	if answer, _ := s.do(other); answer.StatusCode != http.StatusOK { // the control
+		t.Errorf("another answer has the same tag: %d", answer.StatusCode)
+	}
+}
+
+// A report of a job that is there is the library's.
+func TestAPI_Report(t *testing.T) {
+	w := newWorld(t, 1)
+	if _, err := report.Read(t.Context(), w.db, query.JobFilter{Name: "none"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := w.serve(0).get("/api/v1/report?job=none"); status != http.StatusNotFound {
+		t.Errorf("got %d %s", status, body)
+	}
+}
+
+func TestListen_NeedsEncryptionOffLoopback(t *testing.T) {
+	for _, address := range []string{"0.0.0.0:0", ":0", "192.0.2.1:80"} {
+		if l, err := web.Listen(address, false); !errors.Is(err, web.ErrNeedsTLS) {
+			t.Errorf("%s: got %v, %v", address, l, err)
+		}
+	}
+	l, err := web.Listen("0.0.0.0:0", true)
+	check(t, err)
+	check(t, l.Close())
+	if l, err := web.Listen("[::1]:0", false); err == nil {
+		check(t, l.Close())
+	}
+}
+
+func TestNew_RefusesWeakTokens(t *testing.T) {
+	w := newWorld(t, 0)
+	for _, weak := range []string{"", "short", strings.Repeat("x", web.MinToken-1)} {
+		if _, err := web.New(web.Config{DB: w.db, Token: weak}); err == nil {
+			t.Errorf("%q is taken", weak)
+		}
+	}
+	s, err := web.New(web.Config{DB: w.db, Token: token}) // without a log
+	check(t, err)
+	rec := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodGet, "http://localhost/api/v1/stream", nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	if s.Handler().ServeHTTP(rec, r); rec.Code != http.StatusNotFound {
+		t.Errorf("a stream without a log: %d", rec.Code)
+	}
+}
+
+// A token is made once, rotated on request, and not read from a place that others can read.
+func TestToken(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	first, err := web.ReadToken(path)
+	check(t, err)
+	if again, err := web.ReadToken(path); err != nil || again != first || len(first) < web.MinToken {
+		t.Errorf("got %q, %v, then %q", first, err, again)
+	}
+	rotated, err := web.RotateToken(path)
+	if again, readErr := web.ReadToken(path); err != nil || readErr != nil || rotated == first || again != rotated {
+		t.Errorf("rotated to %q, read %q: %v, %v", rotated, again, err, readErr)
+	}
+	check(t, os.Chmod(path, 0o644))
+	if _, err := web.ReadToken(path); err == nil {
+		t.Error("a file that all may read is taken")
+	}
+	check(t, os.Chmod(path, 0o600))
+	check(t, os.WriteFile(path, []byte("short\n"), 0o600))
+	if _, err := web.ReadToken(path); err == nil {
+		t.Error("a short token is taken")
+	}
+}
