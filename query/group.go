@@ -77,8 +77,11 @@ func (g *grouping) row(host string, of life, p *Process, parent int64) *TopRow {
 			key = strconv.FormatInt(*p.UID, 10)
 		}
 		of1 = ""
-	case "job":
-		key, of1 = deref(p.JobID, ""), ""
+	case "job": // of its host, or of the fleet
+		key = deref(p.JobID, "")
+		if p.Fleet || key == "" {
+			of1 = ""
+		}
 	case "cgroup":
 		key, of1 = deref(p.Cgroup, ""), ""
 	case "parent":

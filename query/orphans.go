@@ -52,7 +52,7 @@ func orphansOf(ctx context.Context, db *DB, t *Tree, f Filter) ([]Orphan, error)
 	if err != nil {
 		return nil, err
 	}
-	jobs := jobEnds{db: db, at: t.Timestamp, ended: map[string]*float64{}}
+	jobs := jobEnds{db: db, hostID: t.hostID, at: t.Timestamp, ended: map[string]*float64{}}
 	var found []Orphan
 	var walk func(n, parent *Node, oldest string) error
 	walk = func(n, parent *Node, oldest string) error {
@@ -84,9 +84,10 @@ func orphansOf(ctx context.Context, db *DB, t *Tree, f Filter) ([]Orphan, error)
 
 // jobEnds says which jobs had ended by a time, and when.
 type jobEnds struct {
-	db    *DB
-	at    float64
-	ended map[string]*float64
+	db     *DB
+	hostID int64
+	at     float64
+	ended  map[string]*float64
 }
 
 // orphan is what a node is an orphan of; nil when it is none. Below an orphan of an ended parent, what it bore is no orphan itself, but
@@ -102,7 +103,7 @@ func (j *jobEnds) orphan(ctx context.Context, n, parent *Node, of Identity) (*Or
 			o.BornOf.StartTicks = &parent.StartTicks
 		}
 	}
-	jobEnd, err := j.end(ctx, n.JobID)
+	jobEnd, err := j.end(ctx, n.JobID, n.Fleet)
 	if err != nil {
 		return nil, err
 	}
@@ -136,18 +137,20 @@ func (j *jobEnds) orphan(ctx context.Context, n, parent *Node, of Identity) (*Or
 	return o, err
 }
 
-// end is when a job ended; nil when it has not by that time, or when it is none.
-func (j *jobEnds) end(ctx context.Context, job *string) (*float64, error) {
+// end is when a job of the host, or of the fleet, ended; nil when it has not by that time, or when it is none.
+func (j *jobEnds) end(ctx context.Context, job *string, fleet bool) (*float64, error) {
 	if job == nil {
 		return nil, nil
 	}
-	if end, known := j.ended[*job]; known {
+	key := fmt.Sprint(fleet, *job)
+	if end, known := j.ended[key]; known {
 		return end, nil
 	}
 	var end *float64
-	err := j.db.db.QueryRowContext(ctx, `SELECT max(CASE WHEN type = 'ended' THEN timestamp END) FROM job_events
-		WHERE job_id = ? AND timestamp <= ? AND timestamp >= coalesce((SELECT max(timestamp) FROM job_events WHERE job_id = ?1 AND type = 'declared' AND timestamp <= ?2), 0)`,
-		*job, j.at).Scan(&end)
-	j.ended[*job] = end
+	err := j.db.db.QueryRowContext(ctx, `WITH said AS (SELECT timestamp, type FROM job_events
+			WHERE job_id = ?1 AND timestamp <= ?2 AND fleet = ?3 AND (?3 OR host_id = ?4))
+		SELECT max(timestamp) FROM said WHERE type = 'ended' AND timestamp >= coalesce((SELECT max(timestamp) FROM said WHERE type = 'declared'), 0)`,
+		*job, j.at, fleet, j.hostID).Scan(&end)
+	j.ended[key] = end
 	return end, err
 }

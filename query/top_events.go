@@ -8,7 +8,7 @@ import (
 // addEvents adds what starts and ends say: how many processes were started, and what those that ended used after their last sample.
 func (g *grouping) addEvents(ctx context.Context, db *DB, f *Filter) error {
 	query, args := Range{Since: f.Since, Until: f.Until, Host: f.Host}.page(ofRows, `SELECT h.name, t.host_id, t.boot_id, t.pid, t.start_ticks, t.event_type = 'spawn',
-		coalesce(t.ppid, 0), coalesce(t.command, ''), t.uid, t.job_id, t.sheet_num, t.peak_rss_kib, t.cpu_ms, t.read_kib, t.write_kib, t.sampled_cpu_ms
+		coalesce(t.ppid, 0), coalesce(t.command, ''), t.uid, t.job_id, t.fleet, t.sheet_num, t.peak_rss_kib, t.cpu_ms, t.read_kib, t.write_kib, t.sampled_cpu_ms
 		FROM process_events t JOIN hosts h ON h.id = t.host_id AND t.event_type IN ('spawn', 'exit')`)
 	byPID := map[[2]int64]life{} // who has a pid of a host now
 	for of := range g.seen {
@@ -23,7 +23,7 @@ func (g *grouping) addEvents(ctx context.Context, db *DB, f *Filter) error {
 		var p Process
 		var end counters
 		var sampled sql.Null[int64]
-		err := r.Scan(&host, &of.hostID, &of.boot, &of.pid, &of.start, &spawn, &p.PPID, &p.Command, &p.UID, &p.JobID, &p.Sheet, &end.rss, &end.cpu,
+		err := r.Scan(&host, &of.hostID, &of.boot, &of.pid, &of.start, &spawn, &p.PPID, &p.Command, &p.UID, &p.JobID, &p.Fleet, &p.Sheet, &end.rss, &end.cpu,
 			&end.read, &end.write, &sampled)
 		if err != nil {
 			return err

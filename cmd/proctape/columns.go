@@ -20,6 +20,7 @@ type column[T any] struct {
 	head  string // in a table
 	value func(*T) any
 	show  func(*T) string // nil: the value
+	time  bool            // the value is a time, in Unix seconds
 	extra bool            // only with --wide and --columns
 	text  bool            // it may be shortened
 	drop  int             // the highest is left out first on a narrow terminal; 0 never
@@ -149,6 +150,9 @@ func (c *column[T]) cell(item *T) string {
 	case nil:
 		return "-"
 	case float64:
+		if c.time {
+			return localTime(v)
+		}
 		return oneDecimal(v)
 	case string:
 		return dashIfEmpty(v)
@@ -199,6 +203,21 @@ func newSink[T any](v *view, out io.Writer, columns []column[T], marked func(*T)
 	}, func() error { return t.flush() }}, nil
 }
 
+// printAll prints items that are in memory, sorted as the flags say.
+func printAll[T any](v *view, to sink[T], items []T, columns []column[T]) error {
+	if v.sort != "" {
+		if err := sorted(v, items, columns); err != nil {
+			return err
+		}
+	}
+	for i := range items {
+		if err := to.add(&items[i]); err != nil {
+			return err
+		}
+	}
+	return to.flush()
+}
+
 // csvSink writes RFC 4180, one row at a time. Times are as in tables; what is unknown is empty.
 func csvSink[T any](out io.Writer, columns []column[T]) sink[T] {
 	w := csv.NewWriter(out)
@@ -235,7 +254,7 @@ func (c *column[T]) plain(item *T) string {
 	case nil:
 		return ""
 	case float64:
-		if c.name == "time" {
+		if c.time {
 			return localTime(v)
 		}
 		return strconv.FormatFloat(v, 'f', -1, 64)

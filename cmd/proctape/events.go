@@ -11,7 +11,7 @@ import (
 )
 
 var eventColumns = []column[query.Event]{
-	{name: "time", head: "TIME", value: func(e *query.Event) any { return e.Timestamp }, show: func(e *query.Event) string { return localTime(e.Timestamp) }},
+	{name: "time", head: "TIME", value: func(e *query.Event) any { return e.Timestamp }, time: true},
 	{name: "host", head: "HOST", value: func(e *query.Event) any { return e.Host }, drop: 2, text: true},
 	{name: "event", head: "EVENT", value: func(e *query.Event) any { return e.Type }},
 	{name: "pid", head: "PID", value: func(e *query.Event) any { return e.PID }},

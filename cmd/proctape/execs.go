@@ -9,7 +9,7 @@ import (
 )
 
 var execColumns = []column[query.Exec]{
-	{name: "time", head: "TIME", value: func(e *query.Exec) any { return e.Timestamp }, show: func(e *query.Exec) string { return localTime(e.Timestamp) }},
+	{name: "time", head: "TIME", value: func(e *query.Exec) any { return e.Timestamp }, time: true},
 	{name: "host", head: "HOST", value: func(e *query.Exec) any { return e.Host }, drop: 2, text: true},
 	{name: "pid", head: "PID", value: func(e *query.Exec) any { return e.PID }},
 	{name: "user", head: "USER", value: func(e *query.Exec) any { return valueOf(e.UID) }, show: func(e *query.Exec) string { return orDash(e.UID, userName) }, extra: true},

@@ -12,7 +12,7 @@ import (
 )
 
 var historyColumns = []column[query.HistoryPoint]{
-	{name: "time", head: "TIME", value: func(m *query.HistoryPoint) any { return m.Timestamp }, show: func(m *query.HistoryPoint) string { return localTime(m.Timestamp) }},
+	{name: "time", head: "TIME", value: func(m *query.HistoryPoint) any { return m.Timestamp }, time: true},
 	{name: "over", head: "OVER", value: func(m *query.HistoryPoint) any { return m.Resolution }, show: func(m *query.HistoryPoint) string { return resolutionText(m.Resolution) }, drop: 1},
 	{name: "state", head: "STATE", value: func(m *query.HistoryPoint) any { return m.State }},
 	{name: "cpu", head: "CPU%", value: func(m *query.HistoryPoint) any { return m.CPUPercent }},

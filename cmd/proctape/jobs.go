@@ -8,6 +8,24 @@ import (
 	"github.com/proctape/proctape/query"
 )
 
+var jobColumns = []column[query.Job]{
+	{name: "job", head: "JOB", value: func(j *query.Job) any { return j.JobID }, text: true},
+	{name: "host", head: "HOST", value: func(j *query.Job) any { return scopeOf(&j.JobScope) }, text: true, drop: 2},
+	{name: "last_seen", head: "LAST SEEN", value: func(j *query.Job) any { return valueOf(j.LastSeen) }, time: true},
+	{name: "first_seen", head: "FIRST SEEN", value: func(j *query.Job) any { return valueOf(j.FirstSeen) }, time: true, extra: true},
+	{name: "status", head: "STATUS", value: func(j *query.Job) any { return valueOf(j.Status) }, text: true, extra: true},
+	{name: "exit_code", head: "EXIT", value: func(j *query.Job) any { return valueOf(j.ExitCode) }, extra: true},
+	{name: "peak", head: "PEAK RSS MiB", value: func(j *query.Job) any { return valueOf(j.PeakRSS) }},
+	{name: "max_cpu", head: "MAX CPU%", value: func(j *query.Job) any { return valueOf(j.MaxCPU) }, drop: 3},
+	{name: "cpu_seconds", head: "CPU s", value: func(j *query.Job) any { return j.CPUSeconds }, show: func(j *query.Job) string { return twoDecimals(j.CPUSeconds) }},
+	{name: "pids", head: "PIDS", value: func(j *query.Job) any { return j.PIDs }, drop: 4},
+	{name: "spawns", head: "SPAWNS", value: func(j *query.Job) any { return j.Spawns }, drop: 1},
+	{name: "exits", head: "EXITS", value: func(j *query.Job) any { return j.Exits }, extra: true},
+	{name: "signals", head: "SIGNALS", value: func(j *query.Job) any { return j.Signals }, extra: true},
+	{name: "ooms", head: "OOMS", value: func(j *query.Job) any { return j.OOMs }, extra: true},
+	{name: "command", head: "COMMAND", value: func(j *query.Job) any { return valueOf(j.Command) }, text: true, extra: true},
+}
+
 func jobsCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	cmd := &cobra.Command{
@@ -20,23 +38,31 @@ A job belongs to its host: one name on two hosts is two jobs. "fleet" marks a jo
 declared for all hosts; its figures are the sums over them. With --host, the figures are those of that
 host, and jobs of other hosts are left out.`,
 		Example: `  PROCTAPE_JOB_ID=build-7 PROCTAPE_SHEET=1 make
-  proctape jobs`,
+  proctape jobs
+  proctape jobs --sort peak --columns job,peak,status`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := l.timeRange()
 			if err != nil {
 				return err
 			}
 			r.Newest = true
+			to, err := newSink(&l.view, cmd.OutOrStdout(), jobColumns, func(j *query.Job) bool { return j.ExitCode != nil && *j.ExitCode != 0 })
+			if err != nil {
+				return err
+			}
 			return l.withDatabase(cmd, s, func(db *query.DB) error {
 				jobs, err := query.Jobs(cmd.Context(), db, r)
 				if err != nil {
 					return err
 				}
 				jobs = withinLimit(cmd, l, r, jobs)
-				if l.json {
-					return printJSON(cmd.OutOrStdout(), jobs)
+				if len(jobs) == 0 {
+					fmt.Fprintln(cmd.ErrOrStderr(), `proctape: note: no jobs were seen; "proctape run --job NAME -- COMMAND" runs one`)
+					if !l.csv {
+						return nil
+					}
 				}
-				return printJobs(cmd, jobs)
+				return printAll(&l.view, to, jobs, jobColumns)
 			})
 		},
 	}
@@ -44,20 +70,6 @@ host, and jobs of other hosts are left out.`,
 	cmd.Flags().IntVar(&l.limit, "limit", 100, "list at most this `many`; 0 for all")
 	cmd.Flags().StringVar(&l.host, "host", "", "only what this `host` recorded (default: all hosts)")
 	completeHosts(cmd, s)
-	l.registerJSON(cmd)
+	registerView(&l.view, cmd, jobColumns)
 	return cmd
-}
-
-func printJobs(cmd *cobra.Command, jobs []query.Job) error {
-	if len(jobs) == 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), `proctape: note: no jobs were seen; "proctape run --job NAME -- COMMAND" runs one`)
-		return nil
-	}
-	t := newTable(cmd.OutOrStdout(), "JOB\tHOST\tLAST SEEN\tPEAK RSS MiB\tMAX CPU%\tCPU s\tPIDS\tSPAWNS")
-	for i := range jobs {
-		j := &jobs[i]
-		t.row("%s\t%s\t%s\t%s\t%s\t%.2f\t%d\t%d", printable(j.JobID), scopeOf(&j.JobScope), orDash(j.LastSeen, localTime), orDash(j.PeakRSS, oneDecimal),
-			orDash(j.MaxCPU, oneDecimal), j.CPUSeconds, j.PIDs, j.Spawns)
-	}
-	return t.flush()
 }

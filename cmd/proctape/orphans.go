@@ -14,7 +14,7 @@ var orphanColumns = []column[query.Orphan]{
 	{name: "session", head: "SESSION", value: func(o *query.Orphan) any { return o.Session }, text: true},
 	{name: "pid", head: "PID", value: func(o *query.Orphan) any { return o.Process.PID }},
 	{name: "user", head: "USER", value: func(o *query.Orphan) any { return valueOf(o.Process.UID) }, show: func(o *query.Orphan) string { return orDash(o.Process.UID, userName) }, drop: 3},
-	{name: "since", head: "SINCE", value: func(o *query.Orphan) any { return valueOf(o.Ended) }, show: func(o *query.Orphan) string { return orDash(o.Ended, localTime) }, drop: 2},
+	{name: "since", head: "SINCE", value: func(o *query.Orphan) any { return valueOf(o.Ended) }, time: true, drop: 2},
 	{name: "cpu_since", head: "CPU s SINCE", value: func(o *query.Orphan) any { return valueOf(o.CPUSince) }, show: func(o *query.Orphan) string { return orDash(o.CPUSince, twoDecimals) }},
 	{name: "cpu", head: "CPU%", value: func(o *query.Orphan) any { return o.Process.CPUPercent }},
 	{name: "rss", head: "RSS MiB", value: func(o *query.Orphan) any { return o.Process.RSS }},
@@ -66,26 +66,18 @@ session, with what they have cost since. A session is a job, or else the oldest 
 }
 
 func printOrphans(cmd *cobra.Command, l *listing, to sink[query.Orphan], orphans []query.Orphan) error {
-	if l.sort != "" {
-		if err := sorted(&l.view, orphans, orphanColumns); err != nil {
-			return err
-		}
-	}
 	var cpu, rss float64
 	for i := range orphans {
-		if err := to.add(&orphans[i]); err != nil {
-			return err
-		}
 		rss += orphans[i].Process.RSS
 		if orphans[i].CPUSince != nil {
 			cpu += *orphans[i].CPUSince
 		}
 	}
-	if len(orphans) == 0 {
+	if len(orphans) == 0 && !l.csv {
 		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no process has outlived its parent or its job")
 		return nil
 	}
-	if err := to.flush(); err != nil || l.json || l.csv {
+	if err := printAll(&l.view, to, orphans, orphanColumns); err != nil || l.json || l.csv {
 		return err
 	}
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%d %s; since they are on their own they have used %.2f CPU s, and they hold %.1f MiB\n", len(orphans),

@@ -10,7 +10,7 @@ type process struct {
 }
 
 var processColumns = []column[process]{
-	{name: "time", head: "TIME", value: func(p *process) any { return p.Timestamp }, show: func(p *process) string { return localTime(p.Timestamp) }},
+	{name: "time", head: "TIME", value: func(p *process) any { return p.Timestamp }, time: true},
 	{name: "host", head: "HOST", value: func(p *process) any { return p.Host }, drop: 2, text: true},
 	{name: "pid", head: "PID", value: func(p *process) any { return p.PID }},
 	{name: "ppid", head: "PPID", value: func(p *process) any { return p.PPID }, extra: true},

@@ -148,7 +148,7 @@ func snapshotText(s *query.Snapshot) string {
 	if s.PressureLevel != "none" {
 		text += ", memory pressure " + printable(s.PressureLevel)
 	}
-	if p := s.Pressure; p != nil && max(p.CPUSome, p.MemorySome, p.IOSome) >= 1 {
+	if p := s.Pressure; p != nil {
 		text += fmt.Sprintf(", stalled cpu %.0f%% memory %.0f%% io %.0f%%", p.CPUSome, p.MemorySome, p.IOSome)
 	}
 	return text

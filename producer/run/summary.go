@@ -19,7 +19,7 @@ type About struct {
 	Colour    bool               // mark success and failure by colour, as terminals do (ECMA-48)
 }
 
-// Summary is the result in one line, without a newline. Sizes are MiB written MB, as everywhere in proctape. What is
+// Summary is the result in one line, without a newline. Sizes are MiB. What is
 // not known is not mentioned.
 func Summary(r Result, about About) string {
 	parts := []string{
@@ -28,9 +28,9 @@ func Summary(r Result, about About) string {
 	}
 	switch {
 	case r.PeakMemoryKiB.Known:
-		parts = append(parts, fmt.Sprintf("peak memory %.1f MB", megabytes(r.PeakMemoryKiB.V)))
+		parts = append(parts, fmt.Sprintf("peak memory %.1f MiB", megabytes(r.PeakMemoryKiB.V)))
 	case r.MaxRSSKiB.Known:
-		parts = append(parts, fmt.Sprintf("largest process %.1f MB", megabytes(r.MaxRSSKiB.V)))
+		parts = append(parts, fmt.Sprintf("largest process %.1f MiB", megabytes(r.MaxRSSKiB.V)))
 	}
 	if about.Processes.Known {
 		parts = append(parts, count(about.Processes.V, "process", "processes"))

@@ -25,13 +25,13 @@ func TestSummary(t *testing.T) {
 		want   string
 	}{
 		{"all", full, About{Job: "build", Sheet: schema.Some[int64](2), Processes: schema.Some[uint64](214)},
-			"proctape: job build, step (sheet) 2: exit 3 after 1m12s, 41.3 s CPU (user 38.1, system 3.2), peak memory 512.4 MB, 214 processes"},
+			"proctape: job build, step (sheet) 2: exit 3 after 1m12s, 41.3 s CPU (user 38.1, system 3.2), peak memory 512.4 MiB, 214 processes"},
 		{"little", Result{Wall: 12 * time.Millisecond}, About{Job: "j"},
 			"proctape: job j: exit 0 after 12ms, 0.0 s CPU (user 0.0, system 0.0)"},
 		{"killed", Result{ExitCode: 137, Signal: unix.SIGKILL, Wall: 1234 * time.Millisecond, Undelivered: 1, LeftBehind: schema.Some(2),
 			CgroupCPU: schema.Some(CPU{2 * time.Second, time.Second}), MaxRSSKiB: schema.Some[uint64](2048)},
 			About{Job: "j", Processes: schema.Some[uint64](1)},
-			"proctape: job j: killed by SIGKILL after 1.23s, 3.0 s CPU (user 2.0, system 1.0), largest process 2.0 MB, 1 process, 2 still running, 1 signal not passed on"},
+			"proctape: job j: killed by SIGKILL after 1.23s, 3.0 s CPU (user 2.0, system 1.0), largest process 2.0 MiB, 1 process, 2 still running, 1 signal not passed on"},
 		{"core", Result{ExitCode: 139, Signal: unix.SIGSEGV, Core: true, Wall: 3 * time.Hour}, About{Job: "\x1b[2Jé\""},
 			"proctape: job \\x1b[2Jé\\\": killed by SIGSEGV (core dumped) after 3h0m0s, 0.0 s CPU (user 0.0, system 0.0)"},
 		{"red", Result{ExitCode: 1}, About{Job: "j", Colour: true},
