@@ -197,3 +197,40 @@ func BenchmarkReport(b *testing.B) {
 func milliseconds(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/1000/float64(b.N), "ms/op")
 }
+
+// BenchmarkTopOf_Day is who used most in a day.
+func BenchmarkTopOf_Day(b *testing.B) {
+	db := generated(b)
+	q := query.TopQuery{By: "process", Sort: "mem"}
+	q.Since, q.Until = 1.7e9, 1.7e9+daySeconds+10
+	for b.Loop() {
+		top, err := query.TopOf(b.Context(), db, q)
+		if err != nil || top.Lines == 0 {
+			b.Fatal(err, top)
+		}
+	}
+}
+
+// BenchmarkTopAt is who used most at noon.
+func BenchmarkTopAt(b *testing.B) {
+	db := generated(b)
+	for b.Loop() {
+		top, err := query.TopAt(b.Context(), db, 1.7e9+daySeconds/2, query.TopQuery{By: "process", Sort: "cpu"})
+		if err != nil || top.Lines == 0 {
+			b.Fatal(err, top)
+		}
+	}
+}
+
+// BenchmarkEventSeq_First is the first of all events.
+func BenchmarkEventSeq_First(b *testing.B) {
+	db := generated(b)
+	for b.Loop() {
+		for e, err := range query.EventSeq(b.Context(), db, query.Filter{}) {
+			if err != nil || e.ID != 1 {
+				b.Fatal(err, e)
+			}
+			break
+		}
+	}
+}

@@ -1,9 +1,6 @@
 package query
 
-import (
-	"fmt"
-	"strconv"
-)
+import "strconv"
 
 // TopRow is a line of a top.
 type TopRow struct {
@@ -43,7 +40,7 @@ func (r *TopRow) metric(name string) float64 {
 type grouping struct {
 	by       string
 	filter   *Filter
-	rows     map[string]*TopRow
+	rows     map[rowKey]*TopRow
 	seen     map[life]*seenLife
 	commands map[[2]int64]string // by host and pid, for lines about parents
 }
@@ -63,13 +60,19 @@ type seenLife struct {
 	before *Process // of a process that has no sample in the range but the one before it
 }
 
+// rowKey is what a row is about.
+type rowKey struct {
+	of        life // of a process
+	host, key string
+}
+
 // row is the row that usage of a process belongs to.
 func (g *grouping) row(host string, of life, p *Process, parent int64) *TopRow {
 	key, of1 := "", host
 	var one *Process
 	switch g.by {
 	case "process":
-		key, one = fmt.Sprint(of), p
+		one = p
 	case "command":
 		key, of1 = program(p.Command), ""
 	case "user":
@@ -90,7 +93,10 @@ func (g *grouping) row(host string, of life, p *Process, parent int64) *TopRow {
 	case "host":
 		key = host
 	}
-	id := of1 + "\x00" + key
+	id := rowKey{host: of1, key: key}
+	if g.by == "process" {
+		id = rowKey{of: of}
+	}
 	r := g.rows[id]
 	if r == nil {
 		r = &TopRow{Host: of1, hostID: of.hostID}

@@ -47,7 +47,7 @@ func TopOf(ctx context.Context, db *DB, q TopQuery) (*Top, error) {
 		return nil, fmt.Errorf("%w: by %q, sorted by %q", ErrTopQuery, q.By, q.Sort)
 	}
 	t := &Top{From: q.Since, To: q.Until, Rows: []TopRow{}}
-	g := &grouping{by: q.By, filter: &q.Filter, rows: map[string]*TopRow{}, seen: map[life]*seenLife{}, commands: map[[2]int64]string{}}
+	g := &grouping{by: q.By, filter: &q.Filter, rows: map[rowKey]*TopRow{}, seen: map[life]*seenLife{}, commands: map[[2]int64]string{}}
 	edges, err := readEdges(ctx, db, &q.Filter)
 	if err != nil {
 		return nil, fmt.Errorf("read who used most: %w", err)
@@ -81,21 +81,25 @@ func TopOf(ctx context.Context, db *DB, q TopQuery) (*Top, error) {
 
 // fill sets the rows, sorted and cut.
 func (t *Top) fill(g *grouping, q *TopQuery) {
+	rows := make([]*TopRow, 0, len(g.rows))
 	for _, r := range g.rows {
 		if g.by == "parent" {
 			r.Process.Command = g.commands[[2]int64{r.hostID, r.Process.PID}]
 		}
 		r.CPU = 100 * r.CPUSeconds / max(1e-9, t.To-t.From)
 		t.All.add(r.Usage)
-		t.Rows = append(t.Rows, *r)
+		rows = append(rows, r)
 	}
-	t.Lines = len(t.Rows)
-	slices.SortFunc(t.Rows, func(a, b TopRow) int {
+	t.Lines = len(rows)
+	slices.SortFunc(rows, func(a, b *TopRow) int {
 		return cmp.Or(cmp.Compare(b.metric(q.Sort), a.metric(q.Sort)), cmp.Compare(b.CPUSeconds, a.CPUSeconds), cmp.Compare(b.Memory, a.Memory),
 			strings.Compare(a.Key, b.Key), strings.Compare(a.Host, b.Host), cmp.Compare(a.pid(), b.pid()))
 	})
-	if q.Limit > 0 && len(t.Rows) > q.Limit {
-		t.Rows = t.Rows[:q.Limit]
+	if q.Limit > 0 && len(rows) > q.Limit {
+		rows = rows[:q.Limit]
+	}
+	for _, r := range rows {
+		t.Rows = append(t.Rows, *r)
 	}
 }
 
