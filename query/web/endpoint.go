@@ -54,7 +54,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 // question is a request that has said nothing yet.
 func (s *Server) question() *question {
 	q := &question{now: s.cfg.Now(), parseTime: s.cfg.ParseTime}
-	q.Limit = defaultLimit
+	q.Limit, q.by, q.sort = defaultLimit, "process", "cpu"
 	return q
 }
 

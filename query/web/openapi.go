@@ -16,7 +16,7 @@ var document = sync.OnceValue(func() object {
 	types := schemas{}
 	problem := object{"description": "what is wrong", "content": object{"application/problem+json": object{"schema": types.of(reflect.TypeFor[Problem]())}}}
 	paths := object{}
-	for _, e := range endpoints {
+	for _, e := range allEndpoints() {
 		paths[e.path] = object{"get": operation(e.path, e.doc, e.params, e.needs, object{"application/json": object{"schema": types.of(e.value)}}, problem)}
 	}
 	paths[apiPath+"stream"] = object{"get": operation(apiPath+"stream", "what happens, as Server-Sent Events: snapshot, event, exec, gap, and missed with how many "+
@@ -51,7 +51,7 @@ func (p *param) schema() object {
 		word["enum"] = p.choices
 	}
 	switch p.kind {
-	case ofText:
+	case ofText, ofTime:
 		return word
 	case ofList:
 		return object{"type": "array", "items": word}

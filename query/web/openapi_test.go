@@ -113,7 +113,7 @@ func TestOpenAPI_DescribesTheAnswers(t *testing.T) {
 	check(t, json.Unmarshal(body, &d))
 	asked := 0
 	for path, needs := range map[string]string{
-		"hosts": "", "snapshots": "", "events": "", "execs": "", "history": "?pid=42", "jobs": "", "gaps": "",
+		"hosts": "", "snapshots": "", "events": "", "execs": "", "history": "?pid=42", "jobs": "", "gaps": "", "processes": "?at=" + stamp(2), "tree": "?at=" + stamp(2), "orphans": "?at=" + stamp(2), "diff": "?from=" + stamp(0) + "&to=" + stamp(2), "top": "?since=" + stamp(0) + "&until=" + stamp(3),
 	} {
 		status, body := s.get("/api/v1/" + path + needs)
 		var value any
@@ -128,7 +128,7 @@ func TestOpenAPI_DescribesTheAnswers(t *testing.T) {
 		// Every parameter is taken: what is wrong with it, if anything, is its value.
 		for _, p := range d.Paths["/api/v1/"+path].Get.Parameters {
 			asked++
-			if _, body := s.get("/api/v1/" + path + "?" + p.Name + "=" + "1"); strings.Contains(string(body), "there is no such parameter") {
+			if _, body := s.get("/api/v1/" + path + "?" + p.Name + "=1"); strings.Contains(string(body), "there is no such parameter") {
 				t.Errorf("%s does not take %s", path, p.Name)
 			}
 		}

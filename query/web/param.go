@@ -16,9 +16,11 @@ import (
 // question is what a request asks, of all endpoints.
 type question struct {
 	query.Filter
-	bootID string
-	start  *int64 // of a process, in ticks
-	gap    schema.GapKind
+	bootID      string
+	start       *int64 // of a process, in ticks
+	gap         schema.GapKind
+	at, earlier float64 // Unix seconds; 0 for now, and for none
+	by, sort    string
 	streams
 	now       time.Time
 	parseTime func(text string, now time.Time) (time.Time, error)
@@ -37,6 +39,7 @@ type paramKind string
 
 const (
 	ofText    paramKind = "string"
+	ofTime    paramKind = "time" // which is text too
 	ofInteger paramKind = "integer"
 	ofBoolean paramKind = "boolean"
 	ofList    paramKind = "array" // of words, with commas between them
@@ -119,7 +122,7 @@ func number(name, doc string, least, most int64, set func(*question, int64)) par
 
 // moment is a parameter with a time.
 func moment(name, doc string, set func(*question, float64)) param {
-	return param{name, doc, ofText, nil, func(q *question, s string) error {
+	return param{name, doc, ofTime, nil, func(q *question, s string) error {
 		t, err := q.parseTime(s, q.now)
 		if err != nil {
 			return err
@@ -127,6 +130,11 @@ func moment(name, doc string, set func(*question, float64)) param {
 		set(q, float64(t.UnixNano())/1e9)
 		return nil
 	}}
+}
+
+// word is a parameter with one of some words.
+func word(name, doc string, choices []string, set func(*question, string)) param {
+	return param{name, doc, ofText, choices, func(q *question, s string) error { set(q, s); return nil }}
 }
 
 // words is a parameter with a list of words, each of a set.
@@ -180,7 +188,7 @@ func (p *param) read(q *question, value string) error {
 	}
 	if err := p.set(q, value); err != nil {
 		hint := ""
-		if p.name == "since" || p.name == "until" || p.name == "at" {
+		if p.kind == ofTime {
 			hint = timeHint
 		}
 		return badParameter(p.name, err.Error(), hint)

@@ -9,7 +9,7 @@ import (
 // routes is the handler of all paths.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	for _, e := range endpoints {
+	for _, e := range allEndpoints() {
 		mux.HandleFunc(e.path, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, &e) })
 	}
 	mux.HandleFunc(apiPath+"stream", s.stream)

@@ -11,7 +11,7 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// endpoints are the questions, in the order of the document.
+// endpoints are the questions about what is recorded of a range.
 var endpoints = []endpoint{
 	single("hosts", "what was recorded of each host: its balance, the time of its newest message, what its sampler sees", nil,
 		func(ctx context.Context, s *Server, _ *question) (*list[query.HostBalance], error) {
@@ -50,6 +50,9 @@ var endpoints = []endpoint{
 			return &list[query.Gap]{Items: gaps}, err
 		}),
 }
+
+// allEndpoints are the questions that can be asked.
+func allEndpoints() []endpoint { return slices.Concat(endpoints, moments) }
 
 // gapKinds are the names of the kinds of gaps.
 func gapKinds() []string {

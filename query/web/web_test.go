@@ -56,6 +56,36 @@ func TestAPI_AnswersAreTheLibrarys(t *testing.T) {
 	}
 }
 
+// What was there at a moment, and who used most, is the library's.
+func TestAPI_Moments(t *testing.T) {
+	w := newWorld(t, 10)
+	s := w.serve(0)
+	at := float64(began.Add(5*time.Second).UnixNano()) / 1e9
+	processes, err := query.ProcessesAt(t.Context(), w.db, at, query.Filter{})
+	check(t, err)
+	trees, err := query.TreeAt(t.Context(), w.db, at, query.Filter{})
+	check(t, err)
+	diffs, err := query.Diff(t.Context(), w.db, at-3, at, query.Filter{})
+	check(t, err)
+	orphans, err := query.OrphansAt(t.Context(), w.db, at, query.Filter{})
+	check(t, err)
+	for path, want := range map[string]any{
+		"processes?at=" + stamp(5):                  processes,
+		"tree?at=" + stamp(5):                       trees,
+		"diff?from=" + stamp(2) + "&to=" + stamp(5): diffs,
+		"orphans?at=" + stamp(5):                    orphans,
+	} {
+		if got, want := s.pages(path), text(t, want); got != want {
+			t.Errorf("%s: got %.300s\nwant %.300s", path, got, want)
+		}
+	}
+	top, err := query.TopAt(t.Context(), w.db, at, query.TopQuery{Filter: query.Filter{Range: query.Range{Limit: 100}}, By: "command", Sort: "mem"})
+	check(t, err)
+	if status, body := s.get("/api/v1/top?by=command&sort=mem&at=" + stamp(5)); status != http.StatusOK || strings.TrimSpace(string(body)) != text(t, top) || len(top.Rows) == 0 {
+		t.Errorf("top: got %d %.300s\nwant %.300s", status, body, text(t, top))
+	}
+}
+
 // stamp is the time of the i-th message.
 func stamp(i int) string {
 	return url.QueryEscape(began.Add(time.Duration(i) * time.Second).Format(time.RFC3339Nano))
@@ -139,6 +169,13 @@ func TestAPI_RefusesByName(t *testing.T) {
 		"events?signal=65":                {400, "signal"},
 		"snapshots?state=Q":               {400, "state"},
 		"snapshots?signal=9":              {400, "signal"},
+		"top?at=9&since=8":                {400, "at"},
+		"top?until=9":                     {400, "until"},
+		"top?by=name":                     {400, "by"},
+		"top?sort=rss":                    {400, "sort"},
+		"diff":                            {400, "from"},
+		"diff?from=9&to=9":                {400, "to"},
+		"tree?at=soon":                    {400, "at"},
 		"history":                         {400, "pid"},
 		"history?pid=1&start=x":           {400, "start"},
 		"report":                          {400, "job"},
