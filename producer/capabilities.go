@@ -1,8 +1,12 @@
 package producer
 
 import (
-	"os"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/producer/gpu"
 	"github.com/proctape/proctape/producer/lifecycle"
@@ -23,29 +27,73 @@ type Capability struct {
 
 // Probe finds out what this process can see.
 func Probe(fs *procfs.FS, argv scrub.Mode) []Capability {
-	root := os.Geteuid() == 0
 	host, hostErr := fs.Host()
 	scan, scanErr := fs.Processes(nil, procfs.Options{})
-
-	all := Capability{Name: schema.CapProcesses, Have: scanErr == nil && !scan.Partial, Detail: doc(schema.CapProcesses)}
-	if !all.Have {
-		all.Detail = "only this user's processes: /proc is mounted with hidepid"
-		all.Grant = "run as root, or mount /proc with hidepid=0 or a gid= of this user"
-	}
-	io := Capability{Name: schema.CapIO, Have: root, Detail: doc(schema.CapIO)}
-	if !io.Have {
-		io.Detail = "bytes read and written by this user's processes only"
-		io.Grant = "run as root, or with the capability CAP_SYS_PTRACE"
-	}
-	psi := Capability{Name: schema.CapPSI, Have: hostErr == nil && host.Pressure != nil, Detail: doc(schema.CapPSI)}
-	if !psi.Have {
-		psi.Detail = "no pressure stall information: the kernel does not measure it"
-		psi.Grant = "boot with psi=1"
-	}
-	return []Capability{
-		all, io, psi,
+	caps := []Capability{
+		processCapability(&scan, scanErr), ioCapability(&scan, scanErr), psiCapability(&host, hostErr),
 		{Name: argvCapability(argv), Have: true, Detail: doc(argvCapability(argv))},
 	}
+	for _, f := range append(host.Failures, scan.Failures...) {
+		if !strings.HasPrefix(f.File, "pressure/") { // psi says that
+			caps = append(caps, Capability{Detail: fmt.Sprintf("what %s tells: %v", f.File, f.Err), Grant: "make that file readable"})
+		}
+	}
+	return caps
+}
+
+// processCapability says whether the scan saw every process.
+func processCapability(scan *procfs.Scan, err error) Capability {
+	c := Capability{Name: schema.CapProcesses, Have: err == nil && !scan.Partial, Detail: doc(schema.CapProcesses)}
+	switch {
+	case c.Have:
+		return c
+	case err != nil:
+		c.Detail = fmt.Sprintf("no process at all: %v", err)
+		c.Grant = "mount proc there"
+	case scan.Lost > 0 && scan.Hidden == 0:
+		c.Detail = fmt.Sprintf("%d of %d processes only: of the others stat cannot be read", len(scan.Processes), len(scan.Processes)+scan.Lost)
+		c.Grant = "see the reason that is told of PID/stat"
+	default:
+		c.Detail = "only this user's processes: /proc is mounted with hidepid"
+		if scan.Hidden > 0 {
+			c.Detail = fmt.Sprintf("%d of %d processes only: /proc is mounted with hidepid", len(scan.Processes), len(scan.Processes)+scan.Hidden)
+		}
+		c.Grant = "run as root, or mount /proc with hidepid=0 or a gid= of this user"
+	}
+	return c
+}
+
+// ioCapability says of how many processes the scan saw the I/O.
+func ioCapability(scan *procfs.Scan, err error) Capability {
+	all := len(scan.Processes)
+	c := Capability{Name: schema.CapIO, Have: err == nil && scan.IODenied == 0 && all > 0, Detail: doc(schema.CapIO)}
+	if !c.Have {
+		c.Detail = fmt.Sprintf("bytes read and written by %d of %d processes only", all-scan.IODenied, all)
+		c.Grant = "run as root, or with the capabilities CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+	}
+	return c
+}
+
+// psiCapability says whether stalls are measured, and else why not.
+func psiCapability(host *procfs.Host, err error) Capability {
+	p := &host.Pressure
+	c := Capability{Name: schema.CapPSI, Have: p.CPU.Some.Known && p.Memory.Some.Known && p.IO.Some.Known, Detail: doc(schema.CapPSI)}
+	if c.Have {
+		return c
+	}
+	i := slices.IndexFunc(host.Failures, func(f procfs.Failure) bool { return strings.HasPrefix(f.File, "pressure/") })
+	switch {
+	case err != nil:
+		c.Detail, c.Grant = fmt.Sprintf("no pressure stall information: %v", err), "mount proc there"
+	case i >= 0:
+		c.Detail, c.Grant = fmt.Sprintf("no pressure stall information: %v", host.Failures[i].Err), "make the files of /proc/pressure readable"
+	case errors.Is(host.NoPressure, unix.EOPNOTSUPP):
+		c.Detail, c.Grant = "no pressure stall information: the kernel was not told to measure it", "boot with psi=1"
+	default:
+		c.Detail = "no pressure stall information: the kernel does not measure it, or /proc does not show it"
+		c.Grant = "boot with psi=1 a kernel of Linux 4.20 or later, with all of /proc to be seen (subset=pid shows none of it)"
+	}
+	return c
 }
 
 // eventCapabilities say which source of starts and ends is used, and what to grant to get a better one.

@@ -110,9 +110,12 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	}
 	_, began := procfs.ReadClocks()
 	fs := procfs.New(cfg.Root)
+	if _, err := fs.Host(); err != nil {
+		return nil, fmt.Errorf("read the host: %w", err)
+	}
 	boot, err := fs.BootID()
 	if err != nil {
-		return nil, fmt.Errorf("read the boot id: %w", err)
+		cfg.Log.Warn("the boot has no id that can be read; one is made of the minute of the boot", "err", err)
 	}
 	p := &Producer{cfg: cfg, fs: fs, nc: nc}
 	p.publisher, err = publish.New(nc, publish.Config{
@@ -153,7 +156,7 @@ func (p *Producer) connect(began int64, bootID string) error {
 	s := sampler.New(sampler.Config{
 		FS: p.fs, Options: options, Scrubber: scrubber, Claims: claims, Began: began, Interval: cfg.Interval,
 		KeepSamples: keepSamples, Capabilities: publishedCapabilities(p.capabilities),
-		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Syscalls: p.profiler.Take,
+		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Syscalls: p.profiler.Take, Log: cfg.Log,
 	})
 	p.loop = loop{
 		interval: cfg.Interval, traceJobs: cfg.TraceJobs, gaps: cfg.Gaps, log: cfg.Log,

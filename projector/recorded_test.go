@@ -29,7 +29,7 @@ var recordLog = flag.Bool("record", false, "record testdata/recorded.jsonl.gz an
 const recordedPath = "testdata/recorded.jsonl.gz"
 
 // recordedHash is the hash of all tables and both files that the recorded log gives.
-const recordedHash = "98768a26c8abcfc9b51571e335ed557a041e87a77be1cff6dfa4eefe53d92414"
+const recordedHash = "2a663fac00e2c6eb1bdd1a25da6049dc2af229a65bd32f25dfb209702cceaf8c"
 
 // youngerColumns are columns that the recorded log fills and its hash is older than.
 var youngerColumns = map[string]bool{"checkpoints.first_seq": true, "producers.produced": true, "producers.acked": true, "producers.ended_ns": true}
@@ -214,10 +214,14 @@ func (t *teller) fillSnapshot(s *schema.Snapshot) {
 	s.Partial, s.Hidden = t.roll(3) == 0, t.roll(4)
 	s.RunningJobs, s.ActiveSheets = t.roll(3), t.roll(3)
 	s.Capabilities = []schema.Capability{"every process", "exit codes"}[:t.roll(3)]
+	s.HostValues.HugetlbTotal, s.HostValues.GroupCPU = t.opt(1<<24), t.opt(1<<14)
+	if t.roll(4) == 0 {
+		s.HostValues.Unknown = []schema.HostValue{schema.HostLoad}
+		s.Load = [3]int64{}
+	}
 	s.PressureLevel = []string{"none", "low", "medium", "high", "critical"}[t.roll(5)]
 	if t.roll(3) > 0 {
-		s.Pressure = &schema.Pressure{CPUSome: int64(t.roll(10000)), MemorySome: int64(t.roll(10000)), MemoryFull: int64(t.roll(99)),
-			IOSome: int64(t.roll(10000)), IOFull: int64(t.roll(99))}
+		s.Pressure = &schema.Pressure{CPUSome: t.opt(10000), MemorySome: t.opt(10000), MemoryFull: t.opt(99), IOSome: t.opt(10000), IOFull: t.opt(99)}
 	}
 	for i := range t.roll(3) {
 		s.GPUs = append(s.GPUs, schema.GPU{Index: i, Utilization: t.opt(1000), MemoryUsed: t.opt(1 << 24), MemoryTotal: t.opt(1 << 25), Temperature: t.opt(900)})

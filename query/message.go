@@ -15,7 +15,7 @@ func SnapshotFromMessage(m *schema.Message) Snapshot {
 	out := Snapshot{
 		Timestamp: schema.Timestamp(m.Wall), Host: m.Host, DaemonPID: int64(s.DaemonPID),
 		MemTotal: schema.MiB(int64(s.MemoryTotal)), MemAvail: schema.MiB(int64(s.MemoryAvail)),
-		MemUsed: schema.MiB(int64(s.MemoryTotal) - int64(s.MemoryAvail)), DaemonRSS: schema.MiB(int64(s.DaemonRSS)),
+		MemUsed: memoryUsed(s), HostValues: hostValuesFromMessage(&s.HostValues), DaemonRSS: schema.MiB(int64(s.DaemonRSS)),
 		Load1: float64(s.Load[0]) / 100, Load5: float64(s.Load[1]) / 100, Load15: float64(s.Load[2]) / 100,
 		Processes: make([]Process, s.Processes.Len()), GPUs: make([]GPU, len(s.GPUs)), PressureLevel: s.PressureLevel,
 		RunningJobs: int64(s.RunningJobs), ActiveSheets: int64(s.ActiveSheets), ZombiePIDs: s.Zombies(),
@@ -23,8 +23,7 @@ func SnapshotFromMessage(m *schema.Message) Snapshot {
 		Partial: s.Partial, Hidden: int64(s.Hidden),
 	}
 	if p := s.Pressure; p != nil {
-		out.Pressure = &Pressure{float64(p.CPUSome) / 100, float64(p.MemorySome) / 100, float64(p.MemoryFull) / 100, float64(p.IOSome) / 100,
-			float64(p.IOFull) / 100}
+		out.Pressure = &Pressure{hundredths(p.CPUSome), hundredths(p.MemorySome), hundredths(p.MemoryFull), hundredths(p.IOSome), hundredths(p.IOFull)}
 	}
 	out.Zombies = int64(len(out.ZombiePIDs))
 	if out.ZombiePIDs == nil {
@@ -40,6 +39,23 @@ func SnapshotFromMessage(m *schema.Message) Snapshot {
 		out.JobProgress[i] = JobProgress{j.JobID, pointer(j.TotalSheets), pointer(j.LastCompleted), pointer(j.CurrentSheet), j.Status, j.Fleet}
 	}
 	return out
+}
+
+// hundredths is a number of hundredths; nil when it is not known.
+func hundredths(v schema.Opt[int64]) *float64 {
+	if !v.Known {
+		return nil
+	}
+	f := float64(v.V) / 100
+	return &f
+}
+
+// memoryUsed is how much memory the host uses, in MiB; 0 when that is not known.
+func memoryUsed(s *schema.Snapshot) float64 {
+	if !s.HostValues.KnowsMemoryUsed() {
+		return 0
+	}
+	return schema.MiB(int64(s.MemoryTotal) - int64(s.MemoryAvail))
 }
 
 func processFromMessage(procs *schema.Processes, row int, boot int64) Process {

@@ -124,7 +124,7 @@ const snapshotColumns = `t.id, t.timestamp, h.name, t.host_id, coalesce(daemon_p
 		coalesce(system_memory_available_mb,0), coalesce(system_memory_used_mb,0), coalesce(daemon_rss_mb,0),
 		coalesce(load_avg_1,0), coalesce(load_avg_5,0), coalesce(load_avg_15,0), gpus, coalesce(pressure_level,'none'), pressure,
 		coalesce(running_jobs,0), coalesce(active_sheets,0), coalesce(zombie_count,0), zombie_pids, job_progress,
-		coalesce(conductor_uptime_seconds,0), coalesce(cpus,0), partial, hidden_count, t.boot_ns
+		coalesce(conductor_uptime_seconds,0), coalesce(cpus,0), partial, hidden_count, t.boot_ns, host_values
 		FROM snapshots t JOIN hosts h ON h.id = t.host_id`
 
 func snapshotHeads(ctx context.Context, db *DB, r Range) ([]Snapshot, error) {
@@ -137,16 +137,17 @@ func snapshotHeads(ctx context.Context, db *DB, r Range) ([]Snapshot, error) {
 }
 
 func scanSnapshot(rows *sql.Rows, s *Snapshot) error {
-	var gpus, pressure, zombies, progress []byte
+	var gpus, pressure, zombies, progress, hostValues []byte
 	s.Processes = []Process{}
 	err := rows.Scan(&s.ID, &s.Timestamp, &s.Host, &s.hostID, &s.DaemonPID, &s.MemTotal, &s.MemAvail, &s.MemUsed, &s.DaemonRSS,
 		&s.Load1, &s.Load5, &s.Load15, &gpus, &s.PressureLevel, &pressure, &s.RunningJobs, &s.ActiveSheets, &s.Zombies, &zombies, &progress,
-		&s.Uptime, &s.CPUs, &s.Partial, &s.Hidden, &s.bootNS)
+		&s.Uptime, &s.CPUs, &s.Partial, &s.Hidden, &s.bootNS, &hostValues)
 	if err != nil {
 		return err
 	}
 	if pressure != nil {
 		err = json.Unmarshal(pressure, &s.Pressure)
 	}
-	return errors.Join(err, json.Unmarshal(gpus, &s.GPUs), json.Unmarshal(zombies, &s.ZombiePIDs), json.Unmarshal(progress, &s.JobProgress))
+	return errors.Join(err, json.Unmarshal(gpus, &s.GPUs), json.Unmarshal(zombies, &s.ZombiePIDs), json.Unmarshal(progress, &s.JobProgress),
+		s.setFromColumn(hostValues))
 }

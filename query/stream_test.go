@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"encoding/json"
 	"errors"
 	"iter"
 	"math/rand/v2"
@@ -387,7 +388,7 @@ func TestSnapshots_ShowWhoAndWhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := snaps[0].Processes[0]
-	if *p.UID != 1000 || *p.Cgroup != "/user.slice" || *snaps[0].Pressure != (query.Pressure{CPUSome: 1.5, MemorySome: 0.25, IOSome: 2, IOFull: 1}) {
+	if *p.UID != 1000 || *p.Cgroup != "/user.slice" || jsonOf(t, snaps[0].Pressure) != `{"cpu_some":1.5,"memory_some":0.25,"memory_full":0,"io_some":2,"io_full":1}` {
 		t.Errorf("got %+v, %+v", p, snaps[0].Pressure)
 	}
 	events, err := query.Events(t.Context(), db, query.Filter{})
@@ -397,4 +398,14 @@ func TestSnapshots_ShowWhoAndWhere(t *testing.T) {
 	if e := events[0]; *e.UID != 5 || !e.Core || *e.Read != 2 || *e.Write != 1 {
 		t.Errorf("got %+v", e)
 	}
+}
+
+// jsonOf is a value as clients get it.
+func jsonOf(t *testing.T, value any) string {
+	t.Helper()
+	data, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }

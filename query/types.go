@@ -34,6 +34,7 @@ type Snapshot struct {
 	CPUs          int64         `json:"cpus"`
 	Partial       bool          `json:"partial"`      // the sampler could not see all processes of the host
 	Hidden        int64         `json:"hidden_count"` // how many, where known
+	HostValues
 	// Set for a minute whose snapshots have left full resolution. The figures above are then the means of the minute, or the
 	// last value or the largest where a mean says nothing.
 	Resolution   float64 `json:"resolution_seconds,omitzero"` // 60; 0 for a single snapshot
@@ -69,11 +70,11 @@ type Process struct {
 
 // Pressure is the share of the last ten seconds, in percent, in which some, or all, tasks waited: Documentation/accounting/psi.rst.
 type Pressure struct {
-	CPUSome    float64 `json:"cpu_some"`
-	MemorySome float64 `json:"memory_some"`
-	MemoryFull float64 `json:"memory_full"`
-	IOSome     float64 `json:"io_some"`
-	IOFull     float64 `json:"io_full"`
+	CPUSome    *float64 `json:"cpu_some"`
+	MemorySome *float64 `json:"memory_some"`
+	MemoryFull *float64 `json:"memory_full"`
+	IOSome     *float64 `json:"io_some"`
+	IOFull     *float64 `json:"io_full"`
 }
 
 // GPU is one accelerator.

@@ -44,6 +44,7 @@ var (
 	boundPressure = bound{0, 100_00}    // hundredths of a percent
 	boundShare    = bound{0, 100_00}    // hundredths of a percent
 	boundCPUs     = bound{0, maxCPUs}
+	boundCPUShare = bound{0, maxCPUs * 1000} // thousandths of a processor
 	boundPeriod   = bound{0, period}         // 0: the producer has none
 	boundGPU      = bound{0, maxList}        // number of a GPU
 	boundBusy     = bound{0, 10_000}         // tenths of a percent; some drivers count each engine

@@ -236,7 +236,8 @@ func TestMsgpack_MissingTail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Snapshot.Pressure = &Pressure{CPUSome: 1250, MemorySome: 3}
+	m.Snapshot.HostValues = HostValues{}
+	m.Snapshot.Pressure = &Pressure{CPUSome: Some[int64](1250), MemorySome: Some[int64](3)}
 	change(1, func(p *Process) { p.ReadKiB, p.WriteKiB, p.Syscalls, p.Fleet = Opt[int64]{}, Opt[int64]{}, nil, false })(m)
 	if !sameRows(got, m) {
 		t.Errorf("got\n%+v, want\n%+v", got.Snapshot, m.Snapshot)

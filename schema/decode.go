@@ -97,6 +97,7 @@ func readSnapshot(r *wire.Reader) *Snapshot {
 	s.GPUs = readList(r, maxList, 5, readGPU)
 	readProcesses(r, &s.Processes)
 	readSyscalls(r, &s.Processes)
+	readHostValues(r, &s.HostValues)
 	r.Close(outer)
 	return s
 }

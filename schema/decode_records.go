@@ -13,11 +13,20 @@ func readPressure(r *wire.Reader) *Pressure {
 	}
 	p := new(Pressure)
 	_, outer := r.Open(maxFields)
-	for _, v := range [...]*int64{&p.CPUSome, &p.MemorySome, &p.MemoryFull, &p.IOSome, &p.IOFull} {
-		*v = r.Int()
+	for _, v := range [...]*Opt[int64]{&p.CPUSome, &p.MemorySome, &p.MemoryFull, &p.IOSome, &p.IOFull} {
+		*v = readOpt(r)
 	}
 	r.Close(outer)
 	return p
+}
+
+func readHostValues(r *wire.Reader, h *HostValues) {
+	_, outer := r.Open(maxFields)
+	h.Unknown = readList(r, maxList, 0, func(r *wire.Reader, v *HostValue) { *v = HostValue(r.String(MaxName)) })
+	for _, v := range [...]*Opt[int64]{&h.HugetlbTotal, &h.HugetlbFree, &h.GroupLimit, &h.GroupUsed, &h.GroupCPU} {
+		*v = readOpt(r)
+	}
+	r.Close(outer)
 }
 
 func readJobProgress(r *wire.Reader, j *JobProgress) {

@@ -64,7 +64,12 @@ func writeBody(w *writer, m *Message) {
 func writeCapability(w *writer, c *Capability) { w.String(string(*c)) }
 
 func writeSnapshot(w *writer, s *Snapshot) {
-	w.Array(20)
+	withHost := !s.HostValues.IsZero()
+	fields := 20
+	if withHost {
+		fields++
+	}
+	w.Array(fields)
 	w.Int(s.Interval)
 	w.Uint(s.Tick)
 	w.Int(int64(s.DaemonPID))
@@ -88,4 +93,7 @@ func writeSnapshot(w *writer, s *Snapshot) {
 	writeList(w, s.GPUs, writeGPU)
 	writeProcesses(w, &s.Processes)
 	writeSyscalls(w, &s.Processes)
+	if withHost {
+		writeHostValues(w, &s.HostValues)
+	}
 }

@@ -8,8 +8,16 @@ func writePressure(w *writer, p *Pressure) {
 		return
 	}
 	w.Array(5)
-	for _, v := range [...]int64{p.CPUSome, p.MemorySome, p.MemoryFull, p.IOSome, p.IOFull} {
-		w.Int(v)
+	for _, v := range [...]Opt[int64]{p.CPUSome, p.MemorySome, p.MemoryFull, p.IOSome, p.IOFull} {
+		writeOpt(w, v)
+	}
+}
+
+func writeHostValues(w *writer, h *HostValues) {
+	w.Array(6)
+	writeList(w, h.Unknown, func(w *writer, v *HostValue) { w.String(string(*v)) })
+	for _, v := range [...]Opt[int64]{h.HugetlbTotal, h.HugetlbFree, h.GroupLimit, h.GroupUsed, h.GroupCPU} {
+		writeOpt(w, v)
 	}
 }
 

@@ -83,9 +83,10 @@ func exampleSnapshot() *Snapshot {
 	return &Snapshot{
 		Interval: 5_000_000_000, Tick: 17_281, DaemonPID: 812, DaemonRSS: 18_432, Uptime: 86_400_000_000_000, CPUs: 8,
 		MemoryTotal: 16_307_128, MemoryAvail: 9_120_004, Load: [3]int64{412, 205, 99},
-		Pressure:      &Pressure{CPUSome: 1250, MemorySome: 3, MemoryFull: 1, IOSome: 801, IOFull: 640},
+		Pressure:      &Pressure{Some[int64](1250), Some[int64](3), Some[int64](1), Some[int64](801), Some[int64](640)},
 		PressureLevel: "medium", Partial: true, Hidden: 3, Capabilities: []Capability{"connector", "taskstats"},
 		RunningJobs: 1, ActiveSheets: 2,
+		HostValues: HostValues{HugetlbTotal: Some[int64](262_144), HugetlbFree: Some[int64](57_344), GroupLimit: Some[int64](4_194_304), GroupUsed: Some[int64](1_000_448)},
 		JobProgress: []JobProgress{
 			{JobID: "nightly/2026-11-23", TotalSheets: Some[int64](12), LastCompleted: Some[int64](2), CurrentSheet: Some[int64](3), Status: "running"},
 			{JobID: "adhoc", Fleet: true},

@@ -120,10 +120,11 @@ var genSnapshot = rapid.Custom(func(t *rapid.T) *Snapshot {
 		JobProgress: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) JobProgress {
 			return JobProgress{genName.Draw(t, "job"), optIn(boundStep).Draw(t, "total"), optIn(boundStep).Draw(t, "last"), optIn(boundStep).Draw(t, "current"), genName.Draw(t, "status"), rapid.Bool().Draw(t, "fleet")}
 		}), 0, 2).Draw(t, "progress"),
-		GPUs: rapid.SliceOfN(genGPU, 0, 3).Draw(t, "gpus"),
+		GPUs: rapid.SliceOfN(genGPU, 0, 3).Draw(t, "gpus"), HostValues: genHostValues.Draw(t, "host values"),
 	}
 	if rapid.Bool().Draw(t, "pressure") {
-		s.Pressure = &Pressure{in(boundPressure).Draw(t, "a"), in(boundPressure).Draw(t, "b"), in(boundPressure).Draw(t, "c"), in(boundPressure).Draw(t, "d"), in(boundPressure).Draw(t, "e")}
+		stalled := optIn(boundPressure)
+		s.Pressure = &Pressure{stalled.Draw(t, "a"), stalled.Draw(t, "b"), stalled.Draw(t, "c"), stalled.Draw(t, "d"), stalled.Draw(t, "e")}
 	}
 	pid := 0
 	for _, p := range rapid.SliceOfN(genProcess, 0, 5).Draw(t, "processes") {
@@ -132,6 +133,14 @@ var genSnapshot = rapid.Custom(func(t *rapid.T) *Snapshot {
 		s.Processes.Append(&p)
 	}
 	return s
+})
+
+var genHostValues = rapid.Custom(func(t *rapid.T) HostValues {
+	return HostValues{
+		Unknown:      rapid.SliceOfN(rapid.SampledFrom([]HostValue{HostMemoryTotal, HostMemoryAvail, HostLoad, HostCPUs, "other"}), 0, 3).Draw(t, "unknown"),
+		HugetlbTotal: optIn(boundKiB).Draw(t, "huge"), HugetlbFree: optIn(boundKiB).Draw(t, "free"),
+		GroupLimit: optIn(boundKiB).Draw(t, "limit"), GroupUsed: optIn(boundKiB).Draw(t, "used"), GroupCPU: optIn(boundCPUShare).Draw(t, "cpu"),
+	}
 })
 
 var genEvent = rapid.Custom(func(t *rapid.T) Event {

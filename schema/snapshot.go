@@ -24,16 +24,17 @@ type Snapshot struct {
 	JobProgress   []JobProgress `json:"job_progress,omitempty"` // of the jobs that conductors reported
 	GPUs          []GPU         `json:"gpus,omitempty"`         // of the host
 	Processes     Processes     `json:"processes"`              // by pid, rising
+	HostValues    HostValues    `json:"host_values,omitzero"`   // of the host, beside the above
 }
 
 // Pressure holds the share of the last ten seconds in which some, or all, tasks stalled on a resource, in
-// hundredths of a percent.
+// hundredths of a percent. One that could not be read is unknown.
 type Pressure struct {
-	CPUSome    int64 `json:"cpu_some_x100"`    // some tasks waited for a processor
-	MemorySome int64 `json:"memory_some_x100"` // some tasks waited for memory
-	MemoryFull int64 `json:"memory_full_x100"` // all tasks waited for memory
-	IOSome     int64 `json:"io_some_x100"`     // some tasks waited for storage
-	IOFull     int64 `json:"io_full_x100"`     // all tasks waited for storage
+	CPUSome    Opt[int64] `json:"cpu_some_x100"`    // some tasks waited for a processor
+	MemorySome Opt[int64] `json:"memory_some_x100"` // some tasks waited for memory
+	MemoryFull Opt[int64] `json:"memory_full_x100"` // all tasks waited for memory
+	IOSome     Opt[int64] `json:"io_some_x100"`     // some tasks waited for storage
+	IOFull     Opt[int64] `json:"io_full_x100"`     // all tasks waited for storage
 }
 
 // JobProgress is how far a running job has come, as its conductor reported it.

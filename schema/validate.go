@@ -86,6 +86,7 @@ func (s *Snapshot) validate(texts textChecks) error {
 		eachOf("capability", s.Capabilities, maxList, func(c *Capability) error { return text("name", string(*c), MaxName) }),
 		eachOf("job progress", s.JobProgress, maxList, (*JobProgress).validate),
 		eachOf("gpu", s.GPUs, maxList, (*GPU).validate),
+		s.HostValues.validate(),
 	)
 	if err != nil {
 		return err
@@ -108,9 +109,9 @@ func (p *Pressure) validate() error {
 	if p == nil {
 		return nil
 	}
-	return errors.Join(boundPressure.check("cpu_some_x100", p.CPUSome), boundPressure.check("memory_some_x100", p.MemorySome),
-		boundPressure.check("memory_full_x100", p.MemoryFull), boundPressure.check("io_some_x100", p.IOSome),
-		boundPressure.check("io_full_x100", p.IOFull))
+	return errors.Join(boundPressure.checkOpt("cpu_some_x100", p.CPUSome), boundPressure.checkOpt("memory_some_x100", p.MemorySome),
+		boundPressure.checkOpt("memory_full_x100", p.MemoryFull), boundPressure.checkOpt("io_some_x100", p.IOSome),
+		boundPressure.checkOpt("io_full_x100", p.IOFull))
 }
 
 func (j *JobProgress) validate() error {

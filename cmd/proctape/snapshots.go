@@ -149,7 +149,15 @@ func snapshotText(s *query.Snapshot) string {
 		text += ", memory pressure " + printable(s.PressureLevel)
 	}
 	if p := s.Pressure; p != nil {
-		text += fmt.Sprintf(", stalled cpu %.0f%% memory %.0f%% io %.0f%%", p.CPUSome, p.MemorySome, p.IOSome)
+		text += fmt.Sprintf(", stalled cpu %s memory %s io %s", stalled(p.CPUSome), stalled(p.MemorySome), stalled(p.IOSome))
 	}
 	return text
+}
+
+// stalled is a share of time, or a question mark where it is not known.
+func stalled(percent *float64) string {
+	if percent == nil {
+		return "?"
+	}
+	return fmt.Sprintf("%.0f%%", *percent)
 }

@@ -14,10 +14,9 @@ import (
 // the log has it. Each call publishes as a
 // producer of its own.
 func PublishJobEvent(ctx context.Context, nc *nats.Conn, host string, e *schema.JobEvent) error {
-	bootID, err := procfs.New("").BootID()
-	if err != nil {
-		return err
-	}
+	fs := procfs.New("")
+	defer fs.Close()
+	bootID, _ := fs.BootID() // without the kernel's, the one that the sampler makes too
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 
 // An entry is what is kept of one process between scans.
 type entry struct {
+	pid   int
 	name  string // of the process's directory: its pid
 	inode uint64 // of that directory when it was last listed
 	scan  uint64 // the scan that last listed it
@@ -27,15 +28,16 @@ type entry struct {
 	statusAt      time.Duration     // when status was read, on CLOCK_BOOTTIME
 	lateAnswer    <-chan slowAnswer // brings the answer of a read that took too long; nil when there is none
 	argsDue       bool              // the command line is to be read again: it was empty, or too many reads were stuck
+	failed        failedFiles
 }
 
 func newEntry(pid int) *entry {
-	return &entry{name: strconv.Itoa(pid), statFD: -1, runsFD: -1, statmFD: -1, ioFD: -1, statusFD: -1}
+	return &entry{pid: pid, name: strconv.Itoa(pid), statFD: -1, runsFD: -1, statmFD: -1, ioFD: -1, statusFD: -1}
 }
 
 // reset makes e the entry of a process that has not been read yet, at the same pid.
 func (e *entry) reset() {
-	*e = entry{name: e.name, inode: e.inode, scan: e.scan, statFD: e.statFD, runsFD: e.runsFD, statmFD: e.statmFD, ioFD: e.ioFD,
+	*e = entry{pid: e.pid, name: e.name, inode: e.inode, scan: e.scan, statFD: e.statFD, runsFD: e.runsFD, statmFD: e.statmFD, ioFD: e.ioFD,
 		statusFD: e.statusFD}
 }
 
@@ -50,8 +52,10 @@ func (e *entry) store(s stat, at time.Duration) {
 	p.State = s.state
 	p.Kernel = s.kernel()
 	p.Threads = s.threads
-	p.CPUTicks = s.utime + s.stime
-	p.StatCounters = s.StatCounters
+	if p.CPUKnown = !s.unknownCPU; p.CPUKnown {
+		p.CPUTicks = s.utime + s.stime
+	}
+	p.StatCounters, p.FaultsKnown = s.StatCounters, !s.unknownFaults
 	p.ReadAt, e.statAt = at, at
 	p.ArgsKnown = p.ArgsKnown || p.Kernel
 	s.comm = nil

@@ -15,8 +15,15 @@ const statBufferSize = 4096
 // errTooLarge says that a file exceeds maxFileSize.
 var errTooLarge = errors.New("file too large")
 
-// openAt opens path for reading, relative to the directory descriptor dir. The caller closes the descriptor.
+// openAt opens path for reading, relative to the directory descriptor dir, and never waits: a named pipe in a folder that
+// only looks like proc has nobody at its other end. The files of proc that we read are no links, and what a link names
+// is another file. The caller closes the descriptor.
 func openAt(dir int, path string, flags int) (int, error) {
+	return openWaiting(dir, path, unix.O_NONBLOCK|unix.O_NOFOLLOW|flags)
+}
+
+// openWaiting is openAt for a caller that may wait, for as long as it takes.
+func openWaiting(dir int, path string, flags int) (int, error) {
 	for {
 		fd, err := unix.Openat(dir, path, unix.O_RDONLY|unix.O_CLOEXEC|flags, 0)
 		if err != unix.EINTR {
@@ -93,7 +100,7 @@ func readSmall(dir int, name string, buf []byte) ([]byte, error) {
 
 // readHead reads the file name under dir until it ends or buf is full. Whole says that it ended.
 func readHead(dir int, name string, buf []byte) (data []byte, whole bool, err error) {
-	fd, err := openAt(dir, name, 0)
+	fd, err := openWaiting(dir, name, 0)
 	if err != nil {
 		return nil, false, err
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,23 +22,20 @@ func TestHost_Fixture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Pressure == nil {
-		t.Fatal("got no pressure")
-	}
 	some := PressureLine{Known: true, Avg10: 1.53, Total: 2 * time.Second}
 	if got.Pressure.CPU.Some != some {
 		t.Errorf("cpu pressure: got %+v, want %+v", got.Pressure.CPU.Some, some)
 	}
-	got.Pressure = nil
+	got.Pressure = Pressure{}
 	want := Host{
-		Memory: Memory{TotalKiB: 16318480, AvailableKiB: 9876544},
-		Load1:  0.52, Load5: 1.2, Load15: 3.04,
+		Memory: Memory{TotalKiB: 16318480, AvailableKiB: 9876544, AvailableKnown: true},
+		Load1:  0.52, Load5: 1.2, Load15: 3.04, LoadKnown: true,
 		Uptime: 350735*time.Second + 470*time.Millisecond,
 		CPUs:   2,
 		CPU: CPUTimes{User: 4705, Nice: 150, System: 1120, Idle: 1644067, IOWait: 520, IRQ: 7, SoftIRQ: 31,
 			Steal: 4},
 	}
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
@@ -48,27 +46,103 @@ func TestHost_NoPressure(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := newFS(t, root).Host()
-	if err != nil || got.Pressure != nil {
-		t.Errorf("got pressure %+v, %v, want none", got.Pressure, err)
+	if err != nil || got.Pressure != (Pressure{}) || !errors.Is(got.NoPressure, unix.ENOENT) || len(got.Failures) > 0 {
+		t.Errorf("got %+v, %v, want no pressure, and no failure", got, err)
 	}
 }
 
-func TestHost_ErrorNamesPath(t *testing.T) {
-	root := copyFixture(t)
-	writeFile(t, root, "meminfo", "MemTotal: 1 kB\n")
-	_, err := newFS(t, root).Host()
-	if want := "read " + filepath.Join(root, "meminfo") + ": field MemAvailable is missing"; err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
+// A file of the host costs what it tells, whatever is wrong with it, and nothing else.
+func TestHost_OneFileCostsItsValues(t *testing.T) {
+	whole, err := newFS(t, copyFixture(t)).Host()
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := map[string]func(*Host){
+		"meminfo":         func(h *Host) { h.Memory = Memory{} },
+		"loadavg":         func(h *Host) { h.Load1, h.Load5, h.Load15, h.LoadKnown = 0, 0, 0, false },
+		"uptime":          func(h *Host) { h.Uptime = 0 },
+		"stat":            func(h *Host) { h.CPU, h.CPUs = CPUTimes{}, 0 },
+		"pressure/cpu":    func(h *Host) { h.Pressure.CPU = PressureStall{} },
+		"pressure/memory": func(h *Host) { h.Pressure.Memory = PressureStall{} },
+		"pressure/io":     func(h *Host) { h.Pressure.IO = PressureStall{} },
+	}
+	for name, forget := range without {
+		for what, spoil := range spoilers {
+			t.Run(name+" "+what, func(t *testing.T) {
+				root := copyFixture(t)
+				spoil(t, filepath.Join(root, name))
+				fs := newFS(t, root)
+				got, err := fs.Host()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(got.Failures) != 1 || got.Failures[0].File != name || !strings.Contains(got.Failures[0].Err.Error(), filepath.Join(root, name)) {
+					t.Fatalf("got failures %v, want one, of %s", got.Failures, name)
+				}
+				got.Failures = nil
+				want := whole
+				if forget(&want); !reflect.DeepEqual(got, want) {
+					t.Errorf("got %+v, want %+v", got, want)
+				}
+				// It comes back.
+				if err := os.RemoveAll(filepath.Join(root, name)); err != nil {
+					t.Fatal(err)
+				}
+				writeFile(t, root, name, readFixture(t, "testdata/proc", name))
+				fs.Close()
+				if got, err := fs.Host(); err != nil || !reflect.DeepEqual(got, whole) {
+					t.Errorf("afterwards: got %+v, %v, want %+v", got, err, whole)
+				}
+			})
+		}
+	}
+}
+
+// spoilers are ways in which a file may be unreadable, or hold what makes no sense.
+var spoilers = map[string]func(t *testing.T, path string){
+	"empty":   func(t *testing.T, path string) { write(t, path, "") },
+	"garbled": func(t *testing.T, path string) { write(t, path, "\x00\xff(((\n-1 -1 -1 -1\n") },
+	"huge":    func(t *testing.T, path string) { write(t, path, strings.Repeat("9", 5<<20)) },
+	"pipe":    func(t *testing.T, path string) { replace(t, path, func() error { return unix.Mkfifo(path, 0o644) }) },
+	"folder":  func(t *testing.T, path string) { replace(t, path, func() error { return os.Mkdir(path, 0o755) }) },
+	"link": func(t *testing.T, path string) {
+		replace(t, path, func() error { return os.Symlink("/dev/zero", path) })
+	},
+	"link ring": func(t *testing.T, path string) { replace(t, path, func() error { return os.Symlink(path, path) }) },
+}
+
+func write(t *testing.T, path, data string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(data), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func replace(t *testing.T, path string, by func() error) {
+	t.Helper()
+	if err := errors.Join(os.RemoveAll(path), by()); err != nil {
+		t.Fatal(err)
 	}
 }
 
 func TestBootID_Fixture(t *testing.T) {
-	got, err := New("testdata/proc").BootID()
+	got, err := newFS(t, "testdata/proc").BootID()
 	if want := "3f0c1c1e-6a0e-4d0a-9a3c-2d7b9f2f1a55"; err != nil || got != want {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
-	if _, err := New(t.TempDir()).BootID(); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("got %v, want that the file does not exist", err)
+	made, err := newFS(t, t.TempDir()).BootID()
+	if !errors.Is(err, os.ErrNotExist) || !isUUID(made) {
+		t.Errorf("without one: got %q, %v, want one that is made, and that the file does not exist", made, err)
+	}
+	root := copyFixture(t)
+	for what, spoil := range spoilers {
+		if err := os.RemoveAll(filepath.Join(root, bootIDFile)); err != nil {
+			t.Fatal(err)
+		}
+		spoil(t, filepath.Join(root, bootIDFile))
+		if again, err := newFS(t, root).BootID(); err == nil || again != made {
+			t.Errorf("%s: got %q, %v, want %q and an error", what, again, err, made)
+		}
 	}
 }
 
@@ -81,9 +155,9 @@ func TestProcesses_Fixture(t *testing.T) {
 	if pids := pidsOf(got); !slices.Equal(pids, []int{1, 42, 77}) {
 		t.Errorf("pids: got %v, want 1, 42 and 77", pids)
 	}
-	if got.Vanished != 1 || got.Partial || got.Hidden != 0 || got.Failed != 0 {
-		t.Errorf("got vanished %d, partial %v, hidden %d, failed %d (%v), want 1, false, 0, 0",
-			got.Vanished, got.Partial, got.Hidden, got.Failed, got.FailedErr)
+	if got.Vanished != 1 || got.Partial || got.Hidden != 0 || len(got.Failures) != 0 {
+		t.Errorf("got vanished %d, partial %v, hidden %d, failures %v, want 1, false, 0, none",
+			got.Vanished, got.Partial, got.Hidden, got.Failures)
 	}
 
 	odd := processOf(t, got, 42)
@@ -208,8 +282,12 @@ func TestProcesses_FailureOfOneIsCounted(t *testing.T) {
 	writeFile(t, root, "42/stat", "42 (x) S garbled\n")
 	writeFile(t, root, "1/statm", "many\n")
 	got := scan(t, newFS(t, root), Options{})
-	if got.Failed != 2 || !strings.Contains(fmt.Sprint(got.FailedErr), "statm: field 1 (size)") {
-		t.Errorf("got %d failed, %v", got.Failed, got.FailedErr)
+	want := []Failure{
+		{"PID/stat", 1, fmt.Errorf("read %s: field 22 (starttime) is missing", filepath.Join(root, "42/stat"))},
+		{"PID/statm", 1, fmt.Errorf("read %s: field 1 (size) is \"many\"", filepath.Join(root, "1/statm"))},
+	}
+	if fmt.Sprint(got.Failures) != fmt.Sprint(want) || got.Lost != 1 || !got.Partial {
+		t.Errorf("got %v, %d lost, partial %v, want %v", got.Failures, got.Lost, got.Partial, want)
 	}
 	if pids := pidsOf(got); !slices.Equal(pids, []int{1, 77}) || got.Processes[0].MemoryKnown {
 		t.Errorf("got %v, memory known %v, want 1 and 77, false", pids, got.Processes[0].MemoryKnown)

@@ -2,6 +2,7 @@ package procfs
 
 import (
 	"errors"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 )
@@ -74,7 +75,7 @@ func (fs *keeper) readStat(e *entry, keep bool) (stat, error) {
 	if e.statFD >= 0 {
 		data, err := readOnce(e.statFD, fs.buffer)
 		if err == nil {
-			return parseStat(data)
+			return parseStatOf(e.pid, data)
 		}
 		fs.release(e)
 		if !isGone(err) {
@@ -94,5 +95,17 @@ func (fs *keeper) readStat(e *entry, keep bool) (stat, error) {
 	if err != nil {
 		return stat{}, err
 	}
-	return parseStat(data)
+	return parseStatOf(e.pid, data)
+}
+
+// parseStatOf parses the stat of the process that has the pid.
+func parseStatOf(pid int, data []byte) (stat, error) {
+	s, err := parseStat(data)
+	switch {
+	case err != nil:
+		return stat{}, err
+	case s.pid != pid, pid > maxPID:
+		return stat{}, fmt.Errorf("field 1 (pid) is %d", s.pid)
+	}
+	return s, nil
 }

@@ -2,11 +2,8 @@ package procfs
 
 import (
 	"cmp"
-	"errors"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,7 +33,7 @@ func (fs *mount) open() error {
 	if fs.rootFD >= 0 {
 		return nil
 	}
-	fd, err := openAt(unix.AT_FDCWD, fs.root, unix.O_DIRECTORY)
+	fd, err := openWaiting(unix.AT_FDCWD, fs.root, unix.O_DIRECTORY)
 	if err != nil {
 		return readError(fs.root, err)
 	}
@@ -65,27 +62,14 @@ func (fs *mount) listPIDs() ([]listedPID, error) {
 	if err != nil {
 		return nil, readError(fs.root, err)
 	}
-	// The kernel lists processes in order already; an ordinary directory does not.
+	// The kernel lists processes in order already; an ordinary directory does not. One may come twice when it is listed
+	// in several pieces.
 	byPID := func(a, b listedPID) int { return cmp.Compare(a.pid, b.pid) }
 	if !slices.IsSortedFunc(fs.pids, byPID) {
 		slices.SortFunc(fs.pids, byPID)
 	}
+	fs.pids = slices.CompactFunc(fs.pids, func(a, b listedPID) bool { return a.pid == b.pid })
 	return fs.pids, nil
-}
-
-// BootID returns the random identifier the kernel chose at boot, a UUID in text form. Together with a pid and its start
-// time it names one process for ever. Source: /proc/sys/kernel/random/boot_id, man random(4).
-func (fs *mount) BootID() (string, error) {
-	path := filepath.Join(fs.root, "sys/kernel/random/boot_id")
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return "", readError(path, err)
-	}
-	id := strings.TrimSpace(string(data))
-	if id == "" {
-		return "", readError(path, errors.New("empty file"))
-	}
-	return id, nil
 }
 
 // countsRuns reports whether schedstat counts: a kernel may lack it, or give zeros. This process has run.

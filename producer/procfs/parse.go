@@ -1,6 +1,7 @@
 package procfs
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
@@ -27,6 +28,20 @@ func parseInt(b []byte) (int, bool) {
 	return int(n), ok && n <= math.MaxInt32
 }
 
+// parseUpTo reads a decimal number that fills b and is at most most.
+func parseUpTo(b []byte, most uint64) (uint64, bool) {
+	n, ok := parseUint(b)
+	return n, ok && n <= most
+}
+
+// parsePIDField reads a pid, or a number of threads, each of which has one.
+func parsePIDField(b []byte) (int, bool) {
+	n, ok := parseUint(b)
+	return int(n), ok && n <= maxPID
+}
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
 // parsePID reads the name of a process directory.
 func parsePID(name []byte) (int, bool) {
 	if len(name) == 0 || name[0] == '0' {
@@ -50,10 +65,13 @@ func nextField(data []byte) (field, rest []byte) {
 
 func isBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\t' }
 
+// errMissing says that a field is not there.
+var errMissing = errors.New("is missing")
+
 // fieldError says which field of a file is missing or not what it should be.
 func fieldError(name string, value []byte) error {
 	if len(value) == 0 {
-		return fmt.Errorf("field %s is missing", name)
+		return fmt.Errorf("field %s %w", name, errMissing)
 	}
 	return fmt.Errorf("field %s is %.40q", name, value)
 }

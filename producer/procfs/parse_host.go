@@ -3,22 +3,75 @@ package procfs
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// parseMeminfo parses /proc/meminfo, whose lines read like "MemTotal: 16318480 kB".
+// parseMeminfo parses /proc/meminfo, whose lines read like "MemTotal: 16318480 kB". What it returns holds with an error too:
+// a line that makes no sense costs what it would tell.
 func parseMeminfo(data []byte) (Memory, error) {
 	var m Memory
-	var err error
-	if m.TotalKiB, err = labelled(data, "MemTotal:"); err != nil {
-		return Memory{}, err
+	var errs [3]error
+	m.TotalKiB, errs[0] = parseTotal(data)
+	m.AvailableKiB, errs[1] = parseAvailable(data, m.TotalKiB)
+	m.AvailableKnown = errs[1] == nil
+	m.HugetlbKiB, m.HugetlbFreeKiB, errs[2] = parseHugetlb(data)
+	m.HugetlbKnown = errs[2] == nil
+	if errors.Is(errs[2], errMissing) { // a kernel without huge pages
+		errs[2] = nil
 	}
-	if m.AvailableKiB, err = labelled(data, "MemAvailable:"); err != nil {
-		return Memory{}, err
+	return m, errors.Join(errs[:]...)
+}
+
+func parseTotal(data []byte) (uint64, error) {
+	kib, err := labelled(data, "MemTotal:")
+	switch {
+	case err != nil:
+		return 0, err
+	case kib == 0:
+		return 0, errors.New("field MemTotal is 0")
 	}
-	return m, nil
+	if err := within("MemTotal", kib, maxKiB); err != nil {
+		return 0, err
+	}
+	return kib, nil
+}
+
+func parseAvailable(data []byte, total uint64) (uint64, error) {
+	kib, err := labelled(data, "MemAvailable:")
+	switch {
+	case err != nil:
+		return 0, err
+	case total == 0:
+		total = maxKiB
+	}
+	if kib > total {
+		return 0, fmt.Errorf("field MemAvailable is %d, more than there is in all, %d", kib, total)
+	}
+	return kib, nil
+}
+
+// parseHugetlb returns what is reserved in huge pages, and what of it is free.
+func parseHugetlb(data []byte) (kib, free uint64, err error) {
+	var pages, size uint64
+	for _, field := range []struct {
+		label string
+		to    *uint64
+	}{{"Hugetlb:", &kib}, {"HugePages_Free:", &pages}, {"Hugepagesize:", &size}} {
+		if *field.to, err = labelled(data, field.label); err != nil {
+			return 0, 0, err
+		}
+		if err := within(strings.TrimSuffix(field.label, ":"), *field.to, maxKiB); err != nil {
+			return 0, 0, err
+		}
+	}
+	if size > 0 && pages > kib/size {
+		return 0, 0, fmt.Errorf("field HugePages_Free is %d, more than are reserved", pages)
+	}
+	return kib, pages * size, nil
 }
 
 // parseLoadavg parses /proc/loadavg.
@@ -28,7 +81,7 @@ func parseLoadavg(data []byte) (load1, load5, load15 float64, err error) {
 		var field []byte
 		field, data = nextField(data)
 		var ok bool
-		if loads[i], ok = parseDecimal(field); !ok {
+		if loads[i], ok = parseDecimal(field); !ok || loads[i] > maxLoad {
 			return 0, 0, 0, fieldError(name, field)
 		}
 	}
@@ -69,13 +122,16 @@ func parseHostStat(data []byte) (times CPUTimes, cpus int, err error) {
 			first = false
 			continue
 		}
-		if _, ok := parseInt(label[len("cpu"):]); !ok {
+		if n, ok := parseInt(label[len("cpu"):]); !ok || n > maxPID {
 			return CPUTimes{}, 0, fieldError("cpuN", label)
 		}
 		cpus++
 	}
 	if first {
 		return CPUTimes{}, 0, fieldError("cpu", nil)
+	}
+	if cpus == 0 {
+		return times, 0, fieldError("cpuN", nil)
 	}
 	return times, cpus, nil
 }
@@ -138,7 +194,7 @@ func parsePressureLine(label string, data []byte) (PressureLine, error) {
 		key, value, _ := bytes.Cut(field, []byte{'='})
 		switch string(key) {
 		case "avg10":
-			if line.Avg10, hasAvg = parseDecimal(value); !hasAvg {
+			if line.Avg10, hasAvg = parseDecimal(value); !hasAvg || line.Avg10 > 100 {
 				return PressureLine{}, fieldError(label+" avg10", value)
 			}
 		case "total":

@@ -7,7 +7,7 @@ import (
 
 func TestParseMeminfo(t *testing.T) {
 	got, err := parseMeminfo([]byte("MemTotal:       100 kB\nMemFree: 5 kB\nMemAvailable:    40 kB\n"))
-	if want := (Memory{TotalKiB: 100, AvailableKiB: 40}); err != nil || got != want {
+	if want := (Memory{TotalKiB: 100, AvailableKiB: 40, AvailableKnown: true}); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	wantErrors(t, parseMeminfo, map[string]string{
@@ -16,6 +16,21 @@ func TestParseMeminfo(t *testing.T) {
 		"MemTotal: much kB\n":          `MemTotal is "much"`,
 		"MemTotal:\nMemAvailable: 1\n": "MemTotal is missing",
 	})
+	for text, want := range map[string]Memory{
+		"MemTotal: 100 kB\nMemAvailable: 101 kB\n":                 {TotalKiB: 100},
+		"MemTotal: 18446744073709551615 kB\nMemAvailable: 40 kB\n": {AvailableKiB: 40, AvailableKnown: true},
+		"MemTotal: 0 kB\nMemAvailable: 40 kB\n":                    {AvailableKiB: 40, AvailableKnown: true},
+		"MemTotal: 99999999999999999999 kB\nMemAvailable: 40 kB\n": {AvailableKiB: 40, AvailableKnown: true},
+		"MemTotal: 9 kB\nMemAvailable: 4 kB\nHugetlb: -1 kB\n":     {TotalKiB: 9, AvailableKiB: 4, AvailableKnown: true},
+	} {
+		if got, err := parseMeminfo([]byte(text)); err == nil || got != want {
+			t.Errorf("%q: got %+v, %v, want %+v and an error", text, got, err, want)
+		}
+	}
+	huge := "MemTotal: 100 kB\nMemAvailable: 40 kB\nHugePages_Total: 2\nHugePages_Free: 1\nHugepagesize: 16 kB\nHugetlb: 32 kB\n"
+	if got, err := parseMeminfo([]byte(huge)); err != nil || !got.HugetlbKnown || got.HugetlbKiB != 32 || got.HugetlbFreeKiB != 16 {
+		t.Errorf("got %+v, %v, want 32 KiB in huge pages, 16 of them free", got, err)
+	}
 }
 
 func TestParseLoadavg(t *testing.T) {
@@ -23,7 +38,7 @@ func TestParseLoadavg(t *testing.T) {
 	if err != nil || one != 0.52 || five != 1.2 || fifteen != 3.04 {
 		t.Errorf("got %v %v %v, %v", one, five, fifteen, err)
 	}
-	for _, data := range []string{"", "0.5 1.2", "0.5 x 3", "-1 0 0", "NaN 0 0"} {
+	for _, data := range []string{"", "0.5 1.2", "0.5 x 3", "-1 0 0", "NaN 0 0", "1e300 0 0", "42949672.95 0 0"} {
 		if _, _, _, err := parseLoadavg([]byte(data)); err == nil {
 			t.Errorf("%q: got no error", data)
 		}
@@ -55,6 +70,7 @@ func TestParseHostStat(t *testing.T) {
 		"cpu0 1 2 3 4 5 6 7 8\n":   "cpu is missing",
 		"cpu  1 2 3 4 5 6 7\n":     "steal is missing",
 		"cpu  1 2 x 4 5 6 7 8 9\n": `system is "x"`,
+		"cpu  1 2 3 4 5 6 7 8\n":   "cpuN is missing",
 	})
 }
 

@@ -3,6 +3,7 @@ package procfs
 import (
 	"bytes"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 )
@@ -41,6 +42,11 @@ func parseIO(data []byte) (storageIO, error) {
 	if s.cancelled, err = labelled(data, "cancelled_write_bytes:"); err != nil {
 		return storageIO{}, err
 	}
+	err = errors.Join(within("read_bytes", s.read, maxBytes), within("write_bytes", s.written, maxBytes),
+		within("cancelled_write_bytes", s.cancelled, maxBytes))
+	if err != nil {
+		return storageIO{}, err
+	}
 	return s, nil
 }
 
@@ -75,17 +81,27 @@ func parseStatus(data []byte) (status, error) {
 	if s.involuntary, err = labelled(data, "nonvoluntary_ctxt_switches:"); err != nil {
 		return status{}, err
 	}
-	s.swap, s.hugetlb = optionalLabel(data, "VmSwap:"), optionalLabel(data, "HugetlbPages:")
+	if s.swap, err = optionalLabel(data, "VmSwap:"); err != nil {
+		return status{}, err
+	}
+	if s.hugetlb, err = optionalLabel(data, "HugetlbPages:"); err != nil {
+		return status{}, err
+	}
+	err = errors.Join(within("voluntary_ctxt_switches", s.voluntary, maxCount), within("nonvoluntary_ctxt_switches", s.involuntary, maxCount),
+		within("VmSwap", s.swap, maxKiB), within("HugetlbPages", s.hugetlb, maxKiB))
+	if err != nil {
+		return status{}, err
+	}
 	return s, nil
 }
 
 // optionalLabel is labelled for a line that the kernel leaves out where there is nothing to say; it is 0 then.
-func optionalLabel(data []byte, label string) uint64 {
+func optionalLabel(data []byte, label string) (uint64, error) {
 	n, err := labelled(data, label)
-	if err != nil {
-		return 0
+	if errors.Is(err, errMissing) {
+		return 0, nil
 	}
-	return n
+	return n, err
 }
 
 // runs is what we use of /proc/PID/schedstat, Linux Documentation/scheduler/sched-stats.rst: how long the first thread of a
@@ -107,6 +123,9 @@ func parseSchedstat(data []byte) (runs, error) {
 	}
 	if r.count, ok = parseUint(third); !ok {
 		return runs{}, fieldError("3 (timeslices)", third)
+	}
+	if err := within("2 (time waiting)", r.delay, math.MaxInt64); err != nil {
+		return runs{}, err
 	}
 	return r, nil
 }

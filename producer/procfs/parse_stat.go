@@ -19,10 +19,15 @@ type stat struct {
 	start        uint64 // clock ticks since boot
 	startCode    uint64 // address of the program; with startStack it tells one execve from the next
 	startStack   uint64
+
+	unknownCPU    bool  // utime or stime makes no sense; both are 0
+	unknownFaults bool  // the same of the faults
+	wrong         error // which field makes no sense, if any does; what it would tell has its zero value
 }
 
 // parseStat parses /proc/PID/stat. The name of the process stands in parentheses and may itself hold blanks, newlines
-// and parentheses, so it ends at the last closing one.
+// and parentheses, so it ends at the last closing one. It fails where that leaves open which process it is; any other field
+// that makes no sense costs that field alone.
 func parseStat(data []byte) (stat, error) {
 	var s stat
 	open, end := bytes.IndexByte(data, '('), bytes.LastIndexByte(data, ')')
@@ -40,37 +45,67 @@ func parseStat(data []byte) (stat, error) {
 	for n := 3; n <= lastStatField; n++ {
 		var field []byte
 		field, rest = nextField(rest)
-		if len(field) == 0 || !s.setField(n, field) {
-			return stat{}, fieldError(statFieldName(n), field)
+		if len(field) > 0 && s.setField(n, field) {
+			continue
 		}
+		err := fieldError(statFieldName(n), field)
+		if n == startField {
+			return stat{}, err
+		}
+		if s.wrong == nil {
+			s.wrong = err
+		}
+		s.dropField(n)
 	}
 	return s, nil
 }
 
-// lastStatField is the last field that setField takes over.
-const lastStatField = 28
+// dropField forgets what field number n, which makes no sense, would have said.
+func (s *stat) dropField(n int) {
+	switch n {
+	case 3:
+		s.state = 'S'
+	case 4:
+		s.ppid = 0
+	case 9:
+		s.flags = 0
+	case 10, 12:
+		s.StatCounters, s.unknownFaults = StatCounters{}, true
+	case 14, 15:
+		s.utime, s.stime, s.unknownCPU = 0, 0, true
+	case 20:
+		s.threads = 1
+	case 26, 28:
+		s.startCode, s.startStack = 0, 0
+	}
+}
+
+const (
+	startField    = 22 // with the pid it says which process it is
+	lastStatField = 28 // the last that setField takes over
+)
 
 // setField takes over field number n, counted from 1 as the manual does, and reports whether it is well formed.
 func (s *stat) setField(n int, field []byte) (ok bool) {
 	switch n {
 	case 3:
-		s.state, ok = field[0], len(field) == 1
+		s.state, ok = field[0], len(field) == 1 && isLetter(field[0])
 	case 4:
-		s.ppid, ok = parseInt(field)
+		s.ppid, ok = parsePIDField(field)
 	case 9:
 		s.flags, ok = parseUint(field)
 	case 10:
-		s.MinorFaults, ok = parseUint(field)
+		s.MinorFaults, ok = parseUpTo(field, maxCount)
 	case 12:
-		s.MajorFaults, ok = parseUint(field)
+		s.MajorFaults, ok = parseUpTo(field, maxCount)
 	case 14:
-		s.utime, ok = parseUint(field)
+		s.utime, ok = parseUpTo(field, maxCPUTicks)
 	case 15:
-		s.stime, ok = parseUint(field)
+		s.stime, ok = parseUpTo(field, maxCPUTicks)
 	case 20:
-		s.threads, ok = parseInt(field)
+		s.threads, ok = parsePIDField(field)
 	case 22:
-		s.start, ok = parseUint(field)
+		s.start, ok = parseUpTo(field, maxTicks)
 	case 26:
 		s.startCode, ok = parseUint(field)
 	case 28:

@@ -37,22 +37,31 @@ func TestParseStat(t *testing.T) {
 
 func TestParseStat_ErrorNamesField(t *testing.T) {
 	line := statLine(42, "cat", 'R', 700)
-	tests := map[string]struct{ data, want string }{
-		"empty":          {"", "2 (comm)"},
-		"no comm":        {"42 cat R", "2 (comm)"},
-		"reversed":       {"42 )cat( R", "2 (comm)"},
-		"no pid":         {"(cat) R 1", "1 (pid)"},
-		"negative pid":   {"-1 (cat) R 1", "1 (pid)"},
-		"ends at comm":   {"42 (cat)", "3 (state)"},
-		"long state":     {"42 (cat) RS 1", "3 (state)"},
-		"ends early":     {line[:strings.Index(line, "150")], "10 (minflt)"},
-		"garbled ppid":   {strings.Replace(line, "R 1 ", "R x ", 1), "4 (ppid)"},
-		"negative start": {strings.Replace(line, " 700 ", " -700 ", 1), "22 (starttime)"},
-		"start too big":  {strings.Replace(line, " 700 ", " 18446744073709551616 ", 1), "22 (starttime)"},
+	tests := map[string]struct {
+		data, want string
+		alone      bool // it costs that field alone
+	}{
+		"empty":          {"", "2 (comm)", false},
+		"no comm":        {"42 cat R", "2 (comm)", false},
+		"reversed":       {"42 )cat( R", "2 (comm)", false},
+		"no pid":         {"(cat) R 1", "1 (pid)", false},
+		"negative pid":   {"-1 (cat) R 1", "1 (pid)", false},
+		"ends at comm":   {"42 (cat)", "22 (starttime)", false},
+		"long state":     {strings.Replace(line, "R 1 ", "RS 1 ", 1), "3 (state)", true},
+		"ends early":     {line[:strings.Index(line, "150")], "22 (starttime)", false},
+		"garbled ppid":   {strings.Replace(line, "R 1 ", "R x ", 1), "4 (ppid)", true},
+		"negative start": {strings.Replace(line, " 700 ", " -700 ", 1), "22 (starttime)", false},
+		"start too big":  {strings.Replace(line, " 700 ", " 18446744073709551616 ", 1), "22 (starttime)", false},
+		"ends late":      {strings.Join(strings.Fields(line)[:25], " "), "26 (startcode)", true},
+		"wrapped CPU":    {strings.Replace(line, " 7 5 ", " 18446744073709551615 5 ", 1), "14 (utime)", true},
+		"wrapped faults": {strings.Replace(line, " 150 ", " 18446744073709551615 ", 1), "10 (minflt)", true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got, err := parseStat([]byte(test.data))
+			if test.alone && err == nil {
+				err = got.wrong
+			}
 			if err == nil {
 				t.Fatalf("got %+v, want an error", got)
 			}

@@ -40,7 +40,11 @@ type Process struct {
 	// CPUTicks is the user and system time of all threads since the start, ended ones included and child processes not,
 	// in clock ticks (1/100 s). Source: stat fields 14 and 15.
 	CPUTicks uint64
+	// CPUKnown is false when these fields made no sense, or stat could not be read again. CPUTicks is what was known before.
+	CPUKnown bool
 	StatCounters
+	// FaultsKnown is the same of StatCounters, which are zero then.
+	FaultsKnown bool
 
 	// RSSKiB is resident and VMSKiB virtual memory, in KiB. Both are 0 for a zombie. Source: statm, man
 	// proc_pid_statm(5), which is exact where stat's rss is not.
@@ -127,12 +131,15 @@ type Scan struct {
 	// Partial says that other users' processes are invisible, so that Processes is not the whole table: some are Hidden,
 	// or process 1, which every pid namespace has, is not to be seen (hidepid=2).
 	Partial bool
+	// Lost counts the processes that are listed but left out, because their stat cannot be read, for another reason than the
+	// two above, or does not say which process it is.
+	Lost int
+	// IODenied counts the processes whose I/O this scan tried to read and was not permitted to.
+	IODenied int
 	// Vanished counts the processes that ended between being listed and being read.
 	Vanished int
 	// Stuck counts the reads of a command line or environment that have not returned from the kernel.
 	Stuck int
-	// Failed counts the processes of which something could not be read for another reason than their end or a lack of
-	// permission, and FailedErr is the first such reason.
-	Failed    int
-	FailedErr error
+	// Failures are the files of processes, those of Lost ones too, that could not be read or made no sense.
+	Failures []Failure
 }

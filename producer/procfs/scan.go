@@ -19,6 +19,7 @@ func (fs *FS) Processes(dst []Process, opt Options) (Scan, error) {
 	}
 	fs.scan++
 	fs.clock = newClock()
+	fs.failing, fs.ioDenied = [fileCount]int{}, 0
 	scan := Scan{Processes: dst[:0]}
 	firstSeen := false // process 1 was read
 	kept := 0
@@ -39,7 +40,8 @@ func (fs *FS) Processes(dst []Process, opt Options) (Scan, error) {
 	if kept < len(fs.entries) {
 		fs.dropUnlisted()
 	}
-	scan.Partial = scan.Hidden > 0 || !firstSeen
+	scan.Partial = scan.Hidden > 0 || scan.Lost > 0 || !firstSeen
+	scan.Failures, scan.IODenied = fs.failures.list(), fs.ioDenied
 	scan.Stuck = fs.slow.stuck()
 	return scan, nil
 }
@@ -54,9 +56,10 @@ func (fs *FS) scanOne(e *entry, l listedPID, opt Options, scan *Scan) bool {
 		return true // a kernel thread nobody asked for: as long as its directory is the same, so is the thread
 	}
 
-	partly, err := fs.update(e, true, opt)
+	err := fs.update(e, true, opt)
 	switch {
 	case err == nil:
+		fs.count(e.failed)
 	case isGone(err):
 		scan.Vanished++
 		return false
@@ -64,11 +67,10 @@ func (fs *FS) scanOne(e *entry, l listedPID, opt Options, scan *Scan) bool {
 		scan.Hidden++
 		return false
 	default:
-		scan.fail(readError(fs.path(e.name, "stat"), err))
+		scan.Lost++
+		fs.noteError(e, statFile, err)
+		fs.count(e.failed)
 		return false
-	}
-	if partly != nil {
-		scan.fail(readError(fs.path(e.name), partly))
 	}
 	if e.process.Kernel && !opt.KernelThreads {
 		fs.release(e) // it is read too seldom for that
@@ -76,14 +78,6 @@ func (fs *FS) scanOne(e *entry, l listedPID, opt Options, scan *Scan) bool {
 	}
 	scan.Processes = append(scan.Processes, e.process)
 	return true
-}
-
-// fail counts a process of which something could not be read.
-func (s *Scan) fail(err error) {
-	s.Failed++
-	if s.FailedErr == nil {
-		s.FailedErr = err
-	}
 }
 
 // dropUnlisted forgets the processes that the current scan has not listed.
@@ -104,10 +98,7 @@ func (fs *FS) Process(pid int, opt Options) (Process, error) {
 	}
 	fs.clock = newClock()
 	e := newEntry(pid)
-	partly, err := fs.update(e, false, opt)
-	if err == nil {
-		err = partly
-	}
+	err := fs.update(e, false, opt)
 	switch {
 	case err == nil:
 		return e.process, nil

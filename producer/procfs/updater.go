@@ -5,6 +5,7 @@ import "time"
 // updater brings what is known of processes up to date, reading no more than needed.
 type updater struct {
 	valueReader
+	failures
 	entries  map[int]*entry // what is known of each process, by pid
 	scan     uint64         // number of the current scan
 	clock    clock          // set by the current scan

@@ -5,7 +5,8 @@ import "golang.org/x/sys/unix"
 // valueReader reads the values of a process that are not in its stat.
 type valueReader struct {
 	keeper
-	slow *slowReader
+	slow     *slowReader
+	ioDenied int // processes whose I/O the current scan was not permitted to read
 }
 
 // readMemory reads how much memory the process has.
@@ -18,7 +19,12 @@ func (fs *valueReader) readMemory(dir int, e *entry, keep bool) error {
 	}
 	m, err := parseStatm(data)
 	if err != nil {
-		return readError("statm", err)
+		return err
+	}
+	for _, pages := range []uint64{m.resident, m.size} {
+		if err := within("of pages", pages, maxKiB/fs.pageKiB); err != nil {
+			return err
+		}
 	}
 	p.RSSKiB, p.VMSKiB, p.MemoryKnown = m.resident*fs.pageKiB, m.size*fs.pageKiB, true
 	return nil
@@ -29,11 +35,14 @@ func (fs *valueReader) readIO(dir int, e *entry, keep bool) error {
 	p.ReadBytes, p.WriteBytes, p.CancelledBytes, p.IOKnown = 0, 0, 0, false
 	data, err := fs.readKept(&e.ioFD, dir, "io", keep)
 	if err != nil {
+		if isDenied(err) {
+			fs.ioDenied++
+		}
 		return unexpected(err)
 	}
 	io, err := parseIO(data)
 	if err != nil {
-		return readError("io", err)
+		return err
 	}
 	p.ReadBytes, p.WriteBytes, p.CancelledBytes, p.IOKnown = io.read, io.written, io.cancelled, true
 	return nil
@@ -43,13 +52,14 @@ func (fs *valueReader) readStatus(dir int, e *entry, keep bool) error {
 	p := &e.process
 	e.statusAt = p.ReadAt
 	p.VoluntarySwitches, p.InvoluntarySwitches, p.StatusKnown = 0, 0, false
+	p.SwapKiB, p.HugetlbKiB = 0, 0
 	data, err := fs.readKept(&e.statusFD, dir, "status", keep)
 	if err != nil {
 		return unexpected(err)
 	}
 	s, err := parseStatus(data)
 	if err != nil {
-		return readError("status", err)
+		return err
 	}
 	p.SwapKiB, p.HugetlbKiB = s.swap, s.hugetlb
 	p.VoluntarySwitches, p.InvoluntarySwitches, p.StatusKnown = s.voluntary, s.involuntary, true
@@ -65,7 +75,7 @@ func (fs *valueReader) readRunDelay(dir int, p *Process) error {
 	}
 	r, err := parseSchedstat(data)
 	if err != nil {
-		return readError("schedstat", err)
+		return err
 	}
 	p.RunDelay, p.RunDelayKnown = r.delay, true
 	return nil
@@ -77,6 +87,9 @@ func (fs *valueReader) countFDs(dir int, p *Process) error {
 		var st unix.Stat_t
 		if err := unix.Fstatat(dir, "fd", &st, 0); err != nil {
 			return unexpected(err)
+		}
+		if err := within("size of fd", uint64(st.Size), 1<<31); err != nil {
+			return err
 		}
 		p.OpenFDs, p.FDsKnown = int(st.Size), true
 		return nil
@@ -114,7 +127,7 @@ func (fs *valueReader) readCgroup(dir int, e *entry) error {
 	}
 	path, err := parseCgroup(data)
 	if err != nil {
-		return readError("cgroup", err)
+		return err
 	}
 	if e.process.Cgroup != path {
 		e.process.Cgroup = path

@@ -1,7 +1,7 @@
 package procfs
 
 import (
-	"errors"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,26 +17,30 @@ const (
 	cgroupSpread = 30
 )
 
-// update brings e up to date, reading no more than needed. The error says that the process could not be read at all;
-// partly says why something of it could not.
-func (fs *updater) update(e *entry, keep bool, opt Options) (partly, err error) {
+// update brings e up to date, reading no more than needed. The error says that the process could not be read at all.
+func (fs *updater) update(e *entry, keep bool, opt Options) error {
 	at := fs.clock.now()
 	slept := fs.hasSlept(e)
 	full := fs.isTurn(e.process.PID, fullEvery)
 	if slept && !(full && fs.isOld(e, at)) {
 		e.process.ReadAt = at
 		e.applyLateAnswer()
-		return fs.readNeeds(e, fs.needsOf(e, asleep, false), opt), nil
+		fs.readNeeds(e, fs.needsOf(e, asleep, false), opt)
+		return nil
 	}
 
 	s, err := fs.readStat(e, keep)
 	if err != nil {
-		return nil, err
+		return fs.keepLast(e, err)
 	}
 	if e.known && s.start != e.stat.start {
 		fs.dropBusy(e)
 		e.reset() // the pid is in use again
 	}
+	if e.known && s.unknownCPU {
+		s.utime, s.stime = e.stat.utime, e.stat.stime
+	}
+	fs.noteError(e, statFile, s.wrong)
 	did := e.activity(s, slept)
 	renewed := e.known && did == newProgram
 	e.store(s, at)
@@ -51,7 +55,25 @@ func (fs *updater) update(e *entry, keep bool, opt Options) (partly, err error) 
 	if did < busy && full {
 		fs.dropBusy(e)
 	}
-	return fs.readNeeds(e, fs.needsOf(e, did, full), opt), nil
+	fs.readNeeds(e, fs.needsOf(e, did, full), opt)
+	return nil
+}
+
+// noteError takes down whether a file of e could be read and made sense.
+func (fs *updater) noteError(e *entry, name file, err error) {
+	fs.note(&e.failed, name, filepath.Join(fs.root, e.name), err)
+}
+
+// keepLast keeps a process whose stat cannot be read any more, with err, though it is there: it has not ended, and no more
+// is known of it than when it was read last. Nothing is kept of one that has never been read, or that we may not read.
+func (fs *updater) keepLast(e *entry, err error) error {
+	if !e.known || isGone(err) || isDenied(err) {
+		return err
+	}
+	fs.noteError(e, statFile, err)
+	e.markUnknown(needs{memory: true, owner: true, usage: true, status: true})
+	e.process.CPUKnown, e.process.FaultsKnown = false, false
+	return nil
 }
 
 // isOld reports whether it is time, at its turn, to read all of e again though it slept: it did something after all was
@@ -91,33 +113,35 @@ func (fs *updater) isTurn(pid, every int) bool {
 }
 
 // readNeeds reads what e needs. All of it is read relative to one descriptor of the process's directory, and so belongs to
-// one process. What cannot be read because the process ended or we may not read it is marked unknown; other reasons are
-// returned.
-func (fs *updater) readNeeds(e *entry, need needs, opt Options) error {
+// one process. What cannot be read is marked unknown; a reason other than that the process ended, or that we may not read
+// it, is noted.
+func (fs *updater) readNeeds(e *entry, need needs, opt Options) {
 	if need == (needs{}) {
-		return nil
+		return
 	}
 	dir, err := openAt(fs.rootFD, e.name, unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		e.markUnknown(need)
-		return unexpected(err)
+		fs.noteError(e, ownerFile, unexpected(err))
+		return
 	}
-	var errs []error
 	if need.memory {
-		errs = append(errs, fs.readMemory(dir, e, need.often))
+		fs.noteError(e, statmFile, fs.readMemory(dir, e, need.often))
 	}
 	if need.usage {
 		e.usageOutdated = false
-		errs = append(errs, fs.readIO(dir, e, need.often), fs.countFDs(dir, &e.process))
+		fs.noteError(e, ioFile, fs.readIO(dir, e, need.often))
+		fs.noteError(e, fdFile, fs.countFDs(dir, &e.process))
 	}
 	if need.status {
-		errs = append(errs, fs.readStatus(dir, e, need.often), fs.readRunDelay(dir, &e.process))
+		fs.noteError(e, statusFile, fs.readStatus(dir, e, need.often))
+		fs.noteError(e, schedstatFile, fs.readRunDelay(dir, &e.process))
 	}
 	if need.owner {
-		errs = append(errs, fs.readOwner(dir, &e.process))
+		fs.noteError(e, ownerFile, fs.readOwner(dir, &e.process))
 	}
 	if need.cgroup {
-		errs = append(errs, fs.readCgroup(dir, e))
+		fs.noteError(e, cgroupFile, fs.readCgroup(dir, e))
 	}
 	if need.args {
 		request := slowRequest{dir: dir}
@@ -128,5 +152,4 @@ func (fs *updater) readNeeds(e *entry, need needs, opt Options) error {
 	} else {
 		unix.Close(dir)
 	}
-	return errors.Join(errs...)
 }

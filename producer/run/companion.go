@@ -79,10 +79,7 @@ func NewCompanion(ctx context.Context, nc *nats.Conn, cfg CompanionConfig) (*Com
 
 // startPublishing starts to publish, and finds out whether a sampler records this host.
 func (c *Companion) startPublishing(ctx context.Context, nc *nats.Conn) error {
-	boot, err := c.fs.BootID()
-	if err != nil {
-		return err
-	}
+	boot, _ := c.fs.BootID() // without the kernel's, the one that the sampler makes too
 	c.bootID, c.instance = boot, schema.NewInstance()
 	publisher, err := publish.New(nc, publish.Config{
 		Origin:   publish.Origin{Host: c.cfg.Host, BootID: boot, Instance: c.instance},

@@ -8,7 +8,7 @@ import (
 )
 
 func TestPressureLevel(t *testing.T) {
-	some := func(percent int64) *schema.Pressure { return &schema.Pressure{MemorySome: percent * 100} }
+	some := func(percent int64) *schema.Pressure { return &schema.Pressure{MemorySome: schema.Some(percent * 100)} }
 	tests := map[string]struct {
 		total, avail uint64
 		psi          *schema.Pressure
@@ -32,25 +32,27 @@ func TestPressureLevel(t *testing.T) {
 		"stalls: critical":                  {1000, 1000, some(60), "critical"},
 		"the worse of both: stalls":         {1000, 150, some(30), "high"},
 		"the worse of both: what is left":   {1000, 20, some(1), "critical"},
-		"stalls for others do not count":    {1000, 1000, &schema.Pressure{CPUSome: 9900, IOSome: 9900, IOFull: 9900}, "none"},
-		"a stall of less than one percent":  {1000, 1000, &schema.Pressure{MemorySome: 99}, "none"},
+		"stalls for others do not count":    {1000, 1000, &schema.Pressure{CPUSome: schema.Some[int64](9900), IOSome: schema.Some[int64](9900), IOFull: schema.Some[int64](9900)}, "none"},
+		"a stall of less than one percent":  {1000, 1000, &schema.Pressure{MemorySome: schema.Some[int64](99)}, "none"},
 		"stalls with memory unknown: medum": {0, 0, some(10), "medium"},
 	}
 	for name, tt := range tests {
-		if got := pressureLevel(procfs.Memory{TotalKiB: tt.total, AvailableKiB: tt.avail}, tt.psi); got != tt.want {
+		if got := pressureLevel(procfs.Memory{TotalKiB: tt.total, AvailableKiB: tt.avail, AvailableKnown: true}, tt.psi); got != tt.want {
 			t.Errorf("%s: got %s, want %s", name, got, tt.want)
 		}
 	}
 }
 
 func TestPressure(t *testing.T) {
-	if got := convertPressure(nil); got != nil {
-		t.Errorf("not measured: got %+v, want nil", got)
+	if got := convertPressure(&procfs.Pressure{}); got != nil {
+		t.Errorf("nothing known: got %+v, want nil", got)
 	}
+	line := func(v float64) procfs.PressureLine { return procfs.PressureLine{Known: true, Avg10: v} }
 	p := &procfs.Pressure{}
-	p.CPU.Some.Avg10, p.Memory.Some.Avg10, p.Memory.Full.Avg10 = 0.29, 1.005, 100
-	p.IO.Some.Avg10, p.IO.Full.Avg10 = 12.34, 0
-	want := schema.Pressure{CPUSome: 29, MemorySome: 100, MemoryFull: 10000, IOSome: 1234}
+	p.CPU.Some, p.Memory.Some, p.Memory.Full = line(0.29), line(1.005), line(100)
+	p.IO.Some = line(12.34)
+	some := schema.Some[int64]
+	want := schema.Pressure{CPUSome: some(29), MemorySome: some(100), MemoryFull: some(10000), IOSome: some(1234)}
 	if got := convertPressure(p); *got != want {
 		t.Errorf("got %+v, want %+v", *got, want)
 	}

@@ -2,8 +2,12 @@
 package sampler
 
 import (
+	"cmp"
 	"fmt"
+	"log/slog"
+	"math"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/proctape/proctape/producer/jobs"
@@ -32,6 +36,7 @@ type Config struct {
 	GPUs      func(now time.Time) []schema.GPU                          // nil: none
 	GPUMemory func() map[int]int64                                      // KiB by pid; nil: unknown
 	Syscalls  func(pid int, startTicks uint64) ([]schema.Syscall, bool) // since the last sample; nil: none
+	Log       *slog.Logger                                              // is told what cannot be read; default slog.Default()
 }
 
 // Sampler makes snapshots. It remembers, for each process, what a rate needs. One goroutine uses it.
@@ -40,10 +45,17 @@ type Sampler struct {
 	buffer   []procfs.Process // the last reading, whose memory the next one uses
 	samples  int64            // so far
 	previous map[int]*previousSample
+	troubles troubles
+	lastRead time.Duration // when the last sample was read, on CLOCK_BOOTTIME; 0 before the first
+	// mostPermille is the most CPU that a process can use, and much more, as the clock may stand between two readings.
+	mostPermille int64
 }
 
 // New returns a sampler that has taken no sample. The caller closes cfg.FS.
-func New(cfg Config) *Sampler { return &Sampler{cfg: cfg, previous: map[int]*previousSample{}} }
+func New(cfg Config) *Sampler {
+	return &Sampler{cfg: cfg, previous: map[int]*previousSample{}, mostPermille: math.MaxInt64,
+		troubles: troubles{log: cmp.Or(cfg.Log, slog.Default()), failed: map[string]int64{}}}
+}
 
 // previousSample is what the last sample that had a process knew of it.
 type previousSample struct {
@@ -74,22 +86,21 @@ func (s *Sampler) Sample(tick uint64, uptime time.Duration) (TimedSnapshot, erro
 		return TimedSnapshot{}, fmt.Errorf("read the processes: %w", err)
 	}
 	s.buffer = scan.Processes
+	s.mostPermille = 10_000 * int64(max(host.CPUs, runtime.NumCPU(), 1))
 	if over := len(scan.Processes) - schema.MaxProcesses; over > 0 { // more than a snapshot may hold: the youngest pids go
 		scan.Processes, scan.Partial, scan.Hidden = scan.Processes[:schema.MaxProcesses], true, scan.Hidden+over
 	}
 	wall, boot := procfs.ReadClocks()
 	snap := &schema.Snapshot{
 		Interval: int64(s.cfg.Interval), Tick: tick,
-		DaemonPID: os.Getpid(), Uptime: int64(uptime), CPUs: host.CPUs,
-		MemoryTotal: host.Memory.TotalKiB, MemoryAvail: host.Memory.AvailableKiB,
-		Load:     [3]int64{hundredths(host.Load1), hundredths(host.Load5), hundredths(host.Load15)},
-		Pressure: convertPressure(host.Pressure), Partial: scan.Partial || scan.Failed > 0, Hidden: scan.Hidden + scan.Failed,
+		DaemonPID: os.Getpid(), Uptime: int64(uptime), Partial: scan.Partial, Hidden: scan.Hidden + scan.Lost,
 		Capabilities: s.cfg.Capabilities, Processes: s.convert(scan.Processes), JobProgress: s.cfg.Claims.Progress(),
 	}
+	setHost(snap, &host)
+	s.troubles.report(s.samples, append(host.Failures, scan.Failures...))
 	if s.cfg.GPUs != nil {
 		snap.GPUs = s.cfg.GPUs(time.Now())
 	}
-	snap.PressureLevel = pressureLevel(host.Memory, snap.Pressure)
 	snap.RunningJobs, snap.ActiveSheets = countJobs(&snap.Processes)
 	if row, ok := snap.Processes.Find(snap.DaemonPID); ok {
 		snap.DaemonRSS = uint64(snap.Processes.Number(metric.RSS, row).Or(0))
@@ -113,9 +124,12 @@ func (s *Sampler) convert(scan []procfs.Process) (out schema.Processes) {
 		command := s.renderCommand(p, before)
 		owner := s.cfg.Claims.OwnerOf(p.PID, p.StartTicks)
 		*memory = previousSample{p.StartTicks, p.CPUTicks, p.ReadAt, p.Args, p.Comm, command, s.samples}
+		if !p.CPUKnown {
+			memory.readAt = before.readAt // the rate from then on has all the time in it
+		}
 		row := schema.Process{
 			PID: p.PID, PPID: p.PPID, StartTicks: p.StartTicks, State: string(rune(p.State)),
-			CPUPermille: cpuPermille(p, before, known), CPUMillis: p.CPUTicks * 1000 / schema.TicksPerSecond,
+			CPUPermille: s.cpuPermille(p, before, known), CPUMillis: p.CPUTicks * 1000 / schema.TicksPerSecond,
 			RSS: optUint(p.MemoryKnown, p.RSSKiB), VMS: optUint(p.MemoryKnown, p.VMSKiB),
 			Threads: p.Threads, OpenFDs: optUint(p.FDsKnown, uint64(p.OpenFDs)), UID: optUint(p.UIDKnown, uint64(p.UID)),
 			Command: command, JobID: owner.Job, Fleet: owner.Fleet, Sheet: owner.Sheet,
@@ -125,7 +139,7 @@ func (s *Sampler) convert(scan []procfs.Process) (out schema.Processes) {
 			RunDelay:            optUint(p.RunDelayKnown, p.RunDelay/1e6),
 			VoluntarySwitches:   optUint(p.StatusKnown, p.VoluntarySwitches),
 			InvoluntarySwitches: optUint(p.StatusKnown, p.InvoluntarySwitches),
-			MinorFaults:         optUint(true, p.MinorFaults), MajorFaults: optUint(true, p.MajorFaults),
+			MinorFaults:         optUint(p.FaultsKnown, p.MinorFaults), MajorFaults: optUint(p.FaultsKnown, p.MajorFaults),
 		}
 		if kib, ok := gpuMemory[p.PID]; ok {
 			row.GPUMemory = schema.Some(kib)
@@ -136,6 +150,9 @@ func (s *Sampler) convert(scan []procfs.Process) (out schema.Processes) {
 		out.Append(&row)
 	}
 	s.dropGone()
+	if len(scan) > 0 {
+		s.lastRead = scan[0].ReadAt
+	}
 	return out
 }
 
@@ -204,14 +221,30 @@ func sameSlice(a, b []string) bool {
 }
 
 // cpuPermille is the CPU used between two readings of a process, in thousandths of one core. A process that is read for
-// the first time has its mean since it started.
-func cpuPermille(p *procfs.Process, before previousSample, known bool) schema.Opt[int64] {
+// the first time has its mean since it started, if it started since the last reading of all processes: what an older one
+// does now is not known.
+func (s *Sampler) cpuPermille(p *procfs.Process, before previousSample, known bool) schema.Opt[int64] {
+	if !p.CPUKnown {
+		return schema.Opt[int64]{}
+	}
 	ticks, elapsed := p.CPUTicks, p.ReadAt-time.Duration(int64(p.StartTicks)*nsPerTick)
-	if known {
+	if !known || before.readAt == 0 {
+		since := s.cfg.Interval
+		if s.lastRead > 0 {
+			since = max(since, p.ReadAt-s.lastRead)
+		}
+		if elapsed > since {
+			return schema.Opt[int64]{}
+		}
+	} else {
 		if ticks < before.ticks { // a counter does not fall; whatever this is, it is no rate
 			return schema.Opt[int64]{}
 		}
 		ticks, elapsed = ticks-before.ticks, p.ReadAt-before.readAt
 	}
-	return permille(ticks, elapsed)
+	rate := permille(ticks, elapsed)
+	if rate.V > s.mostPermille { // a counter that jumped
+		return schema.Opt[int64]{}
+	}
+	return rate
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -32,6 +33,7 @@ func TestCPUPermille(t *testing.T) {
 		permill schema.Opt[int64]
 	}{
 		"first sight: the mean over its life":       {ticks: 500, readAt: 110 * sec, start: 100 * 100, permill: schema.Some(int64(500))},
+		"first sight: older than an interval":       {ticks: 500, readAt: 111 * sec, start: 100 * 100, permill: none},
 		"first sight: never ran":                    {ticks: 0, readAt: 110 * sec, start: 100 * 100, permill: schema.Some(int64(0))},
 		"first sight: read when it started":         {ticks: 0, readAt: 100 * sec, start: 100 * 100, permill: none},
 		"first sight: read before it started":       {ticks: 1, readAt: 99 * sec, start: 100 * 100, permill: none},
@@ -39,15 +41,23 @@ func TestCPUPermille(t *testing.T) {
 		"since the sample before: two cores":        {ticks: 400, readAt: 102 * sec, before: previousSample{ticks: 0, readAt: 100 * sec}, known: true, permill: schema.Some(int64(2000))},
 		"since the sample before: slept":            {ticks: 700, readAt: 110 * sec, before: previousSample{ticks: 700, readAt: 100 * sec}, known: true, permill: schema.Some(int64(0))},
 		"since the sample before: rounded up":       {ticks: 1, readAt: 115 * sec, before: previousSample{readAt: 100 * sec}, known: true, permill: schema.Some(int64(1))},
+		"since the sample before: more than can be": {ticks: 1 << 40, readAt: 110 * sec, before: previousSample{ticks: 200, readAt: 100 * sec}, known: true, permill: none},
+		"since a sample that did not know":          {ticks: 700, readAt: 110 * sec, start: 10 * 100, before: previousSample{ticks: 200}, known: true, permill: none},
 		"since the sample before: a fall is no use": {ticks: 199, readAt: 110 * sec, before: previousSample{ticks: 200, readAt: 100 * sec}, known: true, permill: none},
 		"since the sample before: no time passed":   {ticks: 300, readAt: 100 * sec, before: previousSample{ticks: 200, readAt: 100 * sec}, known: true, permill: none},
 		"since the sample before: time went back":   {ticks: 300, readAt: 99 * sec, before: previousSample{ticks: 200, readAt: 100 * sec}, known: true, permill: none},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := &procfs.Process{CPUTicks: tt.ticks, ReadAt: tt.readAt, StartTicks: tt.start}
-			if got := cpuPermille(p, tt.before, tt.known); got != tt.permill {
+			s := New(Config{Interval: 10 * sec})
+			s.mostPermille = 10_000 * 4
+			p := &procfs.Process{CPUTicks: tt.ticks, CPUKnown: true, ReadAt: tt.readAt, StartTicks: tt.start}
+			if got := s.cpuPermille(p, tt.before, tt.known); got != tt.permill {
 				t.Errorf("got %+v, want %+v", got, tt.permill)
+			}
+			p.CPUKnown = false
+			if got := s.cpuPermille(p, tt.before, tt.known); got != none {
+				t.Errorf("CPU unknown: got %+v, want unknown", got)
 			}
 		})
 	}
@@ -57,8 +67,8 @@ func TestCPUPermille(t *testing.T) {
 func TestSampler_PidReuseStartsAnew(t *testing.T) {
 	s := unitSampler(scrub.Scrubbed)
 	args := []string{"old"}
-	s.convert([]procfs.Process{{PID: 7, StartTicks: 100, CPUTicks: 50, ReadAt: 2 * time.Second, State: 'S', Args: args}})
-	got := s.convert([]procfs.Process{{PID: 7, StartTicks: 250, CPUTicks: 100, ReadAt: 4500 * time.Millisecond, State: 'S', Comm: "new"}})
+	s.convert([]procfs.Process{{PID: 7, StartTicks: 100, CPUTicks: 50, CPUKnown: true, ReadAt: 2 * time.Second, State: 'S', Args: args}})
+	got := s.convert([]procfs.Process{{PID: 7, StartTicks: 250, CPUTicks: 100, CPUKnown: true, ReadAt: 4500 * time.Millisecond, State: 'S', Comm: "new"}})
 	if p := got.Row(0); p.CPUPermille != schema.Some(int64(500)) || p.Command != "[new]" || p.CPUMillis != 1000 {
 		t.Errorf("got %+v, want half a core, 1000 ms, command [new]", p)
 	}
@@ -414,7 +424,7 @@ func TestSampler_AnyTextCanBeStored(t *testing.T) {
 }
 
 func TestSampler_UnreadableProcIsAnError(t *testing.T) {
-	s := newSampler(t, t.TempDir())
+	s := newSampler(t, filepath.Join(t.TempDir(), "none"))
 	if _, err := s.Sample(1, 0); err == nil || !strings.HasPrefix(err.Error(), "read the host: ") {
 		t.Errorf("got %v, want that the host could not be read", err)
 	}

@@ -31,7 +31,9 @@ func fillSnapshot(m *machine, s *schema.Snapshot, pressure *schema.Pressure) {
 // pressure is a guess: tasks wait for a CPU when most of them are taken, and for disks as many as are seen waiting.
 func pressureOf(m *machine) schema.Pressure {
 	taken := int64(m.worked) * nsPerTick * 100 / (int64(m.cpus) * int64(m.cfg.Interval)) // percent
-	return schema.Pressure{CPUSome: max(0, taken-60) * 100, IOSome: min(int64(m.stuck)*50, 5000), IOFull: min(int64(m.stuck)*10, 1000)}
+	some, none := schema.Some[int64], schema.Some(int64(0))
+	return schema.Pressure{CPUSome: some(max(0, taken-60) * 100), MemorySome: none, MemoryFull: none,
+		IOSome: some(min(int64(m.stuck)*50, 5000)), IOFull: some(min(int64(m.stuck)*10, 1000))}
 }
 
 // sample is a process as a sampler sees it.

@@ -16,13 +16,13 @@ func AppendSnapshot(b []byte, m *schema.Message) []byte {
 	o.int("daemon_pid", int64(s.DaemonPID))
 	o.float("system_memory_total_mb", schema.MiB(int64(s.MemoryTotal)))
 	o.float("system_memory_available_mb", schema.MiB(int64(s.MemoryAvail)))
-	o.float("system_memory_used_mb", schema.MiB(int64(s.MemoryTotal)-int64(s.MemoryAvail)))
+	o.float("system_memory_used_mb", memoryUsed(s))
 	o.float("daemon_rss_mb", schema.MiB(int64(s.DaemonRSS)))
 	o.decimal("load_avg_1", s.Load[0], 2)
 	o.decimal("load_avg_5", s.Load[1], 2)
 	o.decimal("load_avg_15", s.Load[2], 2)
 	appendProcesses(o, &s.Processes, m.Boot)
-	list(o, "gpus", s.GPUs, appendGPU)
+	list(o, "gpus", s.GPUs, appendLineGPU)
 	o.text("pressure_level", s.PressureLevel)
 	o.int("running_jobs", int64(s.RunningJobs))
 	o.int("active_sheets", int64(s.ActiveSheets))
@@ -32,8 +32,17 @@ func AppendSnapshot(b []byte, m *schema.Message) []byte {
 	o.b = AppendInts(o.b, zombies)
 	list(o, "job_progress", s.JobProgress, appendJobProgress)
 	o.decimal("conductor_uptime_seconds", s.Uptime, 9)
+	appendUnknownKeys(o, s.HostValues.UnknownKeys())
 	o.close()
 	return append(o.b, '\n')
+}
+
+// memoryUsed is how much memory the host uses, in MiB; 0 when that is not known.
+func memoryUsed(s *schema.Snapshot) float64 {
+	if !s.HostValues.KnowsMemoryUsed() {
+		return 0
+	}
+	return schema.MiB(int64(s.MemoryTotal) - int64(s.MemoryAvail))
 }
 
 func appendProcesses(o *object, procs *schema.Processes, boot int64) {
@@ -53,7 +62,7 @@ func appendProcess(o *object, procs *schema.Processes, row int, boot int64) {
 	o.int("pid", int64(procs.PID(row)))
 	o.int("ppid", procs.Number(metric.PPID, row).V)
 	o.text("command", procs.Text(metric.Command, row))
-	appendMetrics(o, metric.Contract, procs, row)
+	unknown := appendContract(o, procs, row)
 	o.decimal("age_seconds", boot-int64(procs.StartTicks(row))*(1e9/schema.TicksPerSecond), 9)
 	job := schema.JobOf(procs, row)
 	optText(o, "job_id", job.ID)
@@ -63,35 +72,91 @@ func appendProcess(o *object, procs *schema.Processes, row int, boot int64) {
 	o.b = AppendSyscallCounts(o.b, calls)
 	o.key("syscall_time_pct")
 	o.b = AppendSyscallTimes(o.b, calls)
-	appendMetrics(o, metric.Extras, procs, row)
+	for _, id := range metric.Extras {
+		if v := procs.Number(id, row); v.Known {
+			appendMetric(o, &metric.Table[id], v.V)
+		}
+	}
 	appendFleet(o, job)
+	if unknown > 0 {
+		appendUnknown(o, procs, row)
+	}
 	o.close()
 }
 
-// appendMetrics appends what was measured of a process, in the units that people are shown. Of what is unknown only the keys
-// that the contract names are there.
-func appendMetrics(o *object, ids []metric.ID, procs *schema.Processes, row int) {
-	for _, id := range ids {
+// appendContract appends the metrics that the contract names, with its default for what is unknown, and returns how many
+// are.
+func appendContract(o *object, procs *schema.Processes, row int) (unknown int) {
+	for _, id := range metric.Contract {
 		m, v := &metric.Table[id], procs.Number(id, row)
-		switch {
-		case !v.Known && m.InLine:
-		case m.Kind == metric.Letter:
-			o.text(m.Key, schema.Letter(v.V))
-		case m.Unit.Per == 1024:
-			optMiB(o, m.Key, v)
-		default:
-			optDecimal(o, m.Key, v, m.Unit.Digits())
+		if !v.Known {
+			v.V = m.Default
+			unknown++
 		}
+		appendMetric(o, m, v.V)
+	}
+	return unknown
+}
+
+// appendUnknown names the metrics of the contract that hold a default.
+func appendUnknown(o *object, procs *schema.Processes, row int) {
+	var keys [metric.Count]string
+	n := 0
+	for _, id := range metric.Contract {
+		if !procs.Number(id, row).Known {
+			keys[n] = metric.Table[id].Key
+			n++
+		}
+	}
+	appendUnknownKeys(o, keys[:n])
+}
+
+// appendMetric appends a number of a process, in the unit that people are shown.
+func appendMetric(o *object, m *metric.Metric, v int64) {
+	switch {
+	case m.Kind == metric.Letter:
+		o.text(m.Key, schema.Letter(v))
+	case m.Unit.Per == 1024:
+		o.key(m.Key)
+		o.b = appendMiB(o.b, v)
+	default:
+		o.decimal(m.Key, v, m.Unit.Digits())
 	}
 }
 
 func appendGPU(o *object, g *schema.GPU) {
 	o.open()
+	appendGPUMembers(o, g)
+	o.close()
+}
+
+func appendGPUMembers(o *object, g *schema.GPU) {
 	o.int("index", int64(g.Index))
 	optDecimal(o, "utilization_pct", g.Utilization, 1)
 	optMiB(o, "memory_used_mb", g.MemoryUsed)
 	optMiB(o, "memory_total_mb", g.MemoryTotal)
 	optDecimal(o, "temperature_c", g.Temperature, 1)
+}
+
+// appendLineGPU appends a GPU with the contract's default, 0, for what is not known, and names that in the key unknown.
+func appendLineGPU(o *object, g *schema.GPU) {
+	known := *g
+	var unknown []string
+	for _, v := range []struct {
+		key   string
+		value *schema.Opt[int64]
+	}{
+		{"utilization_pct", &known.Utilization}, {"memory_used_mb", &known.MemoryUsed},
+		{"memory_total_mb", &known.MemoryTotal}, {"temperature_c", &known.Temperature},
+	} {
+		if !v.value.Known {
+			*v.value = schema.Some(int64(0))
+			unknown = append(unknown, v.key)
+		}
+	}
+	o.open()
+	appendGPUMembers(o, &known)
+	appendUnknownKeys(o, unknown)
 	o.close()
 }
 
@@ -111,6 +176,14 @@ func appendJobProgress(o *object, j *schema.JobProgress) {
 func appendFleet(o *object, job schema.JobKey) {
 	if job.Fleet {
 		o.bool("fleet", true)
+	}
+}
+
+// appendUnknownKeys names the keys that hold the contract's default because the value is not known.
+func appendUnknownKeys(o *object, keys []string) {
+	if len(keys) > 0 {
+		o.key("unknown")
+		o.b = appendStrings(o.b, keys)
 	}
 }
 
@@ -187,15 +260,15 @@ func AppendSyscallTimes(b []byte, calls []schema.Syscall) []byte {
 	return o.b
 }
 
-// AppendPressure appends stall percentages as a JSON object.
+// AppendPressure appends stall percentages as a JSON object, null for what is not known.
 func AppendPressure(b []byte, p *schema.Pressure) []byte {
 	o := object{b: b}
 	o.open()
-	o.decimal("cpu_some", p.CPUSome, 2)
-	o.decimal("memory_some", p.MemorySome, 2)
-	o.decimal("memory_full", p.MemoryFull, 2)
-	o.decimal("io_some", p.IOSome, 2)
-	o.decimal("io_full", p.IOFull, 2)
+	optDecimal(&o, "cpu_some", p.CPUSome, 2)
+	optDecimal(&o, "memory_some", p.MemorySome, 2)
+	optDecimal(&o, "memory_full", p.MemoryFull, 2)
+	optDecimal(&o, "io_some", p.IOSome, 2)
+	optDecimal(&o, "io_full", p.IOFull, 2)
 	o.close()
 	return o.b
 }

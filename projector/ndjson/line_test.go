@@ -56,7 +56,8 @@ type (
 	// processWithExtras is a process's keys of the contract, and behind them what is known of those that stand beside.
 	processWithExtras struct {
 		processLine
-		extras []extra
+		extras  []extra
+		unknown []string
 	}
 	extra struct {
 		key   string
@@ -68,6 +69,7 @@ type (
 		MemoryUsed  *float64 `json:"memory_used_mb"`
 		MemoryTotal *float64 `json:"memory_total_mb"`
 		Temperature *float64 `json:"temperature_c"`
+		Unknown     []string `json:"unknown,omitempty"`
 	}
 	jobLine struct {
 		JobID         string `json:"job_id"`
@@ -144,6 +146,14 @@ func scaled(v schema.Opt[int64], per float64) *float64 {
 	return &f
 }
 
+// orZero puts the contract's default in the place of what is unknown, and its key into unknown.
+func orZero[T any](v **T, key string, unknown *[]string) {
+	if *v == nil {
+		*v = new(T)
+		*unknown = append(*unknown, key)
+	}
+}
+
 func whole(v schema.Opt[int64]) *int64 {
 	if !v.Known {
 		return nil
@@ -168,6 +178,10 @@ func (p processWithExtras) MarshalJSON() ([]byte, error) {
 	for _, e := range p.extras {
 		value, _ := json.Marshal(e.value)
 		b = append(b[:len(b)-1], fmt.Sprintf(",%q:%s}", e.key, value)...)
+	}
+	if len(p.unknown) > 0 {
+		keys, _ := json.Marshal(p.unknown)
+		b = append(b[:len(b)-1], fmt.Sprintf(",%q:%s}", "unknown", keys)...)
 	}
 	return b, err
 }
@@ -203,15 +217,24 @@ func wantSnapshot(m *schema.Message) snapshotLine {
 			CPUPercent: scaled(p.CPUPermille, 10), RSS: scaled(p.RSS, 1024), VMS: scaled(p.VMS, 1024), Threads: p.Threads,
 			OpenFDs: whole(p.OpenFDs), AgeSeconds: float64(m.Boot-int64(p.StartTicks)*1e7) / 1e9, JobID: textOrNull(p.JobID),
 			SheetNum: whole(p.Sheet), SyscallCounts: counts, SyscallTimes: times}
-		line.Processes = append(line.Processes, processWithExtras{base, extrasOf(&s.Processes, row)})
+		var unknown []string
+		orZero(&base.CPUPercent, "cpu_percent", &unknown)
+		orZero(&base.RSS, "rss_mb", &unknown)
+		orZero(&base.VMS, "vms_mb", &unknown)
+		orZero(&base.OpenFDs, "open_fds", &unknown)
+		line.Processes = append(line.Processes, processWithExtras{base, extrasOf(&s.Processes, row), unknown})
 		if p.State == "Z" {
 			line.ZombieCount++
 			line.ZombiePIDs = append(line.ZombiePIDs, p.PID)
 		}
 	}
 	for _, g := range s.GPUs {
-		line.GPUs = append(line.GPUs, gpuLine{g.Index, scaled(g.Utilization, 10), scaled(g.MemoryUsed, 1024),
-			scaled(g.MemoryTotal, 1024), scaled(g.Temperature, 10)})
+		gpu := gpuLine{g.Index, scaled(g.Utilization, 10), scaled(g.MemoryUsed, 1024), scaled(g.MemoryTotal, 1024), scaled(g.Temperature, 10), nil}
+		orZero(&gpu.Utilization, "utilization_pct", &gpu.Unknown)
+		orZero(&gpu.MemoryUsed, "memory_used_mb", &gpu.Unknown)
+		orZero(&gpu.MemoryTotal, "memory_total_mb", &gpu.Unknown)
+		orZero(&gpu.Temperature, "temperature_c", &gpu.Unknown)
+		line.GPUs = append(line.GPUs, gpu)
 	}
 	for _, j := range s.JobProgress {
 		line.JobProgress = append(line.JobProgress, jobLine{j.JobID, whole(j.TotalSheets), whole(j.LastCompleted),
@@ -410,7 +433,7 @@ func checkKeys(t *testing.T, what string, object []byte, want []string) map[stri
 
 // besideContract reports whether a key stands in a line beside those of the contract.
 func besideContract(key string) bool {
-	return slices.ContainsFunc(metric.Extras, func(id metric.ID) bool { return metric.Table[id].Key == key })
+	return key == "unknown" || slices.ContainsFunc(metric.Extras, func(id metric.ID) bool { return metric.Table[id].Key == key })
 }
 
 func elements(t *testing.T, array json.RawMessage) []json.RawMessage {
@@ -458,10 +481,10 @@ func TestAppendSnapshot_Keys(t *testing.T) {
 			known := test.m == full
 			for _, p := range elements(t, values["processes"]) {
 				checkNulls(t, checkKeys(t, "process", p, processKeys), known,
-					"cpu_percent", "rss_mb", "vms_mb", "open_fds", "job_id", "sheet_num")
+					"job_id", "sheet_num")
 			}
 			for _, g := range elements(t, values["gpus"]) {
-				checkNulls(t, checkKeys(t, "GPU", g, gpuKeys), known, gpuKeys[1:]...)
+				checkNulls(t, checkKeys(t, "GPU", g, gpuKeys), known)
 			}
 			for _, j := range elements(t, values["job_progress"]) {
 				checkNulls(t, checkKeys(t, "job", j, jobKeys), known, jobKeys[1:4]...)
@@ -535,8 +558,8 @@ func TestAppendSnapshot_HostileText(t *testing.T) {
 }
 
 func TestAppendPressure(t *testing.T) {
-	got := string(AppendPressure(nil, &schema.Pressure{CPUSome: 1234, MemorySome: 100, MemoryFull: 5, IOSome: 0, IOFull: 10000}))
-	want := `{"cpu_some":12.34,"memory_some":1,"memory_full":0.05,"io_some":0,"io_full":100}`
+	got := string(AppendPressure(nil, &schema.Pressure{CPUSome: schema.Some[int64](1234), MemorySome: schema.Some[int64](100), IOSome: schema.Some[int64](0), IOFull: schema.Some[int64](10000)}))
+	want := `{"cpu_some":12.34,"memory_some":1,"memory_full":null,"io_some":0,"io_full":100}`
 	if got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -28,7 +28,7 @@ func readSystem(ctx context.Context, db *sql.DB, id int64) (s system, err error)
 	var total, available, daemon, load1, load5, load15 float64
 	var gpus []byte
 	err = db.QueryRowContext(ctx, `SELECT interval_ns, coalesce(daemon_pid,0), coalesce(daemon_rss_mb,0), coalesce(cpus,0),
-		coalesce(system_memory_total_mb,0), coalesce(system_memory_available_mb,0), coalesce(load_avg_1,0), coalesce(load_avg_5,0),
+		coalesce(system_memory_total_mb,0), coalesce(system_memory_available_mb,system_memory_total_mb,0), coalesce(load_avg_1,0), coalesce(load_avg_5,0),
 		coalesce(load_avg_15,0), coalesce(child_count,0), coalesce(zombie_count,0), coalesce(running_jobs,0),
 		coalesce(active_sheets,0), coalesce(pressure_level,''), partial, gpus FROM snapshots WHERE id = ?`, id).
 		Scan(&s.interval, &s.daemonPID, &daemon, &s.cpus, &total, &available, &load1, &load5, &load15, &s.processes, &s.zombies,

@@ -39,12 +39,12 @@ func readSnapshot(t Tables, id int64) (*schema.Message, error) {
 	m := &schema.Message{Envelope: schema.Envelope{Kind: schema.KindSnapshot}, Snapshot: n}
 	var total, available, rss, uptime float64
 	var load [3]float64
-	var gpus, progress []byte
-	err := t.Query(`SELECT wall_ns, boot_ns, daemon_pid, system_memory_total_mb, system_memory_available_mb, daemon_rss_mb,
-		load_avg_1, load_avg_5, load_avg_15, pressure_level, running_jobs, active_sheets, conductor_uptime_seconds, gpus,
-		job_progress FROM snapshots WHERE id=?`, func(r *sql.Rows) error {
+	var gpus, progress, hostValues []byte
+	err := t.Query(`SELECT wall_ns, boot_ns, daemon_pid, coalesce(system_memory_total_mb,0), coalesce(system_memory_available_mb,0),
+		daemon_rss_mb, coalesce(load_avg_1,0), coalesce(load_avg_5,0), coalesce(load_avg_15,0), pressure_level, running_jobs,
+		active_sheets, conductor_uptime_seconds, gpus, job_progress, host_values FROM snapshots WHERE id=?`, func(r *sql.Rows) error {
 		return r.Scan(&m.Wall, &m.Boot, &n.DaemonPID, &total, &available, &rss, &load[0], &load[1], &load[2], &n.PressureLevel,
-			&n.RunningJobs, &n.ActiveSheets, &uptime, &gpus, &progress)
+			&n.RunningJobs, &n.ActiveSheets, &uptime, &gpus, &progress, &hostValues)
 	}, id)
 	if err != nil {
 		return nil, err
@@ -56,6 +56,9 @@ func readSnapshot(t Tables, id int64) (*schema.Message, error) {
 	}
 	n.Uptime = int64(math.Round(uptime * 1e9))
 	if n.GPUs, err = ndjson.ParseGPUs(gpus); err != nil {
+		return nil, err
+	}
+	if n.HostValues, err = ndjson.ParseHostValues(hostValues); err != nil {
 		return nil, err
 	}
 	n.JobProgress, err = ndjson.ParseJobProgress(progress)

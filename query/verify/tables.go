@@ -16,7 +16,7 @@ var hashedTables = []hashedTable{
 		s.system_memory_total_mb, s.system_memory_available_mb, s.system_memory_used_mb, s.daemon_rss_mb, s.child_count,
 		s.zombie_count, s.load_avg_1, s.load_avg_5, s.load_avg_15, s.gpu_count, s.gpu_utilization_pct, s.gpu_memory_used_mb,
 		s.gpu_temperature, s.pressure_level, s.running_jobs, s.active_sheets, s.cpus, s.partial, s.hidden_count,
-		s.conductor_uptime_seconds, s.zombie_pids, s.gpus, s.job_progress, s.pressure, s.capabilities
+		s.conductor_uptime_seconds, s.zombie_pids, s.gpus, s.job_progress, s.pressure, s.capabilities, s.host_values
 		FROM snapshots s JOIN hosts h ON h.id = s.host_id`},
 	{"samples", `SELECT h.name, s.timestamp, s.instance, s.seq, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.fleet,
 		p.sheet_num, p.uid, p.cgroup, m.syscall_counts, m.syscall_time_pct, ` + metric.Columns("m", metric.Samples) + `

@@ -88,7 +88,7 @@ var Table = [Count]Metric{
 		Doc: "Memory on all GPUs together."},
 	CPUPermille: {Field: "CPUPermille", Name: "cpu_permille", Kind: Gauge, Unit: Permil, Mode: column.Sparse, Limit: 1 << 30, Sampled: true, Key: "cpu_percent",
 		Answer: "CPUPercent", Rollup: Spread, Spread: "cpu",
-		Doc: "CPU used since the sample before; of a process that is sampled for the first time, the mean over its life."},
+		Doc: "CPU used since the sample before; of a process that began since then, the mean over its life."},
 	CPUMillis: {Field: "CPUMillis", Go: "uint64", Name: "cpu_ms", Kind: Counter, Unit: Millis, Mode: column.Plain, Limit: maxCount, Sampled: true,
 		Key: "cpu_seconds", Answer: "CPUSeconds", InLine: true, Rollup: Last,
 		Doc: "User and system time since the process started."},
