@@ -14,6 +14,7 @@ func (s *Server) routes() http.Handler {
 	}
 	mux.HandleFunc(apiPath+"stream", s.stream)
 	mux.HandleFunc(apiPath+"openapi.json", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, document()) })
+	mux.Handle("/metrics", s.metrics())
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, health{"alive"}) })
 	mux.HandleFunc("/readyz", s.ready)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
