@@ -551,13 +551,16 @@ func TestPublisher_OneGoesAheadAfterAFailure(t *testing.T) {
 
 // In flight are the first messages of the queue: none of them goes, whatever is offered meanwhile.
 func TestPublisher_KeepsWhatIsInFlight(t *testing.T) {
-	p := newPublisher(t, unreachable(t), Config{MaxQueue: 2500})
-	offer(t, p, snapshot(1000), snapshot(1000))
+	const size = 10_000 // much more than an envelope or an event
+	p := newPublisher(t, unreachable(t), Config{})
+	offer(t, p, snapshot(size))
+	p.queue.limit = p.queue.size * 5 / 2 // two snapshots and an event, and no third snapshot
+	offer(t, p, snapshot(size))
 	p.queue.window = window
 	if n := len(p.startBatch()); n != 2 {
 		t.Fatalf("took %d messages, want 2", n)
 	}
-	offer(t, p, events(schema.KindSpawn, 1), snapshot(1000), snapshot(1000))
+	offer(t, p, events(schema.KindSpawn, 1), snapshot(size), snapshot(size))
 	if got, want := waiting(p), "s1 s2 e1"; got != want {
 		t.Errorf("while two are in flight: got %q, want %q", got, want)
 	}
@@ -565,7 +568,7 @@ func TestPublisher_KeepsWhatIsInFlight(t *testing.T) {
 	if got, want := waiting(p), "s2 e1"; got != want {
 		t.Errorf("after one was acknowledged: got %q, want %q", got, want)
 	}
-	offer(t, p, snapshot(1000), snapshot(1000))
+	offer(t, p, snapshot(size), snapshot(size))
 	if got, want := waiting(p), "e1 s5 s6"; got != want {
 		t.Errorf("with none in flight: got %q, want %q", got, want)
 	}
