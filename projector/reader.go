@@ -18,6 +18,7 @@ import (
 const (
 	batchMessages = 512
 	batchRows     = 20_000
+	batchText     = 4 << 20  // bytes; a text may take twice its room in the write-ahead log
 	readAhead     = 512      // messages decoded and not yet taken
 	decodedBytes  = 32 << 20 // what decoded messages may take in memory until they are folded, about
 )
@@ -156,12 +157,13 @@ func (r *reader) release(batch []*received) {
 // gather takes what waits behind the first message, up to the limits of a transaction.
 func gather(first *received, messages <-chan *received) []*received {
 	batch := []*received{first}
-	rows := first.Rows()
-	for len(batch) < batchMessages && rows < batchRows {
+	rows, text := first.Rows(), first.TextBytes()
+	for len(batch) < batchMessages && rows < batchRows && text < batchText {
 		select {
 		case m := <-messages:
 			batch = append(batch, m)
 			rows += m.Rows()
+			text += m.TextBytes()
 		default:
 			return batch
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // Header is a message's headers.
@@ -141,6 +142,31 @@ func (d *Delivery) Rows() int {
 	}
 	if m.Rollup != nil {
 		n += len(m.Rollup.Processes)
+	}
+	return n
+}
+
+// TextBytes returns how many bytes of text the message's rows hold, at most.
+func (d *Delivery) TextBytes() int {
+	if d.Msg == nil {
+		return 0
+	}
+	m, n := d.Msg, 0
+	for i := range m.Events {
+		n += len(m.Events[i].Command) + len(m.Events[i].Details)
+	}
+	for i := range m.Execs {
+		n += len(m.Execs[i].Command)
+	}
+	if m.Snapshot != nil {
+		for row := range m.Snapshot.Processes.Len() {
+			n += len(m.Snapshot.Processes.Text(metric.Command, row)) + len(m.Snapshot.Processes.Text(metric.Cgroup, row))
+		}
+	}
+	if m.Rollup != nil {
+		for i := range m.Rollup.Processes {
+			n += len(m.Rollup.Processes[i].Command)
+		}
 	}
 	return n
 }
