@@ -156,7 +156,7 @@ func (r *restarts) Handle(_ context.Context, record slog.Record) error {
 func (r *relay) offer() {
 	r.t.Helper()
 	wall := time.Now().UnixNano()
-	if err := r.publisher.Offer(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindSnapshot, Wall: wall, Boot: wall},
+	if err := r.publisher.Offer(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindSnapshot, Wall: wall, Boot: wall % int64(24*time.Hour)},
 		Snapshot: &schema.Snapshot{PressureLevel: "none"}}); err != nil {
 		r.t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func TestTerminal_NothingSteersIt(t *testing.T) {
 	if !strings.Contains(classic, job) {
 		t.Errorf("the classic report in a pipe does not have the name of the job as it is: %q", classic)
 	}
-	if shown := onTerminal(t, append([]string{"jobs"}, here...)...); !strings.Contains(shown, `job-\x1b[2J\x1b]0;title\x07\u009b2J\u202egnp\u2066\u200b\x0d`) {
+	if shown := onTerminal(t, append([]string{"jobs", "--wide"}, here...)...); !strings.Contains(shown, `job-\x1b[2J\x1b]0;title\x07\u009b2J\u202egnp\u2066\u200b\x0d`) {
 		t.Errorf("jobs does not show the name of the job: %q", shown)
 	}
 }
