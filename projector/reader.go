@@ -147,10 +147,13 @@ func stopReading(messages jetstream.MessagesContext) {
 	}
 }
 
-// release gives the memory of a batch back.
+// release gives the memory of a batch back, of which nothing is used any more.
 func (r *reader) release(batch []*received) {
 	for _, m := range batch {
 		r.memory.Release(m.weight())
+		if m.Msg != nil {
+			m.Msg.Release()
+		}
 	}
 }
 

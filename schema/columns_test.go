@@ -217,3 +217,39 @@ func TestColumns_ManyRows(t *testing.T) {
 		t.Errorf("one more: got error %v", err)
 	}
 }
+
+// A message that was let go of has no processes, and what it gave out stays what it was. The next is decoded into its memory and
+// holds nothing of it, whichever of the two is larger. The control: numbers that were kept all the same are overwritten.
+func TestRelease(t *testing.T) {
+	want := map[int][]Process{}
+	payloads := map[int][]byte{}
+	for _, n := range []int{3, 200, 50} {
+		m := hostSnapshot(n)
+		want[n], payloads[n] = m.Snapshot.Processes.Rows(), encoded(t, Msgpack, m)
+	}
+	overwritten := false
+	for i := range 1000 {
+		n := []int{3, 200, 50}[i%3]
+		m, err := Msgpack.Decode(payloads[n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, kept := m.Snapshot.Processes.Rows(), m.Snapshot.Processes.numbers[metric.PID]
+		before := slices.Clone(kept)
+		m.Release()
+		m.Release() // which changes nothing
+		if got := m.Snapshot.Processes.Len(); got != 0 {
+			t.Fatalf("%d processes after the release", got)
+		}
+		if _, err := Msgpack.Decode(payloads[50]); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(rows, want[n]) {
+			t.Fatalf("round %d: the rows of %d processes differ", i, n)
+		}
+		overwritten = overwritten || !slices.Equal(kept, before)
+	}
+	if !overwritten {
+		t.Error("no memory was used again in 1000 rounds")
+	}
+}

@@ -10,7 +10,9 @@ func (msgpackCodec) Decode(b []byte) (*Message, error) {
 	if len(b) > MaxMessage {
 		return nil, fmt.Errorf("message of %d bytes, the limit is %d", len(b), MaxMessage)
 	}
-	r := wire.NewReader(b)
+	r := takeReader()
+	defer releaseReader(r)
+	r.Begin(b)
 	m, err := readMessage(r)
 	switch {
 	case err != nil:

@@ -3,6 +3,7 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/proctape/proctape/schema/column"
 	"github.com/proctape/proctape/schema/metric"
@@ -20,91 +21,128 @@ func readProcesses(r *wire.Reader, ps *Processes) {
 	if n > 0 && columns > 0 {
 		c := columnReader{r: r, ps: ps, n: n}
 		for id := range metric.Count {
-			c.read(id)
+			c.check(id, c.find(id))
 		}
+		c.readNumbers()
 	}
 	r.Close(outer)
 }
 
-// columnReader reads the columns of n processes.
+// columnReader reads the columns of n processes. It first finds the numbers of all, and then makes room for them at once.
 type columnReader struct {
 	r  *wire.Reader
 	ps *Processes
 	n  int
 
-	scratch []int64 // for the places of texts in their tables
+	numbers [metric.Count][]byte // where the numbers of columns are in the message
+	room    int                  // how many numbers they are
 }
 
-func (c *columnReader) read(id metric.ID) {
+func (c *columnReader) check(id metric.ID, err error) {
+	if err != nil {
+		c.r.Fail("column %s: %w", metric.Table[id].Name, err)
+	}
+}
+
+// find finds a column's numbers, and reads the table of one of texts.
+func (c *columnReader) find(id metric.ID) error {
+	if c.r.Err() != nil {
+		return nil
+	}
 	m := &metric.Table[id]
+	var b []byte
 	var err error
 	if m.Kind == metric.Text {
-		err = c.readTexts(id)
+		b, err = c.readTexts(m, &c.ps.texts[id])
 	} else {
-		err = c.readNumbers(id)
+		b = c.r.Bytes(MaxMessage)
 	}
-	if err != nil {
-		c.r.Fail("column %s: %w", m.Name, err)
-	}
-}
-
-func (c *columnReader) readNumbers(id metric.ID) error {
-	m := &metric.Table[id]
-	b := c.r.Bytes(MaxMessage)
 	switch {
-	case c.r.Err() != nil:
-		return nil
-	case b == nil && m.MayBeUnknown():
-		return nil
-	case b == nil:
+	case err != nil || c.r.Err() != nil:
+		return err
+	case b == nil && !m.MayBeUnknown():
 		return errors.New("it is missing")
-	case id == metric.PID:
-		if err := c.checkRoom(b); err != nil {
-			return err
-		}
+	case id == metric.PID && c.n > MaxProcesses:
+		return fmt.Errorf("more than %d processes", MaxProcesses)
+	case id == metric.PID && c.n > len(b):
+		return fmt.Errorf("%d processes in %d bytes", c.n, len(b))
 	}
-	c.ps.numbers[id] = make([]int64, c.distinct(b))
-	return m.Format().Read(c.ps.numbers[id], b)
+	c.numbers[id] = b
+	c.room += c.held(b)
+	return nil
 }
 
-// distinct is how many values a column is held as: one where all are alike.
-func (c *columnReader) distinct(b []byte) int {
-	if column.IsConstant(b) {
+// held is how many numbers a column is held as: one where all are alike, none where it is missing.
+func (c *columnReader) held(b []byte) int {
+	switch {
+	case b == nil:
+		return 0
+	case column.IsConstant(b):
 		return 1
 	}
 	return c.n
 }
 
-// checkRoom refuses more processes than the column of pids can have, before a row is made.
-func (c *columnReader) checkRoom(pids []byte) error {
-	if c.n > MaxProcesses {
-		return fmt.Errorf("more than %d processes", MaxProcesses)
+// readTexts reads the table of a column of texts and returns the numbers that say which of them processes have.
+func (c *columnReader) readTexts(m *metric.Metric, table *[]string) (places []byte, err error) {
+	_, outer := c.r.Open(maxFields)
+	count, texts, places := c.r.Uint(), c.r.Bytes(MaxMessage), c.r.Bytes(MaxMessage)
+	switch {
+	case c.r.Err() != nil || places == nil:
+	case count > uint64(c.n):
+		err = fmt.Errorf("%d texts of %d processes", count, c.n)
+	default:
+		*table, err = column.ReadTexts(texts, int(count), int(m.Limit))
 	}
-	if c.n > len(pids) {
-		return fmt.Errorf("%d processes in %d bytes", c.n, len(pids))
-	}
-	c.scratch = make([]int64, c.n)
-	return nil
+	c.r.Close(outer)
+	return places, err
 }
 
-func (c *columnReader) readTexts(id metric.ID) error {
-	_, outer := c.r.Open(maxFields)
-	defer c.r.Close(outer)
-	count, texts, indices := c.r.Uint(), c.r.Bytes(MaxMessage), c.r.Bytes(MaxMessage)
-	switch {
-	case c.r.Err() != nil:
-		return nil
-	case indices == nil:
-		return errors.New("it is missing")
-	case count > uint64(c.n):
-		return fmt.Errorf("%d texts of %d processes", count, c.n)
+// readNumbers reads the numbers that were found. The columns share one piece of memory.
+func (c *columnReader) readNumbers() {
+	if c.r.Err() != nil {
+		return
 	}
-	table, err := column.ReadTexts(texts, int(count), int(metric.Table[id].Limit))
-	if err != nil {
-		return err
+	c.ps.room = takeRoom(c.room)
+	room := *c.ps.room
+	for id, b := range c.numbers {
+		m, n := &metric.Table[id], c.held(b)
+		if n == 0 {
+			continue
+		}
+		values := room[:n:n]
+		room = room[n:]
+		c.ps.numbers[id] = values
+		if m.Kind == metric.Text {
+			c.check(metric.ID(id), column.ReadPlaces(values, b, len(c.ps.texts[id])))
+		} else {
+			c.check(metric.ID(id), m.Format().Read(values, b))
+		}
 	}
-	c.ps.texts[id] = make([]string, c.distinct(indices))
-	return column.ReadIndices(c.ps.texts[id], indices, table, c.scratch)
+}
+
+// rooms are those that nobody uses.
+var rooms sync.Pool
+
+// takeRoom returns room for n numbers, which may hold any.
+func takeRoom(n int) *[]int64 {
+	if room, ok := rooms.Get().(*[]int64); ok && cap(*room) >= n {
+		*room = (*room)[:n]
+		return room
+	}
+	room := make([]int64, n)
+	return &room
+}
+
+// Release lets the next message be decoded into the memory that the numbers of m's processes are in. For that nobody may use
+// the processes of m any more: it has none afterwards. Texts stay what they are. Who does not call it leaves the memory to the
+// garbage collector.
+func (m *Message) Release() {
+	if m.Snapshot == nil || m.Snapshot.Processes.room == nil {
+		return
+	}
+	rooms.Put(m.Snapshot.Processes.room)
+	m.Snapshot.Processes = Processes{}
 }
 
 // readSyscalls reads what was traced of processes. A list names its rows in order.

@@ -2,6 +2,27 @@ package schema
 
 import "github.com/proctape/proctape/schema/wire"
 
+// readers are those at rest. A few keep up with any number of goroutines, for none holds one while it waits.
+var readers = make(chan *wire.Reader, 4)
+
+func takeReader() *wire.Reader {
+	select {
+	case r := <-readers:
+		return r
+	default:
+		return wire.NewReader(nil)
+	}
+}
+
+// releaseReader lets another have the reader, which lets go of its message.
+func releaseReader(r *wire.Reader) {
+	r.Begin(nil)
+	select {
+	case readers <- r:
+	default:
+	}
+}
+
 // maxFields bounds the fields of one record, so that later versions have room to append.
 const maxFields = 64
 

@@ -19,7 +19,7 @@ func writeProcesses(w *writer, ps *Processes) {
 		m := &metric.Table[id]
 		switch {
 		case m.Kind == metric.Text:
-			writeTexts(w, m, ps.texts[id])
+			writeTexts(w, m, textsOf(ps, id))
 		case len(ps.numbers[id]) == 0:
 			w.Nil()
 		default:

@@ -15,10 +15,12 @@ import (
 // A snapshot is written and read by columns because neighbours in a column are alike, and because whoever needs three
 // columns need not touch the others.
 type Processes struct {
-	// The columns. One that says the same of all may hold it once, as a decoded one does; nil is unknown of all.
+	// The columns. One that says the same of all may hold it once, as a decoded one does; nil is unknown of all. The numbers
+	// of a column of texts are the places of its texts in texts; without numbers each process has its own.
 	numbers  [metric.Count][]int64
 	texts    [metric.Count][]string
 	syscalls map[int][]Syscall // by row; only of those that were traced
+	room     *[]int64          // what a decoder made for the numbers, all of them; nil where none did
 }
 
 // ProcessesOf returns rows as columns. Their pids must rise.
@@ -50,7 +52,7 @@ func (ps *Processes) Append(p *Process) {
 		}
 		ps.syscalls[ps.Len()] = p.Syscalls
 	}
-	if n := ps.Len(); n > 0 && len(ps.numbers[metric.PPID]) < n {
+	if ps.numbers[metric.Command] != nil {
 		*ps = ProcessesOf(ps.Rows()...) // a decoded one: every column gets its rows
 	}
 	for _, id := range metric.Numbers {
@@ -68,6 +70,9 @@ func (ps *Processes) Reset() {
 		clear(ps.texts[id])
 		ps.texts[id] = ps.texts[id][:0]
 	}
+	for _, id := range metric.Texts {
+		ps.numbers[id] = nil
+	}
 	clear(ps.syscalls)
 }
 
@@ -75,29 +80,48 @@ func (ps *Processes) Reset() {
 func (ps *Processes) Len() int { return len(ps.numbers[metric.PID]) }
 
 // Row returns a process.
-func (ps *Processes) Row(row int) Process { return rowsOf(ps, row, row+1)[0] }
+func (ps *Processes) Row(row int) Process {
+	var one [1]Process
+	setRows(one[:], ps, row)
+	return one[0]
+}
 
 // Rows returns the processes, for whoever needs them one by one.
-func (ps *Processes) Rows() []Process { return rowsOf(ps, 0, ps.Len()) }
+func (ps *Processes) Rows() []Process {
+	rows := make([]Process, ps.Len())
+	for from := 0; from < len(rows); from += rowsAtOnce {
+		setRows(rows[from:min(from+rowsAtOnce, len(rows))], ps, from)
+	}
+	return rows
+}
 
-// rowsOf returns the processes from one row to before another. It goes through the columns, not the rows: that is three times
-// as fast.
-func rowsOf(ps *Processes, from, to int) []Process {
-	rows := make([]Process, to-from)
+// rowsAtOnce is how many rows are made at a time: as many as the processor has near while it goes through the columns.
+const rowsAtOnce = 16
+
+// setRows makes rows, at most rowsAtOnce and all zero, the processes from a row on. It goes through the columns, not the rows:
+// that is three times as fast.
+func setRows(rows []Process, ps *Processes, from int) {
+	var alike [rowsAtOnce]int64
 	for _, id := range metric.Numbers {
 		switch column := ps.numbers[id]; {
-		case len(column) >= to:
-			setNumbers(rows, id, column[from:to])
-		default:
-			setNumbers(rows, id, slices.Repeat([]int64{ps.number(id, from)}, to-from))
+		case len(column) >= from+len(rows):
+			setNumbers(rows, id, column[from:from+len(rows)])
+		case len(column) == 1:
+			for i := range rows {
+				alike[i] = column[0]
+			}
+			setNumbers(rows, id, alike[:len(rows)])
 		}
 	}
 	for i := range rows {
 		p, row := &rows[i], from+i
 		p.Command, p.Cgroup, p.JobID = ps.Text(metric.Command, row), ps.Text(metric.Cgroup, row), ps.Text(metric.JobID, row)
-		p.Syscalls = ps.syscalls[row]
 	}
-	return rows
+	if len(ps.syscalls) > 0 {
+		for i := range rows {
+			rows[i].Syscalls = ps.syscalls[from+i]
+		}
+	}
 }
 
 // Number returns a process's value in one of metric.Numbers.
@@ -122,13 +146,26 @@ func (ps *Processes) StartTicks(row int) uint64 { return uint64(ps.number(metric
 // Text returns a process's value in a column of kind metric.Text: metric.Command, metric.Cgroup or metric.JobID. It is empty
 // for none.
 func (ps *Processes) Text(id metric.ID, row int) string {
-	switch column := ps.texts[id]; {
-	case row < len(column):
-		return column[row]
-	case len(column) == 1:
-		return column[0]
+	place := row
+	if places := ps.numbers[id]; places != nil {
+		place = int(places[min(row, len(places)-1)])
+	}
+	if texts := ps.texts[id]; place < len(texts) {
+		return texts[place]
 	}
 	return ""
+}
+
+// textsOf returns the texts of all processes in a column, or none where it has none.
+func textsOf(ps *Processes, id metric.ID) []string {
+	if ps.numbers[id] == nil {
+		return ps.texts[id]
+	}
+	texts := make([]string, ps.Len())
+	for row := range texts {
+		texts[row] = ps.Text(id, row)
+	}
+	return texts
 }
 
 // Syscalls returns what a tracer counted of a process; nil for most.

@@ -29,7 +29,7 @@ func validateProcesses(ps *Processes, texts textChecks) error {
 		case metric.Table[id].Kind != metric.Text:
 			row, err = validateNumbers(&metric.Table[id], ps.numbers[id], ps.Len())
 		case texts == withTexts:
-			row, err = validateTexts(&metric.Table[id], ps.texts[id], ps.Len())
+			row, err = validateTexts(&metric.Table[id], textsOf(ps, id), ps.Len())
 		}
 		if err != nil {
 			return fmt.Errorf("process %d, pid %d: %w", row, ps.number(metric.PID, row), err)

@@ -9,6 +9,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"strconv"
@@ -32,8 +33,8 @@ type line struct {
 	processes []json.RawMessage
 }
 
-// recording reads the lines of a recording.
-func recording(b *testing.B, name string) []line {
+// recording reads the lines of a recording, at most so many of them.
+func recording(b *testing.B, name string, most int) []line {
 	b.Helper()
 	f, err := os.Open("testdata/" + name + ".jsonl.gz")
 	if err != nil {
@@ -47,7 +48,7 @@ func recording(b *testing.B, name string) []line {
 	var lines []line
 	for s := bufio.NewReader(z); ; {
 		text, err := s.ReadBytes('\n')
-		if len(text) == 0 && err != nil {
+		if len(lines) == most || len(text) == 0 && err != nil {
 			return lines
 		}
 		lines = append(lines, lineOf(b, text))
@@ -112,7 +113,7 @@ func decodeJSON(b *testing.B, text []byte) *schema.Message {
 // messages makes messages of a recording without end: when it is through it begins again, later.
 func messages(b *testing.B, name string) func() *schema.Message {
 	var all []*schema.Message
-	for _, l := range recording(b, name) {
+	for _, l := range recording(b, name, math.MaxInt) {
 		all = append(all, decodeJSON(b, l.encoded(b, nil)))
 	}
 	n, period := 0, all[len(all)-1].Boot-all[0].Boot+int64(time.Second)

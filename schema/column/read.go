@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 )
 
 // What is wrong with most columns that are.
@@ -54,21 +55,15 @@ func IsConstant(b []byte) bool { return len(b) > 0 && Mode(b[0]&^pages) == Const
 
 // restore makes values of what stood on the wire.
 func (f Format) restore(values []int64, divided bool) {
-	plus, shift := int64(0), uint(0)
 	if f.Nullable {
-		plus = 1
+		for i := range values {
+			values[i]--
+		}
 	}
 	if divided {
-		shift = 2
-	}
-	if plus == 0 && shift == 0 {
-		return
-	}
-	for i, v := range values {
-		if v -= plus; v >= 0 {
-			v <<= shift
+		for i, v := range values {
+			values[i] = max(v<<2, v) // of Unknown it is Unknown
 		}
-		values[i] = v
 	}
 }
 
@@ -97,18 +92,8 @@ func (r *reader) number() int64 {
 	return r.long()
 }
 
-// long is number for those of more than one byte. Most have two or three.
+// long is number for those of more than one byte.
 func (r *reader) long() int64 {
-	if b := r.b[r.at:]; len(b) > 2 {
-		switch {
-		case b[1] < 0x80:
-			r.at += 2
-			return int64(b[0]&0x7f) | int64(b[1])<<7
-		case b[2] < 0x80:
-			r.at += 3
-			return int64(b[0]&0x7f) | int64(b[1]&0x7f)<<7 | int64(b[2])<<14
-		}
-	}
 	v, n := binary.Uvarint(r.b[r.at:])
 	switch {
 	case n == 0:
@@ -130,7 +115,8 @@ func (r *reader) enough(n int) bool {
 	return r.err == nil
 }
 
-// plain reads values. Its loop has number in it, which is too large to be inlined.
+// plain reads values. One byte is most common. Longer numbers are of any length, which no processor foresees: those of up to
+// eight bytes are read without a loop.
 func (r *reader) plain(values []int64) {
 	if !r.enough(len(values)) {
 		return
@@ -142,11 +128,33 @@ func (r *reader) plain(values []int64) {
 			at++
 			continue
 		}
+		if at+8 <= len(b) {
+			if v, n := short(binary.LittleEndian.Uint64(b[at:])); n > 0 {
+				values[i] = v
+				at += n
+				continue
+			}
+		}
 		r.at = at
 		values[i] = r.long()
 		at = r.at
 	}
 	r.at = at
+}
+
+// short is the number of n bytes that eight bytes begin with; n is 0 when it is longer than they are.
+func short(x uint64) (v int64, n int) {
+	const more = 0x8080808080808080 // the bit of each byte that says that another follows
+	last := ^x & more
+	if last == 0 {
+		return 0, 0
+	}
+	n = (bits.TrailingZeros64(last) + 1) / 8
+	x &= (last ^ (last - 1)) &^ more // the number's bytes, seven bits of each
+	x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
+	x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
+	x = x&0x000000000fffffff | x&0x0fffffff00000000>>4
+	return int64(x), n
 }
 
 func (r *reader) delta(values []int64) {

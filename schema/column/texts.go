@@ -73,10 +73,9 @@ func ReadTexts(b []byte, count, limit int) ([]string, error) {
 		return nil, fmt.Errorf("%d texts in %d bytes", count, len(b))
 	}
 	r := reader{b: b}
-	lengths := make([]int64, count)
-	r.plain(lengths)
 	sum := int64(0)
-	for _, n := range lengths {
+	for range count {
+		n := r.number()
 		if n > int64(limit) {
 			return nil, fmt.Errorf("text of %d bytes, the limit is %d", n, limit)
 		}
@@ -96,26 +95,26 @@ func ReadTexts(b []byte, count, limit int) ([]string, error) {
 		return nil, errors.New("a text holds a NUL")
 	}
 	texts := make([]string, count)
-	for i, n := range lengths {
+	r.at = 0
+	for i := range texts { // the lengths once more, which costs less than to keep them
 		if all != "" && !utf8.RuneStart(all[0]) {
 			return nil, errors.New("a text begins within a character")
 		}
+		n := r.number()
 		texts[i], all = all[:n], all[n:]
 	}
 	return texts, nil
 }
 
-// ReadIndices reads which texts of a table a column has.
-func ReadIndices(values []string, b []byte, table []string, scratch []int64) error {
-	indices := scratch[:len(values)]
-	if err := (Format{Mode: Plain}).Read(indices, b); err != nil {
+// ReadPlaces reads which texts of a table of count a column has.
+func ReadPlaces(places []int64, b []byte, count int) error {
+	if err := (Format{Mode: Plain}).Read(places, b); err != nil {
 		return err
 	}
-	for i, at := range indices {
-		if at >= int64(len(table)) {
-			return fmt.Errorf("text %d of %d", at, len(table))
+	for _, at := range places {
+		if at >= int64(count) {
+			return fmt.Errorf("text %d of %d", at, count)
 		}
-		values[i] = table[at]
 	}
 	return nil
 }

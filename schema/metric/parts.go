@@ -22,6 +22,7 @@ func those(keep func(*Metric) bool) []ID {
 // Parts of the table, by what has them.
 var (
 	Numbers = those(func(m *Metric) bool { return m.Kind != Text })
+	Texts   = those(func(m *Metric) bool { return m.Kind == Text })
 	Samples = those(func(m *Metric) bool { return m.Measured() && m.Sampled }) // columns of samples
 	Shown   = those(func(m *Metric) bool { return m.Measured() && m.Key != "" })
 	Extras  = those(func(m *Metric) bool { return m.InLine }) // keys of a line behind the contract's

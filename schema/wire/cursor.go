@@ -43,6 +43,14 @@ func (c *cursor) UnreadByte() error {
 	return nil
 }
 
+// peek is the code that the next value begins with; false at the end of the bytes.
+func (c *cursor) peek() (code byte, ok bool) {
+	if c.off == len(c.b) {
+		return 0, false
+	}
+	return c.b[c.off], true
+}
+
 func (c *cursor) left() int { return len(c.b) - c.off }
 
 func (c *cursor) fail(format string, args ...any) {

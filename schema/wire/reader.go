@@ -20,9 +20,16 @@ type Reader struct {
 
 // NewReader returns a reader of one message, whose top level is a single value.
 func NewReader(b []byte) *Reader {
-	r := &Reader{cursor: cursor{b: b}, left: 1}
+	r := new(Reader)
 	r.dec = msgpack.NewDecoder(&r.cursor)
+	r.Begin(b)
 	return r
+}
+
+// Begin lets go of the message before, and reads another.
+func (r *Reader) Begin(b []byte) {
+	r.cursor, r.left = cursor{b: b}, 1
+	r.copied, r.from = "", 0
 }
 
 // Err is the first error met, or nil.
@@ -41,11 +48,10 @@ func (r *Reader) takeElement() (code byte, ok bool) {
 		return 0, false
 	}
 	r.left--
-	code, err := r.dec.PeekCode()
-	if err != nil {
+	if code, ok = r.cursor.peek(); !ok {
 		r.Fail("want 1 bytes, 0 are left")
 	}
-	return code, err == nil
+	return code, ok
 }
 
 // Open enters an array of at most limit elements and returns their number. Each element takes at least one byte, so a
@@ -96,7 +102,7 @@ func (r *Reader) Nil() bool {
 	if r.Err() != nil || r.left == 0 {
 		return true
 	}
-	if code, err := r.dec.PeekCode(); err != nil || code != msgpcode.Nil {
+	if code, ok := r.cursor.peek(); !ok || code != msgpcode.Nil {
 		return false
 	}
 	r.left--
