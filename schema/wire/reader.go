@@ -126,7 +126,7 @@ func (r *Reader) Bool() bool {
 
 // Uint reads an integer that is not negative.
 func (r *Reader) Uint() uint64 {
-	v, negative := r.integer()
+	v, negative := integer(r)
 	if negative {
 		r.Fail("a negative number where none may be")
 		return 0
@@ -136,7 +136,7 @@ func (r *Reader) Uint() uint64 {
 
 // Int reads an integer.
 func (r *Reader) Int() int64 {
-	v, negative := r.integer()
+	v, negative := integer(r)
 	if !negative && v > math.MaxInt64 {
 		r.Fail("%d overflows 63 bits", v)
 		return 0
@@ -145,7 +145,7 @@ func (r *Reader) Int() int64 {
 }
 
 // integer reads an integer of any form; a negative one is in two's complement.
-func (r *Reader) integer() (v uint64, negative bool) {
+func integer(r *Reader) (v uint64, negative bool) {
 	code, ok := r.takeElement()
 	switch {
 	case !ok:
