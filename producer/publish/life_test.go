@@ -92,11 +92,13 @@ func TestPublisher_TellsOfTheLifeBefore(t *testing.T) {
 	}
 }
 
-// What was not taken when the time to publish is over is said at once, by the newest message of each stream.
+// What was not taken when the time to publish is over is said at once, by the newest message of each stream. There are more
+// than are sent at a time: one that was sent already cannot say more, as the log takes it once.
 func TestPublisher_LastWord(t *testing.T) {
 	nc, folder := serve(t), filepath.Join(t.TempDir(), "lives")
 	p := newLife(t, nc, folder, Config{Drain: time.Nanosecond})
-	for range 40 {
+	const made = 4 * window // messages
+	for range made {
 		offer(t, p, snapshot(10), events(schema.KindSpawn, 2))
 	}
 	ended, end := context.WithCancel(t.Context())
@@ -105,12 +107,14 @@ func TestPublisher_LastWord(t *testing.T) {
 		t.Fatal("all was published in no time: this test shows nothing")
 	}
 	s := p.Stats()
-	if s.Produced != 120 || s.Acked+s.Dropped != s.Produced || s.Dropped == 0 || s.Waiting != 0 {
+	if s.Produced != 3*made || s.Acked+s.Dropped != s.Produced || s.Dropped == 0 || s.Waiting != 0 {
 		t.Errorf("got %+v", s)
 	}
-	for stream, reached := range map[string]string{schema.StreamSnapshots: "snapshot 40", schema.StreamEvents: "event.spawn 79"} {
+	for stream, reached := range map[string]string{
+		schema.StreamSnapshots: fmt.Sprintf("snapshot %d", made), schema.StreamEvents: fmt.Sprintf("event.spawn %d", 2*made-1),
+	} {
 		got := endsIn(t, nc, stream)
-		if len(got) != 1 || !strings.HasPrefix(got[0], reached+": [{snapshot 40} {event.spawn 80}] final true") {
+		if len(got) != 1 || !strings.HasPrefix(got[0], fmt.Sprintf("%s: [{snapshot %d} {event.spawn %d}] final true", reached, made, 2*made)) {
 			t.Errorf("%s: got %q", stream, got)
 		}
 		last := stored(t, nc, stream)
