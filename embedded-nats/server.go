@@ -175,13 +175,14 @@ func takeClosedMark(dir string) (inOrder bool, err error) {
 	return true, syncDir(dir)
 }
 
-// declareStreams makes the streams of the configuration exist.
+// declareStreams makes the streams of the configuration exist. It waits for each answer, also when ctx ends: a server that is
+// shut down while it makes a stream leaves the stream's store open.
 func (s *Server) declareStreams(ctx context.Context) error {
 	js, err := jetstream.New(s.own)
 	if err != nil {
 		return err
 	}
-	return Declare(ctx, js, s.cfg.Streams, true)
+	return Declare(context.WithoutCancel(ctx), js, s.cfg.Streams, true)
 }
 
 // Gaps returns what checks of the store found lost and nobody has published yet. What one call returned is taken for
