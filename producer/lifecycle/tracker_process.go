@@ -41,7 +41,7 @@ type process struct {
 	hasExecuted bool       // it has executed a program since its fork, or since it was first seen
 	waitingExec *execution // its last exec, while that waits to be taken
 
-	leaderGone    bool   // the first thread has ended
+	leaderGone    bool   // the first thread has ended, or may have: a scan does not show it
 	status        uint32 // wait status: of the process if last, else of the thread that ended last
 	last          bool   // a record said that the process has ended
 	exitQueued    bool   // it has ended: its exit is queued

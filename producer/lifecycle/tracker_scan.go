@@ -45,7 +45,7 @@ func (t *tracker) observeProcess(s *schema.Process, boot int64) {
 		}
 		p = &process{
 			pid: s.PID, parent: schema.Some(int64(s.PPID)), kernel: s.PID == kthreadd || s.PPID == kthreadd,
-			epoch: -1, checked: -1, leaderGone: s.State == "Z", image: &image{}, source: SourceScan,
+			epoch: -1, checked: -1, leaderGone: s.Threads > 1, image: &image{}, source: SourceScan,
 		}
 		t.live[p.pid] = p
 	}

@@ -2,11 +2,13 @@ package procfs
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -31,12 +33,45 @@ func play(role string) error {
 	switch role {
 	case "obey":
 		return obey()
+	case "headless":
+		return obeyHeadless()
 	case "unprivileged":
 		return scanUnprivileged(os.Args[1], os.Args[2])
 	default:
 		return fmt.Errorf("unknown role %q", role)
 	}
 }
+
+func init() {
+	if os.Getenv(roleKey) == "headless" {
+		runtime.LockOSThread() // main keeps the first thread
+	}
+}
+
+// obeyHeadless ends the first thread of the process, and obeys in another.
+func obeyHeadless() error {
+	memory := bytes.Repeat([]byte{1}, headlessBytes) // that is resident
+	done := make(chan error)
+	go func() {
+		for first := fmt.Sprintf("/proc/self/task/%d/stat", os.Getpid()); ; runtime.Gosched() {
+			data, err := os.ReadFile(first)
+			if s, parseErr := parseStat(data); err != nil || parseErr == nil && s.ended() {
+				break
+			}
+		}
+		err := obey()
+		runtime.KeepAlive(memory)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "child:", err)
+		}
+		os.Exit(5)
+		done <- err
+	}()
+	unix.Syscall(unix.SYS_EXIT, 0, 0, 0)
+	return <-done
+}
+
+const headlessBytes = 64 << 20
 
 // obey does what it reads from standard input, one line at a time, until the input ends, and says when it is ready.
 func obey() error {
@@ -110,9 +145,14 @@ type child struct {
 // startChild starts a child with the given arguments and environment, and waits until it is ready.
 func startChild(t *testing.T, args, env []string) *child {
 	t.Helper()
+	return startRole(t, "obey", args, env)
+}
+
+func startRole(t *testing.T, role string, args, env []string) *child {
+	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Args = args
-	cmd.Env = append(env, roleKey+"=obey")
+	cmd.Env = append(env, roleKey+"="+role)
 	cmd.Stderr = t.Output()
 	input, err := cmd.StdinPipe()
 	if err != nil {

@@ -27,7 +27,9 @@ type entry struct {
 	cgroupAt      time.Duration     // when the cgroup was read, on CLOCK_BOOTTIME
 	statusAt      time.Duration     // when status was read, on CLOCK_BOOTTIME
 	lateAnswer    <-chan slowAnswer // brings the answer of a read that took too long; nil when there is none
+	argsOutdated  bool              // it may have run, and so changed its title, since the command line was read
 	argsDue       bool              // the command line is to be read again: it was empty, or too many reads were stuck
+	thread        int               // a thread that lives although the first has ended; 0 while that lives
 	failed        failedFiles
 }
 

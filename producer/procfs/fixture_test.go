@@ -269,7 +269,7 @@ func TestProcesses_ZombieKeepsCommand(t *testing.T) {
 	writeFile(t, root, "42/stat", statLine(42, "a) S 1 (\nb", 'Z', 700))
 	writeFile(t, root, "42/cmdline", "")
 	writeFile(t, root, "42/statm", "0 0 0 0 0 0 0\n")
-	for range 2 * argsEvery {
+	for range 2 * fullEvery {
 		got := processOf(t, scan(t, fs, Options{}), 42)
 		if got.State != 'Z' || !slices.Equal(got.Args, before.Args) || got.Comm != before.Comm || got.RSSKiB != 0 {
 			t.Fatalf("got %+v", got)

@@ -130,35 +130,6 @@ func parseSchedstat(data []byte) (runs, error) {
 	return r, nil
 }
 
-// parseCgroup parses /proc/PID/cgroup, man cgroups(7), and returns the path in the version 2 hierarchy, else in
-// systemd's, else in the first that is listed.
-func parseCgroup(data []byte) (string, error) {
-	const none, other, systemd, unified = 0, 1, 2, 3
-	var path []byte
-	best := none
-	for line := range bytes.Lines(data) {
-		hierarchy, rest, _ := bytes.Cut(bytes.TrimSuffix(line, []byte{'\n'}), []byte{':'})
-		controllers, value, ok := bytes.Cut(rest, []byte{':'})
-		if !ok || len(value) == 0 {
-			continue
-		}
-		rank := other
-		switch {
-		case string(hierarchy) == "0" && len(controllers) == 0:
-			rank = unified
-		case string(controllers) == "name=systemd":
-			rank = systemd
-		}
-		if rank > best {
-			best, path = rank, value
-		}
-	}
-	if best == none {
-		return "", errors.New("no line of the form hierarchy:controllers:path")
-	}
-	return string(path), nil
-}
-
 // parseArgs splits a command line at its NULs. Empty arguments at the end are dropped: they cannot be told from the
 // padding that a process leaves when it writes its own title.
 func parseArgs(data []byte) []string {

@@ -46,13 +46,25 @@ func TestParseSchedstat(t *testing.T) {
 
 func TestParseCgroup(t *testing.T) {
 	tests := map[string]struct{ data, want string }{
-		"version 2":        {"0::/user.slice/a.scope\n", "/user.slice/a.scope"},
-		"root":             {"0::/\n", "/"},
-		"version 2 last":   {"1:name=systemd:/one\n0::/two\n", "/two"},
-		"systemd":          {"4:cpu,cpuacct:/first\n1:name=systemd:/three:4\n", "/three:4"},
-		"neither":          {"4:cpu,cpuacct:/first\n3:memory:/second\n", "/first"},
-		"named 0":          {"0:cpu:/a\n1:name=systemd:/b\n", "/b"},
-		"no final newline": {"0::/x", "/x"},
+		"version 2":                          {"0::/user.slice/a.scope\n", "/user.slice/a.scope"},
+		"root":                               {"0::/\n", "/"},
+		"version 2 last":                     {"1:name=systemd:/one\n0::/two\n", "/two"},
+		"systemd":                            {"4:cpu,cpuacct:/first\n1:name=systemd:/three:4\n", "/three:4"},
+		"neither":                            {"4:cpu,cpuacct:/first\n3:memory:/second\n", "/first"},
+		"named 0":                            {"0:cpu:/a\n1:name=systemd:/b\n", "/b"},
+		"no final newline":                   {"0::/x", "/x"},
+		"a container beside version 2":       {"12:memory:/dk/abc\n3:pids:/dk/abc\n2:freezer:/\n1:name=systemd:/\n0::/\n", "/dk/abc"},
+		"all but one at the root":            {"3:freezer:/cold\n2:memory:/\n0::/\n", "/cold"},
+		"limits before others":               {"3:freezer:/cold\n2:memory:/dk\n0::/\n", "/dk"},
+		"all at the root":                    {"3:freezer:/\n0::/\n", "/"},
+		"only systemd's":                     {"2:memory:/\n1:name=systemd:/a.service\n0::/\n", "/a.service"},
+		"a container of a unit":              {"4:memory:/docker/1f\n1:name=systemd:/docker/1f\n0::/system.slice/containerd.service\n", "/docker/1f"},
+		"a batch job of a unit":              {"4:cpu,cpuacct:/slurm/uid_7/job_5\n1:name=systemd:/system.slice/slurmd.service\n", "/slurm/uid_7/job_5"},
+		"a unit that is limited above":       {"4:memory:/user.slice\n0::/user.slice/user-7.slice/session-1.scope\n", "/user.slice/user-7.slice/session-1.scope"},
+		"a unit, and a group of the freezer": {"4:freezer:/cold\n0::/system.slice/a.service\n", "/system.slice/a.service"},
+		"a group that is no unit":            {"4:memory:/dk\n0::/proctape-a-7\n", "/proctape-a-7"},
+		"removed":                            {"0::/a/b (deleted)\n", "/a/b"},
+		"above the namespace's root":         {"0::/../b\n", "/../b"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -18,14 +18,16 @@ type Process struct {
 	// its start is one process. Source: stat field 22.
 	StartTicks uint64
 	// State is the scheduler's letter: R running, S sleeping, D waiting in the kernel, Z zombie, T stopped, t traced,
-	// I idle kernel thread, X dead. For a process of many threads it is that of the first. Source: stat field 3.
+	// I idle kernel thread, X dead. For a process of many threads it is that of the first, or of another when the first has
+	// ended and others live. Source: stat field 3.
 	State byte
 	// Comm is the name of the first thread: 15 bytes at most (more for kernel threads), any byte but NUL. A zombie keeps
 	// its own. Source: stat field 2.
 	Comm string
 
-	// Args is the command line, without empty arguments at its end. The process may have rewritten it. It is empty for
-	// kernel threads. A zombie keeps what was read while it lived. Source: cmdline, man proc_pid_cmdline(5).
+	// Args is the command line, without empty arguments at its end. The process may have rewritten it, which shows at the
+	// tenth scan after that at the latest. It is empty for kernel threads. A zombie keeps what was read while it lived.
+	// Source: cmdline, man proc_pid_cmdline(5).
 	Args []string
 	// ArgsTruncated says that the command line was longer than 4096 bytes and Args holds its beginning.
 	ArgsTruncated bool

@@ -129,6 +129,17 @@ func (fs *FS) RealUser(pid int) (uid int, start uint64, ok bool) {
 		return 0, 0, false
 	}
 	start = s.start
+	if s.headless() { // the program is that of the threads that live
+		e := newEntry(pid)
+		if err := fs.open(); err != nil {
+			return 0, 0, false
+		}
+		fs.completeStat(e, &s)
+		if living := e.openLiving(dir); living != dir {
+			defer unix.Close(living)
+			dir = living
+		}
+	}
 	uid, ok = realUser(dir, buf)
 	return uid, start, ok
 }

@@ -8,9 +8,8 @@ import (
 )
 
 const (
-	fullEvery   = 10               // scans after which an idle process's memory, I/O and descriptors are read again
+	fullEvery   = 10               // scans after which an idle process's memory, I/O and descriptors are read again, and a command line
 	sleepAge    = 30 * time.Second // age from which on what is known of a sleeping process is read again, in its turn
-	argsEvery   = 12               // scans after which a busy process's command line is read again
 	statusEvery = 5 * time.Second  // age from which on a busy process's status, which costs most, is read again
 	cgroupEvery = 45 * time.Second // age at which the cgroup is read again, and up to cgroupSpread more
 	// cgroupSpread is how far apart, in seconds, processes that were first seen together have their cgroups read.
@@ -40,8 +39,10 @@ func (fs *updater) update(e *entry, keep bool, opt Options) error {
 	if e.known && s.unknownCPU {
 		s.utime, s.stime = e.stat.utime, e.stat.stime
 	}
+	fs.completeStat(e, &s)
 	fs.noteError(e, statFile, s.wrong)
 	did := e.activity(s, slept)
+	e.argsOutdated = e.argsOutdated || did > asleep
 	renewed := e.known && did == newProgram
 	e.store(s, at)
 	e.applyLateAnswer()
@@ -99,9 +100,9 @@ func (fs *updater) needsOf(e *entry, did activity, full bool) needs {
 		cgroup: did == newProgram || e.process.ReadAt-e.cgroupAt > cgroupAge,
 	}
 	if !s.ended() && e.lateAnswer == nil {
-		due := did == newProgram || (e.argsDue && fs.isTurn(s.pid, fullEvery))
-		need.args = due || (did == busy && fs.isTurn(s.pid, argsEvery))
-		need.env = due
+		turn := fs.isTurn(s.pid, fullEvery)
+		need.env = did == newProgram || e.argsDue && turn
+		need.args = need.env || e.argsOutdated && turn
 	}
 	return need
 }
@@ -125,25 +126,35 @@ func (fs *updater) readNeeds(e *entry, need needs, opt Options) {
 		fs.noteError(e, ownerFile, unexpected(err))
 		return
 	}
+	living := e.openLiving(dir)
+	if living != dir {
+		defer unix.Close(dir)
+	}
 	if need.memory {
-		fs.noteError(e, statmFile, fs.readMemory(dir, e, need.often))
+		fs.noteError(e, statmFile, fs.readMemory(living, e, need.often))
 	}
 	if need.usage {
 		e.usageOutdated = false
-		fs.noteError(e, ioFile, fs.readIO(dir, e, need.often))
-		fs.noteError(e, fdFile, fs.countFDs(dir, &e.process))
+		fs.noteError(e, ioFile, fs.readIO(dir, e, need.often)) // a thread's own is no more than that
+		fs.noteError(e, fdFile, fs.countFDs(living, &e.process))
 	}
 	if need.status {
-		fs.noteError(e, statusFile, fs.readStatus(dir, e, need.often))
-		fs.noteError(e, schedstatFile, fs.readRunDelay(dir, &e.process))
+		fs.noteError(e, statusFile, fs.readStatus(living, e, need.often))
+		fs.noteError(e, schedstatFile, fs.readRunDelay(living, &e.process))
 	}
 	if need.owner {
-		fs.noteError(e, ownerFile, fs.readOwner(dir, &e.process))
+		fs.noteError(e, ownerFile, fs.readOwner(living, &e.process))
 	}
 	if need.cgroup {
-		fs.noteError(e, cgroupFile, fs.readCgroup(dir, e))
+		fs.noteError(e, cgroupFile, fs.readCgroup(living, e))
 	}
+	fs.readCommandIfDue(living, e, need, opt)
+}
+
+// readCommandIfDue reads the command line, and the environment, if they are due, and closes dir.
+func (fs *updater) readCommandIfDue(dir int, e *entry, need needs, opt Options) {
 	if need.args {
+		e.argsOutdated = false
 		request := slowRequest{dir: dir}
 		if need.env {
 			request.envKeys = opt.EnvKeys
