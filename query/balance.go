@@ -25,6 +25,8 @@ type HostBalance struct {
 	Duplicates  int64   `json:"duplicates"`
 	LastTime    float64 `json:"last_time"` // wall time of the newest message, Unix seconds
 	Snapshots   int64   `json:"snapshots"` // kept at full resolution
+	// AtLeast are the keys of sums that are lower bounds: they stopped at [schema.MaxSum].
+	AtLeast []string `json:"at_least,omitempty"`
 	// Capabilities are what the host's sampler could see at its newest snapshot; none when that was deleted.
 	Capabilities []string `json:"capabilities"`
 
@@ -45,8 +47,8 @@ func HostNames(ctx context.Context, db *DB) ([]string, error) {
 // Hosts returns the balance of every host that was recorded, by name. Sums are of floating point: exact to 2^53, and none
 // overflows.
 func Hosts(ctx context.Context, db *DB) ([]HostBalance, error) {
-	hosts, err := collect(ctx, db, `SELECT h.name, coalesce(CAST(sum(1.0 * (p.next_seq - 1)) AS INTEGER), 0), coalesce((`+notComeOf+`), 0), coalesce(CAST(sum(1.0 * p.stored) AS INTEGER), 0),
-		coalesce(CAST(sum(1.0 * p.quarantined) AS INTEGER), 0), coalesce(CAST(sum(1.0 * p.missing) AS INTEGER), 0), coalesce(CAST(sum(1.0 * p.duplicates) AS INTEGER), 0),
+	hosts, err := collect(ctx, db, `SELECT h.name, `+countOf("p.next_seq - 1")+`, coalesce((`+notComeOf+`), 0), `+countOf("p.stored")+`,
+		`+countOf("p.quarantined")+`, `+countOf("p.missing")+`, `+countOf("p.duplicates")+`,
 		coalesce(max(p.last_ns), 0) / 1e9, (SELECT count(*) FROM snapshots s WHERE s.host_id = h.id),
 		coalesce((SELECT s.capabilities FROM rosters r JOIN snapshots s ON s.id = r.last_snapshot WHERE r.host_id = h.id), '[]')
 		FROM hosts h LEFT JOIN producers p ON p.host_id = h.id GROUP BY h.id ORDER BY h.name`, nil,
@@ -56,7 +58,11 @@ func Hosts(ctx context.Context, db *DB) ([]HostBalance, error) {
 				&capabilities); err != nil {
 				return err
 			}
+			for _, n := range []*int64{&h.Produced, &h.NotCome, &h.Stored, &h.Quarantined, &h.Missing, &h.Duplicates} {
+				*n = min(*n, schema.MaxSum)
+			}
 			h.Produced = schema.AddSaturated(h.Produced, h.NotCome)
+			h.noteBounds()
 			return json.Unmarshal(capabilities, &h.Capabilities)
 		})
 	if err != nil {
@@ -82,7 +88,7 @@ func Hosts(ctx context.Context, db *DB) ([]HostBalance, error) {
 }
 
 // notComeOf is how many items of a host (h) its producers made after all that has come of them.
-const notComeOf = `SELECT CAST(sum(1.0 * n) AS INTEGER) FROM (SELECT max(max(produced) - CAST(sum(1.0 * (next_seq - 1)) AS INTEGER), 0) AS n FROM producers WHERE host_id = h.id GROUP BY instance)`
+var notComeOf = `SELECT ` + countOf("n") + ` FROM (SELECT max(max(produced) - ` + countOf("next_seq - 1") + `, 0) AS n FROM producers WHERE host_id = h.id GROUP BY instance)`
 
 // HostOfBoot returns the name under which the machine of a boot id was sampled last; empty when it never was.
 func HostOfBoot(ctx context.Context, db *DB, bootID string) (name string, err error) {
@@ -118,8 +124,15 @@ func InFlight(ctx context.Context, js jetstream.JetStream, h *HostBalance) error
 		inFlight += max(0, int64(m.Seq+m.Count())-next)
 	}
 	h.InFlight = &inFlight
-	h.Produced += max(inFlight-h.NotCome, 0)
-	h.Missing += max(h.NotCome-inFlight, 0)
+	h.Produced = schema.AddSaturated(h.Produced, max(inFlight-h.NotCome, 0))
+	h.Missing = schema.AddSaturated(h.Missing, max(h.NotCome-inFlight, 0))
 	h.NotCome = 0
+	h.noteBounds()
 	return nil
+}
+
+// noteBounds notes which sums are lower bounds.
+func (h *HostBalance) noteBounds() {
+	h.AtLeast = lowerBounds(namedCount{"produced", h.Produced}, namedCount{"stored", h.Stored}, namedCount{"quarantined", h.Quarantined},
+		namedCount{"missing", h.Missing}, namedCount{"not_come", h.NotCome}, namedCount{"duplicates", h.Duplicates})
 }

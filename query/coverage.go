@@ -28,7 +28,7 @@ func HostCoverage(ctx context.Context, db *DB, r Range) ([]Coverage, error) {
 			FROM snapshots WHERE timestamp >= ?1 - 60 AND timestamp < ?2
 		), covered AS (
 			SELECT host_id, max(t) AS last, max(period) AS period,
-				sum(min(t - ?1, CASE WHEN since <= 1.5 * period THEN since ELSE period END)) AS seconds
+				total(min(t - ?1, CASE WHEN since <= 1.5 * period THEN since ELSE period END)) AS seconds
 			FROM span WHERE t >= ?1 GROUP BY host_id
 		), began AS (
 			SELECT id AS host_id, name, max(?1, coalesce((SELECT min(first_ns) / 1e9 FROM producers p

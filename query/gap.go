@@ -67,7 +67,7 @@ const notComeAfter = 30
 // in Unix seconds. It may be on its way, or lost at the end of the producer's life. Such a gap has no row: a later life of the
 // producer tells what this one had reached, and then there are rows.
 func NotCome(ctx context.Context, db *DB, now float64, host string) ([]Gap, error) {
-	gaps, err := collect(ctx, db, `SELECT h.name, max(p.produced) - CAST(sum(1.0 * (p.next_seq - 1)) AS INTEGER) AS n, max(p.last_ns) / 1e9 AS last
+	gaps, err := collect(ctx, db, `SELECT h.name, max(p.produced) - `+countOf("p.next_seq - 1")+` AS n, max(p.last_ns) / 1e9 AS last
 		FROM producers p JOIN hosts h ON h.id = p.host_id WHERE ?2 = '' OR h.name = ?2
 		GROUP BY p.host_id, p.instance HAVING n > 0 AND last + ?3 < ?1 ORDER BY last`, []any{now, host, notComeAfter},
 		func(rows *sql.Rows, g *Gap) error {

@@ -69,27 +69,29 @@ type Job struct {
 	Signals    int64    `json:"signal_count"` // signal and kill events
 	OOMs       int64    `json:"oom_count"`
 	Command    *string  `json:"command"`
+	AtLeast    []string `json:"at_least,omitempty"` // keys of figures that are lower bounds: what is stored of them stopped at [schema.MaxSum]
 
-	cpuMillis int64
+	cpuMillis float64
 }
 
 // jobsQuery reads jobs, each once: the rows of a job of the fleet together. Of such rows only the conductor's has a status, a
 // code and a command. ?1 is a host's name, empty for all; with one, the conductor's row comes along and has no figures.
-const jobsQuery = `SELECT j.job_id, j.fleet, group_concat(nullif(h.name, '` + schema.Fleet + `')), max(j.status),
+var jobsQuery = `SELECT j.job_id, j.fleet, group_concat(nullif(h.name, '` + schema.Fleet + `')), max(j.status),
 	nullif(min(min(coalesce(j.first_seen, 9e99), coalesce(j.first_event, 9e99))), 9e99),
 	nullif(max(max(coalesce(j.last_seen, 0), coalesce(j.last_event, 0))), 0) AS last,
 	nullif(max(max(coalesce(j.peak_rss_kib, -1), coalesce(j.exit_peak_rss_kib, -1))), -1) / 1024.0, max(j.max_cpu_permille) / 10.0,
-	sum(j.cpu_ms + j.exit_cpu_ms), CASE WHEN sum(j.unique_pids > 0) <= 1 THEN max(j.unique_pids) ELSE
+	total(j.cpu_ms) + total(j.exit_cpu_ms), ` + stopped("j.cpu_ms", "j.exit_cpu_ms") + `, CASE WHEN count(nullif(j.unique_pids, 0)) <= 1 THEN max(j.unique_pids) ELSE
 		(SELECT count(DISTINCT p.pid) FROM job_pids p WHERE p.job_id = j.job_id AND p.fleet = 1) END,
-	sum(j.spawns), sum(j.exits), sum(j.signals), sum(j.ooms), max(j.exit_code), max(j.command)
+	` + countOf("j.spawns") + `, ` + countOf("j.exits") + `, ` + countOf("j.signals") + `, ` + countOf("j.ooms") + `, max(j.exit_code), max(j.command)
 	FROM jobs j JOIN hosts h ON h.id = j.host_id WHERE (?1 = '' OR h.name IN (?1, '` + schema.Fleet + `'))%s
 	GROUP BY j.job_id, j.fleet, CASE WHEN j.fleet THEN 0 ELSE j.host_id END
 	HAVING (?1 = '' OR max(h.name = ?1)) AND coalesce(last, 0) >= ?2 ORDER BY last DESC, j.job_id, j.fleet, h.name`
 
 func scanJob(r *sql.Rows, j *Job) error {
 	var hosts *string
-	err := r.Scan(&j.JobID, &j.Fleet, &hosts, &j.Status, &j.FirstSeen, &j.LastSeen, &j.PeakRSS, &j.MaxCPU, &j.cpuMillis, &j.PIDs, &j.Spawns,
-		&j.Exits, &j.Signals, &j.OOMs, &j.ExitCode, &j.Command)
+	var stopped bool
+	err := r.Scan(&j.JobID, &j.Fleet, &hosts, &j.Status, &j.FirstSeen, &j.LastSeen, &j.PeakRSS, &j.MaxCPU, &j.cpuMillis, &stopped, &j.PIDs,
+		&j.Spawns, &j.Exits, &j.Signals, &j.OOMs, &j.ExitCode, &j.Command)
 	j.Hosts = []string{}
 	if hosts != nil {
 		j.Hosts = strings.Split(*hosts, ",") // no host's name has a comma
@@ -98,7 +100,10 @@ func scanJob(r *sql.Rows, j *Job) error {
 	if !j.Fleet && len(j.Hosts) > 0 {
 		j.Host = j.Hosts[0]
 	}
-	j.CPUSeconds = float64(j.cpuMillis) / 1000
+	j.CPUSeconds = j.cpuMillis / 1000
+	if stopped {
+		j.AtLeast = []string{"total_cpu_seconds"}
+	}
 	return err
 }
 

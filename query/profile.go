@@ -24,6 +24,7 @@ type Profile struct {
 	Status     *string            `json:"status"`    // nil when the figures are of several jobs; see Scopes
 	ExitCode   *int64             `json:"exit_code"` // likewise
 	Exits      int64              `json:"process_exit_count"`
+	AtLeast    []string           `json:"at_least,omitempty"` // keys of figures that are lower bounds, as of a [Job]
 	// Scopes are the jobs of the name that the figures cover, the fleet's first.
 	Scopes []JobScope `json:"scopes"`
 	// Resolution is in what detail the recording still has the job: full, or part when samples of it have left full
@@ -38,6 +39,8 @@ type Sheet struct {
 	PeakRSS    float64 `json:"peak_rss_mb"`
 	MaxCPU     float64 `json:"max_cpu_pct"`
 	CPUSeconds float64 `json:"total_cpu_seconds"`
+	// AtLeast are the keys of figures that are lower bounds, as of a [Job].
+	AtLeast []string `json:"at_least,omitempty"`
 }
 
 // JobProfile returns what is recorded under a job's name. A job of which nothing was recorded is [ErrNoJob]; one that only
@@ -48,12 +51,12 @@ func JobProfile(ctx context.Context, db *DB, f JobFilter) (*Profile, error) {
 		return nil, err
 	}
 	p := &Profile{JobID: f.Name, Scopes: scopesOf(jobs), Hotspots: map[string]float64{}, Sheets: map[int64]Sheet{}}
-	cpuMillis := int64(0)
+	cpuMillis := 0.0
 	for i := range jobs {
 		cpuMillis += jobs[i].cpuMillis
 		p.add(&jobs[i])
 	}
-	p.CPUSeconds = float64(cpuMillis) / 1000
+	p.CPUSeconds = cpuMillis / 1000
 	if len(jobs) == 1 {
 		p.PIDs, p.Status, p.ExitCode = jobs[0].PIDs, jobs[0].Status, jobs[0].ExitCode
 	} else if err := addPIDs(ctx, db, f, p); err != nil {
@@ -69,6 +72,7 @@ func JobProfile(ctx context.Context, db *DB, f JobFilter) (*Profile, error) {
 func (p *Profile) add(j *Job) {
 	p.Spawns += j.Spawns
 	p.Exits += j.Exits
+	p.atLeast(j.AtLeast...)
 	p.FirstSeen, p.LastSeen = further(p.FirstSeen, j.FirstSeen, -1), further(p.LastSeen, j.LastSeen, 1)
 	for _, top := range []struct {
 		of *float64
@@ -79,6 +83,15 @@ func (p *Profile) add(j *Job) {
 		}
 	}
 	p.hasProcesses = p.hasProcesses || j.PIDs+j.Spawns+j.Exits+j.Signals+j.OOMs > 0
+}
+
+// atLeast notes that figures are lower bounds, by their keys.
+func (p *Profile) atLeast(keys ...string) {
+	for _, key := range keys {
+		if !slices.Contains(p.AtLeast, key) {
+			p.AtLeast = append(p.AtLeast, key)
+		}
+	}
 }
 
 // further is the one of two times that lies further in a direction, -1 for back; nil is not known.
@@ -110,13 +123,17 @@ func addPIDs(ctx context.Context, db *DB, f JobFilter, p *Profile) error {
 func addHotspots(ctx context.Context, db *DB, f JobFilter, p *Profile) error {
 	where, args := f.rows()
 	// rank is that of the row with the least first_ns: https://sqlite.org/lang_select.html#bareagg
-	return each(ctx, db.db, `SELECT name, sum(time_pct_x100) / 100.0, min(first_ns) AS first, rank FROM job_syscalls`+where+
+	return each(ctx, db.db, `SELECT name, total(time_pct_x100) / 100.0, `+stopped("time_pct_x100")+`, min(first_ns) AS first, rank FROM job_syscalls`+where+
 		` GROUP BY name ORDER BY first, rank, name`, args, func(r *sql.Rows) error {
 		var name string
 		var pct float64
+		var stopped bool
 		var first, rank int64
-		if err := r.Scan(&name, &pct, &first, &rank); err != nil {
+		if err := r.Scan(&name, &pct, &stopped, &first, &rank); err != nil {
 			return err
+		}
+		if stopped {
+			p.atLeast("syscall_hotspots")
 		}
 		p.Hotspots[name] = pct
 		p.hotspotOrder = append(p.hotspotOrder, name)
@@ -128,13 +145,17 @@ func addHotspots(ctx context.Context, db *DB, f JobFilter, p *Profile) error {
 func addSheets(ctx context.Context, db *DB, f JobFilter, p *Profile) error {
 	where, args := f.rows()
 	return each(ctx, db.db, `SELECT sheet_num, max(max(coalesce(peak_rss_kib, 0), coalesce(exit_peak_rss_kib, 0))) / 1024.0,
-		max(coalesce(max_cpu_permille, 0)) / 10.0, sum(cpu_ms + exit_cpu_ms) / 1000.0 FROM job_sheets`+where+`
+		max(coalesce(max_cpu_permille, 0)) / 10.0, (total(cpu_ms) + total(exit_cpu_ms)) / 1000.0, `+stopped("cpu_ms", "exit_cpu_ms")+` FROM job_sheets`+where+`
 		GROUP BY sheet_num HAVING max(coalesce(peak_rss_kib, max_cpu_permille, exit_peak_rss_kib)) IS NOT NULL`, args,
 		func(r *sql.Rows) error {
 			var n int64
 			var s Sheet
-			if err := r.Scan(&n, &s.PeakRSS, &s.MaxCPU, &s.CPUSeconds); err != nil {
+			var stopped bool
+			if err := r.Scan(&n, &s.PeakRSS, &s.MaxCPU, &s.CPUSeconds, &stopped); err != nil {
 				return err
+			}
+			if stopped {
+				s.AtLeast = []string{"total_cpu_seconds"}
 			}
 			p.Sheets[n] = s
 			return nil

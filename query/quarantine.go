@@ -77,7 +77,7 @@ type QuarantineCount struct {
 
 // QuarantineCounts returns the counts by host and reason.
 func QuarantineCounts(ctx context.Context, db *DB) ([]QuarantineCount, error) {
-	counts, err := collect(ctx, db, `SELECT host, reason, sum(count) FROM quarantine_counts GROUP BY host, reason ORDER BY host, reason`, nil,
+	counts, err := collect(ctx, db, `SELECT host, reason, `+countOf("count")+` FROM quarantine_counts GROUP BY host, reason ORDER BY host, reason`, nil,
 		func(r *sql.Rows, c *QuarantineCount) error { return r.Scan(&c.Host, &c.Reason, &c.Count) })
 	if err != nil {
 		return nil, fmt.Errorf("count the quarantine: %w", err)

@@ -83,7 +83,7 @@ func (g *grouping) addExit(host string, of life, p *Process, end *counters, samp
 // addMinutes adds what rollups say of the minutes that have left full resolution, and reports whether there are any.
 func (g *grouping) addMinutes(ctx context.Context, db *DB, f *Filter) (bool, error) {
 	found := false
-	query := `SELECT ` + processColumns + `, h.name, p.host_id, p.boot_id, sum(coalesce(m.cpu_mean, 0)) * 0.06, max(coalesce(m.rss_max, 0)) / 1024.0,
+	query := `SELECT ` + processColumns + `, h.name, p.host_id, p.boot_id, total(m.cpu_mean) * 0.06, max(coalesce(m.rss_max, 0)) / 1024.0,
 		min(m.read_kib), max(m.read_kib), min(m.write_kib), max(m.write_kib), min(m.minor_faults), max(m.minor_faults), min(m.major_faults), max(m.major_faults)
 		FROM rollups t CROSS JOIN process_rollups m ON m.rollup_id = t.id CROSS JOIN rollup_processes p ON p.id = m.process_id JOIN hosts h ON h.id = t.host_id
 		WHERE t.timestamp >= ? AND t.timestamp < ? AND (? = '' OR h.name = ?)` + withoutSnapshots + ` GROUP BY m.process_id`

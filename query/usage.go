@@ -6,33 +6,47 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // Usage is what processes used within a range. A sum holds what is known; nil is a figure of which nothing is known.
 type Usage struct {
 	CPUSeconds  float64  `json:"cpu_seconds"`
-	Memory      float64  `json:"rss_mb"`        // MiB, resident: the most of one process, and of a group the sum of these, which may not have come at once
-	Growth      float64  `json:"growth_mb"`     // MiB, resident, from the first to the last sample
-	Read        *float64 `json:"read_mb"`       // MiB from storage
-	Write       *float64 `json:"write_mb"`      // MiB to storage
-	MinorFaults *int64   `json:"minor_faults"`  // page faults without a read from disk
-	MajorFaults *int64   `json:"major_faults"`  // page faults with one
-	Forks       int64    `json:"forks"`         // processes that were started; by process and by parent, of whoever started them
-	Processes   int64    `json:"process_count"` // that were seen
+	Memory      float64  `json:"rss_mb"`             // MiB, resident: the most of one process, and of a group the sum of these, which may not have come at once
+	Growth      float64  `json:"growth_mb"`          // MiB, resident, from the first to the last sample
+	Read        *float64 `json:"read_mb"`            // MiB from storage
+	Write       *float64 `json:"write_mb"`           // MiB to storage
+	MinorFaults *int64   `json:"minor_faults"`       // page faults without a read from disk
+	MajorFaults *int64   `json:"major_faults"`       // page faults with one
+	Forks       int64    `json:"forks"`              // processes that were started; by process and by parent, of whoever started them
+	Processes   int64    `json:"process_count"`      // that were seen
+	AtLeast     []string `json:"at_least,omitempty"` // keys of figures that are lower bounds: their sums stopped at [schema.MaxSum]
 }
 
 func (u *Usage) add(v Usage) {
 	u.CPUSeconds, u.Memory, u.Growth = u.CPUSeconds+v.CPUSeconds, u.Memory+v.Memory, u.Growth+v.Growth
 	u.Read, u.Write = plus(u.Read, v.Read), plus(u.Write, v.Write)
-	u.MinorFaults, u.MajorFaults = plus(u.MinorFaults, v.MinorFaults), plus(u.MajorFaults, v.MajorFaults)
+	u.MinorFaults, u.MajorFaults = plusCount(u.MinorFaults, v.MinorFaults), plusCount(u.MajorFaults, v.MajorFaults)
 	u.Forks, u.Processes = u.Forks+v.Forks, u.Processes+v.Processes
+	u.AtLeast = lowerBounds(namedCount{"minor_faults", deref(u.MinorFaults, 0)}, namedCount{"major_faults", deref(u.MajorFaults, 0)})
 }
 
-func plus[T int64 | float64](a, b *T) *T {
+// plus adds what is known.
+func plus(a, b *float64) *float64 {
 	if a == nil || b == nil {
 		return cmp.Or(a, b)
 	}
 	sum := *a + *b
+	return &sum
+}
+
+// plusCount adds what is known. The sum stops at [schema.MaxSum].
+func plusCount(a, b *int64) *int64 {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	sum := schema.AddSaturated(*a, *b)
 	return &sum
 }
 

@@ -15,7 +15,6 @@ const (
 	maxLife   = int64(50 * 365 * 24 * time.Hour)             // of a machine since its boot, and of whatever runs on it
 	minWall   = 946_684_800 * int64(time.Second)             // 2000: a machine without a clock says 1970
 	maxWall   = 4_102_444_800 * int64(time.Second)           // 2100
-	maxSum    = 1 << 61                                      // of a minute's values: two sums still add up, and so does the double of one
 	maxCPUs   = 8192                                         // NR_CPUS of the largest kernel, arch/x86/Kconfig
 	aheadMax  = int64(10 * 365 * 24 * time.Hour)             // how far a clock may be ahead of the log's
 	knownPast = 1_767_225_600 * int64(time.Second)           // 2026: a log that says it is earlier has no clock
@@ -78,17 +77,6 @@ func (b bound) checkOpt(name string, v Opt[int64]) error {
 	}
 	return b.check(name, v.V)
 }
-
-// AddSaturated adds two numbers of which neither is negative. A sum that would be above 2^61 stays there: it says "at least".
-func AddSaturated(a, b int64) int64 {
-	if a > maxSum-min(b, maxSum) {
-		return maxSum
-	}
-	return a + b
-}
-
-// MaxSum is where sums over messages stop.
-const MaxSum = maxSum
 
 // MaxNumber is the largest number of an item.
 const MaxNumber = maxNumber

@@ -145,6 +145,22 @@ func TestValidate_CPUOfALife(t *testing.T) {
 	}
 }
 
+// A minute of many values stops where it says "at least", on both sides of 0, and merges do.
+func TestSpread_SumStops(t *testing.T) {
+	for _, v := range []int64{boundValue.high, boundValue.low} {
+		s := SpreadOf(slices.Repeat([]int64{v}, 1<<13), 0)
+		for range 3 {
+			s = MergeSpreads(s, s, 0)
+		}
+		if want := v << 11; s.Sum != want { // 2^61
+			t.Errorf("%d times %d: got %d, want %d", s.Samples, v, s.Sum, want)
+		}
+		if err := boundSum.check("sum", s.Sum); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestAddSaturated(t *testing.T) {
 	for _, test := range [][3]int64{{1, 2, 3}, {MaxSum, 1, MaxSum}, {MaxSum - 1, 1, MaxSum}, {5, math.MaxInt64, MaxSum}, {math.MaxInt64, math.MaxInt64, MaxSum}} {
 		if got := AddSaturated(test[0], test[1]); got != test[2] {

@@ -47,3 +47,23 @@ func text(name, s string, limit int) error {
 func letter(s string) bool {
 	return len(s) == 1 && (s[0] >= 'A' && s[0] <= 'Z' || s[0] >= 'a' && s[0] <= 'z')
 }
+
+// maxSum is where sums stop: two of them still add up, and so does the double of one.
+const maxSum = 1 << 61
+
+// AddSaturated adds two numbers of which neither is negative. A sum that would be above 2^61 stays there: it says "at least".
+func AddSaturated(a, b int64) int64 {
+	if a > maxSum-min(b, maxSum) {
+		return maxSum
+	}
+	return a + b
+}
+
+// addWithin adds two numbers that are within a minute's bounds. A sum beyond 2^61 stays there, on either side of 0.
+func addWithin(a, b int64) int64 {
+	within := func(v int64) int64 { return min(max(v, -maxSum), maxSum) }
+	return within(within(a) + within(b))
+}
+
+// MaxSum is where sums over messages stop.
+const MaxSum = maxSum

@@ -9,7 +9,7 @@ import (
 // whole.
 type Spread struct {
 	Samples int64   `json:"samples"`       // known values in it; when it is 0, the other fields mean nothing
-	Sum     int64   `json:"sum"`           // of the values
+	Sum     int64   `json:"sum"`           // of the values; it stops at [MaxSum], and below 0 at its negative
 	Max     int64   `json:"max"`           // largest value
 	P95     int64   `json:"p95"`           // the value that 95 % of the samples do not exceed, by nearest rank
 	Top     []int64 `json:"top,omitempty"` // the second largest, the third, and so on: as many as P95 can need
@@ -31,7 +31,7 @@ func SpreadOf(values []int64, expected int64) Spread {
 	slices.SortFunc(values, func(a, b int64) int { return cmp.Compare(b, a) })
 	s := Spread{Samples: int64(len(values))}
 	for _, v := range values {
-		s.Sum += v
+		s.Sum = addWithin(s.Sum, v)
 	}
 	s.setTop(values, expected)
 	return s
@@ -47,7 +47,7 @@ func MergeSpreads(a, b Spread, expected int64) Spread {
 	}
 	top := slices.Concat([]int64{a.Max}, a.Top, []int64{b.Max}, b.Top)
 	slices.SortFunc(top, func(a, b int64) int { return cmp.Compare(b, a) })
-	s := Spread{Samples: a.Samples + b.Samples, Sum: a.Sum + b.Sum}
+	s := Spread{Samples: a.Samples + b.Samples, Sum: addWithin(a.Sum, b.Sum)}
 	s.setTop(top, expected)
 	return s
 }

@@ -17,7 +17,7 @@ var jobColumns = []column[query.Job]{
 	{name: "exit_code", head: "EXIT", value: func(j *query.Job) any { return valueOf(j.ExitCode) }, extra: true},
 	{name: "peak", head: "PEAK RSS MiB", value: func(j *query.Job) any { return valueOf(j.PeakRSS) }},
 	{name: "max_cpu", head: "MAX CPU%", value: func(j *query.Job) any { return valueOf(j.MaxCPU) }, drop: 3},
-	{name: "cpu_seconds", head: "CPU s", value: func(j *query.Job) any { return j.CPUSeconds }, show: func(j *query.Job) string { return twoDecimals(j.CPUSeconds) }},
+	{name: "cpu_seconds", head: "CPU s", value: func(j *query.Job) any { return j.CPUSeconds }, show: func(j *query.Job) string { return atLeast(j.AtLeast, "total_cpu_seconds", twoDecimals(j.CPUSeconds)) }},
 	{name: "pids", head: "PIDS", value: func(j *query.Job) any { return j.PIDs }, drop: 4},
 	{name: "spawns", head: "SPAWNS", value: func(j *query.Job) any { return j.Spawns }, drop: 1},
 	{name: "exits", head: "EXITS", value: func(j *query.Job) any { return j.Exits }, extra: true},

@@ -51,8 +51,8 @@ func printProfile(cmd *cobra.Command, p *query.Profile, covers string) error {
 	if p.FirstSeen != nil && p.LastSeen != nil {
 		fmt.Fprintf(out, "  seen              %s to %s\n", localTime(*p.FirstSeen), localTime(*p.LastSeen))
 	}
-	fmt.Fprintf(out, "  peak memory       %.1f MiB, of its largest process\n  CPU time          %.2f s\n  busiest process   %.1f%% of one core\n",
-		p.PeakRSS, p.CPUSeconds, p.MaxCPU)
+	fmt.Fprintf(out, "  peak memory       %.1f MiB, of its largest process\n  CPU time          %s s\n  busiest process   %.1f%% of one core\n",
+		p.PeakRSS, atLeast(p.AtLeast, "total_cpu_seconds", twoDecimals(p.CPUSeconds)), p.MaxCPU)
 	fmt.Fprintf(out, "  processes         %d pids seen, %d spawns, %d exits\n", p.PIDs, p.Spawns, p.Exits)
 	switch p.Resolution {
 	case "part":
@@ -63,7 +63,8 @@ func printProfile(cmd *cobra.Command, p *query.Profile, covers string) error {
 	if len(p.Sheets) > 0 {
 		t := newTable(out, "\n  STEP\tPEAK RSS MiB\tMAX CPU%\tCPU s")
 		for _, n := range slices.Sorted(maps.Keys(p.Sheets)) {
-			t.row("  %d\t%.1f\t%.1f\t%.2f", n, p.Sheets[n].PeakRSS, p.Sheets[n].MaxCPU, p.Sheets[n].CPUSeconds)
+			s := p.Sheets[n]
+			t.row("  %d\t%.1f\t%.1f\t%s", n, s.PeakRSS, s.MaxCPU, atLeast(s.AtLeast, "total_cpu_seconds", twoDecimals(s.CPUSeconds)))
 		}
 		if err := t.flush(); err != nil {
 			return err
@@ -71,7 +72,7 @@ func printProfile(cmd *cobra.Command, p *query.Profile, covers string) error {
 	}
 	for i, name := range p.HotspotNames() {
 		if i == 0 {
-			fmt.Fprintln(out, "\n  System calls, time % summed over all samples:")
+			fmt.Fprintf(out, "\n  System calls, time %% summed over all samples%s:\n", atLeast(p.AtLeast, "syscall_hotspots", ""))
 		}
 		fmt.Fprintf(out, "  %s %.1f%%\n", printable(name), p.Hotspots[name])
 	}

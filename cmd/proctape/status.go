@@ -142,7 +142,9 @@ func printStatus(cmd *cobra.Command, st *status) error {
 		case h.NotCome > 0:
 			flight = fmt.Sprintf("%d or lost", h.NotCome)
 		}
-		t.row("%s\t%d\t%d\t%d\t%d\t%s\t%d\t%s ago\t%d", h.Host, h.Produced, h.Stored, h.Quarantined, h.Missing, flight, h.Duplicates,
+		sum := func(key string, n int64) string { return atLeast(h.AtLeast, key, fmt.Sprint(n)) }
+		t.row("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s ago\t%d", h.Host, sum("produced", h.Produced), sum("stored", h.Stored),
+			sum("quarantined", h.Quarantined), sum("missing", h.Missing), flight, sum("duplicates", h.Duplicates),
 			time.Since(time.Unix(0, int64(h.LastTime*1e9))).Round(time.Second), h.Snapshots)
 	}
 	if err := t.flush(); err != nil {

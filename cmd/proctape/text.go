@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,17 @@ func oneDecimal(v float64) string { return fmt.Sprintf("%.1f", v) }
 
 // twoDecimals shows a number with two decimals.
 func twoDecimals(v float64) string { return fmt.Sprintf("%.2f", v) }
+
+// wholeNumber shows a count.
+func wholeNumber(n int64) string { return fmt.Sprint(n) }
+
+// atLeast shows a figure, and that it is a lower bound where an answer names its key among those.
+func atLeast(lowerBounds []string, key, figure string) string {
+	if slices.Contains(lowerBounds, key) {
+		return strings.TrimSpace("at least " + figure)
+	}
+	return figure
+}
 
 // orDash shows a value, or a dash when it is unknown.
 func orDash[T any](v *T, show func(T) string) string {

@@ -27,8 +27,12 @@ var topColumns = []column[query.TopRow]{
 	{name: "write", head: "WRITE MiB", value: func(r *query.TopRow) any { return valueOf(r.Write) }, drop: 3},
 	{name: "forks", head: "FORKS", value: func(r *query.TopRow) any { return r.Forks }, drop: 2},
 	{name: "processes", head: "PROCESSES", value: func(r *query.TopRow) any { return r.Processes }, drop: 4},
-	{name: "minor_faults", head: "FAULTS", value: func(r *query.TopRow) any { return valueOf(r.MinorFaults) }, extra: true},
-	{name: "major_faults", head: "MAJOR FAULTS", value: func(r *query.TopRow) any { return valueOf(r.MajorFaults) }, extra: true},
+	{name: "minor_faults", head: "FAULTS", value: func(r *query.TopRow) any { return valueOf(r.MinorFaults) }, show: func(r *query.TopRow) string {
+		return atLeast(r.AtLeast, "minor_faults", orDash(r.MinorFaults, wholeNumber))
+	}, extra: true},
+	{name: "major_faults", head: "MAJOR FAULTS", value: func(r *query.TopRow) any { return valueOf(r.MajorFaults) }, show: func(r *query.TopRow) string {
+		return atLeast(r.AtLeast, "major_faults", orDash(r.MajorFaults, wholeNumber))
+	}, extra: true},
 }
 
 // topFlags are the flags of top.
