@@ -24,12 +24,15 @@ run: build ## record this machine into ./run-data (DATA=… for another folder);
 	@exec bin/proctape up --data $(DATA)
 
 .PHONY: test
-test: ## all tests, with the race detector where there is a C compiler for it
-	@if command -v $${CC:-gcc} >/dev/null; then set -x; CGO_ENABLED=1 $(GO) test $(RACE) -timeout 60m ./...; \
-	else echo "no C compiler: without the race detector"; set -x; $(GO) test -timeout 60m ./...; fi
+test: ## all tests
+	$(GO) test -timeout 60m ./...
+
+.PHONY: race
+race: ## the tests of a minute once more, with the race detector, of recorders too; it needs a C compiler
+	CGO_ENABLED=1 $(GO) test $(RACE) -short -timeout 60m ./...
 
 .PHONY: test-short
-test-short: ## the tests in a minute: without the race detector and the long campaigns, which each say so (-v shows it)
+test-short: ## the tests of a minute: without the long campaigns, which each say so (-v shows it)
 	$(GO) test -short -timeout 60m ./...
 
 .PHONY: check

@@ -208,11 +208,11 @@ func TestJobRun_LogWithoutSampler(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "p.db")
 	projection := start(t, "project", "--server", url, "--db", db)
 	projection.awaitLine("is projecting the log")
-	nested(t, 3, "--server", url)
+	nested(t, "lone", 3, "--server", url)
 	jobs := func() int { return count(t, db, `SELECT count(*) FROM jobs WHERE ended IS NOT NULL`) }
 	await(t, "both jobs", func() bool { return jobs() == 2 })
 	projection.stop()
-	checkNested(t, true, "--db", db)
+	checkNested(t, "lone", true, "--db", db)
 }
 
 // TestJobRun_Nested runs one job inside another under a recorder.
@@ -224,10 +224,10 @@ func TestJobRun_Nested(t *testing.T) {
 			needsEveryProcess(t)
 			dir := t.TempDir()
 			recorder := record(t, proctape, dir, "--events", events)
-			nested(t, 3, "--data", dir)
+			nested(t, events, 3, "--data", dir)
 			recorder.stop()
 			// Beside a sampler that sees no ends, nobody knows how much of a process's CPU is in samples already.
-			checkNested(t, events == "taskstats", "--data", dir)
+			checkNested(t, events, events == "taskstats", "--data", dir)
 		})
 	}
 }
@@ -241,12 +241,13 @@ const (
 // burn uses some hundredths of a second of CPU.
 const burn = `i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done;`
 
-// nested runs one job inside another, and checks what both say at their ends.
-func nested(t *testing.T, code int, where ...string) {
+// nested runs one job inside another, and checks what both say at their ends. Their names end in name, which is the test's own:
+// a sampler sees the processes of other tests too.
+func nested(t *testing.T, name string, code int, where ...string) {
 	t.Helper()
 	flags := append([]string{"run", "--host", "testhost"}, where...)
-	script := fmt.Sprintf(`/bin/true; "%s" %s --job inner -- sh -c '/bin/true; %s /bin/true; exit 7'; /bin/true; %s exit %d`, proctape, strings.Join(flags, " "), burn, burn, code)
-	cmd := exec.Command(proctape, append(flags, "--job", "outer", "--", "sh", "-c", script)...)
+	script := fmt.Sprintf(`/bin/true; "%s" %s --job inner-%s -- sh -c '/bin/true; %s /bin/true; exit 7'; /bin/true; %s exit %d`, proctape, strings.Join(flags, " "), name, burn, burn, code)
+	cmd := exec.Command(proctape, append(flags, "--job", "outer-"+name, "--", "sh", "-c", script)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	cmd.Run()
@@ -254,7 +255,7 @@ func nested(t *testing.T, code int, where ...string) {
 		t.Errorf("exit code %d, want %d\n%s", got, code, stderr.String())
 	}
 	lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
-	if len(lines) != 2 || !strings.Contains(lines[0], "job inner: exit 7 ") || !strings.Contains(lines[1], "job outer: exit 3 ") {
+	if len(lines) != 2 || !strings.Contains(lines[0], "job inner-"+name+": exit 7 ") || !strings.Contains(lines[1], "job outer-"+name+": exit 3 ") {
 		t.Fatalf("run says\n%s", stderr.String())
 	}
 	if inner, outer := summarised(t, lines[0]), summarised(t, lines[1]); inner != innerProcesses || outer != outerProcesses {
@@ -263,9 +264,9 @@ func nested(t *testing.T, code int, where ...string) {
 }
 
 // checkNested compares what is recorded of both jobs, with their CPU where that is complete.
-func checkNested(t *testing.T, cpu bool, where ...string) {
+func checkNested(t *testing.T, name string, cpu bool, where ...string) {
 	t.Helper()
-	for job, want := range map[string]struct{ processes, code int64 }{"outer": {outerProcesses, 3}, "inner": {innerProcesses, 7}} {
+	for job, want := range map[string]struct{ processes, code int64 }{"outer-" + name: {outerProcesses, 3}, "inner-" + name: {innerProcesses, 7}} {
 		p := profile(t, job, where...)
 		if p.Spawns != want.processes || p.Exits != want.processes || cpu && p.CPUSeconds <= 0 {
 			t.Errorf("job %s: %d spawns, %d exits and %.3f s CPU, want %d of both\n%s", job, p.Spawns, p.Exits, p.CPUSeconds, want.processes,

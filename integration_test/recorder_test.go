@@ -54,8 +54,8 @@ func buildAndRun(m *testing.M) int {
 
 // build builds a program without what only a debugger reads, which is a third of the work.
 func build(program, from string, flags ...string) error {
-	cmd := exec.Command("go", slices.Concat([]string{"build", "-ldflags=-s -w", "-o", program}, flags, []string{from})...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd := exec.Command("go", slices.Concat([]string{"build", "-ldflags=-s -w", "-o", program}, raceFlags, flags, []string{from})...)
+	cmd.Env = append(os.Environ(), raceEnv)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", from, err, out)
 	}

@@ -316,6 +316,7 @@ func TestFollow_Direct(t *testing.T) {
 	middle := l.follow(live.Filter{Stream: schema.StreamSnapshots, Since: fifth.Time, Host: "alpha", Direct: true}, nil)
 	both := l.follow(live.Filter{Stream: schema.StreamSnapshots, Since: longAgo, Direct: true}, nil)
 	all.await(7)
+	middle.await(3)
 	both.await(10)
 	l.stop()
 	l.start()
