@@ -50,7 +50,7 @@ var (
 // buildCompanion builds a program of testdata beside the program under test.
 func buildCompanion(name string) (program string, err error) {
 	program = filepath.Join(filepath.Dir(proctape), name)
-	return program, build(program, "./testdata/"+name)
+	return program, build(program, "./testdata/"+name, "CGO_ENABLED=0")
 }
 
 // buildActor builds the actor.

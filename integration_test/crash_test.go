@@ -292,7 +292,7 @@ func buildBroken(t *testing.T, file string, edits ...string) string {
 		t.Fatal(err)
 	}
 	program := filepath.Join(dir, "proctape")
-	if err := build(program, "../cmd/proctape", "-overlay", overlay); err != nil {
+	if err := buildProgram(program, "-overlay", overlay); err != nil {
 		t.Fatalf("the broken variant: %v", err)
 	}
 	return program

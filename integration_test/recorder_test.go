@@ -45,17 +45,22 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	proctape = filepath.Join(dir, "proctape")
-	if err := build(proctape, "../cmd/proctape"); err != nil {
+	if err := buildProgram(proctape); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
 }
 
+// buildProgram builds the program under test, with the race detector if these tests have it.
+func buildProgram(program string, flags ...string) error {
+	return build(program, "../cmd/proctape", raceEnv, slices.Concat(raceFlags, flags)...)
+}
+
 // build builds a program without what only a debugger reads, which is a third of the work.
-func build(program, from string, flags ...string) error {
-	cmd := exec.Command("go", slices.Concat([]string{"build", "-ldflags=-s -w", "-o", program}, raceFlags, flags, []string{from})...)
-	cmd.Env = append(os.Environ(), raceEnv)
+func build(program, from, env string, flags ...string) error {
+	cmd := exec.Command("go", slices.Concat([]string{"build", "-ldflags=-s -w", "-o", program}, flags, []string{from})...)
+	cmd.Env = append(os.Environ(), env)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", from, err, out)
 	}
