@@ -2,47 +2,84 @@ package query
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-
-	"github.com/proctape/proctape/schema"
 )
 
-// Coverage is how much of a range a host's snapshots cover.
+// Coverage is how much of a time the record knows of a host. A share is that of the time in which all of a kind is known; where only
+// some of the processes were seen, of that time as much as of the processes. So it is between 0 and 100, and 100 only where
+// nothing is known to be missing.
 type Coverage struct {
-	Host    string  `json:"host"`
-	From    float64 `json:"from_time"` // start of the range, or the host's first snapshot when that is later; Unix seconds
-	To      float64 `json:"to_time"`
-	Percent float64 `json:"coverage_percent"`
-	Gaps    int64   `json:"gaps"` // gaps that were noticed in the range
+	Host      string  `json:"host"`
+	From      float64 `json:"from_time"` // of the time that is meant, Unix seconds
+	To        float64 `json:"to_time"`
+	Complete  bool    `json:"complete"`         // nothing is known to be missing: there are no reasons
+	Percent   float64 `json:"coverage_percent"` // the least of those that follow
+	Snapshots float64 `json:"snapshots_percent"`
+	Events    float64 `json:"starts_and_ends_percent"`
+	CPU       float64 `json:"cpu_percent"`
+	IO        float64 `json:"io_percent"`
+	Gaps      int64   `json:"gaps"` // that overlap the time
+	// Missing is at least how many processes of the host are not in the record; nil when that is not known.
+	Missing *int64   `json:"missing_processes"`
+	Reasons []Reason `json:"reasons"` // why it is not complete, the worst first
 }
 
-// HostCoverage returns what part of a range the snapshots of each host cover, for every host that was recorded before the range
-// ends. A snapshot covers the time since the snapshot before it, if that is at most one and a half of its sampler's periods,
-// and otherwise one period. The range must have both ends. A host's part of it begins with the host's first snapshot.
+// HostCoverage returns how much of a range is known of each host that was recorded before the range ends, and of which something came
+// within a day before it or later; of a host that was first recorded later than the range begins, from then on. The range must have both ends, and its end must not be in the future.
 func HostCoverage(ctx context.Context, db *DB, r Range) ([]Coverage, error) {
-	covers, err := collect(ctx, db, `
-		WITH span AS (
-			SELECT host_id, timestamp AS t, interval_ns / 1e9 AS period,
-				timestamp - lag(timestamp) OVER (PARTITION BY host_id ORDER BY timestamp) AS since
-			FROM snapshots WHERE timestamp >= ?1 - 60 AND timestamp < ?2
-		), covered AS (
-			SELECT host_id, max(t) AS last, max(period) AS period,
-				total(min(t - ?1, CASE WHEN since <= 1.5 * period THEN since ELSE period END)) AS seconds
-			FROM span WHERE t >= ?1 GROUP BY host_id
-		), began AS (
-			SELECT id AS host_id, name, max(?1, coalesce((SELECT min(first_ns) / 1e9 FROM producers p
-				WHERE p.host_id = hosts.id AND p.first_ns > 0), ?1)) AS start FROM hosts
-		)
-		SELECT b.name, b.start, ?2,
-			min(100.0, 100.0 * (coalesce(c.seconds, 0) + coalesce(min(max(0, ?2 - c.last), c.period), 0)) / max(1e-9, ?2 - b.start)),
-			(SELECT count(*) FROM gaps g WHERE g.host_id = b.host_id AND g.timestamp >= ?1 AND g.timestamp < ?2)
-		FROM began b LEFT JOIN covered c ON c.host_id = b.host_id WHERE b.start < ?2 AND (?3 = '' OR b.name = ?3) AND b.name <> ?4 ORDER BY b.name`,
-		[]any{r.Since, r.Until, r.Host, schema.Fleet}, func(rows *sql.Rows, c *Coverage) error {
-			return rows.Scan(&c.Host, &c.From, &c.To, &c.Percent, &c.Gaps)
-		})
+	return coverageOf(ctx, db, r, false)
+}
+
+// FullCoverage returns how much of all of a range is known of the range's host, or of each host, also of what was before the record
+// of it began: for what is known to have been there, such as a run.
+func FullCoverage(ctx context.Context, db *DB, r Range) ([]Coverage, error) {
+	return coverageOf(ctx, db, r, true)
+}
+
+// MomentCoverage returns how much is known of a time, in Unix seconds: of what was there then, on each host that was recorded before, or on one.
+func MomentCoverage(ctx context.Context, db *DB, at float64, host string) ([]Coverage, error) {
+	return HostCoverage(ctx, db, Range{Since: at - moment, Until: at, Host: host})
+}
+
+// moment is for how many seconds a time stands that is asked about: as clocks are read.
+const moment = 1
+
+// gone is for how many seconds nothing has come of a host that is none of the hosts any more, unless it is named.
+const gone = 24 * 3600
+
+// coverageOf reads what the database has of the range, and makes coverages of it.
+func coverageOf(ctx context.Context, db *DB, r Range, full bool) ([]Coverage, error) {
+	hosts, err := readEvidence(ctx, db, r)
 	if err != nil {
 		return nil, fmt.Errorf("read the coverage: %w", err)
 	}
+	covers := []Coverage{}
+	for _, e := range hosts {
+		if !full {
+			if e.began >= r.Until || r.Host == "" && e.ended() < r.Since-gone {
+				continue
+			}
+			e.from = max(e.from, e.began)
+		}
+		covers = append(covers, e.coverage())
+	}
 	return covers, nil
+}
+
+// coverage is how much of its time the evidence covers.
+func (e *evidence) coverage() Coverage {
+	c := Coverage{Host: e.host, From: e.from, To: e.to, Gaps: int64(len(e.gaps)), Percent: 100, Reasons: []Reason{}}
+	for data, percent := range map[Data]*float64{DataSnapshots: &c.Snapshots, DataEvents: &c.Events, DataCPU: &c.CPU, DataIO: &c.IO} {
+		*percent = e.percent(data)
+	}
+	c.Reasons = append(c.Reasons, e.reasons()...)
+	c.Complete = len(c.Reasons) == 0
+	for _, percent := range []*float64{&c.Snapshots, &c.Events, &c.CPU, &c.IO} {
+		if c.Complete { // a snapshot that came a little late is no loss
+			*percent = 100
+		}
+		c.Percent = min(c.Percent, *percent)
+	}
+	c.Missing = e.missing()
+	return c
 }

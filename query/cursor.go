@@ -27,6 +27,9 @@ func CheckCursor(text string) error {
 	return err
 }
 
+// Time is that of the item, Unix seconds; 0 of the empty cursor.
+func (c Cursor) Time() float64 { return max(0, c.position().at) }
+
 // The listings of which one is merged. At one time a snapshot comes before a minute.
 const (
 	ofRows           int64 = iota // of a table with one row for each item

@@ -49,7 +49,8 @@ func (m *machine) publish(kind schema.Kind, after time.Duration, msg schema.Mess
 func (m *machine) snapshot(after time.Duration, processes ...schema.Process) {
 	m.publish(schema.KindSnapshot, after, schema.Message{Snapshot: &schema.Snapshot{
 		Interval: int64(5 * time.Second), Tick: uint64(after/(5*time.Second)) + 1, CPUs: 2, MemoryTotal: 8 << 20, MemoryAvail: 6 << 20,
-		Load: [3]int64{125, 80, 40}, PressureLevel: "none", Processes: schema.ProcessesOf(processes...)}})
+		Load: [3]int64{125, 80, 40}, PressureLevel: "none", Capabilities: []schema.Capability{schema.CapProcesses, schema.CapIO, schema.CapEventsTaskstats},
+		Processes: schema.ProcessesOf(processes...)}})
 }
 
 // event is an event in the life of a process.

@@ -9,14 +9,17 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// Gaps returns the gaps of a kind that were noticed in a range, oldest first; of all kinds when kind is empty. They may lie
-// earlier than the range.
+// Gaps returns the gaps of a kind that overlap a range, by when they were noticed, oldest first; of all kinds when kind is empty. A gap of which
+// it is not known when it began, or ended, is at the end that is known, or else when it was noticed; one of
+// what was before the log has no beginning.
 func Gaps(ctx context.Context, db *DB, r Range, kind schema.GapKind) ([]Gap, error) {
+	const end = `coalesce(g.to_time, g.from_time, g.timestamp)`
+	const begin = `min(coalesce(g.from_time, iif(g.kind IN ('before_log', 'trimmed_unread'), -9e99, ` + end + `)), ` + end + `)`
 	query := `SELECT g.timestamp, coalesce(h.name, ''), g.stream, g.kind, g.message_kind, g.count, g.from_time, g.to_time, g.details
-		FROM gaps g LEFT JOIN hosts h ON h.id = g.host_id WHERE g.timestamp >= ?`
+		FROM gaps g LEFT JOIN hosts h ON h.id = g.host_id WHERE (` + end + ` > ?1 OR ` + end + ` = ?1 AND ` + begin + ` = ?1)`
 	args := []any{r.Since}
 	if r.Until > 0 {
-		query, args = query+` AND g.timestamp < ?`, append(args, r.Until)
+		query, args = query+` AND `+begin+` < ?`, append(args, r.Until)
 	}
 	if r.Host != "" {
 		query, args = query+` AND h.name = ?`, append(args, r.Host)

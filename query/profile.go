@@ -29,9 +29,11 @@ type Profile struct {
 	Scopes []JobScope `json:"scopes"`
 	// Resolution is in what detail the recording still has the job: full, or part when samples of it have left full
 	// resolution, or totals when all have. These figures are of all samples whatever it is.
-	Resolution   string   `json:"resolution"`
-	hotspotOrder []string // by first appearance
-	hasProcesses bool     // a process of it was seen, in a sample or an event
+	Resolution string `json:"resolution"`
+	// Coverage is how much is known of the time of the job, on each host that told of it.
+	Coverage     []Coverage `json:"coverage"`
+	hotspotOrder []string   // by first appearance
+	hasProcesses bool       // a process of it was seen, in a sample or an event
 }
 
 // Sheet is what one step (sheet) of a job used.
@@ -65,6 +67,9 @@ func JobProfile(ctx context.Context, db *DB, f JobFilter) (*Profile, error) {
 	if err := errors.Join(addHotspots(ctx, db, f, p), addSheets(ctx, db, f, p), addResolution(ctx, db, f, p)); err != nil {
 		return nil, fmt.Errorf("read job %q: %w", f.Name, err)
 	}
+	if p.Coverage, err = JobCoverage(ctx, db, f); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
 
@@ -92,14 +97,6 @@ func (p *Profile) atLeast(keys ...string) {
 			p.AtLeast = append(p.AtLeast, key)
 		}
 	}
-}
-
-// further is the one of two times that lies further in a direction, -1 for back; nil is not known.
-func further(a, b *float64, direction int) *float64 {
-	if a == nil || b != nil && cmp.Compare(*b, *a) == direction {
-		return b
-	}
-	return a
 }
 
 // HasProcesses reports whether a process of the job was seen, in a sample or an event. A job that was only declared has none.

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"path"
 	"strings"
 
@@ -42,4 +43,12 @@ func program(command string) string {
 		return strings.TrimSuffix(base, ":")
 	}
 	return command
+}
+
+// further is the one of two times that lies further in a direction, -1 for back; nil is not known.
+func further(a, b *float64, direction int) *float64 {
+	if a == nil || b != nil && cmp.Compare(*b, *a) == direction {
+		return b
+	}
+	return a
 }

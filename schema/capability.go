@@ -31,7 +31,9 @@ type CapabilityInfo struct {
 	Argv bool
 	// SeesAll says that the source sees every start and end of a process, however short its life.
 	SeesAll bool
-	Doc     string // one line for people
+	// Totals says that every end comes with what the process used: CPU, memory and I/O.
+	Totals bool
+	Doc    string // one line for people
 }
 
 // capabilities is the one list of capabilities.
@@ -42,7 +44,7 @@ var capabilities = [...]CapabilityInfo{
 	{Capability: CapArgvFull, Argv: true, Doc: "command lines as they are, secrets in them included"},
 	{Capability: CapArgvScrubbed, Argv: true, Doc: "command lines, with what looks like a secret masked"},
 	{Capability: CapArgvNone, Argv: true, Doc: "program names, no arguments"},
-	{Capability: CapEventsTaskstats, Source: true, SeesAll: true,
+	{Capability: CapEventsTaskstats, Source: true, SeesAll: true, Totals: true,
 		Doc: "every start, exec and end of a process, with exit code, CPU, peak memory and I/O"},
 	{Capability: CapEventsConnector, Source: true, SeesAll: true,
 		Doc: "every start, exec and end of a process, with exit code; no CPU, memory or I/O of what lives between two samples"},
@@ -53,7 +55,7 @@ var capabilities = [...]CapabilityInfo{
 	{Capability: CapOOM, Doc: "kills for want of memory, told apart from others by the kernel's log"},
 	{Capability: CapGPU, Doc: "load and memory of GPUs"},
 	{Capability: CapSyscalls, Doc: "system calls of a process on demand, by strace, which slows it down 60 to 200 times meanwhile"},
-	{Capability: CapSimulated, Doc: "nothing: the host is made up"},
+	{Capability: CapSimulated, Totals: true, Doc: "nothing: the host is made up"},
 }
 
 // Capabilities are all capabilities that this build knows. The caller may change the slice.

@@ -38,15 +38,15 @@ reaches, and a count where one is known. A newer sampler may send kinds that are
 The sampler notices what the kernel tells it too fast. The projector notices what is missing between two messages, in a stream
 or in a file. The log notices damage when it checks its own files ([damage.md](damage.md)).
 
-| kind | what it means | who notices it | something is missing | what the count counts |
-|---|---|---|---|---|
+| kind | what it means | who notices it | something is missing | what the count counts | what is not known in full meanwhile |
+|---|---|---|---|---|---|
 `)
 	for _, k := range kinds {
 		counts := k.Counts
 		if counts == "" {
 			counts = "–"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", k.Kind, k.Doc, k.Noticer, k.Loss, counts)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n", k.Kind, k.Doc, k.Noticer, k.Loss, counts, k.Hides)
 	}
 	b.WriteString("\n## What to do\n\n")
 	for _, k := range kinds {

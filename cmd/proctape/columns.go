@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/term"
 )
 
@@ -171,8 +172,15 @@ func valueOf[T any](v *T) any {
 
 // sink takes the rows of a listing.
 type sink[T any] struct {
-	add   func(*T) error
-	flush func() error
+	add     func(*T) error
+	flush   func() error
+	covered func([]query.Coverage) // says, before flush, how much the rows know; nil where rows have no place for it
+}
+
+// jsonSink is a sink of JSON lines.
+func jsonSink[T any](out io.Writer) sink[T] {
+	lines := &jsonLines{w: out}
+	return sink[T]{add: func(item *T) error { return lines.add(item) }, flush: lines.flush, covered: lines.covered}
 }
 
 // newSink makes what prints rows as the flags ask for. Marked says which rows of a table are marked; it may be nil.
@@ -182,8 +190,7 @@ func newSink[T any](v *view, out io.Writer, columns []column[T], marked func(*T)
 	case err != nil:
 		return sink[T]{}, err
 	case v.json:
-		enc := newJSON(out)
-		return sink[T]{func(item *T) error { return enc.Encode(item) }, func() error { return nil }}, nil
+		return jsonSink[T](out), nil
 	case v.csv:
 		return csvSink(out, picked), nil
 	}
@@ -194,13 +201,13 @@ func newSink[T any](v *view, out io.Writer, columns []column[T], marked func(*T)
 	for _, c := range picked {
 		t.columns = append(t.columns, tableColumn{head: c.head, text: c.text, drop: c.drop})
 	}
-	return sink[T]{func(item *T) error {
+	return sink[T]{add: func(item *T) error {
 		cells := make([]string, len(picked))
 		for i := range picked {
 			cells[i] = picked[i].cell(item)
 		}
 		return t.add(cells, marked != nil && marked(item))
-	}, func() error { return t.flush() }}, nil
+	}, flush: func() error { return t.flush() }}, nil
 }
 
 // printAll prints items that are in memory, sorted as the flags say.
@@ -236,7 +243,7 @@ func csvSink[T any](out io.Writer, columns []column[T]) sink[T] {
 		begun = true
 		return write(columnNames(columns))
 	}
-	return sink[T]{func(item *T) error {
+	return sink[T]{add: func(item *T) error {
 		if err := begin(); err != nil {
 			return err
 		}
@@ -245,7 +252,7 @@ func csvSink[T any](out io.Writer, columns []column[T]) sink[T] {
 			cells[i] = columns[i].plain(item)
 		}
 		return write(cells)
-	}, begin}
+	}, flush: begin}
 }
 
 // plain is a row's value as CSV has it.

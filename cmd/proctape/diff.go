@@ -70,7 +70,11 @@ CPU is what they used in between. Times are written as for --since.`,
 				if err != nil {
 					return err
 				}
-				return printDiffs(cmd, l, diffs)
+				covers, err := query.HostCoverage(cmd.Context(), db, query.Range{Since: timestamp(from), Until: min(timestamp(to), timestamp(now)), Host: l.host})
+				if err != nil {
+					return err
+				}
+				return printDiffs(cmd, l, diffs, covers)
 			})
 		},
 	}
@@ -82,14 +86,15 @@ CPU is what they used in between. Times are written as for --since.`,
 	return cmd
 }
 
-func printDiffs(cmd *cobra.Command, l *listing, diffs []query.HostDiff) error {
+func printDiffs(cmd *cobra.Command, l *listing, diffs []query.HostDiff, covers []query.Coverage) error {
 	out := cmd.OutOrStdout()
 	if len(diffs) == 0 {
 		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no host has a snapshot for both times")
 	}
 	if l.json {
-		return printJSON(out, diffs)
+		return printCovered(out, diffs, covers)
 	}
+	noteIncomplete(cmd, covers, query.DataSnapshots, query.DataEvents)
 	for i := range diffs {
 		d := &diffs[i]
 		counts := map[string]int64{}

@@ -53,14 +53,14 @@ one line, its exit, with the signal and its cause: signal, kill, or oom for want
 				return err
 			}
 			return l.withJob(cmd, s, f.job, func(db *query.DB) error {
-				return list(cmd, l, r, func(r query.Range) iter.Seq2[query.Event, error] {
+				return list(cmd, db, l, r, func(r query.Range) iter.Seq2[query.Event, error] {
 					filter.Range = r
 					events := query.EventSeq(cmd.Context(), db, filter)
 					if l.json || r.Limit == 1 {
 						return events
 					}
 					return query.WithCauses(events)
-				}, to, eventColumns, "no events in this time")
+				}, to, eventColumns, "no events in this time", query.DataEvents)
 			})
 		},
 	}

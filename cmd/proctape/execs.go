@@ -43,10 +43,10 @@ the kernel's process connector (see status), there are no execs.`,
 				return err
 			}
 			return l.withJob(cmd, s, f.job, func(db *query.DB) error {
-				return list(cmd, l, r, func(r query.Range) iter.Seq2[query.Exec, error] {
+				return list(cmd, db, l, r, func(r query.Range) iter.Seq2[query.Exec, error] {
 					filter.Range = r
 					return query.ExecSeq(cmd.Context(), db, filter)
-				}, to, execColumns, "no execs in this time")
+				}, to, execColumns, "no execs in this time", query.DataEvents)
 			})
 		},
 	}

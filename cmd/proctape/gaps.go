@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -19,9 +20,9 @@ func gapsCommand(s *settings) *cobra.Command {
 	var kind string
 	cmd := &cobra.Command{
 		Use: "gaps", Short: "List what is missing from the recording, and how much is covered", Args: noArgs,
-		Long: `List the gaps: what is known to be missing, and why. docs/gaps.md says what each kind means, and what
-to do about it. The second table shows for each host what share of the time its snapshots
-cover; without --since, of the last hour. --json prints the gaps and then the coverage, one object a
+		Long: `List the gaps that overlap a time: what is known to be missing, and why. docs/gaps.md says what each kind means,
+and what to do about it. The second table shows of each host, in what share of the time all was known of each
+kind of data; without --since, of the last hour. --json prints the gaps and then the coverage, one object a
 line.`,
 		Example: `  proctape gaps --since "yesterday 00:00" --until "today 00:00"
   proctape gaps --kind missed_ticks`,
@@ -123,9 +124,22 @@ func printGaps(cmd *cobra.Command, gaps []query.Gap, covers []query.Coverage) er
 		}
 	}
 	fmt.Fprintln(out)
-	t := newTable(out, "HOST\tFROM\tTO\tCOVERED\tGAPS")
+	t := newTable(out, "HOST\tFROM\tTO\tSNAPSHOTS\tSTARTS AND ENDS\tCPU\tI/O\tGAPS")
 	for _, c := range covers {
-		t.row("%s\t%s\t%s\t%.2f%%\t%d", c.Host, localTime(c.From), localTime(c.To), c.Percent, c.Gaps)
+		t.row("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d", c.Host, localTime(c.From), localTime(c.To), share(c.Snapshots), share(c.Events), share(c.CPU), share(c.IO), c.Gaps)
 	}
-	return t.flush()
+	if err := t.flush(); err != nil {
+		return err
+	}
+	for i := range covers {
+		if line := query.Incomplete(covers[i : i+1]); line != "" {
+			fmt.Fprintf(out, "%s: %s\n", covers[i].Host, line)
+		}
+	}
+	return nil
+}
+
+// share is a share in percent, of which all is only what lacks nothing.
+func share(percent float64) string {
+	return fmt.Sprintf("%.2f%%", math.Floor(100*percent)/100)
 }

@@ -61,11 +61,11 @@ them gets a table of its own.`,
 				to = byProcess(l, cmd.OutOrStdout())
 			}
 			return l.withDatabase(cmd, s, func(db *query.DB) error {
-				found := false
-				err := list(cmd, l, r, func(r query.Range) iter.Seq2[query.HistoryPoint, error] {
-					return noting(&found, query.HistorySeq(cmd.Context(), db, query.Identity{PID: pid}, r))
-				}, to, historyColumns, "")
-				if err == nil && !found {
+				l.hosts = map[string]bool{}
+				err := list(cmd, db, l, r, func(r query.Range) iter.Seq2[query.HistoryPoint, error] {
+					return notingHosts(l.hosts, query.HistorySeq(cmd.Context(), db, query.Identity{PID: pid}, r))
+				}, to, historyColumns, "", query.DataSnapshots, query.DataIO)
+				if err == nil && len(l.hosts) == 0 {
 					return hinted(fmt.Errorf("process %d is not in the recording", pid),
 						`a process that ends before its first sample leaves only events: "proctape events --pid %d"`, pid)
 				}
@@ -77,11 +77,13 @@ them gets a table of its own.`,
 	return cmd
 }
 
-// noting notes whether a sequence has anything.
-func noting[T any](found *bool, items iter.Seq2[T, error]) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
+// notingHosts notes of which hosts a history is.
+func notingHosts(hosts map[string]bool, items iter.Seq2[query.HistoryPoint, error]) iter.Seq2[query.HistoryPoint, error] {
+	return func(yield func(query.HistoryPoint, error) bool) {
 		for item, err := range items {
-			*found = *found || err == nil
+			if err == nil {
+				hosts[item.Host] = true
+			}
 			if !yield(item, err) {
 				return
 			}
@@ -102,7 +104,7 @@ func pidArgument(arg string) (int64, error) {
 func byProcess(l *listing, out io.Writer) sink[query.HistoryPoint] {
 	var rows sink[query.HistoryPoint]
 	var last query.HistoryPoint
-	return sink[query.HistoryPoint]{func(m *query.HistoryPoint) error {
+	return sink[query.HistoryPoint]{add: func(m *query.HistoryPoint) error {
 		if rows.add == nil || m.Host != last.Host || m.BootID != last.BootID || m.StartTicks != last.StartTicks {
 			if rows.add != nil {
 				if err := rows.flush(); err != nil {
@@ -120,7 +122,7 @@ func byProcess(l *listing, out io.Writer) sink[query.HistoryPoint] {
 		}
 		last = *m
 		return rows.add(m)
-	}, func() error {
+	}, flush: func() error {
 		if rows.flush == nil {
 			return nil
 		}

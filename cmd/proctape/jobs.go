@@ -56,9 +56,14 @@ host, and jobs of other hosts are left out.`,
 					return err
 				}
 				jobs = withinLimit(cmd, l, r, jobs)
+				covers, err := jobsCoverage(cmd, db, l, r, jobs)
+				if err != nil {
+					return err
+				}
+				tellCoverage(cmd, &to, covers, ofJobs...)
 				if len(jobs) == 0 {
 					fmt.Fprintln(cmd.ErrOrStderr(), `proctape: note: no jobs were seen; "proctape run --job NAME -- COMMAND" runs one`)
-					if !l.csv {
+					if !l.csv && !l.json {
 						return nil
 					}
 				}
@@ -73,3 +78,17 @@ host, and jobs of other hosts are left out.`,
 	registerView(&l.view, cmd, jobColumns)
 	return cmd
 }
+
+// jobsCoverage is how much is known of the time of jobs: since the flags' or since the first of them was seen.
+func jobsCoverage(cmd *cobra.Command, db *query.DB, l *listing, r query.Range, jobs []query.Job) ([]query.Coverage, error) {
+	var first float64
+	for i := range jobs {
+		if seen := jobs[i].FirstSeen; seen != nil && (first == 0 || *seen < first) {
+			first = *seen
+		}
+	}
+	return l.coverageOf(cmd, db, r, first, first, false)
+}
+
+// ofJobs are the kinds of data that what is said of a job is made of.
+var ofJobs = []query.Data{query.DataSnapshots, query.DataEvents, query.DataCPU}

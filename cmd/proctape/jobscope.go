@@ -39,6 +39,10 @@ func (l *listing) checkJob(cmd *cobra.Command, db *query.DB, job string) error {
 		return explainJob(err)
 	}
 	noteCovers(cmd, scopes, l.host)
+	l.hosts = map[string]bool{}
+	for _, host := range query.HostsOf(scopes) {
+		l.hosts[host] = true
+	}
 	return nil
 }
 

@@ -12,15 +12,38 @@ import (
 // placed is an item of a listing that says where it stands.
 type placed interface{ Cursor() query.Cursor }
 
-// list prints a listing as it is read, within the limit, and says when there is more. None is what it says when there is nothing.
-func list[T placed](cmd *cobra.Command, l *listing, r query.Range, items func(query.Range) iter.Seq2[T, error], to sink[T], columns []column[T], none string) error {
+// list prints a listing as it is read, within the limit, and says when there is more, and what of its time is not known. None is what it says when
+// there is nothing, and of are the kinds of data that it is made of.
+func list[T placed](cmd *cobra.Command, db *query.DB, l *listing, r query.Range, items func(query.Range) iter.Seq2[T, error], to sink[T], columns []column[T], none string, of ...query.Data) error {
 	r.Limit = l.limit
-	var first, last query.Cursor
-	var n int
+	first, last, n, err := addAll(l, items(r), to, columns)
+	if err != nil || n == 0 && none == "" {
+		return err
+	}
+	cut := l.limit > 0 && n > 0 && (n >= l.limit || l.joins)
+	covers, err := l.coverageOf(cmd, db, r, first.Time(), last.Time(), cut)
+	if err != nil {
+		return err
+	}
+	if n == 0 && none != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: %s\n", none)
+	}
+	tellCoverage(cmd, &to, covers, of...)
+	if n == 0 && !l.csv && !l.json {
+		return nil
+	}
+	if err := to.flush(); err != nil || !cut {
+		return err
+	}
+	return noteMore(cmd, l, r, items, first, last)
+}
+
+// addAll gives the items of a listing to a sink, sorted where the flags say so. It returns the places of the first and the last, and how many there are.
+func addAll[T placed](l *listing, items iter.Seq2[T, error], to sink[T], columns []column[T]) (first, last query.Cursor, n int, err error) {
 	var held []T // to be sorted
-	for item, err := range items(r) {
+	for item, err := range items {
 		if err != nil {
-			return err
+			return first, last, n, err
 		}
 		if n++; n == 1 {
 			first = item.Cursor()
@@ -31,29 +54,21 @@ func list[T placed](cmd *cobra.Command, l *listing, r query.Range, items func(qu
 			continue
 		}
 		if err := to.add(&item); err != nil {
-			return err
+			return first, last, n, err
 		}
 	}
-	if l.sort != "" {
-		if err := sorted(&l.view, held, columns); err != nil {
-			return err
-		}
-		for i := range held {
-			if err := to.add(&held[i]); err != nil {
-				return err
-			}
-		}
+	if l.sort == "" {
+		return first, last, n, nil
 	}
-	if n == 0 && none != "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: %s\n", none)
-		if !l.csv {
-			return nil
+	if err := sorted(&l.view, held, columns); err != nil {
+		return first, last, n, err
+	}
+	for i := range held {
+		if err := to.add(&held[i]); err != nil {
+			return first, last, n, err
 		}
 	}
-	if err := to.flush(); err != nil || l.limit == 0 || n < l.limit && !l.joins || n == 0 {
-		return err
-	}
-	return noteMore(cmd, l, r, items, first, last)
+	return first, last, n, nil
 }
 
 // noteMore says that there is more than the limit, when there is.

@@ -19,6 +19,7 @@ type listing struct {
 	reverse      bool
 	joins        bool // lines may be of several items, so that fewer lines than the limit do not mean that there is no more
 	host         string
+	hosts        map[string]bool // of which the answer is; empty for all
 }
 
 // register adds the flags. limit is the most that is listed by default.

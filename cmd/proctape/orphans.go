@@ -53,6 +53,11 @@ session, with what they have cost since. A session is a job, or else the oldest 
 				if err != nil {
 					return err
 				}
+				covers, err := query.MomentCoverage(cmd.Context(), db, timestamp(when), l.host)
+				if err != nil {
+					return err
+				}
+				tellCoverage(cmd, &to, covers, query.DataSnapshots)
 				return printOrphans(cmd, l, to, orphans)
 			})
 		},
@@ -75,7 +80,9 @@ func printOrphans(cmd *cobra.Command, l *listing, to sink[query.Orphan], orphans
 	}
 	if len(orphans) == 0 && !l.csv {
 		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no process has outlived its parent or its job")
-		return nil
+		if !l.json {
+			return nil
+		}
 	}
 	if err := printAll(&l.view, to, orphans, orphanColumns); err != nil || l.json || l.csv {
 		return err

@@ -54,6 +54,9 @@ func printProfile(cmd *cobra.Command, p *query.Profile, covers string) error {
 	fmt.Fprintf(out, "  peak memory       %.1f MiB, of its largest process\n  CPU time          %s s\n  busiest process   %.1f%% of one core\n",
 		p.PeakRSS, atLeast(p.AtLeast, "total_cpu_seconds", twoDecimals(p.CPUSeconds)), p.MaxCPU)
 	fmt.Fprintf(out, "  processes         %d pids seen, %d spawns, %d exits\n", p.PIDs, p.Spawns, p.Exits)
+	if line := query.Incomplete(p.Coverage, ofJobs...); line != "" {
+		fmt.Fprintf(out, "  %s\n", line)
+	}
 	switch p.Resolution {
 	case "part":
 		fmt.Fprintln(out, "  samples           the older ones were deleted; these figures include them")

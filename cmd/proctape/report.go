@@ -56,6 +56,7 @@ func printReport(cmd *cobra.Command, r *report.Report, format string, l *listing
 	case format == "classic":
 		if r.Profile != nil {
 			noteCovers(cmd, r.Profile.Scopes, l.host)
+			noteIncomplete(cmd, r.Profile.Coverage, ofJobs...)
 		}
 		return writeBytes(out, r.Classic())
 	case r.Profile == nil:

@@ -43,10 +43,10 @@ snapshots without any.`,
 			return l.withJob(cmd, s, f.job, func(db *query.DB) error {
 				unsorted := *l
 				unsorted.sort = "" // it is the processes that are sorted
-				return list(cmd, &unsorted, r, func(r query.Range) iter.Seq2[query.Snapshot, error] {
+				return list(cmd, db, &unsorted, r, func(r query.Range) iter.Seq2[query.Snapshot, error] {
 					filter.Range = r
 					return query.SnapshotSeq(cmd.Context(), db, filter)
-				}, to, nil, "no snapshots in this time")
+				}, to, nil, "no snapshots in this time", query.DataSnapshots)
 			})
 		},
 	}
@@ -59,29 +59,28 @@ snapshots without any.`,
 // snapshotSink prints snapshots as the flags ask for.
 func snapshotSink(v *view, out io.Writer, top int) (sink[query.Snapshot], error) {
 	if v.json {
-		enc := newJSON(out)
 		_, err := pick(v, processColumns)
-		return sink[query.Snapshot]{func(s *query.Snapshot) error { return enc.Encode(s) }, func() error { return nil }}, err
+		return jsonSink[query.Snapshot](out), err
 	}
 	rows, err := newSink(v, out, processColumns, nil)
 	if err != nil {
 		return sink[query.Snapshot]{}, err
 	}
 	if v.csv {
-		return sink[query.Snapshot]{func(s *query.Snapshot) error {
+		return sink[query.Snapshot]{add: func(s *query.Snapshot) error {
 			for _, p := range orderProcesses(v, s) {
 				if err := rows.add(&p); err != nil {
 					return err
 				}
 			}
 			return nil
-		}, rows.flush}, nil
+		}, flush: rows.flush}, nil
 	}
 	width := terminalWidth(out)
 	if v.wide {
 		width = 0
 	}
-	return sink[query.Snapshot]{func(s *query.Snapshot) error {
+	return sink[query.Snapshot]{add: func(s *query.Snapshot) error {
 		if _, err := fmt.Fprintln(out, snapshotText(s)); err != nil {
 			return err
 		}
@@ -92,7 +91,7 @@ func snapshotSink(v *view, out io.Writer, top int) (sink[query.Snapshot], error)
 			}
 		}
 		return nil
-	}, func() error { return nil }}, nil
+	}, flush: func() error { return nil }}, nil
 }
 
 // printProcess prints the line of a process below its snapshot.

@@ -166,6 +166,9 @@ func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {
 func printTop(cmd *cobra.Command, t *topFlags, to sink[query.TopRow], answer *query.Top) error {
 	if len(answer.Rows) == 0 {
 		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no processes were recorded then, or none that the flags pick")
+	}
+	tellCoverage(cmd, &to, answer.Coverage)
+	if len(answer.Rows) == 0 && !t.json {
 		return nil
 	}
 	if !t.json && !t.csv {
@@ -187,7 +190,7 @@ func printTop(cmd *cobra.Command, t *topFlags, to sink[query.TopRow], answer *qu
 	return nil
 }
 
-// topHead says of what a top is, and how much of that is known.
+// topHead says of what a top is.
 func topHead(t *query.Top) string {
 	text := fmt.Sprintf("%s to %s: %.2f CPU s, %d %s, %d %s", localTime(t.From), localTime(t.To), t.All.CPUSeconds, t.All.Processes,
 		plural(t.All.Processes, "process", "processes"), t.All.Forks, plural(t.All.Forks, "start", "starts"))
@@ -196,13 +199,6 @@ func topHead(t *query.Top) string {
 		text += ", of one-minute means"
 	case "both":
 		text += ", partly of one-minute means"
-	}
-	if len(t.Coverage) > 0 {
-		least := slices.MinFunc(t.Coverage, func(a, b query.Coverage) int { return compareValues(b.Percent, a.Percent) })
-		text += fmt.Sprintf(", %.1f%% covered", least.Percent)
-		if len(t.Coverage) > 1 {
-			text += " on " + least.Host + ", the least"
-		}
 	}
 	return text
 }

@@ -42,7 +42,11 @@ process, or those of that job, with all that is above and below.`,
 				if err != nil {
 					return err
 				}
-				return printTrees(cmd, &l, trees, args)
+				covers, err := query.MomentCoverage(cmd.Context(), db, timestamp(when), l.host)
+				if err != nil {
+					return err
+				}
+				return printTrees(cmd, &l, trees, args, covers)
 			})
 		},
 	}
@@ -54,7 +58,7 @@ process, or those of that job, with all that is above and below.`,
 	return cmd
 }
 
-func printTrees(cmd *cobra.Command, l *listing, trees []query.Tree, args []string) error {
+func printTrees(cmd *cobra.Command, l *listing, trees []query.Tree, args []string, covers []query.Coverage) error {
 	found := false
 	for _, t := range trees {
 		found = found || len(t.Roots) > 0
@@ -66,8 +70,9 @@ func printTrees(cmd *cobra.Command, l *listing, trees []query.Tree, args []strin
 		fmt.Fprintln(cmd.ErrOrStderr(), "proctape: note: no processes were recorded then")
 	}
 	if l.json {
-		return printJSON(cmd.OutOrStdout(), trees)
+		return printCovered(cmd.OutOrStdout(), trees, covers)
 	}
+	noteIncomplete(cmd, covers, query.DataSnapshots)
 	out := cmd.OutOrStdout()
 	width := terminalWidth(out)
 	if l.wide {

@@ -21,6 +21,8 @@ type Report struct {
 	Counts  map[string]int64 `json:"events"`  // by type, at most a week old
 	Signals []query.Event    `json:"signals"` // the first ten signals and kills of that week
 	OOMs    []query.Event    `json:"ooms"`    // the first five
+	// Coverage is how much is known of the time of the job, on each host that told of it.
+	Coverage []query.Coverage `json:"coverage"`
 }
 
 // eventAge is how old an event may be to count in a report.
@@ -29,7 +31,7 @@ const eventAge = 7 * 24 * time.Hour
 // Read gathers the report of the jobs of a name as of now: of all hosts, or of the filter's. A job that nobody ran has a report
 // too: its Profile is nil, and its text says so. It is a *[query.JobHostError] when only other hosts have the job.
 func Read(ctx context.Context, db *query.DB, job query.JobFilter, now time.Time) (*Report, error) {
-	r := &Report{Name: job.Name, Counts: map[string]int64{}}
+	r := &Report{Name: job.Name, Counts: map[string]int64{}, Coverage: []query.Coverage{}}
 	p, err := query.JobProfile(ctx, db, job)
 	if errors.Is(err, query.ErrNoJob) {
 		return r, nil
@@ -39,7 +41,7 @@ func Read(ctx context.Context, db *query.DB, job query.JobFilter, now time.Time)
 	if !p.HasProcesses() { // somebody told of the job, and no process of it was ever seen
 		return r, nil
 	}
-	r.Profile = p
+	r.Profile, r.Coverage = p, p.Coverage
 	since := query.Range{Host: job.Host, Since: float64(now.Add(-eventAge).UnixNano()) / 1e9}
 	if r.Counts, err = query.EventCounts(ctx, db, job, since.Since); err != nil {
 		return nil, err
