@@ -3,12 +3,13 @@ package schema
 // Removed counts what one pass of retention took away from a database and its log, and the rollups that it made first. It
 // is stored as JSON with the pass.
 type Removed struct {
-	RollupsMade    int64 `json:"rollups_made"` // minutes, of snapshots that left full resolution
-	Snapshots      int64 `json:"snapshots"`    // of which rollups stand in their place
-	Samples        int64 `json:"samples"`      // processes in those snapshots
-	Events         int64 `json:"events"`       // starts and ends of processes
-	Execs          int64 `json:"execs"`        // programs that known processes began to execute
-	JobEvents      int64 `json:"job_events"`   // what conductors told of jobs
+	RollupsMade    int64 `json:"rollups_made"`          // minutes, of snapshots that left full resolution
+	Snapshots      int64 `json:"snapshots"`             // of which rollups stand in their place
+	MinutesLost    int64 `json:"minutes_lost,omitzero"` // minutes of hosts whose snapshots went without a rollup, because none could be made
+	Samples        int64 `json:"samples"`               // processes in those snapshots
+	Events         int64 `json:"events"`                // starts and ends of processes
+	Execs          int64 `json:"execs"`                 // programs that known processes began to execute
+	JobEvents      int64 `json:"job_events"`            // what conductors told of jobs
 	Gaps           int64 `json:"gaps"`
 	Quarantined    int64 `json:"quarantined"` // messages in quarantine
 	RollupsDeleted int64 `json:"rollups"`     // minutes that left the policy

@@ -36,6 +36,9 @@ func printRemoved(w io.Writer, r schema.Removed) {
 	} {
 		fmt.Fprintf(w, "  %8d %s\n", line.n, line.what)
 	}
+	if r.MinutesLost > 0 {
+		fmt.Fprintf(w, "  %8d minutes of hosts that could not be rolled up; the log says why\n", r.MinutesLost)
+	}
 	if r.Bytes > 0 {
 		fmt.Fprintf(w, "  %8.1f MiB of the database file\n", float64(r.Bytes)/(1<<20))
 	}

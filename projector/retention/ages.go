@@ -1,9 +1,6 @@
 package retention
 
 import (
-	"context"
-	"database/sql"
-	"fmt"
 	"time"
 
 	"github.com/proctape/proctape/projector/store"
@@ -23,21 +20,4 @@ func (a ages) of(hostID int64, bootID string, boot, wall int64) time.Duration {
 		return time.Duration(a.now - wall)
 	}
 	return time.Duration(n.Boot - boot + max(0, a.now-n.Wall))
-}
-
-func loadAges(ctx context.Context, db *sql.DB, now int64) (ages, error) {
-	a := ages{now: now, newest: map[int64]store.SnapshotMark{}}
-	err := each(ctx, db, `SELECT host_id, boot_id, wall_ns, boot_ns FROM rosters`, func(rows *sql.Rows) error {
-		var id int64
-		var n store.SnapshotMark
-		if err := rows.Scan(&id, &n.BootID, &n.Wall, &n.Boot); err != nil {
-			return err
-		}
-		a.newest[id] = n
-		return nil
-	})
-	if err != nil {
-		return a, fmt.Errorf("read how far the hosts are: %w", err)
-	}
-	return a, nil
 }

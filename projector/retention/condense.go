@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
 )
@@ -21,61 +23,66 @@ type condenser struct {
 // together, and live messages wait behind them.
 const rollupBatch = 8
 
-// run rolls up and deletes what has left full resolution.
-func (c *condenser) run(ctx context.Context) error { return c.condenseOlder(ctx, c.limits.full) }
+// run rolls up and deletes what has left full resolution. A minute that cannot be rolled up stays as long as the log may still have its
+// snapshots: longer it would hold the log of all hosts.
+func (c *condenser) run(ctx context.Context) error {
+	return c.condenseOlder(ctx, c.limits.full, schema.MaxAge(c.limits.full))
+}
 
-// condenseOlder rolls up and deletes what is older than age, minute by minute.
-func (c *condenser) condenseOlder(ctx context.Context, age time.Duration) error {
+// condenseOlder rolls up and deletes what is older than age, minute by minute. Minutes older than lost that cannot be rolled up go
+// without a rollup.
+func (c *condenser) condenseOlder(ctx context.Context, age, lost time.Duration) error {
 	var batch []hostMinute
 	err := c.oldMinutes(ctx, age, func(hm hostMinute) error {
 		batch = append(batch, hm)
 		if len(batch) < rollupBatch {
 			return nil
 		}
-		err := c.condense(ctx, batch)
+		err := c.condense(ctx, batch, lost)
 		batch = batch[:0]
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return c.condense(ctx, batch)
+	return c.condense(ctx, batch, lost)
 }
 
 // condense puts rollups in the place of snapshots: it publishes them, waits until this database has folded them, and
 // deletes what they cover.
-func (c *condenser) condense(ctx context.Context, batch []hostMinute) error {
+func (c *condenser) condense(ctx context.Context, batch []hostMinute, lost time.Duration) error {
 	if len(batch) == 0 {
 		return nil
 	}
 	if c.writer.dry {
 		return c.count(ctx, batch)
 	}
-	var made []*schema.Message
-	for _, hm := range batch {
-		m, err := c.roller.rollUp(ctx, hm)
-		if err != nil {
-			return fmt.Errorf("roll up %s of %s: %w", time.Unix(0, hm.minute).UTC().Format(time.RFC3339), hm.host, err)
+	var sent []jetstream.PubAckFuture
+	var gone []int64
+	unreadable := map[int]bool{}
+	for i, hm := range batch {
+		future, err := c.roller.publish(ctx, hm)
+		switch {
+		case err != nil && isGeneral(ctx, err):
+			return fmt.Errorf("%s of %s: %w", minuteText(hm), hm.host, err)
+		case err != nil:
+			unreadable[i] = true
+			gone = append(gone, c.spoilt(hm, lost, err)...)
+		case future != nil:
+			sent = append(sent, future)
 		}
-		if m == nil {
-			continue
-		}
-		if err := m.Validate(); err != nil { // from before there were bounds: one host's rows stop no other's retention
-			c.log.Warn("a minute cannot be rolled up, and its snapshots stay", "host", hm.host,
-				"minute", time.Unix(0, hm.minute).UTC(), "err", err)
-			continue
-		}
-		made = append(made, m)
 	}
-	last, err := c.roller.publish(ctx, made)
+	last, err := c.roller.acknowledged(ctx, sent)
 	if err != nil {
 		return err
 	}
 	if err := c.writer.waitCommitted(ctx, map[string]uint64{schema.StreamRollups: last}); err != nil {
 		return err
 	}
-	var gone []int64
-	for _, hm := range batch {
+	for i, hm := range batch {
+		if unreadable[i] {
+			continue
+		}
 		covers, _, err := c.roller.stored(ctx, hm)
 		if err != nil {
 			return err
@@ -89,12 +96,32 @@ func (c *condenser) condense(ctx context.Context, batch []hostMinute) error {
 	return c.deleteSnapshots(ctx, gone)
 }
 
+// spoilt notes that a minute of a host cannot be rolled up, and returns which of its snapshots go all the same: all when it is older
+// than lost, and no damage of the file is to blame, which may be mended.
+func (c *condenser) spoilt(hm hostMinute, lost time.Duration, err error) (gone []int64) {
+	more := []any{"minute", minuteText(hm), "err", err}
+	if store.IsCorrupt(err) || !c.allOlder(hm.heads, lost) {
+		c.troubles.note(hm.host, "minutes cannot be rolled up, and their snapshots stay for now", more...)
+		return nil
+	}
+	c.troubles.note(hm.host, "minutes could not be rolled up, and their snapshots go without", more...)
+	c.removed.MinutesLost++
+	for _, h := range hm.heads {
+		gone = append(gone, h.id)
+	}
+	return gone
+}
+
+func minuteText(hm hostMinute) string { return time.Unix(0, hm.minute).UTC().Format(time.RFC3339) }
+
 // count counts what condense would make and take away, and which of what it would make would go at once.
 func (c *condenser) count(ctx context.Context, batch []hostMinute) error {
 	for _, hm := range batch {
 		covers, id, err := c.roller.stored(ctx, hm)
-		if err != nil {
+		if err != nil && isGeneral(ctx, err) {
 			return err
+		} else if err != nil || hm.broken != nil {
+			continue // what becomes of it only a pass can tell
 		}
 		if slices.ContainsFunc(hm.heads, func(h head) bool { return !covered(covers, h) }) {
 			c.removed.RollupsMade++

@@ -38,6 +38,7 @@ func (e *expirer) expireEvents(ctx context.Context) error {
 }
 
 func (e *expirer) expireEventsOlder(ctx context.Context, age time.Duration) error {
+	var failed []error
 	for _, d := range []dated{
 		{"process_events", "timestamp", "id", "host_id, boot_id, boot_ns", &e.removed.Events,
 			deleteBy(`DELETE FROM process_events WHERE id = ?`)},
@@ -51,10 +52,10 @@ func (e *expirer) expireEventsOlder(ctx context.Context, age time.Duration) erro
 			deleteBy(`DELETE FROM quarantine WHERE stream = ? AND epoch = ? AND seq = ?`)},
 	} {
 		if err := e.expireRows(ctx, d, age); err != nil {
-			return fmt.Errorf("table %s: %w", d.table, err)
+			failed = append(failed, fmt.Errorf("table %s: %w", d.table, err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // deleteBy is how rows are deleted that one statement deletes.
@@ -112,7 +113,8 @@ func (e *expirer) expireRows(ctx context.Context, d dated, age time.Duration) er
 func (e *expirer) oldRows(ctx context.Context, d dated, age time.Duration, from, until float64, skip int) (keys [][]any, seen int, last float64, err error) {
 	query := fmt.Sprintf(`SELECT %[1]s, %[2]s, %[3]s FROM %[4]s WHERE %[1]s >= ? AND %[1]s < ? ORDER BY %[1]s LIMIT ? OFFSET ?`,
 		d.time, d.owner, d.keys, d.table)
-	err = each(ctx, e.read, query, func(rows *sql.Rows) error {
+	err = e.eachReadable(ctx, d.table, query, func(rows *sql.Rows) error {
+		seen++
 		var host, boot int64
 		var bootID string
 		key := make([]any, 1+strings.Count(d.keys, ","))
@@ -123,7 +125,6 @@ func (e *expirer) oldRows(ctx context.Context, d dated, age time.Duration, from,
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}
-		seen++
 		if e.ages.of(host, bootID, boot, int64(last*1e9)) > age {
 			keys = append(keys, key)
 		}
@@ -190,14 +191,16 @@ func (j *job) key() []any { return []any{j.id, j.fleet, j.host} }
 // conductor, tells of it; a host's own one goes whatever other hosts call theirs.
 func (e *expirer) expireJobs(ctx context.Context, age time.Duration) error {
 	var old, gone []job
-	err := each(ctx, e.read, `SELECT job_id, fleet, CASE WHEN fleet THEN 0 ELSE host_id END AS host,
+	err := e.eachReadable(ctx, "jobs", `SELECT job_id, fleet, CASE WHEN fleet THEN 0 ELSE host_id END AS host,
 		max(max(coalesce(last_seen, 0), coalesce(last_event, 0))) AS last
 		FROM jobs GROUP BY 1, 2, 3 HAVING last < ?`,
 		func(rows *sql.Rows) error {
 			var j job
-			err := rows.Scan(&j.id, &j.fleet, &j.host, &j.last)
+			if err := rows.Scan(&j.id, &j.fleet, &j.host, &j.last); err != nil {
+				return err
+			}
 			old = append(old, j)
-			return err
+			return nil
 		}, schema.Timestamp(e.ages.now-int64(age)))
 	if err != nil {
 		return err
@@ -226,7 +229,7 @@ func (e *expirer) expireJobs(ctx context.Context, age time.Duration) error {
 
 // recent reports whether something of a job is younger than age after all: a job knows only the wall clocks of its hosts.
 func (e *expirer) recent(ctx context.Context, j job, age time.Duration) (recent bool, err error) {
-	err = each(ctx, e.read, `SELECT host_id, boot_id, ended_boot_ns, ended FROM processes WHERE`+jobRows+`
+	err = e.eachReadable(ctx, "processes, events, execs or job events", `SELECT host_id, boot_id, ended_boot_ns, ended FROM processes WHERE`+jobRows+`
 		UNION ALL SELECT host_id, boot_id, boot_ns, timestamp FROM process_events WHERE`+jobRows+`
 		UNION ALL SELECT host_id, boot_id, boot_ns, timestamp FROM process_execs WHERE`+jobRows+`
 		UNION ALL SELECT host_id, boot_id, boot_ns, timestamp FROM job_events WHERE`+jobRows, func(rows *sql.Rows) error {
@@ -235,7 +238,7 @@ func (e *expirer) recent(ctx context.Context, j job, age time.Duration) (recent 
 		var boot sql.NullInt64
 		var wall sql.NullFloat64
 		err := rows.Scan(&host, &bootID, &boot, &wall)
-		recent = recent || !wall.Valid || e.ages.of(host, bootID, boot.Int64, int64(wall.Float64*1e9)) <= age
+		recent = recent || err != nil || !wall.Valid || e.ages.of(host, bootID, boot.Int64, int64(wall.Float64*1e9)) <= age
 		return err
 	}, j.key()...)
 	return recent, err
@@ -261,14 +264,16 @@ func (e *expirer) expireProducers(ctx context.Context, age time.Duration) error 
 		wall, ns       int64 // of the newest message
 	}
 	var gone []producer
-	err := each(ctx, e.read, `SELECT host_id, instance, boot_id, last_ns, max(last_boot_ns) FROM producers GROUP BY host_id, instance`,
+	err := e.eachReadable(ctx, "producers", `SELECT host_id, instance, boot_id, last_ns, max(last_boot_ns) FROM producers GROUP BY host_id, instance`,
 		func(rows *sql.Rows) error {
 			var p producer
-			err := rows.Scan(&p.hostID, &p.instance, &p.boot, &p.wall, &p.ns)
+			if err := rows.Scan(&p.hostID, &p.instance, &p.boot, &p.wall, &p.ns); err != nil {
+				return err
+			}
 			if e.ages.of(p.hostID, p.boot, p.ns, p.wall) > age {
 				gone = append(gone, p)
 			}
-			return err
+			return nil
 		})
 	if err != nil {
 		return err

@@ -30,10 +30,28 @@ func (h *hosts) readAges(ctx context.Context) error {
 	if err := h.writer.write(ctx, c.save); err != nil {
 		return err
 	}
-	if h.ages, err = loadAges(ctx, h.read, c.Now); err != nil {
+	if h.ages, err = h.loadAges(ctx, c.Now); err != nil {
 		return err
 	}
 	return h.noteLive(ctx)
+}
+
+// loadAges reads how far each host is. One of which that cannot be read goes by the wall clock.
+func (h *hosts) loadAges(ctx context.Context, now int64) (ages, error) {
+	a := ages{now: now, newest: map[int64]store.SnapshotMark{}}
+	err := h.eachReadable(ctx, "rosters", `SELECT host_id, boot_id, wall_ns, boot_ns FROM rosters`, func(rows *sql.Rows) error {
+		var id int64
+		var n store.SnapshotMark
+		if err := rows.Scan(&id, &n.BootID, &n.Wall, &n.Boot); err != nil {
+			return err
+		}
+		a.newest[id] = n
+		return nil
+	})
+	if err != nil {
+		return a, fmt.Errorf("read how far the hosts are: %w", err)
+	}
+	return a, nil
 }
 
 // noteLive finds the hosts whose boot clock went on since the pass before about as retention's did. They send what they
@@ -41,12 +59,14 @@ func (h *hosts) readAges(ctx context.Context) error {
 // the next pass can tell.
 func (h *hosts) noteLive(ctx context.Context) error {
 	before := map[int64]store.SnapshotMark{}
-	err := each(ctx, h.read, `SELECT host_id, boot_id, boot_ns, clock_ns FROM retention_hosts`, func(rows *sql.Rows) error {
+	err := h.eachReadable(ctx, "retention_hosts", `SELECT host_id, boot_id, boot_ns, clock_ns FROM retention_hosts`, func(rows *sql.Rows) error {
 		var id int64
 		var s store.SnapshotMark
-		err := rows.Scan(&id, &s.BootID, &s.Boot, &s.Wall)
+		if err := rows.Scan(&id, &s.BootID, &s.Boot, &s.Wall); err != nil {
+			return err
+		}
 		before[id] = s
-		return err
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("read how far the hosts were: %w", err)

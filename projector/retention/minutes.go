@@ -26,6 +26,7 @@ type hostMinute struct {
 	host   string
 	minute int64 // Unix ns
 	heads  []head
+	broken error // why one of the heads cannot be read; nil when all can
 }
 
 // oldMinutes passes on every minute of a host of which all snapshots are older than age.
@@ -61,7 +62,8 @@ func (p *pass) oldMinutes(ctx context.Context, age time.Duration, visit func(hos
 // firstSnapshot is the wall time of the oldest snapshot at or after another. Its timestamp, which has an index, may be
 // that of a later one, for timestamps round.
 func (p *pass) firstSnapshot(ctx context.Context, from int64) (wall int64, ok bool, err error) {
-	err = each(ctx, p.read, `SELECT wall_ns FROM snapshots WHERE timestamp >= ? AND wall_ns >= ? ORDER BY timestamp, wall_ns LIMIT 1`,
+	err = each(ctx, p.read, `SELECT wall_ns FROM snapshots WHERE timestamp >= ? AND wall_ns >= ? AND typeof(wall_ns) = 'integer'
+		ORDER BY timestamp, wall_ns LIMIT 1`,
 		func(rows *sql.Rows) error {
 			ok = true
 			return rows.Scan(&wall)
@@ -69,32 +71,38 @@ func (p *pass) firstSnapshot(ctx context.Context, from int64) (wall int64, ok bo
 	return wall, ok, err
 }
 
-// minute is the snapshots of a minute, by host.
+// minute is the snapshots of a minute, by host. One that cannot be read breaks its host's minute, and no other.
 func (p *pass) minute(ctx context.Context, minute int64) ([]hostMinute, error) {
 	var hosts []hostMinute
 	err := each(ctx, p.read, `SELECT s.id, s.host_id, h.name, s.boot_id, s.boot_ns, s.wall_ns, s.instance, s.seq
 		FROM snapshots s JOIN hosts h ON h.id = s.host_id
 		WHERE s.timestamp BETWEEN ? AND ? ORDER BY s.host_id, s.wall_ns, s.instance, s.seq`,
 		func(rows *sql.Rows) error {
-			var h head
-			var instance string
-			if err := rows.Scan(&h.id, &h.hostID, &h.host, &h.bootID, &h.boot, &h.wall, &instance, &h.seq); err != nil {
-				return err
-			}
-			if schema.MinuteOf(h.wall) != minute { // timestamps round
+			h, err := scanHead(rows)
+			if err == nil && schema.MinuteOf(h.wall) != minute { // timestamps round
 				return nil
-			}
-			if err := h.instance.UnmarshalText([]byte(instance)); err != nil {
-				return err
 			}
 			if n := len(hosts); n == 0 || hosts[n-1].hostID != h.hostID {
 				hosts = append(hosts, hostMinute{hostID: h.hostID, host: h.host, minute: minute})
 			}
 			last := &hosts[len(hosts)-1]
 			last.heads = append(last.heads, h)
+			if err != nil {
+				last.heads[len(last.heads)-1].wall = minute
+				last.broken = fmt.Errorf("snapshot %d: %w", h.id, err)
+			}
 			return nil
 		}, schema.Timestamp(minute-1000), schema.Timestamp(minute+int64(time.Minute)+1000))
 	return hosts, err
+}
+
+// scanHead reads a snapshot without its processes. Its id and its host are read even of one whose other columns cannot be.
+func scanHead(rows *sql.Rows) (h head, err error) {
+	var instance string
+	if err := rows.Scan(&h.id, &h.hostID, &h.host, &h.bootID, &h.boot, &h.wall, &instance, &h.seq); err != nil {
+		return h, err
+	}
+	return h, h.instance.UnmarshalText([]byte(instance))
 }
 
 func (p *pass) allOlder(heads []head, age time.Duration) bool {

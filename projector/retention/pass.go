@@ -20,6 +20,7 @@ type pass struct {
 	writer     *writer
 	clocks     func() (Reading, error)
 
-	ages    ages
-	removed schema.Removed
+	ages     ages
+	troubles *troubles
+	removed  schema.Removed
 }

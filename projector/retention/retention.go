@@ -30,10 +30,11 @@ type Config struct {
 
 // Retention makes passes over one database.
 type Retention struct {
-	cfg    Config
-	db     Database
-	read   *sql.DB
-	clocks func() (Reading, error)
+	cfg      Config
+	db       Database
+	read     *sql.DB
+	clocks   func() (Reading, error)
+	troubles *troubles
 }
 
 // Pass is one run of retention.
@@ -51,7 +52,7 @@ func Open(cfg Config, db Database) (*Retention, error) {
 	}
 	read.SetMaxOpenConns(2)
 	cfg.Settings = cfg.Settings.withDefaults()
-	r := &Retention{cfg: cfg, db: db, read: read, clocks: cfg.Settings.Clocks}
+	r := &Retention{cfg: cfg, db: db, read: read, clocks: cfg.Settings.Clocks, troubles: newTroubles(cfg.Log)}
 	if r.clocks == nil {
 		r.clocks = readClocks
 	}
@@ -112,6 +113,7 @@ func (r *Retention) pass(ctx context.Context, asked string, alive func() error) 
 	if ctx.Err() != nil {
 		return Pass{}, ctx.Err()
 	}
+	p.troubles.endPass()
 	text := ""
 	if err != nil {
 		text = err.Error()
@@ -123,7 +125,7 @@ func (r *Retention) pass(ctx context.Context, asked string, alive func() error) 
 
 func (r *Retention) newPass(alive func() error) *pass {
 	p := &pass{js: r.cfg.JS, log: r.cfg.Log, settings: r.cfg.Settings, limits: limitsOf(r.cfg.Settings.Policy), read: r.read,
-		writer: &writer{db: r.db, alive: alive}, clocks: r.clocks}
+		writer: &writer{db: r.db, alive: alive}, clocks: r.clocks, troubles: r.troubles}
 	if r.db != nil {
 		p.databaseID = r.db.ID()
 	}

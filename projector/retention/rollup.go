@@ -21,6 +21,9 @@ type roller struct{ *pass }
 // rollUp is the rollup of a host's minute: of the snapshots that are there and, where the minute was rolled up before
 // some of them came, of what that rollup covers too. It is nil when there is nothing new to tell.
 func (r *roller) rollUp(ctx context.Context, hm hostMinute) (*schema.Message, error) {
+	if hm.broken != nil {
+		return nil, hm.broken
+	}
 	covers, id, err := r.stored(ctx, hm)
 	if err != nil {
 		return nil, err
@@ -46,6 +49,9 @@ func (r *roller) rollUp(ctx context.Context, hm hostMinute) (*schema.Message, er
 		if err != nil {
 			return nil, fmt.Errorf("read the rollup before: %w", err)
 		}
+		if before.Rollup == nil {
+			return nil, fmt.Errorf("read the rollup before: it is a message of kind %s", before.Kind)
+		}
 		m.Rollup = mergeRollups(before.Rollup, u, before.Wall > m.Wall)
 		if before.Wall > m.Wall {
 			m.BootID, m.Wall, m.Boot = before.BootID, before.Wall, before.Boot
@@ -59,7 +65,7 @@ func (r *roller) rollUp(ctx context.Context, hm hostMinute) (*schema.Message, er
 func (r *roller) published(ctx context.Context, id int64) (*schema.Message, error) {
 	stream, err := r.js.Stream(ctx, schema.StreamRollups)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errLog, err)
 	}
 	var base int64
 	err = each(ctx, r.read, `SELECT id_base FROM checkpoints WHERE stream = ?`,
@@ -72,25 +78,31 @@ func (r *roller) published(ctx context.Context, id int64) (*schema.Message, erro
 	}
 	msg, err := stream.GetMsg(ctx, uint64(id-base))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errLog, err)
 	}
 	return schema.DecodeMsg(msg.Subject, msg.Header, msg.Data)
 }
 
-// publish sends rollups to the log and returns the highest sequence that the log gave them.
-func (r *roller) publish(ctx context.Context, made []*schema.Message) (last uint64, err error) {
-	futures := make([]jetstream.PubAckFuture, len(made))
-	for i, m := range made {
-		msg := nats.NewMsg("")
-		var err error
-		if msg.Subject, msg.Data, err = schema.EncodeMsg(m, msg.Header); err != nil {
-			return 0, fmt.Errorf("encode a rollup: %w", err)
-		}
-		if futures[i], err = r.js.PublishMsgAsync(msg); err != nil {
-			return 0, fmt.Errorf("publish a rollup: %w", err)
-		}
+// publish rolls up a minute and sends the rollup to the log. The future is nil when there is nothing new to tell.
+func (r *roller) publish(ctx context.Context, hm hostMinute) (jetstream.PubAckFuture, error) {
+	m, err := r.rollUp(ctx, hm)
+	if err != nil || m == nil {
+		return nil, err
 	}
-	for _, f := range futures {
+	msg := nats.NewMsg("")
+	if msg.Subject, msg.Data, err = schema.EncodeMsg(m, msg.Header); err != nil { // out of bounds, or too large
+		return nil, fmt.Errorf("encode the rollup: %w", err)
+	}
+	future, err := r.js.PublishMsgAsync(msg)
+	if err != nil && !errors.Is(err, nats.ErrMaxPayload) { // the server takes none so large, whoever sends it
+		err = fmt.Errorf("%w: %w", errLog, err)
+	}
+	return future, err
+}
+
+// acknowledged waits until the log has stored rollups, and returns the highest sequence that it gave them.
+func (r *roller) acknowledged(ctx context.Context, sent []jetstream.PubAckFuture) (last uint64, err error) {
+	for _, f := range sent {
 		select {
 		case ack := <-f.Ok():
 			last = max(last, ack.Sequence)

@@ -50,7 +50,7 @@ func (s *space) enforceMaxBytes(ctx context.Context) error {
 		for _, level := range []struct {
 			table string
 			do    func(context.Context, time.Duration) error
-		}{{"snapshots", s.condenser.condenseOlder}, {"rollups", s.expirer.expireRollupsOlder}, {"process_events", s.expirer.expireEventsOlder}} {
+		}{{"snapshots", s.condenseOlder}, {"rollups", s.expirer.expireRollupsOlder}, {"process_events", s.expirer.expireEventsOlder}} {
 			age, ok, err := s.cutAge(ctx, level.table, excess)
 			if err != nil {
 				return err
@@ -69,6 +69,11 @@ func (s *space) enforceMaxBytes(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// condenseOlder is the condenser's, for the sake of space: what cannot be rolled up goes too.
+func (s *space) condenseOlder(ctx context.Context, age time.Duration) error {
+	return s.condenser.condenseOlder(ctx, age, age)
 }
 
 // cutAge is the age that a share of a table's time is older than. It is not ok when the table holds too little to tell.
