@@ -20,7 +20,10 @@ type Coverage struct {
 	IO        float64 `json:"io_percent"`
 	Gaps      int64   `json:"gaps"` // that overlap the time
 	// Missing is at least how many processes of the host are not in the record; nil when that is not known.
-	Missing *int64   `json:"missing_processes"`
+	Missing *int64 `json:"missing_processes"`
+	// Forks is how many processes and threads the kernel has started on the host in gaps of starts and ends, less those that are in the record;
+	// nil when that is not known.
+	Forks   *int64   `json:"missing_starts"`
 	Reasons []Reason `json:"reasons"` // why it is not complete, the worst first
 }
 
@@ -80,6 +83,6 @@ func (e *evidence) coverage() Coverage {
 		}
 		c.Percent = min(c.Percent, *percent)
 	}
-	c.Missing = e.missing()
+	c.Missing, c.Forks = e.missing(), e.forks
 	return c
 }

@@ -77,7 +77,10 @@ func (c *Coverage) clauses(of []Data) (clauses []string) {
 		}
 		clauses = append(clauses, r.clause(c))
 	}
-	if c.Missing != nil && *c.Missing > 0 {
+	switch {
+	case c.Forks != nil && *c.Forks > 0 && *c.Forks >= deref(c.Missing, 0):
+		clauses = append(clauses, grouped(*c.Forks)+" starts of processes or threads are missing")
+	case c.Missing != nil && *c.Missing > 0:
 		is := "processes are"
 		if *c.Missing == 1 {
 			is = "process is"

@@ -17,6 +17,7 @@ type evidence struct {
 	gaps  []Gap     // that overlap the time
 	// eventsFrom is where events begin that retention has left; nothing of them is deleted when it is -Inf.
 	eventsFrom float64
+	forks      *int64  // processes and threads that were started in gaps and are not in the record; nil when that is not known
 	notCome    int64   // items that samplers made after all that has come of them
 	began      float64 // when its record began, however much of it is left; +Inf when it did not
 	newest     float64 // the time of its newest snapshot, whatever the time that is meant

@@ -14,13 +14,14 @@ type HostValues struct {
 	GroupLimit   *float64 `json:"group_memory_limit_mb,omitempty"`
 	GroupUsed    *float64 `json:"group_memory_used_mb,omitempty"` // of that limit
 	GroupCPUs    *float64 `json:"group_cpus,omitempty"`           // processors that the recorder's control group may use
+	Forks        *float64 `json:"forks,omitempty"`                // processes and threads that were started since boot
 }
 
 // hostValuesFromMessage are those of a message.
 func hostValuesFromMessage(h *schema.HostValues) HostValues {
 	return HostValues{
 		Unknown: h.UnknownKeys(), HugetlbTotal: scaled(h.HugetlbTotal, 1024), HugetlbFree: scaled(h.HugetlbFree, 1024),
-		GroupLimit: scaled(h.GroupLimit, 1024), GroupUsed: scaled(h.GroupUsed, 1024), GroupCPUs: scaled(h.GroupCPU, 1000),
+		GroupLimit: scaled(h.GroupLimit, 1024), GroupUsed: scaled(h.GroupUsed, 1024), GroupCPUs: scaled(h.GroupCPU, 1000), Forks: scaled(h.Forks, 1),
 	}
 }
 

@@ -23,7 +23,7 @@ func readPressure(r *wire.Reader) *Pressure {
 func readHostValues(r *wire.Reader, h *HostValues) {
 	_, outer := r.Open(maxFields)
 	h.Unknown = readList(r, maxList, 0, func(r *wire.Reader, v *HostValue) { *v = HostValue(r.String(MaxName)) })
-	for _, v := range [...]*Opt[int64]{&h.HugetlbTotal, &h.HugetlbFree, &h.GroupLimit, &h.GroupUsed, &h.GroupCPU} {
+	for _, v := range [...]*Opt[int64]{&h.HugetlbTotal, &h.HugetlbFree, &h.GroupLimit, &h.GroupUsed, &h.GroupCPU, &h.Forks} {
 		*v = readOpt(r)
 	}
 	r.Close(outer)

@@ -14,9 +14,14 @@ func writePressure(w *writer, p *Pressure) {
 }
 
 func writeHostValues(w *writer, h *HostValues) {
-	w.Array(6)
+	values := [...]Opt[int64]{h.HugetlbTotal, h.HugetlbFree, h.GroupLimit, h.GroupUsed, h.GroupCPU, h.Forks}
+	n := len(values)
+	if !h.Forks.Known { // as messages were before there was a last one
+		n--
+	}
+	w.Array(1 + n)
 	writeList(w, h.Unknown, func(w *writer, v *HostValue) { w.String(string(*v)) })
-	for _, v := range [...]Opt[int64]{h.HugetlbTotal, h.HugetlbFree, h.GroupLimit, h.GroupUsed, h.GroupCPU} {
+	for _, v := range values[:n] {
 		writeOpt(w, v)
 	}
 }

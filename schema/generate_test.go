@@ -139,7 +139,7 @@ var genHostValues = rapid.Custom(func(t *rapid.T) HostValues {
 	return HostValues{
 		Unknown:      rapid.SliceOfN(rapid.SampledFrom([]HostValue{HostMemoryTotal, HostMemoryAvail, HostLoad, HostCPUs, "other"}), 0, 3).Draw(t, "unknown"),
 		HugetlbTotal: optIn(boundKiB).Draw(t, "huge"), HugetlbFree: optIn(boundKiB).Draw(t, "free"),
-		GroupLimit: optIn(boundKiB).Draw(t, "limit"), GroupUsed: optIn(boundKiB).Draw(t, "used"), GroupCPU: optIn(boundCPUShare).Draw(t, "cpu"),
+		GroupLimit: optIn(boundKiB).Draw(t, "limit"), GroupUsed: optIn(boundKiB).Draw(t, "used"), GroupCPU: optIn(boundCPUShare).Draw(t, "cpu"), Forks: optIn(boundGrowing).Draw(t, "forks"),
 	}
 })
 

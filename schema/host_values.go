@@ -14,6 +14,7 @@ type HostValues struct {
 	GroupLimit   Opt[int64]  `json:"group_limit_kib"`    // memory that the sampler's control group and all above it may have; unknown for no limit
 	GroupUsed    Opt[int64]  `json:"group_used_kib"`     // memory that the group of that limit has, but for cached files that can be dropped
 	GroupCPU     Opt[int64]  `json:"group_cpu_permille"` // processors that the group may use, in thousandths of one; unknown for no limit
+	Forks        Opt[int64]  `json:"forks,omitzero"`     // processes and threads that were started since boot: processes of proc_stat(5)
 }
 
 // KnowsMemoryUsed reports whether it is known how much memory the host uses.
@@ -52,7 +53,7 @@ func (v *HostValues) validate() error {
 	err := eachOf("unknown value", v.Unknown, maxList, func(name *HostValue) error { return text("name", string(*name), MaxName) })
 	return errors.Join(err, boundKiB.checkOpt("hugetlb_total_kib", v.HugetlbTotal), boundKiB.checkOpt("hugetlb_free_kib", v.HugetlbFree),
 		boundKiB.checkOpt("group_limit_kib", v.GroupLimit), boundKiB.checkOpt("group_used_kib", v.GroupUsed),
-		boundCPUShare.checkOpt("group_cpu_permille", v.GroupCPU))
+		boundCPUShare.checkOpt("group_cpu_permille", v.GroupCPU), boundGrowing.checkOpt("forks", v.Forks))
 }
 
 // HostValue names a number of a snapshot that may be unknown, by its key in JSON.
@@ -68,7 +69,7 @@ const (
 
 // IsZero reports whether there is nothing to say: then a message has none.
 func (v HostValues) IsZero() bool {
-	return len(v.Unknown) == 0 && !v.HugetlbTotal.Known && !v.HugetlbFree.Known && !v.GroupLimit.Known && !v.GroupUsed.Known && !v.GroupCPU.Known
+	return len(v.Unknown) == 0 && !v.HugetlbTotal.Known && !v.HugetlbFree.Known && !v.GroupLimit.Known && !v.GroupUsed.Known && !v.GroupCPU.Known && !v.Forks.Known
 }
 
 // Knows reports whether a number of the host is known.

@@ -157,7 +157,7 @@ const records = {
     "pressure:pressure pressure_level partial hidden capabilities running_jobs active_sheets job_progress[]job_progress gpus[]gpu processes syscalls " +
     "host_values:host_values",
   pressure: "cpu_some_x100 memory_some_x100 memory_full_x100 io_some_x100 io_full_x100",
-  host_values: "unknown hugetlb_total_kib hugetlb_free_kib group_limit_kib group_used_kib group_cpu_permille",
+  host_values: "unknown hugetlb_total_kib hugetlb_free_kib group_limit_kib group_used_kib group_cpu_permille forks",
   job_progress: "job_id total_sheets last_completed_sheet current_sheet status fleet",
   gpu: "index utilization_x10 memory_used_kib memory_total_kib temperature_x10",
   events: "wall_ns boot_ns pid ppid start_ticks uid command job_id sheet_num exit_code signal_num core cpu_ms peak_rss_kib read_kib write_kib " +

@@ -28,6 +28,7 @@ func (fs *FS) Host() (Host, error) {
 	})
 	fs.readHost(&h, "stat", func(data []byte) (err error) {
 		h.CPU, h.CPUs, err = parseHostStat(data)
+		h.Forks = parseForks(data)
 		return err
 	})
 	fs.readPressure(&h)

@@ -16,6 +16,9 @@ type Host struct {
 	CPUs int
 	// CPU is the time all CPUs together spent since boot; all 0 when it is not known.
 	CPU CPUTimes
+	// Forks is how many processes and threads were started since boot, in all namespaces; 0 when it is not known. Source: the line
+	// processes of stat, man proc_stat(5).
+	Forks uint64
 	// Pressure is how much work stalls for want of a resource.
 	Pressure Pressure
 	// NoPressure says why the kernel does not measure it: ENOENT, wrapped, for a kernel that cannot, EOPNOTSUPP for one that

@@ -136,6 +136,20 @@ func parseHostStat(data []byte) (times CPUTimes, cpus int, err error) {
 	return times, cpus, nil
 }
 
+// parseForks returns how many processes and threads stat says were started since boot; 0 when it does not say.
+func parseForks(data []byte) uint64 {
+	_, rest, found := bytes.Cut(data, []byte("\nprocesses "))
+	if !found {
+		return 0
+	}
+	number, _ := nextField(rest)
+	n, err := strconv.ParseUint(string(number), 10, 63)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // parseCPUTimes parses what follows the label of a cpu line.
 func parseCPUTimes(data []byte) (CPUTimes, error) {
 	var t CPUTimes

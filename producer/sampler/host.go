@@ -23,5 +23,6 @@ func setHost(s *schema.Snapshot, h *procfs.Host) {
 		}
 	}
 	s.HostValues.HugetlbTotal = optUint(h.Memory.HugetlbKnown, h.Memory.HugetlbKiB)
+	s.HostValues.Forks = optUint(h.Forks > 0, h.Forks)
 	s.HostValues.HugetlbFree = optUint(h.Memory.HugetlbKnown, h.Memory.HugetlbFreeKiB)
 }

@@ -13,6 +13,7 @@ func hostNumbers(h *schema.HostValues) []hostNumber {
 	return []hostNumber{
 		{"hugetlb_total_mb", &h.HugetlbTotal, 1024}, {"hugetlb_free_mb", &h.HugetlbFree, 1024},
 		{"group_memory_limit_mb", &h.GroupLimit, 1024}, {"group_memory_used_mb", &h.GroupUsed, 1024}, {"group_cpus", &h.GroupCPU, 1000},
+		{"forks", &h.Forks, 1},
 	}
 }
 
