@@ -31,13 +31,20 @@ type puppet struct {
 func startPuppet(t *testing.T) *puppet {
 	t.Helper()
 	p := &puppet{t: t, cmd: exec.Command("/bin/sh")}
+	p.begin()
+	return p
+}
+
+// begin starts the shell.
+func (p *puppet) begin() {
+	t := p.t
+	t.Helper()
 	p.stdin = must(p.cmd.StdinPipe())(t)
 	p.out = bufio.NewReader(must(p.cmd.StdoutPipe())(t))
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.end("") })
-	return p
 }
 
 func (p *puppet) pid() int { return p.cmd.Process.Pid }

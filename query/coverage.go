@@ -45,7 +45,7 @@ func MomentCoverage(ctx context.Context, db *DB, at float64, host string) ([]Cov
 }
 
 // moment is for how many seconds a time stands that is asked about: as clocks are read.
-const moment = 1
+const moment = 1.0
 
 // gone is for how many seconds nothing has come of a host that is none of the hosts any more, unless it is named.
 const gone = 24 * 3600

@@ -31,9 +31,11 @@ func TopAt(ctx context.Context, db *DB, at float64, q TopQuery) (*Top, error) {
 	asked := q.Until
 	q.Until = math.Nextafter(q.Until, math.Inf(1))
 	t, err := TopOf(ctx, db, q)
-	if err == nil {
-		t.To = asked
+	if err != nil {
+		return nil, err
 	}
+	t.To = asked
+	t.Coverage, err = HostCoverage(ctx, db, Range{Since: min(q.Since, at-moment), Until: at, Host: q.Host})
 	return t, err
 }
 
