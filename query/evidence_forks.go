@@ -11,35 +11,33 @@ const mostForkHoles = 100
 
 // readForks reads how many processes and threads were started in holes of starts and ends and are not in the record: the kernel counts them,
 // and snapshots tell its count.
-func (e *evidenceReader) readForks(ctx context.Context) error {
-	for id, h := range e.byID {
-		holes := joined(inside(h.holes(DataEvents), h.stretch))
-		if len(holes) > mostForkHoles {
-			continue
+func (e *evidence) readForks(ctx context.Context, db *DB, host int64) error {
+	holes := joined(inside(e.holes(DataEvents), e.stretch))
+	if len(holes) > mostForkHoles {
+		return nil
+	}
+	for _, hole := range holes {
+		n, err := forksIn(ctx, db, host, hole)
+		if err != nil {
+			return err
 		}
-		for _, hole := range holes {
-			n, err := e.forksIn(ctx, id, hole)
-			if err != nil {
-				return err
-			}
-			h.forks = plusCount(h.forks, n)
-		}
+		e.forks = plusCount(e.forks, n)
 	}
 	return nil
 }
 
 // forksIn is how many starts a hole hides; nil when that is not known.
-func (e *evidenceReader) forksIn(ctx context.Context, host int64, hole stretch) (*int64, error) {
-	before, err := e.forksAt(ctx, host, `t.timestamp <= ?`, hole.from, `DESC`)
+func forksIn(ctx context.Context, db *DB, host int64, hole stretch) (*int64, error) {
+	before, err := forksAt(ctx, db, host, `t.timestamp <= ?`, hole.from, `DESC`)
 	if err != nil || before == nil {
 		return nil, err
 	}
-	after, err := e.forksAt(ctx, host, `t.timestamp >= ?`, hole.to, ``)
+	after, err := forksAt(ctx, db, host, `t.timestamp >= ?`, hole.to, ``)
 	if err != nil || after == nil || before.boot != after.boot {
 		return nil, err
 	}
 	var seen int64
-	err = e.db.db.QueryRowContext(ctx, `SELECT count(*) FROM process_events t WHERE t.timestamp > ? AND t.timestamp <= ? AND +t.host_id = ? AND t.event_type = 'spawn'`,
+	err = db.db.QueryRowContext(ctx, `SELECT count(*) FROM process_events t WHERE t.timestamp > ? AND t.timestamp <= ? AND +t.host_id = ? AND t.event_type = 'spawn'`,
 		before.at, after.at, host).Scan(&seen)
 	n := max(0, after.count-before.count-seen)
 	return &n, err
@@ -53,8 +51,8 @@ type forkCount struct {
 }
 
 // forksAt is the count of the first snapshot of a host that meets a condition; nil when there is none, or it tells none.
-func (e *evidenceReader) forksAt(ctx context.Context, host int64, condition string, at float64, order string) (count *forkCount, err error) {
-	err = each(ctx, e.db.db, fmt.Sprintf(`SELECT t.timestamp, t.boot_id, json_extract(t.host_values, '$.forks') FROM snapshots t
+func forksAt(ctx context.Context, db *DB, host int64, condition string, at float64, order string) (count *forkCount, err error) {
+	err = each(ctx, db.db, fmt.Sprintf(`SELECT t.timestamp, t.boot_id, json_extract(t.host_values, '$.forks') FROM snapshots t
 		WHERE %s AND +t.host_id = ? ORDER BY t.timestamp %s LIMIT 1`, condition, order), []any{at, host}, func(r *sql.Rows) error {
 		var c forkCount
 		var n sql.Null[float64]

@@ -22,8 +22,13 @@ type evidenceReader struct {
 // readEvidence returns what there is of each host, by name.
 func readEvidence(ctx context.Context, db *DB, r Range) ([]*evidence, error) {
 	e := &evidenceReader{db: db, r: r, byID: map[int64]*evidence{}, longest: 60}
-	for _, read := range []func(context.Context) error{e.readHosts, e.readSnapshots, e.readMinutes, e.readSamplers, e.readGaps, e.readForks, e.readNotCome, e.readTrimmed} {
+	for _, read := range []func(context.Context) error{e.readHosts, e.readSnapshots, e.readMinutes, e.readSamplers, e.readGaps, e.readNotCome, e.readTrimmed} {
 		if err := read(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for id, h := range e.byID {
+		if err := h.readForks(ctx, db, id); err != nil {
 			return nil, err
 		}
 	}
