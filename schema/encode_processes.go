@@ -29,20 +29,28 @@ func writeProcesses(w *writer, ps *Processes) {
 	}
 }
 
-// writeTexts writes the distinct texts of a column, each of which it checks once, and which of them each process has.
+// writeTexts writes the distinct texts of a column, which are checked once, and which of them each process has.
 func writeTexts(w *writer, m *metric.Metric, column []string) {
 	table := w.texts.Collect(column)
-	for _, s := range table {
-		if err := text(m.Name, s, int(m.Limit)); err != nil && w.err == nil {
-			w.err = fmt.Errorf("a process: %w", err)
-		}
+	var ok bool
+	if w.scratch, ok = w.texts.AppendTexts(w.scratch[:0], int(m.Limit)); !ok && w.err == nil {
+		w.err = wrongText(m, table)
 	}
 	w.Array(3)
 	w.Uint(uint64(len(table)))
-	w.scratch = w.texts.AppendTexts(w.scratch[:0])
 	w.Bytes(w.scratch)
 	w.scratch = w.texts.AppendIndices(w.scratch[:0], m.Mode)
 	w.Bytes(w.scratch)
+}
+
+// wrongText says what is wrong with the first of the texts that is wrong.
+func wrongText(m *metric.Metric, table []string) error {
+	for _, s := range table {
+		if err := text(m.Name, s, int(m.Limit)); err != nil {
+			return fmt.Errorf("a process: %w", err)
+		}
+	}
+	return fmt.Errorf("texts of %s are wrong together, and none alone", m.Name)
 }
 
 // writeSyscalls writes what was traced of processes, by row.

@@ -50,8 +50,12 @@ func validateNumbers(m *metric.Metric, column []int64, n int) (row int, err erro
 	if m.MayBeUnknown() {
 		lowest = unknown
 	}
+	highest := m.Limit
+	if m.Kind == metric.Letter {
+		highest = lowest - 1 // not all numbers up to the limit are letters
+	}
 	for row, v := range column {
-		if v < lowest || v > m.Limit || m.Kind == metric.Letter {
+		if v < lowest || v > highest {
 			if err := validateNumber(m, v); err != nil {
 				return row, err
 			}

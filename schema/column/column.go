@@ -58,9 +58,7 @@ func (f Format) Append(b []byte, values []int64) []byte {
 			w.put(values[0])
 		}
 	case Plain:
-		for _, v := range values {
-			w.put(v)
-		}
+		w.plain(values)
 	case Delta:
 		w.delta(values)
 	case Rising:
@@ -95,13 +93,7 @@ func (f Format) shortest(values []int64) Mode {
 	if f.Mode == Rising {
 		return Rising
 	}
-	runs := 0
-	for i, v := range values {
-		if i == 0 || v != values[i-1] {
-			runs++
-		}
-	}
-	switch {
+	switch runs := countRuns(values); {
 	case runs <= 1:
 		return Constant
 	case f.Mode == Sparse && 2*others(values, common(values)) >= len(values):
@@ -112,6 +104,17 @@ func (f Format) shortest(values []int64) Mode {
 		return Plain
 	}
 	return f.Mode
+}
+
+func countRuns(values []int64) (n int) {
+	before := int64(Unknown - 1) // which no value is
+	for _, v := range values {
+		if v != before {
+			n++
+		}
+		before = v
+	}
+	return n
 }
 
 // common is the value that more than half have, if there is one.
@@ -146,32 +149,41 @@ type writer struct {
 	shift uint
 }
 
-// raw is a value as it is written.
-func (w *writer) raw(v int64) int64 {
-	if v == Unknown {
-		return 0
-	}
-	return v>>w.shift + w.plus
-}
+// raw is a value as it is written. Unknown, which only a nullable column has, becomes 0: shifted it is itself.
+func (w *writer) raw(v int64) int64 { return v>>w.shift + w.plus }
 
 func (w *writer) put(v int64) { w.b = binary.AppendUvarint(w.b, uint64(w.raw(v))) }
 
+func (w *writer) plain(values []int64) {
+	b := w.b
+	for _, v := range values {
+		if raw := uint64(w.raw(v)); raw < 0x80 { // as most are
+			b = append(b, byte(raw))
+		} else {
+			b = binary.AppendUvarint(b, raw)
+		}
+	}
+	w.b = b
+}
+
 func (w *writer) delta(values []int64) {
-	before := int64(0)
+	b, before := w.b, int64(0)
 	for _, v := range values {
 		now := w.raw(v)
-		w.b = binary.AppendVarint(w.b, now-before)
+		b = binary.AppendVarint(b, now-before)
 		before = now
 	}
+	w.b = b
 }
 
 func (w *writer) rising(values []int64) {
-	before := int64(-1)
+	b, before := w.b, int64(-1)
 	for _, v := range values {
 		now := w.raw(v)
-		w.b = binary.AppendUvarint(w.b, uint64(now-before-1))
+		b = binary.AppendUvarint(b, uint64(now-before-1))
 		before = now
 	}
+	w.b = b
 }
 
 func (w *writer) sparse(values []int64) {

@@ -1,26 +1,26 @@
 package column
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"strings"
 	"unicode/utf8"
 )
 
-// Table collects the distinct texts of a column, by first use. It keeps its memory from column to column. The zero value is
-// ready to use.
+// Table collects the distinct texts of a column, by first use. It keeps its memory from column to column. The zero value has
+// none and is ready to use.
 type Table struct {
-	places  map[string]int64
 	texts   []string
 	indices []int64
+	seed    maphash.Seed
+	slots   []int32 // by hash: the place of a text, plus one; 0 is free. A power of two, and at most half are taken
 }
 
 // Collect takes in a column and returns its distinct texts, which are valid until the next call.
 func (t *Table) Collect(values []string) []string {
-	if t.places == nil {
-		t.places = map[string]int64{}
-	}
 	t.Clear()
 	before := int64(-1)
 	for _, s := range values {
@@ -34,31 +34,61 @@ func (t *Table) Collect(values []string) []string {
 
 // place is where a text stands in the table, which it enters if it is new.
 func (t *Table) place(s string) int64 {
-	if at, ok := t.places[s]; ok {
-		return at
+	if 2*len(t.texts) >= len(t.slots) {
+		t.grow()
 	}
-	at := int64(len(t.texts))
-	t.places[s] = at
+	slot := t.slot(s)
+	if at := t.slots[slot]; at > 0 {
+		return int64(at - 1)
+	}
 	t.texts = append(t.texts, s)
-	return at
+	t.slots[slot] = int32(len(t.texts))
+	return int64(len(t.texts) - 1)
 }
 
-// Clear lets go of the texts.
+// slot is where a text is, or would be, in slots.
+func (t *Table) slot(s string) int {
+	last := len(t.slots) - 1
+	for i := int(maphash.String(t.seed, s)) & last; ; i = (i + 1) & last {
+		if at := t.slots[i]; at == 0 || t.texts[at-1] == s {
+			return i
+		}
+	}
+}
+
+// grow makes room for more texts.
+func (t *Table) grow() {
+	if t.slots == nil {
+		t.seed = maphash.MakeSeed()
+	}
+	t.slots = make([]int32, max(64, 2*len(t.slots)))
+	for at, s := range t.texts {
+		t.slots[t.slot(s)] = int32(at + 1)
+	}
+}
+
+// Clear lets go of the texts. Of memory for many more it lets go too.
 func (t *Table) Clear() {
-	clear(t.places)
+	if len(t.slots) > 32*max(len(t.texts), 64) {
+		t.slots = nil
+	}
+	clear(t.slots)
 	clear(t.texts)
 	t.texts, t.indices = t.texts[:0], t.indices[:0]
 }
 
-// AppendTexts appends the table: the lengths of all texts, then their bytes.
-func (t *Table) AppendTexts(b []byte) []byte {
+// AppendTexts appends the table: the lengths of all texts, then their bytes. It reports whether ReadTexts would take them.
+func (t *Table) AppendTexts(b []byte, limit int) (_ []byte, ok bool) {
+	ok = true
 	for _, s := range t.texts {
 		b = binary.AppendUvarint(b, uint64(len(s)))
+		ok = ok && len(s) <= limit && (s == "" || utf8.RuneStart(s[0]))
 	}
+	from := len(b)
 	for _, s := range t.texts {
 		b = append(b, s...)
 	}
-	return b
+	return b, ok && utf8.Valid(b[from:]) && bytes.IndexByte(b[from:], 0) < 0
 }
 
 // AppendIndices appends the column of places in the table.

@@ -14,7 +14,8 @@ import (
 // roundTrip writes texts as a column and reads them.
 func roundTrip(table *Table, values []string, mode Mode, limit int) ([]string, error) {
 	count := len(table.Collect(values))
-	texts, indices := table.AppendTexts(nil), table.AppendIndices(nil, mode)
+	texts, _ := table.AppendTexts(nil, limit)
+	indices := table.AppendIndices(nil, mode)
 	read, err := ReadTexts(texts, count, limit)
 	if err != nil {
 		return nil, err
@@ -64,7 +65,8 @@ func TestTable_Collect(t *testing.T) {
 func TestTable_Bytes(t *testing.T) {
 	var table Table
 	table.Collect([]string{"make", "", "make", "größe"})
-	if got, want := fmt.Sprintf("%x", table.AppendTexts(nil)), "040007"+fmt.Sprintf("%x", "makegröße"); got != want {
+	texts, _ := table.AppendTexts(nil, 100)
+	if got, want := fmt.Sprintf("%x", texts), "040007"+fmt.Sprintf("%x", "makegröße"); got != want {
 		t.Errorf("table: got %s, want %s", got, want)
 	}
 	if got, want := fmt.Sprintf("%x", table.AppendIndices(nil, Delta)), "0200020104"; got != want {
@@ -129,7 +131,7 @@ func TestReadTexts_Limits(t *testing.T) {
 func TestReadTexts_EveryTruncationIsAnError(t *testing.T) {
 	var table Table
 	count := len(table.Collect([]string{"make -j8", "größe", "", "€"}))
-	b := table.AppendTexts(nil)
+	b, _ := table.AppendTexts(nil, 100)
 	for n := range b {
 		if got, err := ReadTexts(b[:n:n], count, 100); err == nil {
 			t.Errorf("the first %d of %d bytes: got %q", n, len(b), got)
