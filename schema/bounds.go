@@ -88,8 +88,8 @@ func checkCPU(ps *Processes, boot int64) error {
 		return nil
 	}
 	limit := (boot/int64(time.Millisecond) + 24*60*60*1000) * maxCPUs
-	for row := range ps.Len() {
-		if v := ps.number(metric.CPUMillis, row); v > limit {
+	for row, v := range ps.numbers[metric.CPUMillis] {
+		if v > limit {
 			return fmt.Errorf("process %d, pid %d: cpu_ms %d is more than a machine can have that runs for %s", row, ps.PID(row), v,
 				time.Duration(boot).Round(time.Second))
 		}

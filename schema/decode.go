@@ -22,7 +22,7 @@ func (msgpackCodec) Decode(b []byte) (*Message, error) {
 	case r.Remaining() != 0:
 		return nil, fmt.Errorf("decode msgpack: %d bytes follow the message", r.Remaining())
 	}
-	if err := m.validate(exceptTexts); err != nil {
+	if err := m.validate(numbersOnly); err != nil {
 		return nil, err
 	}
 	return m, nil

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 
+	"github.com/proctape/proctape/schema/column"
 	"github.com/proctape/proctape/schema/metric"
 )
 
@@ -23,15 +24,26 @@ func writeProcesses(w *writer, ps *Processes) {
 		case len(ps.numbers[id]) == 0:
 			w.Nil()
 		default:
-			w.scratch = m.Format().Append(w.scratch[:0], ps.numbers[id])
-			w.Bytes(w.scratch)
+			writeNumbers(w, m, ps, ps.numbers[id])
 		}
 	}
 }
 
+// writeNumbers writes a column of numbers, which it checks.
+func writeNumbers(w *writer, m *metric.Metric, ps *Processes, values []int64) {
+	s := column.SurveyOf(values)
+	if !s.Within(m.Least(), m.Limit) || m.Kind == metric.Letter {
+		if row, err := validateValues(m, values); err != nil && w.err == nil {
+			w.err = wrongProcess(ps, row, err)
+		}
+	}
+	w.scratch = m.Format().AppendSurveyed(w.scratch[:0], values, s)
+	w.Bytes(w.scratch)
+}
+
 // writeTexts writes the distinct texts of a column, which are checked once, and which of them each process has.
-func writeTexts(w *writer, m *metric.Metric, column []string) {
-	table := w.texts.Collect(column)
+func writeTexts(w *writer, m *metric.Metric, values []string) {
+	table := w.texts.Collect(values)
 	var ok bool
 	if w.scratch, ok = w.texts.AppendTexts(w.scratch[:0], int(m.Limit)); !ok && w.err == nil {
 		w.err = wrongText(m, table)

@@ -33,6 +33,8 @@ func Letter(v int64) string {
 	return letters[v-'A' : v-'A'+1]
 }
 
+func isLetter(v int64) bool { return uint64(v|0x20-'a') < 26 }
+
 // letterNumber is the code of a text of one letter, and unknown for any other.
 func letterNumber(s string) int64 {
 	if !letter(s) {

@@ -10,16 +10,16 @@ import (
 
 // Validate checks what no encoding can: that the body belongs to the kind, and that the tables can hold every value. Both
 // codecs call it when they write and when they read, so that what was written can be read.
-func (m *Message) Validate() error { return m.validate(withTexts) }
+func (m *Message) Validate() error { return m.validate(allColumns) }
 
-func (m *Message) validate(texts textChecks) error {
+func (m *Message) validate(columns columnChecks) error {
 	if m.Version != Version {
 		return fmt.Errorf("%w %d, this build knows %d", ErrVersion, m.Version, Version)
 	}
 	if err := m.validateEnvelope(); err != nil {
 		return err
 	}
-	if err := m.validateBody(texts); err != nil {
+	if err := m.validateBody(columns); err != nil {
 		return fmt.Errorf("%s: %w", m.Kind, err)
 	}
 	return nil
@@ -44,7 +44,7 @@ func (m *Message) validateEnvelope() error {
 		eachOf("life that ended", m.Ended, MaxEnds, (*End).Validate))
 }
 
-func (m *Message) validateBody(texts textChecks) error {
+func (m *Message) validateBody(columns columnChecks) error {
 	body := m.Kind.Body()
 	if body == 0 {
 		return errors.New("no such kind")
@@ -65,7 +65,7 @@ func (m *Message) validateBody(texts textChecks) error {
 	}
 	switch body {
 	case BodySnapshot:
-		return errors.Join(m.Snapshot.validate(texts), checkCPU(&m.Snapshot.Processes, m.Boot))
+		return errors.Join(m.Snapshot.validate(columns), checkCPU(&m.Snapshot.Processes, m.Boot))
 	case BodyEvents:
 		return each("event", m.Events, MaxEvents, (*Event).validate)
 	case BodyExecs:
@@ -80,7 +80,7 @@ func (m *Message) validateBody(texts textChecks) error {
 	return errors.New("nothing checks this body")
 }
 
-func (s *Snapshot) validate(texts textChecks) error {
+func (s *Snapshot) validate(columns columnChecks) error {
 	err := errors.Join(s.validateHost(),
 		text("pressure level", s.PressureLevel, MaxName),
 		eachOf("capability", s.Capabilities, maxList, func(c *Capability) error { return text("name", string(*c), MaxName) }),
@@ -91,7 +91,7 @@ func (s *Snapshot) validate(texts textChecks) error {
 	if err != nil {
 		return err
 	}
-	return validateProcesses(&s.Processes, texts)
+	return validateProcesses(&s.Processes, columns)
 }
 
 // validateHost checks the numbers of the host and of its sampler.

@@ -7,32 +7,35 @@ import (
 	"github.com/proctape/proctape/schema/metric"
 )
 
-// textChecks says whether the texts of processes are to be checked.
-type textChecks bool
+// columnChecks says which columns of processes are to be checked. Whoever reads checks each distinct text of a column once, and
+// whoever writes checks each column as it goes through it.
+type columnChecks uint8
 
-// Columns of texts are checked text by text as they are written and read, each distinct one once.
 const (
-	withTexts   textChecks = true
-	exceptTexts textChecks = false
+	allColumns columnChecks = iota
+	numbersOnly
+	noColumns
 )
 
 // validateProcesses checks each column, and that pids rise: a pid lives once in a snapshot, and the tables are written in this
 // order.
-func validateProcesses(ps *Processes, texts textChecks) error {
+func validateProcesses(ps *Processes, checks columnChecks) error {
 	if n := ps.Len(); n > MaxProcesses {
 		return fmt.Errorf("%d processes, the limit is %d", n, MaxProcesses)
 	}
 	for id := range metric.Count {
 		var row int
-		var err error
+		m := &metric.Table[id]
+		err := validateLength(ps, id)
 		switch {
-		case metric.Table[id].Kind != metric.Text:
-			row, err = validateNumbers(&metric.Table[id], ps.numbers[id], ps.Len())
-		case texts == withTexts:
-			row, err = validateTexts(&metric.Table[id], textsOf(ps, id), ps.Len())
+		case err != nil || checks == noColumns:
+		case m.Kind != metric.Text:
+			row, err = validateValues(m, ps.numbers[id])
+		case checks == allColumns:
+			row, err = validateTexts(m, textsOf(ps, id))
 		}
 		if err != nil {
-			return fmt.Errorf("process %d, pid %d: %w", row, ps.number(metric.PID, row), err)
+			return wrongProcess(ps, row, err)
 		}
 	}
 	if err := validatePIDs(ps); err != nil {
@@ -41,21 +44,29 @@ func validateProcesses(ps *Processes, texts textChecks) error {
 	return validateSyscalls(ps)
 }
 
-// validateNumbers returns the first row whose value is none that a machine can have, and what is wrong with it.
-func validateNumbers(m *metric.Metric, column []int64, n int) (row int, err error) {
-	if len(column) != n && len(column) != 1 && !(len(column) == 0 && m.MayBeUnknown()) {
-		return 0, fmt.Errorf("%d values of %s for %d processes", len(column), m.Name, n)
+// wrongProcess says of which process a value is wrong.
+func wrongProcess(ps *Processes, row int, err error) error {
+	return fmt.Errorf("process %d, pid %d: %w", row, ps.number(metric.PID, row), err)
+}
+
+// validateLength checks that a column has a value of each process, or one of all.
+func validateLength(ps *Processes, id metric.ID) error {
+	m, n := &metric.Table[id], ps.Len()
+	length, none := len(ps.numbers[id]), m.MayBeUnknown()
+	if m.Kind == metric.Text && ps.numbers[id] == nil {
+		length, none = len(ps.texts[id]), true
 	}
-	lowest := int64(0)
-	if m.MayBeUnknown() {
-		lowest = unknown
+	if length == n || length == 1 || length == 0 && none {
+		return nil
 	}
-	highest := m.Limit
-	if m.Kind == metric.Letter {
-		highest = lowest - 1 // not all numbers up to the limit are letters
-	}
-	for row, v := range column {
-		if v < lowest || v > highest {
+	return fmt.Errorf("%d values of %s for %d processes", length, m.Name, n)
+}
+
+// validateValues returns the first row whose value is none that a machine can have, and what is wrong with it.
+func validateValues(m *metric.Metric, values []int64) (row int, err error) {
+	least, most := m.Least(), m.Limit
+	for row, v := range values {
+		if v < least || v > most || m.Kind == metric.Letter && !isLetter(v) {
 			if err := validateNumber(m, v); err != nil {
 				return row, err
 			}
@@ -67,7 +78,7 @@ func validateNumbers(m *metric.Metric, column []int64, n int) (row int, err erro
 func validateNumber(m *metric.Metric, v int64) error {
 	switch {
 	case v == unknown && m.MayBeUnknown():
-	case m.Kind == metric.Letter && letter(Letter(v)):
+	case m.Kind == metric.Letter && isLetter(v):
 	case m.Kind == metric.Letter:
 		return fmt.Errorf("%s is not one letter", m.Name)
 	case v < 0:
@@ -78,11 +89,8 @@ func validateNumber(m *metric.Metric, v int64) error {
 	return nil
 }
 
-func validateTexts(m *metric.Metric, column []string, n int) (row int, err error) {
-	if len(column) != n && len(column) > 1 {
-		return 0, fmt.Errorf("%d values of %s for %d processes", len(column), m.Name, n)
-	}
-	for row, s := range column {
+func validateTexts(m *metric.Metric, values []string) (row int, err error) {
+	for row, s := range values {
 		if err := text(m.Name, s, int(m.Limit)); err != nil {
 			return row, err
 		}

@@ -7,6 +7,8 @@ package column
 
 import (
 	"encoding/binary"
+	"math/bits"
+	"slices"
 )
 
 // Mode is how the values of a column are written. A reader takes any.
@@ -42,14 +44,19 @@ type Format struct {
 // Append appends a column. Values are 0 or more, or Unknown in a column that is nullable. The mode is the format's, but for
 // what is shorter by a rule that depends on the values alone: a constant, runs, or plain where no value is common.
 func (f Format) Append(b []byte, values []int64) []byte {
+	return f.AppendSurveyed(b, values, SurveyOf(values))
+}
+
+// AppendSurveyed is Append for values of which the survey is known.
+func (f Format) AppendSurveyed(b []byte, values []int64, s Survey) []byte {
 	w := writer{b: b}
 	if f.Nullable {
 		w.plus = 1
 	}
-	w.shift = f.shift(values)
-	mode := f.shortest(values)
+	mode := f.shortest(values, s.runs)
 	w.b = append(w.b, byte(mode))
-	if w.shift > 0 {
+	if f.Pages && s.divides {
+		w.shift = 2
 		w.b[len(b)] |= pages
 	}
 	switch mode {
@@ -71,29 +78,11 @@ func (f Format) Append(b []byte, values []int64) []byte {
 	return w.b
 }
 
-// shift is by how many bits known values are shifted to the right.
-func (f Format) shift(values []int64) uint {
-	if !f.Pages {
-		return 0
-	}
-	var low int64
-	for _, v := range values {
-		if v != Unknown {
-			low |= v
-		}
-	}
-	if low&3 != 0 {
-		return 0
-	}
-	return 2
-}
-
-// shortest is the mode that the format and the values come to.
-func (f Format) shortest(values []int64) Mode {
-	if f.Mode == Rising {
+// shortest is the mode that the format and the values come to, which are so many runs.
+func (f Format) shortest(values []int64, runs int) Mode {
+	switch {
+	case f.Mode == Rising:
 		return Rising
-	}
-	switch runs := countRuns(values); {
 	case runs <= 1:
 		return Constant
 	case f.Mode == Sparse && 2*others(values, common(values)) >= len(values):
@@ -104,17 +93,6 @@ func (f Format) shortest(values []int64) Mode {
 		return Plain
 	}
 	return f.Mode
-}
-
-func countRuns(values []int64) (n int) {
-	before := int64(Unknown - 1) // which no value is
-	for _, v := range values {
-		if v != before {
-			n++
-		}
-		before = v
-	}
-	return n
 }
 
 // common is the value that more than half have, if there is one.
@@ -155,15 +133,33 @@ func (w *writer) raw(v int64) int64 { return v>>w.shift + w.plus }
 func (w *writer) put(v int64) { w.b = binary.AppendUvarint(w.b, uint64(w.raw(v))) }
 
 func (w *writer) plain(values []int64) {
-	b := w.b
+	b := slices.Grow(w.b, 10*len(values)+8)
+	at, room := len(b), b[:cap(b)]
 	for _, v := range values {
-		if raw := uint64(w.raw(v)); raw < 0x80 { // as most are
-			b = append(b, byte(raw))
-		} else {
-			b = binary.AppendUvarint(b, raw)
+		raw := uint64(w.raw(v))
+		switch {
+		case raw < 0x80: // as most are
+			room[at] = byte(raw)
+			at++
+		case raw < 1<<56:
+			x, n := spread(raw)
+			binary.LittleEndian.PutUint64(room[at:], x)
+			at += n
+		default:
+			at = len(binary.AppendUvarint(room[:at], raw))
 		}
 	}
-	w.b = b
+	w.b = room[:at]
+}
+
+// spread is a number below 2^56 as a varint of n bytes, the first of which is the lowest. No loop goes from byte to byte: how
+// long the next number is, no processor foresees.
+func spread(v uint64) (x uint64, n int) {
+	n = (9*bits.Len64(v) + 64) / 64
+	x = v&0x000000000fffffff | v&0x00fffffff0000000<<4
+	x = x&0x00003fff00003fff | x&0x0fffc0000fffc000<<2
+	x = x&0x007f007f007f007f | x&0x3f803f803f803f80<<1
+	return x | 0x8080808080808080&(1<<(8*(n-1))-1), n
 }
 
 func (w *writer) delta(values []int64) {

@@ -348,3 +348,32 @@ func TestFormat_AllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// Numbers are written as encoding/binary writes them, whatever their length.
+func TestFormat_PlainIsUvarint(t *testing.T) {
+	var values []int64
+	want := []byte{byte(Plain)}
+	for shift := range 59 {
+		for _, v := range []int64{1<<shift - 1, 1 << shift, 1<<shift | 1<<shift>>3} {
+			values = append(values, v)
+			want = binary.AppendUvarint(want, uint64(v))
+		}
+	}
+	if got := (Format{Mode: Plain}).Append(nil, values); !slices.Equal(got, want) {
+		t.Errorf("got %x, want %x", got, want)
+	}
+}
+
+// A survey of any values tells of them what a look at each does.
+func TestSurveyOf(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		values := rapid.SliceOfN(rapid.Int64Range(Unknown, 9), 1, 12).Draw(t, "values")
+		want := Survey{least: slices.Min(values), most: slices.Max(values), runs: len(slices.Compact(slices.Clone(values))), divides: true}
+		for _, v := range values {
+			want.divides = want.divides && (v == Unknown || v%4 == 0)
+		}
+		if got := SurveyOf(values); got != want {
+			t.Errorf("%v: got %+v, want %+v", values, got, want)
+		}
+	})
+}

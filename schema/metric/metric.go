@@ -89,6 +89,14 @@ type Metric struct {
 // MayBeUnknown reports whether there are processes of which the value is not known.
 func (m *Metric) MayBeUnknown() bool { return m.Go == "" || m.Kind == Flag }
 
+// Least is the smallest number that a process can have: 0, or that for unknown.
+func (m *Metric) Least() int64 {
+	if m.MayBeUnknown() {
+		return column.Unknown
+	}
+	return 0
+}
+
 // Format is how the wire writes a column of numbers.
 func (m *Metric) Format() column.Format {
 	return column.Format{Mode: m.Mode, Nullable: m.MayBeUnknown(), Pages: m.Pages}
