@@ -25,6 +25,7 @@ func joinAccounts(ns *server.Server) error {
 		log.AddServiceExport(schema.SubjectPrefix+">", nil),
 		log.AddServiceExport("$JS.API.STREAM.INFO.*", nil),
 		log.AddServiceExport("$JS.API.DIRECT.GET.>", nil),
+		log.AddServiceExport(schema.SubjectState, nil),
 		log.AddStreamExport(schema.Subject("*", schema.KindJob), nil),
 		log.AddStreamExport(schema.ControlSubject("*", ">"), nil))
 	if err != nil {

@@ -39,8 +39,9 @@ const (
 	answerTime   = 10 * time.Second
 )
 
-// startAnswers begins to answer on an admin's connection. The caller calls close, which closes the connection too.
-func startAnswers(nc *nats.Conn, disconnect func(host string) error) (*answers, error) {
+// startAnswers begins to answer on an admin's connection. state says how the process is; nil for no answer to that. The caller
+// calls close, which closes the connection too.
+func startAnswers(nc *nats.Conn, disconnect func(host string) error, state func() []byte) (*answers, error) {
 	a := &answers{nc: nc, disconnect: disconnect, requests: make(chan *nats.Msg, maxRequests)}
 	var err error
 	if a.js, err = jetstream.New(nc); err != nil {
@@ -51,6 +52,12 @@ func startAnswers(nc *nats.Conn, disconnect func(host string) error) (*answers, 
 		if _, err := nc.ChanSubscribe(subject, a.requests); err != nil {
 			nc.Close()
 			return nil, fmt.Errorf("subscribe to %s: %w", subject, err)
+		}
+	}
+	if state != nil { // at once, whatever others wait for
+		if _, err := nc.Subscribe(schema.SubjectState, func(msg *nats.Msg) { _ = msg.Respond(state()) }); err != nil {
+			nc.Close()
+			return nil, fmt.Errorf("subscribe to %s: %w", schema.SubjectState, err)
 		}
 	}
 	if err := nc.Flush(); err != nil { // the server knows of the subscriptions now

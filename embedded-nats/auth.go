@@ -4,12 +4,13 @@ import (
 	"encoding/base64"
 	"errors"
 	"io/fs"
-	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nkeys"
+
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // authenticator says who a connection is. The server asks it at each connection, so a host that is added or removed is
@@ -17,7 +18,8 @@ import (
 type authenticator struct {
 	dir  string
 	keys *Keys
-	log  *slog.Logger
+	// trouble is told of keys that cannot be read.
+	trouble *trouble.Reporter
 
 	mu    sync.Mutex // of making accounts
 	ns    *server.Server
@@ -55,7 +57,7 @@ func (a *authenticator) Check(c server.ClientAuthentication) bool {
 	user := &server.User{Username: name, Permissions: g.permissions(public)}
 	var err error
 	if user.Account, err = a.account(g); err != nil {
-		a.log.Error("a key cannot be let in", "key", name, "err", err)
+		a.trouble.Note(trouble.Trouble{Kind: trouble.Unreadable, About: "key of " + name, Reason: "it cannot be let in: " + err.Error()})
 		return false
 	}
 	c.RegisterUser(user)
@@ -72,7 +74,7 @@ func (a *authenticator) grant(public string) (name string, g grant, ok bool) {
 	host, err := readHost(a.dir, public)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			a.log.Error("a host's key cannot be read", "err", err)
+			a.trouble.Note(trouble.Trouble{Kind: trouble.Unreadable, About: "key of a host", Reason: err.Error()})
 		}
 		return "", grant{}, false
 	}

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"log/slog"
 	"time"
 
 	"github.com/proctape/proctape/embedded-nats/block"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // backgroundCheck reads the files of messages of a store that a server has open.
@@ -15,7 +15,8 @@ type backgroundCheck struct {
 	dir   string
 	rate  int64         // bytes a second; not above 0 for no check
 	pause time.Duration // at least, between the beginnings of two passes
-	log   *slog.Logger
+
+	trouble *trouble.Reporter // is told when files cannot be read
 }
 
 // settleTime is how long a file is given that the server may be writing.
@@ -37,10 +38,20 @@ func (c *backgroundCheck) run(ctx context.Context, damaged chan<- streamDir) {
 			case <-ctx.Done():
 			}
 		}
-		if err != nil && ctx.Err() == nil {
-			c.log.Warn("the files of the log could not be checked, trying again", "err", err)
-		}
+		c.report(ctx, err)
 		sleep(ctx, max(c.pause-time.Since(began), settleTime))
+	}
+}
+
+// report says that files of the log could not be read, or that they could.
+func (c *backgroundCheck) report(ctx context.Context, err error) {
+	const about = "files of the log"
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		c.trouble.Begin("check of the log", trouble.Trouble{Kind: trouble.Unreadable, About: about, Reason: err.Error()})
+	default:
+		c.trouble.End("check of the log", trouble.Unreadable, about, "nothing lost")
 	}
 }
 

@@ -68,7 +68,7 @@ var publishTable = map[string]string{
 	"proctape.v2.h1.snapshot": "", "proctape.other": "", "other": "",
 	// retention, and the server's own
 	"proctape.ops.tick.retention": projector, "proctape.ops.schedule.retention": projector, "proctape.ops.other": "",
-	"proctape.keys.disconnect": "", "$SYS.REQ.SERVER.PING": "", "$SYS.REQ.USER.INFO": "", "$SYS.REQ.ACCOUNT.PING.CONNZ": "",
+	"proctape.recorder.state": reader + " " + projector, "proctape.recorder.other": "", "proctape.keys.disconnect": "", "$SYS.REQ.SERVER.PING": "", "$SYS.REQ.USER.INFO": "", "$SYS.REQ.ACCOUNT.PING.CONNZ": "",
 	"_INBOX.x": "", "_INBOX_x.y": "", "_R_.x": "", "$JS.FC.PROCTAPE_EVENTS.x": "",
 	"$JS.EVENT.ADVISORY.x": "", "$JSC.CI.x": "", "$KV.x": "", "$O.x": "", "$SRV.PING": "",
 	"$JS.API.INFO": "", "$JS.API.ACCOUNT.PURGE.x": "", "$JS.API.SERVER.REMOVE": "", "$JS.API.STREAM.NAMES": "", "$JS.API.STREAM.LIST": "",

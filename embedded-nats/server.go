@@ -28,6 +28,7 @@ import (
 
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/lockfile"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // Config says where the store is and who may connect. The zero value of each field but Dir works.
@@ -42,7 +43,10 @@ type Config struct {
 	// check. CheckPause is at least between the beginnings of two passes over all files; default 10 minutes.
 	CheckRate  int64
 	CheckPause time.Duration
-	Log        *slog.Logger // default slog.Default()
+	Log        *slog.Logger      // default slog.Default()
+	Trouble    *trouble.Reporter // is told of trouble; default one that reports to Log
+	// State says how the process is, as JSON, to who asks on [schema.SubjectState]. Nil where nobody answers that.
+	State func() []byte
 }
 
 // The files of a data folder.
@@ -57,6 +61,16 @@ func SocketPath(dir string) string { return filepath.Join(dir, socketName) }
 
 // Owner is the pid of the process that runs a server on this data folder; ok is false when none does.
 func Owner(dir string) (pid int, ok bool) { return lockfile.Owner(filepath.Join(dir, lockName)) }
+
+// OwnedSince is when the process that runs a server on this data folder, or ran the last one, opened its log; the zero time when
+// there is none.
+func OwnedSince(dir string) time.Time {
+	info, err := os.Stat(filepath.Join(dir, lockName))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
 
 // MaxPayload is the largest message the server takes. It is above the server's default of 1 MiB so that a
 // snapshot of a host with tens of thousands of processes passes.
@@ -83,6 +97,9 @@ type Server struct {
 // a *[lockfile.HeldError]; a folder that is not ours alone is fs.ErrPermission.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
+	if cfg.Trouble == nil {
+		cfg.Trouble = trouble.NewReporter(cfg.Log)
+	}
 	cfg.CheckRate, cfg.CheckPause = cmp.Or(cfg.CheckRate, 1<<20), cmp.Or(cfg.CheckPause, 10*time.Minute)
 	if err := checkListen(cfg); err != nil {
 		return nil, err
@@ -135,7 +152,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if err := s.check.run(ctx, inOrder); err != nil {
 		return err
 	}
-	s.auth = &authenticator{dir: s.cfg.Dir, keys: s.keys, log: s.cfg.Log}
+	s.auth = &authenticator{dir: s.cfg.Dir, keys: s.keys, trouble: s.cfg.Trouble}
 	if err := s.startServer(ctx); err != nil {
 		return err
 	}
@@ -160,7 +177,7 @@ func (s *Server) answerHosts() error {
 	if err != nil {
 		return fmt.Errorf("connect to answer hosts: %w", err)
 	}
-	s.asked, err = startAnswers(nc, s.disconnectHost)
+	s.asked, err = startAnswers(nc, s.disconnectHost, s.cfg.State)
 	return err
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // streamWatch notices that streams or their files vanish under a running server.
@@ -57,10 +59,12 @@ func (w *streamWatch) makeAgain(ctx context.Context, name string) bool {
 	if _, err = js.Stream(ctx, name); !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return false
 	}
+	report := w.server.cfg.Trouble
+	report.Begin(reporting, trouble.Trouble{Kind: trouble.StreamGone, About: name, Reason: "it was deleted, and is made again"})
 	if err := w.server.declareStreams(ctx); err != nil {
-		w.server.cfg.Log.Error("a stream of the log was deleted and cannot be made again", "stream", name, "err", err)
+		report.Begin(reporting, trouble.Trouble{Kind: trouble.StreamGone, About: name, Reason: "it was deleted, and cannot be made again: " + err.Error()})
 		return false
 	}
-	w.server.cfg.Log.Warn("a stream of the log was deleted and is made again; what it held is lost", "stream", name)
+	report.End(reporting, trouble.StreamGone, name, "what the stream held, as far as no database has it")
 	return true
 }

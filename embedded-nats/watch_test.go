@@ -99,14 +99,15 @@ func TestRun_DeletedStream(t *testing.T) {
 	if err := w.js.DeleteStream(t.Context(), schema.StreamEvents); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitSaid("is made again")
+	w.awaitSaid("and is made again")
+	w.awaitSaid("the stream is there again")
 	if seq := w.awaitPublish(schema.KindSpawn); seq != 1 {
 		t.Errorf("the new stream begins with %d", seq)
 	}
 	if seq := w.awaitPublish(schema.KindSnapshot); seq != first+1 {
 		t.Errorf("the other stream goes on with %d, want %d", seq, first+1)
 	}
-	if said := w.said.String(); strings.Contains(said, "restarting") {
+	if said := w.said.String(); strings.Contains(said, "restarted") {
 		t.Errorf("it restarted for that:\n%s", said)
 	}
 }
@@ -131,7 +132,7 @@ func TestRun_RemovedFiles(t *testing.T) {
 			}
 			snapshot := w.awaitPublish(schema.KindSnapshot)
 			c.remove(w.dir) // the server may write meanwhile
-			w.awaitSaid("restarting the log's server in place")
+			w.awaitSaid("is restarted in place")
 			w.await("files of the stream", func() bool {
 				w.awaitPublish(schema.KindSpawn)
 				files, err := filepath.Glob(filepath.Join(msgsDir(w.dir, schema.StreamEvents), "*.blk"))

@@ -177,7 +177,7 @@ func TestHostile_StopsTheLineControl(t *testing.T) {
 		db := filepath.Join(t.TempDir(), "p.db")
 		p := startProgram(t, program, "project", "--data", log.dir, "--db", db)
 		await(t, "what comes before it", func() bool {
-			return snapshotsOf(t, db, "alpha") == want || program == broken && strings.Contains(p.stderr(), "projection stopped")
+			return snapshotsOf(t, db, "alpha") == want || program == broken && strings.Contains(p.stderr(), "the log is not projected")
 		})
 		if got := snapshotsOf(t, db, "alpha"); program == broken && got > want {
 			t.Errorf("the broken build came past the message: %d snapshots", got)

@@ -3,6 +3,7 @@ package producer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"path"
@@ -18,6 +19,7 @@ import (
 	"github.com/proctape/proctape/producer/syscalls"
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/metric"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // loop takes samples and events, in one goroutine: a tick, a poll and a job event never run at the same time.
@@ -26,6 +28,8 @@ type loop struct {
 	traceJobs []string // patterns of the jobs to trace, see [Config]
 	gaps      func() []schema.Gap
 	log       *slog.Logger
+	trouble   *trouble.Reporter
+	failed    map[string]int // what failed the last time, and how often in a row
 
 	sampler      *sampler.Sampler
 	watcher      *events.Watcher
@@ -53,31 +57,38 @@ func (l *loop) run(ctx context.Context) {
 	l.started = time.Now()
 	sample := time.NewTicker(l.interval)
 	defer sample.Stop()
-	l.logFailure("a sample", l.tick())
+	l.report("a sample", l.tick())
 	for {
 		select {
 		case <-ctx.Done():
-			l.logFailure("the last events", l.flushEvents())
+			l.report("the last events", l.flushEvents())
 			return
 		case <-l.schedule.PollDue():
-			l.logFailure("watching processes", l.watcher.Poll())
+			l.report("watching processes", l.watcher.Poll())
 			l.schedule.Polled()
 		case <-l.schedule.PublishDue():
-			l.logFailure("publishing events", l.publishDue())
+			l.report("publishing events", l.publishDue())
 			l.schedule.Published()
 		case msg := <-l.subscription.Messages():
 			l.subscription.Apply(msg)
 		case <-sample.C:
-			l.logFailure("a sample", l.tick())
+			l.report("a sample", l.tick())
 		}
 	}
 }
 
-// logFailure logs what failed, if it did.
-func (l *loop) logFailure(what string, err error) {
-	if err != nil {
-		l.log.Error(what+" failed", "err", err)
+// report reports what failed, if it did, or that it works again.
+func (l *loop) report(what string, err error) {
+	if err == nil {
+		if n := l.failed[what]; n > 0 {
+			delete(l.failed, what)
+			l.trouble.End("sampler", trouble.Sampling, what, fmt.Sprintf("it failed %d times", n))
+		}
+		return
 	}
+	l.failed[what]++
+	l.log.Debug(what+" failed", "err", err)
+	l.trouble.Begin("sampler", trouble.Trouble{Kind: trouble.Sampling, About: what, Reason: err.Error()})
 }
 
 // tick takes one sample, and offers it and the events that are due to the publisher.

@@ -25,6 +25,7 @@ import (
 	"github.com/proctape/proctape/producer/scrub"
 	"github.com/proctape/proctape/producer/syscalls"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // Config sets a producer. The zero value of each field works.
@@ -48,8 +49,9 @@ type Config struct {
 	TraceJobs []string
 	// Gaps returns what others than the sampler found missing, to be published with what the sampler finds. It is called with
 	// every publication of events, and by then has published what the call before returned. Nil for none.
-	Gaps func() []schema.Gap
-	Log  *slog.Logger
+	Gaps    func() []schema.Gap
+	Log     *slog.Logger
+	Trouble *trouble.Reporter // is told of trouble; default one that reports to Log
 }
 
 func (c Config) withDefaults() Config {
@@ -63,6 +65,9 @@ func (c Config) withDefaults() Config {
 		c.Gaps = func() []schema.Gap { return nil }
 	}
 	c.Log = cmp.Or(c.Log, slog.Default())
+	if c.Trouble == nil {
+		c.Trouble = trouble.NewReporter(c.Log)
+	}
 	if len(c.Events) == 0 {
 		c.Events = lifecycle.SourceKinds
 	}
@@ -95,6 +100,7 @@ type Producer struct {
 	cfg          Config
 	fs           *procfs.FS
 	nc           *nats.Conn
+	instance     schema.Instance
 	loop         loop
 	gpus         *gpu.Reader
 	profiler     *syscalls.Profiler
@@ -117,10 +123,10 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	if err != nil {
 		cfg.Log.Warn("the boot has no id that can be read; one is made of the minute of the boot", "err", err)
 	}
-	p := &Producer{cfg: cfg, fs: fs, nc: nc}
+	p := &Producer{cfg: cfg, fs: fs, nc: nc, instance: schema.NewInstance()}
 	p.publisher, err = publish.New(nc, publish.Config{
-		Origin:   publish.Origin{Host: cfg.Host, BootID: boot, Instance: schema.NewInstance()},
-		MaxQueue: cfg.MaxQueue, Drain: cfg.Drain, Lives: cfg.Lives, TellsEnds: true, Log: cfg.Log,
+		Origin:   publish.Origin{Host: cfg.Host, BootID: boot, Instance: p.instance},
+		MaxQueue: cfg.MaxQueue, Drain: cfg.Drain, Lives: cfg.Lives, TellsEnds: true, Log: cfg.Log, Trouble: cfg.Trouble,
 	})
 	if err != nil {
 		return nil, err
@@ -159,12 +165,12 @@ func (p *Producer) connect(began int64, bootID string) error {
 		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Syscalls: p.profiler.Take, Log: cfg.Log,
 	})
 	p.loop = loop{
-		interval: cfg.Interval, traceJobs: cfg.TraceJobs, gaps: cfg.Gaps, log: cfg.Log,
+		interval: cfg.Interval, traceJobs: cfg.TraceJobs, gaps: cfg.Gaps, log: cfg.Log, trouble: cfg.Trouble, failed: map[string]int{},
 		sampler: s, publisher: p.publisher, profiler: p.profiler, schedule: events.NewPollSchedule(),
 		watcher: events.NewWatcher(events.Config{
 			Source: source, OOM: oomWatch, Claims: claims, SampledCPU: s.SampledCPU, List: s.ListProcesses}),
 		subscription: jobs.NewSubscription(p.nc, jobs.SubscriptionConfig{
-			Host: cfg.Host, BootID: bootID, Claims: claims, Log: cfg.Log}),
+			Host: cfg.Host, BootID: bootID, Claims: claims, Trouble: cfg.Trouble}),
 	}
 	return nil
 }
@@ -180,6 +186,12 @@ func (p *Producer) Capabilities() []Capability { return p.capabilities }
 
 // Stats counts what was published.
 func (p *Producer) Stats() publish.Stats { return p.publisher.Stats() }
+
+// Queue is what waits to be published.
+func (p *Producer) Queue() publish.Queue { return p.publisher.Queue() }
+
+// Instance is the life of the producer that publishes.
+func (p *Producer) Instance() schema.Instance { return p.instance }
 
 // Run samples until ctx ends, then publishes what waits and returns. A failed sample is logged and counts as a missed
 // tick; a process that ends while it is read is left out.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/proctape/proctape/projector/retention"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // Config sets a projector. The zero value of each field but DB works.
@@ -24,13 +25,19 @@ type Config struct {
 	Drain       time.Duration // how long Run goes on, after its context ended, to fold what the log holds; default 5 s
 	// Retention takes away what is too old; nil for nothing, and for Once nothing ever.
 	Retention *retention.Settings
+	Memory    Memory // bounds what is held in memory
 	Log       *slog.Logger
+	Trouble   *trouble.Reporter // is told of trouble; default one that reports to Log
 }
 
 // withDefaults is c with the defaults in place of zeros, and with absolute paths.
 func (c Config) withDefaults() (Config, error) {
 	c.Drain = cmp.Or(c.Drain, 5*time.Second)
+	c.Memory = c.Memory.withDefaults()
 	c.Log = cmp.Or(c.Log, slog.Default())
+	if c.Trouble == nil {
+		c.Trouble = trouble.NewReporter(c.Log)
+	}
 	var err error
 	if c.DB, err = filepath.Abs(c.DB); err != nil {
 		return c, err

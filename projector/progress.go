@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/proctape/proctape/projector/store"
 )
@@ -13,8 +14,9 @@ type Stats = store.Stats
 
 // Position is how far a stream has been folded, and how far it goes.
 type Position struct {
-	Folded uint64 // sequence
-	Last   uint64 // the stream's last sequence when the session began
+	Folded uint64    // sequence
+	Last   uint64    // the stream's last sequence when the session began
+	Moved  time.Time // when it last came further; zero when it did not yet
 }
 
 // progress is what has been committed, for those who ask and those who wait.
@@ -35,7 +37,11 @@ func (p *progress) update(committed Stats, checkpoints map[string]*store.Checkpo
 	defer p.mu.Unlock()
 	p.stats.Add(committed)
 	for name, at := range checkpoints {
-		p.positions[name] = Position{Folded: at.Seq, Last: max(last[name], at.Seq)}
+		moved := p.positions[name].Moved
+		if before, known := p.positions[name]; known && at.Seq != before.Folded {
+			moved = time.Now()
+		}
+		p.positions[name] = Position{Folded: at.Seq, Last: max(last[name], at.Seq), Moved: moved}
 	}
 	close(p.changed)
 	p.changed = make(chan struct{})

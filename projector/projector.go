@@ -25,6 +25,7 @@ type Projector struct {
 	progress *progress
 	poisoned map[store.GapKey]*fold.Poison // messages that made us panic
 	first    *session                      // opened by Open, for Run to begin with
+	ailment  *ailment                      // what keeps it from folding
 	onePass  func(retention.Pass, error)   // for Retain: told of the pass, after which Run is stopped
 }
 
@@ -35,13 +36,18 @@ func Open(ctx context.Context, js jetstream.JetStream, cfg Config) (*Projector, 
 	if err != nil {
 		return nil, err
 	}
-	p := &Projector{cfg: cfg, js: js, progress: newProgress(), poisoned: map[store.GapKey]*fold.Poison{}}
+	p := &Projector{cfg: cfg, js: js, progress: newProgress(), poisoned: map[store.GapKey]*fold.Poison{},
+		ailment: &ailment{report: cfg.Trouble, db: cfg.DB, kinds: map[string]bool{}}}
 	p.first, err = p.open(ctx)
 	return p, err
 }
 
 func (p *Projector) open(ctx context.Context) (*session, error) {
-	return openSession(ctx, p.js, p.cfg, p.progress, p.poisoned)
+	s, err := openSession(ctx, p.js, p.cfg, p.progress, p.poisoned)
+	if err == nil {
+		s.goesOn = p.ailment.over
+	}
+	return s, err
 }
 
 // Close lets go of a database that Run was never called for.
@@ -65,7 +71,7 @@ func (p *Projector) Positions() map[string]Position {
 }
 
 // Run folds until ctx ends, and then until it has folded what the log holds by then, or Drain is over. Trouble
-// that may pass, a full disk or a lost connection, it waits out; it returns what does not pass.
+// that may pass, a full disk or a lost connection, it reports and waits out; it returns what does not pass.
 func (p *Projector) Run(ctx context.Context) error {
 	const first, last = 50 * time.Millisecond, 5 * time.Second
 	wait := first
@@ -74,13 +80,14 @@ func (p *Projector) Run(ctx context.Context) error {
 	for {
 		before := p.Stats().Commits
 		err := p.runSession(ctx, s)
-		if err == nil || store.IsFatal(err) || ctx.Err() != nil {
+		if err == nil || p.isFatal(err) || ctx.Err() != nil {
 			return err
 		}
 		if p.Stats().Commits > before {
 			wait = first
 		}
-		p.cfg.Log.Error("projection stopped, trying again", "err", err, "in", wait)
+		p.ailment.begin(err)
+		p.cfg.Log.Debug("projection stopped, trying again", "err", err, "in", wait)
 		for s = nil; s == nil; wait = min(2*wait, last) {
 			select {
 			case <-ctx.Done():
@@ -88,13 +95,19 @@ func (p *Projector) Run(ctx context.Context) error {
 			case <-time.After(wait):
 			}
 			var reopen error
-			if s, reopen = p.reopen(ctx, err); store.IsFatal(reopen) {
+			if s, reopen = p.reopen(ctx, err); p.isFatal(reopen) {
 				return reopen
 			} else if reopen != nil {
-				p.cfg.Log.Error("projection still stopped", "err", reopen, "in", min(2*wait, last))
+				p.ailment.begin(reopen)
 			}
 		}
 	}
+}
+
+// isFatal reports whether an error is one that does not pass. A database that could be written, and whose folder no longer can,
+// may be again.
+func (p *Projector) isFatal(err error) bool {
+	return store.IsFatal(err) && !(store.IsReadOnly(err) && p.Stats().Commits > 0)
 }
 
 // reopen makes the next session after one that failed. SQLite calls a page that could not be read corrupt too, so
@@ -120,7 +133,8 @@ func (p *Projector) retain(ctx context.Context, s *session) error {
 	if p.cfg.Retention == nil || p.cfg.Once {
 		return nil
 	}
-	r, err := retention.Open(retention.Config{Path: p.cfg.DB, Settings: *p.cfg.Retention, JS: p.js, Log: p.cfg.Log}, database{s})
+	r, err := retention.Open(retention.Config{Path: p.cfg.DB, Settings: *p.cfg.Retention, JS: p.js, Log: p.cfg.Log, Trouble: p.cfg.Trouble,
+		Cache: p.cfg.Memory.Reader}, database{s})
 	if err != nil {
 		return err
 	}

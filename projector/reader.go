@@ -18,15 +18,9 @@ import (
 const (
 	batchMessages = 512
 	batchRows     = 20_000
-	batchText     = 4 << 20  // bytes; a text may take twice its room in the write-ahead log
-	readAhead     = 512      // messages decoded and not yet taken
-	decodedBytes  = 32 << 20 // what decoded messages may take in memory until they are folded, about
+	batchText     = 4 << 20 // bytes; a text may take twice its room in the write-ahead log
+	readAhead     = 512     // messages decoded and not yet taken
 )
-
-// pullBytes bounds what the server sends ahead. It is above the largest message, or that one could never come.
-// A bound on the number of messages too would save the client's 8 MB for each reader, and cost messages: its queue is
-// just as long, heartbeats wait in it beside messages, and what does not fit is dropped.
-const pullBytes = 16 << 20
 
 // heartbeat is how often a server with nothing to send shows that it is there. Two that do not come end the session,
 // and a server that waits for a busy disk may well be silent for some seconds.
@@ -39,9 +33,9 @@ type received struct {
 }
 
 // weight is about what a message takes in memory, and at most what there is for all of them.
-func (m *received) weight() int64 {
+func (r *reader) weight(m *received) int64 {
 	n := int64(len(m.Payload)) + 512 + 512*int64(m.Rows()) // with their text, and the system calls of some
-	return min(n, decodedBytes)
+	return min(n, r.decoded)
 }
 
 // reader reads the streams, one goroutine each, and decodes beside the one that writes.
@@ -51,10 +45,13 @@ type reader struct {
 	databaseID string
 	policy     *schema.Policy      // nil: the database keeps all
 	memory     *semaphore.Weighted // of decoded messages
+	decoded    int64               // bytes of all of it
+	ahead      int64               // bytes that the server sends ahead
 }
 
 func newReader(js jetstream.JetStream, cfg Config, databaseID string) *reader {
-	r := &reader{js: js, once: cfg.Once, databaseID: databaseID, memory: semaphore.NewWeighted(decodedBytes)}
+	r := &reader{js: js, once: cfg.Once, databaseID: databaseID,
+		memory: semaphore.NewWeighted(cfg.Memory.Decoded), decoded: cfg.Memory.Decoded, ahead: cfg.Memory.Ahead}
 	if cfg.Retention != nil {
 		r.policy = &cfg.Retention.Policy
 	}
@@ -67,7 +64,7 @@ func (r *reader) read(ctx context.Context, stream string, from uint64, target ma
 	if err != nil {
 		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxBytes(pullBytes), jetstream.PullExpiry(15*time.Second),
+	messages, err := consumer.Messages(jetstream.PullMaxBytes(int(r.ahead)), jetstream.PullExpiry(15*time.Second),
 		jetstream.PullHeartbeat(heartbeat))
 	if err != nil {
 		return err
@@ -92,7 +89,7 @@ func (r *reader) read(ctx context.Context, stream string, from uint64, target ma
 			m.ack = msg.Ack
 		}
 		m.Decode()
-		if r.memory.Acquire(ctx, m.weight()) != nil {
+		if r.memory.Acquire(ctx, r.weight(m)) != nil {
 			return nil
 		}
 		select {
@@ -150,7 +147,7 @@ func stopReading(messages jetstream.MessagesContext) {
 // release gives the memory of a batch back, of which nothing is used any more.
 func (r *reader) release(batch []*received) {
 	for _, m := range batch {
-		r.memory.Release(m.weight())
+		r.memory.Release(r.weight(m))
 		if m.Msg != nil {
 			m.Msg.Release()
 		}

@@ -22,6 +22,7 @@ type ReplayConfig struct {
 	LackStreams bool
 	// Progress, when not nil, is called five times a second while Replay runs and once at its end, by one goroutine.
 	Progress func(ReplayProgress)
+	Memory   Memory       // bounds what is held in memory
 	Log      *slog.Logger // default slog.Default()
 }
 
@@ -49,7 +50,7 @@ func Replay(ctx context.Context, js jetstream.JetStream, cfg ReplayConfig) (Repl
 		return ReplayResult{}, err
 	}
 	p, err := Open(ctx, js, Config{DB: cfg.DB, NDJSON: cfg.NDJSON, FileLimit: cfg.FileLimit, Once: true, From: first, Until: last,
-		LackStreams: cfg.LackStreams, Log: cfg.Log})
+		LackStreams: cfg.LackStreams, Memory: cfg.Memory, Log: cfg.Log})
 	if err != nil {
 		return ReplayResult{}, err
 	}

@@ -30,6 +30,7 @@ type session struct {
 	last    map[string]uint64 // where each stream ended when the session began
 	wal     walTrimmer
 	writes  chan pendingWrite // what retention has to write
+	goesOn  func()            // is called when something was committed, or there is nothing to fold and the log answers
 }
 
 // openSession opens the database, finds its place in every stream and brings the files to it.
@@ -38,9 +39,12 @@ func openSession(ctx context.Context, js jetstream.JetStream, cfg Config, progre
 	if err != nil {
 		return nil, err
 	}
+	if err := store.LimitCache(db, cfg.Memory.Writer); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	s := &session{cfg: cfg, progress: progress, poisoned: poisoned, output: output{store: db, batch: store.NewBatch()},
-		streams: newStreams(js), reader: newReader(js, cfg, db.ID()), last: map[string]uint64{}, wal: walTrimmer{store: db, log: cfg.Log},
-		writes: make(chan pendingWrite)}
+		streams: newStreams(js, cfg.Trouble), reader: newReader(js, cfg, db.ID()), last: map[string]uint64{}, wal: walTrimmer{store: db, path: cfg.DB, report: cfg.Trouble},
+		writes: make(chan pendingWrite), goesOn: func() {}}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -96,10 +100,9 @@ func (s *session) openFiles() error {
 func (s *session) locate(ctx context.Context, at *store.Checkpoint, found bool) error {
 	stream, err := s.streams.js.Stream(ctx, at.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && (found && !s.cfg.Once || s.cfg.LackStreams) {
-		if !s.cfg.Once {
-			s.cfg.Log.Warn("a stream is gone; the others are folded until it is there again", "stream", at.Stream)
+		if s.streams.gone[at.Stream] = true; !s.cfg.Once {
+			s.streams.setGone(at.Stream)
 		}
-		s.streams.gone[at.Stream] = true
 		s.last[at.Stream] = at.Seq
 		return nil
 	} else if err != nil {
@@ -248,7 +251,11 @@ func (s *session) check(ctx context.Context) error {
 	if err := s.store.CheckFile(); err != nil {
 		return err
 	}
-	return s.streams.check(ctx, s.fold.Checkpoints())
+	answered, err := s.streams.check(ctx, s.fold.Checkpoints())
+	if answered {
+		s.goesOn()
+	}
+	return err
 }
 
 // take folds a batch of messages, commits it, and acknowledges it.
@@ -260,6 +267,7 @@ func (s *session) take(ctx context.Context, batch []*received) error {
 		return err
 	}
 	s.reader.release(batch)
+	s.goesOn()
 	return acknowledge(batch)
 }
 

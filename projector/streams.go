@@ -10,6 +10,7 @@ import (
 
 	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // streams compares the streams of the log with what was folded of them.
@@ -17,6 +18,7 @@ type streams struct {
 	js      jetstream.JetStream
 	stalled map[string]stalledSince // where each stream was at the last check, while it had more
 	gone    map[string]bool         // streams that the server does not have: the others are folded without them
+	report  *trouble.Reporter
 }
 
 // stalledSince is since when a stream's fold has not moved.
@@ -31,27 +33,34 @@ const stallLimit = time.Minute
 // checkTime is how long a check waits for an answer, and nothing is folded meanwhile.
 const checkTime = time.Second
 
-func newStreams(js jetstream.JetStream) *streams {
-	return &streams{js: js, stalled: map[string]stalledSince{}, gone: map[string]bool{}}
+func newStreams(js jetstream.JetStream, report *trouble.Reporter) *streams {
+	return &streams{js: js, stalled: map[string]stalledSince{}, gone: map[string]bool{}, report: report}
+}
+
+// setGone notes that the server does not have a stream.
+func (s *streams) setGone(stream string) {
+	s.gone[stream] = true
+	s.report.Begin(reporting, trouble.Trouble{Kind: trouble.StreamGone, About: stream, Reason: "the server does not have it; the others are projected"})
 }
 
 // check returns an error when a stream is no longer the one that is being folded. A server that is too busy to answer is
-// asked again the next time, and folding goes on; that a server is gone, the readers notice.
-func (s *streams) check(ctx context.Context, checkpoints map[string]*store.Checkpoint) error {
+// asked again the next time, and folding goes on; that a server is gone, the readers notice. Answered says that it answered for
+// every stream, and none is another.
+func (s *streams) check(ctx context.Context, checkpoints map[string]*store.Checkpoint) (answered bool, err error) {
 	brief, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	for name, at := range checkpoints {
 		change, err := s.change(brief, name, at)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
-			return nil
+			return false, nil
 		case err != nil:
-			return fmt.Errorf("check stream %s: %w", name, err)
+			return false, fmt.Errorf("check stream %s: %w", name, err)
 		case change != "":
-			return fmt.Errorf("stream %s: %s", name, change)
+			return false, fmt.Errorf("stream %s: %s", name, change)
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // change says in which way a stream is another one than the one that is being folded, or nothing.
@@ -63,6 +72,7 @@ func (s *streams) change(ctx context.Context, name string, at *store.Checkpoint)
 	case err != nil:
 		return "", err
 	case s.gone[name]:
+		s.report.End(reporting, trouble.StreamGone, name, "what the stream held, as far as it was not projected")
 		return "it is there again", nil
 	}
 	kind, err := changed(ctx, stream, at)
@@ -195,7 +205,7 @@ func (s *streams) confirmHoles(ctx context.Context, checkpoints map[string]*stor
 		_, err = stream.GetMsg(ctx, next)
 		switch {
 		case err == nil:
-			return fmt.Errorf("message %d of %s is there and was not delivered: does another projector read for this database?", next, m.Stream)
+			return &hole{m.Stream, next}
 		case !errors.Is(err, jetstream.ErrMsgNotFound):
 			return err
 		}

@@ -2,10 +2,10 @@ package projector
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // trimInterval is how often readers that do not let the write-ahead log be cut are asked again, while it is not yet
@@ -14,14 +14,16 @@ const trimInterval = 2 * time.Second
 
 // walTrimmer keeps the database's write-ahead log short.
 type walTrimmer struct {
-	store *store.Store
-	log   *slog.Logger
-	last  time.Time // when it was last asked to be short
+	store  *store.Store
+	path   string // of the database
+	report *trouble.Reporter
+	last   time.Time // when it was last asked to be short
 }
 
 // bound asks for a short write-ahead log. When readers do not let it, it waits for them until stopped: what is not
 // folded yet stays in the log, and nobody's reading is cut off.
 func (w *walTrimmer) bound(ctx context.Context, stop <-chan struct{}) error {
+	defer w.report.End(reporting, trouble.Reader, w.path, "nothing lost: the log kept what came")
 	for waited := false; w.store.WALSize() > store.WALTrim; waited = true {
 		if w.store.WALSize() < store.WALStop && time.Since(w.last) < trimInterval {
 			return nil
@@ -32,7 +34,8 @@ func (w *walTrimmer) bound(ctx context.Context, stop <-chan struct{}) error {
 			return err
 		}
 		if !waited {
-			w.log.Warn("a reader holds a transaction open; folding waits for it, the log keeps what comes", "wal_bytes", w.store.WALSize())
+			w.report.Begin(reporting, trouble.Trouble{Kind: trouble.Reader, About: w.path, Reason: "folding waits for it, and the log keeps what comes",
+				Figures: map[string]int64{"wal_bytes": w.store.WALSize()}})
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):

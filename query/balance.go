@@ -13,7 +13,8 @@ import (
 )
 
 // HostBalance is the balance of a host, in items: what its producers produced, and what became of it. Produced is the sum of
-// Stored, Quarantined, Missing, and NotCome or, once [InFlight] was asked, InFlight. Duplicates come on top.
+// Stored, Quarantined, Missing, and NotCome or, once [InFlight] was asked, InFlight, and Waiting once [Waiting] was. Duplicates
+// come on top.
 type HostBalance struct {
 	Host        string  `json:"host"`
 	Produced    int64   `json:"produced"` // as the producers say, and as their numbers do
@@ -22,6 +23,7 @@ type HostBalance struct {
 	Missing     int64   `json:"missing"`
 	NotCome     int64   `json:"not_come"`  // made after all that has come: on their way, or lost at the end of a producer's life; 0 once [InFlight] was asked
 	InFlight    *int64  `json:"in_flight"` // in the log and not yet in the database; nil until [InFlight] was asked
+	Waiting     *int64  `json:"waiting"`   // in the sampler and not yet in the log; nil where no sampler tells
 	Duplicates  int64   `json:"duplicates"`
 	LastTime    float64 `json:"last_time"` // wall time of the newest message, Unix seconds
 	Snapshots   int64   `json:"snapshots"` // kept at full resolution
@@ -30,7 +32,8 @@ type HostBalance struct {
 	// Capabilities are what the host's sampler could see at its newest snapshot; none when that was deleted.
 	Capabilities []string `json:"capabilities"`
 
-	next map[producerKind]int64 // the next number expected
+	next      map[producerKind]int64 // the next number expected
+	lostAtEnd int64                  // what [InFlight] counted as missing: some of it may wait in a sampler
 }
 
 // producerKind is one kind of message of one life of a producer.
@@ -122,10 +125,12 @@ func InFlight(ctx context.Context, js jetstream.JetStream, h *HostBalance) error
 		}
 		next := max(1, h.next[producerKind{m.Instance.String(), kind}])
 		inFlight += max(0, int64(m.Seq+m.Count())-next)
+		h.next[producerKind{m.Instance.String(), kind}] = max(next, int64(m.Seq+m.Count()))
 	}
 	h.InFlight = &inFlight
 	h.Produced = schema.AddSaturated(h.Produced, max(inFlight-h.NotCome, 0))
-	h.Missing = schema.AddSaturated(h.Missing, max(h.NotCome-inFlight, 0))
+	h.lostAtEnd = max(h.NotCome-inFlight, 0)
+	h.Missing = schema.AddSaturated(h.Missing, h.lostAtEnd)
 	h.NotCome = 0
 	h.noteBounds()
 	return nil

@@ -14,6 +14,10 @@ func ControlSubject(host, what string) string { return SubjectPrefix + host + ".
 // AnswerSubject returns where a host's sampler answers, with a token that whoever asked has drawn.
 func AnswerSubject(host, token string) string { return SubjectPrefix + host + ".answer." + token }
 
+// SubjectState is where the recorder of a log is asked how it is. A request is empty, the answer a state.Process in JSON. No host
+// has the name.
+const SubjectState = "proctape.recorder.state"
+
 // BacklogSubject returns where a recorder is asked for the job events of a host that the log has. A request is a
 // [BacklogRequest] in JSON, the answer a [BacklogPage].
 func BacklogSubject(host string) string { return SubjectPrefix + host + ".ask.jobs" }

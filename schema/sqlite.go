@@ -52,6 +52,14 @@ func ReaderDSN(file string) string {
 	})
 }
 
+// LimitCache returns a data source with another bound on the pages that a connection keeps in memory, in bytes; 0 for the same.
+func LimitCache(dsn string, bytes int64) string {
+	if bytes <= 0 {
+		return dsn
+	}
+	return dsn + "&_pragma=" + url.QueryEscape(fmt.Sprintf("cache_size(-%d)", max(bytes>>10, 1)))
+}
+
 // CopierDSN returns the data source by which a database is opened for VACUUM INTO, which only reads it.
 func CopierDSN(file string) string {
 	return dsn(file, url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(5000)"}})

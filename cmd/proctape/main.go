@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The exit codes.
+// The exit codes. "status --check" has its own.
 const (
 	exitOK     = 0
 	exitFailed = 1
@@ -25,9 +25,7 @@ func main() {
 	// Whoever reads our output may end before us. Then a listing ends by the error of its write, and a recorder goes on.
 	// Ignoring the signal would do the same, but a command that we run would ignore it too.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
-	// After the first signal the default is back: a second Ctrl-C ends the program at once.
-	context.AfterFunc(ctx, stop)
+	ctx := untilSignal(context.Background())
 	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -40,7 +38,8 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	root.SetOut(out)
 	root.SetErr(words)
 	checkBuiltIns(root)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	check := asksForCheck(cmd, args)
 	if err == nil && out.failed != nil {
 		err = fmt.Errorf("write the output: %w", out.failed)
 	}
@@ -54,6 +53,10 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	fmt.Fprintf(words, "proctape: error: %s\n", oneLine(plainWords(err)))
 	if hint := hintOf(err); hint != "" {
 		fmt.Fprintf(words, "proctape: hint: %s\n", oneLine(hint))
+	}
+	if check {
+		fmt.Fprintf(out, "unknown: %s\n", oneLine(err.Error()))
+		return checkUnknown
 	}
 	var verified *verdictError
 	if errors.As(err, &verified) {

@@ -36,8 +36,9 @@ log grows. Any number of databases can follow one log; each has its own checkpoi
 			if err != nil {
 				return err
 			}
-			cfg := projector.Config{DB: s.db, NDJSON: dir, FileLimit: files.limit, Retention: &keep, Log: s.logger(cmd)}
-			return withRefusals(ctx, nc, func(ctx context.Context) error { return project(ctx, cmd, s, nc, cfg) })
+			w := newWorking(cmd, s)
+			cfg := projector.Config{DB: s.db, NDJSON: dir, FileLimit: files.limit, Retention: &keep, Memory: w.memory.projector(), Log: w.log, Trouble: w.trouble}
+			return withRefusals(ctx, nc, func(ctx context.Context) error { return project(ctx, cmd, s, nc, cfg, w) })
 		},
 	}
 	files.register(cmd)
@@ -46,7 +47,7 @@ log grows. Any number of databases can follow one log; each has its own checkpoi
 }
 
 // project projects the log of a connection until ctx ends.
-func project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn, cfg projector.Config) error {
+func project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn, cfg projector.Config, w *working) error {
 	if s.server != "" {
 		if err := declareStreams(ctx, nc, cfg.Retention.Policy); err != nil {
 			return err
@@ -61,7 +62,11 @@ func project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn
 		return explainDatabase(err, s.db)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "proctape is projecting the log into %s. Ctrl-C stops it.\n", s.db)
-	err = p.Run(ctx)
+	w.projects.Store(p)
+	defer s.reloads(cmd.ErrOrStderr(), w.notify, nil)()
+	w.notify("READY=1")
+	defer context.AfterFunc(ctx, func() { w.notify("STOPPING=1") })()
+	err = runStages(ctx, stage{"state", w.keeper(s.db).Run}, stage{"projector", p.Run})
 	st := p.Stats()
 	fmt.Fprintf(cmd.OutOrStdout(), "\nStopped. This run stored %d snapshots with %d process samples and %d events.\n",
 		st.Snapshots, st.Processes, st.Events)

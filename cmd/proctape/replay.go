@@ -30,7 +30,7 @@ is refused. --from and --until replay a part of the log, by the time at which th
 			if err != nil {
 				return err
 			}
-			cfg := projector.ReplayConfig{DB: s.db, NDJSON: dir, FileLimit: files.limit, Log: s.logger(cmd)}
+			cfg := projector.ReplayConfig{DB: s.db, NDJSON: dir, FileLimit: files.limit, Memory: s.memory.projector(), Log: s.logger(cmd)}
 			now := time.Now()
 			if cfg.From, err = timeFlag("from", string(from), now); err != nil {
 				return err

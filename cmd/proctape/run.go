@@ -145,7 +145,8 @@ func runWatched(ctx context.Context, companion *run.Companion, cfg run.Config) (
 		return run.Result{}, err
 	}
 	result, err := started.Wait()
-	signal.Reset() // from now on Ctrl-C ends us at once
+	signal.Reset()             // from now on Ctrl-C ends us at once
+	signal.Ignore(unix.SIGHUP) // and a terminal that goes away does not: what the command used is still to be recorded
 	return result, err
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"time"
 
@@ -28,6 +29,8 @@ recorder's "proctape hosts add" makes the key.`,
 				return err
 			}
 			defer nc.Close()
+			w := newWorking(cmd, s)
+			cfg.Log, cfg.Trouble, cfg.MaxQueue = w.log, w.trouble, w.memory.queue()
 			p, err := producer.New(nc, cfg)
 			if err != nil {
 				return err
@@ -35,6 +38,10 @@ recorder's "proctape hosts add" makes the key.`,
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, "proctape is sampling %s every %s into %s. Ctrl-C stops it.\n", p.Host(), p.Interval(), cmp.Or(servers(s.server).String(), "the recorder on "+s.data))
 			printCapabilities(out, p.Capabilities())
+			w.sampler.Store(p)
+			defer s.reloads(cmd.ErrOrStderr(), w.notify, nil)()
+			w.notify("READY=1")
+			defer context.AfterFunc(cmd.Context(), func() { w.notify("STOPPING=1") })()
 			began := time.Now()
 			err = withRefusals(cmd.Context(), nc, p.Run)
 			made := p.Stats()

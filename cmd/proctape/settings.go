@@ -25,7 +25,11 @@ type settings struct {
 	logLevel string
 	utc      bool
 
-	fromElsewhere map[string]bool // flags that the environment or the file set
+	fromElsewhere map[string]bool   // flags that the environment or the file set
+	file          map[string]string // the settings of the file
+	overFile      map[string]bool   // settings that the command line or the environment set
+	level         slog.LevelVar     // of the log
+	memory        memory            // that the program keeps to
 }
 
 // defaultData is /var/lib/proctape for root and the user's state folder otherwise; empty when that is not known.
@@ -61,8 +65,9 @@ func (s *settings) resolve(cmd *cobra.Command) error {
 		}
 	}
 	var bad error
-	s.fromElsewhere = map[string]bool{}
+	s.fromElsewhere, s.file, s.overFile = map[string]bool{}, file, map[string]bool{}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		s.overFile[f.Name] = f.Changed
 		if f.Changed || bad != nil || !isSetting(cmd, f.Name) {
 			return
 		}
@@ -71,7 +76,7 @@ func (s *settings) resolve(cmd *cobra.Command) error {
 			if err := cmd.Flags().Set(f.Name, v); err != nil {
 				bad = valueError(name+"=", err)
 			}
-			s.fromElsewhere[f.Name] = true
+			s.fromElsewhere[f.Name], s.overFile[f.Name] = true, true
 		} else if v, ok := file[f.Name]; ok {
 			if err := cmd.Flags().Set(f.Name, v); err != nil {
 				bad = valueError(f.Name+" in "+s.config+": ", err)
@@ -127,9 +132,12 @@ func (s *settings) check(cmd *cobra.Command) error {
 	if err := filecheck.Database(s.db); s.db != "" && cmd.Name() != "run" && err != nil { // run runs its command in any case
 		return hinted(fmt.Errorf("open database: %w", err), "name a recorder's data folder with --data, or the file of a database with --db")
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+	if err := s.level.UnmarshalText([]byte(s.logLevel)); err != nil {
 		return hinted(misuse("--log-level %q is not a level", s.logLevel), "the levels are debug, info, warn and error")
+	}
+	s.memory = readMemory(-1)
+	if works := slices.Contains([]string{"up", "sample", "project"}, cmd.Name()); s.memory.limit != mostMemory || works {
+		s.memory = s.memory.set()
 	}
 	return nil
 }
@@ -182,9 +190,7 @@ func expandHome(path string) (string, error) {
 	return home + rest, nil
 }
 
-// logger logs to stderr what --log-level asks for.
+// logger logs to stderr what --log-level asks for, or what a reload asked for since.
 func (s *settings) logger(cmd *cobra.Command) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(s.logLevel)) // checked by check
-	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: &s.level}))
 }

@@ -1,105 +1,233 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/query"
-	"github.com/proctape/proctape/query/term"
+	"github.com/proctape/proctape/query/health"
+	"github.com/proctape/proctape/schema/lockfile"
+	"github.com/proctape/proctape/schema/state"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
-// readStatus is what the command shows, and prints as JSON.
-type status struct {
-	Data      string              `json:"data"`
-	Recorder  int                 `json:"recorder_pid"` // 0: none runs
-	Database  string              `json:"database"`
-	SizeBytes int64               `json:"database_bytes"`
-	Streams   []streamStatus      `json:"streams"`
-	Hosts     []query.HostBalance `json:"hosts"`
-}
-
-type streamStatus struct {
-	query.Checkpoint
-	Last  *uint64 `json:"last_seq"` // of the stream; absent when the log cannot be reached
-	Bytes *uint64 `json:"bytes"`
-}
+// The exit codes of "status --check".
+const (
+	checkWell = iota
+	checkDegraded
+	checkStanding
+	checkUnknown // also misuse
+)
 
 func statusCommand(s *settings) *cobra.Command {
 	l := new(listing)
+	var check bool
 	cmd := &cobra.Command{
-		Use: "status", Short: "Show what runs, how far the database is, and each host's balance", Args: noArgs,
-		Long: `Show whether a recorder runs, how far each stream of the log has been projected, and the balance of each
-host: what its samplers produced is what is stored, in quarantine, missing, or in flight between the
-log and the database. Duplicates come on top and change nothing. The last table shows what each host's
-sampler sees and what it does not see; "proctape up" says what to grant.`,
-		Example: `  proctape status --json`,
+		Use: "status", Short: "Show whether all is well, how far the database is, and each host's balance", Args: noArgs,
+		Long: `Say in the first line whether all is well, degraded (it records, and something is missing or late) or
+standing (something that records or projects does not go on), and why. docs/trouble.md lists the reasons.
+
+Then show how far each stream of the log has been projected, and the balance of each host: what its
+samplers produced is what is stored, in quarantine, missing, in flight between the log and the database, or
+waiting in the sampler. Duplicates come on top and change nothing. The last table shows what each host's
+sampler sees and what it does not see; "proctape up" says what to grant.
+
+With --check, print the first line alone, and exit with 0 when all is well, 1 when it is degraded, 2 when
+something stands, and 3 when that cannot be known or the command is misused.`,
+		Example: `  proctape status --json
+  proctape status --check`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return s.withDatabase(cmd, func(db *query.DB) error {
-				st, err := readStatus(cmd.Context(), s, db)
-				if err != nil {
-					return err
-				}
-				if l.json {
-					return printJSON(cmd.OutOrStdout(), []*status{st})
-				}
-				return printStatus(cmd, st)
-			})
+			st, err := readStatus(cmd, s)
+			if err != nil {
+				return err
+			}
+			return showStatus(cmd.OutOrStdout(), st, l.json, check)
 		},
 	}
 	l.registerJSON(cmd)
+	cmd.Flags().BoolVar(&check, "check", false, "print one line, and exit with 0 (well), 1 (degraded), 2 (standing) or 3 (unknown)")
 	return cmd
 }
 
-func readStatus(ctx context.Context, s *settings, db *query.DB) (*status, error) {
-	st := &status{Data: s.data, Database: s.db}
-	st.Recorder, _ = embeddednats.Owner(s.data)
+// showStatus prints a status. With check the error is the exit code.
+func showStatus(out io.Writer, st *status, asJSON, check bool) error {
+	var err error
+	switch {
+	case asJSON:
+		err = printJSON(out, []*status{st})
+	case check:
+		_, err = fmt.Fprintln(out, st.Line())
+	default:
+		err = printStatus(out, st)
+	}
+	if !check || err != nil && !errors.Is(err, unix.EPIPE) {
+		return err
+	}
+	return &exitCodeError{map[trouble.Level]int{trouble.Well: checkWell, trouble.Degraded: checkDegraded, trouble.Standing: checkStanding}[st.Level]}
+}
+
+// asksForCheck reports whether a command line is that of "status --check", also when it is misused.
+func asksForCheck(cmd *cobra.Command, args []string) bool {
+	if cmd == nil || cmd.Name() != "status" || cmd.HasParent() && cmd.Parent().HasParent() {
+		return false
+	}
+	for _, arg := range args {
+		if arg == "--check" || strings.HasPrefix(arg, "--check=") {
+			return true
+		}
+	}
+	return false
+}
+
+// statusTime is how long a log has to answer all that is asked of it.
+const statusTime = 8 * time.Second
+
+// readStatus gathers what is known, and judges it. A database that is not there is an error, unless --server names a log.
+func readStatus(cmd *cobra.Command, s *settings) (*status, error) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), 2*statusTime)
+	defer cancel()
+	st := &status{Data: s.data, Database: s.db, figures: health.Figures{Now: time.Now(), Data: s.data, Database: s.db, Remote: s.server != ""}}
+	f := &st.figures
+	st.readProcesses(s)
+	if err := st.readDatabase(ctx, s); err != nil {
+		return nil, err
+	}
+	if f.Remote || f.Recorder != 0 {
+		if err := st.askLog(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	st.Recorder, st.Projector = f.Recorder, f.Projector
+	if p := f.State; p != nil && (f.Projector != 0 || f.Remote) {
+		st.Memory, st.Sampler = &p.Memory, p.Sampler
+		st.addWaiting()
+	}
+	st.Verdict = health.Judge(*f)
+	return st, nil
+}
+
+// readProcesses finds out who records and projects, and what they say of themselves.
+func (st *status) readProcesses(s *settings) {
+	f := &st.figures
+	if !f.Remote && s.data != "" {
+		f.Recorder, _ = embeddednats.Owner(s.data)
+		f.Opened = embeddednats.OwnedSince(s.data)
+	}
+	f.Projector, _ = lockfile.DatabaseOwner(s.db)
+	p, err := state.Read(state.Path(s.db))
+	if err != nil {
+		return
+	}
+	age := state.Now().Since(p.Said)
+	if f.Projector == 0 && !p.Ended && age < time.Minute && unix.Kill(p.PID, 0) == nil {
+		f.Projector = p.PID // between two tries to open its database
+	}
+	if f.Projector == 0 || f.Projector == p.PID {
+		f.State, f.Age = &p, age
+	}
+	f.Halted = f.Projector != 0 && isHalted(f.Projector)
+}
+
+// isHalted reports whether a process is stopped by a signal or a debugger, proc_pid_stat(5).
+func isHalted(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	i := strings.LastIndexByte(string(b), ')')
+	return err == nil && i > 0 && len(b) > i+2 && (b[i+2] == 'T' || b[i+2] == 't')
+}
+
+// readDatabase reads what the database says.
+func (st *status) readDatabase(ctx context.Context, s *settings) error {
+	db, err := query.Open(ctx, s.db)
+	if errors.Is(err, query.ErrNoDatabase) && st.figures.Remote {
+		st.Database, st.figures.Database = "", ""
+		return nil
+	} else if err != nil {
+		return explainRead(err, s)
+	}
+	defer db.Close()
 	for _, file := range []string{s.db, s.db + "-wal"} {
 		if info, err := os.Stat(file); err == nil {
 			st.SizeBytes += info.Size()
 		}
 	}
 	checkpoints, err := query.Checkpoints(ctx, db)
-	if err != nil {
-		return nil, err
-	}
 	for _, c := range checkpoints {
 		st.Streams = append(st.Streams, streamStatus{Checkpoint: c})
 	}
-	if st.Hosts, err = query.Hosts(ctx, db); err != nil {
-		return nil, err
+	if err == nil {
+		st.Hosts, err = query.Hosts(ctx, db)
 	}
-	if st.Recorder != 0 || s.server != "" {
-		addLogState(ctx, s, st)
+	if err == nil {
+		err = health.Read(ctx, db, &st.figures)
 	}
-	return st, err
+	if err == nil {
+		st.figures.Proof, err = readProof(ctx, db)
+		st.Proof = st.figures.Proof
+	}
+	return explainRead(err, s)
 }
 
-// addLogState adds where the streams end, and what of each host is in them and not in the database yet. A log that does
-// not answer leaves that unknown.
-func addLogState(ctx context.Context, s *settings, st *status) {
+// readProof reads how far the database is proven; nil while nothing proves it.
+func readProof(context.Context, *query.DB) (*health.Proof, error) { return nil, nil }
+
+// askLog adds where the streams end, what of each host is in them and not in the database yet, and what the recorder says of
+// itself. A log that does not answer leaves that unknown; one that --server names and nobody can reach is an error.
+func (st *status) askLog(ctx context.Context, s *settings) error {
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
+	f := &st.figures
 	nc, err := s.connect()
 	if err != nil {
-		return
+		if f.Remote {
+			return err
+		}
+		f.Log.Asked, f.Log.Error = true, err.Error()
+		return nil
 	}
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return
+		return err
 	}
+	return withRefusals(ctx, nc, func(ctx context.Context) error {
+		st.readLog(ctx, nc, js)
+		return nil
+	})
+}
+
+func (st *status) readLog(ctx context.Context, nc *nats.Conn, js jetstream.JetStream) {
+	f := &st.figures
+	if f.Remote && f.State == nil {
+		if f.State = health.AskRecorder(ctx, nc); f.State != nil {
+			f.Age = 0 // it has just said so
+		}
+	}
+	if f.Database == "" {
+		f.Hosts = health.LogHosts(ctx, js)
+		if f.State != nil {
+			for name, at := range f.State.Projects {
+				f.Streams = append(f.Streams, health.Stream{Name: name, Seq: at.Seq})
+			}
+		}
+	}
+	health.ReadLog(ctx, js, f)
 	for i := range st.Streams {
 		if stream, err := js.Stream(ctx, st.Streams[i].Stream); err == nil {
 			state := stream.CachedInfo().State
 			st.Streams[i].Last, st.Streams[i].Bytes = &state.LastSeq, &state.Bytes
+		} else {
+			st.Streams[i].Gone = errors.Is(err, jetstream.ErrStreamNotFound)
 		}
 	}
 	for i := range st.Hosts {
@@ -109,64 +237,12 @@ func addLogState(ctx context.Context, s *settings, st *status) {
 	}
 }
 
-func printStatus(cmd *cobra.Command, st *status) error {
-	out := cmd.OutOrStdout()
-	if st.Recorder != 0 {
-		fmt.Fprintf(out, "A recorder runs on %s, process %d.\n", term.Safe(st.Data), st.Recorder)
-	} else {
-		fmt.Fprintf(out, "No recorder runs on %s.\n", term.Safe(st.Data))
-	}
-	fmt.Fprintf(out, "Database %s, %.1f MiB\n\n", term.Safe(st.Database), float64(st.SizeBytes)/(1<<20))
-	t := newTable(out, "STREAM\tPROJECTED\tOF\tLAG\tLAST MESSAGE\tLOG MiB")
-	for _, s := range st.Streams {
-		last, lag, size, when := "?", "?", "?", "-"
-		if s.Last != nil {
-			last, lag = fmt.Sprint(*s.Last), fmt.Sprint(max(0, int64(*s.Last)-s.Seq))
-			size = fmt.Sprintf("%.1f", float64(*s.Bytes)/(1<<20))
+// addWaiting adds to the books what waits in the sampler of the process that projects.
+func (st *status) addWaiting() {
+	p := st.figures.State
+	for i := range st.Hosts {
+		if p.Sampler != nil && st.Hosts[i].Host == p.Sampler.Host && !p.Ended {
+			query.Waiting(&st.Hosts[i], p.Sampler.Instance, p.Sampler.Last)
 		}
-		if s.Time > 0 {
-			when = localTime(s.Time)
-		}
-		t.row("%s\t%d\t%s\t%s\t%s\t%s", s.Stream, s.Seq, last, lag, when, size)
 	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(out)
-	t = newTable(out, "HOST\tITEMS PRODUCED\t= STORED\t+ QUARANTINED\t+ MISSING\t+ IN FLIGHT\tDUPLICATES\tLAST SEEN\tSNAPSHOTS")
-	for _, h := range st.Hosts {
-		flight := "?"
-		switch {
-		case h.InFlight != nil:
-			flight = fmt.Sprint(*h.InFlight)
-		case h.NotCome > 0:
-			flight = fmt.Sprintf("%d or lost", h.NotCome)
-		}
-		sum := func(key string, n int64) string { return atLeast(h.AtLeast, key, fmt.Sprint(n)) }
-		t.row("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s ago\t%d", h.Host, sum("produced", h.Produced), sum("stored", h.Stored),
-			sum("quarantined", h.Quarantined), sum("missing", h.Missing), flight, sum("duplicates", h.Duplicates),
-			time.Since(time.Unix(0, int64(h.LastTime*1e9))).Round(time.Second), h.Snapshots)
-	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-	return printHostCapabilities(out, st.Hosts)
-}
-
-// printHostCapabilities says what each host's sampler sees and what it does not see.
-func printHostCapabilities(out io.Writer, hosts []query.HostBalance) error {
-	t := newTable(out, "\nHOST\tSEES\tDOES NOT SEE")
-	for _, h := range hosts {
-		if len(h.Capabilities) == 0 {
-			continue
-		}
-		var lacks []string
-		for _, c := range []string{"processes", "io", "psi", "events-taskstats", "oom"} {
-			if !slices.Contains(h.Capabilities, c) {
-				lacks = append(lacks, strings.TrimSuffix(c, "-taskstats"))
-			}
-		}
-		t.row("%s\t%s\t%s", h.Host, printable(strings.Join(h.Capabilities, " ")), cmp.Or(strings.Join(lacks, " "), "-"))
-	}
-	return t.flush()
 }

@@ -1,13 +1,14 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -19,6 +20,7 @@ import (
 	"github.com/proctape/proctape/projector"
 	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/state"
 )
 
 // upFlags are the flags of up alone.
@@ -31,6 +33,7 @@ type upFlags struct {
 	fileLimit     int64
 	noNDJSON      bool
 	memoryLimitMB int64
+	certificate   atomic.Pointer[tls.Certificate] // that the listener shows
 }
 
 func upCommand(s *settings) *cobra.Command {
@@ -56,13 +59,13 @@ here with "proctape sample --server"; "proctape hosts add NAME" makes the key th
 	f.retention.register(cmd)
 	cmd.Flags().Int64Var(&f.fileLimit, "ndjson-limit", ndjsonLimit, "size in `bytes` at which monitor.jsonl is rotated")
 	cmd.Flags().BoolVar(&f.noNDJSON, "no-ndjson", false, "write no monitor.jsonl and events.jsonl")
-	cmd.Flags().Int64Var(&f.memoryLimitMB, "memory-limit-mb", 512, "memory in `MiB` above which the garbage collector works harder; 0 for no limit")
+	cmd.Flags().Int64Var(&f.memoryLimitMB, "memory-limit-mb", mostMemory>>20, "memory in `MiB` above which the garbage collector works harder; 0 for no limit; by default less where the control group or the machine has less")
 	return cmd
 }
 
 // up starts the server and runs the recorder on it.
 func up(cmd *cobra.Command, s *settings, f *upFlags) error {
-	ctx, log := cmd.Context(), s.logger(cmd)
+	ctx := cmd.Context()
 	cfg, err := f.config(cmd, s)
 	if err != nil {
 		return err
@@ -84,20 +87,23 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	if f.memoryLimitMB < 0 {
 		return hinted(misuse("--memory-limit-mb %d is negative", f.memoryLimitMB), "0 means no limit")
 	}
-	if f.memoryLimitMB > 0 {
-		debug.SetMemoryLimit(f.memoryLimitMB << 20)
+	if cmd.Flags().Changed("memory-limit-mb") {
+		s.memory = readMemory(f.memoryLimitMB << 20).set()
 	}
+	w := newWorking(cmd, s)
+	state := w.keeper(s.db)
 	server, err := embeddednats.Start(ctx, embeddednats.Config{Dir: s.data, Listen: f.listen, TLS: tlsConfig,
-		Streams: schema.Streams(keep.Policy, 1), Log: log})
+		Streams: schema.Streams(keep.Policy, 1), Log: w.log, Trouble: w.trouble, State: state.JSON})
 	if err != nil {
 		return explainStart(err, s)
 	}
-	err = runRecorder(cmd, s, f, cfg, keep, server)
+	defer s.reloads(cmd.ErrOrStderr(), w.notify, f.reloadCertificate)()
+	err = runRecorder(cmd, s, f, cfg, keep, server, w, state)
 	return errors.Join(err, server.Close())
 }
 
 // runRecorder runs the projector and the sampler on a server that is up, until the command is interrupted.
-func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Config, keep retention.Settings, server *embeddednats.Server) error {
+func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Config, keep retention.Settings, server *embeddednats.Server, w *working, state *state.Keeper) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	nc, err := server.Connect(nats.ReconnectBufSize(-1))
 	if err != nil {
@@ -112,23 +118,28 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 	if f.noNDJSON {
 		ndjsonDir = ""
 	}
-	proj, err := projector.Open(ctx, js, projector.Config{DB: s.db, NDJSON: ndjsonDir, FileLimit: f.fileLimit, Retention: &keep, Log: s.logger(cmd)})
+	proj, err := projector.Open(ctx, js, projector.Config{DB: s.db, NDJSON: ndjsonDir, FileLimit: f.fileLimit, Retention: &keep,
+		Memory: w.memory.projector(), Log: w.log, Trouble: w.trouble})
 	if err != nil {
 		return explainDatabase(err, s.db)
 	}
-	cfg.Gaps = server.Gaps
+	w.projects.Store(proj)
+	cfg.Gaps, cfg.Log, cfg.Trouble, cfg.MaxQueue = server.Gaps, w.log, w.trouble, w.memory.queue()
 	prod, err := producer.New(nc, cfg)
 	if err != nil {
 		return errors.Join(err, proj.Close())
 	}
-	stages := []stage{{"log", server.Run}, {"projector", proj.Run}, {"producer", prod.Run}}
+	stages := []stage{{"state", state.Run}, {"log", server.Run}, {"projector", proj.Run}, {"producer", prod.Run}}
 	web, err := f.http.stage(ctx, cmd, s, js)
 	if err != nil {
 		return errors.Join(err, proj.Close())
 	}
+	w.sampler.Store(prod)
 	printStart(out, s, prod, server)
 	web.print(out)
 	began := time.Now()
+	w.notify("READY=1")
+	defer context.AfterFunc(ctx, func() { w.notify("STOPPING=1") })()
 	err = runStages(ctx, append(stages, web.stages...)...)
 	printEnd(out, s, prod, proj, time.Since(began))
 	return explainDatabase(err, s.db)
@@ -142,6 +153,7 @@ func printStart(w io.Writer, s *settings, p *producer.Producer, server *embedded
 	}
 	fmt.Fprintf(w, "proctape is recording %s every %s. Ctrl-C stops it.\n\n", p.Host(), p.Interval())
 	fmt.Fprintf(w, "  database  %s\n  files     %s\n  log       %s\n", s.db, filepath.Join(s.data, "monitor.jsonl")+", events.jsonl", filepath.Join(s.data, "jetstream"))
+	fmt.Fprintf(w, "  memory    %s\n", s.memory)
 	if url := server.URL(); url != "" {
 		fmt.Fprintf(w, "  listening %s, for hosts that have a key: %s hosts add NAME makes one\n", url, here)
 	}
@@ -170,5 +182,27 @@ func (f *upFlags) tls() (*tls.Config, error) {
 	if f.listen == "" || f.cert == "" || f.key == "" {
 		return nil, misuse("--tls-cert, --tls-key and --listen must be given together")
 	}
-	return readCertificate("--tls-cert", f.cert, "--tls-key", f.key)
+	if err := f.readCertificate(); err != nil {
+		return nil, err
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		return f.certificate.Load(), nil
+	}}, nil
+}
+
+// readCertificate reads the files of the listener's certificate.
+func (f *upFlags) readCertificate() error {
+	cert, err := readKeyPair("--tls-cert", f.cert, "--tls-key", f.key)
+	if err == nil {
+		f.certificate.Store(cert)
+	}
+	return err
+}
+
+// reloadCertificate reads the listener's certificate again: new connections see the new one.
+func (f *upFlags) reloadCertificate() (did string, err error) {
+	if f.cert == "" {
+		return "", nil
+	}
+	return "the certificate", f.readCertificate()
 }

@@ -3,13 +3,13 @@ package jobs
 import (
 	"cmp"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // maxWaiting is how many messages may wait to be applied. The client drops more than these, and logs that.
@@ -21,7 +21,8 @@ type SubscriptionConfig struct {
 	BootID string
 	Own    schema.Instance // whose messages are left out: they were applied when they were made
 	Claims *Claims
-	Log    *slog.Logger
+	// Trouble is told of messages that cannot be read.
+	Trouble *trouble.Reporter
 }
 
 // Subscription applies the job events of a host, and those of the fleet, to its Claims. One goroutine uses it, the one that uses the Claims. A nil
@@ -91,7 +92,7 @@ func (s *Subscription) Apply(msg *nats.Msg) {
 func (s *Subscription) apply(subject, contentType, encoding string, data []byte) {
 	m, err := schema.DecodeOf(subject, contentType, encoding, data)
 	if err != nil {
-		s.cfg.Log.Warn("a message of job events cannot be read", "subject", subject, "err", err)
+		s.cfg.Trouble.Note(trouble.Trouble{Kind: trouble.Unreadable, About: "job events on " + subject, Reason: err.Error()})
 		return
 	}
 	if m.Instance == s.cfg.Own {

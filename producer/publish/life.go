@@ -54,7 +54,7 @@ func (p lifeKeeper) save(final bool) {
 }
 
 // reached is what this life has reached. The caller holds the lock.
-func (p *Publisher) reached(final bool) schema.End {
+func (p lifeKeeper) reached(final bool) schema.End {
 	e := schema.End{Instance: p.cfg.Origin.Instance, BootID: p.cfg.Origin.BootID, Wall: p.wall, Boot: p.boot, Final: final,
 		Produced: p.stats.Produced, Acked: p.stats.Acked, Dropped: p.queue.drops()}
 	for _, k := range schema.Kinds() {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // Origin is who publishes: a host, one boot of it, and one life of a producer on it.
@@ -35,6 +37,7 @@ type Config struct {
 	// for the next. Without it the file goes when the log has all that was made.
 	TellsEnds bool
 	Log       *slog.Logger
+	Trouble   *trouble.Reporter // is told of trouble; default one that reports to Log
 }
 
 // Publisher numbers messages and publishes them in order. A message waits in a bounded queue until the log has
@@ -44,15 +47,16 @@ type Publisher struct {
 	js  jetstream.JetStream
 	cfg Config
 
-	mu      sync.Mutex
-	queue   queue
-	failing bool                   // the last batch failed, and that was logged
-	last    map[schema.Kind]uint64 // number of the last item of each kind
-	wall    int64                  // of the newest message, Unix ns
-	boot    int64                  // the same by the boot clock
-	ended   ended
-	stats   Stats
-	wake    chan struct{} // holds one token when the queue may have grown
+	spells spells
+
+	mu    sync.Mutex
+	queue queue
+	last  map[schema.Kind]uint64 // number of the last item of each kind
+	wall  int64                  // of the newest message, Unix ns
+	boot  int64                  // the same by the boot clock
+	ended ended
+	stats Stats
+	wake  chan struct{} // holds one token when the queue may have grown
 
 	lives *lives // nil: what this life has reached is not written down
 }
@@ -71,15 +75,17 @@ type Stats struct {
 func New(nc *nats.Conn, cfg Config) (*Publisher, error) {
 	cfg.MaxQueue = cmp.Or(cfg.MaxQueue, 64<<20)
 	cfg.Drain = cmp.Or(cfg.Drain, 5*time.Second)
-	cfg.Log = cmp.Or(cfg.Log, slog.Default())
+	if cfg.Trouble == nil {
+		cfg.Trouble = trouble.NewReporter(cfg.Log)
+	}
 	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(window),
-		jetstream.WithPublishAsyncTimeout(10*time.Second))
+		jetstream.WithPublishAsyncTimeout(ackTime))
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{js: js, cfg: cfg, last: map[schema.Kind]uint64{}, wake: make(chan struct{}, 1)}
-	p.queue = queue{limit: cfg.MaxQueue, window: 1, dropped: map[string]uint64{},
-		log: func(reason string) { p.cfg.Log.Warn("losing items", "reason", reason) }}
+	p := &Publisher{js: js, cfg: cfg, last: map[schema.Kind]uint64{}, wake: make(chan struct{}, 1),
+		spells: spells{to: cfg.Trouble, host: cfg.Origin.Host}}
+	p.queue = queue{limit: cfg.MaxQueue, window: 1, dropped: map[string]uint64{}}
 	if cfg.Lives != "" {
 		if p.lives, err = openLives(cfg.Lives, cfg.Origin.Host, cfg.Origin.Instance, cfg.Log); err != nil {
 			level := slog.LevelDebug // anybody may run a command
@@ -102,6 +108,15 @@ func (p *Publisher) Offer(m *schema.Message) error {
 			return fmt.Errorf("gap %d: %q is no kind of gap", i, m.Gaps[i].Kind)
 		}
 	}
+	dropped, err := p.enqueue(m)
+	if dropped > 0 {
+		p.spells.loses(dropQueueFull, dropped)
+	}
+	return err
+}
+
+// enqueue fills in the message's envelope and queues it. It returns how many items were dropped for that.
+func (p *Publisher) enqueue(m *schema.Message) (dropped uint64, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	count := m.Count()
@@ -112,17 +127,18 @@ func (p *Publisher) Offer(m *schema.Message) error {
 	m.Ended = p.ended.in(schema.StreamFor(m.Kind))
 	payload, encoding, err := schema.Encode(nil, m)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", m.Kind, err)
+		return 0, fmt.Errorf("encode %s: %w", m.Kind, err)
 	}
 	p.last[m.Kind] += count
 	p.stats.Produced += count
 	p.wall, p.boot = max(p.wall, m.Wall), max(p.boot, m.Boot)
-	p.stats.Dropped += p.queue.push(newQueued(m, payload, encoding))
+	dropped = p.queue.push(newQueued(m, payload, encoding))
+	p.stats.Dropped += dropped
 	select {
 	case p.wake <- struct{}{}:
 	default:
 	}
-	return nil
+	return dropped, nil
 }
 
 // Stats returns the counts so far.
@@ -132,6 +148,26 @@ func (p *Publisher) Stats() Stats {
 	s := p.stats
 	s.Waiting = len(p.queue.messages)
 	return s
+}
+
+// Queue is what waits in a publisher, and how far its numbers have come.
+type Queue struct {
+	Messages int
+	Items    uint64
+	Bytes    int64
+	Limit    int64                  // bytes that may wait
+	Last     map[schema.Kind]uint64 // the last number of each kind
+}
+
+// Queue returns what waits for the log.
+func (p *Publisher) Queue() Queue {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q := Queue{Messages: len(p.queue.messages), Bytes: int64(p.queue.size), Limit: int64(p.queue.limit), Last: maps.Clone(p.last)}
+	for i := range p.queue.messages {
+		q.Items += p.queue.messages[i].count
+	}
+	return q
 }
 
 // takeUpLives takes up the lives that have ended, if this one is to tell of them.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -32,6 +33,12 @@ type queued struct {
 	ends  []schema.End // of which it tells
 }
 
+// ackTime is how long the log has to acknowledge a message before it is published again.
+const ackTime = 10 * time.Second
+
+// errNotSent is the error of a message that was held back, because one before it could not be sent.
+var errNotSent = errors.New("not sent")
+
 // newQueued is a message that is to wait, as it is encoded.
 func newQueued(m *schema.Message, payload []byte, encoding string) queued {
 	msg := nats.NewMsg(schema.Subject(m.Host, m.Kind))
@@ -54,7 +61,6 @@ type queue struct {
 	inFlight int // the first messages, which are being published
 	window   int // how many may be in flight
 	dropped  map[string]uint64
-	log      func(reason string) // is called at the first drop for each reason
 }
 
 // push adds a message. When that is too much, older messages go, snapshots before events. It returns how many items went.
@@ -83,9 +89,6 @@ func (q *queue) drop(i int, reason string) uint64 {
 	m := q.messages[i]
 	q.size -= len(m.msg.Data)
 	q.messages = slices.Delete(q.messages, i, i+1)
-	if q.dropped[reason] == 0 {
-		q.log(reason)
-	}
 	q.dropped[reason] += m.count
 	return m.count
 }

@@ -3,7 +3,6 @@ package publish
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -86,7 +85,7 @@ func (p *Publisher) flush(ctx context.Context) bool {
 		// The client stamps what it sends; a copy keeps the queued message as it is for the next try.
 		msg := &nats.Msg{Subject: q.msg.Subject, Header: q.msg.Header, Data: q.msg.Data}
 		// The client's own second attempts would be overtaken.
-		futures[i], errs[i] = p.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0), jetstream.WithStallWait(10*time.Second))
+		futures[i], errs[i] = p.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0), jetstream.WithStallWait(ackTime))
 		if errs[i] != nil && !tooLarge(errs[i]) {
 			break // for instance there is no connection: what follows must not overtake
 		}
@@ -106,46 +105,31 @@ func (p *Publisher) flush(ctx context.Context) bool {
 	return p.finishBatch(errs)
 }
 
-var errNotSent = errors.New("not sent")
-
 func (p *Publisher) startBatch() []queued {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.queue.startBatch()
 }
 
-// finishBatch takes over what came of a batch. It reports whether nothing of it is left.
-func (p *Publisher) finishBatch(errs []error) (all bool) {
+// finishBatch takes over what came of a batch, and reports it. It reports whether nothing of it is left.
+func (p *Publisher) finishBatch(errs []error) bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	for i, err := range errs {
 		if m := p.queue.messages[i]; err == nil && len(m.ends) > 0 {
 			p.ended.told(schema.StreamFor(m.kind), m.ends)
 		}
 	}
-	all, acked, dropped := p.queue.finishBatch(errs)
+	all, acked, refused := p.queue.finishBatch(errs)
 	p.stats.Acked += acked
-	p.stats.Dropped += dropped
-	p.logFailure(all, errs)
-	return all
-}
+	p.stats.Dropped += refused
+	dropped, waiting := p.stats.Dropped, len(p.queue.messages)
+	p.mu.Unlock()
 
-// logFailure logs why publishing fails, once for each spell of failures, and when it works again.
-func (p *Publisher) logFailure(all bool, errs []error) {
-	if all && p.failing {
-		p.failing = false
-		p.cfg.Log.Info("the log takes messages again", "waiting", len(p.queue.messages))
+	if refused > 0 {
+		p.spells.loses(dropTooLarge, refused)
 	}
-	if all || p.failing {
-		return
-	}
-	for _, err := range errs {
-		if err != nil && !tooLarge(err) && !errors.Is(err, errNotSent) && !errors.Is(err, context.Canceled) {
-			p.failing = true
-			p.cfg.Log.Warn("the log does not take messages, they wait", "waiting", len(p.queue.messages), "err", err)
-			return
-		}
-	}
+	p.spells.published(all, dropped, waiting, errs)
+	return all
 }
 
 // lastWordTime is how long the log may take for the last word of a life, whose time to publish is over.
@@ -156,7 +140,7 @@ const lastWordTime = time.Second
 func (p *Publisher) giveUp() {
 	p.mu.Lock()
 	p.stats.Dropped += p.queue.dropBut()
-	end := p.reached(true)
+	end := lifeKeeper{p}.reached(true)
 	for i := range p.queue.messages {
 		p.queue.replace(i, withEnd(p.queue.messages[i], end, p.stats.Acked))
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/proctape/proctape/producer/publish"
 	"github.com/proctape/proctape/producer/scrub"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // CompanionConfig sets a companion. Host, Job and Args may not be empty.
@@ -118,7 +119,7 @@ func (c *Companion) openWatcher(nc *nats.Conn) {
 // subscribe begins to receive the jobs that the command declares: their processes do not belong to this one.
 func (c *Companion) subscribe(nc *nats.Conn, claims *jobs.Claims) {
 	c.subscription = jobs.NewSubscription(nc, jobs.SubscriptionConfig{
-		Host: c.cfg.Host, BootID: c.bootID, Own: c.instance, Claims: claims, Log: c.cfg.Log})
+		Host: c.cfg.Host, BootID: c.bootID, Own: c.instance, Claims: claims, Trouble: trouble.NewReporter(c.cfg.Log)})
 	stopJobs, err := c.subscription.Start()
 	if err != nil {
 		c.cfg.Log.Debug("processes of jobs inside this one count as its own", "err", err)

@@ -7,12 +7,17 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/trouble"
 )
+
+// reporting is the name under which retention reports trouble.
+const reporting = "retention"
 
 // pass is one run of retention under way.
 type pass struct {
 	js         jetstream.JetStream // nil: the log is not looked at
 	log        *slog.Logger
+	trouble    *trouble.Reporter
 	databaseID string
 	settings   Settings
 	limits     limits
@@ -21,6 +26,6 @@ type pass struct {
 	clocks     func() (Reading, error)
 
 	ages     ages
-	troubles *troubles
+	troubles *hostTroubles
 	removed  schema.Removed
 }

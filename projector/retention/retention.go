@@ -18,6 +18,7 @@ import (
 
 	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // Config sets up retention for one database.
@@ -26,6 +27,8 @@ type Config struct {
 	Settings Settings
 	JS       jetstream.JetStream
 	Log      *slog.Logger
+	Trouble  *trouble.Reporter // is told of trouble; default one that reports to Log
+	Cache    int64             // bytes of pages that each reading connection keeps; 0 for the default of readers
 }
 
 // Retention makes passes over one database.
@@ -34,7 +37,9 @@ type Retention struct {
 	db       Database
 	read     *sql.DB
 	clocks   func() (Reading, error)
-	troubles *troubles
+	troubles *hostTroubles
+	failed   int  // times in a row that it could not follow the ticks, or make a pass
+	inPass   bool // the last time in a pass
 }
 
 // Pass is one run of retention.
@@ -46,13 +51,16 @@ type Pass struct {
 
 // Open opens the database for reading. The caller closes the retention.
 func Open(cfg Config, db Database) (*Retention, error) {
-	read, err := sql.Open("sqlite", schema.ReaderDSN(cfg.Path))
+	read, err := sql.Open("sqlite", schema.LimitCache(schema.ReaderDSN(cfg.Path), cfg.Cache))
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", cfg.Path, err)
 	}
 	read.SetMaxOpenConns(2)
 	cfg.Settings = cfg.Settings.withDefaults()
-	r := &Retention{cfg: cfg, db: db, read: read, clocks: cfg.Settings.Clocks, troubles: newTroubles(cfg.Log)}
+	if cfg.Trouble == nil {
+		cfg.Trouble = trouble.NewReporter(cfg.Log)
+	}
+	r := &Retention{cfg: cfg, db: db, read: read, clocks: cfg.Settings.Clocks, troubles: newHostTroubles(cfg.Log)}
 	if r.clocks == nil {
 		r.clocks = readClocks
 	}
@@ -67,7 +75,10 @@ func (r *Retention) Close() error { return r.read.Close() }
 func (r *Retention) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := r.follow(ctx); err != nil && ctx.Err() == nil {
-			r.cfg.Log.Warn("retention waits", "err", err)
+			// Mostly it is the log that is away, of which the projector tells.
+			if r.failed++; r.failed > 1 || r.inPass {
+				r.cfg.Trouble.Begin(reporting, trouble.Trouble{Kind: trouble.Retention, About: r.cfg.Path, Reason: err.Error()})
+			}
 			select {
 			case <-ctx.Done():
 			case <-time.After(5 * time.Second):
@@ -83,6 +94,9 @@ func (r *Retention) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !r.inPass {
+		r.works()
+	}
 	for {
 		msg, err := nextTick(ctx, ticks)
 		if err != nil || msg == nil {
@@ -92,13 +106,21 @@ func (r *Retention) follow(ctx context.Context) error {
 		if asked == "" {
 			asked = "schedule"
 		}
-		if _, err := r.pass(ctx, asked, atMostEvery(aliveInterval, msg.InProgress)); err != nil {
+		_, err = r.pass(ctx, asked, atMostEvery(aliveInterval, msg.InProgress))
+		if r.inPass = err != nil; err != nil {
 			return err
 		}
+		r.works()
 		if err := msg.Ack(); err != nil {
 			return fmt.Errorf("acknowledge the tick: %w", err)
 		}
 	}
+}
+
+// works notes that retention works.
+func (r *Retention) works() {
+	r.failed = 0
+	r.cfg.Trouble.End(reporting, trouble.Retention, r.cfg.Path, "nothing lost: what is too old went later")
 }
 
 // Pass makes one pass now, and notes in the database who asked for it.
@@ -124,7 +146,7 @@ func (r *Retention) pass(ctx context.Context, asked string, alive func() error) 
 }
 
 func (r *Retention) newPass(alive func() error) *pass {
-	p := &pass{js: r.cfg.JS, log: r.cfg.Log, settings: r.cfg.Settings, limits: limitsOf(r.cfg.Settings.Policy), read: r.read,
+	p := &pass{js: r.cfg.JS, log: r.cfg.Log, trouble: r.cfg.Trouble, settings: r.cfg.Settings, limits: limitsOf(r.cfg.Settings.Policy), read: r.read,
 		writer: &writer{db: r.db, alive: alive}, clocks: r.clocks, troubles: r.troubles}
 	if r.db != nil {
 		p.databaseID = r.db.ID()

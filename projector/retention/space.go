@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // space keeps the database file below its cap, and gives free pages back.
@@ -39,13 +40,17 @@ func (s *space) enforceMaxBytes(ctx context.Context) error {
 	if s.settings.MaxBytes == 0 || s.writer.dry { // what a cut leaves cannot be told without making it
 		return nil
 	}
-	for range capRounds {
+	for round := range capRounds {
 		p, err := s.pages(ctx)
 		if err != nil || p.used() <= s.settings.MaxBytes {
+			if err == nil && round == 0 {
+				s.trouble.End(reporting, trouble.OverCap, "", "the oldest, which went before its time")
+			}
 			return err
 		}
 		excess := 1 - 0.9*float64(s.settings.MaxBytes)/float64(p.used())
-		s.log.Warn("the database is above its cap; the oldest goes before its time", "bytes", p.used(), "cap", s.settings.MaxBytes)
+		s.trouble.Begin(reporting, trouble.Trouble{Kind: trouble.OverCap, Reason: "there is more than the cap allows",
+			Figures: map[string]int64{"bytes": p.used(), "cap_bytes": s.settings.MaxBytes}})
 		cut := false
 		for _, level := range []struct {
 			table string

@@ -58,3 +58,9 @@ func isCode(err error, code int) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && e.Code()&0xff == code
 }
+
+// IsFull reports whether the disk had no room for what was written.
+func IsFull(err error) bool { return isCode(err, sqlitelib.SQLITE_FULL) }
+
+// IsReadOnly reports whether the database's file or folder may no longer be written.
+func IsReadOnly(err error) bool { return isCode(err, sqlitelib.SQLITE_READONLY) }

@@ -156,6 +156,14 @@ func fileID(path string) (string, error) {
 	return fmt.Sprintf("%d:%d", st.Dev, st.Ino), nil
 }
 
+// LimitCache bounds the pages that a database's connection keeps in memory, in bytes.
+func LimitCache(s *Store, bytes int64) error {
+	if _, err := s.conn.ExecContext(background, fmt.Sprintf(`PRAGMA cache_size=-%d`, max(bytes>>10, 1))); err != nil {
+		return fmt.Errorf("bound the database's memory: %w", err)
+	}
+	return nil
+}
+
 // CheckIntegrity runs SQLite's check of the whole file, and returns a *[DamagedError] when the file does not pass it. It
 // changes nothing.
 func (s *Store) CheckIntegrity() error {

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/health"
+	"github.com/proctape/proctape/query/term"
+	"github.com/proctape/proctape/schema/state"
+)
+
+// status is what the command shows, and prints as JSON.
+type status struct {
+	health.Verdict
+	Data      string              `json:"data"`
+	Recorder  int                 `json:"recorder_pid"`  // 0: none runs
+	Projector int                 `json:"projector_pid"` // of who writes the database; 0: nobody does
+	Database  string              `json:"database"`
+	SizeBytes int64               `json:"database_bytes"`
+	Memory    *state.Memory       `json:"memory"`  // that the recorder keeps to; null when it does not say
+	Sampler   *state.Sampler      `json:"sampler"` // of the recorder; null when it does not say
+	Proof     *health.Proof       `json:"proof"`   // null when nothing is known of it
+	Streams   []streamStatus      `json:"streams"`
+	Hosts     []query.HostBalance `json:"hosts"`
+
+	figures health.Figures
+}
+
+type streamStatus struct {
+	query.Checkpoint
+	Last  *uint64 `json:"last_seq"` // of the stream; absent when the log cannot be reached
+	Bytes *uint64 `json:"bytes"`
+	Gone  bool    `json:"gone"` // the log does not have it
+}
+
+// printStatus prints a status for people.
+func printStatus(out io.Writer, st *status) error {
+	fmt.Fprintln(out, term.Safe(st.Line()))
+	if st.Recorder != 0 {
+		fmt.Fprintf(out, "A recorder runs on %s, process %d.\n", term.Safe(st.Data), st.Recorder)
+	}
+	if st.Memory != nil {
+		fmt.Fprintf(out, "Memory %s\n", memory{limit: st.Memory.Limit, reason: st.Memory.Reason})
+	}
+	if st.SizeBytes > 0 {
+		fmt.Fprintf(out, "Database %s, %.1f MiB\n", term.Safe(st.Database), float64(st.SizeBytes)/(1<<20))
+	}
+	if st.Proof != nil {
+		fmt.Fprintf(out, "Proven until %s, last full pass %s\n", localTime(st.Proof.Until), localTime(st.Proof.Full))
+	}
+	fmt.Fprintln(out)
+	if err := printStreams(out, st.Streams); err != nil {
+		return err
+	}
+	if err := printBooks(out, st.Hosts); err != nil {
+		return err
+	}
+	return printHostCapabilities(out, st.Hosts)
+}
+
+// printStreams says how far each stream is projected.
+func printStreams(out io.Writer, streams []streamStatus) error {
+	t := newTable(out, "STREAM\tPROJECTED\tOF\tLAG\tLAST MESSAGE\tLOG MiB")
+	for _, s := range streams {
+		last, lag, size, when := "?", "?", "?", "-"
+		if s.Last != nil {
+			last, lag = fmt.Sprint(*s.Last), fmt.Sprint(max(0, int64(*s.Last)-s.Seq))
+			size = fmt.Sprintf("%.1f", float64(*s.Bytes)/(1<<20))
+		}
+		if s.Gone {
+			last, lag = "gone", "?"
+		}
+		if s.Time > 0 {
+			when = localTime(s.Time)
+		}
+		t.row("%s\t%d\t%s\t%s\t%s\t%s", s.Stream, s.Seq, last, lag, when, size)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(out)
+	return err
+}
+
+// printBooks says what became of what each host produced.
+func printBooks(out io.Writer, hosts []query.HostBalance) error {
+	t := newTable(out, "HOST\tITEMS PRODUCED\t= STORED\t+ QUARANTINED\t+ MISSING\t+ IN FLIGHT\t+ WAITING\tDUPLICATES\tLAST SEEN\tSNAPSHOTS")
+	for _, h := range hosts {
+		flight := orUnknown(h.InFlight)
+		if h.InFlight == nil && h.NotCome > 0 {
+			flight = fmt.Sprintf("%d or lost", h.NotCome)
+		}
+		sum := func(key string, n int64) string { return atLeast(h.AtLeast, key, fmt.Sprint(n)) }
+		t.row("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s ago\t%d", h.Host, sum("produced", h.Produced), sum("stored", h.Stored),
+			sum("quarantined", h.Quarantined), sum("missing", h.Missing), flight, orUnknown(h.Waiting), sum("duplicates", h.Duplicates),
+			time.Since(time.Unix(0, int64(h.LastTime*1e9))).Round(time.Second), h.Snapshots)
+	}
+	return t.flush()
+}
+
+// orUnknown shows a number, or a question mark when it is not known.
+func orUnknown(n *int64) string {
+	if n == nil {
+		return "?"
+	}
+	return fmt.Sprint(*n)
+}
+
+// printHostCapabilities says what each host's sampler sees and what it does not see.
+func printHostCapabilities(out io.Writer, hosts []query.HostBalance) error {
+	t := newTable(out, "\nHOST\tSEES\tDOES NOT SEE")
+	for _, h := range hosts {
+		if len(h.Capabilities) == 0 {
+			continue
+		}
+		var lacks []string
+		for _, c := range []string{"processes", "io", "psi", "events-taskstats", "oom"} {
+			if !slices.Contains(h.Capabilities, c) {
+				lacks = append(lacks, strings.TrimSuffix(c, "-taskstats"))
+			}
+		}
+		t.row("%s\t%s\t%s", h.Host, printable(strings.Join(h.Capabilities, " ")), cmp.Or(strings.Join(lacks, " "), "-"))
+	}
+	return t.flush()
+}

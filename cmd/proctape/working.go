@@ -1,0 +1,81 @@
+package main
+
+import (
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/producer"
+	"github.com/proctape/proctape/projector"
+	"github.com/proctape/proctape/schema/state"
+	"github.com/proctape/proctape/schema/trouble"
+)
+
+// working is a command that records or projects until it is told to end: what it says of itself.
+type working struct {
+	began   time.Time
+	command string
+	log     *slog.Logger
+	memory  memory
+	trouble *trouble.Reporter
+
+	sampler  atomic.Pointer[producer.Producer]   // once there is one
+	projects atomic.Pointer[projector.Projector] // once there is one
+}
+
+// newWorking has the program keep to its memory, and tells the service manager nothing yet.
+func newWorking(cmd *cobra.Command, s *settings) *working {
+	log := s.logger(cmd)
+	w := &working{began: time.Now(), command: cmd.Name(), log: log, memory: s.memory, trouble: trouble.NewReporter(log)}
+	w.trouble.CountLosses(func() uint64 {
+		if p := w.sampler.Load(); p != nil {
+			return p.Stats().Dropped
+		}
+		return 0
+	})
+	return w
+}
+
+// notify tells the service manager how the command is.
+func (w *working) notify(lines ...string) {
+	if err := notifyManager(lines...); err != nil {
+		w.log.Debug("the service manager does not listen", "err", err)
+	}
+}
+
+// keeper writes how the command is beside its database.
+func (w *working) keeper(db string) *state.Keeper {
+	return state.NewKeeper(state.Path(db), w.state, w.log)
+}
+
+// state is what the command says of itself.
+func (w *working) state() state.Process {
+	p := state.Process{Command: w.command, Started: w.began.UnixNano(), Memory: w.memory.state(), Troubles: w.trouble.Open()}
+	if s := w.sampler.Load(); s != nil {
+		p.Sampler = samplerState(s)
+	}
+	if proj := w.projects.Load(); proj != nil {
+		p.Projects = map[string]state.Place{}
+		for name, at := range proj.Positions() {
+			place := state.Place{Seq: at.Folded}
+			if !at.Moved.IsZero() {
+				place.Moved = at.Moved.UnixNano()
+			}
+			p.Projects[name] = place
+		}
+	}
+	return p
+}
+
+// samplerState is how far a sampler is.
+func samplerState(p *producer.Producer) *state.Sampler {
+	stats, queue := p.Stats(), p.Queue()
+	s := &state.Sampler{Host: p.Host(), Instance: p.Instance().String(), Interval: int64(p.Interval()), Produced: stats.Produced, Acked: stats.Acked,
+		Dropped: stats.Dropped, Messages: queue.Messages, Waiting: queue.Items, WaitingBytes: queue.Bytes, QueueBytes: queue.Limit, Last: map[string]int64{}}
+	for kind, n := range queue.Last {
+		s.Last[string(kind)] = int64(n)
+	}
+	return s
+}
