@@ -67,8 +67,10 @@ func TestLive_ShortLived(t *testing.T) {
 			}
 		}
 	}
-	if len(j.gaps) != 0 {
-		t.Errorf("got gaps %+v", j.gaps)
+	for _, g := range j.gaps {
+		if g.Kind != schema.GapExitRecordsLost || !g.Count.Known { // which may be of any process of this machine, and costs no event
+			t.Errorf("got gap %+v", g)
+		}
 	}
 }
 

@@ -43,15 +43,31 @@ func readEvents(ctx context.Context, db *DB, f Filter) ([]Event, error) {
 	})
 }
 
+// EventOf returns the event of a row id; nil when there is none.
+func EventOf(ctx context.Context, db *DB, id int64) (*Event, error) {
+	events, err := collect(ctx, db, eventColumns+` WHERE t.id = ?`, []any{id}, scanEvent)
+	if err != nil {
+		return nil, fmt.Errorf("read event %d: %w", id, err)
+	}
+	if len(events) == 0 {
+		return nil, nil
+	}
+	return &events[0], nil
+}
+
+const eventColumns = `SELECT t.id, t.timestamp, h.name, pid, event_type, exit_code, signal_num, job_id, fleet, sheet_num,
+		coalesce(details,''), ppid, uid, coalesce(command,''), start_ticks, core, cpu_ms/1000.0, peak_rss_kib/1024.0, read_kib/1024.0,
+		write_kib/1024.0, lifetime_ms/1000.0, source FROM process_events t JOIN hosts h ON h.id = t.host_id`
+
+func scanEvent(r *sql.Rows, e *Event) error {
+	return r.Scan(&e.ID, &e.Timestamp, &e.Host, &e.PID, &e.Type, &e.ExitCode, &e.Signal, &e.JobID, &e.Fleet, &e.Sheet, &e.Details,
+		&e.PPID, &e.UID, &e.Command, &e.StartTicks, &e.Core, &e.CPUSeconds, &e.PeakRSS, &e.Read, &e.Write, &e.Lifetime, &e.Source)
+}
+
 func readEventRows(ctx context.Context, db *DB, f Filter) ([]Event, error) {
 	on, args := f.conditions(true)
-	query, of := f.Range.page(ofRows, `SELECT t.id, t.timestamp, h.name, pid, event_type, exit_code, signal_num, job_id, fleet, sheet_num,
-		coalesce(details,''), ppid, uid, coalesce(command,''), start_ticks, core, cpu_ms/1000.0, peak_rss_kib/1024.0, read_kib/1024.0,
-		write_kib/1024.0, lifetime_ms/1000.0, source FROM process_events t JOIN hosts h ON h.id = t.host_id`+on)
-	return collect(ctx, db, query, append(args, of...), func(r *sql.Rows, e *Event) error {
-		return r.Scan(&e.ID, &e.Timestamp, &e.Host, &e.PID, &e.Type, &e.ExitCode, &e.Signal, &e.JobID, &e.Fleet, &e.Sheet, &e.Details,
-			&e.PPID, &e.UID, &e.Command, &e.StartTicks, &e.Core, &e.CPUSeconds, &e.PeakRSS, &e.Read, &e.Write, &e.Lifetime, &e.Source)
-	})
+	query, of := f.Range.page(ofRows, eventColumns+on)
+	return collect(ctx, db, query, append(args, of...), scanEvent)
 }
 
 // WithCauses joins the two events of a death by a signal into one, its exit, which then has a Cause: a signal, kill or oom event
