@@ -129,7 +129,7 @@ func TestNDJSON_RotatesAndHoldsTheContractsKeys(t *testing.T) {
 
 	snapshotKeys := strings.Fields(`timestamp daemon_pid system_memory_total_mb system_memory_available_mb system_memory_used_mb
 		daemon_rss_mb load_avg_1 load_avg_5 load_avg_15 processes gpus pressure_level running_jobs active_sheets zombie_count
-		zombie_pids job_progress conductor_uptime_seconds`)
+		zombie_pids job_progress conductor_uptime_seconds host`)
 	processKeys := strings.Fields(`pid ppid command state cpu_percent rss_mb vms_mb threads open_fds age_seconds job_id sheet_num
 		syscall_counts syscall_time_pct`)
 	slices.Sort(snapshotKeys)

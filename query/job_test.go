@@ -79,7 +79,8 @@ func TestDB_Profile_NothingKnown(t *testing.T) {
 	}
 	const want = `{"job_id":"bare","peak_rss_mb":0,"total_cpu_seconds":0,"process_spawn_count":0,"unique_pid_count":0,"syscall_hotspots":{},` +
 		`"sheet_metrics":{},"max_cpu_pct":0,"first_seen":null,"last_seen":null,"status":null,"exit_code":null,"process_exit_count":0,` +
-		`"scopes":[{"host":"alpha","fleet":false,"hosts":["alpha"],"status":null,"exit_code":null}],"resolution":"full","coverage":[]}`
+		`"scopes":[{"host":"alpha","fleet":false,"hosts":["alpha"],"status":null,"exit_code":null}],"resolution":"full","coverage":[],` +
+		`"unknown":["max_cpu_pct","peak_rss_mb","process_exit_count","process_spawn_count","total_cpu_seconds","unique_pid_count"]}`
 	if string(j) != want {
 		t.Errorf("got\n%s, want\n%s", j, want)
 	}

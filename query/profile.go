@@ -31,9 +31,11 @@ type Profile struct {
 	// resolution, or totals when all have. These figures are of all samples whatever it is.
 	Resolution string `json:"resolution"`
 	// Coverage is how much is known of the time of the job, on each host that told of it.
-	Coverage     []Coverage `json:"coverage"`
-	hotspotOrder []string   // by first appearance
-	hasProcesses bool       // a process of it was seen, in a sample or an event
+	Coverage []Coverage `json:"coverage"`
+	// Unknown are the keys of figures that hold 0 because they are not known.
+	Unknown      []string `json:"unknown,omitempty"`
+	hotspotOrder []string // by first appearance
+	hasProcesses bool     // a process of it was seen, in a sample or an event
 }
 
 // Sheet is what one step (sheet) of a job used.
@@ -70,6 +72,7 @@ func JobProfile(ctx context.Context, db *DB, f JobFilter) (*Profile, error) {
 	if p.Coverage, err = JobCoverage(ctx, db, f); err != nil {
 		return nil, err
 	}
+	p.noteUnknown(jobs)
 	return p, nil
 }
 
@@ -178,3 +181,39 @@ func addResolution(ctx context.Context, db *DB, f JobFilter, p *Profile) error {
 			return err
 		})
 }
+
+// noteUnknown names what is not known of a job: figures of which no sample and no exit tells, and counts that nobody could take. They hold 0.
+func (p *Profile) noteUnknown(jobs []Job) {
+	var memory, cpu bool
+	for i := range jobs {
+		memory = memory || jobs[i].PeakRSS != nil
+		cpu = cpu || jobs[i].MaxCPU != nil
+	}
+	unseen := !seenInFull(p.Coverage, DataEvents)
+	for key, unknown := range map[string]bool{
+		"peak_rss_mb":         !memory,
+		"max_cpu_pct":         !cpu,
+		"unique_pid_count":    p.PIDs == 0,
+		"total_cpu_seconds":   p.CPUSeconds == 0 && !(cpu && seenInFull(p.Coverage, DataCPU)),
+		"process_spawn_count": p.Spawns == 0 && unseen,
+		"process_exit_count":  p.Exits == 0 && unseen,
+	} {
+		if unknown {
+			p.Unknown = append(p.Unknown, key)
+		}
+	}
+	slices.Sort(p.Unknown)
+}
+
+// seenInFull reports whether all of a kind of data was seen on all hosts.
+func seenInFull(covers []Coverage, of Data) bool {
+	for i := range covers {
+		if covers[i].percentOf([]Data{of}) < 100 {
+			return false
+		}
+	}
+	return len(covers) > 0
+}
+
+// Knows reports whether the value of a key is known.
+func (p *Profile) Knows(key string) bool { return !slices.Contains(p.Unknown, key) }

@@ -47,6 +47,9 @@ func TreeAt(ctx context.Context, db *DB, at float64, f Filter) ([]Tree, error) {
 	return trees, nil
 }
 
+// unknownOfEnded are the keys of a process that has ended of which nothing is known.
+var unknownOfEnded = []string{"state", "threads", "vms_mb", "rss_mb", "open_fds", "cpu_percent", "cpu_seconds", "age_seconds"}
+
 // growTree makes the nodes of a moment, and returns the roots.
 func growTree(ctx context.Context, db *DB, m *HostAt) ([]*Node, error) {
 	boot, err := bootOf(ctx, db, &m.Snapshot)
@@ -89,7 +92,7 @@ func growTree(ctx context.Context, db *DB, m *HostAt) ([]*Node, error) {
 				known.Children = append(known.Children, child)
 				break
 			}
-			ghost := &Node{Process: Process{PID: a.PID, Command: a.Command, StartTicks: start, JobID: a.JobID}, Ended: true, BornOf: a.PPID, Children: []*Node{child}}
+			ghost := &Node{Process: Process{PID: a.PID, Command: a.Command, StartTicks: start, JobID: a.JobID, Unknown: unknownOfEnded}, Ended: true, BornOf: a.PPID, Children: []*Node{child}}
 			ended[of] = ghost
 			if a.PPID == nil || start < 0 {
 				roots = append(roots, ghost)

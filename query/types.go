@@ -2,6 +2,7 @@ package query
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/metric"
@@ -146,6 +147,9 @@ type HistoryPoint struct {
 	Process
 	place position
 }
+
+// Knows reports whether the value of a key of the contract is known.
+func (p *Process) Knows(key string) bool { return !slices.Contains(p.Unknown, key) }
 
 // measure sets what was measured, and names what is unknown of what the contract names.
 func (p *Process) measure(id metric.ID, v schema.Opt[int64]) {

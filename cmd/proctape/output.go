@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 	xterm "golang.org/x/term"
 
+	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/term"
 )
 
@@ -67,9 +68,19 @@ func printJSON[T any](w io.Writer, items []T) error {
 	return nil
 }
 
-// newJSON is an encoder of one object a line.
+// nullWriter writes null for what JSON says is unknown. It takes whole values, as an encoder writes them.
+type nullWriter struct{ w io.Writer }
+
+func (n nullWriter) Write(b []byte) (int, error) {
+	if _, err := n.w.Write(query.NullUnknown(b)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// newJSON is an encoder of one object a line. What is unknown is null.
 func newJSON(w io.Writer) *json.Encoder {
-	enc := json.NewEncoder(term.JSON{W: w})
+	enc := json.NewEncoder(nullWriter{term.JSON{W: w}})
 	enc.SetEscapeHTML(false)
 	return enc
 }

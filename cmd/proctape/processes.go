@@ -1,6 +1,10 @@
 package main
 
-import "github.com/proctape/proctape/query"
+import (
+	"fmt"
+
+	"github.com/proctape/proctape/query"
+)
 
 // process is a process of a snapshot, with where and when.
 type process struct {
@@ -15,15 +19,15 @@ var processColumns = []column[process]{
 	{name: "pid", head: "PID", value: func(p *process) any { return p.PID }},
 	{name: "ppid", head: "PPID", value: func(p *process) any { return p.PPID }, extra: true},
 	{name: "user", head: "USER", value: func(p *process) any { return valueOf(p.UID) }, show: func(p *process) string { return orDash(p.UID, userName) }, drop: 4},
-	{name: "state", head: "STATE", value: func(p *process) any { return p.State }},
-	{name: "cpu", head: "CPU%", value: func(p *process) any { return p.CPUPercent }},
-	{name: "rss", head: "RSS MiB", value: func(p *process) any { return p.RSS }},
-	{name: "vms", head: "VMS MiB", value: func(p *process) any { return p.VMS }, extra: true},
+	{name: "state", head: "STATE", value: func(p *process) any { return whenKnown(&p.Process, "state", p.State) }},
+	{name: "cpu", head: "CPU%", value: func(p *process) any { return whenKnown(&p.Process, "cpu_percent", p.CPUPercent) }},
+	{name: "rss", head: "RSS MiB", value: func(p *process) any { return whenKnown(&p.Process, "rss_mb", p.RSS) }},
+	{name: "vms", head: "VMS MiB", value: func(p *process) any { return whenKnown(&p.Process, "vms_mb", p.VMS) }, extra: true},
 	{name: "swap", head: "SWAP MiB", value: func(p *process) any { return valueOf(p.Swap) }, extra: true},
 	{name: "hugetlb", head: "HUGETLB MiB", value: func(p *process) any { return valueOf(p.Hugetlb) }, extra: true},
 	{name: "gpu", head: "GPU MiB", value: func(p *process) any { return valueOf(p.GPUMemory) }, extra: true},
-	{name: "threads", head: "THREADS", value: func(p *process) any { return p.Threads }, extra: true},
-	{name: "fds", head: "FDS", value: func(p *process) any { return p.OpenFDs }, extra: true},
+	{name: "threads", head: "THREADS", value: func(p *process) any { return whenKnown(&p.Process, "threads", p.Threads) }, extra: true},
+	{name: "fds", head: "FDS", value: func(p *process) any { return whenKnown(&p.Process, "open_fds", p.OpenFDs) }, extra: true},
 	{name: "age", head: "AGE s", value: func(p *process) any { return p.Age }, extra: true},
 	{name: "cpu_seconds", head: "CPU s", value: func(p *process) any { return p.CPUSeconds }, show: func(p *process) string { return twoDecimals(p.CPUSeconds) }, extra: true},
 	{name: "read", head: "READ MiB", value: func(p *process) any { return valueOf(p.Read) }, extra: true},
@@ -35,4 +39,24 @@ var processColumns = []column[process]{
 	{name: "job", head: "JOB", value: func(p *process) any { return valueOf(p.JobID) }, show: func(p *process) string { return jobStep(p.JobID, p.Sheet) }, text: true, extra: true},
 	{name: "cgroup", head: "CGROUP", value: func(p *process) any { return valueOf(p.Cgroup) }, text: true, extra: true},
 	{name: "command", head: "COMMAND", value: func(p *process) any { return p.Command }, show: func(p *process) string { return p.Command + ofJob(p.JobID, p.Fleet, p.Sheet) }, text: true},
+}
+
+// whenKnown is a value of a process for a column; nil when it is not known.
+func whenKnown(p *query.Process, key string, value any) any {
+	if !p.Knows(key) {
+		return nil
+	}
+	return value
+}
+
+// usageText shows what a process uses, with a dash for what is not known.
+func usageText(p *query.Process) (cpu, rss string) {
+	cpu, rss = "-", "-"
+	if p.Knows("cpu_percent") {
+		cpu = fmt.Sprintf("%.1f%%", p.CPUPercent)
+	}
+	if p.Knows("rss_mb") {
+		rss = fmt.Sprintf("%.1f MiB", p.RSS)
+	}
+	return cpu, rss
 }

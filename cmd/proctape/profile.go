@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -51,9 +53,7 @@ func printProfile(cmd *cobra.Command, p *query.Profile, covers string) error {
 	if p.FirstSeen != nil && p.LastSeen != nil {
 		fmt.Fprintf(out, "  seen              %s to %s\n", localTime(*p.FirstSeen), localTime(*p.LastSeen))
 	}
-	fmt.Fprintf(out, "  peak memory       %.1f MiB, of its largest process\n  CPU time          %s s\n  busiest process   %.1f%% of one core\n",
-		p.PeakRSS, atLeast(p.AtLeast, "total_cpu_seconds", twoDecimals(p.CPUSeconds)), p.MaxCPU)
-	fmt.Fprintf(out, "  processes         %d pids seen, %d spawns, %d exits\n", p.PIDs, p.Spawns, p.Exits)
+	printFigures(out, p)
 	if line := query.Incomplete(p.Coverage, ofJobs...); line != "" {
 		fmt.Fprintf(out, "  %s\n", line)
 	}
@@ -80,6 +80,32 @@ func printProfile(cmd *cobra.Command, p *query.Profile, covers string) error {
 		fmt.Fprintf(out, "  %s %.1f%%\n", printable(name), p.Hotspots[name])
 	}
 	return nil
+}
+
+// printFigures prints what a job used, as far as it is known.
+func printFigures(out io.Writer, p *query.Profile) {
+	for _, f := range []struct{ key, head, text string }{
+		{"peak_rss_mb", "peak memory", fmt.Sprintf("%.1f MiB, of its largest process", p.PeakRSS)},
+		{"total_cpu_seconds", "CPU time", atLeast(p.AtLeast, "total_cpu_seconds", twoDecimals(p.CPUSeconds)) + " s"},
+		{"max_cpu_pct", "busiest process", fmt.Sprintf("%.1f%% of one core", p.MaxCPU)},
+	} {
+		if !p.Knows(f.key) {
+			f.text = "not known"
+		}
+		fmt.Fprintf(out, "  %-17s %s\n", f.head, f.text)
+	}
+	var counts []string
+	for _, c := range []struct {
+		key, what string
+		n         int64
+	}{{"unique_pid_count", "pids seen", p.PIDs}, {"process_spawn_count", "spawns", p.Spawns}, {"process_exit_count", "exits", p.Exits}} {
+		text := fmt.Sprintf("%d %s", c.n, c.what)
+		if !p.Knows(c.key) {
+			text = "? " + c.what
+		}
+		counts = append(counts, text)
+	}
+	fmt.Fprintf(out, "  processes         %s\n", strings.Join(counts, ", "))
 }
 
 // noJob is the error of a job that is not in the recording.

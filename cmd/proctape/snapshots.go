@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -96,7 +97,8 @@ func snapshotSink(v *view, out io.Writer, top int) (sink[query.Snapshot], error)
 
 // printProcess prints the line of a process below its snapshot.
 func printProcess(v *view, out io.Writer, p *process, width int) error {
-	line := fmt.Sprintf("  %7d %s %6.1f%% %9.1f MiB  %s%s", p.PID, p.State, p.CPUPercent, p.RSS, term.Safe(p.Command), ofJob(p.JobID, p.Fleet, p.Sheet))
+	cpu, rss := usageText(&p.Process)
+	line := fmt.Sprintf("  %7d %s %7s %13s  %s%s", p.PID, p.State, cpu, rss, term.Safe(p.Command), ofJob(p.JobID, p.Fleet, p.Sheet))
 	if len(v.columns) > 0 || v.wide {
 		picked, err := pick(v, processColumns)
 		if err != nil {
@@ -133,8 +135,15 @@ func orderProcesses(v *view, s *query.Snapshot) []process {
 
 // snapshotText is the line of a snapshot.
 func snapshotText(s *query.Snapshot) string {
-	text := fmt.Sprintf("%s  %s  %d %s, load %.2f, memory %.0f of %.0f MiB used", localTime(s.Timestamp), s.Host, len(s.Processes),
-		plural(int64(len(s.Processes)), "process", "processes"), s.Load1, s.MemUsed, s.MemTotal)
+	number := func(key string, decimals int, v float64) string {
+		if slices.Contains(s.Unknown, key) {
+			return "?"
+		}
+		return strconv.FormatFloat(v, 'f', decimals, 64)
+	}
+	text := fmt.Sprintf("%s  %s  %d %s, load %s, memory %s of %s MiB used", localTime(s.Timestamp), s.Host, len(s.Processes),
+		plural(int64(len(s.Processes)), "process", "processes"), number("load_avg_1", 2, s.Load1), number("system_memory_used_mb", 0, s.MemUsed),
+		number("system_memory_total_mb", 0, s.MemTotal))
 	if s.Resolution > 0 {
 		text += fmt.Sprintf(", means of one minute, %d %s", s.Samples, plural(s.Samples, "snapshot", "snapshots"))
 	}

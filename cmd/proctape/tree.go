@@ -137,7 +137,8 @@ func nodeText(n *query.Node) string {
 	if n.Ended {
 		return fmt.Sprintf("%d † %s", n.PID, command)
 	}
-	text := fmt.Sprintf("%d %s  %.1f%%  %.1f MiB%s", n.PID, command, n.CPUPercent, n.RSS, ofJob(n.JobID, n.Fleet, n.Sheet))
+	cpu, rss := usageText(&n.Process)
+	text := fmt.Sprintf("%d %s  %s  %s%s", n.PID, command, cpu, rss, ofJob(n.JobID, n.Fleet, n.Sheet))
 	if n.Adopted {
 		text += fmt.Sprintf("  (parent now %d)", n.PPID)
 	}

@@ -30,8 +30,9 @@ func AppendSnapshot(b []byte, m *schema.Message) []byte {
 	o.int("zombie_count", int64(len(zombies)))
 	o.key("zombie_pids")
 	o.b = AppendInts(o.b, zombies)
-	list(o, "job_progress", s.JobProgress, appendJobProgress)
+	list(o, "job_progress", s.JobProgress, appendLineJobProgress)
 	o.decimal("conductor_uptime_seconds", s.Uptime, 9)
+	o.text("host", m.Host)
 	appendUnknownKeys(o, s.HostValues.UnknownKeys())
 	o.close()
 	return append(o.b, '\n')
@@ -162,12 +163,38 @@ func appendLineGPU(o *object, g *schema.GPU) {
 
 func appendJobProgress(o *object, j *schema.JobProgress) {
 	o.open()
+	appendJobProgressMembers(o, j)
+	o.close()
+}
+
+func appendJobProgressMembers(o *object, j *schema.JobProgress) {
 	o.text("job_id", j.JobID)
 	optInt(o, "total_sheets", j.TotalSheets)
 	optInt(o, "last_completed_sheet", j.LastCompleted)
 	optInt(o, "current_sheet", j.CurrentSheet)
 	o.text("status", j.Status)
 	appendFleet(o, schema.JobKey{ID: j.JobID, Fleet: j.Fleet})
+}
+
+// appendLineJobProgress appends a job's progress with the contract's defaults for what is not known, of which the number of steps is at least
+// 1, and names that in the key unknown. The current step may be null.
+func appendLineJobProgress(o *object, j *schema.JobProgress) {
+	known := *j
+	var unknown []string
+	for _, v := range []struct {
+		key       string
+		value     *schema.Opt[int64]
+		otherwise int64
+	}{{"total_sheets", &known.TotalSheets, 1}, {"last_completed_sheet", &known.LastCompleted, 0}} {
+		if !v.value.Known {
+			*v.value = schema.Some(v.otherwise)
+			unknown = append(unknown, v.key)
+		}
+	}
+	known.TotalSheets.V = max(known.TotalSheets.V, 1)
+	o.open()
+	appendJobProgressMembers(o, &known)
+	appendUnknownKeys(o, unknown)
 	o.close()
 }
 

@@ -36,6 +36,7 @@ type (
 		ZombiePIDs        []int               `json:"zombie_pids"`
 		JobProgress       []jobLine           `json:"job_progress"`
 		ConductorUptimeSs float64             `json:"conductor_uptime_seconds"`
+		Host              string              `json:"host"`
 	}
 	processLine struct {
 		PID           int      `json:"pid"`
@@ -72,11 +73,12 @@ type (
 		Unknown     []string `json:"unknown,omitempty"`
 	}
 	jobLine struct {
-		JobID         string `json:"job_id"`
-		TotalSheets   *int64 `json:"total_sheets"`
-		LastCompleted *int64 `json:"last_completed_sheet"`
-		CurrentSheet  *int64 `json:"current_sheet"`
-		Status        string `json:"status"`
+		JobID         string   `json:"job_id"`
+		TotalSheets   *int64   `json:"total_sheets"`
+		LastCompleted *int64   `json:"last_completed_sheet"`
+		CurrentSheet  *int64   `json:"current_sheet"`
+		Status        string   `json:"status"`
+		Unknown       []string `json:"unknown,omitempty"`
 	}
 	eventLine struct {
 		Timestamp float64  `json:"timestamp"`
@@ -205,7 +207,7 @@ func wantSnapshot(m *schema.Message) snapshotLine {
 		Load1: float64(s.Load[0]) / 100, Load5: float64(s.Load[1]) / 100, Load15: float64(s.Load[2]) / 100,
 		Processes: []processWithExtras{}, GPUs: []gpuLine{}, PressureLevel: s.PressureLevel,
 		RunningJobs: s.RunningJobs, ActiveSheets: s.ActiveSheets, ZombiePIDs: []int{}, JobProgress: []jobLine{},
-		ConductorUptimeSs: float64(s.Uptime) / 1e9,
+		ConductorUptimeSs: float64(s.Uptime) / 1e9, Host: m.Host,
 	}
 	for row, p := range s.Processes.Rows() {
 		counts, times := members{}, members{}
@@ -237,8 +239,11 @@ func wantSnapshot(m *schema.Message) snapshotLine {
 		line.GPUs = append(line.GPUs, gpu)
 	}
 	for _, j := range s.JobProgress {
-		line.JobProgress = append(line.JobProgress, jobLine{j.JobID, whole(j.TotalSheets), whole(j.LastCompleted),
-			whole(j.CurrentSheet), j.Status})
+		job := jobLine{j.JobID, whole(j.TotalSheets), whole(j.LastCompleted), whole(j.CurrentSheet), j.Status, nil}
+		orZero(&job.TotalSheets, "total_sheets", &job.Unknown)
+		orZero(&job.LastCompleted, "last_completed_sheet", &job.Unknown)
+		*job.TotalSheets = max(*job.TotalSheets, 1)
+		line.JobProgress = append(line.JobProgress, job)
 	}
 	return line
 }
@@ -433,7 +438,7 @@ func checkKeys(t *testing.T, what string, object []byte, want []string) map[stri
 
 // besideContract reports whether a key stands in a line beside those of the contract.
 func besideContract(key string) bool {
-	return key == "unknown" || slices.ContainsFunc(metric.Extras, func(id metric.ID) bool { return metric.Table[id].Key == key })
+	return key == "unknown" || key == "host" || slices.ContainsFunc(metric.Extras, func(id metric.ID) bool { return metric.Table[id].Key == key })
 }
 
 func elements(t *testing.T, array json.RawMessage) []json.RawMessage {
@@ -487,7 +492,7 @@ func TestAppendSnapshot_Keys(t *testing.T) {
 				checkNulls(t, checkKeys(t, "GPU", g, gpuKeys), known)
 			}
 			for _, j := range elements(t, values["job_progress"]) {
-				checkNulls(t, checkKeys(t, "job", j, jobKeys), known, jobKeys[1:4]...)
+				checkNulls(t, checkKeys(t, "job", j, jobKeys), known, "current_sheet")
 			}
 			elements(t, values["zombie_pids"])
 		})

@@ -80,6 +80,7 @@ func frameOf(m *schema.Message, sequence uint64) (frame, error) {
 	f := frame{sequence: sequence, host: m.Host}
 	add := func(name string, value any) error {
 		data, err := json.Marshal(value)
+		data = query.NullUnknown(data)
 		f.events = append(f.events, event{name, data})
 		return err
 	}

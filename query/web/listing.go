@@ -49,13 +49,25 @@ func page[T item](ctx context.Context, s *Server, q *question, seq func(context.
 		l.Items = append(l.Items, v)
 	}
 	known := q.Range
-	if known.Until == 0 {
-		known.Until = float64(q.now.UnixNano()) / 1e9
+	if known.Until == 0 || known.Until > now(q) {
+		known.Until = now(q)
 	}
 	var err error
 	l.Coverage, err = query.HostCoverage(ctx, s.cfg.DB, known)
 	return l, err
 }
+
+// withCoverage is an answer that was read at once, and how much of its time is known.
+func withCoverage[T any](ctx context.Context, s *Server, q *question, items []T, from, to float64, err error) (*list[T], error) {
+	l := &list[T]{Items: items}
+	if err == nil {
+		l.Coverage, err = query.HostCoverage(ctx, s.cfg.DB, query.Range{Since: from, Until: min(to, now(q)), Host: q.Host})
+	}
+	return l, err
+}
+
+// now is when the question was asked, in Unix seconds.
+func now(q *question) float64 { return float64(q.now.UnixNano()) / 1e9 }
 
 // historySeq is the history that a question asks for.
 func historySeq(ctx context.Context, db *query.DB, q *question) iter.Seq2[query.HistoryPoint, error] {

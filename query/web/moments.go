@@ -14,17 +14,17 @@ var moments = []endpoint{
 	single("processes", "the processes that were there at a time, host by host", withProcesses(paramAt),
 		func(ctx context.Context, s *Server, q *question) (*list[query.HostAt], error) {
 			hosts, err := query.ProcessesAt(ctx, s.cfg.DB, q.moment(), q.Filter)
-			return &list[query.HostAt]{Items: hosts}, err
+			return withCoverage(ctx, s, q, hosts, q.moment()-1, q.moment(), err)
 		}),
 	single("tree", "the processes at a time as they bore each other", withProcesses(paramAt),
 		func(ctx context.Context, s *Server, q *question) (*list[query.Tree], error) {
 			trees, err := query.TreeAt(ctx, s.cfg.DB, q.moment(), q.Filter)
-			return &list[query.Tree]{Items: trees}, err
+			return withCoverage(ctx, s, q, trees, q.moment()-1, q.moment(), err)
 		}),
 	single("orphans", "what still ran when its job had ended", withProcesses(paramAt),
 		func(ctx context.Context, s *Server, q *question) (*list[query.Orphan], error) {
 			orphans, err := query.OrphansAt(ctx, s.cfg.DB, q.moment(), q.Filter)
-			return &list[query.Orphan]{Items: orphans}, err
+			return withCoverage(ctx, s, q, orphans, q.moment()-1, q.moment(), err)
 		}),
 	single("diff", "what changed between two times", withProcesses(
 		moment("from", "the earlier time", func(q *question, t float64) { q.earlier = t }),
@@ -34,7 +34,7 @@ var moments = []endpoint{
 				return nil, badParameter("to", "it is not after from", "")
 			}
 			diffs, err := query.Diff(ctx, s.cfg.DB, q.earlier, q.moment(), q.Filter)
-			return &list[query.HostDiff]{Items: diffs}, err
+			return withCoverage(ctx, s, q, diffs, q.earlier, q.moment(), err)
 		}, "from"),
 	single("top", "who used most, within a range or at a time", withProcesses(paramAt, paramSince, paramUntil, paramLimit,
 		word("by", "a line for each of these; process when it is left out", query.TopBy, func(q *question, s string) { q.by = s }),

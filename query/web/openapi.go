@@ -99,11 +99,24 @@ func (s schemas) ofStruct(t reflect.Type) object {
 		properties, required := object{}, []any{}
 		s[name] = object{"type": "object", "properties": properties}
 		s.addFields(t, properties, &required)
+		if properties["unknown"] != nil { // each value may be one that is not known
+			for key, of := range properties {
+				properties[key] = orNull(of.(object))
+			}
+		}
 		if len(required) > 0 {
 			s[name].(object)["required"] = required
 		}
 	}
 	return object{"$ref": "#/components/schemas/" + name}
+}
+
+// orNull is a schema that also allows null.
+func orNull(of object) object {
+	if kind, ok := of["type"].(string); ok {
+		return object{"type": []any{kind, "null"}}
+	}
+	return of
 }
 
 // addFields adds a struct's fields, and those of what is embedded in it.

@@ -33,7 +33,7 @@ var endpoints = []endpoint{
 	single("jobs", "the jobs, those that were seen last at the end", []param{paramHost, paramSince, paramLimit},
 		func(ctx context.Context, s *Server, q *question) (*list[query.Job], error) {
 			jobs, err := query.Jobs(ctx, s.cfg.DB, q.Range)
-			return &list[query.Job]{Items: jobs}, err
+			return withCoverage(ctx, s, q, jobs, jobsSince(q, jobs), now(q), err)
 		}),
 	single("report", "what a job used, and what happened to its processes", []param{paramJob, paramHost},
 		func(ctx context.Context, s *Server, q *question) (*report.Report, error) {
@@ -47,8 +47,29 @@ var endpoints = []endpoint{
 		{"kind", "only gaps of this kind", ofText, gapKinds(), func(q *question, s string) error { q.gap = schema.GapKind(s); return nil }}},
 		func(ctx context.Context, s *Server, q *question) (*list[query.Gap], error) {
 			gaps, err := query.Gaps(ctx, s.cfg.DB, q.Range, q.gap)
-			return &list[query.Gap]{Items: gaps}, err
+			since, until := q.Since, q.Until
+			if until == 0 {
+				until = now(q)
+			}
+			if since == 0 {
+				since = until - 3600 // as the command
+			}
+			return withCoverage(ctx, s, q, gaps, since, until, err)
 		}),
+}
+
+// jobsSince is since when the coverage of jobs counts: as the question says, or since the first of them was seen.
+func jobsSince(q *question, jobs []query.Job) float64 {
+	if q.Since > 0 {
+		return q.Since
+	}
+	since := now(q)
+	for i := range jobs {
+		if seen := jobs[i].FirstSeen; seen != nil {
+			since = min(since, *seen)
+		}
+	}
+	return since
 }
 
 // allEndpoints are the questions that can be asked.

@@ -114,7 +114,7 @@ func text(t *testing.T, value any) string {
 	t.Helper()
 	data, err := json.Marshal(value)
 	check(t, err)
-	return string(data)
+	return string(query.NullUnknown(data))
 }
 
 // pages reads all pages of a listing, and returns their items as JSON.

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/proctape/proctape/query"
 )
 
 // write answers with a value as JSON. An answer has a tag made of its content, so that who has it already is told so.
@@ -21,7 +23,8 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, value any) {
 		refuse(w, s.problemOf(r, err))
 		return
 	}
-	sum := sha256.Sum256(body.Bytes())
+	answer := query.NullUnknown(body.Bytes())
+	sum := sha256.Sum256(answer)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
@@ -32,7 +35,7 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, value any) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	send(w, r, body.Bytes())
+	send(w, r, answer)
 }
 
 // smallBody is what is not worth packing, in bytes.
