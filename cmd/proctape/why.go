@@ -158,7 +158,12 @@ func printStory(out io.Writer, s *why.Story) error {
 	if len(s.Unknown) > 0 {
 		unknown = strings.Join(s.Unknown, "; ")
 	}
-	_, err := fmt.Fprintf(out, "Not known: %s.\n", oneLine(unknown))
+	fmt.Fprintf(out, "Not known: %s.\n", oneLine(unknown))
+	line := query.Incomplete(s.Coverage)
+	if line == "" {
+		line = "the record of its time is complete"
+	}
+	_, err := fmt.Fprintf(out, "Of its time: %s\n", line)
 	return err
 }
 

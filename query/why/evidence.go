@@ -23,7 +23,7 @@ type evidence struct {
 	after     []query.Event // on its host, just after its end
 	before    *query.HostAt // its host a minute before its end, and at it; nil when it was not killed for want of memory
 	at        *query.HostAt
-	gaps      []query.Gap // of its host, while it lived
+	covers    []query.Coverage // of its host, while it lived
 }
 
 // samples are the few that a story needs of many.
@@ -35,7 +35,7 @@ type samples struct {
 // gather reads what is recorded of a life.
 func gather(ctx context.Context, db *query.DB, life query.Life) (*evidence, error) {
 	e := &evidence{life: life}
-	steps := []func(context.Context, *query.DB) error{e.readAncestors, e.readEvents, e.readSamples, e.readAround, e.readGaps}
+	steps := []func(context.Context, *query.DB) error{e.readAncestors, e.readEvents, e.readSamples, e.readAround, e.readCoverage}
 	for _, read := range steps {
 		if err := read(ctx, db); err != nil {
 			return nil, err
@@ -122,8 +122,8 @@ func momentOf(ctx context.Context, db *query.DB, at float64, f query.Filter) (*q
 	return &moments[0], nil
 }
 
-func (e *evidence) readGaps(ctx context.Context, db *query.DB) (err error) {
-	e.gaps, err = query.Gaps(ctx, db, e.lived(), "")
+func (e *evidence) readCoverage(ctx context.Context, db *query.DB) (err error) {
+	e.covers, err = query.FullCoverage(ctx, db, e.lived())
 	return err
 }
 

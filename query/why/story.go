@@ -14,6 +14,8 @@ type Story struct {
 	Shortage *Shortage `json:"shortage"`
 	Used     Used      `json:"used"`
 	Unknown  []string  `json:"unknown_of_it"` // what of its life is not known, in words
+	// Coverage is how much is known of its host while it lived.
+	Coverage []query.Coverage `json:"coverage"`
 }
 
 // Cause is what a process died of.

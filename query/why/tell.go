@@ -11,7 +11,7 @@ import (
 
 // tell makes the story of the evidence.
 func (e *evidence) tell() *Story {
-	s := &Story{Process: e.life, Cause: e.cause(), Used: e.used(), Shortage: shortageOf(e)}
+	s := &Story{Process: e.life, Cause: e.cause(), Used: e.used(), Shortage: shortageOf(e), Coverage: e.covers}
 	s.Verdict = e.verdict(s.Cause)
 	s.Moments = e.moments()
 	s.Unknown = unknownOf(e, s.Cause)
@@ -85,7 +85,10 @@ func (e *evidence) birth() Moment {
 		of = " of " + strings.Join(line, " ‹ ")
 	}
 	m := Moment{Timestamp: e.life.First, Kind: "seen", PID: e.life.PID, Text: "seen first; born" + of + ", before that"}
-	if of == "" {
+	switch {
+	case e.life.PID == 1:
+		m.Text = "seen first; it is the first process of the machine"
+	case of == "":
 		m.Text = "seen first; of whom it was born is not recorded"
 	}
 	if e.life.Born != nil {
