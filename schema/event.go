@@ -93,7 +93,7 @@ type JobEvent struct {
 	Status        string       `json:"status"`               // a word, such as running or failed
 	PID           Opt[int64]   `json:"pid"`                  // root of the job's process tree on the envelope's host
 	StartTicks    uint64       `json:"start_ticks"`          // when the process started, hundredths of a second after boot; 0 when unknown
-	ExitCode      Opt[int64]   `json:"exit_code"`            // 0 to 255
+	ExitCode      Opt[int64]   `json:"exit_code"`            // 0 to 255; what some conductors write for a signal, -9, is taken too
 	Command       string       `json:"command"`              // command line, scrubbed
 	Details       string       `json:"details"`              // text for people
 	// Supervisor says that PID is the parent of the job's processes and does not belong to the job itself.

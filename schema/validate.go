@@ -126,14 +126,40 @@ func (g *GPU) validate() error {
 }
 
 func (e *Event) validate() error {
+	for _, f := range e.figures() {
+		if err := f.bound.checkOpt(f.name, *f.value); err != nil {
+			return err
+		}
+	}
 	return errors.Join(boundPID.check("pid", int64(e.PID)), boundWall.check("wall_ns", e.Wall), boundBoot.check("boot_ns", e.Boot),
 		boundTicks.checkUnsigned("start_ticks", e.StartTicks), boundPID.checkOpt("ppid", e.PPID), boundUID.checkOpt("uid", e.UID),
 		boundStep.checkOpt("sheet_num", e.Sheet), boundExit.checkOpt("exit_code", e.ExitCode), boundSignal.checkOpt("signal_num", e.Signal),
-		boundGrowing.checkOpt("cpu_ms", e.CPUMillis), boundGrowing.checkOpt("sampled_cpu_ms", e.SampledCPU),
-		boundKiB.checkOpt("peak_rss_kib", e.PeakRSS), boundGrowing.checkOpt("read_kib", e.ReadKiB),
-		boundGrowing.checkOpt("write_kib", e.WriteKiB), boundMillis.checkOpt("lifetime_ms", e.Lifetime),
 		text("command", e.Command, MaxCommand), text("job id", e.JobID, MaxName),
 		text("source", e.Source, MaxName), text("details", e.Details, MaxText))
+}
+
+// figure is a figure of an event that may be unknown.
+type figure struct {
+	name  string
+	bound bound
+	value *Opt[int64]
+}
+
+func (e *Event) figures() [6]figure {
+	return [...]figure{{"cpu_ms", boundGrowing, &e.CPUMillis}, {"sampled_cpu_ms", boundGrowing, &e.SampledCPU}, {"peak_rss_kib", boundKiB, &e.PeakRSS},
+		{"read_kib", boundGrowing, &e.ReadKiB}, {"write_kib", boundGrowing, &e.WriteKiB}, {"lifetime_ms", boundMillis, &e.Lifetime}}
+}
+
+// ForgetImpossible makes figures unknown that no machine can have, as a counter of the kernel that wrapped, and returns the names of
+// those. So one figure costs itself, and not the message that the event is in.
+func (e *Event) ForgetImpossible() (names []string) {
+	for _, f := range e.figures() {
+		if f.bound.checkOpt(f.name, *f.value) != nil {
+			*f.value = Opt[int64]{}
+			names = append(names, f.name)
+		}
+	}
+	return names
 }
 
 func (e *Exec) validate() error {

@@ -19,7 +19,7 @@ const (
 
 const (
 	maxIndex = 511     // half of the GPUs that a snapshot may hold
-	maxMiB   = 1 << 40 // more memory than there is; times 1024 it fits 63 bits
+	maxMiB   = 1 << 36 // of memory: what 56 bits of address reach
 	maxUUID  = 128
 	maxLine  = 1024
 )

@@ -16,13 +16,13 @@ func TestParseGPU(t *testing.T) {
 		line string
 		want schema.GPU
 	}{
-		"all known":               {"0, 7, 1024, 8192, 45", known(0, 70, 1<<20, 8<<20, 450)},
-		"idle":                    {"3, 0, 0, 8192, 0", known(3, 0, 0, 8<<20, 0)},
-		"blanks do not matter":    {" 1,100,1 ,  2,3\r", known(1, 1000, 1024, 2048, 30)},
-		"not applicable":          {"0, [N/A], N/A, [N/A], [N/A]", schema.GPU{}},
-		"every word in brackets":  {"2, [Not Supported], [Not Found], [Unknown Error], [GPU requires reset]", schema.GPU{Index: 2}},
-		"the highest index":       {"511, [N/A], [N/A], [N/A], [N/A]", schema.GPU{Index: 511}},
-		"more memory than exists": {"0, 0, 1099511627776, 0, 0", known(0, 0, 1<<50, 0, 0)},
+		"all known":              {"0, 7, 1024, 8192, 45", known(0, 70, 1<<20, 8<<20, 450)},
+		"idle":                   {"3, 0, 0, 8192, 0", known(3, 0, 0, 8<<20, 0)},
+		"blanks do not matter":   {" 1,100,1 ,  2,3\r", known(1, 1000, 1024, 2048, 30)},
+		"not applicable":         {"0, [N/A], N/A, [N/A], [N/A]", schema.GPU{}},
+		"every word in brackets": {"2, [Not Supported], [Not Found], [Unknown Error], [GPU requires reset]", schema.GPU{Index: 2}},
+		"the highest index":      {"511, [N/A], [N/A], [N/A], [N/A]", schema.GPU{Index: 511}},
+		"the most memory":        {"0, 0, 68719476736, 0, 0", known(0, 0, 1<<46, 0, 0)},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -40,6 +40,10 @@ func (b *batches) add(e schema.KindedEvent) {
 		b.errs = append(b.errs, fmt.Errorf("event of process %d: %q is no kind of event", e.Event.PID, e.Kind))
 		return
 	}
+	if names := e.Event.ForgetImpossible(); names != nil {
+		b.publisher.cfg.Log.Warn("an event has figures that no machine can have; they are taken for unknown", "kind", e.Kind, "pid", e.Event.PID,
+			"figures", names)
+	}
 	b.waiting[e.Kind] = append(b.waiting[e.Kind], e.Event)
 	if len(b.waiting[e.Kind]) == schema.MaxEvents {
 		b.flush(e.Kind)
