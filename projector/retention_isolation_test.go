@@ -155,3 +155,35 @@ func TestRetention_AStepThatFailsLeavesTheOthers(t *testing.T) {
 		t.Errorf("the log had %d messages of events and has %d", before, after)
 	}
 }
+
+// TestRetention_CapAndAClockThatIsAhead: under a cap the oldest goes, and a host whose clock is years ahead, or behind, does not make what
+// others have just recorded look old.
+func TestRetention_CapAndAClockThatIsAhead(t *testing.T) {
+	for name, years := range map[string]int64{"ahead": 9, "behind": -9} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			alpha, wrong := w.host("alpha", schema.Process{PID: 5}), w.host("wrong", schema.Process{PID: 5})
+			wrong.wall += years * 365 * day
+			w.run(9*minute, 5*second, crowd(30), alpha)
+			w.publish(wrong.snapshot(), wrong.snapshot())
+			settings := short
+			settings.MaxBytes = 1
+			d := w.open("live", settings)
+			d.settle()
+			used, err := d.pages()
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.settings.MaxBytes = used * 19 / 20
+			d.retain()
+			newest := recordedSince(w.sent, w.now.Wall-3*minute)
+			kept := len(newest) - len(earlyGone(t, d.read, newest))
+			if kept < len(newest)/2 {
+				t.Errorf("of %d new snapshots %d are left", len(newest), kept)
+			}
+			if gone := len(earlyGone(t, d.read, w.sent)); gone == 0 {
+				t.Error("the control: nothing has gone, the cap shows nothing")
+			}
+		})
+	}
+}

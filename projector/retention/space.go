@@ -81,19 +81,20 @@ func (s *space) condenseOlder(ctx context.Context, age time.Duration) error {
 	return s.condenser.condenseOlder(ctx, age, age)
 }
 
-// cutAge is the age that a share of a table's time is older than. It is not ok when the table holds too little to tell.
+// cutAge is the age that a share of a table's rows is older than. Rows, and not time, are shared out: one host whose clock is years
+// ahead or behind moves nobody's. It is not ok when the table holds too little to tell.
 func (s *space) cutAge(ctx context.Context, table string, share float64) (age time.Duration, ok bool, err error) {
-	var first, last sql.NullFloat64
-	err = s.read.QueryRowContext(ctx, `SELECT min(timestamp), max(timestamp) FROM `+table).Scan(&first, &last)
+	var first, last, cut sql.NullFloat64
+	err = s.read.QueryRowContext(ctx, fmt.Sprintf(`SELECT min(timestamp), max(timestamp), (SELECT timestamp FROM %[1]s ORDER BY timestamp
+		LIMIT 1 OFFSET CAST(? * (SELECT count(*) FROM %[1]s) AS INTEGER)) FROM %[1]s`, table), share).Scan(&first, &last, &cut)
 	if err != nil {
 		return 0, false, fmt.Errorf("read how far table %s goes back: %w", table, err)
 	}
 	const least = 180 // seconds
-	if !first.Valid || last.Float64-first.Float64 < least {
+	if !cut.Valid || last.Float64-first.Float64 < least {
 		return 0, false, nil
 	}
-	cut := first.Float64 + max(60, share*(last.Float64-first.Float64))
-	return time.Duration(s.ages.now - int64(cut*1e9)), true, nil
+	return time.Duration(s.ages.now - int64(max(first.Float64+60, cut.Float64)*1e9)), true, nil
 }
 
 // slack is how many free bytes the file may keep: what comes next needs them.
