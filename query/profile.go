@@ -162,13 +162,12 @@ func addSheets(ctx context.Context, db *DB, f JobFilter, p *Profile) error {
 		})
 }
 
-// addResolution sets Resolution: it compares when the job was seen with how far back single samples go.
+// addResolution sets Resolution: it compares when the job was seen on each host with how far back single samples of that host go.
 func addResolution(ctx context.Context, db *DB, f JobFilter, p *Profile) error {
 	p.Resolution = "full"
 	where, args := f.rows()
-	return each(ctx, db.db, `SELECT seen.began < s.first, seen.ended < s.first FROM
-		(SELECT min(first_seen) AS began, max(last_seen) AS ended FROM jobs`+where+`) seen,
-		(SELECT coalesce(min(timestamp), 9e99) AS first FROM snapshots) s`, args,
+	return each(ctx, db.db, `SELECT max(first_seen < first), min(last_seen < first) FROM (SELECT first_seen, last_seen,
+		coalesce((SELECT s.timestamp FROM snapshots s WHERE s.host_id = jobs.host_id ORDER BY s.id LIMIT 1), 9e99) AS first FROM jobs`+where+`)`, args,
 		func(r *sql.Rows) error {
 			var begun, over sql.Null[bool]
 			err := r.Scan(&begun, &over)

@@ -87,7 +87,6 @@ func (t *Top) fill(g *grouping, q *TopQuery) {
 			r.Process.Command = g.commands[[2]int64{r.hostID, r.Process.PID}]
 		}
 		r.CPU = 100 * r.CPUSeconds / max(1e-9, t.To-t.From)
-		t.All.add(r.Usage)
 		rows = append(rows, r)
 	}
 	t.Lines = len(rows)
@@ -95,6 +94,9 @@ func (t *Top) fill(g *grouping, q *TopQuery) {
 		return cmp.Or(cmp.Compare(b.metric(q.Sort), a.metric(q.Sort)), cmp.Compare(b.CPUSeconds, a.CPUSeconds), cmp.Compare(b.Memory, a.Memory),
 			strings.Compare(a.Key, b.Key), strings.Compare(a.Host, b.Host), cmp.Compare(a.pid(), b.pid()))
 	})
+	for _, r := range rows { // in their order: sums of floating point depend on it
+		t.All.add(r.Usage)
+	}
 	if q.Limit > 0 && len(rows) > q.Limit {
 		rows = rows[:q.Limit]
 	}
