@@ -123,8 +123,8 @@ func outcome(t *testing.T, db string, taken map[placeInLog]absurdity) (defects [
 	return defects
 }
 
-// answersOf is all that the commands tell of some hosts, as one text, without what differs from log to log.
-func answersOf(t *testing.T, path string, hosts ...string) string {
+// answersAbout is all that the commands tell of some hosts, as one text, without what differs from log to log.
+func answersAbout(t *testing.T, path string, hosts ...string) string {
 	t.Helper()
 	db := must(query.Open(t.Context(), path))(t)
 	defer db.Close()
@@ -217,7 +217,7 @@ func TestAbsurd_OneHostCostsItself(t *testing.T) {
 		if err := must(projector.Open(t.Context(), log.js, once))(t).Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		answers[i] = answersOf(t, db, "alpha", "beta")
+		answers[i] = answersAbout(t, db, "alpha", "beta")
 		if !quiet {
 			taken = placed
 			attacked = filepath.Join(t.TempDir(), "attacked.db")
@@ -228,7 +228,7 @@ func TestAbsurd_OneHostCostsItself(t *testing.T) {
 		if err != nil || pass.Removed.RollupsMade == 0 {
 			t.Fatalf("retention: %+v, %v", pass, err)
 		}
-		answers[i] += answersOf(t, db, "alpha", "beta")
+		answers[i] += answersAbout(t, db, "alpha", "beta")
 		if bytes.Contains(said.Bytes(), []byte("alpha")) || bytes.Contains(said.Bytes(), []byte("beta")) {
 			t.Errorf("the log tells of the others:\n%s", said)
 		}
@@ -269,7 +269,7 @@ func absurdControls(t *testing.T, db string, taken map[placeInLog]absurdity, ans
 	broken := filepath.Join(t.TempDir(), "broken.db")
 	copyDatabase(t, db, broken)
 	must(writable(t, broken).Exec(`UPDATE processes SET command = 'other' WHERE id = (SELECT min(id) FROM processes WHERE host_id = (SELECT id FROM hosts WHERE name = 'beta'))`))(t)
-	if strings.HasPrefix(answers[1], answersOf(t, broken, "alpha", "beta")) {
+	if strings.HasPrefix(answers[1], answersAbout(t, broken, "alpha", "beta")) {
 		t.Error("a changed process of another host is not noticed")
 	}
 }
