@@ -62,6 +62,7 @@ func (l *loop) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			l.report("the last events", l.flushEvents())
+			l.report("the end", l.publisher.OfferEnd(procfs.ReadClocks()))
 			return
 		case <-l.schedule.PollDue():
 			l.report("watching processes", l.watcher.Poll())

@@ -21,7 +21,8 @@ type Envelope struct {
 	Dropped  []Drop `json:"dropped,omitempty"` // items that were made and could not be published, by reason
 	Acked    uint64 `json:"acked,omitempty"`   // items that the log had acknowledged when the message was made
 	// Ended are lives of the host's producers that have ended, and what each had reached. A producer tells it in every message
-	// until the log has one of each stream that keeps something of that life.
+	// until the log has one of each stream that keeps something of that life. One that stops in order tells it of itself, in a
+	// message of gaps that may have none.
 	Ended []End `json:"ended,omitempty"`
 }
 

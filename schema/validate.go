@@ -58,6 +58,8 @@ func (m *Message) validateBody(columns columnChecks) error {
 		}
 	}
 	switch {
+	case body == BodyGaps && len(m.Gaps) == 0 && len(m.Ended) > 0 && bodies <= 1 && present[body] == (bodies == 1):
+		return nil // it tells of lives that ended, and of nothing else
 	case bodies != 1:
 		return fmt.Errorf("%d bodies, want one", bodies)
 	case !present[body]:

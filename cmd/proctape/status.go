@@ -97,7 +97,7 @@ const statusTime = 8 * time.Second
 func readStatus(cmd *cobra.Command, s *settings) (*status, error) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), 2*statusTime)
 	defer cancel()
-	st := &status{Data: s.data, Database: s.db, figures: health.Figures{Now: time.Now(), Data: s.data, Database: s.db, Remote: s.server != ""}}
+	st := &status{Stopped: []string{}, Data: s.data, Database: s.db, figures: health.Figures{Now: time.Now(), Data: s.data, Database: s.db, Remote: s.server != ""}}
 	f := &st.figures
 	st.readProcesses(s)
 	if err := st.readDatabase(ctx, s); err != nil {
@@ -222,6 +222,11 @@ func (st *status) readLog(ctx context.Context, nc *nats.Conn, js jetstream.JetSt
 		}
 	}
 	health.ReadLog(ctx, js, f)
+	for _, h := range f.Hosts {
+		if h.Stopped {
+			st.Stopped = append(st.Stopped, h.Name)
+		}
+	}
 	for i := range st.Streams {
 		if stream, err := js.Stream(ctx, st.Streams[i].Stream); err == nil {
 			state := stream.CachedInfo().State

@@ -27,6 +27,7 @@ type status struct {
 	Proof     *health.Proof       `json:"proof"`   // null when nothing is known of it
 	Streams   []streamStatus      `json:"streams"`
 	Hosts     []query.HostBalance `json:"hosts"`
+	Stopped   []string            `json:"stopped"` // hosts whose samplers said that they stop; empty when the log does not answer
 
 	figures health.Figures
 }
@@ -57,7 +58,7 @@ func printStatus(out io.Writer, st *status) error {
 	if err := printStreams(out, st.Streams); err != nil {
 		return err
 	}
-	if err := printBooks(out, st.Hosts); err != nil {
+	if err := printBooks(out, st.Hosts, st.Stopped); err != nil {
 		return err
 	}
 	return printHostCapabilities(out, st.Hosts)
@@ -88,7 +89,7 @@ func printStreams(out io.Writer, streams []streamStatus) error {
 }
 
 // printBooks says what became of what each host produced.
-func printBooks(out io.Writer, hosts []query.HostBalance) error {
+func printBooks(out io.Writer, hosts []query.HostBalance, stopped []string) error {
 	t := newTable(out, "HOST\tITEMS PRODUCED\t= STORED\t+ QUARANTINED\t+ MISSING\t+ IN FLIGHT\t+ WAITING\tDUPLICATES\tLAST SEEN\tSNAPSHOTS")
 	for _, h := range hosts {
 		flight := orUnknown(h.InFlight)
@@ -96,9 +97,12 @@ func printBooks(out io.Writer, hosts []query.HostBalance) error {
 			flight = fmt.Sprintf("%d or lost", h.NotCome)
 		}
 		sum := func(key string, n int64) string { return atLeast(h.AtLeast, key, fmt.Sprint(n)) }
-		t.row("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s ago\t%d", h.Host, sum("produced", h.Produced), sum("stored", h.Stored),
-			sum("quarantined", h.Quarantined), sum("missing", h.Missing), flight, orUnknown(h.Waiting), sum("duplicates", h.Duplicates),
-			time.Since(time.Unix(0, int64(h.LastTime*1e9))).Round(time.Second), h.Snapshots)
+		seen := time.Since(time.Unix(0, int64(h.LastTime*1e9))).Round(time.Second).String() + " ago"
+		if slices.Contains(stopped, h.Host) {
+			seen += ", stopped"
+		}
+		t.row("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d", h.Host, sum("produced", h.Produced), sum("stored", h.Stored),
+			sum("quarantined", h.Quarantined), sum("missing", h.Missing), flight, orUnknown(h.Waiting), sum("duplicates", h.Duplicates), seen, h.Snapshots)
 	}
 	return t.flush()
 }

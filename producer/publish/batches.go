@@ -75,6 +75,18 @@ func (b *batches) message(k schema.KindInfo, events []schema.Event) *schema.Mess
 	return m
 }
 
+// OfferEnd tells the log that this life ends in order, so that nobody misses its host: in a message of gaps that has none, and takes
+// no number. It is the last that a producer offers. A life that made nothing has nothing to tell.
+func (p *Publisher) OfferEnd(wall, boot int64) error {
+	p.mu.Lock()
+	end := lifeKeeper{p}.reached(true)
+	p.mu.Unlock()
+	if len(end.Reached) == 0 {
+		return nil
+	}
+	return p.Offer(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindGap, Wall: wall, Boot: boot, Ended: []schema.End{end}}})
+}
+
 // OfferGaps offers gaps, in messages of at most [schema.MaxEvents]. A message with a gap of a kind that is not in
 // [schema.GapKinds] is an error; the others are offered all the same.
 func (p *Publisher) OfferGaps(wall, boot int64, gaps []schema.Gap) error {

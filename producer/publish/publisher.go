@@ -124,7 +124,9 @@ func (p *Publisher) enqueue(m *schema.Message) (dropped uint64, err error) {
 	m.Seq = p.last[m.Kind] + 1
 	m.Produced = p.stats.Produced + count
 	m.Dropped, m.Acked = p.queue.drops(), p.stats.Acked
+	own := m.Ended
 	m.Ended = p.ended.in(schema.StreamFor(m.Kind))
+	m.Ended = append(m.Ended[:min(len(m.Ended), schema.MaxEnds-len(own))], own...)
 	payload, encoding, err := schema.Encode(nil, m)
 	if err != nil {
 		return 0, fmt.Errorf("encode %s: %w", m.Kind, err)

@@ -58,6 +58,7 @@ type Host struct {
 	Seen     time.Time     // when the log took its newest snapshot; by the host's own clock when Asked says no
 	Asked    bool          // the log said when
 	Interval time.Duration // between its snapshots; 0 when not known
+	Stopped  bool          // its sampler said that it stops, after its newest snapshot; counts when Asked
 	Ahead    time.Duration // by how much the wall time in its newest snapshot was ahead of the log's clock; counts when Asked
 }
 

@@ -183,6 +183,7 @@ func (j *judge) hosts() {
 		switch {
 		case h.Asked && h.Ahead.Abs() > clockApart+max(0, h.Interval):
 			j.add(trouble.ClockDiffers, h.Name, time.Time{}, map[string]int64{"ahead_ms": h.Ahead.Milliseconds()}, "%s", apart(h))
+		case h.Stopped:
 		case h.Interval <= 0 || !h.Asked && h.Seen.After(j.f.Now):
 		case quiet > silentPeriods*h.Interval+silentSlack && quiet < goneAfter:
 			silent = append(silent, h)

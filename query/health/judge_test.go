@@ -83,9 +83,10 @@ func TestJudge(t *testing.T) {
 		"hardly behind": {func(f *Figures) { f.Streams[0].Last, f.Streams[0].Oldest = 900, ago(20*time.Second) }, "well", nil},
 		"a queue": {func(f *Figures) { f.State.Sampler.Waiting, f.State.Sampler.WaitingBytes = 4000, 20<<20 },
 			"degraded: 4000 items wait in the sampler, 31 % of what may wait", []trouble.Kind{trouble.Queue}},
-		"a short queue":                {func(f *Figures) { f.State.Sampler.Waiting, f.State.Sampler.WaitingBytes = 400, 2<<20 }, "well", nil},
-		"a silent host":                {func(f *Figures) { f.Hosts[0].Seen = ago(3 * time.Minute) }, "degraded: host here is silent (for 3m)", []trouble.Kind{trouble.SilentHost}},
-		"a host that is a little late": {func(f *Figures) { f.Hosts[0].Seen = ago(16 * time.Second) }, "well", nil},
+		"a short queue": {func(f *Figures) { f.State.Sampler.Waiting, f.State.Sampler.WaitingBytes = 400, 2<<20 }, "well", nil},
+		"a silent host": {func(f *Figures) { f.Hosts[0].Seen = ago(3 * time.Minute) }, "degraded: host here is silent (for 3m)", []trouble.Kind{trouble.SilentHost}},
+		"a host whose sampler said that it stops": {func(f *Figures) { f.Hosts[0].Seen, f.Hosts[0].Stopped = ago(3*time.Minute), true }, "well", nil},
+		"a host that is a little late":            {func(f *Figures) { f.Hosts[0].Seen = ago(16 * time.Second) }, "well", nil},
 		"silent, and nobody could have heard it": {func(f *Figures) {
 			f.Hosts[0].Seen, f.Log.Error = ago(time.Hour), "no answer in time"
 		}, "standing: the log does not answer", []trouble.Kind{trouble.LogSilent}},

@@ -135,9 +135,10 @@ func ReadLog(ctx context.Context, js jetstream.JetStream, f *Figures) {
 			return
 		}
 	}
-	stream, err := js.Stream(ctx, schema.StreamSnapshots)
+	snapshots, err := js.Stream(ctx, schema.StreamSnapshots)
+	events, err2 := js.Stream(ctx, schema.StreamEvents)
 	for i := range f.Hosts {
-		if err != nil || readHost(ctx, stream, &f.Hosts[i]) != nil {
+		if err != nil || err2 != nil || readHost(ctx, snapshots, events, &f.Hosts[i]) != nil {
 			return
 		}
 	}
@@ -171,20 +172,34 @@ func readStream(ctx context.Context, js jetstream.JetStream, s *Stream) error {
 	return nil
 }
 
-func readHost(ctx context.Context, stream jetstream.Stream, h *Host) error {
-	raw, err := stream.GetLastMsgForSubject(ctx, schema.Subject(h.Name, schema.KindSnapshot))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil
-	} else if err != nil {
+// readHost reads a host's newest snapshot, and whether its sampler stopped after it.
+func readHost(ctx context.Context, snapshots, events jetstream.Stream, h *Host) error {
+	m, at, err := newest(ctx, snapshots, h.Name, schema.KindSnapshot)
+	if err != nil || m == nil || m.Snapshot == nil {
 		return err
 	}
-	m, err := schema.DecodeMsg(raw.Subject, raw.Header, raw.Data)
-	if err != nil || m.Snapshot == nil {
-		return nil
-	}
-	h.Ahead, h.Seen, h.Asked = time.Unix(0, m.Wall).Sub(raw.Time), raw.Time, true
+	h.Ahead, h.Seen, h.Asked = time.Unix(0, m.Wall).Sub(at), at, true
 	h.Interval = time.Duration(m.Snapshot.Interval)
-	return nil
+	last, _, err := newest(ctx, events, h.Name, schema.KindGap)
+	if err == nil && last != nil {
+		h.Stopped = last.Instance == m.Instance && slices.ContainsFunc(last.Ended, func(e schema.End) bool { return e.Final && e.Instance == m.Instance })
+	}
+	return err
+}
+
+// newest is a host's newest message of a kind, and when the log took it; nil where there is none that can be read.
+func newest(ctx context.Context, stream jetstream.Stream, host string, kind schema.Kind) (*schema.Message, time.Time, error) {
+	raw, err := stream.GetLastMsgForSubject(ctx, schema.Subject(host, kind))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, time.Time{}, nil
+	} else if err != nil {
+		return nil, time.Time{}, err
+	}
+	m, err := schema.DecodeMsg(raw.Subject, raw.Header, raw.Data)
+	if err != nil {
+		return nil, time.Time{}, nil
+	}
+	return m, raw.Time, nil
 }
 
 // LogHosts are the hosts of which the log has snapshots, for who has no database.
