@@ -26,7 +26,7 @@ func TestTrouble_DiskFull(t *testing.T) {
 	// A build that does not heal the server, which never writes again once it could not.
 	t.Run("control", func(t *testing.T) {
 		t.Parallel()
-		fillDisk(t, buildBroken(t, "embedded-nats/health.go", "return t.failed >= unhealthyBefore", "return false"), false)
+		fillDisk(t, buildBroken(t, "embedded-nats/heal.go", "return h.failed >= unhealthyBefore", "return false"), false)
 	})
 }
 
