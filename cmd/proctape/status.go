@@ -48,7 +48,7 @@ something stands, and 3 when that cannot be known or the command is misused.`,
 		Example: `  proctape status --json
   proctape status --check`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			st, err := readStatus(cmd, s)
+			st, err := readStatus(cmd.Context(), s)
 			if err != nil {
 				return err
 			}
@@ -90,12 +90,21 @@ func asksForCheck(cmd *cobra.Command, args []string) bool {
 	return false
 }
 
+// verdictWord is how a recording is, in a word.
+func verdictWord(ctx context.Context, s *settings) (string, error) {
+	st, err := readStatus(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	return st.Word, nil
+}
+
 // statusTime is how long a log has to answer all that is asked of it.
 const statusTime = 8 * time.Second
 
 // readStatus gathers what is known, and judges it. A database that is not there is an error, unless --server names a log.
-func readStatus(cmd *cobra.Command, s *settings) (*status, error) {
-	ctx, cancel := context.WithTimeout(cmd.Context(), 2*statusTime)
+func readStatus(ctx context.Context, s *settings) (*status, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*statusTime)
 	defer cancel()
 	st := &status{Stopped: []string{}, Data: s.data, Database: s.db, figures: health.Figures{Now: time.Now(), Data: s.data, Database: s.db, Remote: s.server != ""}}
 	f := &st.figures

@@ -129,7 +129,15 @@ type site struct {
 // serve starts a server of the world on a port, 0 for any. It ends with the test, or when stop is called.
 func (w *world) serve(port int) *site {
 	w.Helper()
-	s, err := web.New(web.Config{DB: w.db, Log: w.js, Token: token, Logger: quiet})
+	return w.serveWith(port, func(*web.Config) {})
+}
+
+// serveWith is serve with more of a configuration.
+func (w *world) serveWith(port int, configure func(*web.Config)) *site {
+	w.Helper()
+	cfg := web.Config{DB: w.db, Log: w.js, Token: token, Logger: quiet}
+	configure(&cfg)
+	s, err := web.New(cfg)
 	check(w, err)
 	l, err := web.Listen(fmt.Sprintf("127.0.0.1:%d", port), false)
 	check(w, err)

@@ -15,7 +15,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc(apiPath+"stream", s.stream)
 	mux.HandleFunc(apiPath+"openapi.json", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, document()) })
 	mux.Handle("/metrics", s.metrics())
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, health{"alive"}) })
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, health{Status: "alive"}) })
 	mux.HandleFunc("/readyz", s.ready)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, &Problem{Title: "no such path", Status: http.StatusNotFound, Hint: "GET " + apiPath + "openapi.json lists what there is"})
@@ -25,14 +25,27 @@ func (s *Server) routes() http.Handler {
 
 // health is what probes get.
 type health struct {
-	Status string `json:"status"`
+	Status  string `json:"status"`
+	Verdict string `json:"verdict,omitempty"` // well or degraded; none where nobody judges
 }
 
-// ready answers whether the database can be read now.
+// ready answers whether the database can be read now, and whether the recording goes on. Why it does not is for those who have
+// the token, or ask "proctape status".
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if _, err := query.Checkpoints(r.Context(), s.cfg.DB); err != nil {
 		refuse(w, s.problemOf(r, err))
 		return
 	}
-	s.write(w, r, health{"ready"})
+	if s.cfg.Verdict == nil {
+		s.write(w, r, health{Status: "ready"})
+		return
+	}
+	switch word, err := s.verdict.judge(r.Context(), s.cfg.Verdict); {
+	case err != nil:
+		refuse(w, &Problem{Title: "nobody knows whether the recording goes on", Status: http.StatusServiceUnavailable, Hint: "proctape status says why"})
+	case word == "standing":
+		refuse(w, &Problem{Title: "the recording stands", Status: http.StatusServiceUnavailable, Hint: "proctape status says why"})
+	default:
+		s.write(w, r, health{Status: "ready", Verdict: word})
+	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"log/slog"
@@ -22,6 +23,9 @@ type Config struct {
 	Log jetstream.JetStream
 	// Token is what each request for data has to carry, of at least [MinToken] characters.
 	Token string
+	// Verdict says how the recording is: "well", "degraded" or "standing". /readyz asks it, at most once in two seconds. With nil
+	// /readyz says no more than whether the database can be read.
+	Verdict func(context.Context) (string, error)
 	// Hosts are names, without a port, by which requests may address the server, beside localhost and the address that
 	// it listens on.
 	Hosts []string
@@ -52,6 +56,7 @@ type Server struct {
 	token   [sha256.Size]byte
 	handler http.Handler
 	follows *follows // nil without a log
+	verdict verdict
 }
 
 // knowsHost reports whether a request may address the server by the text of its Host header. A name that an attacker's DNS
