@@ -62,7 +62,8 @@ func (l *loop) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			l.report("the last events", l.flushEvents())
-			l.report("the end", l.publisher.OfferEnd(procfs.ReadClocks()))
+			wall, boot := procfs.ReadClocks()
+			l.report("the end", publish.OfferEnd(l.publisher, wall, boot))
 			return
 		case <-l.schedule.PollDue():
 			l.report("watching processes", l.watcher.Poll())

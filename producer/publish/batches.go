@@ -77,7 +77,7 @@ func (b *batches) message(k schema.KindInfo, events []schema.Event) *schema.Mess
 
 // OfferEnd tells the log that this life ends in order, so that nobody misses its host: in a message of gaps that has none, and takes
 // no number. It is the last that a producer offers. A life that made nothing has nothing to tell.
-func (p *Publisher) OfferEnd(wall, boot int64) error {
+func OfferEnd(p *Publisher, wall, boot int64) error {
 	p.mu.Lock()
 	end := lifeKeeper{p}.reached(true)
 	p.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 
 // A life that ends in order says so in a message without an item, behind all that it made. The control is a life that says nothing,
 // and one that made nothing has nothing to say.
-func TestPublisher_OfferEnd(t *testing.T) {
+func TestOfferEnd(t *testing.T) {
 	for name, c := range map[string]struct{ makes, ends, tells bool }{
 		"a stop": {true, true, true}, "a life that says nothing": {true, false, false}, "a life that made nothing": {false, true, false},
 	} {
@@ -19,7 +19,7 @@ func TestPublisher_OfferEnd(t *testing.T) {
 				offer(t, p, snapshot(10), events(schema.KindSpawn, 3))
 			}
 			if c.ends {
-				if err := p.OfferEnd(7, 8); err != nil {
+				if err := OfferEnd(p, 7, 8); err != nil {
 					t.Fatal(err)
 				}
 			}
