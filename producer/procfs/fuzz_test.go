@@ -31,8 +31,8 @@ func FuzzParseStat(f *testing.F) {
 func FuzzParseStatm(f *testing.F) {
 	f.Add([]byte("2000 700 300 10 0 400 0\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		roundTrip(t, data, parseStatm, func(s statm) string {
-			return fmt.Sprintf("%d %d 0 0 0 0 0\n", s.size, s.resident)
+		roundTrip(t, data, func(data []byte) (MemoryValues, error) { return parseStatm(data, 1) }, func(m MemoryValues) string {
+			return fmt.Sprintf("%d %d 0 0 0 0 0\n", m.VMSKiB, m.RSSKiB)
 		})
 	})
 }
@@ -40,8 +40,8 @@ func FuzzParseStatm(f *testing.F) {
 func FuzzParseIO(f *testing.F) {
 	f.Add([]byte("rchar: 1\nread_bytes: 4096\nwrite_bytes: 8192\ncancelled_write_bytes: 512\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		roundTrip(t, data, parseIO, func(s storageIO) string {
-			return fmt.Sprintf("read_bytes: %d\nwrite_bytes: %d\ncancelled_write_bytes: %d\n", s.read, s.written, s.cancelled)
+		roundTrip(t, data, parseIO, func(s IOValues) string {
+			return fmt.Sprintf("read_bytes: %d\nwrite_bytes: %d\ncancelled_write_bytes: %d\n", s.ReadBytes, s.WriteBytes, s.CancelledBytes)
 		})
 	})
 }

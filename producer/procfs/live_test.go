@@ -385,9 +385,9 @@ func selfRSS(t *testing.T) uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := parseStatm(data)
+	m, err := parseStatm(data, uint64(os.Getpagesize()/1024))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m.resident * uint64(os.Getpagesize()/1024)
+	return m.RSSKiB
 }

@@ -16,15 +16,14 @@ type needs struct {
 func (e *entry) markUnknown(need needs) {
 	p := &e.process
 	if need.memory {
-		p.RSSKiB, p.VMSKiB, p.MemoryKnown = 0, 0, false
+		p.MemoryValues, p.MemoryKnown = MemoryValues{}, false
 	}
 	if need.usage {
-		p.ReadBytes, p.WriteBytes, p.CancelledBytes, p.IOKnown = 0, 0, 0, false
+		p.IOValues, p.IOKnown = IOValues{}, false
 		p.OpenFDs, p.FDsKnown = 0, false
 	}
 	if need.status {
-		p.VoluntarySwitches, p.InvoluntarySwitches, p.StatusKnown = 0, 0, false
-		p.SwapKiB, p.HugetlbKiB = 0, 0
+		p.StatusValues, p.StatusKnown = StatusValues{}, false
 		p.RunDelay, p.RunDelayKnown = 0, false
 	}
 	if need.owner {

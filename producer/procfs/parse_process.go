@@ -8,46 +8,70 @@ import (
 	"strings"
 )
 
-// statm is what we use of /proc/PID/statm, man proc_pid_statm(5), in pages.
-type statm struct{ size, resident uint64 }
-
-// parseStatm parses /proc/PID/statm.
-func parseStatm(data []byte) (statm, error) {
-	first, rest := nextField(data)
-	second, _ := nextField(rest)
-	var s statm
-	var ok bool
-	if s.size, ok = parseUint(first); !ok {
-		return statm{}, fieldError("1 (size)", first)
+// parseStatm parses /proc/PID/statm, which counts pages.
+func parseStatm(data []byte, pageKiB uint64) (MemoryValues, error) {
+	var m MemoryValues
+	for i, kib := range []*uint64{&m.VMSKiB, &m.RSSKiB} { // in the order of the fields
+		var field []byte
+		field, data = nextField(data)
+		pages, ok := parseUpTo(field, maxKiB/pageKiB)
+		if !ok {
+			return MemoryValues{}, fieldError([]string{"1 (size)", "2 (resident)"}[i], field)
+		}
+		*kib = pages * pageKiB
 	}
-	if s.resident, ok = parseUint(second); !ok {
-		return statm{}, fieldError("2 (resident)", second)
-	}
-	return s, nil
+	return m, nil
 }
 
-// storageIO is what we use of /proc/PID/io, man proc_pid_io(5), in bytes.
-type storageIO struct{ read, written, cancelled uint64 }
+// labelledNumber is a line of a file whose lines begin with a label.
+type labelledNumber struct {
+	label    string
+	to       *uint64
+	most     uint64
+	optional bool // the kernel leaves it out where there is nothing to say: it is 0 then
+}
+
+// parseLabelled reads numbers of a file whose lines begin with labels.
+func parseLabelled(data []byte, numbers ...labelledNumber) error {
+	for _, n := range numbers {
+		v, err := labelled(data, n.label)
+		if n.optional && errors.Is(err, errMissing) {
+			v, err = 0, nil
+		}
+		if err == nil {
+			err = within(strings.TrimSuffix(n.label, ":"), v, n.most)
+		}
+		if err != nil {
+			return err
+		}
+		*n.to = v
+	}
+	return nil
+}
 
 // parseIO parses /proc/PID/io.
-func parseIO(data []byte) (storageIO, error) {
-	var s storageIO
-	var err error
-	if s.read, err = labelled(data, "read_bytes:"); err != nil {
-		return storageIO{}, err
-	}
-	if s.written, err = labelled(data, "write_bytes:"); err != nil {
-		return storageIO{}, err
-	}
-	if s.cancelled, err = labelled(data, "cancelled_write_bytes:"); err != nil {
-		return storageIO{}, err
-	}
-	err = errors.Join(within("read_bytes", s.read, maxBytes), within("write_bytes", s.written, maxBytes),
-		within("cancelled_write_bytes", s.cancelled, maxBytes))
+func parseIO(data []byte) (v IOValues, err error) {
+	err = parseLabelled(data,
+		labelledNumber{label: "read_bytes:", to: &v.ReadBytes, most: maxBytes},
+		labelledNumber{label: "write_bytes:", to: &v.WriteBytes, most: maxBytes},
+		labelledNumber{label: "cancelled_write_bytes:", to: &v.CancelledBytes, most: maxBytes})
 	if err != nil {
-		return storageIO{}, err
+		return IOValues{}, err
 	}
-	return s, nil
+	return v, nil
+}
+
+// parseStatus parses /proc/PID/status.
+func parseStatus(data []byte) (v StatusValues, err error) {
+	err = parseLabelled(data,
+		labelledNumber{label: "voluntary_ctxt_switches:", to: &v.VoluntarySwitches, most: maxCount},
+		labelledNumber{label: "nonvoluntary_ctxt_switches:", to: &v.InvoluntarySwitches, most: maxCount},
+		labelledNumber{label: "VmSwap:", to: &v.SwapKiB, most: maxKiB, optional: true},
+		labelledNumber{label: "HugetlbPages:", to: &v.HugetlbKiB, most: maxKiB, optional: true})
+	if err != nil {
+		return StatusValues{}, err
+	}
+	return v, nil
 }
 
 // labelled returns the number that follows label at the start of a line.
@@ -66,42 +90,6 @@ func labelled(data []byte, label string) (uint64, error) {
 		return n, nil
 	}
 	return 0, fieldError(strings.TrimSuffix(label, ":"), nil)
-}
-
-// status is what we use of /proc/PID/status, man proc_pid_status(5).
-type status struct{ swap, hugetlb, voluntary, involuntary uint64 }
-
-// parseStatus parses /proc/PID/status.
-func parseStatus(data []byte) (status, error) {
-	var s status
-	var err error
-	if s.voluntary, err = labelled(data, "voluntary_ctxt_switches:"); err != nil {
-		return status{}, err
-	}
-	if s.involuntary, err = labelled(data, "nonvoluntary_ctxt_switches:"); err != nil {
-		return status{}, err
-	}
-	if s.swap, err = optionalLabel(data, "VmSwap:"); err != nil {
-		return status{}, err
-	}
-	if s.hugetlb, err = optionalLabel(data, "HugetlbPages:"); err != nil {
-		return status{}, err
-	}
-	err = errors.Join(within("voluntary_ctxt_switches", s.voluntary, maxCount), within("nonvoluntary_ctxt_switches", s.involuntary, maxCount),
-		within("VmSwap", s.swap, maxKiB), within("HugetlbPages", s.hugetlb, maxKiB))
-	if err != nil {
-		return status{}, err
-	}
-	return s, nil
-}
-
-// optionalLabel is labelled for a line that the kernel leaves out where there is nothing to say; it is 0 then.
-func optionalLabel(data []byte, label string) (uint64, error) {
-	n, err := labelled(data, label)
-	if errors.Is(err, errMissing) {
-		return 0, nil
-	}
-	return n, err
 }
 
 // runs is what we use of /proc/PID/schedstat, Linux Documentation/scheduler/sched-stats.rst: how long the first thread of a

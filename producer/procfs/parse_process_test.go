@@ -8,11 +8,12 @@ import (
 )
 
 func TestParseStatm(t *testing.T) {
-	got, err := parseStatm([]byte("2000 700 300 10 0 400 0\n"))
-	if want := (statm{size: 2000, resident: 700}); err != nil || got != want {
+	parse := func(data []byte) (MemoryValues, error) { return parseStatm(data, 4) }
+	got, err := parse([]byte("2000 700 300 10 0 400 0\n"))
+	if want := (MemoryValues{VMSKiB: 8000, RSSKiB: 2800}); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
-	wantErrors(t, parseStatm, map[string]string{
+	wantErrors(t, parse, map[string]string{
 		"":           "1 (size) is missing",
 		"x 700":      `1 (size) is "x"`,
 		"2000\n":     "2 (resident) is missing",
@@ -23,7 +24,7 @@ func TestParseStatm(t *testing.T) {
 func TestParseIO(t *testing.T) {
 	data := "rchar: 9\nwchar: 8\nsyscr: 7\nsyscw: 6\nread_bytes: 4096\nwrite_bytes: 8192\ncancelled_write_bytes: 512\n"
 	got, err := parseIO([]byte(data))
-	if want := (storageIO{read: 4096, written: 8192, cancelled: 512}); err != nil || got != want {
+	if want := (IOValues{ReadBytes: 4096, WriteBytes: 8192, CancelledBytes: 512}); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	wantErrors(t, parseIO, map[string]string{

@@ -48,10 +48,8 @@ type Process struct {
 	// FaultsKnown is the same of StatCounters, which are zero then.
 	FaultsKnown bool
 
-	// RSSKiB is resident and VMSKiB virtual memory, in KiB. Both are 0 for a zombie. Source: statm, man
-	// proc_pid_statm(5), which is exact where stat's rss is not.
-	RSSKiB, VMSKiB uint64
-	// MemoryKnown is false when statm was not read: always for kernel threads.
+	MemoryValues
+	// MemoryKnown is false when statm was not read: always for kernel threads. MemoryValues are zero then.
 	MemoryKnown bool
 
 	// OpenFDs is the number of open file descriptors. Source: the size of the directory fd on Linux 6.2 and later (Linux
@@ -60,25 +58,12 @@ type Process struct {
 	// FDsKnown is false when the directory could not be read: not permitted, too late, or a kernel thread.
 	FDsKnown bool
 
-	// ReadBytes and WriteBytes are what the process caused to be read from and written to storage since its start, in
-	// bytes. Both jump when the process reaps a child, by the child's figures. Source: io fields read_bytes and
-	// write_bytes, man proc_pid_io(5).
-	ReadBytes, WriteBytes uint64
-	// CancelledBytes is what of WriteBytes never reached storage, because what was written was deleted or cut before:
-	// bytes of files whose pages this process dropped, whoever wrote them. Source: io field cancelled_write_bytes.
-	CancelledBytes uint64
-	// IOKnown is false when io could not be read: not permitted, too late, or a kernel thread.
+	IOValues
+	// IOKnown is false when io could not be read: not permitted, too late, or a kernel thread. IOValues are zero then.
 	IOKnown bool
 
-	// VoluntarySwitches and InvoluntarySwitches count how often the first thread gave up its processor by itself, and how
-	// often it was made to. They may be five seconds old. Source: status, man proc_pid_status(5).
-	VoluntarySwitches, InvoluntarySwitches uint64
-	// SwapKiB is memory in swap, in KiB: 0 of a zombie. It may be five seconds old. Source: status field VmSwap.
-	SwapKiB uint64
-	// HugetlbKiB is memory in huge pages of hugetlbfs, in KiB, which resident memory does not hold. It may be five seconds
-	// old. Source: status field HugetlbPages.
-	HugetlbKiB uint64
-	// StatusKnown is false when status was not read: not permitted, too late, or a kernel thread.
+	StatusValues
+	// StatusKnown is false when status was not read: not permitted, too late, or a kernel thread. StatusValues are zero then.
 	StatusKnown bool
 
 	// RunDelay is how long the first thread waited for a processor since the start, in nanoseconds. It may be five seconds
@@ -113,6 +98,34 @@ type Process struct {
 type StatCounters struct {
 	// MinorFaults and MajorFaults count page faults, without and with a read from disk. Source: stat fields 10 and 12.
 	MinorFaults, MajorFaults uint64
+}
+
+// MemoryValues are what statm says of a process, man proc_pid_statm(5), which is exact where stat is not. They are 0 for a zombie.
+type MemoryValues struct {
+	// RSSKiB is resident and VMSKiB virtual memory, in KiB.
+	RSSKiB, VMSKiB uint64
+}
+
+// IOValues are what io says of a process, man proc_pid_io(5).
+type IOValues struct {
+	// ReadBytes and WriteBytes are what the process caused to be read from and written to storage since its start, in
+	// bytes. Both jump when the process reaps a child, by the child's figures. Source: io fields read_bytes and write_bytes.
+	ReadBytes, WriteBytes uint64
+	// CancelledBytes is what of WriteBytes never reached storage, because what was written was deleted or cut before:
+	// bytes of files whose pages this process dropped, whoever wrote them. Source: io field cancelled_write_bytes.
+	CancelledBytes uint64
+}
+
+// StatusValues are what status says of a process, man proc_pid_status(5). They may be five seconds old.
+type StatusValues struct {
+	// VoluntarySwitches and InvoluntarySwitches count how often the first thread gave up its processor by itself, and how
+	// often it was made to.
+	VoluntarySwitches, InvoluntarySwitches uint64
+	// SwapKiB is memory in swap, in KiB: 0 of a zombie. Source: status field VmSwap.
+	SwapKiB uint64
+	// HugetlbKiB is memory in huge pages of hugetlbfs, in KiB, which resident memory does not hold. Source: status field
+	// HugetlbPages.
+	HugetlbKiB uint64
 }
 
 // Options say what a scan reads. The zero value is ready to use. They should stay the same from scan to scan: Env, for

@@ -12,27 +12,22 @@ type valueReader struct {
 // readMemory reads how much memory the process has.
 func (fs *valueReader) readMemory(dir int, e *entry, keep bool) error {
 	p := &e.process
-	p.RSSKiB, p.VMSKiB, p.MemoryKnown = 0, 0, false
+	p.MemoryValues, p.MemoryKnown = MemoryValues{}, false
 	data, err := fs.readKept(&e.statmFD, dir, "statm", keep)
 	if err != nil {
 		return unexpected(err)
 	}
-	m, err := parseStatm(data)
+	m, err := parseStatm(data, fs.pageKiB)
 	if err != nil {
 		return err
 	}
-	for _, pages := range []uint64{m.resident, m.size} {
-		if err := within("of pages", pages, maxKiB/fs.pageKiB); err != nil {
-			return err
-		}
-	}
-	p.RSSKiB, p.VMSKiB, p.MemoryKnown = m.resident*fs.pageKiB, m.size*fs.pageKiB, true
+	p.MemoryValues, p.MemoryKnown = m, true
 	return nil
 }
 
 func (fs *valueReader) readIO(dir int, e *entry, keep bool) error {
 	p := &e.process
-	p.ReadBytes, p.WriteBytes, p.CancelledBytes, p.IOKnown = 0, 0, 0, false
+	p.IOValues, p.IOKnown = IOValues{}, false
 	data, err := fs.readKept(&e.ioFD, dir, "io", keep)
 	if err != nil {
 		if isDenied(err) {
@@ -44,15 +39,14 @@ func (fs *valueReader) readIO(dir int, e *entry, keep bool) error {
 	if err != nil {
 		return err
 	}
-	p.ReadBytes, p.WriteBytes, p.CancelledBytes, p.IOKnown = io.read, io.written, io.cancelled, true
+	p.IOValues, p.IOKnown = io, true
 	return nil
 }
 
 func (fs *valueReader) readStatus(dir int, e *entry, keep bool) error {
 	p := &e.process
 	e.statusAt = p.ReadAt
-	p.VoluntarySwitches, p.InvoluntarySwitches, p.StatusKnown = 0, 0, false
-	p.SwapKiB, p.HugetlbKiB = 0, 0
+	p.StatusValues, p.StatusKnown = StatusValues{}, false
 	data, err := fs.readKept(&e.statusFD, dir, "status", keep)
 	if err != nil {
 		return unexpected(err)
@@ -61,8 +55,7 @@ func (fs *valueReader) readStatus(dir int, e *entry, keep bool) error {
 	if err != nil {
 		return err
 	}
-	p.SwapKiB, p.HugetlbKiB = s.swap, s.hugetlb
-	p.VoluntarySwitches, p.InvoluntarySwitches, p.StatusKnown = s.voluntary, s.involuntary, true
+	p.StatusValues, p.StatusKnown = s, true
 	return nil
 }
 

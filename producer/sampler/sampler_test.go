@@ -86,10 +86,12 @@ func TestSampler_DropsGoneProcesses(t *testing.T) {
 func TestSampler_Unknown(t *testing.T) {
 	s := unitSampler(scrub.Scrubbed)
 	got := s.convert([]procfs.Process{
-		{PID: 1, State: 'S', ReadAt: time.Second, RSSKiB: 1, VMSKiB: 2, OpenFDs: 3, UID: 4, ReadBytes: 5 << 10, WriteBytes: 6 << 10},
-		{PID: 2, State: 'S', ReadAt: time.Second, RSSKiB: 1, VMSKiB: 2, OpenFDs: 3, UID: 4, ReadBytes: 5 << 10, WriteBytes: 6 << 10,
+		{PID: 1, State: 'S', ReadAt: time.Second, MemoryValues: procfs.MemoryValues{RSSKiB: 1, VMSKiB: 2}, OpenFDs: 3, UID: 4,
+			IOValues: procfs.IOValues{ReadBytes: 5 << 10, WriteBytes: 6 << 10}},
+		{PID: 2, State: 'S', ReadAt: time.Second, MemoryValues: procfs.MemoryValues{RSSKiB: 1, VMSKiB: 2}, OpenFDs: 3, UID: 4,
+			IOValues:    procfs.IOValues{ReadBytes: 5 << 10, WriteBytes: 6 << 10},
 			MemoryKnown: true, FDsKnown: true, UIDKnown: true, IOKnown: true},
-		{PID: 3, State: 'S', ReadAt: time.Second, RSSKiB: 1 << 63, MemoryKnown: true},
+		{PID: 3, State: 'S', ReadAt: time.Second, MemoryValues: procfs.MemoryValues{RSSKiB: 1 << 63}, MemoryKnown: true},
 	})
 	type values struct{ rss, vms, fds, uid, read, write schema.Opt[int64] }
 	some := schema.Some[int64]
