@@ -31,13 +31,13 @@ func writeProcesses(w *writer, ps *Processes) {
 
 // writeNumbers writes a column of numbers, which it checks.
 func writeNumbers(w *writer, m *metric.Metric, ps *Processes, values []int64) {
-	s := column.SurveyOf(values)
-	if !s.Within(m.Least(), m.Limit) || m.Kind == metric.Letter {
+	s, format := column.SurveyOf(values), m.Format()
+	if !s.Within(format, m.Limit) || m.Kind == metric.Letter {
 		if row, err := validateValues(m, values); err != nil && w.err == nil {
 			w.err = wrongProcess(ps, row, err)
 		}
 	}
-	w.scratch = m.Format().AppendSurveyed(w.scratch[:0], values, s)
+	w.scratch = format.AppendSurveyed(w.scratch[:0], values, s)
 	w.Bytes(w.scratch)
 }
 

@@ -3,9 +3,14 @@ package schema
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
 )
 
 func TestDecode_EveryTruncationIsAnError(t *testing.T) {
@@ -23,37 +28,104 @@ func TestDecode_EveryTruncationIsAnError(t *testing.T) {
 	}
 }
 
-// Messages with a few bytes changed never bring a decoder down, and what decodes is a message as good as any.
+// Messages with a few bytes changed never bring a decoder down, what decodes is a message as good as any, and no decoder
+// allocates more than its limit for a message's length. Ten thousand messages here; a hundred million in make soak, or as
+// many as there is time for before -timeout.
 func TestDecode_Mutations(t *testing.T) {
-	executions := 10_000
-	rnd := rand.New(rand.NewPCG(20261123, 1))
-	type seed struct {
-		format  string
-		payload []byte
+	c := newCampaign(t, decodeOnly)
+	if os.Getenv("PROCTAPE_SOAK") == "1" {
+		c.executions, c.checkEach = 100_000_000, 64
 	}
-	var seeds []seed
+	if err := c.run(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d messages, %v of them decoded", c.done, c.decoded)
+	for format := range codecs { // else the test would prove little
+		if c.decoded[format] < 300 {
+			t.Errorf("%s: %d mutations decoded, want at least 300", format, c.decoded[format])
+		}
+	}
+}
+
+// The control: the library by itself, which allocates what a length says and skips by recursion, is caught.
+func TestDecode_MutationsCatchADecoderWithoutChecks(t *testing.T) {
+	c := newCampaign(t, func(format string, b []byte) bool {
+		var any any
+		return format == "msgpack" && msgpack.Unmarshal(b, &any) == nil
+	})
+	if err := c.run(); err == nil || !strings.Contains(err.Error(), "the limit is") {
+		t.Errorf("after %d messages: got error %v, want one about what it allocated", c.done, err)
+	}
+}
+
+// campaign decodes mutations of the examples.
+type campaign struct {
+	decode     func(format string, b []byte) (ok bool)
+	seeds      []mutationSeed
+	executions int
+	checkEach  int // how many are decoded before one of them is checked whole, which takes a hundred times as long
+	end        time.Time
+
+	done    int
+	decoded map[string]int
+}
+
+type mutationSeed struct {
+	format  string
+	payload []byte
+}
+
+func newCampaign(t *testing.T, decode func(format string, b []byte) (ok bool)) *campaign {
+	c := &campaign{decode: decode, executions: 10_000, checkEach: 1, decoded: map[string]int{}}
+	c.end = time.Now().Add(24 * time.Hour)
+	if end, ok := t.Deadline(); ok {
+		c.end = end.Add(-time.Minute)
+	}
 	for _, e := range examples() {
 		for _, format := range []string{"msgpack", "json"} {
-			seeds = append(seeds, seed{format, encoded(t, codecs[format], e.m)})
+			c.seeds = append(c.seeds, mutationSeed{format, encoded(t, codecs[format], e.m)})
 		}
 	}
-	decoded := map[string]int{}
-	for range executions {
-		s := seeds[rnd.IntN(len(seeds))]
+	return c
+}
+
+func decodeOnly(format string, b []byte) bool {
+	_, err := codecs[format].Decode(b)
+	return err == nil
+}
+
+func (c *campaign) run() error {
+	rnd := rand.New(rand.NewPCG(20261123, 1))
+	for ; c.done < c.executions && (c.done%1024 > 0 || time.Now().Before(c.end)); c.done++ {
+		s := c.seeds[rnd.IntN(len(c.seeds))]
 		b := mutate(rnd, s.payload)
-		ok, err := checkDecode(s.format, b)
-		if err != nil {
-			t.Fatalf("%s %q: %v", s.format, b, err)
+		before, ok := totalAllocated(), c.decode(s.format, b)
+		got, limit := totalAllocated()-before, decodeLimit[s.format](len(b))
+		if got > limit { // perhaps of what was counted late
+			got = allocated(func() { c.decode(s.format, b) })
 		}
-		if ok {
-			decoded[s.format]++
+		if got > limit {
+			return fmt.Errorf("%s %q: allocated %d bytes for %d, the limit is %d", s.format, b, got, len(b), limit)
+		}
+		if !ok {
+			continue
+		}
+		if c.decoded[s.format]++; c.decoded[s.format]%c.checkEach > 0 {
+			continue
+		}
+		if _, err := checkDecode(s.format, b); err != nil {
+			return fmt.Errorf("%s %q: %w", s.format, b, err)
 		}
 	}
-	for format := range codecs { // else the test would prove little
-		if decoded[format] < 300 {
-			t.Errorf("%s: %d mutations decoded, want at least 300", format, decoded[format])
-		}
-	}
+	return nil
+}
+
+// totalAllocated is what was allocated since the program began. It stops nothing, so what is smaller than a span of memory may
+// be counted late.
+func totalAllocated() uint64 {
+	sample := [1]metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample[:])
+	return sample[0].Value.Uint64()
 }
 
 // mutate returns b with one to three bytes changed, put in or taken out.

@@ -55,7 +55,7 @@ func (f Format) AppendSurveyed(b []byte, values []int64, s Survey) []byte {
 	}
 	mode := f.shortest(values, s.runs)
 	w.b = append(w.b, byte(mode))
-	if f.Pages && s.divides {
+	if f.Pages && divide(values, s) {
 		w.shift = 2
 		w.b[len(b)] |= pages
 	}
@@ -76,6 +76,18 @@ func (f Format) AppendSurveyed(b []byte, values []int64, s Survey) []byte {
 		w.runs(values)
 	}
 	return w.b
+}
+
+// divide reports whether all known values divide by 4.
+func divide(values []int64, s Survey) bool {
+	if s.all >= 0 { // none is unknown, which has every bit
+		return s.all&3 == 0
+	}
+	var low int64
+	for _, v := range values {
+		low |= v &^ (v >> 63)
+	}
+	return low&3 == 0
 }
 
 // shortest is the mode that the format and the values come to, which are so many runs.

@@ -367,13 +367,23 @@ func TestFormat_PlainIsUvarint(t *testing.T) {
 // A survey of any values tells of them what a look at each does.
 func TestSurveyOf(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		values := rapid.SliceOfN(rapid.Int64Range(Unknown, 9), 1, 12).Draw(t, "values")
-		want := Survey{least: slices.Min(values), most: slices.Max(values), runs: len(slices.Compact(slices.Clone(values))), divides: true}
-		for _, v := range values {
-			want.divides = want.divides && (v == Unknown || v%4 == 0)
+		values := rapid.SliceOfN(rapid.Int64Range(-3, 9), 0, 12).Draw(t, "values")
+		s, runs := SurveyOf(values), len(slices.Compact(slices.Clone(values)))
+		pages := !slices.ContainsFunc(values, func(v int64) bool { return v >= 0 && v%4 != 0 })
+		if s.runs != runs || divide(values, s) != pages {
+			t.Errorf("%v: got %d runs, pages %t, want %d, %t", values, s.runs, divide(values, s), runs, pages)
 		}
-		if got := SurveyOf(values); got != want {
-			t.Errorf("%v: got %+v, want %+v", values, got, want)
+		for _, f := range formats() {
+			lowest := int64(0)
+			if f.Nullable {
+				lowest = Unknown
+			}
+			for _, most := range []int64{0, 4, 9, 1 << 50} {
+				want := !slices.ContainsFunc(values, func(v int64) bool { return v < lowest || v > most })
+				if got := s.Within(f, most); got != want {
+					t.Errorf("%v, %v: within %d: got %t, want %t", f, values, most, got, want)
+				}
+			}
 		}
 	})
 }

@@ -2,34 +2,34 @@ package column
 
 // Survey is what one pass over a column tells of it.
 type Survey struct {
-	least, most int64
-	runs        int  // of values that are alike
-	divides     bool // every known value divides by 4
+	all  int64  // the bits of all values; below 0 where one is
+	most uint64 // the largest value, plus one: that of Unknown is 0, and any other below 0 is larger than all that are known
+	runs int    // of values that are alike
 }
 
 // SurveyOf surveys a column.
-func SurveyOf(values []int64) Survey {
+func SurveyOf(values []int64) (s Survey) {
 	if len(values) == 0 {
-		return Survey{divides: true}
+		return s
 	}
-	first := values[0]
-	same := 1
-	for same < len(values) && values[same] == first {
-		same++
+	first, alike := values[0], 1
+	for alike < len(values) && values[alike] == first {
+		alike++
 	}
-	s := Survey{least: first, most: first, runs: 1}
-	before, low := first, first&^(first>>63)
-	for _, v := range values[same:] {
-		s.least, s.most = min(s.least, v), max(s.most, v)
-		low |= v &^ (v >> 63) // what is unknown has no bits
+	s = Survey{first, uint64(first - Unknown), 1}
+	before := first
+	for _, v := range values[alike:] {
+		s.all |= v
+		s.most = max(s.most, uint64(v-Unknown))
 		if v != before {
 			s.runs++
 		}
 		before = v
 	}
-	s.divides = low&3 == 0
 	return s
 }
 
-// Within reports whether all values are from least to most.
-func (s Survey) Within(least, most int64) bool { return s.least >= least && s.most <= most }
+// Within reports whether all values are 0 to most, or unknown in a column that is nullable.
+func (s Survey) Within(f Format, most int64) bool {
+	return s.most <= uint64(most-Unknown) && (f.Nullable || s.all >= 0)
+}
