@@ -164,30 +164,28 @@ func TestProcesses_Fixture(t *testing.T) {
 	if odd.Comm != "a) S 1 (\nb" || odd.State != 'R' || odd.StartTicks != 700 || odd.Threads != 3 {
 		t.Errorf("got comm %q, state %c, start %d, threads %d", odd.Comm, odd.State, odd.StartTicks, odd.Threads)
 	}
-	if odd.CPUTicks != 12 || odd.MinorFaults != 150 || odd.MajorFaults != 2 {
-		t.Errorf("got cpu %d, faults %d and %d", odd.CPUTicks, odd.MinorFaults, odd.MajorFaults)
+	if odd.CPUTicks != 12 || !odd.CPUKnown {
+		t.Errorf("got cpu %v, %d", odd.CPUKnown, odd.CPUTicks)
+	}
+	if want := (StatCounters{MinorFaults: 150, MajorFaults: 2}); odd.StatCounters != want || !odd.FaultsKnown {
+		t.Errorf("stat: got %v, %+v, want %+v", odd.FaultsKnown, odd.StatCounters, want)
 	}
 	page := uint64(os.Getpagesize() / 1024)
-	if !odd.MemoryKnown || odd.RSSKiB != 700*page || odd.VMSKiB != 2000*page {
-		t.Errorf("got memory %v, %d, %d", odd.MemoryKnown, odd.RSSKiB, odd.VMSKiB)
+	if want := (MemoryValues{RSSKiB: 700 * page, VMSKiB: 2000 * page}); odd.MemoryValues != want || !odd.MemoryKnown {
+		t.Errorf("statm: got %v, %+v, want %+v", odd.MemoryKnown, odd.MemoryValues, want)
 	}
-	if !odd.IOKnown || odd.ReadBytes != 4096 || odd.WriteBytes != 8192 || !odd.FDsKnown || odd.OpenFDs != 3 {
-		t.Errorf("got io %v, %d, %d, descriptors %v, %d", odd.IOKnown, odd.ReadBytes, odd.WriteBytes, odd.FDsKnown, odd.OpenFDs)
+	if want := (IOValues{ReadBytes: 4096, WriteBytes: 8192, CancelledBytes: 512}); odd.IOValues != want || !odd.IOKnown {
+		t.Errorf("io: got %v, %+v, want %+v", odd.IOKnown, odd.IOValues, want)
 	}
-	if !odd.StatusKnown || odd.VoluntarySwitches != 150 || odd.InvoluntarySwitches != 7 {
-		t.Errorf("got status %v, switches %d and %d", odd.StatusKnown, odd.VoluntarySwitches, odd.InvoluntarySwitches)
+	want := StatusValues{VoluntarySwitches: 150, InvoluntarySwitches: 7, SwapKiB: 640, HugetlbKiB: 2048}
+	if odd.StatusValues != want || !odd.StatusKnown {
+		t.Errorf("status: got %v, %+v, want %+v", odd.StatusKnown, odd.StatusValues, want)
 	}
-	if odd.SwapKiB != 640 {
-		t.Errorf("got %d KiB of memory in swap, want 640", odd.SwapKiB)
-	}
-	if odd.HugetlbKiB != 2048 {
-		t.Errorf("got %d KiB of memory in huge pages, want 2048", odd.HugetlbKiB)
+	if !odd.FDsKnown || odd.OpenFDs != 3 {
+		t.Errorf("got descriptors %v, %d", odd.FDsKnown, odd.OpenFDs)
 	}
 	if !odd.RunDelayKnown || odd.RunDelay != 7_000_000 {
 		t.Errorf("got run delay %v, %d", odd.RunDelayKnown, odd.RunDelay)
-	}
-	if odd.CancelledBytes != 512 {
-		t.Errorf("got %d cancelled bytes, want 512", odd.CancelledBytes)
 	}
 	if want := []string{"/usr/bin/odd", "--flag", "", "two words"}; !odd.ArgsKnown || !slices.Equal(odd.Args, want) {
 		t.Errorf("args: got %q, known %v, want %q", odd.Args, odd.ArgsKnown, want)
