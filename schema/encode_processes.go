@@ -32,7 +32,7 @@ func writeProcesses(w *writer, ps *Processes) {
 // writeNumbers writes a column of numbers, which it checks.
 func writeNumbers(w *writer, m *metric.Metric, ps *Processes, values []int64) {
 	s, format := column.SurveyOf(values), m.Format()
-	if !s.Within(format, m.Limit) || m.Kind == metric.Letter {
+	if !s.Within(m.Limit, format.Nullable) || m.Kind == metric.Letter {
 		if row, err := validateValues(m, values); err != nil && w.err == nil {
 			w.err = wrongProcess(ps, row, err)
 		}

@@ -28,12 +28,6 @@ const (
 // pages is the bit of the mode's byte that says that known values were divided by 4.
 const pages = 0x80
 
-// Unknown stands among values for one that is not known.
-const Unknown = -1
-
-// largest bounds what is read, so that no sum of two overflows.
-const largest = 1 << 60
-
 // Format is how a column is written, as its description wants it.
 type Format struct {
 	Mode     Mode

@@ -380,7 +380,7 @@ func TestSurveyOf(t *testing.T) {
 			}
 			for _, most := range []int64{0, 4, 9, 1 << 50} {
 				want := !slices.ContainsFunc(values, func(v int64) bool { return v < lowest || v > most })
-				if got := s.Within(f, most); got != want {
+				if got := s.Within(most, f.Nullable); got != want {
 					t.Errorf("%v, %v: within %d: got %t, want %t", f, values, most, got, want)
 				}
 			}

@@ -30,6 +30,6 @@ func SurveyOf(values []int64) (s Survey) {
 }
 
 // Within reports whether all values are 0 to most, or unknown in a column that is nullable.
-func (s Survey) Within(f Format, most int64) bool {
-	return s.most <= uint64(most-Unknown) && (f.Nullable || s.all >= 0)
+func (s Survey) Within(most int64, nullable bool) bool {
+	return s.most <= uint64(most-Unknown) && (nullable || s.all >= 0)
 }
