@@ -26,7 +26,7 @@ func sized(b *testing.B, kind string, n int) *schema.Message {
 		if kind == "real" {
 			l = recording(b, "building", 1)[0]
 		} else {
-			text, err := schema.JSON.Append(nil, fleet(b, 1)())
+			text, err := schema.JSON.Append(nil, fleet(b, 1, 1)())
 			must(b, err)
 			l = lineOf(b, text)
 		}

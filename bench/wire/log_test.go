@@ -21,6 +21,10 @@ import (
 // closedBlocks is how many blocks of the log a figure is taken over. The open one is not compressed yet.
 const closedBlocks = 10
 
+// fastRows is how many rows simulate --fast makes, of all hosts, before it begins with the first again. A host's share is in a row.
+// Live, the hosts come in turn: what is near in a block is another host's, of which less repeats.
+const fastRows = 50_000
+
 // BenchmarkWireLog writes snapshots into a log until it has so many closed blocks, and tells what a process costs in them and
 // in the payloads. The figures are sizes: once is enough.
 func BenchmarkWireLog(b *testing.B) {
@@ -28,7 +32,10 @@ func BenchmarkWireLog(b *testing.B) {
 		b.Run(name, func(b *testing.B) { fillLog(b, messages(b, name)) })
 	}
 	for _, hosts := range []int{1, 10, 100, 1000} {
-		b.Run(fmt.Sprintf("simulate/hosts=%d", hosts), func(b *testing.B) { fillLog(b, fleet(b, hosts)) })
+		b.Run(fmt.Sprintf("simulate/hosts=%d", hosts), func(b *testing.B) { fillLog(b, fleet(b, hosts, 1)) })
+	}
+	for _, hosts := range []int{10, 100} { // a thousand come one by one then too
+		b.Run(fmt.Sprintf("simulate-fast/hosts=%d", hosts), func(b *testing.B) { fillLog(b, fleet(b, hosts, fastRows/(hosts*rowsPerHost))) })
 	}
 }
 

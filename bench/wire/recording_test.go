@@ -127,15 +127,15 @@ func messages(b *testing.B, name string) func() *schema.Message {
 	}
 }
 
-// fleet makes the snapshots of simulated hosts, in the order in which they come. A message is good until the next.
-func fleet(b *testing.B, hosts int) func() *schema.Message {
+// fleet makes the snapshots of simulated hosts in turn, so many of one in a row. A message is good until the next.
+func fleet(b *testing.B, hosts, row int) func() *schema.Message {
 	b.Helper()
 	f, err := simulate.NewFleet(simulate.Config{Hosts: hosts, Processes: rowsPerHost, Interval: 5 * time.Second, Churn: 0.1, Jobs: 2,
 		Start: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)})
 	must(b, err)
 	n := 0
 	return func() *schema.Message {
-		all := f.Host(n % hosts).Step()
+		all := f.Host(n / row % hosts).Step()
 		n++
 		for i := range all {
 			if all[i].Kind == schema.KindSnapshot {
