@@ -408,7 +408,7 @@ func (p *tape) dump() map[string][]string {
 // have no other.
 func (p *tape) filled() map[string][]string {
 	tables := p.dumpOf(func(table, column string) bool {
-		return !youngerColumns[table+"."+column] && p.rows(`SELECT count(` + column + `) FROM ` + table)[0] != "0"
+		return !youngerTables[table] && !youngerColumns[table+"."+column] && p.rows(`SELECT count(` + column + `) FROM ` + table)[0] != "0"
 	})
 	maps.DeleteFunc(tables, func(_ string, rows []string) bool { return len(rows) == 0 })
 	return tables

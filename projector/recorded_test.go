@@ -34,6 +34,9 @@ const recordedHash = "2a663fac00e2c6eb1bdd1a25da6049dc2af229a65bd32f25dfb209702c
 // youngerColumns are columns that the recorded log fills and its hash is older than.
 var youngerColumns = map[string]bool{"checkpoints.first_seq": true, "producers.produced": true, "producers.acked": true, "producers.ended_ns": true}
 
+// youngerTables are tables that the recorded log fills and its hash is older than.
+var youngerTables = map[string]bool{"runs": true, "run_steps": true}
+
 // recordedMessage is one message of the recorded log, as the server kept it.
 type recordedMessage struct {
 	Log     int         `json:"log"` // messages of one number are one log

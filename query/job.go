@@ -69,6 +69,7 @@ type Job struct {
 	Signals    int64    `json:"signal_count"` // signal and kill events
 	OOMs       int64    `json:"oom_count"`
 	Command    *string  `json:"command"`
+	Runs       int64    `json:"runs"`               // that are in the recording
 	AtLeast    []string `json:"at_least,omitempty"` // keys of figures that are lower bounds: what is stored of them stopped at [schema.MaxSum]
 
 	cpuMillis float64
@@ -82,7 +83,8 @@ var jobsQuery = `SELECT j.job_id, j.fleet, group_concat(nullif(h.name, '` + sche
 	nullif(max(max(coalesce(j.peak_rss_kib, -1), coalesce(j.exit_peak_rss_kib, -1))), -1) / 1024.0, max(j.max_cpu_permille) / 10.0,
 	total(j.cpu_ms) + total(j.exit_cpu_ms), ` + stopped("j.cpu_ms", "j.exit_cpu_ms") + `, CASE WHEN count(nullif(j.unique_pids, 0)) <= 1 THEN max(j.unique_pids) ELSE
 		(SELECT count(DISTINCT p.pid) FROM job_pids p WHERE p.job_id = j.job_id AND p.fleet = 1) END,
-	` + countOf("j.spawns") + `, ` + countOf("j.exits") + `, ` + countOf("j.signals") + `, ` + countOf("j.ooms") + `, max(j.exit_code), max(j.command)
+	` + countOf("j.spawns") + `, ` + countOf("j.exits") + `, ` + countOf("j.signals") + `, ` + countOf("j.ooms") + `, max(j.exit_code), max(j.command),
+	(SELECT count(*) FROM runs u WHERE u.job_id = j.job_id AND u.fleet = j.fleet AND (j.fleet OR u.host_id = j.host_id))
 	FROM jobs j JOIN hosts h ON h.id = j.host_id WHERE (?1 = '' OR h.name IN (?1, '` + schema.Fleet + `'))%s
 	GROUP BY j.job_id, j.fleet, CASE WHEN j.fleet THEN 0 ELSE j.host_id END
 	HAVING (?1 = '' OR max(h.name = ?1)) AND coalesce(last, 0) >= ?2 ORDER BY last DESC, j.job_id, j.fleet, h.name`
@@ -91,7 +93,7 @@ func scanJob(r *sql.Rows, j *Job) error {
 	var hosts *string
 	var stopped bool
 	err := r.Scan(&j.JobID, &j.Fleet, &hosts, &j.Status, &j.FirstSeen, &j.LastSeen, &j.PeakRSS, &j.MaxCPU, &j.cpuMillis, &stopped, &j.PIDs,
-		&j.Spawns, &j.Exits, &j.Signals, &j.OOMs, &j.ExitCode, &j.Command)
+		&j.Spawns, &j.Exits, &j.Signals, &j.OOMs, &j.ExitCode, &j.Command, &j.Runs)
 	j.Hosts = []string{}
 	if hosts != nil {
 		j.Hosts = strings.Split(*hosts, ",") // no host's name has a comma

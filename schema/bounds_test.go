@@ -66,7 +66,7 @@ func fill(v reflect.Value) {
 // numbersOf visits every field with a number below v, by the keys of JSON that lead there.
 func numbersOf(v reflect.Value, name string, visit func(name string, field reflect.Value)) {
 	switch {
-	case v.Type() == reflect.TypeFor[Processes](), v.Type() == reflect.TypeFor[Instance]():
+	case v.Type() == reflect.TypeFor[Processes](), v.Type() == reflect.TypeFor[Instance](), v.Type() == reflect.TypeFor[RunID]():
 	case v.Type() == reflect.TypeFor[Opt[int64]]():
 		visit(name, v.Field(0))
 	case v.Kind() == reflect.Struct:

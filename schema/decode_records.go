@@ -118,7 +118,33 @@ func readJobEvent(r *wire.Reader, j *JobEvent) {
 	j.Supervisor = r.Bool()
 	j.OwnEvents = r.Bool()
 	j.UID = readOpt(r)
+	readRunID(r, &j.Run)
+	j.Join = r.Bool()
+	j.Signal = readOpt(r)
+	j.Totals = readTotals(r)
+	j.Inferred = r.Bool()
+	j.Since = readOpt(r)
 	r.Close(outer)
+}
+
+func readTotals(r *wire.Reader) *Totals {
+	if r.Nil() {
+		return nil
+	}
+	t := new(Totals)
+	_, outer := r.Open(maxFields)
+	t.CPUMicros = readOpt(r)
+	t.CPUSource = TotalSource(r.String(MaxName))
+	t.PeakRSS = readOpt(r)
+	t.PeakSource = TotalSource(r.String(MaxName))
+	t.GroupPeak = readOpt(r)
+	t.ReadKiB = readOpt(r)
+	t.WriteKiB = readOpt(r)
+	t.IOSource = TotalSource(r.String(MaxName))
+	t.PIDsPeak = readOpt(r)
+	t.Processes = readOpt(r)
+	r.Close(outer)
+	return t
 }
 
 func readRollup(r *wire.Reader) *Rollup {
@@ -198,6 +224,19 @@ func readByMetric(r *wire.Reader, ids []metric.ID, read func(metric.ID)) {
 		}
 	}
 	r.Close(outer)
+}
+
+func readRunID(r *wire.Reader, id *RunID) {
+	if r.Nil() {
+		return
+	}
+	switch b := r.Bytes(len(id)); len(b) {
+	case 0:
+	case len(id):
+		*id = RunID(b)
+	default:
+		r.Fail("a run of %d bytes, want %d", len(b), len(id))
+	}
 }
 
 func readInstance(r *wire.Reader, i *Instance) {

@@ -94,7 +94,7 @@ func writeGap(w *writer, g *Gap) {
 }
 
 func writeJobEvent(w *writer, j *JobEvent) {
-	w.Array(15)
+	w.Array(21)
 	w.String(string(j.Type))
 	w.Int(j.Wall)
 	w.String(j.JobID)
@@ -110,6 +110,39 @@ func writeJobEvent(w *writer, j *JobEvent) {
 	w.Bool(j.Supervisor)
 	w.Bool(j.OwnEvents)
 	writeOpt(w, j.UID)
+	writeRunID(w, j.Run)
+	w.Bool(j.Join)
+	writeOpt(w, j.Signal)
+	writeTotals(w, j.Totals)
+	w.Bool(j.Inferred)
+	writeOpt(w, j.Since)
+}
+
+func writeTotals(w *writer, t *Totals) {
+	if t == nil {
+		w.Nil()
+		return
+	}
+	w.Array(10)
+	writeOpt(w, t.CPUMicros)
+	w.String(string(t.CPUSource))
+	writeOpt(w, t.PeakRSS)
+	w.String(string(t.PeakSource))
+	writeOpt(w, t.GroupPeak)
+	writeOpt(w, t.ReadKiB)
+	writeOpt(w, t.WriteKiB)
+	w.String(string(t.IOSource))
+	writeOpt(w, t.PIDsPeak)
+	writeOpt(w, t.Processes)
+}
+
+// writeRunID appends an id; nil for none.
+func writeRunID(w *writer, r RunID) {
+	if r.IsZero() {
+		w.Nil()
+		return
+	}
+	w.Bytes(r[:])
 }
 
 func writeRollup(w *writer, r *Rollup) {

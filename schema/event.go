@@ -103,4 +103,17 @@ type JobEvent struct {
 	// UID is the user whose processes may join the fleet's job by its name, on every host; root's may in any case. It counts in
 	// an event of the fleet alone: the user of a host's job is read from the process that PID names.
 	UID Opt[int64] `json:"uid"`
+	// Run is the run that the event is about. Whoever declares a run draws its id and sends it with all that follows. Absent: the
+	// run of the job that was declared last.
+	Run RunID `json:"run,omitzero"`
+	// Join says that the sender declares a step, and no run of its own: the step is one of the run that is open, if one is.
+	Join   bool       `json:"join,omitzero"`
+	Signal Opt[int64] `json:"signal_num"` // the signal that ended the run or the step
+	// Totals are what the run, or the step, used in all. Only the end of one has them.
+	Totals *Totals `json:"totals,omitempty"`
+	// Inferred says that the sender did not see it, and concludes it: a run whose process is gone has ended. What a conductor says
+	// of the same replaces it.
+	Inferred bool `json:"inferred,omitzero"`
+	// Since is the earliest time at which it can have happened, Unix nanoseconds; unknown where it is known when it did.
+	Since Opt[int64] `json:"since_ns"`
 }

@@ -173,7 +173,18 @@ var genJobEvent = rapid.Custom(func(t *rapid.T) JobEvent {
 		StartTicks: uint64(in(boundTicks).Draw(t, "start")), ExitCode: optIn(boundExit).Draw(t, "exit"), Command: genCmd.Draw(t, "command"), Details: genLong.Draw(t, "details"),
 		Supervisor: rapid.Bool().Draw(t, "supervisor"), OwnEvents: rapid.Bool().Draw(t, "own events"),
 		UID: rapid.SampledFrom([]Opt[int64]{{}, Some[int64](0), Some[int64](1<<32 - 1)}).Draw(t, "uid"),
+		Run: RunID(genEnvelope.Draw(t, "run").Instance), Join: rapid.Bool().Draw(t, "join"), Signal: optIn(boundSignal).Draw(t, "signal"),
+		Totals:   rapid.SampledFrom([]*Totals{nil, genTotals.Draw(t, "totals")}).Draw(t, "some totals"),
+		Inferred: rapid.Bool().Draw(t, "inferred"), Since: optIn(boundWall).Draw(t, "since"),
 	}
+})
+
+var genTotals = rapid.Custom(func(t *rapid.T) *Totals {
+	source := rapid.SampledFrom([]TotalSource{FromGroup, FromWait, FromExits, FromSamples, FromNowhere})
+	return &Totals{CPUMicros: optIn(boundTotal).Draw(t, "cpu"), CPUSource: source.Draw(t, "cpu source"),
+		PeakRSS: optIn(boundKiB).Draw(t, "peak"), PeakSource: source.Draw(t, "peak source"), GroupPeak: optIn(boundKiB).Draw(t, "group"),
+		ReadKiB: optIn(boundTotal).Draw(t, "read"), WriteKiB: optIn(boundTotal).Draw(t, "written"), IOSource: source.Draw(t, "io source"),
+		PIDsPeak: optIn(boundPID).Draw(t, "pids"), Processes: optIn(boundCount).Draw(t, "processes")}
 })
 
 var genGPU = rapid.Custom(func(t *rapid.T) GPU {

@@ -15,7 +15,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files that are missing from the newest folder")
 
 // goldenFolders are the messages as versions wrote them, the newest last. Each must decode for ever.
-var goldenFolders = []string{"v2.0", "v2.1", "v2.2", "v2.3"}
+var goldenFolders = []string{"v2.0", "v2.1", "v2.2", "v2.3", "v2.4"}
 
 // newestGolden is the folder of what this build writes.
 func newestGolden() string { return filepath.Join("testdata", goldenFolders[len(goldenFolders)-1]) }

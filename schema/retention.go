@@ -15,6 +15,7 @@ type Removed struct {
 	RollupsDeleted int64 `json:"rollups"`     // minutes that left the policy
 	Processes      int64 `json:"processes"`   // of which nothing else is left
 	Jobs           int64 `json:"jobs"`
+	Runs           int64 `json:"runs"`                  // of jobs
 	Messages       int64 `json:"messages"`              // of the log
 	Bytes          int64 `json:"bytes"`                 // of the database file, given back
 	LeftBehind     int64 `json:"databases_left_behind"` // other databases that the log no longer waits for

@@ -192,10 +192,16 @@ func (j *JobEvent) validate() error {
 	if j.JobID == "" {
 		return errors.New("no job id")
 	}
+	if j.Totals != nil {
+		if err := j.Totals.validate(); err != nil {
+			return fmt.Errorf("totals: %w", err)
+		}
+	}
 	return errors.Join(boundWall.check("wall_ns", j.Wall), boundTicks.checkUnsigned("start_ticks", j.StartTicks),
 		boundStep.checkOpt("sheet_num", j.Sheet), boundStep.checkOpt("total_sheets", j.TotalSheets),
 		boundStep.checkOpt("last_completed_sheet", j.LastCompleted), boundPID.checkOpt("pid", j.PID), boundUID.checkOpt("uid", j.UID),
-		boundJobExit.checkOpt("exit_code", j.ExitCode), text("job id", j.JobID, MaxName),
+		boundJobExit.checkOpt("exit_code", j.ExitCode), boundSignal.checkOpt("signal_num", j.Signal), boundAnyWall.checkOpt("since_ns", j.Since),
+		text("job id", j.JobID, MaxName),
 		text("status", j.Status, MaxName), text("command", j.Command, MaxCommand), text("details", j.Details, MaxText))
 }
 
@@ -276,4 +282,20 @@ func (m *Message) CheckTimes(taken time.Time) error {
 		errs = append(errs, b.check("gaps: to_wall_ns", m.Gaps[i].ToWall))
 	}
 	return errors.Join(errs...)
+}
+
+func (t *Totals) validate() error {
+	return errors.Join(boundTotal.checkOpt("cpu_us", t.CPUMicros), boundKiB.checkOpt("peak_rss_kib", t.PeakRSS),
+		boundKiB.checkOpt("group_peak_kib", t.GroupPeak), boundTotal.checkOpt("read_kib", t.ReadKiB),
+		boundTotal.checkOpt("write_kib", t.WriteKiB), boundPID.checkOpt("pids_peak", t.PIDsPeak),
+		boundCount.checkOpt("processes", t.Processes), t.CPUSource.validate("cpu_source"),
+		t.PeakSource.validate("peak_source"), t.IOSource.validate("io_source"))
+}
+
+func (s TotalSource) validate(name string) error {
+	switch s {
+	case FromGroup, FromWait, FromExits, FromSamples, FromNowhere:
+		return nil
+	}
+	return fmt.Errorf("%s %.80q is none of cgroup, wait4, exits, samples", name, s)
 }

@@ -18,7 +18,8 @@ func jobCommand(s *settings) *cobra.Command {
 		Use: "job", Short: "Report what happens to a job (for programs that run jobs)",
 		Long: `Report to the recorder when jobs and their steps (sheets) begin and end. From then on, the process that
 --pid names and its descendants belong to the job. "proctape run" does all this for one command.
-docs/jobs.md shows how programs in other languages publish the same messages without these commands.
+"declare" prints the id of the run that it begins; who has it in PROCTAPE_RUN tells of that run, and else
+of the one that was declared last. docs/jobs.md shows how programs in other languages publish the same messages without these commands.
 
 A job belongs to its host. With --fleet it is one job on all hosts: on each, processes of the user who
 declared it and of root belong to it when their environment or a rule names it. That needs a
@@ -54,6 +55,7 @@ type jobEventFlags struct {
 	supervisor                 bool
 	status, command, details   string
 	fleet                      bool
+	run                        string
 }
 
 func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, withSheet bool) *cobra.Command {
@@ -86,12 +88,16 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 			defer nc.Close()
 			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Second)
 			defer cancel()
-			return withRefusals(ctx, nc, func(ctx context.Context) error {
+			err = withRefusals(ctx, nc, func(ctx context.Context) error {
 				if err := jobs.PublishJobEvent(ctx, nc, host, e); err != nil {
 					return fmt.Errorf("report job %s to the log: %w", printable(args[0]), err)
 				}
 				return nil
 			})
+			if err == nil && kind == schema.JobDeclared {
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), e.Run)
+			}
+			return err
 		},
 	}
 	f.register(cmd, kind)
@@ -115,6 +121,7 @@ func (f *jobEventFlags) register(cmd *cobra.Command, kind schema.JobEventType) {
 	flags.Int64Var(&f.last, "last-completed", 0, "`number` of the last step (sheet) that is done")
 	flags.StringVar(&f.status, "status", "", "the job's status in a `word`, such as running or failed")
 	flags.StringVar(&f.command, "command", "", "what the job runs, as `text` for people")
+	flags.StringVar(&f.run, "run", "", "`id` of the run (default: $PROCTAPE_RUN, or else the run that was declared last)")
 	flags.StringVar(&f.details, "details", "", "further `text` for people")
 	f.registerHost(cmd)
 	flags.BoolVar(&f.fleet, "fleet", false, "the job is one for all hosts, and not this one's")
@@ -131,9 +138,28 @@ func (f *jobEventFlags) scope(cmd *cobra.Command, s *settings) (string, error) {
 	return schema.Fleet, nil
 }
 
+// runID is the run that the event is about. Who declares a run draws an id for it.
+func (f *jobEventFlags) runID(kind schema.JobEventType, job string) (schema.RunID, error) {
+	switch {
+	case f.run != "":
+		run, err := schema.ParseRunID(f.run)
+		if err != nil {
+			return run, hinted(misuse("--run %s is no run's id", printable(f.run)), `an id has 32 hexadecimal digits, as "proctape job declare" prints`)
+		}
+		return run, nil
+	case kind == schema.JobDeclared:
+		return schema.NewRunID(), nil
+	}
+	return runOfEnvironment(job), nil
+}
+
 // event is the job event that the command line describes.
 func (f *jobEventFlags) event(cmd *cobra.Command, kind schema.JobEventType, args []string) (*schema.JobEvent, error) {
-	e := &schema.JobEvent{Type: kind, Wall: time.Now().UnixNano(), JobID: args[0], Status: f.status, Command: f.command,
+	run, err := f.runID(kind, args[0])
+	if err != nil {
+		return nil, err
+	}
+	e := &schema.JobEvent{Run: run, Type: kind, Wall: time.Now().UnixNano(), JobID: args[0], Status: f.status, Command: f.command,
 		Details: f.details, Supervisor: f.supervisor}
 	for _, v := range []struct {
 		flag  string

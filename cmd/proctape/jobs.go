@@ -23,24 +23,33 @@ var jobColumns = []column[query.Job]{
 	{name: "exits", head: "EXITS", value: func(j *query.Job) any { return j.Exits }, extra: true},
 	{name: "signals", head: "SIGNALS", value: func(j *query.Job) any { return j.Signals }, extra: true},
 	{name: "ooms", head: "OOMS", value: func(j *query.Job) any { return j.OOMs }, extra: true},
+	{name: "runs", head: "RUNS", value: func(j *query.Job) any { return j.Runs }, drop: 5},
 	{name: "command", head: "COMMAND", value: func(j *query.Job) any { return valueOf(j.Command) }, text: true, extra: true},
 }
 
 func jobsCommand(s *settings) *cobra.Command {
 	l := new(listing)
 	cmd := &cobra.Command{
-		Use: "jobs", Short: "List jobs", Args: noArgs,
+		Use: "jobs [JOB]", Short: "List jobs, or the runs of one", Args: oneArgAtMost, ValidArgsFunction: completeJobs(s),
 		Long: `List jobs; the job that was seen last comes last. A process belongs to the job that PROCTAPE_JOB_ID in its
 environment names, or else to its parent's job. PROCTAPE_SHEET names the step (sheet). docs/jobs.md
 tells of the other ways.
 
 A job belongs to its host: one name on two hosts is two jobs. "fleet" marks a job that a conductor
 declared for all hosts; its figures are the sums over them. With --host, the figures are those of that
-host, and jobs of other hosts are left out.`,
+host, and jobs of other hosts are left out.
+
+With a JOB it lists the runs of the job, which are its executions, by their numbers. "proctape report JOB
+--run N" shows one. The columns of runs are run, host, started, ended, outcome, cpu, peak, group_peak,
+processes, status, id and command.`,
 		Example: `  PROCTAPE_JOB_ID=build-7 PROCTAPE_SHEET=1 make
   proctape jobs
+  proctape jobs build-7
   proctape jobs --sort peak --columns job,peak,status`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return listRuns(cmd, s, l, args[0])
+			}
 			r, err := l.timeRange()
 			if err != nil {
 				return err

@@ -12,25 +12,32 @@ import (
 
 func reportCommand(s *settings) *cobra.Command {
 	l := new(listing)
-	format := "text"
+	format, run := "text", ""
 	cmd := &cobra.Command{
 		Use: "report JOB", Short: "Report what a job used and what happened to it", Args: oneArg("job"), ValidArgsFunction: completeJobs(s),
 		Long: `Report what a job used and what happened to its processes. --format classic prints the text that other
 tools read, also for a job that is not in the recording.
 
 A job belongs to its host. The report covers all jobs of the name, on whatever hosts, and says which;
---host narrows it to one.`,
+--host narrows it to one, and --run to one execution of it ("proctape jobs JOB" lists them).`,
 		Example: `  proctape report build-7
   proctape report build-7 --host build-07
+  proctape report build-7 --run 3
   proctape report build-7 --format classic`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "text" && format != "classic" {
 				return hinted(misuse("--format %q is not a format", format), "the formats are text and classic")
 			}
+			if format == "classic" && run != "" {
+				return misuse("--format classic and --run cannot be combined: that text covers all runs")
+			}
 			if format == "classic" && l.json {
 				return misuse("--format classic and --json cannot be combined")
 			}
 			return s.withDatabase(cmd, func(db *query.DB) error {
+				if run != "" {
+					return printRun(cmd, db, l, args[0], run)
+				}
 				r, err := report.Read(cmd.Context(), db, query.JobFilter{Name: args[0], Host: l.host}, time.Now())
 				if err != nil {
 					return explainJob(err)
@@ -45,6 +52,7 @@ A job belongs to its host. The report covers all jobs of the name, on whatever h
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", format, "text or classic")
+	cmd.Flags().StringVar(&run, "run", "", "only this run, by its `number` or id (default: all runs together)")
 	l.registerJobHost(cmd, s)
 	l.registerJSON(cmd)
 	return cmd

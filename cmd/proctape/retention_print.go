@@ -31,7 +31,7 @@ func printRemoved(w io.Writer, r schema.Removed) {
 	}{
 		{r.Snapshots, fmt.Sprintf("snapshots, with %d process samples; %d one-minute means in their place", r.Samples, r.RollupsMade)},
 		{r.Events + r.Execs + r.JobEvents, "events"}, {r.Gaps, "gaps"}, {r.Quarantined, "messages in quarantine"}, {r.RollupsDeleted, "one-minute means"},
-		{r.Processes, "processes"}, {r.Jobs, "jobs"}, {r.Messages, "messages of the log"},
+		{r.Processes, "processes"}, {r.Jobs, "jobs"}, {r.Runs, "runs of jobs"}, {r.Messages, "messages of the log"},
 		{r.LeftBehind, "other databases that the log no longer waits for"},
 	} {
 		fmt.Fprintf(w, "  %8d %s\n", line.n, line.what)

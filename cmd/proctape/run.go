@@ -99,21 +99,22 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 	} else {
 		defer nc.Close()
 	}
+	id := runOfCommand(f.job, sheet)
 	ctx := context.WithoutCancel(cmd.Context()) // signals are the command's
 	companion, err := run.NewCompanion(ctx, nc, run.CompanionConfig{
-		Host: host, Job: f.job, Sheet: sheet, Args: args, Argv: argv, Lives: livesIn(s.data), Log: s.logger(cmd)})
+		Host: host, Job: f.job, Sheet: sheet, Run: id, Args: args, Argv: argv, Lives: livesIn(s.data), Log: s.logger(cmd)})
 	if err != nil {
 		note("job %s is not recorded in full: %v", printable(f.job), err)
 	}
-	result, err := runWatched(ctx, companion, run.Config{Args: args, Env: jobEnvironment(f.job, sheet), Cgroup: f.job})
+	result, err := runWatched(ctx, companion, run.Config{Args: args, Env: jobEnvironment(f.job, sheet, id), Cgroup: f.job})
 	if err != nil {
-		if lost := companion.End(run.ExitCode(err)); lost != nil {
+		if lost := companion.End(run.ExitCode(err), 0, nil); lost != nil {
 			note("%v", lost)
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: error: %s\n", oneLine(errors.Join(err, companion.Close()).Error()))
 		return &exitCodeError{run.ExitCode(err)}
 	}
-	if err := errors.Join(companion.End(result.ExitCode), companion.Close()); err != nil {
+	if err := errors.Join(companion.End(result.ExitCode, result.Signal, result.Totals(companion.PeakRSS(), companion.Processes())), companion.Close()); err != nil {
 		note("job %s is not recorded in full: %v", printable(f.job), err)
 	}
 	if peak := companion.PeakRSS(); peak.Known && uint64(peak.V) > result.MaxRSSKiB.V {
@@ -150,11 +151,34 @@ func runWatched(ctx context.Context, companion *run.Companion, cfg run.Config) (
 	return result, err
 }
 
-// jobEnvironment is the environment by which the command finds its job.
-func jobEnvironment(job string, sheet schema.Opt[int64]) []string {
-	env := []string{jobs.EnvJob + "=" + job}
+// jobEnvironment is the environment by which the command finds its job, and the run.
+func jobEnvironment(job string, sheet schema.Opt[int64], id schema.RunID) []string {
+	env := []string{jobs.EnvJob + "=" + job, jobs.EnvRun + "="}
+	if !id.IsZero() {
+		env[1] += id.String()
+	}
 	if sheet.Known {
 		env = append(env, jobs.EnvSheet+"="+strconv.FormatInt(sheet.V, 10))
 	}
 	return env
+}
+
+// runOfCommand is the run that a command is, or of which it is a step; zero for a step of the run that is open.
+func runOfCommand(job string, sheet schema.Opt[int64]) schema.RunID {
+	if sheet.Known {
+		return runOfEnvironment(job)
+	}
+	return schema.NewRunID()
+}
+
+// runOfEnvironment is the run that PROCTAPE_RUN names; zero where it names none, or where the environment is another job's.
+func runOfEnvironment(job string) schema.RunID {
+	if of := os.Getenv(jobs.EnvJob); of != "" && of != job {
+		return schema.RunID{}
+	}
+	id, err := schema.ParseRunID(os.Getenv(jobs.EnvRun))
+	if err != nil {
+		return schema.RunID{}
+	}
+	return id
 }

@@ -164,7 +164,9 @@ const records = {
     "lifetime_ms source details sampled_cpu_ms fleet",
   execs: "wall_ns boot_ns pid start_ticks uid command job_id sheet_num source fleet",
   gaps: "kind count from_wall_ns to_wall_ns details",
-  jobs: "type wall_ns job_id sheet_num total_sheets last_completed_sheet status pid start_ticks exit_code command details supervisor own_events uid",
+  jobs: "type wall_ns job_id sheet_num total_sheets last_completed_sheet status pid start_ticks exit_code command details supervisor own_events uid " +
+    "run:hex join signal_num totals:totals inferred since_ns",
+  totals: "cpu_us cpu_source peak_rss_kib peak_source group_peak_kib read_kib write_kib io_source pids_peak processes",
   rollup: "minute_ns samples covers[]cover interval_ns daemon_pid daemon_rss_kib cpus memory_total_kib memory_used_kib:spread load1_x100:spread " +
     "load5_x100 load15_x100 cpu_permille:spread process_count zombie_count pressure_level running_jobs active_sheets partial gpus[]gpu " +
     "processes[]process_rollup",
@@ -180,7 +182,7 @@ function record(name, values) {
     const value = values[i] === undefined ? null : values[i];
     const [key, of] = field.split(/:|\[\]/);
     if (field.includes("[]")) out[key] = (value || []).map((v) => record(of, v));
-    else if (of === "hex") out[key] = value.toString("hex");
+    else if (of === "hex") out[key] = value && value.toString("hex");
     else out[key] = of && value ? record(of, value) : value;
   });
   return out;

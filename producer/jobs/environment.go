@@ -14,6 +14,9 @@ const (
 	EnvSheet = "PROCTAPE_SHEET"
 )
 
+// EnvRun is the variable by which a command finds the id of its run, for what it tells of its job itself.
+const EnvRun = "PROCTAPE_RUN"
+
 // ownerFromEnvironment is the owner that an environment names, if it names a job that can be stored. A step that is no
 // number is left out.
 func ownerFromEnvironment(env map[string]string) (o Owner, named bool) {

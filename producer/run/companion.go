@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/producer/events"
 	"github.com/proctape/proctape/producer/jobs"
@@ -29,6 +30,7 @@ type CompanionConfig struct {
 	Host  string
 	Job   string
 	Sheet schema.Opt[int64] // the step that the command is
+	Run   schema.RunID      // the run that the step is of; zero: the one that is open. Without a step it is the command's own, and never zero
 	Args  []string          // the command
 	Argv  scrub.Mode        // default scrubbed
 	Lives string            // folder in which the companion writes down what it has made, for a sampler to find; empty for none
@@ -144,7 +146,7 @@ func (c *Companion) sampledCPU(int, uint64) schema.Opt[int64] {
 func (c *Companion) jobEvent(t schema.JobEventType) *schema.JobEvent {
 	wall, _ := procfs.ReadClocks()
 	return &schema.JobEvent{Type: t, Wall: wall, JobID: c.cfg.Job, Sheet: c.cfg.Sheet, PID: schema.Some(int64(os.Getpid())),
-		Supervisor: true, OwnEvents: !c.samplerSeesAll && c.watcher != nil}
+		Supervisor: true, OwnEvents: !c.samplerSeesAll && c.watcher != nil, Run: c.cfg.Run, Join: c.cfg.Run.IsZero()}
 }
 
 // publishDeclaration publishes which job this process's children belong to, and waits until the log has that: so a sampler
@@ -262,8 +264,8 @@ func (c *Companion) Processes() schema.Opt[uint64] {
 // It is final when Watch has returned.
 func (c *Companion) PeakRSS() schema.Opt[int64] { return c.peak }
 
-// End publishes how the command ended. A step that has ended leaves its job open.
-func (c *Companion) End(exitCode int) error {
+// End publishes how the command ended, by its exit code and the signal that ended it. A step that has ended leaves its job open.
+func (c *Companion) End(exitCode int, signal unix.Signal, totals *schema.Totals) error {
 	if c.publisher == nil {
 		return nil
 	}
@@ -271,7 +273,10 @@ func (c *Companion) End(exitCode int) error {
 	if c.cfg.Sheet.Known {
 		e = c.jobEvent(schema.JobSheetEnded)
 	}
-	e.ExitCode, e.Status = schema.Some(int64(exitCode)), "completed"
+	e.ExitCode, e.Status, e.Totals = schema.Some(int64(exitCode)), "completed", totals
+	if signal != 0 {
+		e.Signal = schema.Some(int64(signal))
+	}
 	if exitCode != 0 {
 		e.Status = "failed"
 	}

@@ -61,6 +61,28 @@ func (r Result) CPU() CPU {
 	return r.WaitedCPU
 }
 
+// Totals are the figures of the result that a run's end tells of, each from the best source that there is. largest is the resident
+// memory of the largest process as the exits of processes tell, and processes is how many there were; either may be unknown.
+func (r Result) Totals(largest schema.Opt[int64], processes schema.Opt[uint64]) *schema.Totals {
+	t := &schema.Totals{CPUMicros: schema.Some(r.CPU().Total().Microseconds()), CPUSource: schema.FromWait}
+	if r.CgroupCPU.V.Total() > r.WaitedCPU.Total() {
+		t.CPUSource = schema.FromGroup
+	}
+	if r.MaxRSSKiB.Known {
+		t.PeakRSS, t.PeakSource = schema.Some(int64(r.MaxRSSKiB.V)), schema.FromWait
+	}
+	if largest.Known && largest.V > t.PeakRSS.V {
+		t.PeakRSS, t.PeakSource = largest, schema.FromExits
+	}
+	if r.PeakMemoryKiB.Known {
+		t.GroupPeak = schema.Some(int64(r.PeakMemoryKiB.V))
+	}
+	if processes.Known {
+		t.Processes = schema.Some(int64(processes.V))
+	}
+	return t
+}
+
 // setEnd says how and when the command ended.
 func (r *Result) setEnd(ws unix.WaitStatus, wall time.Duration) {
 	r.Wall = wall

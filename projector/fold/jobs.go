@@ -69,6 +69,6 @@ func addJobEvents(to place, m *schema.Message) {
 	for i := range m.Jobs {
 		e := &m.Jobs[i]
 		job := to.job(schema.JobKey{ID: e.JobID, Fleet: m.Host == schema.Fleet})
-		to.batch.JobEvents = append(to.batch.JobEvents, store.JobEvent{ID: to.rowID<<itemBits | int64(i), Job: job, Message: m, JobEvent: e})
+		to.batch.JobEvents = append(to.batch.JobEvents, store.JobEvent{ID: to.rowID<<itemBits | int64(i), Job: job, Message: m, Item: uint64(i), JobEvent: e})
 	}
 }

@@ -75,6 +75,7 @@ type JobEvent struct {
 	ID               int64
 	Job              JobKey
 	Message          *schema.Message // that the event is of
+	Item             uint64          // its place in the message, from 0
 	*schema.JobEvent                 // one of its events
 }
 

@@ -15,6 +15,7 @@ func (tx *Tx) WriteBatch(b *Batch) error {
 		func() error { return writeEvents(tx, b.Events) },
 		func() error { return writeExecs(tx, b.Execs) },
 		func() error { return writeJobEvents(tx, b.JobEvents) },
+		func() error { return writeRuns(tx, b.JobEvents) },
 		func() error { return writeJobPIDs(tx, b.JobPIDs, b.JobSamples) },
 		func() error { return writeJobSyscalls(tx, b.JobSyscalls) },
 		func() error { return writeJobSamples(tx, b.JobSamples, b.StepSamples) },

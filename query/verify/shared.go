@@ -123,7 +123,7 @@ var messageOf = map[string]struct{ stream, id string }{
 }
 
 // spansRows are the tables of which a row is made of many messages.
-var spansRows = map[string]bool{"jobs": true, "job_sheets": true, "job_syscalls": true, "job_pids": true}
+var spansRows = map[string]bool{"jobs": true, "job_sheets": true, "job_syscalls": true, "job_pids": true, "runs": true, "run_steps": true}
 
 // readExpired says of which tables retention has deleted rows: 1, or 0 for none.
 func readExpired(ctx context.Context, conn *sql.Conn) (map[string]int, error) {

@@ -10,6 +10,9 @@ import (
 // second a Unix time or NULL; the rest is hashed.
 type hashedTable struct{ table, query string }
 
+// totals are the columns of what a run, or a step of one, used.
+const totals = `cpu_us, cpu_source, peak_rss_kib, peak_source, group_peak_kib, read_kib, write_kib, io_source, pids_peak, processes`
+
 // hashedTables are the tables whose content is compared.
 var hashedTables = []hashedTable{
 	{"snapshots", `SELECT h.name, s.timestamp, s.instance, s.seq, s.wall_ns, s.boot_ns, s.boot_id, s.tick, s.interval_ns, s.daemon_pid,
@@ -36,6 +39,11 @@ var hashedTables = []hashedTable{
 		exit_code, command FROM jobs t JOIN hosts h ON h.id = t.host_id`},
 	{"job_sheets", `SELECT h.name, NULL, job_id, fleet, sheet_num, peak_rss_kib, max_cpu_permille, cpu_ms, exit_cpu_ms, exit_peak_rss_kib, started, ended, exit_code, status
 		FROM job_sheets t JOIN hosts h ON h.id = t.host_id`},
+	{"runs", `SELECT h.name, NULL, job_id, fleet, run_id, declared, steps_only, started, ended, ended_since, inferred, exit_code, signal_num, details,
+		status, status_time, command, total_sheets, last_completed_sheet, boot_id, pid, start_ticks, supervisor, last_event, ` + totals + `
+		FROM runs t JOIN hosts h ON h.id = t.host_id`},
+	{"run_steps", `SELECT h.name, NULL, job_id, fleet, run_id, sheet_num, started, ended, exit_code, signal_num, status, status_time, ` + totals + `
+		FROM run_steps t JOIN hosts h ON h.id = t.host_id`},
 	{"job_events", `SELECT h.name, e.timestamp, e.job_id, e.fleet, e.type, e.sheet_num, e.total_sheets, e.last_completed_sheet, e.status, e.pid,
 		e.exit_code, e.command, e.details, e.boot_id, e.boot_ns FROM job_events e JOIN hosts h ON h.id = e.host_id`},
 	{"rollups", `SELECT h.name, r.timestamp, r.samples, r.covers, r.boot_id, r.boot_ns, r.interval_ns, r.daemon_pid, r.daemon_rss_kib,
@@ -71,6 +79,7 @@ var sharedRows = map[string]string{
 	"rollups":    rollupShared, "process_rollups": rollupShared,
 	// Jobs that both databases hold completely: they began after both databases do, and no process of theirs was there before.
 	"jobs": jobShared, "job_sheets": jobShared, "job_syscalls": jobShared, "job_pids": jobShared,
+	"runs": jobShared, "run_steps": jobShared,
 }
 
 const (

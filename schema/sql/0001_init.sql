@@ -299,6 +299,51 @@ CREATE TABLE job_syscalls (
   PRIMARY KEY (job_id, fleet, host_id, name)
 ) WITHOUT ROWID;
 
+-- The runs of jobs: each is one execution, whose id its conductor draws. What a conductor that draws none says belongs to the run
+-- that was declared last. The number of a run within its job follows from the order of their starts (query.Runs).
+CREATE TABLE runs (
+  job_id TEXT NOT NULL,
+  fleet INTEGER NOT NULL DEFAULT 0,
+  host_id INTEGER NOT NULL,
+  run_id TEXT NOT NULL,                   -- 32 hexadecimal digits
+  declared INTEGER NOT NULL DEFAULT 0,    -- 1: its declaration has come; 0: started is when it was first told of
+  steps_only INTEGER NOT NULL DEFAULT 0,  -- 1: steps without a declared run; further steps join it
+  started REAL NOT NULL,
+  ended REAL,                             -- NULL while it runs
+  ended_since REAL,                       -- not known exactly: it ended between this and ended
+  inferred INTEGER NOT NULL DEFAULT 0,    -- 1: nobody saw the end; it was concluded
+  exit_code INTEGER, signal_num INTEGER,  -- both NULL: the outcome is not known
+  details TEXT,                           -- of the end
+  status TEXT, status_time REAL,
+  command TEXT,
+  total_sheets INTEGER, last_completed_sheet INTEGER,
+  boot_id TEXT, pid INTEGER, start_ticks INTEGER, supervisor INTEGER, -- its root, as its declaration names it
+  last_event REAL NOT NULL,
+  -- what it used in all, as its conductor knows it
+  cpu_us INTEGER, cpu_source TEXT,        -- cgroup, wait4, exits or samples
+  peak_rss_kib INTEGER, peak_source TEXT, -- of the largest process
+  group_peak_kib INTEGER,                 -- of all at one time, by the control group
+  read_kib INTEGER, write_kib INTEGER, io_source TEXT,
+  pids_peak INTEGER, processes INTEGER,
+  PRIMARY KEY (job_id, fleet, host_id, run_id)
+) WITHOUT ROWID;
+CREATE INDEX runs_by_start ON runs(job_id, fleet, host_id, started, run_id);
+CREATE INDEX runs_by_event ON runs(last_event);
+
+CREATE TABLE run_steps (
+  job_id TEXT NOT NULL,
+  fleet INTEGER NOT NULL DEFAULT 0,
+  host_id INTEGER NOT NULL,
+  run_id TEXT NOT NULL,
+  sheet_num INTEGER NOT NULL,
+  started REAL, ended REAL,
+  exit_code INTEGER, signal_num INTEGER,
+  status TEXT, status_time REAL,
+  cpu_us INTEGER, cpu_source TEXT, peak_rss_kib INTEGER, peak_source TEXT, group_peak_kib INTEGER, -- as of a run
+  read_kib INTEGER, write_kib INTEGER, io_source TEXT, pids_peak INTEGER, processes INTEGER,
+  PRIMARY KEY (job_id, fleet, host_id, run_id, sheet_num)
+) WITHOUT ROWID;
+
 -- Holes in the story. A hole in a producer's numbers shrinks, and goes, when what was missing comes after all.
 CREATE TABLE gaps (
   stream TEXT NOT NULL,
