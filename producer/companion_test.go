@@ -35,7 +35,7 @@ func runWithCompanion(t *testing.T, nc *nats.Conn, cfg run.CompanionConfig, scri
 	<-watched
 	if code := cmd.ProcessState.ExitCode(); code < 0 {
 		t.Errorf("the command ended by %v", err)
-	} else if err := c.End(code); err != nil {
+	} else if err := c.End(code, 0, nil); err != nil {
 		t.Error(err)
 	}
 	if err := c.Close(); err != nil {
