@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/proctape/proctape/schema"
 )
@@ -49,7 +50,9 @@ type Run struct {
 	TotalSheets   *int64  `json:"total_sheets"`
 	LastCompleted *int64  `json:"last_completed_sheet"`
 	Totals
-	Steps []RunStep `json:"steps,omitempty"` // of one run alone: [FindRun]
+	// Steps, and Coverage, which says how much is known of the time of the run, are of one run alone: [FindRun].
+	Steps    []RunStep  `json:"steps,omitempty"`
+	Coverage []Coverage `json:"coverage,omitempty"`
 }
 
 // RunStep is a step (sheet) of a run.
@@ -142,7 +145,7 @@ func FindRun(ctx context.Context, db *DB, f JobFilter, run string) (*Run, error)
 	case 0:
 		return nil, &NoRunError{f.Name, run, last}
 	case 1:
-		if err := errors.Join(addRunSteps(ctx, db, found[0]), addCounted(ctx, db, found[0])); err != nil {
+		if err := errors.Join(addRunSteps(ctx, db, found[0]), addCounted(ctx, db, found[0]), addRunCoverage(ctx, db, found[0])); err != nil {
 			return nil, fmt.Errorf("read run %s of job %q: %w", run, f.Name, err)
 		}
 		return found[0], nil
@@ -168,6 +171,15 @@ func addRunSteps(ctx context.Context, db *DB, r *Run) (err error) {
 		WHERE run_id = ? AND job_id = ? AND fleet = ? ORDER BY sheet_num`, []any{r.ID, r.JobID, r.Fleet}, func(rows *sql.Rows, s *RunStep) error {
 		return rows.Scan(append([]any{&s.Sheet, &s.Started, &s.Ended, &s.ExitCode, &s.Signal, &s.Status}, s.into()...)...)
 	})
+	return err
+}
+
+func addRunCoverage(ctx context.Context, db *DB, r *Run) (err error) {
+	until := float64(time.Now().UnixNano()) / 1e9
+	if r.Ended != nil {
+		until = *r.Ended
+	}
+	r.Coverage, err = FullCoverage(ctx, db, Range{Since: r.Started, Until: until, Host: r.Host})
 	return err
 }
 

@@ -27,11 +27,7 @@ var jobColumns = []column[query.Job]{
 	{name: "command", head: "COMMAND", value: func(j *query.Job) any { return valueOf(j.Command) }, text: true, extra: true},
 }
 
-func jobsCommand(s *settings) *cobra.Command {
-	l := new(listing)
-	cmd := &cobra.Command{
-		Use: "jobs [JOB]", Short: "List jobs, or the runs of one", Args: oneArgAtMost, ValidArgsFunction: completeJobs(s),
-		Long: `List jobs; the job that was seen last comes last. A process belongs to the job that PROCTAPE_JOB_ID in its
+const jobsLong = `List jobs; the job that was seen last comes last. A process belongs to the job that PROCTAPE_JOB_ID in its
 environment names, or else to its parent's job. PROCTAPE_SHEET names the step (sheet). docs/jobs.md
 tells of the other ways.
 
@@ -41,7 +37,13 @@ host, and jobs of other hosts are left out.
 
 With a JOB it lists the runs of the job, which are its executions, by their numbers. "proctape report JOB
 --run N" shows one. The columns of runs are run, host, started, ended, outcome, cpu, peak, group_peak,
-processes, status, id and command.`,
+processes, status, id and command.`
+
+func jobsCommand(s *settings) *cobra.Command {
+	l := new(listing)
+	cmd := &cobra.Command{
+		Use: "jobs [JOB]", Short: "List jobs, or the runs of one", Args: oneArgAtMost, ValidArgsFunction: completeJobs(s),
+		Long: jobsLong,
 		Example: `  PROCTAPE_JOB_ID=build-7 PROCTAPE_SHEET=1 make
   proctape jobs
   proctape jobs build-7
@@ -98,6 +100,3 @@ func jobsCoverage(cmd *cobra.Command, db *query.DB, l *listing, r query.Range, j
 	}
 	return l.coverageOf(cmd, db, r, first, first, false)
 }
-
-// ofJobs are the kinds of data that what is said of a job is made of.
-var ofJobs = []query.Data{query.DataSnapshots, query.DataEvents, query.DataCPU}

@@ -9,6 +9,9 @@ import (
 	"github.com/proctape/proctape/query"
 )
 
+// ofJobs are the kinds of data that what is said of a job is made of.
+var ofJobs = []query.Data{query.DataSnapshots, query.DataEvents, query.DataCPU}
+
 // registerJobHost adds --host to a command that reads one job.
 func (l *listing) registerJobHost(cmd *cobra.Command, s *settings) {
 	cmd.Flags().StringVar(&l.host, "host", "", "only what this `host` recorded of the job (default: all hosts)")

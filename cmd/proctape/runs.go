@@ -69,12 +69,17 @@ func listRuns(cmd *cobra.Command, s *settings, l *listing, job string) error {
 			}
 		}
 		kept = withinLimit(cmd, l, r, kept)
+		covers, err := query.JobCoverage(cmd.Context(), db, query.JobFilter{Name: job, Host: l.host})
+		if err != nil {
+			return err
+		}
+		tellCoverage(cmd, &to, covers, ofJobs...)
 		if len(kept) == 0 {
 			if _, err := query.JobScopes(cmd.Context(), db, query.JobFilter{Name: job}); errors.Is(err, query.ErrNoJob) {
 				return noJob(job)
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: nobody declared a run of job %s in this time\n", printable(job))
-			if !l.csv {
+			if !l.csv && !l.json {
 				return nil
 			}
 		}
@@ -110,6 +115,9 @@ func printRun(cmd *cobra.Command, db *query.DB, l *listing, job, run string) err
 		}
 	}
 	printTotals(cmd, &r.Totals)
+	if line := query.Incomplete(r.Coverage, ofJobs...); line != "" {
+		fmt.Fprintf(out, "  %s\n", line)
+	}
 	if len(r.Steps) == 0 {
 		return nil
 	}
