@@ -31,6 +31,7 @@ type loop struct {
 	trouble   *trouble.Reporter
 	failed    map[string]int // what failed the last time, and how often in a row
 
+	claims       *jobs.Claims
 	sampler      *sampler.Sampler
 	watcher      *events.Watcher
 	schedule     *events.PollSchedule
@@ -107,7 +108,17 @@ func (l *loop) tick() error {
 	return errors.Join(polled,
 		l.publisher.OfferSnapshot(s.Wall, s.Boot, s.Snapshot),
 		l.publishEvents(s.Boot-int64(lifecycle.EventDelay)),
+		l.publishEnds(s.Wall, s.Boot),
 	)
+}
+
+// publishEnds publishes the ends of runs that nobody else will tell of.
+func (l *loop) publishEnds(wall, boot int64) error {
+	var errs []error
+	for ends := range slices.Chunk(l.claims.ConcludeRuns(wall), schema.MaxEvents) {
+		errs = append(errs, l.publisher.Offer(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindJob, Wall: wall, Boot: boot}, Jobs: ends}))
+	}
+	return errors.Join(errs...)
 }
 
 // tickNumber is the number of the period, not of the sample: one that is missed leaves a hole. A sample that begins

@@ -172,6 +172,7 @@ func (p *Producer) connect(began int64, bootID string) error {
 		subscription: jobs.NewSubscription(p.nc, jobs.SubscriptionConfig{
 			Host: cfg.Host, BootID: bootID, Claims: claims, Trouble: cfg.Trouble}),
 	}
+	p.loop.claims = claims
 	return nil
 }
 

@@ -91,6 +91,7 @@ func (w *Watcher) addEvent(events []schema.KindedEvent, o schema.KindedEvent) []
 	e.JobID, e.Fleet, e.Sheet = owner.Job, owner.Fleet, owner.Sheet
 	cgroup := w.cfg.Claims.Cgroup(e.PID)
 	if o.Kind == schema.KindExit {
+		w.cfg.Claims.NoteExit(e)
 		w.cfg.Claims.RemoveEnded(e.PID, e.StartTicks, e.Boot)
 		e.SampledCPU = w.cfg.SampledCPU(e.PID, e.StartTicks)
 	}

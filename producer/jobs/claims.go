@@ -14,6 +14,7 @@ import (
 type Claims struct {
 	judge judge
 	tree  processTree
+	runs  openRuns
 }
 
 // NewClaims returns Claims that know no process yet. A process that is gone is kept for keepScans scans: its exit may not
@@ -84,6 +85,13 @@ func (c *Claims) RemoveEnded(pid int, start uint64, boot int64) {
 	}
 }
 
+// NoteExit takes in how a process ended, which tells how its run did when nobody else does.
+func (c *Claims) NoteExit(e *schema.Event) { c.runs.noteExit(e) }
+
+// ConcludeRuns returns the ends of this host's runs that nobody told and nobody will: what they began with is gone. The caller calls it
+// after each scan, with the wall time of the scan in Unix nanoseconds, and publishes what it returns.
+func (c *Claims) ConcludeRuns(wall int64) []schema.JobEvent { return c.runs.conclude(wall, &c.tree) }
+
 // OwnerOf is the owner of the process that has the pid and began at start, in ticks, 0 for an unknown start.
 func (c *Claims) OwnerOf(pid int, start uint64) Owner {
 	if m := c.tree.find(pid, start); m != nil {
@@ -127,6 +135,7 @@ func (c *Claims) PublishedByRun(pid int, start uint64, boot int64) bool {
 // ApplyJobEvent takes in an event of a job of this host that was made at a boot time, in nanoseconds; 0 when that is not known.
 func (c *Claims) ApplyJobEvent(e *schema.JobEvent, boot int64) {
 	e = scrubEvent(e)
+	c.runs.apply(e)
 	o, believed := c.judge.ownerOf(e, &c.tree)
 	if o.Job != e.JobID {
 		mine := *e

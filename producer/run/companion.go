@@ -145,7 +145,8 @@ func (c *Companion) sampledCPU(int, uint64) schema.Opt[int64] {
 // jobEvent is a job event of a type, about this process's command, now.
 func (c *Companion) jobEvent(t schema.JobEventType) *schema.JobEvent {
 	wall, _ := procfs.ReadClocks()
-	return &schema.JobEvent{Type: t, Wall: wall, JobID: c.cfg.Job, Sheet: c.cfg.Sheet, PID: schema.Some(int64(os.Getpid())),
+	own, _ := readStat(os.Getpid()) // without it the start is unknown
+	return &schema.JobEvent{Type: t, Wall: wall, JobID: c.cfg.Job, Sheet: c.cfg.Sheet, PID: schema.Some(int64(os.Getpid())), StartTicks: own.start,
 		Supervisor: true, OwnEvents: !c.samplerSeesAll && c.watcher != nil, Run: c.cfg.Run, Join: c.cfg.Run.IsZero()}
 }
 
