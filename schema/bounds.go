@@ -35,7 +35,6 @@ var (
 	boundStep     = boundOf(metric.Sheet)
 	boundKiB      = boundOf(metric.RSS)
 	boundGrowing  = boundOf(metric.CPUMillis)
-	boundTotal    = bound{0, 1 << 58}          // of a run: microseconds of all processors of the largest machine for a year
 	boundCount    = bound{0, maxNumber}        // numbers of messages, and losses
 	boundExit     = bound{0, 255}              // wait(2)
 	boundJobExit  = bound{-1 << 31, 1<<32 - 1} // some conductors write a signal as a negative number, others a status of wait(2) or of Windows

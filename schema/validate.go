@@ -284,6 +284,9 @@ func (m *Message) CheckTimes(taken time.Time) error {
 	return errors.Join(errs...)
 }
 
+// boundTotal is the bound of what a run can use: microseconds of all processors of the largest machine for a year, and KiB.
+var boundTotal = bound{0, 1 << 58}
+
 func (t *Totals) validate() error {
 	return errors.Join(boundTotal.checkOpt("cpu_us", t.CPUMicros), boundKiB.checkOpt("peak_rss_kib", t.PeakRSS),
 		boundKiB.checkOpt("group_peak_kib", t.GroupPeak), boundTotal.checkOpt("read_kib", t.ReadKiB),
