@@ -34,7 +34,11 @@ hosts, and a note says which; --host narrows them to one.`,
 				if l.json {
 					return printJSON(cmd.OutOrStdout(), []*query.Profile{p})
 				}
-				return printProfile(cmd, p, "")
+				best, err := query.BestTotals(cmd.Context(), db, query.JobFilter{Name: args[0], Host: l.host}, p)
+				if err != nil {
+					return err
+				}
+				return printProfile(cmd, p, "", best)
 			})
 		},
 	}
@@ -43,8 +47,8 @@ hosts, and a note says which; --host narrows them to one.`,
 	return cmd
 }
 
-// printProfile prints a profile, and which hosts it covers unless covers is empty.
-func printProfile(cmd *cobra.Command, p *query.Profile, covers string) error {
+// printProfile prints a profile, with the best totals that are known, and which hosts it covers unless covers is empty.
+func printProfile(cmd *cobra.Command, p *query.Profile, covers string, best *query.Best) error {
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "Job %s\n", printable(p.JobID))
 	if covers != "" {
@@ -53,7 +57,14 @@ func printProfile(cmd *cobra.Command, p *query.Profile, covers string) error {
 	if p.FirstSeen != nil && p.LastSeen != nil {
 		fmt.Fprintf(out, "  seen              %s to %s\n", localTime(*p.FirstSeen), localTime(*p.LastSeen))
 	}
-	printFigures(out, p)
+	if len(p.AtLeast) > 0 {
+		printKnown(out, p, "peak_rss_mb", "peak memory", fmt.Sprintf("%.1f MiB, of its largest process", p.PeakRSS))
+		printKnown(out, p, "total_cpu_seconds", "CPU time", atLeast(p.AtLeast, "total_cpu_seconds", twoDecimals(p.CPUSeconds))+" s")
+	} else {
+		printBest(cmd, best)
+	}
+	printKnown(out, p, "max_cpu_pct", "busiest process", fmt.Sprintf("%.1f%% of one core", p.MaxCPU))
+	printCounts(out, p)
 	if line := query.Incomplete(p.Coverage, ofJobs...); line != "" {
 		fmt.Fprintf(out, "  %s\n", line)
 	}
@@ -82,18 +93,16 @@ func printProfile(cmd *cobra.Command, p *query.Profile, covers string) error {
 	return nil
 }
 
-// printFigures prints what a job used, as far as it is known.
-func printFigures(out io.Writer, p *query.Profile) {
-	for _, f := range []struct{ key, head, text string }{
-		{"peak_rss_mb", "peak memory", fmt.Sprintf("%.1f MiB, of its largest process", p.PeakRSS)},
-		{"total_cpu_seconds", "CPU time", atLeast(p.AtLeast, "total_cpu_seconds", twoDecimals(p.CPUSeconds)) + " s"},
-		{"max_cpu_pct", "busiest process", fmt.Sprintf("%.1f%% of one core", p.MaxCPU)},
-	} {
-		if !p.Knows(f.key) {
-			f.text = "not known"
-		}
-		fmt.Fprintf(out, "  %-17s %s\n", f.head, f.text)
+// printKnown prints one figure of a profile, by its key. One that is not known is said to be so.
+func printKnown(out io.Writer, p *query.Profile, key, head, text string) {
+	if !p.Knows(key) {
+		text = "not known"
 	}
+	fmt.Fprintf(out, "  %-17s %s\n", head, text)
+}
+
+// printCounts prints how many processes a job had, as far as that is known.
+func printCounts(out io.Writer, p *query.Profile) {
 	var counts []string
 	for _, c := range []struct {
 		key, what string

@@ -16,7 +16,7 @@ func TestPrintProfile_AtLeast(t *testing.T) {
 		cmd := new(cobra.Command)
 		cmd.SetOut(&out)
 		p := &query.Profile{JobID: "night", CPUSeconds: 2.5, AtLeast: keys, Sheets: map[int64]query.Sheet{1: {CPUSeconds: 2.5, AtLeast: keys}}}
-		if err := printProfile(cmd, p, ""); err != nil {
+		if err := printProfile(cmd, p, "", new(query.Best)); err != nil {
 			t.Fatal(err)
 		}
 		return out.String()

@@ -67,12 +67,16 @@ func printReport(cmd *cobra.Command, r *report.Report, format string, l *listing
 			noteIncomplete(cmd, r.Profile.Coverage, ofJobs...)
 		}
 		return writeBytes(out, r.Classic())
-	case r.Profile == nil:
+	case r.Profile == nil && r.Best == nil:
 		return noJob(r.Name)
 	case l.json:
 		return printJSON(out, []*report.Report{r})
+	case r.Profile == nil:
+		fmt.Fprintf(out, "Job %s\n  processes         none was seen; what follows is what was told at the ends of its runs\n", printable(r.Name))
+		printBest(cmd, r.Best)
+		return nil
 	}
-	if err := printProfile(cmd, r.Profile, coversText(r.Profile.Scopes, l.host)); err != nil {
+	if err := printProfile(cmd, r.Profile, coversText(r.Profile.Scopes, l.host), r.Best); err != nil {
 		return err
 	}
 	if n := r.Counts["signal"] + r.Counts["kill"]; n > 0 {

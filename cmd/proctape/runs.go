@@ -1,9 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -129,30 +129,52 @@ func printRun(cmd *cobra.Command, db *query.DB, l *listing, job, run string) err
 	return t.flush()
 }
 
-// printTotals prints what a run used, and where each figure is from. What is not known is said to be so.
+// printBest prints what all runs of a job used, and where each figure is from.
+func printBest(cmd *cobra.Command, b *query.Best) {
+	out := cmd.OutOrStdout()
+	printFigure(out, "peak memory", b.PeakRSS, "%.1f MiB", ", of its largest process"+bySource(b.PeakSource))
+	if b.GroupPeak != nil {
+		printFigure(out, "peak of all", b.GroupPeak, "%.1f MiB", " at one time, page cache included, by its control group")
+	}
+	printFigure(out, "CPU time", b.CPUSeconds, "%.2f s", bySource(b.CPUSource))
+	if b.Runs > 1 {
+		fmt.Fprintf(out, "  %-17s %d; these figures are of all together\n", "runs", b.Runs)
+	}
+}
+
+// printFigure prints one figure of a report. One that is not known is said to be so.
+func printFigure(out io.Writer, name string, v *float64, format, rest string) {
+	if v == nil {
+		fmt.Fprintf(out, "  %-17s not known\n", name)
+		return
+	}
+	fmt.Fprintf(out, "  %-17s "+format+"%s\n", name, *v, rest)
+}
+
+// bySource says where a figure is from. What processes themselves tell needs no word.
+func bySource(source *string) string {
+	if source == nil {
+		return ""
+	}
+	switch *source {
+	case "cgroup":
+		return ", by its control group"
+	case "wait4":
+		return ", by wait4(2)"
+	}
+	return ""
+}
+
+// printTotals prints what a run used, and where each figure is from.
 func printTotals(cmd *cobra.Command, t *query.Totals) {
 	out := cmd.OutOrStdout()
-	from := func(source *string) string {
-		if source == nil {
-			return ""
-		}
-		return ", by " + cmp.Or(map[string]string{"cgroup": "its control group", "wait4": "wait4(2)", "exits": "the ends of its processes",
-			"samples": "samples of its processes"}[*source], *source)
-	}
-	line := func(name string, v *float64, format, rest string) {
-		if v == nil {
-			fmt.Fprintf(out, "  %-17s not known\n", name)
-			return
-		}
-		fmt.Fprintf(out, "  %-17s "+format+"%s\n", name, *v, rest)
-	}
-	line("CPU time", t.CPUSeconds, "%.2f s", from(t.CPUSource))
-	line("peak memory", t.PeakRSS, "%.1f MiB", " of its largest process"+from(t.PeakSource))
+	printFigure(out, "CPU time", t.CPUSeconds, "%.2f s", bySource(t.CPUSource))
+	printFigure(out, "peak memory", t.PeakRSS, "%.1f MiB", ", of its largest process"+bySource(t.PeakSource))
 	if t.GroupPeak != nil {
-		line("peak of all", t.GroupPeak, "%.1f MiB", " at one time, page cache included, by its control group")
+		printFigure(out, "peak of all", t.GroupPeak, "%.1f MiB", " at one time, page cache included, by its control group")
 	}
 	if t.Read != nil && t.Write != nil {
-		fmt.Fprintf(out, "  %-17s %.1f MiB read, %.1f MiB written%s\n", "storage", *t.Read, *t.Write, from(t.IOSource))
+		fmt.Fprintf(out, "  %-17s %.1f MiB read, %.1f MiB written%s\n", "storage", *t.Read, *t.Write, bySource(t.IOSource))
 	}
 	if t.Processes != nil {
 		fmt.Fprintf(out, "  %-17s %d\n", "processes", *t.Processes)

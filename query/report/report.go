@@ -21,6 +21,8 @@ type Report struct {
 	Counts  map[string]int64 `json:"events"`  // by type, at most a week old
 	Signals []query.Event    `json:"signals"` // the first ten signals and kills of that week
 	OOMs    []query.Event    `json:"ooms"`    // the first five
+	// Best is what all runs used by the best source that is known; the Profile has what processes tell. Nil when nothing was recorded.
+	Best *query.Best `json:"best_totals"`
 	// Coverage is how much is known of the time of the job, on each host that told of it.
 	Coverage []query.Coverage `json:"coverage"`
 }
@@ -39,7 +41,13 @@ func Read(ctx context.Context, db *query.DB, job query.JobFilter, now time.Time)
 		return nil, err
 	}
 	if !p.HasProcesses() { // somebody told of the job, and no process of it was ever seen
-		return r, nil
+		if r.Best, err = query.BestTotals(ctx, db, job, nil); r.Best != nil && r.Best.Runs == 0 {
+			r.Best = nil
+		}
+		return r, err
+	}
+	if r.Best, err = query.BestTotals(ctx, db, job, p); err != nil {
+		return nil, err
 	}
 	r.Profile, r.Coverage = p, p.Coverage
 	since := query.Range{Host: job.Host, Since: float64(now.Add(-eventAge).UnixNano()) / 1e9}

@@ -1,0 +1,82 @@
+package query
+
+import (
+	"context"
+	"fmt"
+)
+
+// Best is what all runs of a job used together, by the best source that is known: what the conductors of its runs told at their ends,
+// where that is more than processes tell. Figures of which nothing is known are nil.
+type Best struct {
+	Runs       int64    `json:"runs"`              // that were declared
+	CPUSeconds *float64 `json:"total_cpu_seconds"` // of all runs
+	CPUSource  *string  `json:"cpu_source"`        // cgroup, wait4, exits or samples; of several, the least good
+	PeakRSS    *float64 `json:"peak_rss_mb"`       // of the largest process of all runs
+	PeakSource *string  `json:"peak_source"`
+	GroupPeak  *float64 `json:"group_peak_mb"` // the most that one run's processes had at one time, page cache included
+}
+
+// sourcesBestFirst are the sources of totals in the order of their worth.
+var sourcesBestFirst = []string{"cgroup", "wait4", "exits", "samples"}
+
+// BestTotals returns the best that is known of what the jobs of a filter used. p is the profile of the same jobs; nil for none.
+func BestTotals(ctx context.Context, db *DB, f JobFilter, p *Profile) (*Best, error) {
+	runs, err := Runs(ctx, db, f)
+	if err != nil {
+		return nil, fmt.Errorf("read what runs of job %q used: %w", f.Name, err)
+	}
+	b := &Best{Runs: int64(len(runs))}
+	for i := range runs {
+		b.add(&runs[i].Totals)
+	}
+	if p == nil {
+		return b, nil
+	}
+	exits := "exits"
+	if p.Exits == 0 {
+		exits = "samples"
+	}
+	if p.CPUSeconds > 0 && (b.CPUSeconds == nil || p.CPUSeconds > *b.CPUSeconds) {
+		b.CPUSeconds, b.CPUSource = &p.CPUSeconds, &exits
+	}
+	if p.PeakRSS > 0 && (b.PeakRSS == nil || p.PeakRSS > *b.PeakRSS) {
+		b.PeakRSS, b.PeakSource = &p.PeakRSS, &exits
+	}
+	return b, nil
+}
+
+// add adds what one run used.
+func (b *Best) add(t *Totals) {
+	if t.CPUSeconds != nil {
+		sum := *t.CPUSeconds
+		if b.CPUSeconds != nil {
+			sum += *b.CPUSeconds
+		}
+		b.CPUSeconds, b.CPUSource = &sum, lessGood(b.CPUSource, t.CPUSource)
+	}
+	if t.PeakRSS != nil && (b.PeakRSS == nil || *t.PeakRSS > *b.PeakRSS) {
+		b.PeakRSS, b.PeakSource = t.PeakRSS, t.PeakSource
+	}
+	if t.GroupPeak != nil && (b.GroupPeak == nil || *t.GroupPeak > *b.GroupPeak) {
+		b.GroupPeak = t.GroupPeak
+	}
+}
+
+// lessGood is the source of the two that is worth less; nil is not known yet.
+func lessGood(a, b *string) *string {
+	if a == nil || b == nil {
+		if a == nil {
+			return b
+		}
+		return a
+	}
+	for i := range sourcesBestFirst {
+		switch last := sourcesBestFirst[len(sourcesBestFirst)-1-i]; last {
+		case *a:
+			return a
+		case *b:
+			return b
+		}
+	}
+	return a
+}

@@ -1,0 +1,74 @@
+package query_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/proctape/proctape/query"
+)
+
+// run inserts a run of a job of host 1.
+func (r *recording) run(job, id string, started float64, changes row) {
+	r.Helper()
+	r.insert("runs", row{"host_id": 1, "job_id": job, "run_id": id, "declared": 1, "started": started, "last_event": started}.with(changes))
+}
+
+// A report uses the best figures that are known: what the ends of runs told, where processes tell less, and the other way round.
+// The control is a job whose runs told nothing.
+func TestBestTotals(t *testing.T) {
+	r := newRecording(t)
+	few := row{"cpu_ms": 40, "peak_rss_kib": 1024, "exit_peak_rss_kib": nil}
+	for _, job := range []string{"told", "untold", "more"} {
+		r.build7(few.with(row{"job_id": job}))
+	}
+	r.run("told", "aa", 100, row{"ended": 110.0, "exit_code": 0, "cpu_us": 2_100_000, "cpu_source": "wait4", "peak_rss_kib": 308_224, "peak_source": "wait4"})
+	r.run("told", "bb", 120, row{"ended": 130.0, "cpu_us": 1_000_000, "cpu_source": "cgroup", "group_peak_kib": 512_000})
+	r.run("untold", "cc", 100, nil)
+	r.run("more", "dd", 100, row{"cpu_us": 1000, "cpu_source": "wait4"})
+	db := r.open()
+	for _, c := range []struct {
+		job, source, peakSource string
+		cpu, peak               float64
+	}{
+		{"told", "wait4", "wait4", 3.1, 301},
+		{"untold", "exits", "exits", 0.04, 1},
+		{"more", "exits", "exits", 0.04, 1},
+	} {
+		f := query.JobFilter{Name: c.job}
+		p, err := query.JobProfile(t.Context(), db, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := query.BestTotals(t.Context(), db, f, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *b.CPUSeconds != c.cpu || *b.CPUSource != c.source || *b.PeakRSS != c.peak || *b.PeakSource != c.peakSource {
+			t.Errorf("%s: got %v by %s, %v by %s", c.job, *b.CPUSeconds, *b.CPUSource, *b.PeakRSS, *b.PeakSource)
+		}
+	}
+}
+
+// A run is found by its number, which is its place, and by its id. A number of several hosts' jobs wants a host.
+func TestFindRun(t *testing.T) {
+	r := newRecording(t)
+	r.run("j", "bb", 200, nil)
+	r.run("j", "aa", 100, nil)
+	r.insert("hosts", row{"id": 2, "name": "beta"})
+	r.insert("runs", row{"host_id": 2, "job_id": "j", "run_id": "cc", "declared": 1, "started": 50.0, "last_event": 50.0})
+	db := r.open()
+	for _, c := range []struct{ host, run, id string }{{"alpha", "1", "aa"}, {"", "2", "bb"}, {"beta", "1", "cc"}, {"", "CC", "cc"}} {
+		got, err := query.FindRun(t.Context(), db, query.JobFilter{Name: "j", Host: c.host}, c.run)
+		if err != nil || got.ID != c.id {
+			t.Errorf("run %s of host %q: got %+v, error %v, want %s", c.run, c.host, got, err, c.id)
+		}
+	}
+	var several *query.RunHostsError
+	if _, err := query.FindRun(t.Context(), db, query.JobFilter{Name: "j"}, "1"); !errors.As(err, &several) || len(several.Hosts) != 2 {
+		t.Errorf("got error %v, want that it is of two hosts", err)
+	}
+	var none *query.NoRunError
+	if _, err := query.FindRun(t.Context(), db, query.JobFilter{Name: "j"}, "3"); !errors.As(err, &none) || none.Last != 2 {
+		t.Errorf("got error %v, want that the last is 2", err)
+	}
+}
