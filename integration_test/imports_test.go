@@ -38,6 +38,7 @@ var rooms = map[string]room{
 	"schema/wire":            {never: slices.Concat(natsPackages, sqlPackages, httpPackages)}, // it alone may use the MessagePack library
 	"schema/column":          {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/filecheck":       {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
+	"schema/proof":           {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/lockfile":        {uses: []string{"schema/filecheck"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/trouble":         {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/state":           {uses: []string{"schema/trouble"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
@@ -65,20 +66,20 @@ var rooms = map[string]room{
 	"embedded-nats":       {uses: []string{"embedded-nats/block", "schema", "schema/filecheck", "schema/lockfile", "schema/trouble"}, never: sqlPackages},
 	"embedded-nats/block": {never: slices.Concat(sqlPackages, httpPackages), clock: true},
 
-	"projector": {uses: []string{"projector/fold", "projector/ndjson", "projector/retention", "projector/store", "schema", "schema/lockfile", "schema/trouble"}},
+	"projector": {uses: []string{"projector/fold", "projector/ndjson", "projector/retention", "projector/store", "schema", "schema/lockfile", "schema/proof", "schema/trouble"}},
 	"projector/fold": {uses: []string{"projector/store", "schema"}, // of store the types of rows alone
 		never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
 	"projector/retention": {uses: []string{"projector/ndjson", "projector/store", "schema", "schema/lockfile", "schema/trouble"}, never: httpPackages},
-	"projector/store":     {uses: []string{"projector/ndjson", "schema", "schema/filecheck", "schema/lockfile"}, never: slices.Concat(natsPackages, httpPackages)},
+	"projector/store":     {uses: []string{"projector/ndjson", "schema", "schema/filecheck", "schema/lockfile", "schema/proof"}, never: slices.Concat(natsPackages, httpPackages)},
 	"projector/ndjson":    {uses: []string{"schema", "schema/filecheck", "schema/lockfile"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 
-	"query":           {uses: []string{"schema", "schema/filecheck"}, never: httpPackages},
+	"query":           {uses: []string{"schema", "schema/filecheck", "schema/lockfile", "schema/proof"}, never: httpPackages},
 	"query/term":      {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"query/health":    {uses: []string{"query", "schema", "schema/state", "schema/trouble"}, never: httpPackages},
 	"query/report":    {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
 	"query/why":       {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
 	"query/compare":   {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
-	"query/verify":    {uses: []string{"query", "schema", "schema/lockfile"}, never: httpPackages},
+	"query/verify":    {uses: []string{"query", "schema", "schema/lockfile", "schema/proof"}, never: httpPackages},
 	"query/correlate": {uses: []string{"query", "schema"}, never: httpPackages},
 	"query/live":      {uses: []string{"query", "schema"}, never: httpPackages},
 	"query/export":    {uses: overQuery, never: httpPackages},

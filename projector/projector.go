@@ -27,10 +27,13 @@ type Projector struct {
 	first    *session                      // opened by Open, for Run to begin with
 	ailment  *ailment                      // what keeps it from folding
 	onePass  func(retention.Pass, error)   // for Retain: told of the pass, after which Run is stopped
+	damage   *store.DamagedError           // found by Open: Run begins with making the database anew
+	anew     rebuilder
 }
 
 // Open locks the database, brings its tables up to date and finds its place in the log. A database that another
-// projector writes is a *[lockfile.HeldError]. Run, or Close when Run is never called, lets go of it.
+// projector writes is a *[lockfile.HeldError]. Run, or Close when Run is never called, lets go of it. A database that is
+// damaged is no error, but for a replay: Run makes it anew first.
 func Open(ctx context.Context, js jetstream.JetStream, cfg Config) (*Projector, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -38,11 +41,24 @@ func Open(ctx context.Context, js jetstream.JetStream, cfg Config) (*Projector, 
 	}
 	p := &Projector{cfg: cfg, js: js, progress: newProgress(), poisoned: map[store.GapKey]*fold.Poison{},
 		ailment: &ailment{report: cfg.Trouble, db: cfg.DB, kinds: map[string]bool{}}}
+	p.anew = rebuilder{cfg: cfg, js: js, replay: func(ctx context.Context, cfg Config) error {
+		q, err := Open(ctx, js, cfg)
+		if err != nil {
+			return err
+		}
+		return q.Run(ctx)
+	}}
 	p.first, err = p.open(ctx)
+	if !cfg.Once && errors.As(err, &p.damage) {
+		return p, nil
+	}
 	return p, err
 }
 
 func (p *Projector) open(ctx context.Context) (*session, error) {
+	if err := finishExchange(p.cfg.DB); err != nil {
+		return nil, err
+	}
 	s, err := openSession(ctx, p.js, p.cfg, p.progress, p.poisoned)
 	if err == nil {
 		s.goesOn = p.ailment.over
@@ -71,7 +87,8 @@ func (p *Projector) Positions() map[string]Position {
 }
 
 // Run folds until ctx ends, and then until it has folded what the log holds by then, or Drain is over. Trouble
-// that may pass, a full disk or a lost connection, it reports and waits out; it returns what does not pass.
+// that may pass, a full disk or a lost connection, it reports and waits out, and a damaged database it makes anew; it returns
+// what does not pass.
 func (p *Projector) Run(ctx context.Context) error {
 	const first, last = 50 * time.Millisecond, 5 * time.Second
 	wait := first
@@ -79,24 +96,37 @@ func (p *Projector) Run(ctx context.Context) error {
 	p.first = nil
 	for {
 		before := p.Stats().Commits
-		err := p.runSession(ctx, s)
+		var err error
+		if s == nil {
+			err = p.damage
+		} else {
+			err = p.runSession(ctx, s)
+		}
 		if err == nil || p.isFatal(err) || ctx.Err() != nil {
 			return err
 		}
 		if p.Stats().Commits > before {
 			wait = first
 		}
-		p.ailment.begin(err)
+		damaged := errors.As(err, new(*store.DamagedError)) // what makes it anew says so
+		if !damaged {
+			p.ailment.begin(err)
+		}
 		p.cfg.Log.Debug("projection stopped, trying again", "err", err, "in", wait)
 		for s = nil; s == nil; wait = min(2*wait, last) {
-			select {
-			case <-ctx.Done():
-				return err
-			case <-time.After(wait):
+			if !damaged {
+				select {
+				case <-ctx.Done():
+					return err
+				case <-time.After(wait):
+				}
 			}
+			damaged = false
 			var reopen error
 			if s, reopen = p.reopen(ctx, err); p.isFatal(reopen) {
 				return reopen
+			} else if reopen != nil && ctx.Err() != nil {
+				return nil // it was stopped; the next start goes on with it
 			} else if reopen != nil {
 				p.ailment.begin(reopen)
 			}
@@ -105,27 +135,50 @@ func (p *Projector) Run(ctx context.Context) error {
 }
 
 // isFatal reports whether an error is one that does not pass. A database that could be written, and whose folder no longer can,
-// may be again.
+// may be again. A damaged database is made anew, but for a replay, which is begun anew by whoever wants it.
 func (p *Projector) isFatal(err error) bool {
+	var damage *store.DamagedError
+	if !p.cfg.Once && errors.As(err, &damage) && !damage.Final {
+		return false
+	}
 	return store.IsFatal(err) && !(store.IsReadOnly(err) && p.Stats().Commits > 0)
 }
 
 // reopen makes the next session after one that failed. SQLite calls a page that could not be read corrupt too, so
 // the whole file is checked before that is believed.
 func (p *Projector) reopen(ctx context.Context, failure error) (*session, error) {
-	s, err := p.open(ctx)
-	if err != nil || !store.IsCorrupt(failure) {
-		return s, err
+	var damage *store.DamagedError
+	if !errors.As(failure, &damage) || p.anew.mended == damage {
+		s, err := p.open(ctx)
+		if err == nil && store.IsCorrupt(failure) {
+			err = s.store.CheckIntegrity()
+		}
+		if err == nil || !errors.As(err, &damage) || p.cfg.Once {
+			return s, err
+		}
+		if s != nil {
+			if err := s.close(); err != nil {
+				return nil, err
+			}
+		}
 	}
-	if err := s.store.CheckIntegrity(); err != nil {
-		return nil, errors.Join(err, s.close())
+	if err := p.anew.rebuild(ctx, damage); err != nil {
+		return nil, err
 	}
-	return s, nil
+	return p.open(ctx)
 }
 
 func (p *Projector) runSession(ctx context.Context, s *session) error {
-	err := s.run(ctx, p.retain)
+	err := s.run(ctx, p.retain, p.checkPages)
 	return errors.Join(err, s.close())
+}
+
+// checkPages checks the database's pages beside a session, until ctx ends.
+func (p *Projector) checkPages(ctx context.Context, s *session) error {
+	if p.cfg.Once {
+		return nil
+	}
+	return checkPages(ctx, s.store, p.cfg.DB, database{s}.between)
 }
 
 // retain runs retention beside a session, until ctx ends.

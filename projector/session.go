@@ -52,6 +52,9 @@ func openSession(ctx context.Context, js jetstream.JetStream, cfg Config, progre
 }
 
 func (s *session) prepare(ctx context.Context) error {
+	if s.store.SumsMended() {
+		s.cfg.Log.Warn("the file with the sums of the database's pages was damaged and is mended; the pages are checked all the same", "db", s.cfg.DB)
+	}
 	if s.cfg.Once {
 		if err := s.store.BeginReplay(); err != nil {
 			return err
@@ -80,7 +83,20 @@ func (s *session) prepare(ctx context.Context) error {
 		}
 	}
 	s.progress.update(Stats{}, checkpoints, s.last)
-	return nil
+	return s.noteRebuilt()
+}
+
+// noteRebuilt tells of a database that was made anew, as a gap, once.
+func (s *session) noteRebuilt() error {
+	note, err := s.store.Note()
+	if err != nil || note == "" || s.cfg.Once {
+		return err
+	}
+	if err := tellRebuilt(note, s.fold, s.batch); err != nil {
+		return err
+	}
+	s.appendLines()
+	return s.write()
 }
 
 // openFiles brings the files to where the database is. Events that are gone from their file are a gap.
@@ -128,9 +144,9 @@ func (s *session) locate(ctx context.Context, at *store.Checkpoint, found bool) 
 	return err
 }
 
-// run folds until ctx ends and all is folded that the log then holds, or until a replay is at its end. retain runs
+// run folds until ctx ends and all is folded that the log then holds, or until a replay is at its end. housekeeping runs
 // beside it.
-func (s *session) run(ctx context.Context, retain func(context.Context, *session) error) error {
+func (s *session) run(ctx context.Context, housekeeping ...func(context.Context, *session) error) error {
 	target, err := s.target(ctx)
 	if err != nil {
 		return err
@@ -149,15 +165,17 @@ func (s *session) run(ctx context.Context, retain func(context.Context, *session
 			}
 		})
 	}
-	retaining, stopRetention := context.WithCancel(reading)
-	defer context.AfterFunc(ctx, stopRetention)() // what is left to fold does not wait for retention
-	beside.Go(func() {
-		if err := retain(retaining, s); err != nil {
-			stop(fmt.Errorf("retention: %w", err))
-		}
-	})
+	keeping, stopKeeping := context.WithCancel(reading)
+	defer context.AfterFunc(ctx, stopKeeping)() // what is left to fold does not wait for it
+	for _, keep := range housekeeping {
+		beside.Go(func() {
+			if err := keep(keeping, s); err != nil {
+				stop(err)
+			}
+		})
+	}
 	err = s.work(ctx, reading, target, messages)
-	stopRetention()
+	stopKeeping()
 	stop(nil)
 	beside.Wait()
 	return err

@@ -14,8 +14,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/filecheck"
@@ -23,6 +24,9 @@ import (
 
 // ErrNoDatabase is returned by Open when there is no database at the path.
 var ErrNoDatabase = errors.New("no such database")
+
+// SQLite's locks are to outlast another reading of its file, as [Proof] does.
+func init() { _, _ = sqlite.OFDLocking(true) }
 
 // DB is a database opened for reading. Any number of goroutines may use it, and every function that takes it. Close it.
 type DB struct {
@@ -50,6 +54,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(4)
+	db.SetConnMaxLifetime(10 * time.Second) // a database that was damaged is made anew in another file at the path
 	d := &DB{db: db, path: path}
 	if err := checkRecording(ctx, d); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())

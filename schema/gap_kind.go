@@ -26,6 +26,7 @@ const (
 	GapStreamRegrown   GapKind = "stream_regrown"
 	GapLinesLost       GapKind = "lines_lost"
 	GapLogDamaged      GapKind = "log_damaged"
+	GapDatabaseDamaged GapKind = "database_damaged"
 )
 
 // GapNoticer is the part of proctape that notices gaps of a kind.
@@ -139,6 +140,9 @@ var gapKinds = [...]GapInfo{
 	{GapLogDamaged, "files of the log were damaged; what could be read of them was kept", NoticedByLog, LossPossible,
 		"messages of the log that a new database cannot read, where that is known",
 		"What was folded before stays. Look at the disk. The damaged files are in the folder `damaged`: see docs/damage.md.", HidesNothing},
+	{GapDatabaseDamaged, "the database was damaged, and was made anew from the log", NoticedByProjector, LossPossible,
+		"0 when the log had all of it; otherwise it is not known",
+		"Look at the disk. The damaged database is in the folder `damaged`: see docs/damage.md.", HidesNothing},
 }
 
 // GapKinds are all kinds of gaps, in the order of the documents. The caller may change the slice.

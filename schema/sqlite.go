@@ -34,10 +34,11 @@ func SampleIDs(snapshot int64) (first, last int64) {
 // Pragmas go into the DSN, so that every connection of a pool has them.
 
 // WriterDSN returns the data source by which the projector opens the database at file. Commits are synchronous=FULL,
-// because messages are trimmed from the log after them. journal_size_limit gives the WAL's space back when it is reset.
+// because messages are trimmed from the log after them. The projector alone decides when the WAL is written back, for it notes the
+// sums of the pages first (package proof); the driver sorts the pragmas, and auto_vacuum writes already. journal_size_limit gives the WAL's space back when it is reset.
 func WriterDSN(file string) string {
 	return dsn(file, url.Values{
-		"_pragma": {"busy_timeout(5000)", "auto_vacuum(2)", "journal_mode(WAL)", "synchronous(FULL)",
+		"_pragma": {"busy_timeout(5000); PRAGMA wal_autocheckpoint(0)", "auto_vacuum(2)", "journal_mode(WAL)", "synchronous(FULL)",
 			"journal_size_limit(67108864)", "cache_size(-16384)"},
 		"_txlock": {"immediate"},
 	})

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query"
@@ -11,6 +13,9 @@ func (s *settings) openDatabase(cmd *cobra.Command) (*query.DB, error) {
 	db, err := query.Open(cmd.Context(), s.db)
 	if err != nil {
 		return nil, explainRead(err, s)
+	}
+	if p, err := query.Proof(db); err == nil && p.DamageSeen != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: warning: the database is damaged, in %d pages: answers may be wrong; a recorder that starts on it, or runs on it, makes it anew from the log\n", p.Damaged)
 	}
 	return db, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/schema/lockfile"
+	"github.com/proctape/proctape/schema/proof"
 )
 
 // anotherUsers is the hint for a folder that we may not read.
@@ -27,6 +28,9 @@ func explainRead(err error, s *settings) error {
 	case isNoFile(err):
 		return hinted(err, "name a recorder's data folder with --data, or a database with --db")
 	case isCorrupt(err):
+		if _, sums := proof.ReadState(s.db); sums == nil { // it is one of ours
+			return hinted(err, `the database is damaged; "proctape up" makes it anew from the log by itself, and "proctape replay --db NEW" makes another one`)
+		}
 		return hinted(err, `the file is damaged or not a database; rebuild it from the log with "proctape replay --db NEW"`)
 	}
 	return err

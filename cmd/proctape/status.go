@@ -43,6 +43,9 @@ samplers produced is what is stored, in quarantine, missing, in flight between t
 waiting in the sampler. Duplicates come on top and change nothing. The last table shows what each host's
 sampler sees and what it does not see; "proctape up" says what to grant.
 
+"Proven until" is a time of which the last full check of the database's pages found that all that was committed
+by then is as it was written. A recorder checks again and again (docs/damage.md).
+
 With --check, print the first line alone, and exit with 0 when all is well, 1 when it is degraded, 2 when
 something stands, and 3 when that cannot be known or the command is misused.`,
 		Example: `  proctape status --json
@@ -181,14 +184,24 @@ func (st *status) readDatabase(ctx context.Context, s *settings) error {
 		err = health.Read(ctx, db, &st.figures)
 	}
 	if err == nil {
-		st.figures.Proof, err = readProof(ctx, db)
+		st.figures.Proof, err = readProof(db)
 		st.Proof = st.figures.Proof
 	}
 	return explainRead(err, s)
 }
 
-// readProof reads how far the database is proven; nil while nothing proves it.
-func readProof(context.Context, *query.DB) (*health.Proof, error) { return nil, nil }
+// readProof reads how far the database is proven.
+func readProof(db *query.DB) (*health.Proof, error) {
+	p, err := query.Proof(db)
+	if err != nil {
+		return nil, err
+	}
+	proof := &health.Proof{Until: p.Until, Full: p.LastPass}
+	if p.DamageSeen != nil {
+		proof.Failed = fmt.Sprintf("the database is damaged, in %d pages; the recorder makes it anew from the log", p.Damaged)
+	}
+	return proof, nil
+}
 
 // askLog adds where the streams end, what of each host is in them and not in the database yet, and what the recorder says of
 // itself. A log that does not answer leaves that unknown; one that --server names and nobody can reach is an error.

@@ -51,8 +51,10 @@ func printStatus(out io.Writer, st *status) error {
 	if st.SizeBytes > 0 {
 		fmt.Fprintf(out, "Database %s, %.1f MiB\n", term.Safe(st.Database), float64(st.SizeBytes)/(1<<20))
 	}
-	if st.Proof != nil {
-		fmt.Fprintf(out, "Proven until %s, last full pass %s\n", localTime(st.Proof.Until), localTime(st.Proof.Full))
+	if p := st.Proof; p != nil && p.Until != nil {
+		fmt.Fprintf(out, "Proven until %s, last full pass %s\n", localTime(*p.Until), localTime(*p.Full))
+	} else if p != nil {
+		fmt.Fprintln(out, "Not proven yet")
 	}
 	fmt.Fprintln(out)
 	if err := printStreams(out, st.Streams); err != nil {

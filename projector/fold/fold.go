@@ -109,6 +109,11 @@ func (f *Fold) NoteLostLines(details string, batch *store.Batch) {
 	place{at: f.checkpoints[schema.StreamEvents], batch: batch}.gap(store.Gap{Kind: schema.GapLinesLost, Details: details})
 }
 
+// NoteRebuilt adds a gap for a database that was damaged and made anew. lost is how many rows are lost.
+func (f *Fold) NoteRebuilt(details string, lost schema.Opt[int64], batch *store.Batch) {
+	place{at: f.checkpoints[schema.StreamEvents], batch: batch}.gap(store.Gap{Kind: schema.GapDatabaseDamaged, Count: lost, Details: details})
+}
+
 // CloseHost ends the processes of a host that has not been heard of for so long that nothing more is to come.
 func (f *Fold) CloseHost(hostID int64, batch *store.Batch) error {
 	return f.snapshots.closeHost(hostID, batch)

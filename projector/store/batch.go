@@ -26,6 +26,9 @@ type Batch struct {
 	Checkpoints []Checkpoint
 	EndedCPU    map[ProcessKey]int64 // the most CPU, in milliseconds, of processes in the batch that ended
 	Stats       Stats
+
+	// NoteTold is whether a gap of the batch tells how the database was made anew.
+	NoteTold bool
 }
 
 // Stats counts what has been folded.
@@ -82,7 +85,7 @@ func (b *Batch) Reset() {
 	clear(b.StepCounts)
 	clear(b.Quarantined)
 	clear(b.EndedCPU)
-	b.Stats = Stats{}
+	b.Stats, b.NoteTold = Stats{}, false
 }
 
 // reset empties a list and keeps its memory, but none of what its elements point to.

@@ -18,7 +18,7 @@ func TestBatch_Reset(t *testing.T) {
 	}
 }
 
-// fillBatch puts one zero element into every list and map of a batch, and a one into every count.
+// fillBatch puts one zero element into every list and map of a batch, a one into every count, and true into what is so or not.
 func fillBatch(t *testing.T, b *Batch) {
 	t.Helper()
 	v := reflect.ValueOf(b).Elem()
@@ -36,6 +36,8 @@ func fillBatch(t *testing.T, b *Batch) {
 			for j := range f.NumField() {
 				f.Field(j).SetUint(1)
 			}
+		case reflect.Bool:
+			f.SetBool(true)
 		default:
 			t.Fatalf("%s: say in projector/store/batch_test.go how to fill a %s", name, f.Kind())
 		}

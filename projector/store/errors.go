@@ -13,14 +13,19 @@ import (
 // ErrNotFresh is returned for a replay into a database that holds something else.
 var ErrNotFresh = errors.New("the database is not new, and not an unfinished replay")
 
-// DamagedError says that a database is damaged. Nothing of it was changed.
+// DamagedError says that a database is damaged.
 type DamagedError struct {
 	Path    string
-	Verdict string // SQLite's
+	Verdict string   // SQLite's; empty when it is the sums of pages that tell
+	Pages   []uint32 // that are not as they were written, from 1; nil when that is not known
+	Final   bool     // making the database anew does not help
 }
 
 // Error implements error.
 func (e *DamagedError) Error() string {
+	if len(e.Pages) > 0 {
+		return fmt.Sprintf("database %s is damaged: pages that are not as they were written: %d, the first is page %d", e.Path, len(e.Pages), e.Pages[0])
+	}
 	return fmt.Sprintf("database %s is damaged: %s", e.Path, e.Verdict)
 }
 

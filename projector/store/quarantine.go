@@ -3,11 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"modernc.org/sqlite"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/lockfile"
 )
 
 // QuarantineKey is the primary key of quarantine: where the message lies in the log.
@@ -94,15 +96,42 @@ func insertQuarantined(tx *Tx, q *QuarantinedMessage) error {
 // returns how many. It may be called while a projector writes the database: nothing that a projector remembers depends
 // on what it deletes, and SQLite lets one write after the other.
 func DropQuarantined(ctx context.Context, path string, key *QuarantineKey) (int64, error) {
+	if _, written := lockfile.DatabaseOwner(path); !written { // nobody else keeps the sums of its pages
+		return dropAtRest(path, key)
+	}
 	db := sql.OpenDB(connector{new(sqlite.Driver), schema.WriterDSN(path)})
 	defer db.Close()
-	query, args := `DELETE FROM quarantine`, []any(nil)
-	if key != nil {
-		query, args = query+` WHERE stream=? AND epoch=? AND seq=?`, []any{key.Stream, key.Epoch, key.Seq}
-	}
+	query, args := dropQuery(key)
 	res, err := db.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, fmt.Errorf("drop from quarantine: %w", err)
 	}
 	return res.RowsAffected()
+}
+
+// dropAtRest is [DropQuarantined] for a database that nobody writes.
+func dropAtRest(path string, key *QuarantineKey) (n int64, err error) {
+	s, err := Open(path)
+	if err != nil {
+		return 0, err
+	}
+	query, args := dropQuery(key)
+	err = s.Write(func(tx *Tx) error {
+		res, err := tx.Exec(query, args...)
+		if err != nil {
+			return fmt.Errorf("drop from quarantine: %w", err)
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
+	return n, errors.Join(err, s.Close())
+}
+
+// dropQuery deletes messages from quarantine: one, or with a nil key all.
+func dropQuery(key *QuarantineKey) (string, []any) {
+	query, args := `DELETE FROM quarantine`, []any(nil)
+	if key != nil {
+		query, args = query+` WHERE stream=? AND epoch=? AND seq=?`, []any{key.Stream, key.Epoch, key.Seq}
+	}
+	return query, args
 }

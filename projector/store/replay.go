@@ -14,7 +14,11 @@ func (s *Store) BeginReplay() error {
 	case marks == 0 && checkpoints > 0:
 		return fmt.Errorf("replay into %s: %w", s.path, ErrNotFresh)
 	}
-	if _, err = s.exec(`INSERT INTO meta(key, value) VALUES ('replay', 'unfinished') ON CONFLICT(key) DO NOTHING`); err != nil {
+	err = s.Write(func(tx *Tx) error {
+		_, err := tx.Exec(`INSERT INTO meta(key, value) VALUES ('replay', 'unfinished') ON CONFLICT(key) DO NOTHING`)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	// A power cut costs no more than the last transactions, which the log still has: a replay does not wait for the disk.
@@ -27,6 +31,8 @@ func (s *Store) EndReplay() error {
 	if _, err := s.conn.ExecContext(background, `PRAGMA synchronous=FULL`); err != nil {
 		return err
 	}
-	_, err := s.exec(`UPDATE meta SET value='finished' WHERE key='replay'`)
-	return err
+	return s.Write(func(tx *Tx) error {
+		_, err := tx.Exec(`UPDATE meta SET value='finished' WHERE key='replay'`)
+		return err
+	})
 }

@@ -23,12 +23,16 @@ import (
 	"github.com/proctape/proctape/schema/lockfile"
 )
 
+// SQLite's locks are to outlast another reading of its file: [proof.Sums] reads it, and closes it.
+func init() { _, _ = sqlite.OFDLocking(true) }
+
 // Store is the one writer of a database: one connection, held until Close and never cancelled.
 type Store struct {
 	path string
 	lock *lockfile.Lock
 	db   *sql.DB
 	*statements
+	*prover
 	bulk      bulkTables
 	described *descriptions
 	id        string // of the database, random, for ever
@@ -70,6 +74,14 @@ func (s *Store) open() error {
 	if err := f.Close(); err != nil { // before SQLite opens it: closing later would drop SQLite's locks
 		return err
 	}
+	if s.prover, err = openProver(s.path); err != nil {
+		return err
+	}
+	return s.prover.classify(s.connect())
+}
+
+// connect opens the one connection, and brings the tables up to date.
+func (s *Store) connect() error {
 	var d sqlite.Driver
 	if err := s.bulk.register(&d); err != nil {
 		return err
@@ -84,13 +96,19 @@ func (s *Store) open() error {
 	if err := s.requireWAL(); err != nil {
 		return err
 	}
+	if err := s.prover.begin(s.statements); err != nil {
+		return err
+	}
 	if err := schema.Migrate(background, conn); err != nil {
 		return err
 	}
 	if err := s.bulk.create(conn); err != nil {
 		return err
 	}
-	return s.loadID()
+	if err := s.loadID(); err != nil {
+		return err
+	}
+	return s.prover.committed()
 }
 
 // requireWAL checks the journal mode. A file system without shared memory refuses the mode without an error.
@@ -164,29 +182,16 @@ func LimitCache(s *Store, bytes int64) error {
 	return nil
 }
 
-// CheckIntegrity runs SQLite's check of the whole file, and returns a *[DamagedError] when the file does not pass it. It
-// changes nothing.
-func (s *Store) CheckIntegrity() error {
-	var verdict string
-	if err := s.conn.QueryRowContext(background, `PRAGMA integrity_check(1)`).Scan(&verdict); err != nil {
-		verdict = err.Error()
-	}
-	if verdict == "ok" {
-		return nil
-	}
-	return &DamagedError{Path: s.path, Verdict: verdict}
-}
-
 // Close closes the connection and releases the lock.
 func (s *Store) Close() error {
 	var errs []error
 	if s.statements != nil {
-		errs = append(errs, s.statements.close())
+		errs = append(errs, s.prover.end(), s.statements.close())
 	}
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
 	}
-	return errors.Join(append(errs, s.lock.Release())...)
+	return errors.Join(append(errs, s.prover.close(), s.lock.Release())...)
 }
 
 // connector opens connections with a driver of its own, so that no two stores of a process share a module.

@@ -12,7 +12,10 @@ type Tx struct{ store *Store }
 // Write runs f in a transaction, which commits when f returns nil and changes nothing otherwise. After an error, what
 // the caller remembers of the database may no longer hold: it opens the database again.
 func (s *Store) Write(f func(*Tx) error) error {
-	return s.transact(func() error { return f(&Tx{s}) })
+	if err := s.transact(func() error { return f(&Tx{s}) }); err != nil {
+		return s.prover.classify(err)
+	}
+	return s.prover.committed()
 }
 
 // Exec runs a statement, prepared at its first use. After a statement that failed, no other of its transaction runs.

@@ -86,7 +86,7 @@ type Late struct {
 
 // Proof is how far it is proven that the database holds what was stored in it.
 type Proof struct {
-	Until  float64 `json:"until"`     // Unix seconds: what is older is proven
-	Full   float64 `json:"last_full"` // Unix seconds, of the last pass over all of it
-	Failed string  `json:"failed,omitempty"`
+	Until  *float64 `json:"proven_until"`   // Unix seconds: what is older is proven; nil when nothing is
+	Full   *float64 `json:"last_full_pass"` // Unix seconds: the end of the last pass over all of it that found nothing
+	Failed string   `json:"failed,omitempty"`
 }

@@ -107,7 +107,7 @@ func TestJudge(t *testing.T) {
 		"late samples":        {func(f *Figures) { f.Late[0].Samples = 100 }, "degraded: 100 samples of here were not taken", []trouble.Kind{trouble.LateSamples}},
 		"retention fails":     {func(f *Figures) { f.Retention = "delete events: disk I/O error" }, "degraded: the last pass of retention failed: delete events", []trouble.Kind{trouble.Retention}},
 		"a proof that failed": {func(f *Figures) { f.Proof = &Proof{Failed: "hour 3 does not match"} }, "degraded: hour 3 does not match", []trouble.Kind{trouble.Proof}},
-		"a proof":             {func(f *Figures) { f.Proof = &Proof{Until: 3} }, "well", nil},
+		"a proof":             {func(f *Figures) { f.Proof = &Proof{Until: new(float64)} }, "well", nil},
 		"the worst comes first": {func(f *Figures) { f.Doubles, f.Streams[0].Gone = []string{"here"}, true },
 			"standing: stream PROCTAPE_SNAPSHOTS is gone; two samplers", []trouble.Kind{trouble.StreamGone, trouble.TwoRecorders}},
 		"nobody writes the database": {func(f *Figures) { f.Projector, f.State = 0, nil },

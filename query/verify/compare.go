@@ -4,12 +4,14 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/schema/lockfile"
+	"github.com/proctape/proctape/schema/proof"
 )
 
 // Log is the log that a database is compared with.
@@ -55,7 +57,7 @@ type Result struct {
 	Database string               `json:"database"`
 	Verdict  Verdict              `json:"verdict"`
 	Against  string               `json:"against,omitempty"` // a path, or "the log"; empty when nothing was compared
-	Damage   []string             `json:"damage"`            // in SQLite's words, or ours; when there is any, nothing else was read
+	Damage   []string             `json:"damage"`            // in SQLite's words: then nothing else was read; or that pages are not as they were written
 	Tables   map[string]TableHash `json:"tables"`
 	// Equal is whether the verdict is equal; nil when nothing was compared.
 	Equal       *bool        `json:"equal,omitempty"`
@@ -114,6 +116,9 @@ func Compare(ctx context.Context, cfg Config) (*Result, error) {
 		err = r.compareLog(ctx, cfg.Log, streams, db, content, filepath.Join(tmp, "replay.db"))
 	case cfg.Against != "":
 		err = r.compareDatabase(ctx, db, content, filepath.Join(tmp, "b.db"))
+	}
+	if err == nil && r.Verdict != Different { // which says more
+		err = r.addDamagedPages(db.Path())
 	}
 	return r, err
 }
@@ -222,6 +227,20 @@ func openUnchanging(ctx context.Context, path, copyTo string) (*query.DB, error)
 		return nil, err
 	}
 	return query.Open(ctx, copyTo)
+}
+
+// addDamagedPages adds that pages of the file at path are not as they were written. A copy has no sums that tell.
+func (r *Result) addDamagedPages(path string) error {
+	var damage *proof.DamageError
+	err := proof.CheckFile(path)
+	switch {
+	case errors.As(err, &damage):
+		r.Verdict, r.Equal = Damaged, nil
+		r.Damage = append(r.Damage, fmt.Sprintf("pages that are not as they were written: %d, the first is page %d", len(damage.Pages), damage.Pages[0]))
+	case err != nil && !errors.Is(err, proof.ErrNoSums):
+		return err
+	}
+	return nil
 }
 
 // Damage has SQLite check the whole file. It returns what is wrong, in SQLite's words and at most twenty lines; nothing when

@@ -1,0 +1,60 @@
+package integration_test
+
+import (
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// TestDamage_DatabaseKilled kills a recorder, turns a bit of its database, and starts it again: what it then has is what the log
+// gives, and what was made anew is told. The controls are in package projector.
+func TestDamage_DatabaseKilled(t *testing.T) {
+	t.Parallel()
+	long(t)
+	trials := 4
+	if soak {
+		trials = 150
+	}
+	dir := t.TempDir()
+	db := filepath.Join(dir, "monitor.db")
+	args := []string{"up", "--data", dir, "--interval", "100ms", "--host", "alpha"}
+	made := 0
+	for trial := range trials {
+		p := start(t, args...)
+		before := 0
+		await(t, "snapshots", func() bool { before = snapshotsOf(t, db, "alpha"); return before >= 5*(trial+1) })
+		p.cmd.Process.Kill()
+		<-p.done
+		flipBit(t, db, rand.New(rand.NewPCG(uint64(trial), 1)))
+		p = start(t, args...)
+		await(t, "what there was", func() bool { return snapshotsOf(t, db, "alpha") > before })
+		p.stop()
+		if strings.Contains(p.stderr(), "the database is made anew") {
+			made++
+		}
+		if told := gapsOf(t, db, schema.GapDatabaseDamaged); told > 1 {
+			t.Errorf("trial %d: told %d times", trial, told)
+		}
+		if out, err := exec.Command(proctape, "verify", "--replay", "--data", dir).CombinedOutput(); err != nil {
+			t.Fatalf("trial %d: %v\n%s\n%s", trial, err, out, p.stderr())
+		}
+	}
+	t.Logf("%d kills, each with a bit turned: %d databases were made anew", trials, made)
+	if made == 0 {
+		t.Error("no bit was noticed: this test catches nothing")
+	}
+}
+
+func flipBit(t *testing.T, path string, rng *rand.Rand) {
+	t.Helper()
+	b := must(os.ReadFile(path))(t)
+	b[rng.IntN(len(b))] ^= 1 << rng.IntN(8)
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
