@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/top"
 )
 
 var topColumns = []column[query.TopRow]{
@@ -47,11 +48,16 @@ type topFlags struct {
 func topCommand(s *settings) *cobra.Command {
 	t := &topFlags{by: "process", metric: "cpu"}
 	cmd := &cobra.Command{
-		Use: "top", Short: "Show who uses most, or used most", Args: noArgs,
-		Long: `List who used most: at a time (--at; now without it), or within a range (--since, --until). At a time, it is of the
-snapshot then: CPU, I/O, faults and forks are those since the snapshot before it. --by sums up what belongs together. Memory of a
+		Use: "top", Short: "Show who uses most, or used most: a screen that goes back in time", Args: noArgs,
+		Long: `On a terminal, show what the processes use, live or as it was at a time (--at), on a screen that goes back and forth in
+time: ? lists its keys. --host and the flags that pick processes are its filter at first, and --sort its order.
+
+With --once, --since, --limit, --columns, --by, --json or --csv, or without a terminal, list who used most: at a time (--at; now
+without it), or within a range (--since, --until). At a time, it is of the snapshot then: CPU, I/O, faults and forks are those since the snapshot before it. --by sums up what belongs together. Memory of a
 line is the sum of its processes' largest, which may not have come at once, and pages that they share count for each.`,
-		Example: `  proctape top --once --sort mem
+		Example: `  proctape top
+  proctape top --at "03:10" --job build-7
+  proctape top --once --sort mem
   proctape top --at "03:10" --by command
   proctape top --since -1h --by user
   proctape top --since yesterday --until today --by parent --sort forks`,
@@ -60,7 +66,7 @@ line is the sum of its processes' largest, which may not have come at once, and 
 	f := cmd.Flags()
 	t.listing.register(cmd, s, 20)
 	f.Lookup("newest").Hidden = true
-	f.BoolVar(&t.once, "once", false, "print once and end")
+	f.BoolVar(&t.once, "once", false, "list once, also on a terminal")
 	f.Var(&t.at, "at", "as it was at this `time`")
 	f.StringVar(&t.by, "by", t.by, "a line for each: "+strings.Join(query.TopBy, ", "))
 	f.BoolVar(&t.json, "json", false, "print JSON, one object a line")
@@ -142,6 +148,9 @@ func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {
 		return err
 	}
 	filter.Limit = t.limit
+	if wantsScreen(cmd) {
+		return t.withDatabase(cmd, s, func(db *query.DB) error { return showTop(cmd, t.metric, &filter, at, top.NewDatabase(db)) })
+	}
 	return t.withDatabase(cmd, s, func(db *query.DB) error {
 		q := query.TopQuery{Filter: filter, By: t.by, Sort: t.metric}
 		var answer *query.Top

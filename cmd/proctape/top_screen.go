@@ -1,0 +1,85 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+	xterm "golang.org/x/term"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/top"
+)
+
+// wantsScreen reports whether top shows its screen: on a terminal that can be steered, unless a flag asks for a list.
+func wantsScreen(cmd *cobra.Command) bool {
+	for _, flag := range []string{"once", "since", "until", "limit", "columns", "by", "json", "csv", "wide"} {
+		if cmd.Flags().Changed(flag) {
+			return false
+		}
+	}
+	in, ok := cmd.InOrStdin().(*os.File)
+	return ok && xterm.IsTerminal(int(in.Fd())) && isTerminal(cmd.OutOrStdout()) && os.Getenv("TERM") != "dumb"
+}
+
+// sortColumns are the columns of the screen by which the figures of --sort are sorted. The others of --sort are of a range.
+var sortColumns = map[string]string{"cpu": "cpu", "mem": "rss", "io": "disk", "faults": "faults"}
+
+// showTop shows the screen until somebody quits.
+func showTop(cmd *cobra.Command, metric string, f *query.Filter, at time.Time, source top.Source) error {
+	o := top.Options{
+		Host: f.Host, Filter: screenFilter(f), Sort: sortColumns[metric], Location: time.Local, ASCII: top.IsASCII(os.Getenv), User: userName,
+		Time: func(text string, now float64) (float64, error) {
+			got, err := parseTime(text, time.Unix(0, int64(now*1e9)).In(time.Local))
+			return timestamp(got), err
+		},
+	}
+	if !at.IsZero() {
+		o.At = timestamp(at)
+	}
+	m, err := top.NewModel(o)
+	if err != nil {
+		return err
+	}
+	// Without this these signals would end the program and leave the terminal as the screen has it.
+	ctx, stop := signal.NotifyContext(cmd.Context(), unix.SIGHUP, unix.SIGQUIT)
+	defer stop()
+	return top.Run(ctx, m, source, cmd.InOrStdin(), screen(cmd.OutOrStdout()), os.Environ())
+}
+
+// screenFilter is what flags pick, as the screen's filter says it.
+func screenFilter(f *query.Filter) string {
+	var terms []string
+	add := func(name, value string) { terms = append(terms, name+"="+quoted(value)) }
+	if f.Job != "" {
+		add("job", f.Job)
+	}
+	if f.PID != 0 {
+		add("pid", strconv.FormatInt(f.PID, 10))
+	}
+	if f.UID != nil {
+		add("user", userName(*f.UID))
+	}
+	if f.Cgroup != "" {
+		add("cgroup", f.Cgroup)
+	}
+	if f.Step != nil {
+		add("step", strconv.FormatInt(*f.Step, 10))
+	}
+	if f.Command != "" {
+		terms = append(terms, quoted(f.Command))
+	}
+	return strings.Join(terms, " ")
+}
+
+// quoted is a text as the screen's filter reads it: between quotes, which cannot stand in it.
+func quoted(s string) string {
+	if strings.ContainsAny(s, " |") || strings.HasPrefix(s, "-") || strings.HasPrefix(s, "~") {
+		return `"` + strings.ReplaceAll(s, `"`, "") + `"`
+	}
+	return s
+}

@@ -1,0 +1,130 @@
+package integration_test
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// startNamed starts a process that sleeps under a name.
+func startNamed(t *testing.T, name string) (pid int) {
+	t.Helper()
+	cmd := exec.Command("sleep", "600")
+	cmd.Args[0] = name
+	return startAs(t, cmd, 0)
+}
+
+// leaves reports what a program that was on a terminal has left behind: its mode, and the screen that it drew.
+func (s *screenTerminal) leaves(before unix.Termios) string {
+	s.t.Helper()
+	after, err := unix.IoctlGetTermios(int(s.far.Fd()), unix.TCGETS)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if *after != before {
+		return fmt.Sprintf("the terminal's mode is another: %+v, before %+v", *after, before)
+	}
+	if err := s.far.Close(); err != nil { // then what was written is read to its end
+		s.t.Fatal(err)
+	}
+	<-s.drained
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shown.IsAltScreen() || s.shown.CursorHidden() {
+		return fmt.Sprintf("the screen is still there: %v, the cursor is hidden: %v", s.shown.IsAltScreen(), s.shown.CursorHidden())
+	}
+	return ""
+}
+
+// mode is the mode of the terminal.
+func (s *screenTerminal) mode() unix.Termios {
+	s.t.Helper()
+	mode, err := unix.IoctlGetTermios(int(s.far.Fd()), unix.TCGETS)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return *mode
+}
+
+// TestTop_Live drives the real program on a real terminal over the recording of this machine, which goes on.
+func TestTop_Live(t *testing.T) {
+	long(t)
+	needsEveryProcess(t)
+	dir := t.TempDir()
+	recorder := record(t, proctape, dir)
+	pid := startNamed(t, "worker-"+steering)
+	await(t, "the process", func() bool {
+		return count(t, filepath.Join(dir, "monitor.db"), fmt.Sprintf(`SELECT count(*) FROM process_metrics WHERE pid=%d`, pid)) > 0
+	})
+	s := onScreen(t, proctape, 100, 30, nil, "top", "--data", dir)
+	s.awaitText("● LIVE")
+	s.press("/", "~worker-", "enter")
+	shown := s.awaitText(`worker-\x1b[2J`)
+	if strings.Count(shown, "worker-") != 2 { // the row, and the filter in the head
+		t.Errorf("the filter leaves more than the process:\n%s", shown)
+	}
+	s.press("M")
+	s.awaitText("RSS▼")
+	s.press("T")
+	s.awaitText("◀ PAST")
+	s.press(".")
+	s.awaitText("● LIVE")
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitText("† ")
+	s.press("[")
+	s.await("the death, which was sought", func(screen string) bool {
+		return strings.Contains(screen, "◀ PAST") && strings.Contains(screen, "▲ SIGKILL")
+	})
+	s.press("?")
+	s.awaitText("Moving")
+	s.press("?", "ctrl+l")
+	s.await("all processes", func(screen string) bool { return !strings.Contains(screen, "/~worker-") })
+	s.size(120, 40)
+	s.await("the other size", func(screen string) bool {
+		lines := strings.Split(screen, "\n")
+		return len(lines) == 40 && strings.Contains(lines[39], "quit")
+	})
+	s.press("q")
+	s.ended()
+	if s.err != nil {
+		t.Error(s.err)
+	}
+	recorder.stop()
+}
+
+// TestTop_LeavesTheTerminalAsItWas ends the screen in each way in which it can end.
+func TestTop_LeavesTheTerminalAsItWas(t *testing.T) {
+	dir := t.TempDir()
+	run(t, "simulate", "--data", dir, "--hosts", "1", "--processes", "20", "--duration", "3s", "--interval", "1s")
+	for name, end := range map[string]func(s *screenTerminal){
+		"q":       func(s *screenTerminal) { s.press("q") },
+		"Ctrl-C":  func(s *screenTerminal) { s.press("ctrl+c") },
+		"SIGTERM": func(s *screenTerminal) { _ = s.cmd.Process.Signal(unix.SIGTERM) },
+		"SIGINT":  func(s *screenTerminal) { _ = s.cmd.Process.Signal(unix.SIGINT) },
+		"SIGHUP":  func(s *screenTerminal) { _ = s.cmd.Process.Signal(unix.SIGHUP) },
+		"SIGQUIT": func(s *screenTerminal) { _ = s.cmd.Process.Signal(unix.SIGQUIT) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := onScreen(t, proctape, 80, 24, nil, "top", "--data", dir)
+			before := s.before
+			s.awaitText("quit")
+			if s.mode() == before {
+				t.Error("the control: the screen has the terminal's first mode")
+			}
+			end(s)
+			s.ended()
+			if s.err != nil {
+				t.Error(s.err)
+			}
+			if left := s.leaves(before); left != "" {
+				t.Error(left)
+			}
+		})
+	}
+}

@@ -1,0 +1,196 @@
+package top
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// move moves the cursor by rows.
+func move(n int) func(*Model) {
+	return func(m *Model) {
+		if m.screen == helpScreen {
+			m.helpTop = max(0, m.helpTop+n)
+			return
+		}
+		moveTo(m, m.cursor.index+n)
+	}
+}
+
+// page moves the cursor by screens.
+func page(n int) func(*Model) {
+	return func(m *Model) { move(n * listHeight(m))(m) }
+}
+
+// moveTo selects a row. A process that went is dropped when the cursor leaves it.
+func moveTo(m *Model, index int) {
+	c := &m.cursor
+	if old := selection(m); old != nil && old == c.ghost && index != c.index {
+		i := c.index
+		m.rows = slices.Delete(m.rows, i, i+1)
+		if index > i {
+			index--
+		}
+	}
+	c.index = max(0, min(index, len(m.rows)-1))
+	c.pinned, c.ghost = true, nil
+	if r := selection(m); r != nil {
+		c.id = r.ID()
+		copied := *r
+		c.ghost = &copied
+	}
+	scroll(m)
+}
+
+// first goes to the first row, which the cursor then follows.
+func first(m *Model) {
+	if m.screen == helpScreen {
+		m.helpTop = 0
+		return
+	}
+	m.cursor = cursor{}
+	arrange(m)
+}
+
+func last(m *Model) { move(mostRows)(m) }
+
+// mostRows is more than any list has.
+const mostRows = 1 << 30
+
+// sortBy sorts by a column. The column by which it sorts already is turned round.
+func sortBy(name string) func(*Model) {
+	return func(m *Model) {
+		m.list.reverse = m.list.sort == name && !m.list.reverse
+		m.list.sort, m.list.hold = name, nil
+		arrange(m)
+	}
+}
+
+// sortNext sorts by the next column of those on the screen, or by the one before.
+func sortNext(by int) func(*Model) {
+	return func(m *Model) {
+		columns := visibleColumns(m)
+		i := slices.IndexFunc(columns, func(c *Column) bool { return c.Name == m.list.sort })
+		i = (i + by + len(columns)) % len(columns)
+		m.list.sort, m.list.reverse, m.list.hold = columns[i].Name, false, nil
+		arrange(m)
+	}
+}
+
+func reverse(m *Model) {
+	m.list.reverse, m.list.hold = !m.list.reverse, nil
+	arrange(m)
+}
+
+// holdOrder holds the rows where they are, or lets them move again.
+func holdOrder(m *Model) {
+	if m.list.hold != nil {
+		m.list.hold = nil
+		say(m, "the order follows the figures again")
+	} else {
+		m.list.hold = make(map[ID]int, len(m.rows))
+		for i, r := range m.rows {
+			m.list.hold[r.ID()] = i
+		}
+		say(m, "the order is held: o lets it go")
+	}
+	arrange(m)
+}
+
+func toggleEnded(m *Model) {
+	m.list.hideEnded = !m.list.hideEnded
+	arrange(m)
+}
+
+func toggleActive(m *Model) {
+	m.list.active = !m.list.active
+	arrange(m)
+}
+
+// askFilter asks for a filter, which works while it is typed. One that cannot be read leaves the one before in force.
+func askFilter(m *Model) {
+	before := m.list.filter
+	set := func(m *Model, text string) error {
+		f, err := ParseFilter(text)
+		if err == nil {
+			m.list.filter = f
+			arrange(m)
+		}
+		return err
+	}
+	m.prompt = &prompt{label: "filter", text: before.text, done: set, typed: set, stop: func(m *Model) {
+		m.list.filter = before
+		arrange(m)
+	}}
+}
+
+func clearFilter(m *Model) {
+	m.list.filter = Filter{}
+	arrange(m)
+}
+
+// askSearch asks for a text, and selects the next row that has it.
+func askSearch(m *Model) {
+	from := m.cursor
+	m.prompt = &prompt{label: "search", typed: func(m *Model, text string) error {
+		m.list.search = text
+		return find(m, 1, true)
+	}, done: func(m *Model, text string) error {
+		m.list.search = text
+		return nil
+	}, stop: func(m *Model) { m.cursor = from }}
+}
+
+// searchNext selects the next row that has the text of the last search.
+func searchNext(by int) func(*Model) {
+	return func(m *Model) {
+		if m.list.search == "" {
+			say(m, "nothing was searched yet: s searches")
+			return
+		}
+		if err := find(m, by, false); err != nil {
+			say(m, err.Error())
+		}
+	}
+}
+
+// find selects the next row of which the pid or the command has the search's text, round the end of the list.
+func find(m *Model, by int, here bool) error {
+	n := len(m.rows)
+	for k := range n + 1 {
+		if k == 0 && !here || m.list.search == "" {
+			continue
+		}
+		i := ((m.cursor.index+by*k)%n + n) % n
+		if r := m.rows[i]; strings.Contains(r.Command, m.list.search) || fmt.Sprint(r.PID) == m.list.search {
+			moveTo(m, i)
+			return nil
+		}
+	}
+	if m.list.search == "" {
+		return nil
+	}
+	return fmt.Errorf("no process of the list has %q", m.list.search)
+}
+
+// showHelp shows the help, and hides it.
+func showHelp(m *Model) {
+	if m.screen == helpScreen {
+		m.screen = processesScreen
+		return
+	}
+	m.screen = helpScreen
+}
+
+// back goes back one step: from another screen to the processes, and from a filter to all.
+func back(m *Model) {
+	switch {
+	case m.screen != processesScreen:
+		m.screen = processesScreen
+	case m.list.filter.text != "":
+		clearFilter(m)
+	}
+}
+
+func quit(m *Model)    { request(m, Quit{}) }
+func suspend(m *Model) { request(m, Suspend{}) }

@@ -1,0 +1,71 @@
+package top
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/proctape/proctape/query"
+)
+
+// Database is a source that reads a database. A recorder may write it meanwhile.
+type Database struct {
+	db *query.DB
+
+	mu    sync.Mutex
+	cache []*query.HostAt // snapshots with their processes, the last used last
+}
+
+// NewDatabase returns a source over an open database, which stays the caller's to close.
+func NewDatabase(db *query.DB) *Database { return &Database{db: db} }
+
+const (
+	cached     = 8    // snapshots that are kept
+	trendOf    = 10   // snapshots that the sparklines of the header show
+	coveredFor = 3600 // seconds of which the coverage is shown
+	mostEnded  = 500  // rows of processes that ended
+	lastDeaths = 8
+)
+
+// Now is the time now.
+func (d *Database) Now() float64 { return float64(time.Now().UnixNano()) / 1e9 }
+
+// processes are the processes of a snapshot, read once.
+func (d *Database) processes(ctx context.Context, m *query.HostAt) (*query.HostAt, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	same := func(c *query.HostAt) bool {
+		return c.Host == m.Host && c.Timestamp == m.Timestamp && c.ID == m.ID && c.Resolution == m.Resolution
+	}
+	if i := slices.IndexFunc(d.cache, same); i >= 0 {
+		c := d.cache[i]
+		d.cache = append(slices.Delete(d.cache, i, i+1), c)
+		return c, nil
+	}
+	c := *m
+	if err := query.AddProcesses(ctx, d.db, &c); err != nil {
+		return nil, err
+	}
+	d.cache = append(d.cache, &c)
+	if len(d.cache) > cached {
+		d.cache = slices.Delete(d.cache, 0, 1)
+	}
+	return &c, nil
+}
+
+// deaths reads exits, each with its cause.
+func (d *Database) deaths(ctx context.Context, f query.Filter) ([]query.Event, error) {
+	f.Types = []string{"exit", "kill", "oom", "signal"}
+	events, err := query.Events(ctx, d.db, f)
+	if err != nil {
+		return nil, err
+	}
+	return query.All(query.WithCauses(func(yield func(query.Event, error) bool) {
+		for i := range events {
+			if !yield(events[i], nil) {
+				return
+			}
+		}
+	}))
+}

@@ -1,0 +1,95 @@
+package top
+
+import (
+	"github.com/proctape/proctape/query"
+)
+
+// Frame is what a source knows of a time.
+type Frame struct {
+	At    float64 `json:"at"`   // the time that was asked for, Unix seconds
+	Made  float64 `json:"made"` // when the answer was made
+	Hosts []Host  `json:"hosts"`
+	Rows  []Row   `json:"processes"`
+	Ended int     `json:"ended"` // how many ended within the interval before, also those of which there is no row
+	// Deaths are the last ends by a signal, for memory, or with a code other than 0, until the time, the newest last.
+	Deaths []query.Event `json:"deaths"`
+}
+
+// Host is a host at a time.
+type Host struct {
+	query.HostAt
+	Interval     float64            `json:"interval_seconds"`
+	Next         float64            `json:"next_time"`    // of its next snapshot; 0 when none has come
+	Hole         *query.Hole        `json:"hole"`         // in which the time lies; nil when something was measured then
+	Reason       string             `json:"reason"`       // of the hole, as the gaps tell it; empty when they do not
+	Coverage     *query.Coverage    `json:"coverage"`     // of the hour before; nil when that is not known
+	Capabilities []string           `json:"capabilities"` // what its sampler could see
+	CPU          float64            `json:"cpu_percent"`  // of all its processes
+	Trend        []query.TrendPoint `json:"trend"`        // of its last snapshots, the newest last
+}
+
+// Row is a process of a frame.
+type Row struct {
+	Host string `json:"host"`
+	query.Process
+	End     *query.Event `json:"end"`     // it has ended: its exit
+	Missing bool         `json:"missing"` // it lived before and after a hole: nothing is known of its figures
+	// ReadRate and WriteRate are MiB a second since the snapshot before; nil when that is not known.
+	ReadRate  *float64 `json:"read_mb_per_second"`
+	WriteRate *float64 `json:"write_mb_per_second"`
+
+	place place
+}
+
+// place is where a row stands in a tree or among groups.
+type place struct {
+	depth  int    // below a root of the tree
+	branch string // drawn before the command
+	kids   int    // rows below it that are folded away
+	group  *group // the row is a group and no process
+}
+
+// ID names a process, whatever happens to the list. Two hosts may have the same pid, and a pid is used again.
+type ID struct {
+	Host  string
+	PID   int64
+	Start int64 // hundredths of a second after boot
+	Group string
+}
+
+// ID is the identity of a row.
+func (r *Row) ID() ID {
+	id := ID{Host: r.Host, PID: r.PID, Start: r.StartTicks}
+	if r.place.group != nil {
+		id = ID{Group: r.place.group.name}
+	}
+	return id
+}
+
+// group is what belongs together.
+type group struct {
+	name      string
+	processes int
+	ended     int
+	failed    int
+}
+
+// failed reports whether an end is a death that matters: by a signal, for memory, or with a code other than 0.
+func failed(e *query.Event) bool {
+	return e.Cause != "" || e.Signal != nil || e.Type == "oom" || e.Type == "kill" || e.Type == "signal" || e.ExitCode != nil && *e.ExitCode != 0
+}
+
+// deathMark is the mark of an end, and its role.
+func deathMark(e *query.Event) (string, role) {
+	switch {
+	case e.Cause == "oom" || e.Type == "oom":
+		return "■", oom
+	case e.Signal != nil || e.Cause != "" || e.Type == "kill" || e.Type == "signal":
+		return "▲", bad
+	case e.ExitCode != nil && *e.ExitCode != 0:
+		return "✕", bad
+	case e.ExitCode == nil:
+		return "?", faint
+	}
+	return "✓", faint
+}

@@ -1,0 +1,322 @@
+package top
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/proctape/proctape/query"
+)
+
+// now is the time of the tests' screens.
+const now = 1_795_700_000.0
+
+// testModel is a live model with a frame of so many processes: the lower the pid, the more CPU it uses and the less memory.
+func testModel(t *testing.T, processes int) *Model {
+	t.Helper()
+	m, err := NewModel(Options{Location: time.UTC, User: testNames.user, Time: func(text string, now float64) (float64, error) {
+		if text != "-10m" {
+			return 0, errors.New("not a time")
+		}
+		return now - 600, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Update(Ticked{now})
+	m.Update(Framed{Frame: testFrame(now, processes)})
+	m.Requests()
+	return m
+}
+
+func testFrame(at float64, processes int) *Frame {
+	f := &Frame{At: at, Made: now, Hosts: []Host{{HostAt: query.HostAt{Asked: at, Snapshot: query.Snapshot{Host: "dev", Timestamp: at - 1, CPUs: 8, MemTotal: 24576, MemUsed: 5200}}, Interval: 2}}}
+	for i := 1; i <= processes; i++ {
+		p := query.Process{PID: int64(i), PPID: int64(i / 2), Command: fmt.Sprintf("worker-%d --part %d", i, i), StartTicks: int64(i), UID: pointer(int64(1000 * (i % 2)))}
+		p.State, p.CPUPercent, p.RSS, p.CPUSeconds, p.GPUMemory = "S", float64(processes-i), float64(i), float64(i), pointer(float64(i))
+		f.Rows = append(f.Rows, Row{Host: "dev", Process: p, ReadRate: pointer(float64(i)), WriteRate: pointer(1.0)})
+	}
+	last := &f.Rows[len(f.Rows)-1]
+	last.End = &query.Event{Type: "exit", Timestamp: at - 1, Signal: pointer(int64(9)), Cause: "oom", PID: last.PID, StartTicks: last.StartTicks, Host: "dev", Command: last.Command}
+	f.Deaths = []query.Event{*last.End}
+	return f
+}
+
+func press1(m *Model, keys ...string) {
+	for _, k := range keys {
+		text := ""
+		if len([]rune(k)) == 1 {
+			text = k
+		}
+		m.Update(Pressed{k, text})
+	}
+}
+
+func typed(m *Model, text string) {
+	for _, r := range text {
+		press1(m, string(r))
+	}
+}
+
+// keyCase is what a key is to do.
+type keyCase struct {
+	given func(m *Model)
+	did   func(m *Model, requests []Request) bool
+}
+
+func topPID(m *Model) int64 { return m.rows[0].PID }
+
+func asked[T Request](requests []Request, ok func(T) bool) bool {
+	for _, r := range requests {
+		if v, is := r.(T); is && ok(v) {
+			return true
+		}
+	}
+	return false
+}
+
+func askedStep(to Stop, back bool) func(*Model, []Request) bool {
+	return func(_ *Model, requests []Request) bool {
+		return asked(requests, func(s AskStep) bool { return s.To == to && s.Back == back && s.From <= now })
+	}
+}
+
+func inPast(m *Model) {
+	goTo(m, now-600)
+	m.Update(Framed{Frame: testFrame(now-600, 30)})
+}
+
+func sortedBy(pid int64, column string) keyCase {
+	return keyCase{nil, func(m *Model, _ []Request) bool { return m.list.sort == column && topPID(m) == pid }}
+}
+
+func keys(names ...string) func(*Model) { return func(m *Model) { press1(m, names...) } }
+
+var keyCases = map[string]keyCase{
+	"Up":   {keys("down", "down"), func(m *Model, _ []Request) bool { return m.cursor.index == 1 }},
+	"Down": {nil, func(m *Model, _ []Request) bool { return m.cursor.index == 1 }},
+	"PgUp": {keys("end"), func(m *Model, _ []Request) bool { return m.cursor.index == 29-listHeight(m) }},
+	"PgDn": {nil, func(m *Model, _ []Request) bool { return m.cursor.index == listHeight(m) }},
+	"Home": {keys("end"), func(m *Model, _ []Request) bool { return m.cursor.index == 0 && m.cursor.top == 0 && !m.cursor.pinned }},
+	"End":  {nil, func(m *Model, _ []Request) bool { return m.cursor.index == 29 }},
+	"Esc":  {keys("?"), func(m *Model, _ []Request) bool { return m.screen == processesScreen }},
+	"C P":  {keys("M"), func(m *Model, _ []Request) bool { return m.list.sort == "cpu" && topPID(m) == 1 }},
+	"M":    sortedBy(30, "rss"),
+	"D":    sortedBy(30, "disk"),
+	"E":    sortedBy(30, "gpu"),
+	"> F6": {nil, func(m *Model, _ []Request) bool { return m.list.sort == "rss" }},
+	"<":    {nil, func(m *Model, _ []Request) bool { return m.list.sort == "state" }},
+	"I":    {nil, func(m *Model, _ []Request) bool { return topPID(m) == 30 }},
+	"/ F4": {nil, func(m *Model, _ []Request) bool {
+		typed(m, "worker-3")
+		press1(m, "enter")
+		return len(m.rows) == 2 && m.prompt == nil
+	}},
+	"Ctrl-L": {func(m *Model) { press1(m, "/"); typed(m, "worker-3"); press1(m, "enter") }, func(m *Model, _ []Request) bool { return len(m.rows) == 30 }},
+	"s F3": {nil, func(m *Model, _ []Request) bool {
+		typed(m, "worker-12")
+		press1(m, "enter")
+		return selection(m).PID == 12
+	}},
+	"n": {func(m *Model) { press1(m, "s"); typed(m, "worker-2"); press1(m, "enter") }, func(m *Model, _ []Request) bool { return selection(m).PID == 20 }},
+	"N": {func(m *Model) { press1(m, "s"); typed(m, "worker-2"); press1(m, "enter") }, func(m *Model, _ []Request) bool { return selection(m).PID == 29 }},
+	"a": {func(m *Model) {
+		m.frame.Rows[3].CPUPercent, m.frame.Rows[3].ReadRate, m.frame.Rows[3].WriteRate = 0, nil, nil
+		arrange(m)
+	},
+		func(m *Model, _ []Request) bool { return len(m.rows) == 29 }},
+	"x": {nil, func(m *Model, _ []Request) bool { return len(m.rows) == 29 }},
+	"o": {keys("M"), func(m *Model, _ []Request) bool {
+		f := testFrame(now+2, 30)
+		f.Rows[4].RSS = 1000
+		m.Update(Framed{Frame: f})
+		return topPID(m) == 30
+	}},
+	"t": {inPast, askedStep(StopSample, false)},
+	"T": {nil, askedStep(StopSample, true)},
+	"]": {inPast, askedStep(StopDeath, false)},
+	"[": {nil, askedStep(StopDeath, true)},
+	"}": {inPast, askedStep(StopHole, false)},
+	"{": {nil, askedStep(StopHole, true)},
+	"j": {inPast, func(m *Model, _ []Request) bool { typed(m, "90s"); press1(m, "enter"); return m.clock.at == now-510 }},
+	"J": {nil, func(m *Model, _ []Request) bool {
+		press1(m, "enter")
+		return m.clock.mode == past && m.clock.at == now-300
+	}},
+	"b": {nil, func(m *Model, _ []Request) bool {
+		typed(m, "-10m")
+		press1(m, "enter")
+		return m.clock.mode == past && m.clock.at == now-600
+	}},
+	"Space z": {nil, func(m *Model, _ []Request) bool { return m.clock.mode == held }},
+	"r": {inPast, func(m *Model, _ []Request) bool {
+		m.Update(Ticked{now + 1})
+		return m.clock.mode == replay && m.clock.at == now-599
+	}},
+	"R": {func(m *Model) { inPast(m); press1(m, "r", "r", "r") }, func(m *Model, _ []Request) bool { return m.clock.speed == 2 }},
+	",": {inPast, func(m *Model, _ []Request) bool { return m.clock.mode == live }},
+	".": {inPast, func(m *Model, requests []Request) bool {
+		return m.clock.mode == live && asked(requests, func(a AskFrame) bool { return a.At == 0 })
+	}},
+	"? h F1":       {nil, func(m *Model, _ []Request) bool { return strings.Contains(m.View().Plain(), "Moving") }},
+	"q F10 Ctrl-C": {nil, func(_ *Model, requests []Request) bool { return asked(requests, func(Quit) bool { return true }) }},
+	"Ctrl-Z":       {nil, func(_ *Model, requests []Request) bool { return asked(requests, func(Suspend) bool { return true }) }},
+}
+
+// TestKeys_EachDoesWhatItSays presses every key of the table. The control is the same without the key: then nothing may have been done.
+func TestKeys_EachDoesWhatItSays(t *testing.T) {
+	for _, k := range Keys {
+		c, ok := keyCases[k.Name]
+		if !ok {
+			t.Errorf("no test presses %s", k.Name)
+			continue
+		}
+		for _, key := range append([]string{""}, k.Keys...) {
+			m := testModel(t, 30)
+			if c.given != nil {
+				c.given(m)
+			}
+			m.Requests()
+			if key != "" {
+				press1(m, key)
+			}
+			if did := c.did(m, m.Requests()); did != (key != "") {
+				t.Errorf("%s, pressed as %q: done %v", k.Name, key, did)
+			}
+		}
+	}
+}
+
+func TestKeys_AreOneEach(t *testing.T) {
+	seen := map[string]string{}
+	for _, k := range Keys {
+		for _, key := range k.Keys {
+			if other, ok := seen[key]; ok && len(k.on) == 0 {
+				t.Errorf("%s is of %s and of %s", key, other, k.Name)
+			}
+			seen[key] = k.Name
+		}
+		if k.Help == "" || k.do == nil || k.Part == "" {
+			t.Errorf("%s is half an entry", k.Name)
+		}
+	}
+}
+
+// TestCursor_StaysWithItsProcess moves the figures: the selected process stays on its line, and one that went stays until the cursor moves.
+func TestCursor_StaysWithItsProcess(t *testing.T) {
+	m := testModel(t, 30)
+	press1(m, "down", "down")
+	f := testFrame(now+2, 30)
+	f.Rows[2].CPUPercent = 0.5 // to the end
+	m.Update(Framed{Frame: f})
+	if r := selection(m); r.PID != 3 || m.cursor.index < 27 {
+		t.Errorf("the cursor is on %d at %d, want 3", r.PID, m.cursor.index)
+	}
+	f = testFrame(now+4, 30)
+	f.Rows = append(f.Rows[:2], f.Rows[3:]...)
+	m.Update(Framed{Frame: f})
+	if r := selection(m); r.PID != 3 || !r.Missing || len(m.rows) != 30 {
+		t.Errorf("the process that went: %d, missing %v, %d rows", r.PID, r.Missing, len(m.rows))
+	}
+	press1(m, "up")
+	if r := selection(m); r.PID == 3 || len(m.rows) != 29 {
+		t.Errorf("the cursor is still on the process that went: %d of %d rows", r.PID, len(m.rows))
+	}
+}
+
+// TestCursor_FirstRowUntilItIsMoved keeps the busiest in sight of whoever touches nothing.
+func TestCursor_FirstRowUntilItIsMoved(t *testing.T) {
+	m := testModel(t, 30)
+	f := testFrame(now+2, 30)
+	f.Rows[9].CPUPercent = 900
+	m.Update(Framed{Frame: f})
+	if r := selection(m); r.PID != 10 || m.cursor.top != 0 {
+		t.Errorf("the cursor is on %d", r.PID)
+	}
+}
+
+// stale finds a figure of a process on a screen that must not show any: with a gap, and while a frame is awaited, only as faint.
+func showsFigures(screen string) bool { return strings.Contains(screen, " 1G ") }
+
+// TestGap_ShowsNoStaleFigure shows a time in a hole. The control is the same frame without the hole.
+func TestGap_ShowsNoStaleFigure(t *testing.T) {
+	for _, hole := range []bool{true, false} {
+		m := testModel(t, 30)
+		goTo(m, now-600)
+		f := testFrame(now-600, 5)
+		f.Rows = f.Rows[:4]
+		f.Rows[0].RSS = 1024
+		if hole {
+			f.Hosts[0].Hole = &query.Hole{Host: "dev", From: now - 610, To: now - 567}
+			for i := range f.Rows {
+				f.Rows[i].Missing = true
+			}
+		}
+		m.Update(Framed{Frame: f})
+		screen := m.View().Plain()
+		if showsFigures(screen) == hole || strings.Contains(screen, "▨ GAP") != hole || strings.Contains(screen, "43.0s") != hole {
+			t.Errorf("with a hole %v:\n%s", hole, screen)
+		}
+		if strings.Contains(screen, "LIVE") {
+			t.Errorf("the past is shown as live:\n%s", screen)
+		}
+	}
+}
+
+// TestModes_AreTold shows each state of the clock by its word.
+func TestModes_AreTold(t *testing.T) {
+	for word, given := range map[string]func(*Model){
+		"● LIVE": nil, "‖ HELD +3": func(m *Model) { press1(m, "z"); m.Update(Ticked{now + 3}) }, "◀ PAST −10m00s": inPast, "… READING": func(m *Model) { goTo(m, now-600) },
+		"▶ 2×": func(m *Model) { inPast(m); press1(m, "r", "r") }, "… STALE 8.00s": func(m *Model) { m.Update(Ticked{now + 7}) },
+		"cannot read: no database": func(m *Model) { m.Update(Framed{Err: errors.New("no database")}) },
+	} {
+		m := testModel(t, 30)
+		if given != nil {
+			given(m)
+		}
+		if screen := m.View().Plain(); !strings.Contains(screen, word) {
+			t.Errorf("no %q:\n%s", word, screen)
+		}
+	}
+}
+
+// TestView_FitsAnySize draws every size: no line is wider than the screen, and there are as many as it has.
+func TestView_FitsAnySize(t *testing.T) {
+	m := testModel(t, 30)
+	m.frame.Rows[0].Command = "日本語 e\u0301 \x1b[2J \u202e 🚀 " + strings.Repeat("x", 300)
+	for _, key := range []string{"esc", "?", "/"} {
+		press1(m, key)
+		for _, w := range []int{1, 39, 40, 41, 80, 120, 300} {
+			for _, h := range []int{1, 11, 12, 16, 20, 24, 100} {
+				m.Update(Sized{w, h})
+				s := m.View()
+				if len(s.lines) > h {
+					t.Errorf("%d×%d has %d lines", w, h, len(s.lines))
+				}
+				for _, l := range s.lines {
+					if l.width() > w {
+						t.Errorf("%d×%d has a line of %d cells: %v", w, h, l.width(), l)
+					}
+				}
+				if strings.ContainsAny(s.Plain(), "\x1b\u202e") {
+					t.Errorf("%d×%d: a command steers the terminal", w, h)
+				}
+			}
+		}
+	}
+}
+
+// TestView_ASCII draws with ASCII alone, as wide as otherwise.
+func TestView_ASCII(t *testing.T) {
+	m := testModel(t, 30)
+	m.glyphs = &asciiGlyphs
+	m.frame.Rows[0].Command = "größe"
+	for _, key := range []string{"esc", "?"} {
+		press1(m, key)
+		if screen := m.View().Plain(); !isASCII(screen) {
+			t.Errorf("not ASCII:\n%s", screen)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package top
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
+)
+
+// alertView is the line of what matters most now: what a key said, trouble, a hole, or the last death.
+func alertView(m *Model) line {
+	switch h := holeOf(m); {
+	case m.note != "":
+		return line{{" " + term.Safe(m.note), accent}}
+	case m.trouble != nil:
+		return line{{" cannot read: " + term.Safe(strings.ReplaceAll(m.trouble.Error(), "\n", "; ")), bad}}
+	case m.frame == nil:
+		return line{{" reading the record", faint}}
+	case h != nil:
+		return holeView(m, h)
+	case len(m.frame.Hosts) == 0:
+		return line{{" no snapshot within the hour before this time: t goes to the next", warn}}
+	case len(m.frame.Deaths) > 0:
+		return deathView(m, &m.frame.Deaths[len(m.frame.Deaths)-1])
+	}
+	return line{{" no process has failed in the hour before", faint}}
+}
+
+// holeView says of a hole what is known: from when to when, why, and what the rows below are.
+func holeView(m *Model, h *query.Hole) line {
+	text := fmt.Sprintf(" ▨ not recorded since %s", m.zone.clock(h.From))
+	if h.To > 0 {
+		text = fmt.Sprintf(" ▨ not recorded %s – %s (%s)", m.zone.clock(h.From), m.zone.clock(h.To), strings.TrimSpace(spanText(h.To-h.From)))
+	}
+	host := slices.IndexFunc(m.frame.Hosts, func(o Host) bool { return o.Hole == h })
+	if reason := m.frame.Hosts[max(0, host)].Reason; reason != "" {
+		text += ", " + strings.ReplaceAll(term.Safe(reason), "_", " ")
+	}
+	if h.To > 0 {
+		return line{{text, warn}, {fmt.Sprintf(" · %d lived before and after: figures ?", len(m.frame.Rows)), plain}}
+	}
+	return line{{text, warn}, {` · is the recorder running? "proctape status"`, plain}}
+}
+
+// deathView says what died last, and of what.
+func deathView(m *Model, e *query.Event) line {
+	mark, how := deathMark(e)
+	l := line{{" " + mark + " ", how}, {endText(e), how}, {fmt.Sprintf(" %s %s %d", m.zone.clock(e.Timestamp), commandName(e.Command), e.PID), plain}}
+	if e.JobID != nil {
+		l = append(l, span{", " + term.Safe(*e.JobID), plain})
+		if e.Sheet != nil {
+			l = append(l, span{fmt.Sprintf(" step %d", *e.Sheet), plain})
+		}
+	}
+	if e.Details != "" {
+		l = append(l, span{" · " + term.Safe(e.Details), faint})
+	}
+	return l
+}
+
+// endText says how a process ended.
+func endText(e *query.Event) string {
+	switch {
+	case e.Cause == "oom" || e.Type == "oom":
+		return "OOM"
+	case e.Signal != nil:
+		if name := unix.SignalName(unix.Signal(*e.Signal)); name != "" {
+			return name
+		}
+		return fmt.Sprintf("signal %d", *e.Signal)
+	case e.ExitCode != nil:
+		return fmt.Sprintf("exit %d", *e.ExitCode)
+	}
+	return "ended"
+}
+
+// commandName is the name of a command: its first word, without the path.
+func commandName(command string) string {
+	word, _, _ := strings.Cut(command, " ")
+	if i := strings.LastIndexByte(word, '/'); i >= 0 && i+1 < len(word) {
+		word = word[i+1:]
+	}
+	if word == "" {
+		word = "(not recorded)"
+	}
+	return term.Safe(word)
+}

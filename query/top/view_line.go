@@ -1,0 +1,47 @@
+package top
+
+// lineView is the time line: a row of CPU, and below it deaths and gaps, with the time that is shown under its cell.
+func lineView(m *Model) []line {
+	l := m.line
+	if l == nil || len(l.Cells) == 0 {
+		return []line{nil, nil}
+	}
+	bars := line{{" " + m.zone.minute(l.From), faint}}
+	marks := line{{"      ", faint}}
+	at := l.index(shown(m))
+	for i, c := range l.Cells {
+		bars = append(bars, barView(m, l, &c))
+		switch {
+		case c.Death != "":
+			marks = append(marks, span{c.Death, markRole(c.Death)})
+		case c.Hole:
+			marks = append(marks, span{"▨", gap})
+		case i == at:
+			marks = append(marks, span{"↑", accent})
+		default:
+			marks = append(marks, span{"·", faint})
+		}
+		if i == at {
+			bars[len(bars)-1].role = selected
+		}
+	}
+	return []line{append(bars, span{" ▏" + m.zone.minute(l.To), faint}), marks}
+}
+
+// barView is a cell of the time line: its CPU, or that it is not known.
+func barView(m *Model, l *Line, c *Cell) span {
+	switch {
+	case !c.Recorded:
+		return span{" ", plain}
+	case !c.Known || c.Hole:
+		return span{"▨", gap}
+	}
+	return span{m.glyphs.spark([]point{{c.CPU, true}}, l.Most, 1), plain}
+}
+
+func markRole(mark string) role {
+	if mark == "■" {
+		return oom
+	}
+	return bad
+}
