@@ -26,6 +26,8 @@ const (
 	coveredFor = 3600 // seconds of which the coverage is shown
 	mostEnded  = 500  // rows of processes that ended
 	lastDeaths = 8
+	// An end is shown for an interval, and for so many seconds at least: a live screen is drawn no more often.
+	shortestEnd = 2
 )
 
 // Now is the time now.

@@ -90,14 +90,14 @@ func addMissing(ctx context.Context, d *Database, rows []Row, h *Host) ([]Row, e
 	return rows, nil
 }
 
-// addEnds adds what ended within the interval before the time, by its exit. An end takes the place of the process's row.
+// addEnds adds what ended shortly before the time, by its exit. An end takes the place of the process's row.
 func addEnds(ctx context.Context, d *Database, f *Frame) error {
 	for i := range f.Hosts {
 		h := &f.Hosts[i]
 		if h.Hole != nil {
 			continue
 		}
-		since := min(h.Timestamp, f.At-h.Interval)
+		since := min(h.Timestamp, f.At-max(h.Interval, shortestEnd))
 		r := query.Range{Since: since, Until: f.At + 1e-6, Host: h.Host, Limit: 2 * mostEnded, Newest: true}
 		ends, err := d.deaths(ctx, query.Filter{Range: r})
 		if err != nil {
