@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +35,7 @@ var sortColumns = map[string]string{"cpu": "cpu", "mem": "rss", "io": "disk", "f
 // showTop shows the screen until somebody quits.
 func showTop(cmd *cobra.Command, metric string, f *query.Filter, at time.Time, source top.Source) error {
 	o := top.Options{
-		Host: f.Host, Filter: screenFilter(f), Sort: sortColumns[metric], Location: time.Local, ASCII: top.IsASCII(os.Getenv), User: userName,
+		Columns: keptColumns(), Host: f.Host, Filter: screenFilter(f), Sort: sortColumns[metric], Location: time.Local, ASCII: top.IsASCII(os.Getenv), User: userName,
 		Time: func(text string, now float64) (float64, error) {
 			got, err := parseTime(text, time.Unix(0, int64(now*1e9)).In(time.Local))
 			return timestamp(got), err
@@ -48,7 +51,7 @@ func showTop(cmd *cobra.Command, metric string, f *query.Filter, at time.Time, s
 	// Without this these signals would end the program and leave the terminal as the screen has it.
 	ctx, stop := signal.NotifyContext(cmd.Context(), unix.SIGHUP, unix.SIGQUIT)
 	defer stop()
-	return top.Run(ctx, m, source, cmd.InOrStdin(), screen(cmd.OutOrStdout()), os.Environ())
+	return top.Run(ctx, m, source, keepColumns, cmd.InOrStdin(), screen(cmd.OutOrStdout()), os.Environ())
 }
 
 // screenFilter is what flags pick, as the screen's filter says it.
@@ -82,4 +85,37 @@ func quoted(s string) string {
 		return `"` + strings.ReplaceAll(s, `"`, "") + `"`
 	}
 	return s
+}
+
+// columnsFile is where the columns that somebody chose on the screen are kept; empty when there is no place for settings.
+func columnsFile() string {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "proctape", "top-columns")
+}
+
+// keptColumns are the columns that were chosen; nil when none were.
+func keptColumns() []string {
+	b, err := os.ReadFile(columnsFile())
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(b))
+}
+
+// keepColumns keeps the columns that somebody chose.
+func keepColumns(columns []string) error {
+	path := columnsFile()
+	if path == "" {
+		return errors.New("the columns are not kept: HOME and XDG_CONFIG_HOME name no folder")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("the columns are not kept: %w", err)
+	}
+	if err := os.WriteFile(path, []byte(strings.Join(columns, "\n")+"\n"), 0o600); err != nil {
+		return fmt.Errorf("the columns are not kept: %w", err)
+	}
+	return nil
 }

@@ -1,6 +1,8 @@
 package top
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +13,10 @@ func move(n int) func(*Model) {
 	return func(m *Model) {
 		if m.screen == helpScreen {
 			m.helpTop = max(0, m.helpTop+n)
+			return
+		}
+		if isTable(m.screen) {
+			moveTable(m, n)
 			return
 		}
 		moveTo(m, m.cursor.index+n)
@@ -46,6 +52,10 @@ func moveTo(m *Model, index int) {
 func first(m *Model) {
 	if m.screen == helpScreen {
 		m.helpTop = 0
+		return
+	}
+	if isTable(m.screen) {
+		moveTable(m, -mostRows)
 		return
 	}
 	m.cursor = cursor{}
@@ -157,6 +167,9 @@ func searchNext(by int) func(*Model) {
 // find selects the next row of which the pid or the command has the search's text, round the end of the list.
 func find(m *Model, by int, here bool) error {
 	n := len(m.rows)
+	if n == 0 {
+		return errors.New("the list is empty")
+	}
 	for k := range n + 1 {
 		if k == 0 && !here || m.list.search == "" {
 			continue
@@ -182,14 +195,135 @@ func showHelp(m *Model) {
 	m.screen = helpScreen
 }
 
-// back goes back one step: from another screen to the processes, and from a filter to all.
+// back goes back one step: from another screen to the processes, from groups to processes, from tags to none, and from a filter to all.
 func back(m *Model) {
 	switch {
 	case m.screen != processesScreen:
 		m.screen = processesScreen
+	case m.list.groupBy != "":
+		m.list.groupBy = ""
+		arrange(m)
+	case len(m.list.tags) > 0:
+		clear(m.list.tags)
 	case m.list.filter.text != "":
 		clearFilter(m)
 	}
+}
+
+// nextScreen shows the next screen, or the one before.
+func nextScreen(by int) func(*Model) {
+	all := []screenName{processesScreen, jobsScreen, hostsScreen, eventsScreen}
+	return func(m *Model) {
+		i := max(0, slices.Index(all, m.screen))
+		openScreen(all[(i+by+len(all))%len(all)])(m)
+	}
+}
+
+// enter opens the selected row: the detail of a process, or the processes of a group.
+func enter(m *Model) {
+	r := selection(m)
+	switch {
+	case isTable(m.screen):
+		enterTable(m)
+	case m.screen != processesScreen || r == nil:
+	case r.place.group != nil:
+		openGroup(m, r.place.group.name)
+	default:
+		openDetail(m, r.ID())
+	}
+}
+
+// openGroup shows the processes of a group, by a filter.
+func openGroup(m *Model, name string) {
+	by := m.list.groupBy
+	if by == "job" && name == "(of no job)" {
+		say(m, "these belong to no job: Esc shows all processes")
+		return
+	}
+	text := by + `="` + strings.ReplaceAll(name, `"`, "") + `"`
+	if by == "command" {
+		text = `"` + strings.ReplaceAll(name, `"`, "") + `"`
+	}
+	f, err := ParseFilter(text)
+	if err != nil {
+		say(m, err.Error())
+		return
+	}
+	m.list.filter, m.list.groupBy, m.cursor = f, "", cursor{}
+	arrange(m)
+}
+
+func toggleTree(m *Model) {
+	m.list.tree = !m.list.tree
+	arrange(m)
+}
+
+// fold folds the selected row of the tree, or unfolds it.
+func fold(open bool) func(*Model) {
+	return func(m *Model) {
+		r := selection(m)
+		if !m.list.tree || r == nil {
+			say(m, "there is a tree with V")
+			return
+		}
+		delete(m.list.folds, r.ID())
+		if !open {
+			m.list.folds[r.ID()] = true
+		}
+		m.cursor.pinned, m.cursor.id = true, r.ID()
+		arrange(m)
+	}
+}
+
+// foldAll folds all that have no parent here, or unfolds all.
+func foldAll(m *Model) {
+	if !m.list.tree {
+		say(m, "there is a tree with V")
+		return
+	}
+	if len(m.list.folds) > 0 {
+		clear(m.list.folds)
+	} else {
+		for _, r := range m.rows {
+			if r.place.depth == 0 {
+				m.list.folds[r.ID()] = true
+			}
+		}
+	}
+	arrange(m)
+}
+
+// groupNext puts processes together by the next of what they can be.
+func groupNext(m *Model) {
+	i := slices.Index(GroupBy, m.list.groupBy)
+	m.list.groupBy = GroupBy[(i+1)%len(GroupBy)]
+	m.cursor = cursor{}
+	say(m, "grouped by "+cmp.Or(m.list.groupBy, "nothing")+": g goes on")
+	arrange(m)
+}
+
+// follow keeps the selected process in the list, whatever the filter says, and lets it go.
+func follow(m *Model) {
+	m.list.follow = !m.list.follow
+	if r := selection(m); m.list.follow && r != nil {
+		m.cursor.pinned, m.cursor.id = true, r.ID()
+		say(m, fmt.Sprintf("following %d: F lets it go", r.PID))
+	}
+	arrange(m)
+}
+
+// tag tags the selected process, and takes the tag away. The alert line tells what the tagged ones use together.
+func tag(m *Model) {
+	r := selection(m)
+	if r == nil {
+		return
+	}
+	if id := r.ID(); m.list.tags[id] {
+		delete(m.list.tags, id)
+	} else {
+		m.list.tags[id] = true
+	}
+	move(1)(m)
 }
 
 func quit(m *Model)    { request(m, Quit{}) }

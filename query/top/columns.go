@@ -234,6 +234,8 @@ func (c *Column) cell(r *Row, n *names) string {
 	}
 	v, known := c.value(r)
 	switch {
+	case r.place.group != nil && c.unit == bare:
+		return noFigure
 	case !known && r.End != nil:
 		return noFigure
 	case !known:

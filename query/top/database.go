@@ -63,6 +63,11 @@ func (d *Database) deaths(ctx context.Context, f query.Filter) ([]query.Event, e
 	if err != nil {
 		return nil, err
 	}
+	return joined(events)
+}
+
+// joined joins the two events of a death by a signal into one.
+func joined(events []query.Event) ([]query.Event, error) {
 	return query.All(query.WithCauses(func(yield func(query.Event, error) bool) {
 		for i := range events {
 			if !yield(events[i], nil) {

@@ -42,7 +42,7 @@ func readHost(ctx context.Context, d *Database, m *query.HostAt, now float64) (*
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{HostAt: *m, Interval: around.Interval, Next: around.Next, Capabilities: around.Capabilities}
+	h := &Host{HostAt: *m, BootID: around.BootID, Interval: around.Interval, Next: around.Next, Capabilities: around.Capabilities}
 	h.Processes = full.Processes
 	for i := range h.Processes {
 		h.CPU += h.Processes[i].CPUPercent

@@ -18,6 +18,7 @@ type Frame struct {
 // Host is a host at a time.
 type Host struct {
 	query.HostAt
+	BootID       string             `json:"boot_id"`
 	Interval     float64            `json:"interval_seconds"`
 	Next         float64            `json:"next_time"`    // of its next snapshot; 0 when none has come
 	Hole         *query.Hole        `json:"hole"`         // in which the time lies; nil when something was measured then
@@ -72,24 +73,4 @@ type group struct {
 	processes int
 	ended     int
 	failed    int
-}
-
-// failed reports whether an end is a death that matters: by a signal, for memory, or with a code other than 0.
-func failed(e *query.Event) bool {
-	return e.Cause != "" || e.Signal != nil || e.Type == "oom" || e.Type == "kill" || e.Type == "signal" || e.ExitCode != nil && *e.ExitCode != 0
-}
-
-// deathMark is the mark of an end, and its role.
-func deathMark(e *query.Event) (string, role) {
-	switch {
-	case e.Cause == "oom" || e.Type == "oom":
-		return "■", oom
-	case e.Signal != nil || e.Cause != "" || e.Type == "kill" || e.Type == "signal":
-		return "▲", bad
-	case e.ExitCode != nil && *e.ExitCode != 0:
-		return "✕", bad
-	case e.ExitCode == nil:
-		return "?", faint
-	}
-	return "✓", faint
 }

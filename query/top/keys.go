@@ -31,7 +31,10 @@ var Keys []Key
 func init() { Keys = append(Keys, makeKeys()...) } // the help that a key shows is made of the table
 
 func makeKeys() []Key {
-	list := []screenName{processesScreen}
+	return slices.Concat(moveKeys(), listKeys(), timeKeys(), restKeys())
+}
+
+func moveKeys() []Key {
 	return []Key{
 		{Keys: []string{"up"}, Name: "Up", Help: "the row above", Part: partMove, do: move(-1)},
 		{Keys: []string{"down"}, Name: "Down", Help: "the row below", Part: partMove, do: move(1)},
@@ -39,8 +42,20 @@ func makeKeys() []Key {
 		{Keys: []string{"pgdown"}, Name: "PgDn", Help: "a screen down", Part: partMove, do: page(1)},
 		{Keys: []string{"home"}, Name: "Home", Help: "the first row, whichever process that is", Part: partMove, do: first},
 		{Keys: []string{"end"}, Name: "End", Help: "the last row", Part: partMove, do: last},
-		{Keys: []string{"esc"}, Name: "Esc", Help: "back; without anything to go back from, no filter", Part: partMove, do: back},
+		{Keys: []string{"1"}, Name: "1", Help: "the processes", Part: partMove, Foot: "proc", do: openScreen(processesScreen)},
+		{Keys: []string{"2"}, Name: "2", Help: "the jobs: Enter unfolds steps and processes", Part: partMove, Foot: "jobs", do: openScreen(jobsScreen)},
+		{Keys: []string{"3"}, Name: "3", Help: "the hosts: Enter shows one alone", Part: partMove, Foot: "hosts", do: openScreen(hostsScreen)},
+		{Keys: []string{"4"}, Name: "4", Help: "the events, the newest first: Enter goes to the time of one", Part: partMove, Foot: "events", do: openScreen(eventsScreen)},
+		{Keys: []string{"tab"}, Name: "Tab", Help: "the next screen", Part: partMove, do: nextScreen(1)},
+		{Keys: []string{"shift+tab"}, Name: "Shift-Tab", Help: "the screen before", Part: partMove, do: nextScreen(-1)},
+		{Keys: []string{"enter"}, Name: "Enter", Help: "open the row: what is known of a process, the processes of a group, the parts of a job", Part: partMove, do: enter},
+		{Keys: []string{"esc"}, Name: "Esc", Help: "back: from a screen, from groups, from tags, from a filter", Part: partMove, do: back},
+	}
+}
 
+func listKeys() []Key {
+	list := []screenName{processesScreen}
+	return []Key{
 		{Keys: []string{"C", "P"}, Name: "C P", Help: "sort by CPU; again: the other way round", Part: partList, on: list, do: sortBy("cpu")},
 		{Keys: []string{"M"}, Name: "M", Help: "sort by memory", Part: partList, on: list, do: sortBy("rss")},
 		{Keys: []string{"D"}, Name: "D", Help: "sort by reads and writes of storage", Part: partList, on: list, do: sortBy("disk")},
@@ -57,21 +72,38 @@ func makeKeys() []Key {
 		{Keys: []string{"a"}, Name: "a", Help: "only those that used something, and all", Part: partList, on: list, do: toggleActive},
 		{Keys: []string{"x"}, Name: "x", Help: "hide those that ended, and show them", Part: partList, on: list, do: toggleEnded},
 
+		{Keys: []string{"V", "f5"}, Name: "V F5", Help: "tree, and flat", Part: partList, on: list, do: toggleTree},
+		{Keys: []string{"-"}, Name: "-", Help: "fold what is below the row of a tree", Part: partList, on: list, do: fold(false)},
+		{Keys: []string{"+", "="}, Name: "+ =", Help: "unfold it", Part: partList, on: list, do: fold(true)},
+		{Keys: []string{"*"}, Name: "*", Help: "fold all trees, and unfold them", Part: partList, on: list, do: foldAll},
+		{Keys: []string{"g"}, Name: "g", Help: "group by user, command, job, control group, parent, and not", Part: partList, on: list, do: groupNext},
+		{Keys: []string{"F"}, Name: "F", Help: "follow the selected process through any filter", Part: partList, on: list, do: follow},
+		{Keys: []string{"u"}, Name: "u", Help: "tag the process: the alert line sums up those that are tagged", Part: partList, on: list, do: tag},
+		{Keys: []string{"S", "f2"}, Name: "S F2", Help: "choose columns, which is kept", Part: partList, on: list, do: openScreen(columnsScreen)},
+	}
+}
+
+func timeKeys() []Key {
+	return []Key{
 		{Keys: []string{"t"}, Name: "t", Help: "the next sample (htop has its tree here)", Part: partTime, do: step(StopSample, false)},
-		{Keys: []string{"T"}, Name: "T", Help: "the sample before; it leaves what is live", Part: partTime, Foot: "back in time", do: step(StopSample, true)},
+		{Keys: []string{"T"}, Name: "T", Help: "the sample before; it leaves what is live", Part: partTime, Foot: "back", do: step(StopSample, true)},
 		{Keys: []string{"j"}, Name: "j", Help: "forward by a span, such as 90s or 5m", Part: partTime, do: askJump(false)},
 		{Keys: []string{"J"}, Name: "J", Help: "back by a span", Part: partTime, do: askJump(true)},
 		{Keys: []string{"b"}, Name: "b", Help: "go to a time", Part: partTime, do: askTime},
 		{Keys: []string{"]"}, Name: "]", Help: "the next death: a signal, out of memory, or a code other than 0", Part: partTime, do: step(StopDeath, false)},
-		{Keys: []string{"["}, Name: "[", Help: "the death before", Part: partTime, Foot: "last death", do: step(StopDeath, true)},
+		{Keys: []string{"["}, Name: "[", Help: "the death before", Part: partTime, Foot: "death", do: step(StopDeath, true)},
 		{Keys: []string{"}"}, Name: "}", Help: "the next gap of the record", Part: partTime, do: step(StopHole, false)},
 		{Keys: []string{"{"}, Name: "{", Help: "the gap before", Part: partTime, do: step(StopHole, true)},
 		{Keys: []string{"space", "z"}, Name: "Space z", Help: "hold what is live, and go on", Part: partTime, do: hold},
 		{Keys: []string{"r"}, Name: "r", Help: "replay the past; again: twice as fast, up to 64 times", Part: partTime, do: replayFaster},
 		{Keys: []string{"R"}, Name: "R", Help: "half as fast; from 1 on: stop", Part: partTime, do: replaySlower},
 		{Keys: []string{","}, Name: ",", Help: "the time before the last move in time", Part: partTime, do: whereIWas},
-		{Keys: []string{"."}, Name: ".", Help: "now", Part: partTime, Foot: "now", do: goLive},
+		{Keys: []string{"."}, Name: ".", Help: "now", Part: partTime, do: goLive},
+	}
+}
 
+func restKeys() []Key {
+	return []Key{
 		{Keys: []string{"?", "h", "f1"}, Name: "? h F1", Help: "this help, and back", Part: partRest, Foot: "help", do: showHelp},
 		{Keys: []string{"q", "f10", "ctrl+c"}, Name: "q F10 Ctrl-C", Help: "quit", Part: partRest, Foot: "quit", do: quit},
 		{Keys: []string{"ctrl+z"}, Name: "Ctrl-Z", Help: "suspend", Part: partRest, do: suspend},

@@ -15,11 +15,10 @@ type Options struct {
 	Sort     string        // the column by which it sorts first; empty for cpu
 	Interval time.Duration // from one frame to the next of a live screen; 0 for 2 seconds
 	Location *time.Location
-	ASCII    bool                           // the terminal shows ASCII alone
-	User     func(uid int64) string         // the name of a user
-	Time     TimeParser                     // reads a time that somebody typed
-	Local    func(host string) bool         // whether a host is this machine; nil for never
-	Kill     func(r *Row, number int) error // sends a signal to a process of this machine; nil where that cannot be
+	ASCII    bool                   // the terminal shows ASCII alone
+	User     func(uid int64) string // the name of a user
+	Time     TimeParser             // reads a time that somebody typed
+	Columns  []string               // that were chosen; nil for those of the program
 }
 
 // TimeParser reads a time as people write it, in Unix seconds. Now is what "-15m" counts from.
@@ -51,6 +50,11 @@ type screenName int
 
 const (
 	processesScreen screenName = iota
+	jobsScreen
+	hostsScreen
+	eventsScreen
+	detailScreen
+	columnsScreen
 	helpScreen
 )
 
@@ -63,6 +67,12 @@ type listing struct {
 	hold      map[ID]int // the order that is held; nil when none is
 	hideEnded bool
 	active    bool // only those that used something
+	tree      bool
+	folds     map[ID]bool // of the tree: those below are not shown
+	groupBy   string      // a column; empty for none
+	tags      map[ID]bool
+	follow    bool     // the selected process is listed whatever the filter says
+	chosen    []string // columns; nil for those of the program
 }
 
 // cursor is where the selection is: an identity, around which the rows move.
@@ -88,8 +98,14 @@ type Model struct {
 	list          listing
 	cursor        cursor
 	prompt        *prompt
-	helpTop       int    // the first line of the help that is on the screen
-	note          string // in the alert line until the next key
+	helpTop       int // the first line of the help that is on the screen
+	tables        map[screenName]*tableCursor
+	jobs          *Jobs
+	events        *Happenings
+	detail        *Detail
+	of            ID              // the process of which there is detail
+	unfolded      map[string]bool // jobs, and steps of jobs, of which the parts are shown
+	note          string          // in the alert line until the next key
 
 	frame   *Frame
 	line    *Line
@@ -100,6 +116,9 @@ type Model struct {
 
 	requests []Request
 }
+
+// tableCursor is the selected row of a screen, and the first that is shown.
+type tableCursor struct{ index, top int }
 
 // prompt is a line that somebody types.
 type prompt struct {
@@ -112,7 +131,7 @@ type prompt struct {
 	stop  func(m *Model)                    // on Esc; may be nil
 }
 
-// Request is what a model wants done: one of AskFrame, AskLine, AskStep, Suspend and Quit.
+// Request is what a model wants done: one of those that are named Ask, Suspend and Quit.
 type Request any
 
 type (
@@ -150,7 +169,8 @@ func NewModel(o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.list = listing{sort: "cpu", filter: f}
+	m.list = listing{sort: "cpu", filter: f, folds: map[ID]bool{}, tags: map[ID]bool{}, chosen: o.Columns}
+	m.tables, m.unfolded = map[screenName]*tableCursor{}, map[string]bool{}
 	if columnNamed(o.Sort) != nil {
 		m.list.sort = o.Sort
 	}

@@ -3,6 +3,7 @@ package top
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +134,45 @@ var keyCases = map[string]keyCase{
 		f.Rows[4].RSS = 1000
 		m.Update(Framed{Frame: f})
 		return topPID(m) == 30
+	}},
+	"1": {keys("2"), func(m *Model, _ []Request) bool { return m.screen == processesScreen }},
+	"2": {nil, func(m *Model, r []Request) bool {
+		return m.screen == jobsScreen && asked(r, func(a AskJobs) bool { return a.At == now })
+	}},
+	"3": {nil, func(m *Model, _ []Request) bool {
+		return m.screen == hostsScreen && strings.Contains(m.View().Plain(), "dev ")
+	}},
+	"4": {nil, func(m *Model, r []Request) bool {
+		return m.screen == eventsScreen && asked(r, func(a AskEvents) bool { return a.At == now })
+	}},
+	"Tab":       {nil, func(m *Model, _ []Request) bool { return m.screen == jobsScreen }},
+	"Shift-Tab": {nil, func(m *Model, _ []Request) bool { return m.screen == eventsScreen }},
+	"Enter": {nil, func(m *Model, r []Request) bool {
+		return m.screen == detailScreen && asked(r, func(a AskDetail) bool { return a.ID.PID == 1 })
+	}},
+	"V F5": {nil, func(m *Model, _ []Request) bool { return strings.Contains(m.View().Plain(), "├─worker-2") }},
+	"-": {keys("V"), func(m *Model, _ []Request) bool {
+		return len(m.rows) == 1 && strings.Contains(m.View().Plain(), "+[29] worker-1")
+	}},
+	"+ =": {keys("V", "-"), func(m *Model, _ []Request) bool { return len(m.rows) == 30 }},
+	"*":   {keys("V"), func(m *Model, _ []Request) bool { return len(m.rows) == 1 }},
+	"g": {nil, func(m *Model, _ []Request) bool {
+		return len(m.rows) == 2 && m.rows[0].CPUPercent+m.rows[1].CPUPercent == 435 && strings.Contains(m.View().Plain(), "root  [14] 1 ended, 1 failed")
+	}},
+	"F": {nil, func(m *Model, _ []Request) bool {
+		press1(m, "/")
+		typed(m, "nonesuch")
+		return len(m.rows) == 1 && m.rows[0].PID == 1
+	}},
+	"u": {nil, func(m *Model, _ []Request) bool {
+		return strings.Contains(m.View().Plain(), "1 tagged, 1 here now: CPU 29.0 %")
+	}},
+	"S F2": {nil, func(m *Model, _ []Request) bool {
+		for range 11 {
+			press1(m, "down")
+		}
+		press1(m, "enter", "esc")
+		return strings.Contains(m.View().Plain(), "DISK/s")
 	}},
 	"t": {inPast, askedStep(StopSample, false)},
 	"T": {nil, askedStep(StopSample, true)},
@@ -317,6 +357,89 @@ func TestView_ASCII(t *testing.T) {
 		press1(m, key)
 		if screen := m.View().Plain(); !isASCII(screen) {
 			t.Errorf("not ASCII:\n%s", screen)
+		}
+	}
+}
+
+// TestScreens_ShowWhatIsKnown fills the screens and opens their rows.
+func TestScreens_ShowWhatIsKnown(t *testing.T) {
+	m := testModel(t, 30)
+	m.frame.Rows[1].JobID, m.frame.Rows[1].Sheet = pointer("build-7"), pointer(int64(3))
+	press1(m, "2")
+	m.Update(JobsRead{Jobs: &Jobs{Jobs: []query.Job{{JobID: "build-7", CPUSeconds: 12, OOMs: 1}}}})
+	press1(m, "enter")
+	if !asked(m.Requests(), func(a AskJobs) bool { return len(a.Steps) == 1 && a.Steps[0] == "build-7" }) {
+		t.Error("the steps of the job were not asked for")
+	}
+	m.Update(JobsRead{Jobs: &Jobs{Jobs: m.jobs.Jobs, Steps: map[string]map[int64]query.Sheet{"build-7": {3: {PeakRSS: 512}}}}})
+	press1(m, "down", "enter", "down")
+	screen := m.View().Plain()
+	for _, want := range []string{"-build-7", "● run", "step 3", "512M", "worker-2 --part 2"} {
+		if !strings.Contains(screen, want) {
+			t.Errorf("no %q among the jobs:\n%s", want, screen)
+		}
+	}
+	press1(m, "enter")
+	m.Update(DetailRead{Detail: &Detail{ID: m.of, Points: []query.HistoryPoint{{Process: m.frame.Rows[1].Process}}, Events: []query.Event{{Type: "spawn", PID: 2, Timestamp: now - 50}}}})
+	screen = m.View().Plain()
+	for _, want := range []string{"process 2 on dev", "worker-2 --part 2", "born of   worker-1 1", "job build-7·3", "CPU%", "faults ?", "· spawn"} {
+		if !strings.Contains(screen, want) {
+			t.Errorf("no %q in the detail:\n%s", want, screen)
+		}
+	}
+	press1(m, "4")
+	from := now - 200
+	m.Update(EventsRead{Events: &Happenings{Events: []query.Event{{Type: "spawn", PID: 9, Timestamp: now - 300, Host: "dev"}, {Type: "exit", Signal: pointer(int64(9)), Cause: "oom", PID: 8, Timestamp: now - 100, Host: "dev", Command: "ld"}},
+		Gaps: []query.Gap{{Timestamp: now - 190, Kind: "restart", From: &from}}}})
+	screen = m.View().Plain()
+	if a, b, c := strings.Index(screen, "■ OOM       "), strings.Index(screen, "▨ gap restart"), strings.Index(screen, "· spawn"); a < 0 || b < a || c < b {
+		t.Errorf("the events:\n%s", screen)
+	}
+	press1(m, "home", "enter")
+	if m.screen != processesScreen || m.clock.at != now-100 || m.cursor.id.PID != 8 {
+		t.Errorf("an event opens screen %d at %f, process %d", m.screen, m.clock.at-now, m.cursor.id.PID)
+	}
+}
+
+// TestModel_AnyKeys presses keys at random, with answers and sizes in between: nothing panics, and every screen fits.
+func TestModel_AnyKeys(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 0))
+	var all []string
+	for _, k := range Keys {
+		all = append(all, k.Keys...)
+	}
+	all = append(all, "a", "1", "=", "~", "(", "|", "backspace", "ctrl+u", "left", "日")
+	m := testModel(t, 30)
+	for range 5000 {
+		switch random.IntN(8) {
+		case 0:
+			m.Update(Sized{random.IntN(200), random.IntN(60)})
+		case 1:
+			f := testFrame(shown(m), 1+random.IntN(40))
+			if random.IntN(3) == 0 {
+				f.Hosts[0].Hole = &query.Hole{From: now - 100, To: now - 50}
+			}
+			m.Update(Framed{Frame: f})
+		case 2:
+			m.Update(Framed{Frame: &Frame{At: shown(m), Made: now}})
+			m.Update(JobsRead{Jobs: &Jobs{Jobs: []query.Job{{JobID: "a"}, {JobID: "b"}}}})
+		case 3:
+			m.Update(EventsRead{Events: &Happenings{Events: []query.Event{{Type: "exit", Timestamp: now - 5}}}})
+			m.Update(DetailRead{Detail: &Detail{ID: m.of}})
+			m.Update(Stepped{AskStep{}, now - float64(random.IntN(500)), nil})
+		default:
+			press1(m, all[random.IntN(len(all))])
+		}
+		m.Requests()
+		s := m.View()
+		if len(s.lines) > max(1, m.height) {
+			t.Fatalf("seed %d: %d lines on %d", seed, len(s.lines), m.height)
+		}
+		for _, l := range s.lines {
+			if l.width() > m.width {
+				t.Fatalf("seed %d: a line of %d cells on %d: %v", seed, l.width(), m.width, l)
+			}
 		}
 	}
 }

@@ -16,9 +16,10 @@ import (
 const refresh = 500 * time.Millisecond
 
 // Run shows a model on a terminal until somebody quits or ctx ends, and leaves the terminal as it was.
-func Run(ctx context.Context, m *Model, source Source, in io.Reader, out io.Writer, environment []string) error {
+// Keep is called with the columns that somebody chooses.
+func Run(ctx context.Context, m *Model, source Source, keep func(columns []string) error, in io.Reader, out io.Writer, environment []string) error {
 	ctx, stop := context.WithCancel(ctx)
-	p := &program{ctx: ctx, model: m, source: source, palette: NewPalette(Colours256, false), depth: Colours256}
+	p := &program{ctx: ctx, model: m, source: source, keep: keep, palette: NewPalette(Colours256, false), depth: Colours256}
 	_, err := tea.NewProgram(p, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(environment), tea.WithoutSignalHandler()).Run()
 	ended := ctx.Err() != nil
 	stop()
@@ -34,6 +35,7 @@ type program struct {
 	ctx     context.Context // of the program: requests end with it
 	model   *Model
 	source  Source
+	keep    func(columns []string) error
 	palette Palette
 	depth   Depth
 	light   bool
@@ -67,7 +69,7 @@ func (p *program) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case Ticked:
 		p.model.Update(m)
 		return p, tea.Batch(p.commands(), p.tick())
-	case tea.ResumeMsg, Framed, Lined, Stepped:
+	case tea.ResumeMsg, Framed, Lined, Stepped, JobsRead, EventsRead, DetailRead, Done:
 		p.model.Update(m)
 	}
 	return p, p.commands()
@@ -127,6 +129,23 @@ func (p *program) command(r Request) tea.Cmd {
 			at, err := p.source.Step(p.ctx, r.From, r.To, r.Back, r.Host)
 			return Stepped{r, at, err}
 		})
+	case AskJobs:
+		return p.ask(func() tea.Msg {
+			j, err := p.source.Jobs(p.ctx, r)
+			return JobsRead{j, err}
+		})
+	case AskEvents:
+		return p.ask(func() tea.Msg {
+			e, err := p.source.Events(p.ctx, r)
+			return EventsRead{e, err}
+		})
+	case AskDetail:
+		return p.ask(func() tea.Msg {
+			d, err := p.source.Detail(p.ctx, r)
+			return DetailRead{d, err}
+		})
+	case AskKeep:
+		return p.ask(func() tea.Msg { return Done{"", p.keep(r.Columns)} })
 	case Suspend:
 		return tea.Suspend
 	case Quit:

@@ -12,7 +12,13 @@ func arrange(m *Model) {
 		return
 	}
 	rows := picked(m)
+	if m.list.groupBy != "" {
+		rows = grouped(m, rows)
+	}
 	order(m, rows)
+	if m.list.tree && m.list.groupBy == "" {
+		rows = asTree(m, rows)
+	}
 	m.rows = rows
 	placeCursor(m)
 }
@@ -24,6 +30,10 @@ func picked(m *Model) []*Row {
 	for i := range m.frame.Rows {
 		r := &m.frame.Rows[i]
 		r.place = place{}
+		if l.follow && r.ID() == m.cursor.id {
+			rows = append(rows, r)
+			continue
+		}
 		if l.hideEnded && r.End != nil || l.active && !isActive(r) || !l.filter.picks(r, &m.names) {
 			continue
 		}
@@ -77,13 +87,6 @@ func order(m *Model, rows []*Row) {
 	for i := range keys {
 		rows[i] = keys[i].row
 	}
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // byHeldOrder keeps rows where they were. New ones come last, by pid.

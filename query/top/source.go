@@ -14,6 +14,10 @@ type Source interface {
 	Line(ctx context.Context, r query.Range, cells int) (*Line, error)
 	// Step returns the time of the next stop from a time on, or of the one before; 0 when there is none.
 	Step(ctx context.Context, from float64, to Stop, back bool, host string) (float64, error)
+	// Jobs, Events and Detail return what their screens show.
+	Jobs(ctx context.Context, q AskJobs) (*Jobs, error)
+	Events(ctx context.Context, q AskEvents) (*Happenings, error)
+	Detail(ctx context.Context, q AskDetail) (*Detail, error)
 	// Now is the time now, by the clock of the machine on which the screen is, in Unix seconds.
 	Now() float64
 }

@@ -92,3 +92,11 @@ func (z zone) full(t, now float64) string {
 	}
 	return z.at(t).Format(layout)
 }
+
+// btoi is 1 for true.
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -39,6 +39,7 @@ func (m *Model) Update(what any) {
 	case Sized:
 		m.width, m.height = w.Width, w.Height
 		scroll(m)
+		settle(m)
 		askLine(m)
 	case Ticked:
 		tick(m, w.Now)
@@ -48,12 +49,42 @@ func (m *Model) Update(what any) {
 		if w.Err == nil {
 			m.line = w.Line
 		}
+	case JobsRead:
+		m.trouble = w.Err
+		if w.Err == nil {
+			m.jobs = w.Jobs
+		}
+		settle(m)
+	case EventsRead:
+		m.trouble = w.Err
+		if w.Err == nil {
+			m.events = w.Events
+		}
+		settle(m)
+	case DetailRead:
+		m.trouble = w.Err
+		if w.Err == nil {
+			m.detail = w.Detail
+		}
+		settle(m)
+	case Done:
+		say(m, w.Said)
+		if w.Err != nil {
+			say(m, w.Err.Error())
+		}
 	case Stepped:
 		if w.Err != nil {
 			say(m, w.Err.Error())
 			return
 		}
 		stepped(m, w.Asked, w.At)
+	}
+}
+
+// settle keeps the cursor of a table on it, as what it shows comes and goes.
+func settle(m *Model) {
+	if isTable(m.screen) && m.frame != nil {
+		keepTable(m)
 	}
 }
 
@@ -65,7 +96,9 @@ func framed(m *Model, w Framed) {
 		m.frame = w.Frame
 		m.clock.now = max(m.clock.now, w.Frame.Made)
 		arrange(m)
+		settle(m)
 		askLine(m)
+		askScreen(m)
 	}
 	if m.again {
 		askFrame(m)
@@ -92,6 +125,9 @@ func press(m *Model, p Pressed) {
 	}
 	m.note = ""
 	k := keyFor(p.Key, m.screen)
+	if m.frame == nil && k != nil && k.Part != partRest {
+		return // there is nothing yet that a key could be about
+	}
 	if k == nil {
 		if p.Text != "" {
 			say(m, "no key "+p.Text+" here: ? shows those that there are")

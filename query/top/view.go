@@ -17,6 +17,8 @@ func (m *Model) View() *Screen {
 	switch m.screen {
 	case helpScreen:
 		s.lines = append(s.lines, helpView(m)...)
+	case jobsScreen, hostsScreen, eventsScreen, detailScreen, columnsScreen:
+		s.lines = append(s.lines, tableLines(m)...)
 	default:
 		s.lines = append(s.lines, headView(m)...)
 		s.lines = append(s.lines, listView(m)...)
@@ -29,6 +31,23 @@ func (m *Model) View() *Screen {
 		s.lines[i] = cut(s.lines[i], m.width)
 	}
 	return s
+}
+
+// tableLines is a screen of a table: the title, the alert line, and the rows.
+func tableLines(m *Model) []line {
+	t, c := tableOf(m), cursorOf(m, m.screen)
+	lines := []line{titleView(m), alertView(m), t.head}
+	if len(t.rows) == 0 {
+		return append(lines, line{{" " + t.empty, faint}})
+	}
+	for i := c.top; i < min(len(t.rows), c.top+tableHeight(m)); i++ {
+		l := append(line{}, t.rows[i].line...)
+		if i == c.index {
+			l = cut(l, m.width).fill(m.width, plain).all(selected)
+		}
+		lines = append(lines, l)
+	}
+	return lines
 }
 
 // footView is the line at the bottom: what somebody types, or the keys that matter most.

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/term"
 )
@@ -16,6 +14,8 @@ func alertView(m *Model) line {
 	switch h := holeOf(m); {
 	case m.note != "":
 		return line{{" " + term.Safe(m.note), accent}}
+	case len(m.list.tags) > 0 && m.frame != nil && m.screen == processesScreen:
+		return tagsView(m)
 	case m.trouble != nil:
 		return line{{" cannot read: " + term.Safe(strings.ReplaceAll(m.trouble.Error(), "\n", "; ")), bad}}
 	case m.frame == nil:
@@ -62,30 +62,14 @@ func deathView(m *Model, e *query.Event) line {
 	return l
 }
 
-// endText says how a process ended.
-func endText(e *query.Event) string {
-	switch {
-	case e.Cause == "oom" || e.Type == "oom":
-		return "OOM"
-	case e.Signal != nil:
-		if name := unix.SignalName(unix.Signal(*e.Signal)); name != "" {
-			return name
+// tagsView is what the tagged processes use together.
+func tagsView(m *Model) line {
+	var cpu, rss float64
+	n := 0
+	for i := range m.frame.Rows {
+		if r := &m.frame.Rows[i]; m.list.tags[r.ID()] && r.End == nil && !r.Missing {
+			n, cpu, rss = n+1, cpu+r.CPUPercent, rss+r.RSS
 		}
-		return fmt.Sprintf("signal %d", *e.Signal)
-	case e.ExitCode != nil:
-		return fmt.Sprintf("exit %d", *e.ExitCode)
 	}
-	return "ended"
-}
-
-// commandName is the name of a command: its first word, without the path.
-func commandName(command string) string {
-	word, _, _ := strings.Cut(command, " ")
-	if i := strings.LastIndexByte(word, '/'); i >= 0 && i+1 < len(word) {
-		word = word[i+1:]
-	}
-	if word == "" {
-		word = "(not recorded)"
-	}
-	return term.Safe(word)
+	return line{{fmt.Sprintf(" %d tagged, %d here now: CPU %s %% of a core, RSS %s (pages that they share count for each)", len(m.list.tags), n, percentText(cpu), sizeText(rss)), accent}}
 }

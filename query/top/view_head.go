@@ -181,17 +181,6 @@ func useView(m *Model) line {
 	return append(l, span{" %", plain})
 }
 
-// share is the role of a figure that has a limit.
-func share(v, most float64) role {
-	switch {
-	case most <= 0 || v < 0.8*most:
-		return plain
-	case v < 0.95*most:
-		return warn
-	}
-	return bad
-}
-
 // loadView shows load, processes and accelerators.
 func loadView(m *Model) line {
 	if m.frame == nil {

@@ -71,6 +71,9 @@ func frameRows(m *Model) int {
 // rowView is a row of the table.
 func rowView(m *Model, r *Row, columns []*Column, chosen bool) line {
 	mark := " "
+	if m.list.tags[r.ID()] {
+		mark = "*"
+	}
 	if chosen {
 		mark = "▸"
 	}

@@ -1,0 +1,44 @@
+package top
+
+// openScreen shows a screen, and asks for what it shows.
+func openScreen(to screenName) func(*Model) {
+	return func(m *Model) {
+		m.screen = to
+		askScreen(m)
+	}
+}
+
+// askScreen asks for what the screen shows besides the frame.
+func askScreen(m *Model) {
+	at := shown(m)
+	switch m.screen {
+	case jobsScreen:
+		names := []string{}
+		if m.jobs != nil {
+			for i := range m.jobs.Jobs {
+				if name := m.jobs.Jobs[i].JobID; m.unfolded[name] {
+					names = append(names, name)
+				}
+			}
+		}
+		request(m, AskJobs{at, m.opts.Host, names})
+	case eventsScreen:
+		request(m, AskEvents{at, m.opts.Host})
+	case detailScreen:
+		request(m, AskDetail{at, m.of})
+	}
+}
+
+// openDetail shows what is recorded of a process.
+func openDetail(m *Model, id ID) {
+	m.of, m.detail = id, nil
+	*cursorOf(m, detailScreen) = tableCursor{}
+	openScreen(detailScreen)(m)
+}
+
+// goToDeath shows the processes at the time of an event, and selects the one that it is about.
+func goToDeath(m *Model, at float64, id ID) {
+	m.screen = processesScreen
+	goTo(m, at)
+	m.cursor.id, m.cursor.pinned, m.cursor.seek = id, true, at
+}

@@ -1,0 +1,22 @@
+package top
+
+// tableRow is a row of a screen other than the processes'.
+type tableRow struct {
+	line  line
+	enter func(m *Model) // what Enter does; nil for nothing
+}
+
+// tableView is a screen other than the processes': its head, and its rows.
+type tableView struct {
+	head  line
+	rows  []tableRow
+	empty string // what is shown without rows
+}
+
+// cursorOf is the cursor of a screen.
+func cursorOf(m *Model, on screenName) *tableCursor {
+	if m.tables[on] == nil {
+		m.tables[on] = &tableCursor{}
+	}
+	return m.tables[on]
+}
