@@ -69,6 +69,11 @@ func explainJob(err error) error {
 	return err
 }
 
+// noJob is the error of a job that is not in the recording.
+func noJob(name string) error {
+	return hinted(fmt.Errorf("no job %q is in the recording", name), `"proctape jobs" lists the jobs`)
+}
+
 // coversText says which hosts an answer on a job covers, on one line; empty where it is one host's own job, and nothing
 // needs to be said.
 func coversText(scopes []query.JobScope, host string) string {

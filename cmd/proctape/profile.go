@@ -116,8 +116,3 @@ func printCounts(out io.Writer, p *query.Profile) {
 	}
 	fmt.Fprintf(out, "  processes         %s\n", strings.Join(counts, ", "))
 }
-
-// noJob is the error of a job that is not in the recording.
-func noJob(name string) error {
-	return hinted(fmt.Errorf("no job %q is in the recording", name), `"proctape jobs" lists the jobs`)
-}
