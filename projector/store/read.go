@@ -40,10 +40,10 @@ func readSnapshot(t Tables, id int64) (*schema.Message, error) {
 	var total, available, rss, uptime float64
 	var load [3]float64
 	var gpus, progress, hostValues []byte
-	err := t.Query(`SELECT wall_ns, boot_ns, daemon_pid, coalesce(system_memory_total_mb,0), coalesce(system_memory_available_mb,0),
+	err := t.Query(`SELECT (SELECT name FROM hosts h WHERE h.id = host_id), wall_ns, boot_ns, daemon_pid, coalesce(system_memory_total_mb,0), coalesce(system_memory_available_mb,0),
 		daemon_rss_mb, coalesce(load_avg_1,0), coalesce(load_avg_5,0), coalesce(load_avg_15,0), pressure_level, running_jobs,
 		active_sheets, conductor_uptime_seconds, gpus, job_progress, host_values FROM snapshots WHERE id=?`, func(r *sql.Rows) error {
-		return r.Scan(&m.Wall, &m.Boot, &n.DaemonPID, &total, &available, &rss, &load[0], &load[1], &load[2], &n.PressureLevel,
+		return r.Scan(&m.Host, &m.Wall, &m.Boot, &n.DaemonPID, &total, &available, &rss, &load[0], &load[1], &load[2], &n.PressureLevel,
 			&n.RunningJobs, &n.ActiveSheets, &uptime, &gpus, &progress, &hostValues)
 	}, id)
 	if err != nil {
