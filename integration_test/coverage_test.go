@@ -33,6 +33,8 @@ func answersOf(dir, job string, pid int, from, to float64) (answers []answer) {
 	}{
 		{[]string{"report", job}, nil, []string{"", "--json", "--format=classic"}},
 		{[]string{"profile", job}, nil, []string{"", "--json"}},
+		{[]string{"why", job}, nil, []string{"", "--json"}},
+		{[]string{"why", fmt.Sprint(pid)}, nil, []string{"", "--json"}},
 		{[]string{"jobs"}, between[:2], []string{"", "--csv", "--json"}},
 		{[]string{"events"}, between, []string{"", "--csv", "--json", "--columns=time,pid"}},
 		{[]string{"events", "--job", job}, between, []string{"", "--json"}},

@@ -38,17 +38,15 @@ func (tp tape) killedAtRandom(t *testing.T) {
 
 	// The control: a build that deletes snapshots before their means are safe, and stops there to be killed. What is older
 	// than a day goes without means.
-	broken := buildBroken(t, "projector/retention/condense.go", "	last, err := c.roller.publish(ctx, made)\n", `	for _, hm := range batch {
-		for _, h := range hm.heads {
+	broken := buildBroken(t, "projector/retention/condense.go", "		future, err := c.roller.publish(ctx, hm)\n", `		for _, h := range hm.heads {
 			if err := c.deleteSnapshots(ctx, []int64{h.id}); err != nil {
 				return err
 			}
 		}
-	}
-	if time.Since(time.Unix(0, batch[len(batch)-1].minute)) < 20*time.Hour {
-		time.Sleep(time.Hour)
-	}
-	last, err := c.roller.publish(ctx, made)
+		if time.Since(time.Unix(0, hm.minute)) < 20*time.Hour {
+			time.Sleep(time.Hour)
+		}
+		future, err := c.roller.publish(ctx, hm)
 `)
 	dir := tp.copy(t)
 	db := filepath.Join(dir, "monitor.db")

@@ -77,9 +77,14 @@ func (l *listing) tellOf(cmd *cobra.Command, db *query.DB, name string, when tim
 	if err != nil {
 		return explainJob(err)
 	}
-	if l.json {
-		return printJSON(cmd.OutOrStdout(), []*why.JobStory{story})
+	covers, err := query.JobCoverage(cmd.Context(), db, query.JobFilter{Name: name, Host: l.host})
+	if err != nil {
+		return err
 	}
+	if l.json {
+		return printCovered(cmd.OutOrStdout(), []*why.JobStory{story}, covers)
+	}
+	noteIncomplete(cmd, covers, ofJobs...)
 	return printJobStory(cmd.OutOrStdout(), story)
 }
 
