@@ -77,7 +77,7 @@ func (r Result) Totals(largest schema.Opt[int64], processes schema.Opt[uint64]) 
 	if r.PeakMemoryKiB.Known {
 		t.GroupPeak = schema.Some(int64(r.PeakMemoryKiB.V))
 	}
-	if processes.Known {
+	if processes.V > 0 { // 0: the command itself was not seen
 		t.Processes = schema.Some(int64(processes.V))
 	}
 	return t
