@@ -8,14 +8,6 @@ import (
 // stretch is the time from one moment to another, Unix seconds.
 type stretch struct{ from, to float64 }
 
-// overlaps reports whether two stretches have time in common. One without length does when it lies in the other.
-func (s stretch) overlaps(o stretch) bool {
-	if s.from == s.to {
-		return s.from >= o.from && s.from < o.to
-	}
-	return s.from < o.to && o.from < s.to
-}
-
 // joined sorts stretches and joins those that touch. What has no length is left out.
 func joined(all []stretch) []stretch {
 	all = slices.DeleteFunc(slices.Clone(all), func(s stretch) bool { return !(s.from < s.to) })

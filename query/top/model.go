@@ -124,10 +124,9 @@ type tableCursor struct{ index, top int }
 type prompt struct {
 	label string
 	text  string
-	live  bool // it works while it is typed
 	err   error
 	done  func(m *Model, text string) error // on Enter; an error keeps the prompt
-	typed func(m *Model, text string) error // after each key, where it is live; nil otherwise
+	typed func(m *Model, text string) error // after each key, where it works while it is typed; nil otherwise
 	stop  func(m *Model)                    // on Esc; may be nil
 }
 

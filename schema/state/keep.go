@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"os"
 	"time"
@@ -57,7 +56,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 		if err != nil {
 			k.log.Debug("the state is not written", "path", k.path, "err", err)
 			if f != nil {
-				err = errors.Join(err, f.Close())
+				_ = f.Close() // it is made anew
 				f = nil
 			}
 		}
