@@ -53,8 +53,9 @@ func TestStatus_Check(t *testing.T) {
 	awaitCheck(t, dir, 0, "well")
 
 	keys := map[string]string{"stopped": addHost(t, dir, "stopped"), "killed": addHost(t, dir, "killed")}
+	lives := t.TempDir() // not where samplers of earlier runs left theirs
 	sampler := func(host string) *process {
-		p := start(t, "sample", "--server", url, "--creds", keys[host], "--host", host, "--interval", "200ms")
+		p := start(t, "sample", "--data", lives, "--server", url, "--creds", keys[host], "--host", host, "--interval", "200ms")
 		before := snapshotsOf(t, filepath.Join(dir, "monitor.db"), host)
 		await(t, "snapshots of "+host, func() bool { return snapshotsOf(t, filepath.Join(dir, "monitor.db"), host) > before+1 })
 		return p
