@@ -2,8 +2,10 @@ package integration_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -63,10 +65,9 @@ func TestTop_Live(t *testing.T) {
 	s := onScreen(t, proctape, 100, 30, nil, "top", "--data", dir)
 	s.awaitText("● LIVE")
 	s.press("/", "~worker-", "enter")
-	shown := s.awaitText(`worker-\x1b[2J`)
-	if strings.Count(shown, "worker-") != 2 { // the row, and the filter in the head
-		t.Errorf("the filter leaves more than the process:\n%s", shown)
-	}
+	s.await("the process alone", func(screen string) bool { // its row, and the filter in the head
+		return strings.Contains(screen, `worker-\x1b[2J`) && strings.Contains(screen, "/~worker- 1/")
+	})
 	s.press("M")
 	s.awaitText("RSS▼")
 	s.press("T")
@@ -135,3 +136,73 @@ func simulated(t *testing.T, processes int) string {
 	run(t, "replay", "--data", dir, "--db", db)
 	return db
 }
+
+// TestTop_Past drives the real program through the past of a recording with a hole, on a small and on a large screen.
+func TestTop_Past(t *testing.T) {
+	db := simulated(t, 40)
+	whole := must(os.ReadFile(db))(t)
+	var from, to float64
+	w := writable(t, db)
+	if err := w.QueryRow(`SELECT min(timestamp) + 240, min(timestamp) + 300 FROM snapshots`).Scan(&from, &to); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{`DELETE FROM samples WHERE id >> 22 IN (SELECT id FROM snapshots WHERE timestamp > ? AND timestamp < ?)`, `DELETE FROM snapshots WHERE timestamp > ? AND timestamp < ?`} {
+		if _, err := w.Exec(statement, from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, size := range [][2]int{{80, 24}, {200, 60}} {
+		s := onScreen(t, proctape, size[0], size[1], nil, "top", "--db", db, "--at", fmt.Sprintf("@%f", to+60))
+		s.await("the past", func(screen string) bool {
+			return strings.Contains(screen, "◀ PAST") && strings.Contains(screen, " R ")
+		})
+		s.press("2")
+		s.awaitText("SPAWNS")
+		s.press("enter")
+		s.awaitText("step")
+		s.press("3")
+		s.awaitText("sim-0001")
+		s.press("4")
+		s.awaitText("spawn")
+		s.press("esc") // and a key right behind it would be Alt with that key
+		s.awaitText("CPU%▼")
+		s.press("V")
+		s.awaitText("─")
+		s.press("V", "g")
+		s.awaitText("grouped by user")
+		s.press("esc")
+		s.await("no groups", func(screen string) bool { return !strings.Contains(screen, "grouped by") })
+		s.press("enter")
+		s.awaitText("born of")
+		s.press("esc")
+		s.awaitText("CPU%▼")
+		s.press("{")
+		s.await("the gap, without a figure", func(screen string) bool { // a terminal draws line by line
+			return strings.Contains(screen, "▨ GAP") && strings.Contains(screen, "lived before and after") && !figureOfProcess.MatchString(screen)
+		})
+		s.press("t")
+		s.await("the sample after the gap", func(screen string) bool {
+			return strings.Contains(screen, "◀ PAST") && figureOfProcess.MatchString(screen)
+		})
+		s.press("T")
+		s.awaitText("▨ GAP")
+		s.press("j", "30s", "enter")
+		s.await("the middle of the gap", func(screen string) bool {
+			return strings.Contains(screen, "▨ GAP") && !figureOfProcess.MatchString(screen)
+		})
+		s.press("q")
+		s.ended()
+	}
+	// The control: the same time of the whole recording has figures, and no gap.
+	other := filepath.Join(t.TempDir(), "whole.db")
+	if err := os.WriteFile(other, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := onScreen(t, proctape, 80, 24, nil, "top", "--db", other, "--at", fmt.Sprintf("@%f", from+30))
+	s.await("figures", figureOfProcess.MatchString)
+	s.press("q")
+	s.ended()
+}
+
+// figureOfProcess is a row of a process with a share of CPU and a size.
+var figureOfProcess = regexp.MustCompile(`(?m)^.\s+\d+ .*\s\d+\.\d\s+[\d.]+[KMG]\s`)
