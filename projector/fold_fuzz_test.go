@@ -56,7 +56,7 @@ func (f *fuzzed) renew(t *testing.T) {
 	f.tape.fold(f.log.publishAll(h.snapshot(), h.events(schema.KindExit, 2, "job"), h.snapshot())...)
 }
 
-func (f *fuzzed) check(t *testing.T) {
+func (f *fuzzed) check(t testing.TB) {
 	if n := f.tape.value(`SELECT coalesce(sum(next_seq - 1 - stored - quarantined - missing), 0) FROM producers`); n != 0 {
 		t.Errorf("the books are off by %d", n)
 	}
@@ -65,7 +65,7 @@ func (f *fuzzed) check(t *testing.T) {
 	}
 }
 
-func (f *fuzzed) close(t *testing.T) {
+func (f *fuzzed) close(t testing.TB) {
 	if f.tape == nil {
 		return
 	}
@@ -128,6 +128,7 @@ func FuzzFold(f *testing.F) {
 		f.Add(uint8(slices.IndexFunc(kinds, func(k schema.KindInfo) bool { return k.Kind == s.Kind })), s.ID(), "1", s.payload(f))
 	}
 	state := &fuzzed{dir: fastDir(f)}
+	f.Cleanup(func() { state.close(f) })
 	f.Fuzz(func(t *testing.T, kind uint8, id, items string, payload []byte) {
 		state.put(t, kinds[int(kind)%len(kinds)].Kind, map[string][]string{schema.HeaderID: {id}, schema.HeaderItems: {items}}, payload)
 	})
