@@ -77,7 +77,7 @@ func TestIdentity_StreamDeleted(t *testing.T) {
 	if err := log.js.DeleteStream(context.Background(), schema.StreamRollups); err != nil {
 		t.Fatal(err)
 	}
-	p.awaitStderr("a stream is gone")
+	p.awaitStderr("a stream of the log is gone")
 	log.record(h, 10)
 	await(t, "ten more", func() bool { return snapshotsOf(t, db, "alpha") == 30 })
 	if err := embeddednats.Declare(context.Background(), log.js, schema.Streams(schema.Policy{}, 1), true); err != nil {
