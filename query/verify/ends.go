@@ -11,7 +11,7 @@ import (
 // has it, so that no comparison shows it. Only lives of which a later one told count, and no more than their gaps say.
 func lostAtEnds(ctx context.Context, db *query.DB) (losses []Loss, err error) {
 	rows, err := db.Handle().QueryContext(ctx, `WITH lives AS (
-			SELECT host_id, instance, max(acked) - CAST(sum(1.0 * (stored + quarantined)) AS INTEGER) AS gone FROM producers GROUP BY host_id, instance HAVING min(ended_ns) > 0),
+			SELECT host_id, instance, max(acked) - CAST(sum(1.0 * (stored + quarantined)) AS INTEGER) AS gone FROM producers GROUP BY host_id, instance HAVING max(ended_ns) > 0),
 		ends AS (SELECT host_id, instance, CAST(sum(1.0 * (CASE kind WHEN 'end_lost' THEN count END)) AS INTEGER) AS lost,
 			coalesce(CAST(sum(1.0 * (CASE kind WHEN 'before_log' THEN count END)) AS INTEGER), 0) AS earlier FROM gaps WHERE first_seq IS NOT NULL GROUP BY host_id, instance)
 		SELECT h.name, CAST(sum(1.0 * (min(lost, gone - earlier))) AS INTEGER) FROM lives JOIN ends USING (host_id, instance) JOIN hosts h ON h.id = host_id
