@@ -108,7 +108,8 @@ func TestHangup(t *testing.T) {
 			if managed {
 				environment += socket
 			}
-			p := startProgram(t, "env", environment, proctape, "up", "--data", filepath.Join(dir, "data"), "--config", settings, "--host", "here")
+			// A program that nohup started does not hear of SIGHUP; the one under test is to, whoever runs the tests.
+			p := startProgram(t, "env", "--default-signal=HUP", environment, proctape, "up", "--data", filepath.Join(dir, "data"), "--config", settings, "--host", "here")
 			p.awaitLine("In another terminal")
 			write("log-level: debug\ninterval: 3s\n")
 			if err := p.cmd.Process.Signal(unix.SIGHUP); err != nil {
