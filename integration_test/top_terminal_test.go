@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -33,11 +34,12 @@ type screenTerminal struct {
 func onScreen(t *testing.T, program string, width, height int, env []string, args ...string) *screenTerminal {
 	t.Helper()
 	near, far := openPTY(t)
+	races := filepath.Join(t.TempDir(), "races")
 	s := &screenTerminal{t: t, near: near, far: far, cmd: exec.Command(program, args...), done: make(chan struct{}), drained: make(chan struct{}), shown: vt.NewEmulator(width, height), more: make(chan struct{})}
 	s.size(width, height)
 	s.before = s.mode()
 	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = far, far, far
-	s.cmd.Env = append(append(os.Environ(), "TERM=xterm-256color", "COLORTERM=", "NO_COLOR=", "LC_ALL=C.UTF-8", "TZ=UTC"), env...)
+	s.cmd.Env = append(append(os.Environ(), "TERM=xterm-256color", "COLORTERM=", "NO_COLOR=", "LC_ALL=C.UTF-8", "TZ=UTC", "GORACE=exitcode=0 atexit_sleep_ms=0 log_path="+races), env...)
 	s.cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Setctty: true}
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -55,12 +57,31 @@ func onScreen(t *testing.T, program string, width, height int, env []string, arg
 	t.Cleanup(func() {
 		_ = s.cmd.Process.Kill()
 		<-s.done
-		s.shown.Close()
+		s.shown.InputPipe().(io.Closer).Close() // Close of the terminal itself races with who reads it
 		far.Close()
 		near.Close()
 		<-answered
+		<-s.drained
+		checkRaces(t, races)
 	})
 	return s
+}
+
+// checkRaces reads what the race detector reported in a program that was built with it. The reader of keys that bubbletea uses is
+// closed under its last read when the program ends: that is no fault of ours, and every other report is one.
+func checkRaces(t *testing.T, path string) {
+	t.Helper()
+	files, err := filepath.Glob(path + "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		for report := range strings.SplitSeq(string(must(os.ReadFile(file))(t)), "==================") {
+			if strings.Contains(report, "DATA RACE") && !strings.Contains(report, "cancelreader") {
+				t.Error(report)
+			}
+		}
+	}
 }
 
 // read shows what the program writes.
