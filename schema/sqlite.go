@@ -149,3 +149,6 @@ func Time(timestamp float64) time.Time {
 
 // MiB returns a size in KiB as the tables show it.
 func MiB(kib int64) float64 { return float64(kib) / 1024 }
+
+// ExpiredKey begins the keys of the table meta that say that retention has deleted rows of a table, whose name ends them.
+const ExpiredKey = "expired_"

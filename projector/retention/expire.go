@@ -90,7 +90,7 @@ func (e *expirer) expireRows(ctx context.Context, d dated, age time.Duration) er
 			if err != nil {
 				return err
 			}
-			if err := writeAll(ctx, e.writer, rows, d.removed, d.delete); err != nil {
+			if err := writeAll(ctx, e.writer, rows, d.removed, d.notedDelete()); err != nil {
 				return err
 			}
 			if seen < deleteBatch {
@@ -106,6 +106,21 @@ func (e *expirer) expireRows(ctx context.Context, d dated, age time.Duration) er
 		}
 	}
 	return nil
+}
+
+// notedDelete deletes rows, and has the database say with the first of them that rows of its table were deleted: who compares it with
+// the log has to know, also when the pass is killed before it is written down.
+func (d dated) notedDelete() func(*store.Tx, []any) error {
+	noted := false
+	return func(tx *store.Tx, key []any) error {
+		if !noted {
+			if _, err := tx.Exec(`INSERT OR IGNORE INTO meta(key, value) VALUES (?, '1')`, schema.ExpiredKey+d.table); err != nil {
+				return err
+			}
+			noted = true
+		}
+		return d.delete(tx, key)
+	}
 }
 
 // oldRows finds rows that may go, by their keys, among the next of a span; seen counts those that were looked at, and

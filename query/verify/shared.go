@@ -127,17 +127,20 @@ var spansRows = map[string]bool{"jobs": true, "job_sheets": true, "job_syscalls"
 
 // readExpired says of which tables retention has deleted rows: 1, or 0 for none.
 func readExpired(ctx context.Context, conn *sql.Conn) (map[string]int, error) {
-	var events, execs, jobEvents, rollups bool
-	err := conn.QueryRowContext(ctx, `SELECT coalesce(max(removed ->> '$.events' > 0), 0), coalesce(max(removed ->> '$.execs' > 0), 0),
-		coalesce(max(removed ->> '$.job_events' > 0), 0), coalesce(max(removed ->> '$.rollups' > 0), 0) FROM main.retention_passes`).
-		Scan(&events, &execs, &jobEvents, &rollups)
 	expired := map[string]int{}
-	for table, yes := range map[string]bool{"process_events": events, "process_execs": execs, "job_events": jobEvents, "rollups": rollups, "process_rollups": rollups} {
-		if yes {
-			expired[table] = 1
+	for _, t := range []struct{ table, removed, of string }{
+		{"process_events", "events", "process_events"}, {"process_execs", "execs", "process_execs"}, {"job_events", "job_events", "job_events"},
+		{"rollups", "rollups", "rollups"}, {"process_rollups", "rollups", "rollups"},
+	} {
+		var yes int
+		err := conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM main.meta WHERE key = ?)
+			OR EXISTS (SELECT 1 FROM main.retention_passes WHERE removed ->> ? > 0)`, schema.ExpiredKey+t.of, "$."+t.removed).Scan(&yes)
+		if err != nil {
+			return nil, err
 		}
+		expired[t.table] = yes
 	}
-	return expired, err
+	return expired, nil
 }
 
 // inDatabase is a query over the tables of one of two attached databases.
