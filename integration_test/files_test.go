@@ -122,7 +122,7 @@ func TestFiles_ErrorsOfTheDisk(t *testing.T) {
 	run(t, args(undisturbed)...)
 	ended := 0
 	for _, inject := range []string{
-		"fsync:error=EIO:when=4", "fdatasync:error=EIO:when=3", "fdatasync:error=ENOSPC:when=2", "pwrite64:error=EIO:when=20",
+		"fsync:error=EIO:when=3", "fsync:error=EIO:when=4", "fsync:error=EIO:when=5", "fsync:error=EIO:when=8", "fdatasync:error=EIO:when=3", "fdatasync:error=ENOSPC:when=2", "pwrite64:error=EIO:when=20",
 		"pwrite64:error=ENOSPC:when=30..40", "write:error=ENOSPC:when=2", "write:error=EIO:when=5", "pread64:error=EIO:when=12",
 		"renameat:error=EIO:when=2", "ftruncate:error=EIO:when=1",
 	} {

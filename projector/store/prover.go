@@ -18,6 +18,9 @@ type prover struct {
 	hasSums bool  // of before
 	size    int64 // of the database before it was opened
 	damaged bool
+	// failed is whether the last write failed. Its frames may lie whole in the write-ahead log, where SQLite takes them for committed at
+	// the next start and not before. So neither are they noted nor is anything written back until then, or until a write succeeds.
+	failed bool
 }
 
 // openTime is how long opening a database checks its pages. A database of about a gigabyte is checked whole.
@@ -164,7 +167,7 @@ func (p *prover) TrimWAL() (short bool, err error) {
 
 // end writes the write-ahead log back before the connection is closed, which would do it without the sums.
 func (p *prover) end() error {
-	if p == nil || p.statements == nil || p.damaged {
+	if p == nil || p.statements == nil || p.damaged || p.failed {
 		return nil
 	}
 	_, err := p.TrimWAL()

@@ -55,6 +55,9 @@ func Open(path string) (*Store, error) {
 	}
 	s := &Store{path: path, lock: lock, bulk: newBulkTables(), described: newDescriptions()}
 	if err := s.open(); err != nil {
+		if s.prover != nil {
+			s.prover.failed = true
+		}
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.Close())
 	}
 	return s, nil
@@ -185,6 +188,10 @@ func LimitCache(s *Store, bytes int64) error {
 // Close closes the connection and releases the lock.
 func (s *Store) Close() error {
 	var errs []error
+	if s.prover != nil && s.prover.failed {
+		reader := openBeside(s.path)
+		defer reader.Close()
+	}
 	if s.statements != nil {
 		errs = append(errs, s.prover.end(), s.statements.close())
 	}
@@ -192,6 +199,16 @@ func (s *Store) Close() error {
 		errs = append(errs, s.db.Close())
 	}
 	return errors.Join(append(errs, s.prover.close(), s.lock.Release())...)
+}
+
+// openBeside opens a reader. While it is there, SQLite does not write the write-ahead log back when the writer closes, and a reader
+// cannot when it closes itself. Where it cannot read, SQLite does what it does.
+func openBeside(path string) *sql.DB {
+	db := sql.OpenDB(connector{new(sqlite.Driver), schema.ReaderDSN(path)})
+	db.SetMaxOpenConns(1)
+	var tables int
+	_ = db.QueryRowContext(background, `SELECT count(*) FROM sqlite_master`).Scan(&tables)
+	return db
 }
 
 // connector opens connections with a driver of its own, so that no two stores of a process share a module.

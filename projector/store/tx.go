@@ -12,10 +12,14 @@ type Tx struct{ store *Store }
 // Write runs f in a transaction, which commits when f returns nil and changes nothing otherwise. After an error, what
 // the caller remembers of the database may no longer hold: it opens the database again.
 func (s *Store) Write(f func(*Tx) error) error {
-	if err := s.transact(func() error { return f(&Tx{s}) }); err != nil {
-		return s.prover.classify(err)
+	err := s.transact(func() error { return f(&Tx{s}) })
+	if err == nil {
+		err = s.prover.committed()
+	} else {
+		err = s.prover.classify(err)
 	}
-	return s.prover.committed()
+	s.prover.failed = err != nil
+	return err
 }
 
 // Exec runs a statement, prepared at its first use. After a statement that failed, no other of its transaction runs.
