@@ -32,14 +32,27 @@ func openFiles(db *store.Store, files *ndjson.Files, log *slog.Logger) (lostEven
 		if damage == (ndjson.Damage{}) {
 			continue
 		}
-		log.Warn("lines are missing from a file", "file", path, "bytes", damage.Bytes)
+		what := "lines are missing from a file"
+		if damage.Changed {
+			what = "a file is not as it was written"
+		}
+		log.Warn(what, "file", path, "bytes", damage.Bytes)
 		if name == ndjson.EventsFile {
-			lostEvents = fmt.Sprintf("%d bytes of %s are gone; the rows are there", damage.Bytes, name)
+			lostEvents = lostLines(name, damage)
 		} else if err := rewriteSnapshots(db, files, state.Lines); err != nil {
 			return "", fmt.Errorf("repair %s: %w", path, err)
 		}
 	}
 	return lostEvents, nil
+}
+
+// lostLines says what a file of events lost.
+func lostLines(name string, damage ndjson.Damage) string {
+	if damage.Changed {
+		return fmt.Sprintf("%s is not as it was written: lines of %d bytes that cannot be read were taken out, and another line may be wrong; the rows are right",
+			name, damage.Bytes)
+	}
+	return fmt.Sprintf("%d bytes of %s are gone; the rows are there", damage.Bytes, name)
 }
 
 // adopt makes a file this database's. That is stored at once: from then on what the file holds is ours to cut.

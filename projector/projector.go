@@ -169,16 +169,16 @@ func (p *Projector) reopen(ctx context.Context, failure error) (*session, error)
 }
 
 func (p *Projector) runSession(ctx context.Context, s *session) error {
-	err := s.run(ctx, p.retain, p.checkPages)
+	err := s.run(ctx, p.retain, p.check)
 	return errors.Join(err, s.close())
 }
 
-// checkPages checks the database's pages beside a session, until ctx ends.
-func (p *Projector) checkPages(ctx context.Context, s *session) error {
+// check checks what was written beside a session, until ctx ends.
+func (p *Projector) check(ctx context.Context, s *session) error {
 	if p.cfg.Once {
 		return nil
 	}
-	return checkPages(ctx, s.store, p.cfg.DB, database{s}.between)
+	return checkAll(ctx, s.store, p.cfg.DB, s.files, database{s}.between)
 }
 
 // retain runs retention beside a session, until ctx ends.

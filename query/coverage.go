@@ -25,6 +25,8 @@ type Coverage struct {
 	// nil when that is not known.
 	Forks   *int64   `json:"missing_starts"`
 	Reasons []Reason `json:"reasons"` // why it is not complete, the worst first
+	// ProvenUntil is up to when the database is known to be what was written, as [Proven] has it; Unix seconds.
+	ProvenUntil *float64 `json:"proven_until"`
 }
 
 // HostCoverage returns how much of a range is known of each host that was recorded before the range ends, and of which something came
@@ -56,7 +58,7 @@ func coverageOf(ctx context.Context, db *DB, r Range, full bool) ([]Coverage, er
 	if err != nil {
 		return nil, fmt.Errorf("read the coverage: %w", err)
 	}
-	covers := []Coverage{}
+	covers, proven := []Coverage{}, notedProof(db).Until
 	for _, e := range hosts {
 		if !full {
 			if e.began >= r.Until || r.Host == "" && e.ended() < r.Since-gone {
@@ -64,7 +66,9 @@ func coverageOf(ctx context.Context, db *DB, r Range, full bool) ([]Coverage, er
 			}
 			e.from = max(e.from, e.began)
 		}
-		covers = append(covers, e.coverage())
+		c := e.coverage()
+		c.ProvenUntil = proven
+		covers = append(covers, c)
 	}
 	return covers, nil
 }

@@ -49,6 +49,15 @@ func Proof(db *DB) (Proven, error) {
 	return provenOf(state), nil
 }
 
+// notedProof is what the projector noted last.
+func notedProof(db *DB) Proven {
+	state, err := proof.ReadState(db.path)
+	if err != nil {
+		return Proven{} // not known
+	}
+	return provenOf(state)
+}
+
 func provenOf(state proof.State) Proven {
 	p := Proven{Until: unixOrNil(state.ProvenUntil), LastPass: unixOrNil(state.PassEnded), DamageSeen: unixOrNil(state.DamageSeen), Damaged: state.Damaged}
 	if p.DamageSeen != nil {

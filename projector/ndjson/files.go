@@ -3,6 +3,7 @@ package ndjson
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/proctape/proctape/schema"
@@ -153,6 +154,21 @@ func (f *Files) open() []*Writer {
 		}
 	}
 	return open
+}
+
+// Readings are the files as far as they are on disk now, to be checked beside their writer.
+func (f *Files) Readings() (all []*Reading, err error) {
+	for _, w := range f.open() {
+		file, err := os.Open(w.path)
+		if err != nil {
+			for _, r := range all {
+				err = errors.Join(err, r.f.Close())
+			}
+			return nil, err
+		}
+		all = append(all, &Reading{w.path, file, w.state})
+	}
+	return all, nil
 }
 
 // Close closes the files and releases their lock.

@@ -9,8 +9,11 @@ package ndjson
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -28,7 +31,11 @@ type State struct {
 	Generation int64
 	Size       int64
 	Lines      int64
+	Sum        int64 // CRC-32C of these bytes; [NoSum] when it is not known
 }
+
+// NoSum is for a file of which no sum was kept.
+const NoSum = -1
 
 // Writer writes one file and keeps at most two old ones beside it: path, path.1, path.2. One goroutine uses it.
 type Writer struct {
@@ -39,10 +46,11 @@ type Writer struct {
 	pending []byte // appended since Flush
 }
 
-// Damage is what Open found missing from the file. The file holds whole lines all the same, though nobody knows which:
+// Damage is what Open found missing from the file, or changed. The file holds whole lines all the same, though nobody knows which:
 // a file may lose its beginning too. Whoever knows them all calls Clear and appends them.
 type Damage struct {
-	Bytes int64
+	Bytes   int64 // that are missing, or were taken out as lines that cannot be read
+	Changed bool  // bytes are not what was written: any line may be another
 }
 
 // Open brings the file at path to the committed state, and opens it to go on there.
@@ -75,28 +83,91 @@ func (w *Writer) recover() (Damage, error) {
 	if err != nil {
 		return Damage{}, errors.Join(err, f.Close())
 	}
-	var damage Damage
-	if info.Size() < w.state.Size {
-		if damage, err = w.keepWholeLines(); err != nil {
-			return Damage{}, errors.Join(err, f.Close())
-		}
+	damage, err := w.compare(info.Size())
+	if err == nil {
+		err = w.truncate()
 	}
-	if err := w.truncate(); err != nil {
-		return Damage{}, errors.Join(err, f.Close())
+	if err != nil {
+		return Damage{}, errors.Join(err, w.f.Close())
 	}
 	return damage, nil
 }
 
-// keepWholeLines sets the state to what is left of a file that is shorter than it should be.
-func (w *Writer) keepWholeLines() (Damage, error) {
+// compare compares a file of size bytes with the state, and sets the state to what is left of the file.
+func (w *Writer) compare(size int64) (Damage, error) {
+	if size < w.state.Size {
+		return w.keepLines(false)
+	}
+	sum, err := sumOf(io.NewSectionReader(w.f, 0, w.state.Size))
+	if err != nil {
+		return Damage{}, err
+	}
+	if w.state.Sum != NoSum && w.state.Sum != sum {
+		return w.keepLines(true)
+	}
+	w.state.Sum = sum
+	return Damage{}, nil
+}
+
+// keepLines sets the state to the lines that are left of a file: of one that is shorter than it should be the whole ones, and of one
+// that was changed those that are JSON.
+func (w *Writer) keepLines(changed bool) (Damage, error) {
 	b, err := os.ReadFile(w.path)
 	if err != nil {
 		return Damage{}, err
 	}
-	whole := State{Generation: w.state.Generation, Size: int64(bytes.LastIndexByte(b, '\n') + 1), Lines: int64(bytes.Count(b, []byte{'\n'}))}
-	damage := Damage{Bytes: w.state.Size - whole.Size}
-	w.state = whole
-	return damage, nil
+	b = b[:min(int64(len(b)), w.state.Size)]
+	kept := b[:bytes.LastIndexByte(b, '\n')+1]
+	if changed {
+		kept = readableLines(b)
+	}
+	damage := Damage{Bytes: w.state.Size - int64(len(kept)), Changed: changed}
+	w.state = State{Generation: w.state.Generation, Size: int64(len(kept)), Lines: int64(bytes.Count(kept, []byte{'\n'})),
+		Sum: int64(crc32.Checksum(kept, castagnoli))}
+	if !changed || damage.Bytes == 0 {
+		return damage, nil
+	}
+	f, err := replace(w.path, kept)
+	if err != nil {
+		return damage, err
+	}
+	old := w.f
+	w.f = f
+	return damage, errors.Join(old.Close(), w.syncFolder())
+}
+
+// readableLines are the whole lines that are JSON.
+func readableLines(b []byte) (readable []byte) {
+	for line := range bytes.Lines(b) {
+		if bytes.HasSuffix(line, []byte{'\n'}) && json.Valid(line) {
+			readable = append(readable, line...)
+		}
+	}
+	return readable
+}
+
+// replace puts a file with other lines in the place of the one at path, and opens it.
+func replace(path string, lines []byte) (*os.File, error) {
+	f, err := os.OpenFile(path+".mended", os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = f.Write(lines); err == nil {
+		err = errors.Join(f.Sync(), os.Rename(path+".mended", path))
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// sumOf is the CRC-32C of what is read.
+func sumOf(r io.Reader) (int64, error) {
+	h := crc32.New(castagnoli)
+	_, err := io.Copy(h, r)
+	return int64(h.Sum32()), err
 }
 
 func (w *Writer) truncate() error {
@@ -108,7 +179,7 @@ func (w *Writer) truncate() error {
 
 // Clear empties the file, to be written anew.
 func (w *Writer) Clear() error {
-	w.state.Size, w.state.Lines = 0, 0
+	w.state.Size, w.state.Lines, w.state.Sum = 0, 0, 0
 	return w.truncate()
 }
 
@@ -166,6 +237,7 @@ func (w *Writer) Flush() (State, error) {
 	}
 	n, err := w.f.Write(w.pending)
 	w.state.Size += int64(n)
+	w.state.Sum = int64(crc32.Update(uint32(w.state.Sum), castagnoli, w.pending[:n]))
 	if err != nil {
 		return w.state, err
 	}

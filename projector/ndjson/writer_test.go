@@ -3,6 +3,7 @@ package ndjson
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"maps"
 	"os"
@@ -27,7 +28,8 @@ func line(text string, n int) func([]byte) []byte {
 
 // at is the state of a file that holds text.
 func at(generation int64, text string) State {
-	return State{Generation: generation, Size: int64(len(text)), Lines: int64(strings.Count(text, "\n"))}
+	return State{Generation: generation, Size: int64(len(text)), Lines: int64(strings.Count(text, "\n")),
+		Sum: int64(crc32.Checksum([]byte(text), castagnoli))}
 }
 
 func mustOpen(t *testing.T, path string, limit int64, committed State) *Writer {

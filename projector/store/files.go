@@ -20,9 +20,9 @@ func (s *Store) fileKey(path string) string {
 // FileState reads how far the database is in the file at path. known is false for a file that the database knows
 // nothing of.
 func (s *Store) FileState(path string) (state ndjson.State, known bool, err error) {
-	err = s.Query(`SELECT generation, size, lines FROM files WHERE name = ?`, func(r *sql.Rows) error {
+	err = s.Query(`SELECT generation, size, lines, sum FROM files WHERE name = ?`, func(r *sql.Rows) error {
 		known = true
-		return r.Scan(&state.Generation, &state.Size, &state.Lines)
+		return r.Scan(&state.Generation, &state.Size, &state.Lines, &state.Sum)
 	}, s.fileKey(path))
 	if err != nil {
 		return state, false, fmt.Errorf("read how far a file is: %w", err)
@@ -32,9 +32,9 @@ func (s *Store) FileState(path string) (state ndjson.State, known bool, err erro
 
 // WriteFileState stores how far the file at path is.
 func (tx *Tx) WriteFileState(path string, state ndjson.State) error {
-	_, err := tx.Exec(`INSERT INTO files(name, generation, size, lines) VALUES (?,?,?,?)
-		ON CONFLICT(name) DO UPDATE SET generation=excluded.generation, size=excluded.size, lines=excluded.lines`,
-		tx.store.fileKey(path), state.Generation, state.Size, state.Lines)
+	_, err := tx.Exec(`INSERT INTO files(name, generation, size, lines, sum) VALUES (?,?,?,?,?)
+		ON CONFLICT(name) DO UPDATE SET generation=excluded.generation, size=excluded.size, lines=excluded.lines, sum=excluded.sum`,
+		tx.store.fileKey(path), state.Generation, state.Size, state.Lines, state.Sum)
 	if err != nil {
 		return fmt.Errorf("store how far a file is: %w", err)
 	}
