@@ -75,6 +75,10 @@ bench-grow: bench-tools ## how cost grows, into bench/results, and its pictures 
 bench-steady: bench-tools ## an hour (FOR=10m) of 200 hosts (HOSTS=1000): memory, descriptors, how far behind, into bench/results
 	@bin/bench/bench steady -for '$(or $(FOR),1h)' -hosts '$(or $(HOSTS),200)'
 
+.PHONY: trouble
+trouble: bench-tools ## mixed trouble for an hour (FOR=10s: once) while "make run" records, to ask "report", "why" and "top" about
+	@bin/bench/trouble -for '$(or $(FOR),1h)'
+
 .PHONY: bench-compare
 bench-compare: ## the commit REF against HEAD, in turn, with benchstat's verdict
 	@test -n "$(REF)" || { echo "say which commit to compare with: make bench-compare REF=main"; exit 2; }

@@ -97,6 +97,7 @@ var rooms = map[string]room{
 	"bench/cmd/inserts":   {},
 	"bench/cmd/load":      {},
 	"bench/cmd/plot":      {},
+	"bench/cmd/trouble":   {},
 }
 
 // overQuery is what export, top, web and mcp may use: the library and its rooms, never each other.
