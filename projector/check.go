@@ -14,45 +14,73 @@ import (
 // enough, or longer where eight are not. It costs about half a percent of a core at the most (docs/damage.md).
 const (
 	passTime     = 10 * time.Minute
-	passInterval = time.Minute // from the beginning of a pass to the next, at least
-	checkedBytes = 256 << 10   // at a time
-	slowest      = 1 << 20     // bytes a second
+	checkedBytes = 256 << 10 // at a time
+	slowest      = 1 << 20   // bytes a second
 	fastest      = 8 << 20
 )
 
-// checkAll checks the pages of the database at path, and the files, pass by pass, until ctx ends. between has the one who writes them
-// do something. What is not as it was written is an error.
-func checkAll(ctx context.Context, db *store.Store, path string, files *ndjson.Files, between func(context.Context, func() error) error) error {
-	for wait := time.Until(db.Proof().PassEnded.Add(passInterval)); waited(ctx, wait); {
+// checkAll checks the pages of the database of a session, and its files, pass by pass, until ctx ends. What is not as it was written is an error,
+// but for a file that was rotated away, which the session mends.
+func checkAll(ctx context.Context, s *session) error {
+	interval := s.cfg.CheckInterval
+	for wait := time.Until(s.store.Proof().PassEnded.Add(interval)); waited(ctx, wait); {
 		began := time.Now()
-		err := between(ctx, db.WriteBack)
+		err := database{s}.between(ctx, s.store.WriteBack)
 		for ended := false; err == nil && !ended; {
-			if ended, err = db.CheckPages(); !ended && !waited(ctx, pause(path)) {
+			if ended, err = s.store.CheckPages(); !ended && !waited(ctx, pause(s.cfg.DB)) {
 				break
 			}
 		}
 		if err == nil {
-			err = checkFiles(ctx, files, between)
+			err = checkFiles(ctx, s)
 		}
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
-		wait = time.Until(began.Add(passInterval))
+		wait = time.Until(began.Add(interval))
 	}
 	return nil
 }
 
 // checkFiles checks the files as far as they are on disk.
-func checkFiles(ctx context.Context, files *ndjson.Files, between func(context.Context, func() error) error) error {
-	var readings []*ndjson.Reading
-	err := between(ctx, func() (err error) {
-		readings, err = files.Readings()
+func checkFiles(ctx context.Context, s *session) error {
+	if s.files == nil {
+		return nil
+	}
+	var current, rotated []*ndjson.Reading
+	err := database{s}.between(ctx, func() (err error) {
+		if current, err = s.files.Readings(); err == nil {
+			rotated, err = readRotated(s.store, s.files)
+		}
 		return err
 	})
-	for _, r := range readings {
-		err = errors.Join(err, r.Check(func() bool { return waited(ctx, checkedBytes*time.Second/slowest) }))
+	wait := func() bool { return waited(ctx, checkedBytes*time.Second/slowest) }
+	for _, r := range current {
+		err = errors.Join(err, r.Check(wait))
 	}
-	return err
+	var old error
+	for _, r := range rotated {
+		old = errors.Join(old, r.Check(wait))
+	}
+	if err == nil && errors.Is(old, ndjson.ErrChanged) {
+		return database{s}.between(ctx, func() error { return mendFiles(s) })
+	}
+	return errors.Join(err, old)
+}
+
+// mendFiles mends the files that were rotated away.
+func mendFiles(s *session) error {
+	mended, lost, err := mendRotated(s.store, s.files, s.cfg.Log)
+	err = errors.Join(err, noteLostLines(s, lost)) // before what the files now hold: cut off in between, it is found and told again
+	if len(mended) == 0 {
+		return err
+	}
+	return errors.Join(err, s.store.Write(func(tx *store.Tx) (err error) {
+		for _, f := range mended {
+			err = errors.Join(err, tx.WriteFileState(f.path, f.state))
+		}
+		return err
+	}))
 }
 
 // waited waits, and reports whether ctx has not ended meanwhile.

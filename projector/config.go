@@ -25,14 +25,17 @@ type Config struct {
 	Drain       time.Duration // how long Run goes on, after its context ended, to fold what the log holds; default 5 s
 	// Retention takes away what is too old; nil for nothing, and for Once nothing ever.
 	Retention *retention.Settings
-	Memory    Memory // bounds what is held in memory
-	Log       *slog.Logger
-	Trouble   *trouble.Reporter // is told of trouble; default one that reports to Log
+	// CheckInterval is the time from the beginning of a check of all that was written to the next, at least; default a minute.
+	CheckInterval time.Duration
+	Memory        Memory // bounds what is held in memory
+	Log           *slog.Logger
+	Trouble       *trouble.Reporter // is told of trouble; default one that reports to Log
 }
 
 // withDefaults is c with the defaults in place of zeros, and with absolute paths.
 func (c Config) withDefaults() (Config, error) {
 	c.Drain = cmp.Or(c.Drain, 5*time.Second)
+	c.CheckInterval = cmp.Or(c.CheckInterval, time.Minute)
 	c.Memory = c.Memory.withDefaults()
 	c.Log = cmp.Or(c.Log, slog.Default())
 	if c.Trouble == nil {

@@ -94,7 +94,15 @@ func (w *words) String() string {
 func (l *tapedLog) project(t *testing.T, db string, then func()) string {
 	t.Helper()
 	said := new(words)
-	p, err := projector.Open(t.Context(), l.js, projector.Config{DB: db, NDJSON: filepath.Dir(db), Log: slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	l.projectAs(t, projector.Config{DB: db}, said, then)
+	return said.String()
+}
+
+// projectAs projects as a configuration says.
+func (l *tapedLog) projectAs(t *testing.T, cfg projector.Config, said *words, then func()) {
+	t.Helper()
+	cfg.NDJSON, cfg.Log = filepath.Dir(cfg.DB), slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	p, err := projector.Open(t.Context(), l.js, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +126,6 @@ func (l *tapedLog) project(t *testing.T, db string, then func()) string {
 	if err := <-done; err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	return said.String()
 }
 
 func isFolded(p *projector.Projector) bool {
@@ -145,8 +152,12 @@ func copyDatabase(t *testing.T, from, to string) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"monitor.jsonl", "events.jsonl"} {
-		if err := copyFile(filepath.Join(filepath.Dir(from), name), filepath.Join(filepath.Dir(to), name)); err != nil {
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(from), "*.jsonl*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		if err := copyFile(path, filepath.Join(filepath.Dir(to), filepath.Base(path))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,60 +2,117 @@ package projector_test
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/proctape/proctape/projector"
 	"github.com/proctape/proctape/projector/ndjson"
 	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/proof"
 )
 
-// TestFileDamage_OneBit turns one bit of what is written of a file of lines, or zeroes a piece of it: it is noticed at the next start, the
-// lines of snapshots are written again as they were, and of events each line can be read. The control is a file without its sum.
+// soak asks for the long campaigns (make soak).
+var soak = os.Getenv("PROCTAPE_SOAK") == "1"
+
+// fileLimit has the lines of the test's log in three files each.
+const fileLimit = 40 << 10
+
+// checked projects a log beside passes that come at once, until cond holds, and returns what was said.
+func (l *tapedLog) checked(t *testing.T, db string, cond func(said string) bool) string {
+	t.Helper()
+	said := new(words)
+	l.projectAs(t, projector.Config{DB: db, FileLimit: fileLimit, CheckInterval: time.Millisecond}, said, func() {
+		for deadline := time.Now().Add(5 * time.Minute); !cond(said.String()); time.Sleep(2 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("it does not come to what is awaited: %s", said)
+			}
+		}
+	})
+	return said.String()
+}
+
+// passed is true after two passes that began since it was called first.
+func passed(t *testing.T, db string) func(string) bool {
+	var ended []time.Time
+	return func(string) bool {
+		state, err := proof.ReadState(db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := state.PassEnded; !at.IsZero() && !slices.Contains(ended, at) {
+			ended = append(ended, at)
+		}
+		return len(ended) > 3 // the pages of the third pass are checked after the files of the second
+	}
+}
+
+// TestFileDamage_OneBit turns one bit of what is written of a file of lines, or zeroes a piece of it, also where the file was rotated away: one
+// pass, or a start, notices it. The lines of snapshots are written again as they were, and of events each line can be read and a gap
+// tells it. The controls are a file without its sum, and one that is sound.
 func TestFileDamage_OneBit(t *testing.T) {
 	l := newTapedLog(t, 1)
 	live := filepath.Join(t.TempDir(), "monitor.db")
-	l.project(t, live, nil)
-	want := readFile(t, filepath.Join(filepath.Dir(live), "monitor.jsonl"))
-	trials := 10
-	if os.Getenv("PROCTAPE_SOAK") != "" {
-		trials = 150
+	l.checked(t, live, passed(t, live))
+	trials := 4
+	if soak {
+		trials = 50
 	}
-	for _, name := range []string{"monitor.jsonl", "events.jsonl"} {
+	want := map[string][]byte{}
+	for _, name := range []string{"monitor.jsonl", "monitor.jsonl.1", "monitor.jsonl.2", "events.jsonl", "events.jsonl.1", "events.jsonl.2"} {
+		want[name] = readFile(t, filepath.Join(filepath.Dir(live), name))
+		t.Logf("%s has %d bytes", name, len(want[name]))
+		if len(want[name]) == 0 {
+			continue // it was just rotated
+		}
 		for i := range trials {
 			rng := rand.New(rand.NewPCG(uint64(i), uint64(len(name))))
 			db := filepath.Join(t.TempDir(), "monitor.db")
 			copyDatabase(t, live, db)
 			path := filepath.Join(filepath.Dir(db), name)
 			where := flip(t, path, rng)
-			if i%5 == 4 {
+			if i%4 == 3 {
 				where = zeroPage(t, path, rng)
 			}
-			said := l.project(t, db, nil)
-			if !strings.Contains(said, "a file is not as it was written") {
-				t.Errorf("%s, %s: it is not said:\n%s", name, where, said)
-			}
+			noticed := func(said string) bool { return strings.Contains(said, "a file is not as it was written") }
+			said := l.checked(t, db, noticed)
 			told, _ := gapsOf(t, db, schema.GapLinesLost)
-			if got := readFile(t, path); name == "monitor.jsonl" && (!bytes.Equal(got, want) || told != 0) {
+			if got := readFile(t, path); strings.HasPrefix(name, "monitor") && (!bytes.Equal(got, want[name]) || told != 0) {
 				t.Errorf("%s, %s: the lines are not what they were, %d gaps", name, where, told)
-			} else if name == "events.jsonl" && (!isReadable(got) || told != 1) {
+			} else if strings.HasPrefix(name, "events") && (!isReadable(got) || told != 1) {
 				t.Errorf("%s, %s: a line cannot be read, or %d gaps instead of one", name, where, told)
+			}
+			if i == 0 {
+				if again := l.checked(t, db, passed(t, db)); noticed(again) {
+					t.Errorf("%s, %s: after it was mended it is noticed again:\n%s\n%s", name, where, said, again)
+				}
 			}
 		}
 	}
+	for _, name := range []string{"monitor.jsonl", "monitor.jsonl.2"} {
+		l.isSilentWithoutSum(t, live, name)
+	}
+}
+
+// isSilentWithoutSum is the control: a bit of a file of which the database has no sum is not noticed.
+func (l *tapedLog) isSilentWithoutSum(t *testing.T, live, name string) {
+	t.Helper()
 	db := filepath.Join(t.TempDir(), "monitor.db")
 	copyDatabase(t, live, db)
 	s, err := store.Open(db)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(filepath.Dir(db), "monitor.jsonl")
+	path := filepath.Join(filepath.Dir(db), name)
 	state, known, err := s.FileState(path)
 	state.Sum = ndjson.NoSum
 	err = errors.Join(err, s.Write(func(tx *store.Tx) error { return tx.WriteFileState(path, state) }), s.Close())
@@ -63,8 +120,51 @@ func TestFileDamage_OneBit(t *testing.T) {
 		t.Fatal(known, err)
 	}
 	flip(t, path, rand.New(rand.NewPCG(1, 1)))
-	if said := l.project(t, db, nil); strings.Contains(said, "not as it was written") {
-		t.Error("a file without a sum has every bit noticed too: this test catches nothing")
+	if said := l.checked(t, db, passed(t, db)); strings.Contains(said, "not as it was written") {
+		t.Errorf("%s: a file without a sum has every bit noticed too: this test catches nothing", name)
+	}
+}
+
+// TestFileDamage_RowsAreGone damages files of snapshots of which retention has deleted the older rows: lines of which there are rows are made
+// of them, those before are kept, and what cannot be read is taken out and told.
+func TestFileDamage_RowsAreGone(t *testing.T) {
+	l := newTapedLog(t, 1)
+	live := filepath.Join(t.TempDir(), "monitor.db")
+	l.project(t, live, nil)
+	db, err := sql.Open("sqlite", live) // a database that its own projector writes later: the sums are made anew
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`DELETE FROM snapshots WHERE id IN (SELECT id FROM snapshots ORDER BY id LIMIT (SELECT count(*) / 2 FROM snapshots))`); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(db.Close(), os.Remove(proof.Path(live))); err != nil {
+		t.Fatal(err)
+	}
+	want := readFile(t, filepath.Join(filepath.Dir(live), "monitor.jsonl"))
+	for _, test := range []struct {
+		name   string
+		damage func(b []byte) []byte
+		told   int64
+		lines  int // that are gone
+	}{
+		{"in a line that has rows", func(b []byte) []byte { b[len(b)-100] ^= 1; return b }, 0, 0},
+		{"in a line that has none", func(b []byte) []byte { b[0] ^= 1; return b }, 1, 1},
+		{"the end is cut off", func(b []byte) []byte { return b[:len(b)-100] }, 0, 0},
+		{"all is gone", func([]byte) []byte { return nil }, 1, bytes.Count(want, []byte("\n")) / 2},
+	} {
+		copied := filepath.Join(t.TempDir(), "monitor.db")
+		copyDatabase(t, live, copied)
+		path := filepath.Join(filepath.Dir(copied), "monitor.jsonl")
+		if err := os.WriteFile(path, test.damage(bytes.Clone(want)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		said := l.project(t, copied, nil)
+		told, _ := gapsOf(t, copied, schema.GapLinesLost)
+		got := readFile(t, path)
+		if gone := bytes.Count(want, []byte("\n")) - bytes.Count(got, []byte("\n")); told != test.told || gone != test.lines || !bytes.HasSuffix(want, got) {
+			t.Errorf("%s: %d gaps, %d lines gone, want %d and %d; said:\n%s", test.name, told, gone, test.told, test.lines, said)
+		}
 	}
 }
 

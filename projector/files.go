@@ -1,58 +1,62 @@
 package projector
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 
 	"github.com/proctape/proctape/projector/ndjson"
 	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema"
 )
 
 // openFiles opens the files as far as the database has them. A file that the database knows nothing of is another's,
 // and is moved aside. Snapshots that are missing from their file are written again, from their rows. The lines of the
-// events come from several streams, in an order that the rows do not tell: they are not made up, and lostEvents says how
-// much is gone.
-func openFiles(db *store.Store, files *ndjson.Files, log *slog.Logger) (lostEvents string, err error) {
+// events come from several streams, in an order that the rows do not tell: they are not made up. What is gone is in lost.
+func openFiles(db *store.Store, files *ndjson.Files, log *slog.Logger) (lost []string, err error) {
 	for _, name := range []string{ndjson.SnapshotsFile, ndjson.EventsFile} {
 		path := files.Path(name)
 		state, known, err := db.FileState(path)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if !known {
 			if err := adopt(db, path, log); err != nil {
-				return "", err
+				return nil, err
 			}
 		}
-		damage, err := files.Open(name, state)
+		damage, err := files.Open(name, state, snapshotsOf(db, name, 0, state.Lines))
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		if damage == (ndjson.Damage{}) {
-			continue
-		}
-		what := "lines are missing from a file"
-		if damage.Changed {
-			what = "a file is not as it was written"
-		}
-		log.Warn(what, "file", path, "bytes", damage.Bytes)
-		if name == ndjson.EventsFile {
-			lostEvents = lostLines(name, damage)
-		} else if err := rewriteSnapshots(db, files, state.Lines); err != nil {
-			return "", fmt.Errorf("repair %s: %w", path, err)
-		}
+		lost = append(lost, tellDamage(path, name, damage, log)...)
 	}
-	return lostEvents, nil
+	return lost, nil
 }
 
-// lostLines says what a file of events lost.
-func lostLines(name string, damage ndjson.Damage) string {
-	if damage.Changed {
-		return fmt.Sprintf("%s is not as it was written: lines of %d bytes that cannot be read were taken out, and another line may be wrong; the rows are right",
-			name, damage.Bytes)
+// tellDamage says what was wrong with a file, and returns what is gone for good.
+func tellDamage(path, name string, damage ndjson.Damage, log *slog.Logger) (lost []string) {
+	if damage == (ndjson.Damage{}) {
+		return nil
 	}
-	return fmt.Sprintf("%d bytes of %s are gone; the rows are there", damage.Bytes, name)
+	what := "lines are missing from a file"
+	if damage.Changed {
+		what = "a file is not as it was written"
+	}
+	log.Warn(what, "file", path, "missing_bytes", damage.Bytes, "made_anew", damage.Made)
+	switch {
+	case damage.Made:
+		return nil
+	case damage.Changed:
+		return []string{fmt.Sprintf("%s is not as it was written: lines of %d bytes that cannot be read were taken out, and another line may be wrong; "+
+			"what the database still has of them is right", name, damage.Bytes)}
+	case name == ndjson.EventsFile:
+		return []string{fmt.Sprintf("%d bytes of %s are gone; the rows are there", damage.Bytes, name)}
+	case damage.Lines > 0:
+		return []string{fmt.Sprintf("%d lines of %s are gone, of which the database has no rows any more", damage.Lines, name)}
+	}
+	return nil
 }
 
 // adopt makes a file this database's. That is stored at once: from then on what the file holds is ours to cut.
@@ -64,40 +68,97 @@ func adopt(db *store.Store, path string, log *slog.Logger) error {
 	if aside != "" {
 		log.Warn("a file of another database was moved aside", "file", path, "to", aside)
 	}
-	return commitFileState(db)(path, ndjson.State{})
+	return db.Write(func(tx *store.Tx) error { return tx.WriteFileState(path, ndjson.State{}) })
 }
 
-// commitFileState stores how far a file is in a transaction of its own.
-func commitFileState(db *store.Store) func(path string, state ndjson.State) error {
-	return func(path string, state ndjson.State) error {
-		return db.Write(func(tx *store.Tx) error { return tx.WriteFileState(path, state) })
+// snapshotsOf are the snapshots of the n newest lines of a file, but for as many newer ones as newer says: of a file of snapshots alone.
+func snapshotsOf(db *store.Store, name string, newer, n int64) ndjson.Snapshots {
+	if name != ndjson.SnapshotsFile {
+		return nil
 	}
-}
-
-// rewriteSnapshots writes the lines of the current file of snapshots again, all of them: what is left of the file may be
-// any part. They are the lines of the newest n snapshots, oldest first.
-func rewriteSnapshots(db *store.Store, files *ndjson.Files, n int64) error {
-	ids, err := db.Tables().NewestSnapshots(n)
-	if err != nil {
-		return err
-	}
-	err = files.RewriteSnapshots(func(flush func() error) error {
-		for i, id := range slices.Backward(ids) {
-			if i%100 == 0 {
-				if err := flush(); err != nil {
-					return err
-				}
-			}
+	return func(line func(*schema.Message) error) error {
+		ids, err := db.Tables().NewestSnapshots(newer + n)
+		if err != nil {
+			return err
+		}
+		for _, id := range slices.Backward(ids[min(newer, int64(len(ids))):]) {
 			m, err := db.Tables().ReadSnapshot(id)
 			if err != nil {
 				return err
 			}
-			files.AppendSnapshot(m)
+			if err := line(m); err != nil {
+				return err
+			}
 		}
 		return nil
-	})
-	if err != nil {
-		return err
 	}
-	return db.Write(func(tx *store.Tx) error { return files.Flush(tx.WriteFileState) })
+}
+
+// rotatedFile is a file that was rotated away, as the database has it.
+type rotatedFile struct {
+	name, path string
+	state      ndjson.State
+	newer      int64 // lines that are newer, in the files before it
+}
+
+// rotatedFiles are the files that were rotated away of which the database knows.
+func rotatedFiles(db *store.Store, files *ndjson.Files) (all []rotatedFile, err error) {
+	for _, name := range []string{ndjson.SnapshotsFile, ndjson.EventsFile} {
+		path := files.Path(name)
+		newest, _, err := db.FileState(path)
+		if err != nil {
+			return nil, err
+		}
+		newer := newest.Lines
+		for _, path := range ndjson.Rotated(path) {
+			state, known, err := db.FileState(path)
+			if err != nil {
+				return nil, err
+			}
+			if known {
+				all = append(all, rotatedFile{name, path, state, newer})
+			}
+			newer += state.Lines
+		}
+	}
+	return all, nil
+}
+
+// readRotated opens the files that were rotated away, to be checked.
+func readRotated(db *store.Store, files *ndjson.Files) (readings []*ndjson.Reading, err error) {
+	all, err := rotatedFiles(db, files)
+	for _, f := range all {
+		r, openErr := ndjson.ReadRotated(f.path, f.state)
+		if r != nil {
+			readings = append(readings, r)
+		}
+		err = errors.Join(err, openErr)
+	}
+	return readings, err
+}
+
+// mendRotated mends the files that were rotated away and are not as they were written, and returns them. What is gone is in lost.
+func mendRotated(db *store.Store, files *ndjson.Files, log *slog.Logger) (mended []rotatedFile, lost []string, err error) {
+	all, err := rotatedFiles(db, files)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, f := range all {
+		r, err := ndjson.ReadRotated(f.path, f.state)
+		if err == nil && r != nil {
+			err = r.Check(func() bool { return true })
+		}
+		if err == nil {
+			continue
+		} else if !errors.Is(err, ndjson.ErrChanged) {
+			return mended, lost, err
+		}
+		var damage ndjson.Damage
+		if f.state, damage, err = ndjson.MendRotated(f.path, f.state, snapshotsOf(db, f.name, f.newer, f.state.Lines)); err != nil {
+			return mended, lost, fmt.Errorf("mend %s: %w", f.path, err)
+		}
+		mended = append(mended, f)
+		lost = append(lost, tellDamage(f.path, f.name, damage, log)...)
+	}
+	return mended, lost, nil
 }

@@ -197,5 +197,5 @@ func TestFold_RotatesFiles(t *testing.T) {
 			t.Errorf("%s: got %d lines, want %d", name, got, want)
 		}
 	}
-	p.wantRows(`SELECT name, generation FROM files ORDER BY name`, "events.jsonl 0", "monitor.jsonl 3")
+	p.wantRows(`SELECT name, generation FROM files ORDER BY name`, "events.jsonl 0", "monitor.jsonl 3", "monitor.jsonl.1 2", "monitor.jsonl.2 1")
 }

@@ -410,6 +410,7 @@ func (p *tape) filled() map[string][]string {
 	tables := p.dumpOf(func(table, column string) bool {
 		return !youngerTables[table] && !youngerColumns[table+"."+column] && p.rows(`SELECT count(` + column + `) FROM ` + table)[0] != "0"
 	})
+	tables["files"] = slices.DeleteFunc(tables["files"], func(row string) bool { return strings.Contains(row, ".jsonl.") }) // younger too
 	maps.DeleteFunc(tables, func(_ string, rows []string) bool { return len(rows) == 0 })
 	return tables
 }

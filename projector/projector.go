@@ -178,7 +178,7 @@ func (p *Projector) check(ctx context.Context, s *session) error {
 	if p.cfg.Once {
 		return nil
 	}
-	return checkAll(ctx, s.store, p.cfg.DB, s.files, database{s}.between)
+	return checkAll(ctx, s)
 }
 
 // retain runs retention beside a session, until ctx ends.

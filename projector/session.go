@@ -99,13 +99,23 @@ func (s *session) noteRebuilt() error {
 	return s.write()
 }
 
-// openFiles brings the files to where the database is. Events that are gone from their file are a gap.
+// openFiles brings the files to where the database is. Lines that are gone are a gap.
 func (s *session) openFiles() error {
 	lost, err := openFiles(s.store, s.files, s.cfg.Log)
-	if err != nil || lost == "" {
+	if err != nil {
 		return err
 	}
-	s.fold.NoteLostLines(lost, s.batch)
+	return noteLostLines(s, lost)
+}
+
+// noteLostLines tells of lines that are gone from files, as gaps.
+func noteLostLines(s *session, lost []string) error {
+	if len(lost) == 0 {
+		return nil
+	}
+	for _, details := range lost {
+		s.fold.NoteLostLines(details, s.batch)
+	}
 	s.appendLines()
 	return s.write()
 }
@@ -292,7 +302,7 @@ func (s *session) take(ctx context.Context, batch []*received) error {
 // commit folds a batch of messages, in one transaction or, where a file is rotated in between, in several.
 func (s *session) commit(batch []*received) error {
 	for len(batch) > 0 {
-		if err := s.files.Rotate(commitFileState(s.store)); err != nil {
+		if err := s.files.Rotate(s.store.RotateFile); err != nil {
 			return err
 		}
 		n, err := s.fill(batch)

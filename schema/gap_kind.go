@@ -134,7 +134,7 @@ var gapKinds = [...]GapInfo{
 	{GapStreamRegrown, "the stream lost its end, and new messages took the old ones' sequences; it is read again from its beginning", NoticedByProjector, LossPossible,
 		"",
 		"What was folded stays. See whether the disk of the log fails, or the power did.", HidesNothing},
-	{GapLinesLost, "events.jsonl lost lines that were written, or is not as it was written; the rows are there", NoticedByProjector, LossCertain,
+	{GapLinesLost, "monitor.jsonl or events.jsonl lost lines that were written, or is not as it was written, and could not be made anew from the rows", NoticedByProjector, LossCertain,
 		"",
 		"Write the lines anew: `proctape replay --db NEW --ndjson FOLDER`. See who cut or removed the file.", HidesNothing},
 	{GapLogDamaged, "files of the log were damaged; what could be read of them was kept", NoticedByLog, LossPossible,

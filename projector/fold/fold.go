@@ -104,7 +104,7 @@ func (f *Fold) NewEpoch(stream string, why schema.GapKind, created int64, batch 
 	batch.Checkpoints = append(batch.Checkpoints, *at)
 }
 
-// NoteLostLines adds a gap for lines of the file of events that are gone.
+// NoteLostLines adds a gap for lines that are gone from a file.
 func (f *Fold) NoteLostLines(details string, batch *store.Batch) {
 	place{at: f.checkpoints[schema.StreamEvents], batch: batch}.gap(store.Gap{Kind: schema.GapLinesLost, Details: details})
 }

@@ -42,9 +42,9 @@ func LockFiles(dir string, limit int64) (*Files, error) {
 // Path returns the path of a file.
 func (f *Files) Path(name string) string { return filepath.Join(f.dir, name) }
 
-// Open brings a file to its committed state. It returns what is missing from the file.
-func (f *Files) Open(name string, committed State) (Damage, error) {
-	w, damage, err := Open(f.Path(name), f.limit, committed)
+// Open brings a file to its committed state. It returns what was wrong with the file, which is mended; the lines of rows are made of them.
+func (f *Files) Open(name string, committed State, rows Snapshots) (Damage, error) {
+	w, damage, err := Open(f.Path(name), f.limit, committed, rows)
 	if err != nil {
 		return damage, err
 	}
@@ -84,18 +84,6 @@ func (f *Files) AppendGap(g Gap) {
 	}
 }
 
-// RewriteSnapshots empties the file of snapshots, and has write append all its lines again. flush writes what was
-// appended to the disk; what is written is not committed until the next [Files.Flush].
-func (f *Files) RewriteSnapshots(write func(flush func() error) error) error {
-	if err := f.snapshots.Clear(); err != nil {
-		return err
-	}
-	return write(func() error {
-		_, err := f.snapshots.Flush()
-		return err
-	})
-}
-
 // Flush writes and syncs the lines, and passes on how far each file goes. It comes before the commit: rows without their
 // lines could not be told from rows whose lines were lost.
 func (f *Files) Flush(save func(path string, s State) error) error {
@@ -122,7 +110,7 @@ func (f *Files) Full() bool {
 }
 
 // Rotate moves on from the files that are full; nothing may be pending. save commits the new state of a file before its
-// files are renamed.
+// files are renamed: those of [Rotated].
 func (f *Files) Rotate(save func(path string, s State) error) error {
 	for _, w := range f.open() {
 		if !w.Full() {

@@ -46,7 +46,7 @@ func (m *model) open() error {
 			state.Size = max(state.Size, info.Size())
 		}
 	}
-	w, damage, err := Open(m.path, modelLimit, state)
+	w, damage, err := Open(m.path, modelLimit, state, nil)
 	if err != nil {
 		return err
 	}

@@ -9,11 +9,9 @@ package ndjson
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,17 +24,6 @@ import (
 // DefaultLimit is the size from which a file is rotated before the next line: 50 MiB.
 const DefaultLimit = 52428800
 
-// State is how far a file was written: the number of rotations so far, and the bytes and lines of the current file.
-type State struct {
-	Generation int64
-	Size       int64
-	Lines      int64
-	Sum        int64 // CRC-32C of these bytes; [NoSum] when it is not known
-}
-
-// NoSum is for a file of which no sum was kept.
-const NoSum = -1
-
 // Writer writes one file and keeps at most two old ones beside it: path, path.1, path.2. One goroutine uses it.
 type Writer struct {
 	path    string
@@ -46,128 +33,62 @@ type Writer struct {
 	pending []byte // appended since Flush
 }
 
-// Damage is what Open found missing from the file, or changed. The file holds whole lines all the same, though nobody knows which:
-// a file may lose its beginning too. Whoever knows them all calls Clear and appends them.
-type Damage struct {
-	Bytes   int64 // that are missing, or were taken out as lines that cannot be read
-	Changed bool  // bytes are not what was written: any line may be another
-}
-
-// Open brings the file at path to the committed state, and opens it to go on there.
-func Open(path string, limit int64, committed State) (*Writer, Damage, error) {
+// Open brings the file at path to the committed state, and opens it to go on there. A file that is not as it was committed is mended: the lines
+// of rows are made of them.
+func Open(path string, limit int64, committed State, rows Snapshots) (*Writer, Damage, error) {
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
 	w := &Writer{path: path, limit: limit, state: committed}
-	if err := w.finishRotation(); err != nil {
-		return nil, Damage{}, fmt.Errorf("recover %s: %w", path, err)
+	err := w.finishRotation()
+	var damage Damage
+	if err == nil {
+		damage, err = w.recover(rows)
 	}
-	damage, err := w.recover()
 	if err != nil {
 		return nil, damage, fmt.Errorf("recover %s: %w", path, err)
 	}
 	return w, damage, nil
 }
 
-// recover opens the current file and cuts off what was not committed.
-func (w *Writer) recover() (Damage, error) {
-	if err := filecheck.File(w.path); err != nil {
-		return Damage{}, err
-	}
-	f, err := os.OpenFile(w.path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return Damage{}, err
-	}
-	w.f = f
-	info, err := f.Stat()
-	if err != nil {
-		return Damage{}, errors.Join(err, f.Close())
-	}
-	damage, err := w.compare(info.Size())
-	if err == nil {
-		err = w.truncate()
+// recover opens the current file, mends it, and cuts off what was not committed.
+func (w *Writer) recover(rows Snapshots) (damage Damage, err error) {
+	sound, err := w.open()
+	if err == nil && !sound {
+		err = w.f.Close()
+		if err == nil {
+			w.state, damage, err = mend(w.path, w.state, rows)
+		}
+		if err == nil {
+			_, err = w.open()
+		}
 	}
 	if err != nil {
-		return Damage{}, errors.Join(err, w.f.Close())
+		return damage, err
+	}
+	if err := w.truncate(); err != nil {
+		return damage, errors.Join(err, w.f.Close())
 	}
 	return damage, nil
 }
 
-// compare compares a file of size bytes with the state, and sets the state to what is left of the file.
-func (w *Writer) compare(size int64) (Damage, error) {
-	if size < w.state.Size {
-		return w.keepLines(false)
+// open opens the current file, and reports whether it holds what was committed.
+func (w *Writer) open() (sound bool, err error) {
+	if err := filecheck.File(w.path); err != nil {
+		return false, err
 	}
-	sum, err := sumOf(io.NewSectionReader(w.f, 0, w.state.Size))
+	if w.f, err = os.OpenFile(w.path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600); err != nil {
+		return false, err
+	}
+	size, sum, err := sumOf(w.f, w.state.Size)
 	if err != nil {
-		return Damage{}, err
+		return false, errors.Join(err, w.f.Close())
 	}
-	if w.state.Sum != NoSum && w.state.Sum != sum {
-		return w.keepLines(true)
+	if size < w.state.Size || w.state.Sum != NoSum && w.state.Sum != sum {
+		return false, nil
 	}
 	w.state.Sum = sum
-	return Damage{}, nil
-}
-
-// keepLines sets the state to the lines that are left of a file: of one that is shorter than it should be the whole ones, and of one
-// that was changed those that are JSON.
-func (w *Writer) keepLines(changed bool) (Damage, error) {
-	b, err := os.ReadFile(w.path)
-	if err != nil {
-		return Damage{}, err
-	}
-	b = b[:min(int64(len(b)), w.state.Size)]
-	kept := b[:bytes.LastIndexByte(b, '\n')+1]
-	if changed {
-		kept = readableLines(b)
-	}
-	damage := Damage{Bytes: w.state.Size - int64(len(kept)), Changed: changed}
-	w.state = State{Generation: w.state.Generation, Size: int64(len(kept)), Lines: int64(bytes.Count(kept, []byte{'\n'})),
-		Sum: int64(crc32.Checksum(kept, castagnoli))}
-	if !changed || damage.Bytes == 0 {
-		return damage, nil
-	}
-	f, err := replace(w.path, kept)
-	if err != nil {
-		return damage, err
-	}
-	old := w.f
-	w.f = f
-	return damage, errors.Join(old.Close(), w.syncFolder())
-}
-
-// readableLines are the whole lines that are JSON.
-func readableLines(b []byte) (readable []byte) {
-	for line := range bytes.Lines(b) {
-		if bytes.HasSuffix(line, []byte{'\n'}) && json.Valid(line) {
-			readable = append(readable, line...)
-		}
-	}
-	return readable
-}
-
-// replace puts a file with other lines in the place of the one at path, and opens it.
-func replace(path string, lines []byte) (*os.File, error) {
-	f, err := os.OpenFile(path+".mended", os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if _, err = f.Write(lines); err == nil {
-		err = errors.Join(f.Sync(), os.Rename(path+".mended", path))
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// sumOf is the CRC-32C of what is read.
-func sumOf(r io.Reader) (int64, error) {
-	h := crc32.New(castagnoli)
-	_, err := io.Copy(h, r)
-	return int64(h.Sum32()), err
+	return true, nil
 }
 
 func (w *Writer) truncate() error {
@@ -175,12 +96,6 @@ func (w *Writer) truncate() error {
 		return err
 	}
 	return unix.Fdatasync(int(w.f.Fd()))
-}
-
-// Clear empties the file, to be written anew.
-func (w *Writer) Clear() error {
-	w.state.Size, w.state.Lines, w.state.Sum = 0, 0, 0
-	return w.truncate()
 }
 
 // unchanged checks that the file is still the one at its path, and as long as it was left. Somebody who moves it away or
@@ -256,7 +171,7 @@ func (w *Writer) PrepareRotation() (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	if err := errors.Join(f.Close(), w.syncFolder()); err != nil {
+	if err := errors.Join(f.Close(), syncFolder(filepath.Dir(w.path))); err != nil {
 		return State{}, err
 	}
 	return State{Generation: w.state.Generation + 1}, nil
@@ -271,7 +186,7 @@ func (w *Writer) Rotate() error {
 	if err := w.finishRotation(); err != nil {
 		return err
 	}
-	_, err := w.recover()
+	_, err := w.recover(nil)
 	return err
 }
 
@@ -298,7 +213,7 @@ func (w *Writer) finishRotation() error {
 	if err := rename(w.next(), w.path); err != nil {
 		return err
 	}
-	return w.syncFolder()
+	return syncFolder(filepath.Dir(w.path))
 }
 
 // rename moves a file that may be missing.
@@ -310,15 +225,6 @@ func rename(from, to string) error {
 }
 
 func (w *Writer) next() string { return w.path + ".new" }
-
-func (w *Writer) syncFolder() error {
-	dir, err := os.Open(filepath.Dir(w.path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
-}
 
 // Close closes the file. What was appended and not flushed is lost, as it is not committed either.
 func (w *Writer) Close() error { return w.f.Close() }

@@ -36,7 +36,7 @@ func BenchmarkAppendSnapshot(b *testing.B) {
 // BenchmarkWriter writes the lines of a batch of 20 snapshots and syncs them, into files that rotate.
 func BenchmarkWriter(b *testing.B) {
 	m := benchSnapshot()
-	w, _, err := Open(filepath.Join(b.TempDir(), "monitor.jsonl"), 0, State{})
+	w, _, err := Open(filepath.Join(b.TempDir(), "monitor.jsonl"), 0, State{}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func at(generation int64, text string) State {
 
 func mustOpen(t *testing.T, path string, limit int64, committed State) *Writer {
 	t.Helper()
-	w, damage, err := Open(path, limit, committed)
+	w, damage, err := Open(path, limit, committed, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,12 +230,12 @@ func TestOpen(t *testing.T) {
 			for name, text := range test.files {
 				write(t, filepath.Join(dir, name), text)
 			}
-			w, damage, err := Open(filepath.Join(dir, "m"), 100, test.committed)
+			w, damage, err := Open(filepath.Join(dir, "m"), 100, test.committed, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer w.Close()
-			if damage != test.damage {
+			if damage.Bytes != test.damage.Bytes || damage.Changed {
 				t.Errorf("damage: got %+v, want %+v", damage, test.damage)
 			}
 			checkFolder(t, dir, test.want)
@@ -264,7 +264,7 @@ func TestOpen_RefusesSymlink(t *testing.T) {
 			if err := os.Symlink(test.target, filepath.Join(dir, "m")); err != nil {
 				t.Fatal(err)
 			}
-			w, _, err := Open(filepath.Join(dir, "m"), 100, State{})
+			w, _, err := Open(filepath.Join(dir, "m"), 100, State{}, nil)
 			if err == nil {
 				w.Close()
 			}
@@ -301,7 +301,7 @@ func TestPrepareRotation_RefusesSymlink(t *testing.T) {
 
 func TestOpen_NoFolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none", "m")
-	if _, _, err := Open(path, 100, State{}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
+	if _, _, err := Open(path, 100, State{}, nil); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
 		t.Errorf("got %v, want an error that names %s", err, path)
 	}
 }

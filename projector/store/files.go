@@ -40,3 +40,19 @@ func (tx *Tx) WriteFileState(path string, state ndjson.State) error {
 	}
 	return nil
 }
+
+// RotateFile stores how far the new file at path is, when the one that was there is rotated away, and with it those that were before.
+func (s *Store) RotateFile(path string, state ndjson.State) error {
+	return s.Write(func(tx *Tx) error {
+		paths := append([]string{path}, ndjson.Rotated(path)...)
+		if _, err := tx.Exec(`DELETE FROM files WHERE name = ?`, s.fileKey(paths[len(paths)-1])); err != nil {
+			return fmt.Errorf("store how far a file is: %w", err)
+		}
+		for i := len(paths) - 1; i > 0; i-- {
+			if _, err := tx.Exec(`UPDATE files SET name = ? WHERE name = ?`, s.fileKey(paths[i]), s.fileKey(paths[i-1])); err != nil {
+				return fmt.Errorf("store how far a file is: %w", err)
+			}
+		}
+		return tx.WriteFileState(path, state)
+	})
+}
