@@ -30,7 +30,7 @@ func jobOf(name, job string, fleet bool, n int64) []*schema.Message {
 		h.restart() // another producer than that of the host's own
 	}
 	exit := h.events(schema.KindExit, 1, job)
-	exit.Events[0].Fleet = fleet
+	exit.Events[0].Fleet, exit.Events[0].StartTicks = fleet, uint64(100*n)
 	return []*schema.Message{h.snapshot(), exit}
 }
 

@@ -280,7 +280,7 @@ func (p *tape) open() {
 		checkpoints[name] = at
 	}
 	var log strings.Builder
-	p.s = &session{cfg: Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, progress: newProgress(), poisoned: map[store.GapKey]*fold.Poison{},
+	p.s = &session{cfg: Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, progress: newProgress(), poisoned: map[store.GapKey]*fold.Poison{}, doubled: &doubled{seen: map[string]time.Time{}},
 		output: output{store: db, batch: store.NewBatch()}, fold: fold.New(db.Tables(), checkpoints), last: map[string]uint64{}}
 	if p.limit >= 0 {
 		if p.s.files, err = ndjson.LockFiles(p.dir, p.limit); err != nil {

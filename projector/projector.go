@@ -24,10 +24,11 @@ type Projector struct {
 	js       jetstream.JetStream
 	progress *progress
 	poisoned map[store.GapKey]*fold.Poison // messages that made us panic
-	first    *session                      // opened by Open, for Run to begin with
-	ailment  *ailment                      // what keeps it from folding
-	onePass  func(retention.Pass, error)   // for Retain: told of the pass, after which Run is stopped
-	damage   *store.DamagedError           // found by Open: Run begins with making the database anew
+	doubled  *doubled
+	first    *session                    // opened by Open, for Run to begin with
+	ailment  *ailment                    // what keeps it from folding
+	onePass  func(retention.Pass, error) // for Retain: told of the pass, after which Run is stopped
+	damage   *store.DamagedError         // found by Open: Run begins with making the database anew
 	anew     rebuilder
 }
 
@@ -40,6 +41,7 @@ func Open(ctx context.Context, js jetstream.JetStream, cfg Config) (*Projector, 
 		return nil, err
 	}
 	p := &Projector{cfg: cfg, js: js, progress: newProgress(), poisoned: map[store.GapKey]*fold.Poison{},
+		doubled: &doubled{report: cfg.Trouble, seen: map[string]time.Time{}},
 		ailment: &ailment{report: cfg.Trouble, db: cfg.DB, kinds: map[string]bool{}}}
 	p.anew = rebuilder{cfg: cfg, js: js, replay: func(ctx context.Context, cfg Config) error {
 		q, err := Open(ctx, js, cfg)
@@ -59,7 +61,7 @@ func (p *Projector) open(ctx context.Context) (*session, error) {
 	if err := finishExchange(p.cfg.DB); err != nil {
 		return nil, err
 	}
-	s, err := openSession(ctx, p.js, p.cfg, p.progress, p.poisoned)
+	s, err := openSession(ctx, p.js, p.cfg, p.progress, p.poisoned, p.doubled)
 	if err == nil {
 		s.goesOn = p.ailment.over
 	}

@@ -33,7 +33,7 @@ const recordedHash = "be6af86640e9ba95eef3ed06e6cc0e82dc489ecb80f13f4641783d4748
 
 // youngerColumns are columns that the recorded log fills and its hash is older than.
 var youngerColumns = map[string]bool{"checkpoints.first_seq": true, "producers.produced": true, "producers.acked": true, "producers.ended_ns": true,
-	"files.sum": true}
+	"files.sum": true, "rosters.lead_wall_ns": true, "rosters.lead_boot_ns": true, "rosters.silent": true, "rosters.doubled": true}
 
 // youngerTables are tables that the recorded log fills and its hash is older than.
 var youngerTables = map[string]bool{"runs": true, "run_steps": true}

@@ -28,13 +28,14 @@ type session struct {
 	streams *streams
 	reader  *reader
 	last    map[string]uint64 // where each stream ended when the session began
+	doubled *doubled
 	wal     walTrimmer
 	writes  chan pendingWrite // what retention has to write
 	goesOn  func()            // is called when something was committed, or there is nothing to fold and the log answers
 }
 
 // openSession opens the database, finds its place in every stream and brings the files to it.
-func openSession(ctx context.Context, js jetstream.JetStream, cfg Config, progress *progress, poisoned map[store.GapKey]*fold.Poison) (*session, error) {
+func openSession(ctx context.Context, js jetstream.JetStream, cfg Config, progress *progress, poisoned map[store.GapKey]*fold.Poison, doubled *doubled) (*session, error) {
 	db, err := store.Open(cfg.DB)
 	if err != nil {
 		return nil, err
@@ -42,7 +43,7 @@ func openSession(ctx context.Context, js jetstream.JetStream, cfg Config, progre
 	if err := store.LimitCache(db, cfg.Memory.Writer); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s := &session{cfg: cfg, progress: progress, poisoned: poisoned, output: output{store: db, batch: store.NewBatch()},
+	s := &session{cfg: cfg, progress: progress, poisoned: poisoned, doubled: doubled, output: output{store: db, batch: store.NewBatch()},
 		streams: newStreams(js, cfg.Trouble), reader: newReader(js, cfg, db.ID()), last: map[string]uint64{}, wal: walTrimmer{store: db, path: cfg.DB, report: cfg.Trouble},
 		writes: make(chan pendingWrite), goesOn: func() {}}
 	if err := s.prepare(ctx); err != nil {
@@ -276,6 +277,7 @@ func (s *session) reached(target map[string]uint64) bool {
 // check ends the session when the database is another file, or a stream is no longer the one that is being folded: the
 // next session finds its place.
 func (s *session) check(ctx context.Context) error {
+	s.doubled.check()
 	if err := s.store.CheckFile(); err != nil {
 		return err
 	}
@@ -354,6 +356,9 @@ func (s *session) apply(d *fold.Delivery) (err error) {
 
 // write commits what is folded, and tells those who wait for it.
 func (s *session) write() error {
+	if !s.cfg.Once {
+		s.doubled.note(s.batch.Doubled)
+	}
 	committed, err := s.flush()
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ const (
 	GapRestart         GapKind = "restart"
 	GapMissedTicks     GapKind = "missed_ticks"
 	GapSilence         GapKind = "silence"
+	GapTwoSamplers     GapKind = "two_samplers"
 	GapClockStep       GapKind = "clock_step"
 	GapStreamHole      GapKind = "stream_hole"
 	GapTrimmedUnread   GapKind = "trimmed_unread"
@@ -116,6 +117,9 @@ var gapKinds = [...]GapInfo{
 	{GapSilence, "no snapshot came for more than three periods, though none was missed", NoticedByProjector, LossPossible,
 		"",
 		"The host was suspended or the sampler stopped. `proctape gaps` also lists a host that is silent now.", HidesSnapshots},
+	{GapTwoSamplers, "two samplers recorded under one name: the snapshots of the one that began last count, those of the other do not", NoticedByProjector, LossPossible,
+		"snapshots of another machine, which are not in the record; 0 when both samplers were on one machine",
+		"Stop one, or give it another name: `--host`. What both told of a start or an end counts once.", HidesNothing},
 	{GapClockStep, "the host's wall clock was set by more than half a second", NoticedByProjector, LossNone,
 		"always 0",
 		"Mind it when you compare times before and after. See why the clock was wrong.", HidesNothing},

@@ -5,34 +5,51 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// addEvents adds the lifecycle events of a message, and what they tell of jobs.
-func addEvents(to place, m *schema.Message) {
+// otherTellers knows what other producers of a host told of: two samplers may record it under one name.
+type otherTellers interface {
+	// event reports whether another told of an event. What it did not know is learnt from this one.
+	event(to place, m *schema.Message, e *schema.Event) (told bool, err error)
+	// exec reports whether another told of an exec.
+	exec(to place, m *schema.Message, e *schema.Exec) (told bool, err error)
+}
+
+// addEvents adds the lifecycle events of a message, and what they tell of jobs, but for those that another producer told of.
+func addEvents(to place, m *schema.Message, others otherTellers) error {
 	for i := range m.Events {
 		e := &m.Events[i]
+		if told, err := others.event(to, m, e); err != nil {
+			return err
+		} else if told {
+			continue
+		}
 		to.batch.Events = append(to.batch.Events, store.Event{ID: to.rowID<<itemBits | int64(i), HostID: to.hostID, Message: m, Event: e, Seq: m.Seq + uint64(i)})
 		if e.JobID != "" {
 			countEvent(to, m.Kind, e)
 		}
 	}
 	to.batch.Stats.Events += uint64(len(m.Events))
+	return nil
 }
 
-// addExecs adds the execs of a message. They count for no job: a job's figures are those of the five event types.
-func addExecs(to place, m *schema.Message) {
+// addExecs adds the execs of a message, but for those that another producer told of. They count for no job: a job's figures are those of
+// the five event types.
+func addExecs(to place, m *schema.Message, others otherTellers) error {
 	for i := range m.Execs {
-		to.batch.Execs = append(to.batch.Execs, store.Exec{ID: to.rowID<<itemBits | int64(i), HostID: to.hostID, Message: m, Exec: &m.Execs[i], Seq: m.Seq + uint64(i)})
+		e := &m.Execs[i]
+		if told, err := others.exec(to, m, e); err != nil {
+			return err
+		} else if told {
+			continue
+		}
+		to.batch.Execs = append(to.batch.Execs, store.Exec{ID: to.rowID<<itemBits | int64(i), HostID: to.hostID, Message: m, Exec: e, Seq: m.Seq + uint64(i)})
 	}
+	return nil
 }
 
 // countEvent adds an event to the counts of its job.
 func countEvent(to place, kind schema.Kind, e *schema.Event) {
 	at, key := schema.Timestamp(e.Wall), to.job(schema.JobKey{ID: e.JobID, Fleet: e.Fleet})
-	c := to.batch.JobCounts[key]
-	if c == nil {
-		c = &store.JobCounts{First: at}
-		to.batch.JobCounts[key] = c
-	}
-	c.First, c.Last = min(c.First, at), max(c.Last, at)
+	c := counts(to.batch, key, at)
 	switch kind {
 	case schema.KindSpawn:
 		c.Spawns++
@@ -46,12 +63,41 @@ func countEvent(to place, kind schema.Kind, e *schema.Event) {
 	}
 }
 
+// counts are what a batch adds to a job, of which something was told at a Unix time.
+func counts(batch *store.Batch, key store.JobKey, at float64) *store.JobCounts {
+	c := batch.JobCounts[key]
+	if c == nil {
+		c = &store.JobCounts{First: at}
+		batch.JobCounts[key] = c
+	}
+	c.First, c.Last = min(c.First, at), max(c.Last, at)
+	return c
+}
+
 // countExit adds what an exit tells and no snapshot has.
 func countExit(batch *store.Batch, c *store.JobCounts, job store.JobKey, e *schema.Event) {
-	var cpu int64
+	addExit(batch, c, job, e, restCPU(e))
+}
+
+// restCPU is the CPU of a process that ended, in milliseconds, that no snapshot has.
+func restCPU(e *schema.Event) int64 {
 	if e.CPUMillis.Known && e.SampledCPU.Known {
-		cpu = max(0, e.CPUMillis.V-e.SampledCPU.V)
+		return max(0, e.CPUMillis.V-e.SampledCPU.V)
 	}
+	return 0
+}
+
+// recount adds to the counts of a job what is known of an exit now and was not before.
+func recount(to place, e, was, now *schema.Event) {
+	key := to.job(schema.JobKey{ID: e.JobID, Fleet: e.Fleet})
+	c := counts(to.batch, key, schema.Timestamp(e.Wall))
+	of := *now
+	of.Sheet = e.Sheet
+	addExit(to.batch, c, key, &of, restCPU(now)-restCPU(was))
+}
+
+// addExit adds CPU of an exit, and its peak, to the counts of a job and of its step.
+func addExit(batch *store.Batch, c *store.JobCounts, job store.JobKey, e *schema.Event, cpu int64) {
 	c.CPUMillis = schema.AddSaturated(c.CPUMillis, cpu)
 	schema.Raise(&c.PeakRSS, e.PeakRSS)
 	if !e.Sheet.Known || cpu == 0 && !e.PeakRSS.Known {

@@ -18,6 +18,7 @@ type Fold struct {
 	hosts       hosts
 	producers   producers
 	snapshots   snapshots
+	others      otherTellers
 	rollups     rollups
 	quarantine  quarantine
 }
@@ -29,7 +30,7 @@ var ErrRewound = errors.New("the stream went back")
 // New returns a fold that goes on from checkpoints, one for each stream. The fold moves them.
 func New(tables Tables, checkpoints map[string]*store.Checkpoint) *Fold {
 	return &Fold{checkpoints: checkpoints, hosts: hosts{}, producers: producers{tables, map[store.ProducerKey]*producer{}},
-		snapshots: snapshots{tables: tables, rosters: map[int64]*roster{}}, rollups: rollups{tables}, quarantine: quarantine{tables}}
+		snapshots: snapshots{tables: tables, rosters: map[int64]*roster{}, samplers: leaders{}}, others: &tellers{tables: tables, byHost: map[int64]hostTellers{}}, rollups: rollups{tables}, quarantine: quarantine{tables}}
 }
 
 // Apply adds one message to a batch. An error is one of the database, or [ErrRewound].
@@ -69,9 +70,9 @@ func (f *Fold) add(to place, m *schema.Message, first bool) error {
 	case m.Rollup != nil:
 		return f.rollups.add(to, m)
 	case m.Events != nil:
-		addEvents(to, m)
+		return addEvents(to, m, f.others)
 	case m.Execs != nil:
-		addExecs(to, m)
+		return addExecs(to, m, f.others)
 	case m.Gaps != nil:
 		addGaps(to, m)
 	case m.Jobs != nil:

@@ -10,14 +10,22 @@ import (
 type snapshots struct {
 	tables   Tables
 	rosters  map[int64]*roster
+	samplers samplers
 	observed observed
+}
+
+// samplers says which of the samplers of a host counts.
+type samplers interface {
+	// admit says what to do with a snapshot, and notes it when it is set aside. first says that nothing of this life of its producer
+	// came before.
+	admit(r *roster, to place, m *schema.Message, first bool) role
+	// follow notes since when the sampler of the newest snapshot leads; before was the newest one before it.
+	follow(r *roster, before store.SnapshotMark, what role)
 }
 
 // add adds a snapshot, its processes, and what it tells of jobs. first says that nothing of this life of its producer
 // came before.
 func (s *snapshots) add(to place, m *schema.Message, first bool) error {
-	s.observed.reset()
-	s.observed.seen = appendSightings(s.observed.seen, &m.Snapshot.Processes)
 	r, err := s.roster(to.hostID)
 	if err != nil {
 		return err
@@ -26,13 +34,20 @@ func (s *snapshots) add(to place, m *schema.Message, first bool) error {
 		r.Queued = true
 		to.batch.Rosters = append(to.batch.Rosters, &r.Roster)
 	}
-	for _, g := range r.gapsBefore(m, first) {
+	what := s.samplers.admit(r, to, m, first)
+	if what == setAside {
+		return nil
+	}
+	s.observed.reset()
+	s.observed.seen = appendSightings(s.observed.seen, &m.Snapshot.Processes)
+	for _, g := range r.gapsBefore(m, first || what == takesOver) {
 		to.gap(g)
 	}
-	id := to.rowID
+	id, before := to.rowID, r.Newest
 	if err := r.observe(m, id, rows{s.tables, to}, &s.observed); err != nil {
 		return err
 	}
+	s.samplers.follow(r, before, what)
 	to.batch.Snapshots = append(to.batch.Snapshots, store.Snapshot{ID: id, HostID: to.hostID, Message: m})
 	addSamples(to.batch, id, &m.Snapshot.Processes, s.observed.rows)
 	s.addProcesses(to.batch)

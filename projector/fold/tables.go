@@ -1,6 +1,9 @@
 package fold
 
-import "github.com/proctape/proctape/projector/store"
+import (
+	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema"
+)
 
 // Tables is what the fold reads of the database: what was committed before the batch.
 type Tables interface {
@@ -12,6 +15,12 @@ type Tables interface {
 	CPUBefore(store.ProcessKey) (int64, error)
 	// Rollup is the rollup of a host's minute: its id, and how many snapshots are in it. The id is 0 for none.
 	Rollup(hostID int64, minute float64) (id, samples int64, err error)
+	// EventTellers are the lives of producers that told of a host's starts and ends.
+	EventTellers(hostID int64) ([]store.EventTeller, error)
+	// ToldEvents passes on the events of an occasion that other producers than instance told of.
+	ToldEvents(of store.Occasion, bootID, instance string, visit func(store.ToldEvent)) error
+	// ToldExecs passes on the execs of a process id that other producers than instance told of.
+	ToldExecs(of store.Occasion, bootID, instance string, visit func(schema.Exec)) error
 	// Quarantined is how many messages of a group have come.
 	Quarantined(store.QuarantineGroup) (int64, error)
 }

@@ -1,5 +1,7 @@
 package store
 
+import "github.com/proctape/proctape/schema"
+
 // Batch is what the fold has made of some messages and the store has not yet written: a list for each table, in the
 // order of the messages. The messages themselves stay in use until the batch is written.
 type Batch struct {
@@ -11,6 +13,7 @@ type Batch struct {
 	Processes   []*Process // that are new, grew or ended
 	Events      []Event
 	Execs       []Exec
+	Told        map[int64]*ToldEvent // events that have rows, as they are with what a second producer told of them
 	JobSamples  map[JobKey]*JobSamples
 	StepSamples map[StepKey]*StepSamples
 	JobPIDs     []JobPID
@@ -24,11 +27,15 @@ type Batch struct {
 	Quarantine  []QuarantineChange
 	Quarantined map[QuarantineGroup]int64 // how many messages more
 	Checkpoints []Checkpoint
+	Doubled     map[string]string    // hosts of which two samplers recorded, and what is told of it
 	EndedCPU    map[ProcessKey]int64 // the most CPU, in milliseconds, of processes in the batch that ended
 	Stats       Stats
 
 	// NoteTold is whether a gap of the batch tells how the database was made anew.
 	NoteTold bool
+
+	Occasions map[Occasion][]int // where the events and execs are, as far as they are gathered
+	Gathered  Gathered
 }
 
 // Stats counts what has been folded.
@@ -58,7 +65,8 @@ func (s *Stats) Add(o Stats) {
 // NewBatch returns an empty batch.
 func NewBatch() *Batch {
 	return &Batch{JobSamples: map[JobKey]*JobSamples{}, StepSamples: map[StepKey]*StepSamples{}, JobCounts: map[JobKey]*JobCounts{},
-		StepCounts: map[StepKey]*StepCounts{}, Quarantined: map[QuarantineGroup]int64{}, EndedCPU: map[ProcessKey]int64{}}
+		StepCounts: map[StepKey]*StepCounts{}, Quarantined: map[QuarantineGroup]int64{}, EndedCPU: map[ProcessKey]int64{},
+		Doubled: map[string]string{}, Told: map[int64]*ToldEvent{}, Occasions: map[Occasion][]int{}}
 }
 
 // Reset empties the batch, and lets go of the messages.
@@ -85,11 +93,37 @@ func (b *Batch) Reset() {
 	clear(b.StepCounts)
 	clear(b.Quarantined)
 	clear(b.EndedCPU)
-	b.Stats, b.NoteTold = Stats{}, false
+	clear(b.Doubled)
+	clear(b.Told)
+	clear(b.Occasions)
+	b.Stats, b.Gathered, b.NoteTold = Stats{}, Gathered{}, false
 }
 
 // reset empties a list and keeps its memory, but none of what its elements point to.
 func reset[T any](list *[]T) {
 	clear(*list)
 	*list = (*list)[:0]
+}
+
+// Gathered is how many events and execs of a batch are in its occasions.
+type Gathered struct{ Events, Execs uint }
+
+// EventsOn are the places in [Batch.Events] of the events of an occasion.
+func (b *Batch) EventsOn(of Occasion) []int {
+	for ; b.Gathered.Events < uint(len(b.Events)); b.Gathered.Events++ {
+		e := &b.Events[b.Gathered.Events]
+		k := Occasion{e.HostID, e.Message.Kind, e.PID}
+		b.Occasions[k] = append(b.Occasions[k], int(b.Gathered.Events))
+	}
+	return b.Occasions[of]
+}
+
+// ExecsOn are the places in [Batch.Execs] of the execs of an occasion.
+func (b *Batch) ExecsOn(of Occasion) []int {
+	for ; b.Gathered.Execs < uint(len(b.Execs)); b.Gathered.Execs++ {
+		e := &b.Execs[b.Gathered.Execs]
+		k := Occasion{e.HostID, schema.KindExec, e.PID}
+		b.Occasions[k] = append(b.Occasions[k], int(b.Gathered.Execs))
+	}
+	return b.Occasions[of]
 }

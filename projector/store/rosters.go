@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -19,8 +20,25 @@ type SnapshotMark struct {
 type Roster struct {
 	HostID       int64
 	Newest       SnapshotMark // by the host's clocks; its BootID is empty when there is none
+	Lead         Lead         // of the sampler whose snapshot is the newest
+	Doubled      Doubled      // the last time that two samplers recorded
 	LastSnapshot int64        // id of the last snapshot that came, late or not: there the rows of processes end
 	Queued       bool         // the roster is in the batch
+}
+
+// Lead is since when a sampler's snapshots are the host's. What another sampler took after that is set aside.
+type Lead struct {
+	Wall, Boot int64  // ns
+	Silent     string // instance of the sampler that led before, was silent and leads again when it speaks; empty for none
+}
+
+// Doubled is a span in which another sampler recorded the host too, and its gap. The zero value is none.
+type Doubled struct {
+	Key      GapKey `json:"key"`
+	Noticed  int64  `json:"noticed_ns"` // Unix ns, by the server
+	From, To int64  // wall times of the first and the last snapshot that was set aside, Unix ns
+	Lost     int64  `json:"lost"`    // snapshots of another machine among them
+	Details  string `json:"details"` // of the gap
 }
 
 // RosterContents is a roster as it is read from the database.
@@ -42,10 +60,16 @@ func (t Tables) Roster(hostID int64) (RosterContents, error) {
 }
 
 func readNewest(t Tables, r *RosterContents) error {
-	return t.lookup(`SELECT last_snapshot, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns FROM rosters WHERE host_id=?`,
+	return t.lookup(`SELECT last_snapshot, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns, lead_wall_ns, lead_boot_ns, silent, doubled
+		FROM rosters WHERE host_id=?`,
 		func(rows *sql.Rows) error {
 			m := &r.Newest
-			return rows.Scan(&r.LastSnapshot, &m.BootID, &m.Instance, &m.Seq, &m.Tick, &m.Wall, &m.Boot, &m.Interval)
+			var doubled []byte
+			if err := rows.Scan(&r.LastSnapshot, &m.BootID, &m.Instance, &m.Seq, &m.Tick, &m.Wall, &m.Boot, &m.Interval,
+				&r.Lead.Wall, &r.Lead.Boot, &r.Lead.Silent, &doubled); err != nil {
+				return err
+			}
+			return json.Unmarshal(doubled, &r.Doubled)
 		}, r.HostID)
 }
 
@@ -61,11 +85,18 @@ func readBoots(t Tables, r *RosterContents) error {
 func writeRosters(tx *Tx, rosters []*Roster) error {
 	for _, r := range rosters {
 		m := &r.Newest
-		if _, err := tx.Exec(`INSERT INTO rosters(host_id, last_snapshot, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns)
-			VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT(host_id) DO UPDATE SET last_snapshot=excluded.last_snapshot,
+		doubled := "{}"
+		if r.Doubled != (Doubled{}) {
+			b, _ := json.Marshal(r.Doubled) // numbers and strings always encode
+			doubled = string(b)
+		}
+		if _, err := tx.Exec(`INSERT INTO rosters(host_id, last_snapshot, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns,
+			lead_wall_ns, lead_boot_ns, silent, doubled) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(host_id) DO UPDATE SET last_snapshot=excluded.last_snapshot,
 			boot_id=excluded.boot_id, instance=excluded.instance, seq=excluded.seq, tick=excluded.tick, wall_ns=excluded.wall_ns,
-			boot_ns=excluded.boot_ns, interval_ns=excluded.interval_ns`,
-			r.HostID, r.LastSnapshot, m.BootID, m.Instance, int64(m.Seq), int64(m.Tick), m.Wall, m.Boot, m.Interval); err != nil {
+			boot_ns=excluded.boot_ns, interval_ns=excluded.interval_ns, lead_wall_ns=excluded.lead_wall_ns,
+			lead_boot_ns=excluded.lead_boot_ns, silent=excluded.silent, doubled=excluded.doubled`,
+			r.HostID, r.LastSnapshot, m.BootID, m.Instance, int64(m.Seq), int64(m.Tick), m.Wall, m.Boot, m.Interval,
+			r.Lead.Wall, r.Lead.Boot, r.Lead.Silent, doubled); err != nil {
 			return fmt.Errorf("store the newest snapshot of a host: %w", err)
 		}
 		r.Queued = false

@@ -8,18 +8,19 @@ type Kind string
 // The kinds of trouble. Each has an [Info] in [Kinds].
 const (
 	// What a part that works tells of itself.
-	DiskFull   Kind = "disk_full"
-	ReadOnly   Kind = "read_only"
-	LogServer  Kind = "log_server"
-	LogRefuses Kind = "log_refuses"
-	Losing     Kind = "losing"
-	Projection Kind = "projection"
-	StreamGone Kind = "stream_gone"
-	Reader     Kind = "reader_waits"
-	Retention  Kind = "retention"
-	OverCap    Kind = "over_cap"
-	Sampling   Kind = "sampling"
-	Unreadable Kind = "unreadable"
+	DiskFull     Kind = "disk_full"
+	ReadOnly     Kind = "read_only"
+	LogServer    Kind = "log_server"
+	LogRefuses   Kind = "log_refuses"
+	Losing       Kind = "losing"
+	Projection   Kind = "projection"
+	StreamGone   Kind = "stream_gone"
+	Reader       Kind = "reader_waits"
+	Retention    Kind = "retention"
+	OverCap      Kind = "over_cap"
+	Sampling     Kind = "sampling"
+	Unreadable   Kind = "unreadable"
+	TwoRecorders Kind = "two_recorders"
 
 	// What is seen from outside.
 	NoRecorder   Kind = "no_recorder"
@@ -31,7 +32,6 @@ const (
 	Behind       Kind = "behind"
 	Queue        Kind = "queue"
 	SilentHost   Kind = "silent_host"
-	TwoRecorders Kind = "two_recorders"
 	ClockStep    Kind = "clock_step"
 	ClockDiffers Kind = "clock_differs"
 	LateSamples  Kind = "late_samples"
@@ -82,6 +82,7 @@ var kinds = [...]Info{
 	{OverCap, Degraded, "the database is above its cap: the oldest goes before its time", "Raise `--max-db-mb`, or keep less.", 0, "the database is within its cap"},
 	{Sampling, Degraded, "samples or events of this machine cannot be taken", "The reason says what to do.", 0, "it works again"},
 	{Unreadable, Degraded, "messages that come cannot be read, or keys", "The reason says whose they are.", 0, "none came any more"},
+	{TwoRecorders, Degraded, "two samplers record under one name: each process counts once, by the sampler that began last", "Stop one, or give it another name: `--host`.", 0, "one sampler records under the name"},
 
 	{NoRecorder, Standing, "no recorder runs", "Start one: `proctape up`.", 0, ""},
 	{NoProjector, Standing, "nobody projects the log into the database", "Start `proctape up` or `proctape project`.", 0, ""},
@@ -93,7 +94,6 @@ var kinds = [...]Info{
 	{Queue, Degraded, "much waits in the sampler for the log", "See why the log takes so little.", 0, ""},
 	{SilentHost, Degraded, "a host that was recorded has sent nothing for more than three of its periods, and no sampler said that it stops. After a day it counts as gone",
 		"See whether the host and its sampler run. Stop a sampler with SIGTERM, and it is not missed.", 0, ""},
-	{TwoRecorders, Degraded, "two samplers record under one name", "Stop one, or give it another name: `--host`.", 0, ""},
 	{ClockStep, Degraded, "the clock of a host was set in the last hour", "Nothing. When it comes again and again, look at its time service.", 0, ""},
 	{ClockDiffers, Degraded, "the clock of a host differs from the log's by more than 5 seconds", "Look at the time service of both.", 0, ""},
 	{LateSamples, Degraded, "more than 5 % of a host's samples of the last hour were not taken in time", "Give the sampler more CPU, or lengthen the interval.", 0, ""},
