@@ -25,7 +25,7 @@ type grant struct {
 func hostGrant(host string) grant {
 	publish := []string{schema.AnswerSubject(host, ">"), schema.BacklogSubject(host), schema.SamplerSubject(host)}
 	for _, k := range schema.Kinds() {
-		if k.Kind != schema.KindRollup { // is made of what is stored, by who stores it
+		if k.Kind.IsNumbered() { // any other is made of what is stored, by who stores it
 			publish = append(publish, schema.Subject(host, k.Kind))
 		}
 	}
@@ -46,7 +46,7 @@ func grantOf(role Role) grant {
 		publish := append(eachStream(schema.DataStreams, "$JS.API.STREAM.INFO.%", "$JS.API.DIRECT.GET.%", "$JS.API.DIRECT.GET.%.>"), schema.SubjectState)
 		return grant{account: "readers", publish: publish, into: publish}
 	case RoleProjector:
-		publish := []string{schema.Subject("*", schema.KindRollup), schema.SubjectTick, schema.SubjectSchedule, schema.SubjectState}
+		publish := []string{schema.Subject("*", schema.KindRollup), schema.Subject("*", schema.KindRun), schema.SubjectTick, schema.SubjectSchedule, schema.SubjectState}
 		return grant{publish: append(publish, eachStream(append([]string{schema.StreamOps}, schema.DataStreams...),
 			"$JS.API.STREAM.INFO.%", "$JS.API.STREAM.MSG.GET.%", "$JS.API.STREAM.PURGE.%", "$JS.API.DIRECT.GET.%", "$JS.API.DIRECT.GET.%.>",
 			"$JS.API.CONSUMER.CREATE.%.>", "$JS.API.CONSUMER.INFO.%.*", "$JS.API.CONSUMER.LIST.%", "$JS.API.CONSUMER.MSG.NEXT.%.*",

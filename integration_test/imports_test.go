@@ -66,10 +66,11 @@ var rooms = map[string]room{
 	"embedded-nats":       {uses: []string{"embedded-nats/block", "schema", "schema/filecheck", "schema/lockfile", "schema/trouble"}, never: sqlPackages},
 	"embedded-nats/block": {never: slices.Concat(sqlPackages, httpPackages), clock: true},
 
-	"projector": {uses: []string{"projector/fold", "projector/ndjson", "projector/retention", "projector/store", "schema", "schema/lockfile", "schema/proof", "schema/trouble"}},
+	"projector": {uses: []string{"projector/fold", "projector/ndjson", "projector/retention", "projector/runs", "projector/store", "schema", "schema/lockfile", "schema/proof", "schema/trouble"}},
 	"projector/fold": {uses: []string{"projector/store", "schema"}, // of store the types of rows alone
 		never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
 	"projector/retention": {uses: []string{"projector/ndjson", "projector/store", "schema", "schema/lockfile", "schema/trouble"}, never: httpPackages},
+	"projector/runs":      {uses: []string{"schema"}, never: httpPackages},
 	"projector/store":     {uses: []string{"projector/ndjson", "schema", "schema/filecheck", "schema/lockfile", "schema/proof"}, never: slices.Concat(natsPackages, httpPackages)},
 	"projector/ndjson":    {uses: []string{"schema", "schema/filecheck", "schema/lockfile"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 

@@ -20,6 +20,7 @@ func TestRetentionSettings_Refused(t *testing.T) {
 		"full-resolution-hours": {"0", "-1", "876001", "1.5", "a day", ""},
 		"downsampled-days":      {"0", "-7", "36501", "1w"},
 		"events-days":           {"0", "-1", "36501", "x"},
+		"runs-days":             {"0", "-1", "36501", "1y"},
 		"max-db-mb":             {"-1", "15", "1073741825", "1GB"},
 		"max-log-mb":            {"-1", "63", "1073741825", "1GB"},
 		"away-hours":            {"-1", "876001", "30m"},

@@ -119,7 +119,7 @@ func BenchmarkFold(b *testing.B) {
 }
 
 // cpuTime is the CPU that this process has used, in nanoseconds.
-func cpuTime(b *testing.B) int64 {
+func cpuTime(b testing.TB) int64 {
 	b.Helper()
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {

@@ -405,12 +405,13 @@ func (p *tape) dump() map[string][]string {
 }
 
 // filled is dump without the columns that hold nothing, as those of what is younger than the log, and without tables that
-// have no other.
+// have no other. The stream of records of runs is younger too.
 func (p *tape) filled() map[string][]string {
 	tables := p.dumpOf(func(table, column string) bool {
 		return !youngerTables[table] && !youngerColumns[table+"."+column] && p.rows(`SELECT count(` + column + `) FROM ` + table)[0] != "0"
 	})
 	tables["files"] = slices.DeleteFunc(tables["files"], func(row string) bool { return strings.Contains(row, ".jsonl.") }) // younger too
+	tables["checkpoints"] = slices.DeleteFunc(tables["checkpoints"], func(row string) bool { return strings.Contains(row, schema.StreamHistory) })
 	maps.DeleteFunc(tables, func(_ string, rows []string) bool { return len(rows) == 0 })
 	return tables
 }

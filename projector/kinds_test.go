@@ -19,6 +19,8 @@ func (h *simHost) messageOf(kind schema.Kind) *schema.Message {
 		return h.gaps(1)
 	case schema.BodyJobs:
 		return h.jobs(declared("build"))
+	case schema.BodyRun:
+		return h.record("build", schema.RunID{15: 1}, 1, 1)
 	case schema.BodyRollup:
 		u := &schema.Rollup{Minute: schema.MinuteOf(h.wall), Samples: 1, Covers: []schema.Cover{{Instance: h.instance, First: 1, Last: 1}},
 			Interval: second, Processes: []schema.ProcessRollup{}}
@@ -27,6 +29,13 @@ func (h *simHost) messageOf(kind schema.Kind) *schema.Message {
 		return m
 	}
 	return nil
+}
+
+// record is a record of a run of the host: the count-th of the run.
+func (h *simHost) record(job string, run schema.RunID, number int64, count uint64) *schema.Message {
+	m := &schema.Message{Envelope: h.envelope(schema.KindRun, count), Run: &schema.RunRecord{JobID: job, Run: run, Number: number, Started: h.wall, LastEvent: h.wall}}
+	m.Instance, m.Seq = schema.RecordInstance(h.name, job, run), count
+	return m
 }
 
 // bookkeeping are the tables that say that a message came, whatever it holds.

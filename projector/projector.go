@@ -15,6 +15,7 @@ import (
 
 	"github.com/proctape/proctape/projector/fold"
 	"github.com/proctape/proctape/projector/retention"
+	"github.com/proctape/proctape/projector/runs"
 	"github.com/proctape/proctape/projector/store"
 )
 
@@ -171,7 +172,7 @@ func (p *Projector) reopen(ctx context.Context, failure error) (*session, error)
 }
 
 func (p *Projector) runSession(ctx context.Context, s *session) error {
-	err := s.run(ctx, p.retain, p.check)
+	err := s.run(ctx, p.retain, p.check, p.keepRuns)
 	return errors.Join(err, s.close())
 }
 
@@ -181,6 +182,19 @@ func (p *Projector) check(ctx context.Context, s *session) error {
 		return nil
 	}
 	return checkAll(ctx, s)
+}
+
+// keepRuns publishes the records of runs beside a session, until ctx ends.
+func (p *Projector) keepRuns(ctx context.Context, s *session) error {
+	if p.cfg.Retention == nil || p.cfg.Once || p.onePass != nil {
+		return nil
+	}
+	k, err := runs.Open(runs.Config{Path: p.cfg.DB, JS: p.js, Log: p.cfg.Log, Cache: p.cfg.Memory.Reader}, database{s})
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	return k.Run(ctx)
 }
 
 // retain runs retention beside a session, until ctx ends.

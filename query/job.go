@@ -84,7 +84,8 @@ var jobsQuery = `SELECT j.job_id, j.fleet, group_concat(nullif(h.name, '` + sche
 	total(j.cpu_ms) + total(j.exit_cpu_ms), ` + stopped("j.cpu_ms", "j.exit_cpu_ms") + `, CASE WHEN count(nullif(j.unique_pids, 0)) <= 1 THEN max(j.unique_pids) ELSE
 		(SELECT count(DISTINCT p.pid) FROM job_pids p WHERE p.job_id = j.job_id AND p.fleet = 1) END,
 	` + countOf("j.spawns") + `, ` + countOf("j.exits") + `, ` + countOf("j.signals") + `, ` + countOf("j.ooms") + `, max(j.exit_code), max(j.command),
-	(SELECT count(*) FROM runs u WHERE u.job_id = j.job_id AND u.fleet = j.fleet AND (j.fleet OR u.host_id = j.host_id))
+	(SELECT count(*) FROM (SELECT host_id, run_id FROM runs u WHERE u.job_id = j.job_id AND u.fleet = j.fleet AND (j.fleet OR u.host_id = j.host_id)
+		UNION SELECT host_id, run_id FROM run_records u WHERE u.job_id = j.job_id AND u.fleet = j.fleet AND (j.fleet OR u.host_id = j.host_id)))
 	FROM jobs j JOIN hosts h ON h.id = j.host_id WHERE (?1 = '' OR h.name IN (?1, '` + schema.Fleet + `'))%s
 	GROUP BY j.job_id, j.fleet, CASE WHEN j.fleet THEN 0 ELSE j.host_id END
 	HAVING (?1 = '' OR max(h.name = ?1)) AND coalesce(last, 0) >= ?2 ORDER BY last DESC, j.job_id, j.fleet, h.name`

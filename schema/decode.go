@@ -67,6 +67,8 @@ func readBody(r *wire.Reader, m *Message) {
 		m.Jobs = readList(r, MaxEvents, 14, readJobEvent)
 	case BodyRollup:
 		m.Rollup = readRollup(r)
+	case BodyRun:
+		m.Run = readRunRecord(r)
 	}
 }
 

@@ -147,6 +147,43 @@ func readTotals(r *wire.Reader) *Totals {
 	return t
 }
 
+func readRunRecord(r *wire.Reader) *RunRecord {
+	v := new(RunRecord)
+	_, outer := r.Open(maxFields)
+	v.JobID = r.String(MaxName)
+	readRunID(r, &v.Run)
+	v.Number = r.Int()
+	v.Started = r.Int()
+	v.Ended = readOpt(r)
+	v.Since = readOpt(r)
+	v.Inferred = r.Bool()
+	v.ExitCode = readOpt(r)
+	v.Signal = readOpt(r)
+	v.Details = r.String(MaxText)
+	v.Status = r.String(MaxName)
+	v.Command = r.String(MaxCommand)
+	v.TotalSheets = readOpt(r)
+	v.LastCompleted = readOpt(r)
+	v.LastEvent = r.Int()
+	v.Totals = readTotals(r)
+	v.Steps = readList(r, MaxSteps, 7, readRunStep)
+	v.LowerBound = r.Bool()
+	r.Close(outer)
+	return v
+}
+
+func readRunStep(r *wire.Reader, s *RunStep) {
+	_, outer := r.Open(maxFields)
+	s.Sheet = r.Int()
+	s.Started = readOpt(r)
+	s.Ended = readOpt(r)
+	s.ExitCode = readOpt(r)
+	s.Signal = readOpt(r)
+	s.Status = r.String(MaxName)
+	s.Totals = readTotals(r)
+	r.Close(outer)
+}
+
 func readRollup(r *wire.Reader) *Rollup {
 	u := new(Rollup)
 	_, outer := r.Open(maxFields)

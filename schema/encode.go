@@ -56,6 +56,8 @@ func writeBody(w *writer, m *Message) {
 		writeList(w, m.Jobs, writeJobEvent)
 	case BodyRollup:
 		writeRollup(w, m.Rollup)
+	case BodyRun:
+		writeRunRecord(w, m.Run)
 	default:
 		w.Nil() // no such kind passes Validate
 	}

@@ -136,6 +136,39 @@ func writeTotals(w *writer, t *Totals) {
 	writeOpt(w, t.Processes)
 }
 
+func writeRunRecord(w *writer, v *RunRecord) {
+	w.Array(18)
+	w.String(v.JobID)
+	writeRunID(w, v.Run)
+	w.Int(v.Number)
+	w.Int(v.Started)
+	writeOpt(w, v.Ended)
+	writeOpt(w, v.Since)
+	w.Bool(v.Inferred)
+	writeOpt(w, v.ExitCode)
+	writeOpt(w, v.Signal)
+	w.String(v.Details)
+	w.String(v.Status)
+	w.String(v.Command)
+	writeOpt(w, v.TotalSheets)
+	writeOpt(w, v.LastCompleted)
+	w.Int(v.LastEvent)
+	writeTotals(w, v.Totals)
+	writeList(w, v.Steps, writeRunStep)
+	w.Bool(v.LowerBound)
+}
+
+func writeRunStep(w *writer, s *RunStep) {
+	w.Array(7)
+	w.Int(s.Sheet)
+	writeOpt(w, s.Started)
+	writeOpt(w, s.Ended)
+	writeOpt(w, s.ExitCode)
+	writeOpt(w, s.Signal)
+	w.String(s.Status)
+	writeTotals(w, s.Totals)
+}
+
 // writeRunID appends an id; nil for none.
 func writeRunID(w *writer, r RunID) {
 	if r.IsZero() {

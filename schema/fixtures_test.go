@@ -71,6 +71,7 @@ func examples() []example {
 			},
 		}}},
 	}
+	all = append(all, example{"run", &Message{Envelope: envelope(KindRun, 2), Run: exampleRecord()}})
 	all[0].m.Ended = exampleEnds()
 	all = append(all, example{"exec", &Message{Envelope: envelope(KindExec, 12), Execs: []Exec{
 		{Wall: 1_795_400_123_400_000_000, Boot: 86_400_000_000_100, PID: 4321, StartTicks: 8_640_000, UID: Some[int64](0),
@@ -81,6 +82,19 @@ func examples() []example {
 		all = append(all, example{kind.EventType(), &Message{Envelope: envelope(kind, 1001), Events: exampleEvents(kind)}})
 	}
 	return all
+}
+
+func exampleRecord() *RunRecord {
+	return &RunRecord{JobID: "nightly/2026-11-23", Run: RunID{0xa1, 15: 7}, Number: 42, Started: 1_795_400_000_000_000_000,
+		Ended: Some[int64](1_795_400_004_000_000_000), Since: Some[int64](1_795_400_003_500_000_000), Inferred: true, ExitCode: Some[int64](2),
+		Signal: Some[int64](9), Details: "its process ended and told nothing", Status: "failed", Command: "make -j8 all",
+		TotalSheets: Some[int64](12), LastCompleted: Some[int64](0), LastEvent: 1_795_400_004_000_000_000,
+		Totals: &Totals{CPUMicros: Some[int64](61_250_000), CPUSource: FromWait, Processes: Some[int64](551)},
+		Steps: []RunStep{
+			{Sheet: 0, Started: Some[int64](1_795_400_001_000_000_000), Ended: Some[int64](1_795_400_002_000_000_000), ExitCode: Some[int64](0),
+				Status: "completed", Totals: &Totals{PeakRSS: Some[int64](306_688), PeakSource: FromWait}},
+			{Sheet: 1, Signal: Some[int64](9)},
+		}, LowerBound: true}
 }
 
 func exampleSnapshot() *Snapshot {

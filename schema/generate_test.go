@@ -187,6 +187,24 @@ var genTotals = rapid.Custom(func(t *rapid.T) *Totals {
 		PIDsPeak: optIn(boundPID).Draw(t, "pids"), Processes: optIn(boundCount).Draw(t, "processes")}
 })
 
+var genRecord = rapid.Custom(func(t *rapid.T) *RunRecord {
+	run := RunID(genEnvelope.Draw(t, "run").Instance)
+	r := &RunRecord{JobID: "j" + genText(40).Draw(t, "job"), Run: run, Number: 1 + in(boundCount).Draw(t, "number")/2, Started: in(boundWall).Draw(t, "started"),
+		Ended: optIn(boundAnyWall).Draw(t, "ended"), Since: optIn(boundAnyWall).Draw(t, "since"), Inferred: rapid.Bool().Draw(t, "inferred"),
+		ExitCode: optIn(boundJobExit).Draw(t, "exit"), Signal: optIn(boundSignal).Draw(t, "signal"), Details: genText(50).Draw(t, "details"),
+		Status: genName.Draw(t, "status"), Command: genCmd.Draw(t, "command"), TotalSheets: optIn(boundStep).Draw(t, "sheets"),
+		LastCompleted: optIn(boundStep).Draw(t, "last"), LastEvent: in(boundWall).Draw(t, "last event")}
+	r.LowerBound = rapid.Bool().Draw(t, "lower bound")
+	if r.Ended.Known {
+		r.Totals = genTotals.Draw(t, "totals")
+	}
+	r.Steps = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) RunStep {
+		return RunStep{in(boundStep).Draw(t, "sheet"), optIn(boundAnyWall).Draw(t, "started"), optIn(boundAnyWall).Draw(t, "ended"),
+			optIn(boundJobExit).Draw(t, "exit"), optIn(boundSignal).Draw(t, "signal"), genName.Draw(t, "status"), genTotals.Draw(t, "totals")}
+	}), 0, 3).Draw(t, "steps")
+	return r
+})
+
 var genGPU = rapid.Custom(func(t *rapid.T) GPU {
 	return GPU{int(in(boundGPU).Draw(t, "index")), optIn(boundBusy).Draw(t, "utilization"), optIn(boundKiB).Draw(t, "used"), optIn(boundKiB).Draw(t, "total"), optIn(boundHeat).Draw(t, "temperature")}
 })
@@ -230,6 +248,8 @@ var genMessage = rapid.Custom(func(t *rapid.T) *Message {
 		m.Jobs = rapid.SliceOfN(genJobEvent, 1, 4).Draw(t, "jobs")
 	case KindRollup:
 		m.Rollup = genRollup.Draw(t, "rollup")
+	case KindRun:
+		m.Run = genRecord.Draw(t, "run")
 	default:
 		m.Events = rapid.SliceOfN(genEvent, 1, 4).Draw(t, "events")
 	}

@@ -15,6 +15,7 @@ const (
 	KindGap      Kind = "event.gap"
 	KindJob      Kind = "job"
 	KindRollup   Kind = "rollup"
+	KindRun      Kind = "run"
 )
 
 // Body says which field of a [Message] a kind fills.
@@ -28,6 +29,7 @@ const (
 	BodyGaps                     // Message.Gaps
 	BodyJobs                     // Message.Jobs
 	BodyRollup                   // Message.Rollup
+	BodyRun                      // Message.Run
 )
 
 // KindInfo describes a kind.
@@ -52,6 +54,7 @@ var kinds = [...]KindInfo{
 	{KindGap, BodyGaps, "", "something that the producer knows to be missing"},
 	{KindJob, BodyJobs, "", "what a conductor, or proctape run, says of a job"},
 	{KindRollup, BodyRollup, "", "one minute of a host, in place of its snapshots"},
+	{KindRun, BodyRun, "", "a run with its number, and with its totals when it has ended"},
 }
 
 // Kinds are all kinds, in the order in which a producer publishes what it learnt at one time. The caller may change the
@@ -96,6 +99,16 @@ func (k Kind) EventType() string {
 
 // IsEvent reports whether the kind's items are steps in a process's life: the five event types, and exec.
 func (k Kind) IsEvent() bool { b := k.Body(); return b == BodyEvents || b == BodyExecs }
+
+// IsNumbered reports whether a producer numbers the kind's items one after another, so that a number which does not come is a gap. Rollups
+// and records of runs are named by what they say: databases make them.
+func (k Kind) IsNumbered() bool {
+	switch k.Body() {
+	case BodyRollup, BodyRun:
+		return false
+	}
+	return true
+}
 
 // IsExec reports whether the kind's items are [Exec]s. They are not in the table process_events.
 func (k Kind) IsExec() bool { return k.Body() == BodyExecs }

@@ -35,6 +35,7 @@ type Message struct {
 	Gaps     []Gap      `json:"gaps,omitempty"`
 	Jobs     []JobEvent `json:"jobs,omitempty"`
 	Rollup   *Rollup    `json:"rollup,omitempty"`
+	Run      *RunRecord `json:"run,omitempty"`
 }
 
 // Count is the number of items the message holds; each has a number of its own.

@@ -11,12 +11,13 @@ const (
 	StreamSnapshots = "PROCTAPE_SNAPSHOTS"
 	StreamEvents    = "PROCTAPE_EVENTS"
 	StreamRollups   = "PROCTAPE_ROLLUPS"
+	StreamHistory   = "PROCTAPE_HISTORY"
 	StreamOps       = "PROCTAPE_OPS"
 )
 
 // DataStreams are the streams that are folded into tables, in the order in which they are declared. One stream feeds
 // each table, so that the rows do not depend on how the streams interleave (docs/adr/0003).
-var DataStreams = []string{StreamSnapshots, StreamEvents, StreamRollups}
+var DataStreams = []string{StreamSnapshots, StreamEvents, StreamRollups, StreamHistory}
 
 // StreamFor returns the name of the stream that keeps a kind.
 func StreamFor(k Kind) string {
@@ -25,6 +26,8 @@ func StreamFor(k Kind) string {
 		return StreamSnapshots
 	case KindRollup:
 		return StreamRollups
+	case KindRun:
+		return StreamHistory
 	}
 	return StreamEvents
 }
@@ -34,12 +37,14 @@ type Policy struct {
 	FullResolution time.Duration // snapshots and their processes; default 24 hours
 	Downsampled    time.Duration // one-minute aggregates; default 7 days
 	Events         time.Duration // lifecycle events, execs, gaps and jobs; default 30 days
+	Runs           time.Duration // runs of jobs; default 400 days, and as long as events at least
 	MaxLogBytes    int64         // all streams together; default 10 GiB, negative for no cap
 }
 
 // WithDefaults returns p with the defaults in place of zeros.
 func (p Policy) WithDefaults() Policy {
-	def := Policy{FullResolution: 24 * time.Hour, Downsampled: 7 * 24 * time.Hour, Events: 30 * 24 * time.Hour, MaxLogBytes: 10 << 30}
+	def := Policy{FullResolution: 24 * time.Hour, Downsampled: 7 * 24 * time.Hour, Events: 30 * 24 * time.Hour, Runs: 400 * 24 * time.Hour,
+		MaxLogBytes: 10 << 30}
 	if p.FullResolution == 0 {
 		p.FullResolution = def.FullResolution
 	}
@@ -48,6 +53,9 @@ func (p Policy) WithDefaults() Policy {
 	}
 	if p.Events == 0 {
 		p.Events = def.Events
+	}
+	if p.Runs == 0 {
+		p.Runs = max(def.Runs, p.Events)
 	}
 	if p.MaxLogBytes == 0 {
 		p.MaxLogBytes = def.MaxLogBytes
@@ -69,6 +77,8 @@ func (p Policy) Keeps(stream string) time.Duration {
 		return p.Events
 	case StreamRollups:
 		return p.Downsampled
+	case StreamHistory:
+		return p.Runs
 	}
 	return 0
 }
@@ -100,8 +110,9 @@ func Streams(p Policy, replicas int) []jetstream.StreamConfig {
 	ops.AllowMsgSchedules, ops.AllowMsgTTL, ops.AllowRollup = true, true, true
 	return []jetstream.StreamConfig{
 		stream(StreamSnapshots, 60, SubjectPrefix+"*.snapshot"),
-		stream(StreamEvents, 29, SubjectPrefix+"*.event.>", SubjectPrefix+"*.anomaly.>", SubjectPrefix+"*.job"),
+		stream(StreamEvents, 27, SubjectPrefix+"*.event.>", SubjectPrefix+"*.anomaly.>", SubjectPrefix+"*.job"),
 		stream(StreamRollups, 10, SubjectPrefix+"*.rollup"),
+		stream(StreamHistory, 2, SubjectPrefix+"*.run"),
 		ops,
 	}
 }

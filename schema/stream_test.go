@@ -19,7 +19,7 @@ func TestStreams(t *testing.T) {
 	for name, policy := range policies {
 		t.Run(name, func(t *testing.T) {
 			full := policy.WithDefaults()
-			kept := map[string]time.Duration{StreamSnapshots: full.FullResolution, StreamEvents: full.Events, StreamRollups: full.Downsampled, StreamOps: 0}
+			kept := map[string]time.Duration{StreamSnapshots: full.FullResolution, StreamEvents: full.Events, StreamRollups: full.Downsampled, StreamHistory: full.Runs, StreamOps: 0}
 			streams := Streams(policy, 0)
 			var total int64
 			for _, s := range streams {

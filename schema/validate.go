@@ -29,8 +29,8 @@ func (m *Message) validateEnvelope() error {
 	switch {
 	case !ValidHost(m.Host):
 		return fmt.Errorf("host %.80q is no host token: want 1 to 64 of A-Z a-z 0-9 _ -", m.Host)
-	case m.Host == Fleet && m.Kind != KindJob:
-		return fmt.Errorf("a message of kind %s for the fleet: no host is called %s, and only job events are the fleet's", m.Kind, Fleet)
+	case m.Host == Fleet && m.Kind != KindJob && m.Kind != KindRun:
+		return fmt.Errorf("a message of kind %s for the fleet: no host is called %s, and only job events and runs are the fleet's", m.Kind, Fleet)
 	case m.Instance == Instance{}:
 		return errors.New("no instance")
 	case m.Seq == 0 || m.Seq > maxNumber:
@@ -50,7 +50,8 @@ func (m *Message) validateBody(columns columnChecks) error {
 		return errors.New("no such kind")
 	}
 	present := [...]bool{BodySnapshot: m.Snapshot != nil, BodyEvents: m.Events != nil, BodyExecs: m.Execs != nil,
-		BodyGaps: m.Gaps != nil, BodyJobs: m.Jobs != nil, BodyRollup: m.Rollup != nil}
+		BodyGaps: m.Gaps != nil, BodyJobs: m.Jobs != nil, BodyRollup: m.Rollup != nil,
+		BodyRun: m.Run != nil}
 	bodies := 0
 	for _, p := range present {
 		if p {
@@ -78,6 +79,8 @@ func (m *Message) validateBody(columns columnChecks) error {
 		return each("job event", m.Jobs, MaxEvents, (*JobEvent).validate)
 	case BodyRollup:
 		return m.Rollup.validate()
+	case BodyRun:
+		return m.Run.validate()
 	}
 	return errors.New("nothing checks this body")
 }
@@ -288,6 +291,9 @@ func (m *Message) CheckTimes(taken time.Time) error {
 var boundTotal = bound{0, 1 << 58}
 
 func (t *Totals) validate() error {
+	if t == nil {
+		return nil
+	}
 	return errors.Join(boundTotal.checkOpt("cpu_us", t.CPUMicros), boundKiB.checkOpt("peak_rss_kib", t.PeakRSS),
 		boundKiB.checkOpt("group_peak_kib", t.GroupPeak), boundTotal.checkOpt("read_kib", t.ReadKiB),
 		boundTotal.checkOpt("write_kib", t.WriteKiB), boundPID.checkOpt("pids_peak", t.PIDsPeak),
@@ -301,4 +307,28 @@ func (s TotalSource) validate(name string) error {
 		return nil
 	}
 	return fmt.Errorf("%s %.80q is none of cgroup, wait4, exits, samples", name, s)
+}
+
+func (r *RunRecord) validate() error {
+	switch {
+	case r.JobID == "":
+		return errors.New("no job id")
+	case r.Run.IsZero():
+		return errors.New("no run")
+	case r.Number < 1:
+		return fmt.Errorf("number %d: want at least 1", r.Number)
+	case r.Totals != nil && !r.Ended.Known:
+		return errors.New("totals of a run that goes on")
+	}
+	return errors.Join(boundCount.check("number", r.Number), boundWall.check("started_ns", r.Started), boundAnyWall.checkOpt("ended_ns", r.Ended),
+		boundAnyWall.checkOpt("since_ns", r.Since), boundWall.check("last_event_ns", r.LastEvent), boundJobExit.checkOpt("exit_code", r.ExitCode),
+		boundSignal.checkOpt("signal_num", r.Signal), boundStep.checkOpt("total_sheets", r.TotalSheets),
+		boundStep.checkOpt("last_completed_sheet", r.LastCompleted), text("job id", r.JobID, MaxName), text("status", r.Status, MaxName),
+		text("command", r.Command, MaxCommand), text("details", r.Details, MaxText), r.Totals.validate(),
+		eachOf("step", r.Steps, MaxSteps, (*RunStep).validate))
+}
+
+func (s *RunStep) validate() error {
+	return errors.Join(boundStep.check("sheet_num", s.Sheet), boundAnyWall.checkOpt("started_ns", s.Started), boundAnyWall.checkOpt("ended_ns", s.Ended),
+		boundJobExit.checkOpt("exit_code", s.ExitCode), boundSignal.checkOpt("signal_num", s.Signal), text("status", s.Status, MaxName), s.Totals.validate())
 }

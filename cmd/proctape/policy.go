@@ -11,16 +11,17 @@ import (
 
 // retentionFlags are the flags that say how long what is recorded is kept.
 type retentionFlags struct {
-	fullHours, downDays, eventDays int64
-	awayHours                      int64
-	maxDB, maxLog                  int64
-	interval                       time.Duration
+	fullHours, downDays, eventDays, runDays int64
+	awayHours                               int64
+	maxDB, maxLog                           int64
+	interval                                time.Duration
 }
 
 func (f *retentionFlags) register(cmd *cobra.Command) {
 	cmd.Flags().Int64Var(&f.fullHours, "full-resolution-hours", 24, "`hours` for which snapshots are kept; one-minute means replace them then")
 	cmd.Flags().Int64Var(&f.downDays, "downsampled-days", 7, "`days` for which the one-minute means are kept")
 	cmd.Flags().Int64Var(&f.eventDays, "events-days", 30, "`days` for which events, gaps and jobs are kept")
+	cmd.Flags().Int64Var(&f.runDays, "runs-days", 400, "`days` for which the runs of jobs are kept, with their numbers and totals")
 	cmd.Flags().Int64Var(&f.awayHours, "away-hours", 0, "`hours` for which another database that does not move keeps the log from being trimmed (default: as long as the policy keeps the messages)")
 	cmd.Flags().Int64Var(&f.maxDB, "max-db-mb", 0, "largest size of the database in `MiB`; above it the oldest data is deleted early; 0 for no limit")
 	cmd.Flags().Int64Var(&f.maxLog, "max-log-mb", 10<<10, "largest size of the log in `MiB`; 0 for no limit")
@@ -35,7 +36,7 @@ func (f *retentionFlags) config() (retention.Settings, error) {
 		least, most int64
 	}{
 		{"full-resolution-hours", f.fullHours, 1, 100 * 365 * 24}, {"downsampled-days", f.downDays, 1, 100 * 365},
-		{"events-days", f.eventDays, 1, 100 * 365}, {"away-hours", f.awayHours, 0, 100 * 365 * 24},
+		{"events-days", f.eventDays, 1, 100 * 365}, {"runs-days", f.runDays, 1, 100 * 365}, {"away-hours", f.awayHours, 0, 100 * 365 * 24},
 		{"max-db-mb", f.maxDB, 0, 1 << 30}, {"max-log-mb", f.maxLog, 0, 1 << 30},
 	} {
 		if v.value < v.least || v.value > v.most {
@@ -54,7 +55,7 @@ func (f *retentionFlags) config() (retention.Settings, error) {
 	const hour = time.Hour
 	return retention.Settings{
 		Policy: schema.Policy{FullResolution: time.Duration(f.fullHours) * hour, Downsampled: time.Duration(f.downDays) * 24 * hour,
-			Events: time.Duration(f.eventDays) * 24 * hour, MaxLogBytes: capBytes(f.maxLog)},
+			Events: time.Duration(f.eventDays) * 24 * hour, Runs: time.Duration(f.runDays) * 24 * hour, MaxLogBytes: capBytes(f.maxLog)},
 		Interval: f.interval, MaxBytes: f.maxDB << 20, Away: time.Duration(f.awayHours) * hour,
 	}, nil
 }

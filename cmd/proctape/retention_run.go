@@ -85,7 +85,7 @@ func runRetention(cmd *cobra.Command, s *settings, cfg retention.Settings, asJSO
 	var pass query.RetentionPass
 	var err error
 	if _, written := lockfile.DatabaseOwner(s.db); written {
-		for _, name := range []string{"full-resolution-hours", "downsampled-days", "events-days", "max-db-mb", "max-log-mb", "away-hours", "retention-interval"} {
+		for _, name := range []string{"full-resolution-hours", "downsampled-days", "events-days", "runs-days", "max-db-mb", "max-log-mb", "away-hours", "retention-interval"} {
 			if cmd.Flags().Changed(name) && !s.fromElsewhere[name] {
 				return hinted(misuse("--%s: the recorder that writes %s has its own policy", name, s.db), "set it at the recorder, or use --dry-run")
 			}

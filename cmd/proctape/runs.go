@@ -114,7 +114,7 @@ func printRun(cmd *cobra.Command, db *query.DB, l *listing, job, run string) err
 			fmt.Fprintf(out, "  %-17s %s\n", line.name, printable(*line.text))
 		}
 	}
-	printTotals(cmd, &r.Totals)
+	printTotals(cmd, &r.Totals, r.LowerBound)
 	if line := query.Incomplete(r.Coverage, ofJobs...); line != "" {
 		fmt.Fprintf(out, "  %s\n", line)
 	}
@@ -165,8 +165,8 @@ func bySource(source *string) string {
 	return ""
 }
 
-// printTotals prints what a run used, and where each figure is from.
-func printTotals(cmd *cobra.Command, t *query.Totals) {
+// printTotals prints what a run used, where each figure is from, and whether some may be more.
+func printTotals(cmd *cobra.Command, t *query.Totals, lowerBound bool) {
 	out := cmd.OutOrStdout()
 	printFigure(out, "CPU time", t.CPUSeconds, "%.2f s", bySource(t.CPUSource))
 	printFigure(out, "peak memory", t.PeakRSS, "%.1f MiB", ", of its largest process"+bySource(t.PeakSource))
@@ -178,6 +178,9 @@ func printTotals(cmd *cobra.Command, t *query.Totals) {
 	}
 	if t.Processes != nil {
 		fmt.Fprintf(out, "  %-17s %d\n", "processes", *t.Processes)
+	}
+	if lowerBound {
+		fmt.Fprintln(out, "  at least: ends of processes may be missing in its time, and what is not by its control group or by wait4(2) is a lower bound")
 	}
 }
 

@@ -170,6 +170,9 @@ const records = {
   rollup: "minute_ns samples covers[]cover interval_ns daemon_pid daemon_rss_kib cpus memory_total_kib memory_used_kib:spread load1_x100:spread " +
     "load5_x100 load15_x100 cpu_permille:spread process_count zombie_count pressure_level running_jobs active_sheets partial gpus[]gpu " +
     "processes[]process_rollup",
+  run: "job_id run:hex number started_ns ended_ns since_ns inferred exit_code signal_num details status command total_sheets " +
+    "last_completed_sheet last_event_ns totals:totals steps[]step lower_bound",
+  step: "sheet_num started_ns ended_ns exit_code signal_num status totals:totals",
   cover: "instance:hex first_seq last_seq",
   spread: "samples sum max p95 top",
   process_rollup: "pid ppid start_ticks boot_id uid command job_id sheet_num samples last_boot_ns spreads lasts fleet",
@@ -188,7 +191,7 @@ function record(name, values) {
   return out;
 }
 
-const bodies = { snapshot: "snapshot", "event.exec": "execs", "event.gap": "gaps", job: "jobs", rollup: "rollup" };
+const bodies = { snapshot: "snapshot", "event.exec": "execs", "event.gap": "gaps", job: "jobs", rollup: "rollup", run: "run" };
 
 function message(data) {
   const reader = new MessagePack(data);
@@ -196,14 +199,14 @@ function message(data) {
   if (m.v !== 2) throw new Error(`version ${m.v} is not 2`);
   if (reader.at !== data.length) throw new Error(`${data.length - reader.at} bytes follow the message`);
   const name = bodies[m.kind] || "events";
-  if (name !== "snapshot" && name !== "rollup") return { ...m, [name]: body.map((r) => record(name, r)) };
+  if (!["snapshot", "rollup", "run"].includes(name)) return { ...m, [name]: body.map((r) => record(name, r)) };
   m[name] = record(name, body);
   if (name === "snapshot") {
     m.snapshot.processes = processes(m.snapshot.processes || [0], m.snapshot.syscalls);
     delete m.snapshot.syscalls;
     return m;
   }
-  for (const p of m.rollup.processes) byMetric(p);
+  for (const p of m[name].processes || []) byMetric(p);
   return m;
 }
 

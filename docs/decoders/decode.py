@@ -182,12 +182,15 @@ RECORDS = {name: fields.split() for name, fields in {
     "rollup": "minute_ns samples covers[]cover interval_ns daemon_pid daemon_rss_kib cpus memory_total_kib memory_used_kib:spread "
               "load1_x100:spread load5_x100 load15_x100 cpu_permille:spread process_count zombie_count pressure_level running_jobs "
               "active_sheets partial gpus[]gpu processes[]process_rollup",
+    "run": "job_id run:hex number started_ns ended_ns since_ns inferred exit_code signal_num details status command total_sheets "
+           "last_completed_sheet last_event_ns totals:totals steps[]step lower_bound",
+    "step": "sheet_num started_ns ended_ns exit_code signal_num status totals:totals",
     "cover": "instance:hex first_seq last_seq",
     "spread": "samples sum max p95 top",
     "process_rollup": "pid ppid start_ticks boot_id uid command job_id sheet_num samples last_boot_ns spreads lasts fleet",
 }.items()}
 
-BODIES = {"snapshot": "snapshot", "event.exec": "execs", "event.gap": "gaps", "job": "jobs", "rollup": "rollup"}
+BODIES = {"snapshot": "snapshot", "event.exec": "execs", "event.gap": "gaps", "job": "jobs", "rollup": "rollup", "run": "run"}
 
 
 def record(name, values):
@@ -220,14 +223,14 @@ def message(data):
     if reader.at != len(data):
         raise ValueError("%d bytes follow the message" % (len(data) - reader.at))
     body, name = m.pop("body"), BODIES.get(m["kind"], "events")
-    if name not in ("snapshot", "rollup"):
+    if name not in ("snapshot", "rollup", "run"):
         m[name] = [record(name, r) for r in body]
         return m
     m[name] = record(name, body)
     if name == "snapshot":
         m[name]["processes"] = processes(m[name]["processes"] or [0], m[name].pop("syscalls"))
         return m
-    for p in m[name]["processes"]:
+    for p in m[name].get("processes", []):
         spreads, lasts = by_number(p.pop("spreads")), by_number(p.pop("lasts"))
         for c in COLUMNS:
             if c["rollup"] == "spread":

@@ -89,11 +89,11 @@ func (d *Delivery) Decode() {
 	d.Numbers, d.Replayed = d.numbers(), d.replayed()
 }
 
-// numbers are the numbers of a message. Rollups have none: a rollup is named by what it covers. A message that says that
+// numbers are the numbers of a message. Rollups and records of runs have none: they are named by what they say. A message that says that
 // it is another's holds nobody's.
 func (d *Delivery) numbers() *Numbers {
 	switch {
-	case d.Msg != nil && d.Msg.Rollup != nil, d.Poison != nil && d.Poison.Reason == ReasonForged:
+	case d.Msg != nil && !d.Msg.Kind.IsNumbered(), d.Poison != nil && d.Poison.Reason == ReasonForged:
 		return nil
 	case d.Msg == nil:
 		if n := d.claim(); n != nil {
@@ -139,6 +139,9 @@ func (d *Delivery) Rows() int {
 	n := len(m.Events) + len(m.Execs) + len(m.Gaps) + len(m.Jobs)
 	if m.Snapshot != nil {
 		n += m.Snapshot.Processes.Len()
+	}
+	if m.Run != nil {
+		n += max(1, len(m.Run.Steps)) // in one row
 	}
 	if m.Rollup != nil {
 		n += len(m.Rollup.Processes)
@@ -204,7 +207,7 @@ func (d *Delivery) claimInside() (n *Numbers) {
 		}
 	}()
 	c, ok := schema.ReadClaim(d.Header.Get(schema.HeaderType), d.Header.Get(schema.HeaderEncoding), d.Payload)
-	if !ok || c.Host != d.Host || c.Kind != d.Kind || c.Kind.Body() == schema.BodyRollup {
+	if !ok || c.Host != d.Host || c.Kind != d.Kind || !c.Kind.IsNumbered() {
 		return nil
 	}
 	return &Numbers{c.Instance.String(), strings.Clone(string(c.Kind)), store.Span{First: c.Seq, Last: c.Seq + c.Count - 1}}

@@ -134,11 +134,14 @@ func TestDelivery_Rows(t *testing.T) {
 	}
 }
 
-// fillTwo puts two items into a body: into the list that it is, or into its processes. It reports whether it could.
+// fillTwo puts two items into a body: into the list that it is, or into its processes or steps. It reports whether it could.
 func fillTwo(v reflect.Value) bool {
 	if v.Kind() == reflect.Pointer {
 		v.Set(reflect.New(v.Type().Elem()))
-		v = v.Elem().FieldByName("Processes")
+		body := v.Elem()
+		if v = body.FieldByName("Processes"); !v.IsValid() {
+			v = body.FieldByName("Steps")
+		}
 	}
 	if procs, ok := v.Addr().Interface().(*schema.Processes); ok {
 		*procs = schema.ProcessesOf(schema.Process{PID: 1}, schema.Process{PID: 2})

@@ -75,6 +75,8 @@ func (f *Fold) add(to place, m *schema.Message, first bool) error {
 		return addExecs(to, m, f.others)
 	case m.Gaps != nil:
 		addGaps(to, m)
+	case m.Run != nil:
+		addRunRecord(to, m)
 	case m.Jobs != nil:
 		addJobEvents(to, m)
 	}

@@ -63,6 +63,12 @@ func addJobPID(batch *store.Batch, job store.JobKey, row *store.Process) {
 	batch.JobPIDs = append(batch.JobPIDs, store.JobPID{JobKey: job, PID: row.PID})
 }
 
+// addRunRecord adds the record of a run. The subject says whose job it is, as it does of job events.
+func addRunRecord(to place, m *schema.Message) {
+	job := to.job(schema.JobKey{ID: m.Run.JobID, Fleet: m.Host == schema.Fleet})
+	to.batch.RunRecords = append(to.batch.RunRecords, store.RunRecord{ID: to.rowID, Job: job, Record: m.Seq, RunRecord: m.Run})
+}
+
 // addJobEvents adds what a conductor said of its jobs. The subject alone says whose they are: the host's own, or the fleet's,
 // which no host's key can publish.
 func addJobEvents(to place, m *schema.Message) {

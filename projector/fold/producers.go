@@ -74,7 +74,7 @@ func (ps producers) closeLife(to place, d *Delivery, e *schema.End) error {
 	key := store.ProducerKey{HostID: to.hostID, Instance: hex.EncodeToString(e.Instance[:])}
 	news, unknown, last := false, !e.Final, e.Wall
 	for _, r := range e.Reached {
-		if body := r.Kind.Body(); body == 0 || body == schema.BodyRollup || schema.StreamFor(r.Kind) != d.Stream {
+		if r.Kind.Body() == 0 || !r.Kind.IsNumbered() || schema.StreamFor(r.Kind) != d.Stream {
 			continue
 		}
 		key.Kind = strings.Clone(string(r.Kind))

@@ -157,13 +157,12 @@ func (e *expirer) expireAggregates(ctx context.Context) error {
 		e.expireRows(ctx, dated{"processes", "ended", "id", "host_id, boot_id, ended_boot_ns", &e.removed.Processes,
 			deleteBy(`DELETE FROM processes WHERE id = ?`)}, max(e.limits.full, e.limits.downsampled)),
 		e.expireJobs(ctx, longest),
-		e.expireRows(ctx, dated{"runs", "last_event", "job_id, fleet, host_id, run_id", noOwner, &e.removed.Runs, deleteRun}, max(longest, keepRuns)),
+		e.expireRows(ctx, dated{"runs", "last_event", "job_id, fleet, host_id, run_id", noOwner, &e.removed.Runs, deleteRun}, e.limits.runs),
+		e.expireRows(ctx, dated{"run_records", "timestamp", "job_id, fleet, host_id, run_id", noOwner, new(int64),
+			deleteBy(`DELETE FROM run_records WHERE job_id = ? AND fleet = ? AND host_id = ? AND run_id = ?`)}, e.limits.runs),
 		e.expireProducers(ctx, longest),
 	)
 }
-
-// keepRuns is how long runs are kept at least: they are compared over months, and are small.
-const keepRuns = 400 * 24 * time.Hour
 
 // deleteRun deletes a run and its steps.
 func deleteRun(tx *store.Tx, key []any) error {

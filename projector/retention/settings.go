@@ -28,9 +28,9 @@ func (s Settings) withDefaults() Settings {
 }
 
 // limits are the ages from which rows go.
-type limits struct{ full, downsampled, events time.Duration }
+type limits struct{ full, downsampled, events, runs time.Duration }
 
 func limitsOf(p schema.Policy) limits {
 	p = p.WithDefaults()
-	return limits{p.FullResolution, p.Downsampled, p.Events}
+	return limits{p.FullResolution, p.Downsampled, p.Events, p.Runs}
 }

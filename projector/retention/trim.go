@@ -28,6 +28,7 @@ var kept = map[string]string{
 		UNION ALL SELECT min(id) >> 10 FROM job_events WHERE id >= (?1 + 1) << 10
 		UNION ALL SELECT ?1 + min(at_seq) FROM gaps WHERE stream = 'PROCTAPE_EVENTS' AND epoch = ?2)`,
 	schema.StreamRollups: `SELECT min(id) FROM rollups WHERE id > ?1`,
+	schema.StreamHistory: `SELECT min(id) FROM run_records WHERE id > ?1`,
 }
 
 // run purges what no database needs any more: up to the oldest row that this one still has, and no further than every
@@ -150,6 +151,8 @@ func (t *trimmer) away(stream string) time.Duration {
 		return t.limits.full
 	case schema.StreamRollups:
 		return t.limits.downsampled
+	case schema.StreamHistory:
+		return t.limits.runs
 	}
 	return t.limits.events
 }

@@ -22,6 +22,7 @@ type Batch struct {
 	StepCounts  map[StepKey]*StepCounts
 	JobEvents   []JobEvent
 	Rollups     []Rollup
+	RunRecords  []RunRecord
 	Producers   []*Producer // that a message came from
 	Gaps        []GapChange
 	Quarantine  []QuarantineChange
@@ -83,6 +84,7 @@ func (b *Batch) Reset() {
 	reset(&b.JobSyscalls)
 	reset(&b.JobEvents)
 	reset(&b.Rollups)
+	reset(&b.RunRecords)
 	reset(&b.Producers)
 	reset(&b.Gaps)
 	reset(&b.Quarantine)

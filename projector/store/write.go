@@ -22,6 +22,7 @@ func (tx *Tx) WriteBatch(b *Batch) error {
 		func() error { return writeJobSamples(tx, b.JobSamples, b.StepSamples) },
 		func() error { return writeJobCounts(tx, b.JobCounts, b.StepCounts) },
 		func() error { return writeRollups(tx, b.Rollups) },
+		func() error { return writeRunRecords(tx, b.RunRecords) },
 		func() error { return writeCheckpoints(tx, b.Checkpoints) },
 		func() error { return dropNote(tx, b.NoteTold) },
 	} {

@@ -30,6 +30,7 @@ var rowsOf = map[string]string{
 		UNION SELECT DISTINCT id >> 10, timestamp FROM main.process_execs WHERE (instance, seq) NOT IN (SELECT instance, seq FROM other.process_execs)`,
 	schema.StreamRollups: `SELECT r.id, r.timestamp FROM main.rollups r JOIN main.hosts h ON h.id = r.host_id
 		WHERE (h.name, r.timestamp) NOT IN (SELECT h.name, r.timestamp FROM other.rollups r JOIN other.hosts h ON h.id = r.host_id)`,
+	schema.StreamHistory: `SELECT id, timestamp FROM main.run_records WHERE run_id NOT IN (SELECT run_id FROM other.run_records)`,
 }
 
 // losses are what the log lost of what a database has folded. replayed is what the log still gives. What is older than one of the

@@ -300,7 +300,7 @@ CREATE TABLE job_syscalls (
 ) WITHOUT ROWID;
 
 -- The runs of jobs: each is one execution, whose id its conductor draws. What a conductor that draws none says belongs to the run
--- that was declared last. The number of a run within its job follows from the order of their starts (query.Runs).
+-- that was declared last. The number of a run within its job is in run_records (docs/adr/0024-run-records.md).
 CREATE TABLE runs (
   job_id TEXT NOT NULL,
   fleet INTEGER NOT NULL DEFAULT 0,
@@ -343,6 +343,32 @@ CREATE TABLE run_steps (
   read_kib INTEGER, write_kib INTEGER, io_source TEXT, pids_peak INTEGER, processes INTEGER,
   PRIMARY KEY (job_id, fleet, host_id, run_id, sheet_num)
 ) WITHOUT ROWID;
+
+-- Runs as PROCTAPE_HISTORY tells of them: with their numbers, and with their totals when they have ended. It outlives what the other tables
+-- have of a run. A later record of a run is in the place of the one before.
+CREATE TABLE run_records (
+  id INTEGER NOT NULL,                    -- of the message
+  timestamp REAL NOT NULL,                -- when something was last told of the run
+  job_id TEXT NOT NULL,
+  fleet INTEGER NOT NULL DEFAULT 0,
+  host_id INTEGER NOT NULL,
+  run_id TEXT NOT NULL,
+  number INTEGER NOT NULL,                -- within the job of the host, or of the fleet; it never changes
+  record INTEGER NOT NULL,                -- how many records of the run there have been
+  started REAL NOT NULL,
+  ended REAL, ended_since REAL,           -- as in runs
+  inferred INTEGER NOT NULL DEFAULT 0,
+  exit_code INTEGER, signal_num INTEGER,
+  details TEXT, status TEXT, command TEXT,
+  total_sheets INTEGER, last_completed_sheet INTEGER,
+  cpu_us INTEGER, cpu_source TEXT, peak_rss_kib INTEGER, peak_source TEXT, group_peak_kib INTEGER, -- as in runs
+  read_kib INTEGER, write_kib INTEGER, io_source TEXT, pids_peak INTEGER, processes INTEGER,
+  lower_bound INTEGER NOT NULL DEFAULT 0, -- 1: figures from exits are at least what it used
+  steps TEXT NOT NULL DEFAULT '[]',       -- JSON: docs/wire.md, RunStep
+  PRIMARY KEY (job_id, fleet, host_id, run_id)
+) WITHOUT ROWID;
+CREATE INDEX run_records_by_id ON run_records(id);
+CREATE INDEX run_records_by_time ON run_records(timestamp);
 
 -- Holes in the story. A hole in a producer's numbers shrinks, and goes, when what was missing comes after all.
 CREATE TABLE gaps (
