@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,20 +20,21 @@ import (
 	"github.com/proctape/proctape/schema/proof"
 )
 
-// The database that is made anew lies beside the damaged one, under a name with another suffix once it is whole: then it takes the other's
-// place, if need be at the next start.
-const (
-	anewSuffix  = ".anew"
-	wholeSuffix = ".whole"
-)
-
 // maxRebuilds is how often a database is made anew within an hour: a disk that damages it again and again is not to be trusted.
 const maxRebuilds = 3
 
 // rebuilt says how a database was made anew.
 type rebuilt struct {
-	Damage string   `json:"damage"`
-	Left   []string `json:"left"` // tables that are as the log gives them, which no longer has its beginning
+	Damage string `json:"damage"`
+	Lacks  []lack `json:"lacks"`
+}
+
+// lack is what a database that was made anew lacks, since a stream no longer has its beginning.
+type lack struct {
+	Stream string            `json:"stream"`
+	Until  int64             `json:"until"` // when the server took the first message that the stream has, Unix ns
+	Tables []string          `json:"tables"`
+	Rows   schema.Opt[int64] `json:"rows"`
 }
 
 // rebuilder makes a damaged database anew.
@@ -66,7 +67,7 @@ func (b *rebuilder) rebuild(ctx context.Context, damage *store.DamagedError) err
 		return fmt.Errorf("make the database anew: %w", err)
 	}
 	b.mended, b.times = damage, append(b.times, began)
-	b.cfg.Log.Warn("the database is made anew", "took", time.Since(began).Round(time.Millisecond), "damaged", aside, "incomplete", strings.Join(r.Left, " "))
+	b.cfg.Log.Warn("the database is made anew", "took", time.Since(began).Round(time.Millisecond), "damaged", aside, "incomplete", strings.Join(r.tables(), " "))
 	return nil
 }
 
@@ -74,10 +75,11 @@ func (b *rebuilder) rebuild(ctx context.Context, damage *store.DamagedError) err
 func (b *rebuilder) makeAnew(ctx context.Context, damage *store.DamagedError) (*rebuilt, error) {
 	remains := store.ReadRemains(b.cfg.DB, damage.Pages)
 	path := b.cfg.DB + anewSuffix
-	known, trimmed, err := b.knowsLog(ctx, remains)
+	known, begins, err := b.knowsLog(ctx, remains)
 	if err != nil {
 		return nil, err
 	}
+	trimmed := len(begins) > 0
 	var until map[string]uint64
 	if known {
 		until = map[string]uint64{}
@@ -96,11 +98,13 @@ func (b *rebuilder) makeAnew(ctx context.Context, damage *store.DamagedError) (*
 		return nil, err
 	}
 	r := &rebuilt{Damage: damage.Error()}
-	if r.Left, err = remains.TakeOver(s, known && trimmed); err == nil {
+	left, err := remains.TakeOver(s, known && trimmed)
+	if err == nil {
 		if trimmed && !known {
-			r.Left = []string{"all"}
+			left = []store.Left{{Tables: []string{store.AllTables}}}
 		}
-		note, _ := json.Marshal(r) // texts always encode
+		r.Lacks = lacksOf(left, begins)
+		note, _ := json.Marshal(r) // texts and numbers always encode
 		err = s.Inherit(remains.ID, string(note))
 	}
 	if err = errors.Join(err, s.Close()); err != nil {
@@ -125,134 +129,92 @@ func beginAnew(path string, remains store.Remains, sameIDs bool) error {
 	return errors.Join(err, s.Close())
 }
 
-// knowsLog reports whether a database was folded of the streams that the log has, and whether the log no longer has all of what was
-// folded.
-func (b *rebuilder) knowsLog(ctx context.Context, remains store.Remains) (known, trimmed bool, err error) {
-	known = len(remains.Checkpoints) > 0
-	created := map[string]int64{}
+// knowsLog reports whether a database was folded of the streams that the log has. For each stream of which the log no longer has all that was
+// folded, begins has when the server took the first message that it has (Unix ns), or now where there is none.
+func (b *rebuilder) knowsLog(ctx context.Context, remains store.Remains) (known bool, begins map[string]int64, err error) {
+	known, begins = len(remains.Checkpoints) > 0, map[string]int64{}
+	folded := map[string]store.Checkpoint{}
 	for _, c := range remains.Checkpoints {
-		created[c.Stream] = c.Created
-		trimmed = trimmed || c.IDBase > 0
+		folded[c.Stream] = c
 	}
 	for _, name := range schema.DataStreams {
 		stream, err := b.js.Stream(ctx, name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			trimmed = true
+			begins[name] = time.Now().UnixNano()
 			continue
 		} else if err != nil {
-			return false, false, fmt.Errorf("stream %s: %w", name, err)
+			return false, nil, fmt.Errorf("stream %s: %w", name, err)
 		}
-		info := stream.CachedInfo()
-		trimmed = trimmed || info.State.FirstSeq > 1
-		if at, ok := created[name]; ok && at != info.Created.UnixNano() {
+		info, before := stream.CachedInfo(), folded[name]
+		if info.State.FirstSeq > 1 || before.IDBase > 0 {
+			begins[name] = time.Now().UnixNano()
+			if info.State.Msgs > 0 {
+				begins[name] = info.State.FirstTime.UnixNano()
+			}
+		}
+		if before.Stream != "" && before.Created != info.Created.UnixNano() {
 			known = false
 		}
 	}
-	return known, trimmed, nil
+	return known, begins, nil
 }
 
-// exchange puts a new database that is whole in the place of the damaged one at db, whose lock is held. The damaged one is kept in the folder
-// damaged; exchange returns where. Cut off in between, it goes on at the next start.
-func exchange(db string) (aside string, err error) {
-	whole := db + wholeSuffix
-	info, err := os.Stat(whole)
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(filepath.Dir(db), "damaged")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	aside = filepath.Join(dir, info.ModTime().UTC().Format("20060102T150405.000000")+"-"+filepath.Base(db)) // the same when it goes on
-	if err := removeOlder(dir, aside, filepath.Base(db)); err != nil {
-		return "", err
-	}
-	if err := os.Link(db, aside); err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	for _, step := range []func() error{
-		func() error { return rename(db+"-wal", aside+"-wal") },
-		func() error { return remove(db + "-shm") },
-		func() error { return rename(proof.Path(whole), proof.Path(db)) },
-		func() error { return os.Rename(whole, db) },
-		func() error { return removeDatabase(db + anewSuffix) },
-	} {
-		if err := step(); err != nil {
-			return aside, err
+// feeds are the tables that one stream alone feeds. The others have something of all.
+var feeds = map[string]string{
+	"snapshots": schema.StreamSnapshots, "rollups": schema.StreamRollups,
+	"process_events": schema.StreamEvents, "process_execs": schema.StreamEvents, "job_events": schema.StreamEvents,
+}
+
+// lacksOf says what tables lack that are as the log gives them, by the stream that no longer has its beginning.
+func lacksOf(left []store.Left, begins map[string]int64) (lacks []lack) {
+	for _, l := range left {
+		streams := []string{schema.StreamEvents, schema.StreamSnapshots, schema.StreamRollups}
+		if one := feeds[l.Tables[0]]; one != "" {
+			streams = []string{one}
 		}
-	}
-	return aside, syncFolder(filepath.Dir(db))
-}
-
-// removeOlder removes the damaged databases of a name that were kept before: each may be as large as the present one.
-func removeOlder(dir, aside, name string) error {
-	kept, err := filepath.Glob(filepath.Join(dir, "*-"+name+"*"))
-	for _, path := range kept {
-		if !strings.HasPrefix(path, aside) {
-			err = errors.Join(err, remove(path))
+		i := slices.IndexFunc(streams, func(name string) bool { return begins[name] != 0 })
+		if i < 0 {
+			continue // the log has all of it
 		}
+		lacks = addLack(lacks, lack{streams[i], begins[streams[i]], l.Tables, l.Rows})
 	}
-	return err
+	return lacks
 }
 
-// finishExchange goes on with an exchange that was cut off.
-func finishExchange(db string) error {
-	if _, err := os.Stat(db + wholeSuffix); errors.Is(err, fs.ErrNotExist) {
-		return nil
+// addLack adds a lack to the others of its stream.
+func addLack(lacks []lack, l lack) []lack {
+	i := slices.IndexFunc(lacks, func(other lack) bool { return other.Stream == l.Stream })
+	if i < 0 {
+		return append(lacks, l)
 	}
-	lock, err := lockfile.Acquire(lockfile.DatabasePath(db))
-	if err != nil {
-		return fmt.Errorf("lock the database: %w", err)
-	}
-	if _, err = exchange(db); err != nil {
-		err = fmt.Errorf("put the database that was made anew in its place: %w", err)
-	}
-	return errors.Join(err, lock.Release())
+	other := &lacks[i]
+	other.Tables = append(other.Tables, l.Tables...)
+	other.Rows = schema.Opt[int64]{V: other.Rows.V + l.Rows.V, Known: other.Rows.Known && l.Rows.Known}
+	return lacks
 }
 
-// removeDatabase removes a database, and the files beside it.
-func removeDatabase(path string) error {
-	return errors.Join(remove(path), remove(path+"-wal"), remove(path+"-shm"), remove(proof.Path(path)), remove(lockfile.DatabasePath(path)))
-}
-
-// remove removes a file that may be missing.
-func remove(path string) error {
-	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-		return err
+// tables are the tables that lack something.
+func (r *rebuilt) tables() (all []string) {
+	for _, l := range r.Lacks {
+		all = append(all, l.Tables...)
 	}
-	return nil
+	return all
 }
 
-// rename moves a file that may be missing.
-func rename(from, to string) error {
-	if err := os.Rename(from, to); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-func syncFolder(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
-}
-
-// tellRebuilt adds a gap that tells how a database was made anew, of the note in it.
+// tellRebuilt adds gaps that tell how a database was made anew, of the note in it: one, or one for each stream that no longer has its
+// beginning.
 func tellRebuilt(note string, f *fold.Fold, batch *store.Batch) error {
 	var r rebuilt
 	if err := json.Unmarshal([]byte(note), &r); err != nil {
 		return fmt.Errorf("read how the database was made anew: %w", err)
 	}
-	lost := schema.Some[int64](0)
-	details := r.Damage + "; made anew from the log, with all its rows"
-	if len(r.Left) > 0 {
-		lost = schema.Opt[int64]{}
-		details = r.Damage + "; made anew from the log, which no longer has its beginning: what was before that is lost of " + strings.Join(r.Left, ", ")
-	}
-	f.NoteRebuilt(details, lost, batch)
 	batch.NoteTold = true
+	if len(r.Lacks) == 0 {
+		f.NoteRebuilt(schema.StreamEvents, store.Gap{Details: r.Damage + "; made anew from the log, with all its rows", Count: schema.Some[int64](0)}, batch)
+	}
+	for _, l := range r.Lacks {
+		f.NoteRebuilt(l.Stream, store.Gap{Details: r.Damage + "; made anew from the log, in which the beginning of this stream is gone: what was before that is lost of " +
+			strings.Join(l.Tables, ", "), Count: l.Rows, To: l.Until}, batch)
+	}
 	return nil
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"math"
+	"slices"
 
 	"github.com/proctape/proctape/schema"
 )
@@ -20,11 +21,14 @@ const (
 // AllData are the kinds of data.
 var AllData = [...]Data{DataSnapshots, DataEvents, DataCPU, DataIO}
 
+// beginless are the kinds of gaps of what came before the record: as in the query of [Gaps].
+var beginless = []schema.GapKind{schema.GapBeforeLog, schema.GapTrimmedUnread, schema.GapDatabaseDamaged}
+
 // extent is the time of a gap, as far as it is known. One that is of what came before the record has no beginning.
 func extent(g *Gap) stretch {
 	to := deref(g.To, deref(g.From, g.Timestamp))
 	from := deref(g.From, to)
-	if g.From == nil && (g.Kind == schema.GapBeforeLog || g.Kind == schema.GapTrimmedUnread) {
+	if g.From == nil && slices.Contains(beginless, g.Kind) {
 		from = math.Inf(-1)
 	}
 	return stretch{min(from, to), to}

@@ -14,7 +14,7 @@ import (
 // what was before the log has no beginning.
 func Gaps(ctx context.Context, db *DB, r Range, kind schema.GapKind) ([]Gap, error) {
 	const end = `coalesce(g.to_time, g.from_time, g.timestamp)`
-	const begin = `min(coalesce(g.from_time, iif(g.kind IN ('before_log', 'trimmed_unread'), -9e99, ` + end + `)), ` + end + `)`
+	const begin = `min(coalesce(g.from_time, iif(g.kind IN ('before_log', 'trimmed_unread', 'database_damaged'), -9e99, ` + end + `)), ` + end + `)`
 	query := `SELECT g.timestamp, coalesce(h.name, ''), g.stream, g.kind, g.message_kind, g.count, g.from_time, g.to_time, g.details
 		FROM gaps g LEFT JOIN hosts h ON h.id = g.host_id WHERE (` + end + ` > ?1 OR ` + end + ` = ?1 AND ` + begin + ` = ?1)`
 	args := []any{r.Since}

@@ -145,8 +145,8 @@ var gapKinds = [...]GapInfo{
 		"messages of the log that a new database cannot read, where that is known",
 		"What was folded before stays. Look at the disk. The damaged files are in the folder `damaged`: see docs/damage.md.", HidesNothing},
 	{GapDatabaseDamaged, "the database was damaged, and was made anew from the log", NoticedByProjector, LossPossible,
-		"0 when the log had all of it; otherwise it is not known",
-		"Look at the disk. The damaged database is in the folder `damaged`: see docs/damage.md.", HidesNothing},
+		"rows that are lost, where they could be counted; 0 when the log had all of it",
+		"Look at the disk. The damaged database is in the folder `damaged`: see docs/damage.md.", HidesStream},
 }
 
 // GapKinds are all kinds of gaps, in the order of the documents. The caller may change the slice.

@@ -112,9 +112,13 @@ func (f *Fold) NoteLostLines(details string, batch *store.Batch) {
 	place{at: f.checkpoints[schema.StreamEvents], batch: batch}.gap(store.Gap{Kind: schema.GapLinesLost, Details: details})
 }
 
-// NoteRebuilt adds a gap for a database that was damaged and made anew. lost is how many rows are lost.
-func (f *Fold) NoteRebuilt(details string, lost schema.Opt[int64], batch *store.Batch) {
-	place{at: f.checkpoints[schema.StreamEvents], batch: batch}.gap(store.Gap{Kind: schema.GapDatabaseDamaged, Count: lost, Details: details})
+// NoteRebuilt adds a gap for a database that was damaged and made anew from a log of which a stream may have lost its beginning.
+func (f *Fold) NoteRebuilt(stream string, g store.Gap, batch *store.Batch) {
+	g.Kind = schema.GapDatabaseDamaged
+	if g.To == 0 { // nothing is lost of what came before
+		g.From = f.checkpoints[stream].Stored
+	}
+	place{at: f.checkpoints[stream], batch: batch}.gap(g)
 }
 
 // CloseHost ends the processes of a host that has not been heard of for so long that nothing more is to come.

@@ -16,7 +16,7 @@ import (
 type Remains struct {
 	ID          string // of the database; empty when it cannot be read
 	Checkpoints []Checkpoint
-	hit         map[string]bool // tables with a damaged page; nil when that is not known
+	hit         map[string]bool // tables and indexes, and whether a page of them is damaged; nil when that is not known
 	path        string
 }
 
@@ -38,9 +38,8 @@ func ReadRemains(path string, pages []uint32) Remains {
 		var name string
 		var page uint32
 		err := rows.Scan(&name, &page)
-		if _, found := slices.BinarySearch(pages, page); found {
-			hit[name] = true
-		}
+		_, found := slices.BinarySearch(pages, page)
+		hit[name] = hit[name] || found
 		return err
 	})
 	if err != nil || len(pages) == 0 || pages[0] == 1 || hit["sqlite_schema"] {
@@ -79,13 +78,22 @@ var together = [][]string{
 // ownTables are taken over from no other database: they say what this one is, and how far it is.
 var ownTables = []string{"meta", "checkpoints"}
 
+// Left are tables of a new database that were not taken over: they are as the log gives them.
+type Left struct {
+	Tables []string
+	Rows   schema.Opt[int64] // that they have less than in the damaged database; unknown when those cannot be counted
+}
+
+// AllTables stands in [Left] for all tables.
+const AllTables = "all"
+
 // TakeOver has a new database take over the tables that are not damaged, in the place of what was folded anew from a log that
 // no longer has its beginning. all is false when only that is taken over which no log gives. It returns the tables that are as the
 // log gives them instead.
-func (r Remains) TakeOver(s *Store, all bool) (left []string, err error) {
+func (r Remains) TakeOver(s *Store, all bool) (left []Left, err error) {
 	if r.hit == nil {
 		if all {
-			left = []string{"all"}
+			left = []Left{{Tables: []string{AllTables}}}
 		}
 		return left, nil
 	}
@@ -100,24 +108,64 @@ func (r Remains) TakeOver(s *Store, all bool) (left []string, err error) {
 		}
 	}
 	for _, group := range groups {
-		if slices.ContainsFunc(group, func(table string) bool { return r.hit[table] }) {
-			left = append(left, group...)
-			continue
-		}
-		err := s.Write(func(tx *Tx) error { return takeTables(tx, group) })
-		if damage := new(DamagedError); errors.As(err, &damage) {
-			return nil, err
-		} else if err != nil { // it cannot be read after all
-			left = append(left, group...)
-		}
-		if _, err := s.TrimWAL(); err != nil {
+		taken, err := r.takeOver(s, group)
+		if err != nil {
 			return nil, err
 		}
-	}
-	if !all {
-		return nil, nil // the files are made anew
+		if !taken && all { // otherwise it is the files, which are made anew
+			left = append(left, Left{group, r.lostRows(s, group)})
+		}
 	}
 	return left, nil
+}
+
+// takeOver has a database take over tables, and reports whether they could be read.
+func (r Remains) takeOver(s *Store, tables []string) (taken bool, err error) {
+	if slices.ContainsFunc(tables, func(table string) bool { return r.hit[table] }) {
+		return false, nil
+	}
+	err = s.Write(func(tx *Tx) error { return takeTables(tx, tables) })
+	if damage := new(DamagedError); errors.As(err, &damage) {
+		return false, err
+	}
+	taken = err == nil
+	_, err = s.TrimWAL()
+	return taken, err
+}
+
+// lostRows is how many rows less tables have than in the damaged database.
+func (r Remains) lostRows(s *Store, tables []string) (lost schema.Opt[int64]) {
+	for _, table := range tables {
+		before, known := r.rows(s, table)
+		var now int64
+		if !known || s.Query(`SELECT count(*) FROM main.`+table, func(rows *sql.Rows) error { return rows.Scan(&now) }) != nil {
+			return schema.Opt[int64]{}
+		}
+		lost.V += max(0, before-now)
+	}
+	return schema.Opt[int64]{V: lost.V, Known: lost.V > 0} // as many rows may hold less
+}
+
+// rows counts the rows of a table of the damaged database: in the table, or in an index of it, whichever is not damaged.
+func (r Remains) rows(s *Store, table string) (n int64, known bool) {
+	by := []string{}
+	if !r.hit[table] {
+		by = append(by, "NOT INDEXED")
+	}
+	err := s.Query(`SELECT name FROM pragma_index_list(?) WHERE NOT partial`, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		if hit, own := r.hit[name]; own && !hit {
+			by = append(by, "INDEXED BY "+name)
+		}
+		return err
+	}, table)
+	for _, how := range by {
+		if err == nil && s.Query(`SELECT count(*) FROM remains.`+table+` `+how, func(rows *sql.Rows) error { return rows.Scan(&n) }) == nil {
+			return n, true
+		}
+	}
+	return 0, false
 }
 
 // takeTables replaces the rows of tables by those of the attached database.
