@@ -89,3 +89,41 @@ func widen(ctx context.Context, db *DB, job string, t *jobTime, first, last floa
 			return err
 		})
 }
+
+// JobExtent is when a job of a name was there, as far as it is known: a host's own, or the fleet's.
+type JobExtent struct {
+	Host     string // whose job it is; empty for one of the fleet
+	Fleet    bool
+	From, To float64 // Unix seconds, of what was seen or said of it first and last
+	Open     bool    // nobody said that it ended, and a process of it is in the newest snapshot
+	Status   *string
+	ExitCode *int64
+	Command  *string
+}
+
+// JobExtents returns when the jobs of a filter were there.
+func JobExtents(ctx context.Context, db *DB, f JobFilter) ([]JobExtent, error) {
+	host, args := f.ofHost(` AND h.name IN (?2, '` + schema.Fleet + `')`)
+	extents, err := collect(ctx, db, `SELECT CASE WHEN j.fleet THEN '' ELSE h.name END, j.fleet, min(min(coalesce(first_seen, 9e99), coalesce(first_event, 9e99), coalesce(started, 9e99))),
+		max(max(coalesce(last_seen, 0), coalesce(last_event, 0), coalesce(ended, 0))), max(ended) IS NULL AND max(EXISTS (SELECT 1 FROM processes p
+			WHERE p.job_id = j.job_id AND p.fleet = j.fleet AND p.host_id = j.host_id AND p.last_snapshot = 4611686018427387904)), max(status), max(exit_code), max(command)
+		FROM jobs j JOIN hosts h ON h.id = j.host_id WHERE j.job_id = ?1`+host+` GROUP BY j.fleet, CASE WHEN j.fleet THEN 0 ELSE j.host_id END`,
+		append([]any{f.Name}, args...), func(r *sql.Rows, e *JobExtent) error {
+			return r.Scan(&e.Host, &e.Fleet, &e.From, &e.To, &e.Open, &e.Status, &e.ExitCode, &e.Command)
+		})
+	if err != nil {
+		return nil, fmt.Errorf("read when job %q was there: %w", f.Name, err)
+	}
+	times, err := jobTimes(ctx, db, f)
+	if err != nil {
+		return nil, fmt.Errorf("read when job %q ran: %w", f.Name, err)
+	}
+	for i := range extents { // its oldest process may have started before it was seen
+		for _, t := range times {
+			if e := &extents[i]; e.Fleet || e.Host == t.host {
+				e.From = min(e.From, t.from)
+			}
+		}
+	}
+	return extents, nil
+}

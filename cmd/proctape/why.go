@@ -172,14 +172,14 @@ func printStory(out io.Writer, s *why.Story) error {
 	return err
 }
 
-func printShortage(out io.Writer, s *why.Shortage) {
+func printShortage(out io.Writer, s *query.Shortage) {
 	if s.Group != nil {
 		printHolders(out, fmt.Sprintf("in cgroup %s, %d %s with %.1f MiB", *s.Group, s.GroupCount, plural(int64(s.GroupCount), "process", "processes"), s.GroupRSS), s.InGroup)
 	}
 	printHolders(out, fmt.Sprintf("on the machine, %d %s, %.1f of %.1f MiB used", s.Count, plural(int64(s.Count), "process", "processes"), s.MachineUsed, s.MachineSize), s.OnMachine)
 }
 
-func printHolders(out io.Writer, where string, holders []why.Holder) {
+func printHolders(out io.Writer, where string, holders []query.Holder) {
 	fmt.Fprintf(out, "  the largest %s:\n", oneLine(where))
 	fmt.Fprintf(out, "  %8s %12s %9s %9s  %s\n", "PID", "BEFORE MiB", "MiB", "MiB/s", "COMMAND")
 	for _, h := range holders {

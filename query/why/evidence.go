@@ -7,10 +7,8 @@ import (
 	"github.com/proctape/proctape/query"
 )
 
-const (
-	aftermath    = 5.0  // seconds after a death in which others may end of it
-	minuteBefore = 60.0 // seconds over which growth before a death is told
-)
+// aftermath is for how many seconds after a death others may end of it.
+const aftermath = 5.0
 
 // evidence is what is recorded of a life and its end.
 type evidence struct {
@@ -19,17 +17,16 @@ type evidence struct {
 	events    []query.Event    // of the process, with the causes of deaths joined
 	execs     []query.Exec
 	samples   samples
-	newest    float64       // the newest snapshot of its host
-	after     []query.Event // on its host, just after its end
-	before    *query.HostAt // its host a minute before its end, and at it; nil when it was not killed for want of memory
-	at        *query.HostAt
+	newest    float64          // the newest snapshot of its host
+	after     []query.Event    // on its host, just after its end
+	shortage  *query.Shortage  // nil when it was not killed for want of memory
 	covers    []query.Coverage // of its host, while it lived
 }
 
 // samples are the few that a story needs of many.
 type samples struct {
-	count                          int
-	first, last, largest, aMinuteB *query.HistoryPoint
+	count                int
+	first, last, largest *query.HistoryPoint
 }
 
 // gather reads what is recorded of a life.
@@ -67,7 +64,6 @@ func (e *evidence) readEvents(ctx context.Context, db *query.DB) (err error) {
 }
 
 func (e *evidence) readSamples(ctx context.Context, db *query.DB) error {
-	end := e.life.Last
 	for p, err := range query.HistorySeq(ctx, db, e.life.Identity, e.lived()) {
 		if err != nil {
 			return err
@@ -80,9 +76,6 @@ func (e *evidence) readSamples(ctx context.Context, db *query.DB) error {
 		}
 		if s.largest == nil || p.RSS > s.largest.RSS {
 			s.largest = &p
-		}
-		if p.Timestamp <= end-minuteBefore || s.aMinuteB == nil {
-			s.aMinuteB = &p
 		}
 	}
 	return nil
@@ -106,20 +99,8 @@ func (e *evidence) readAround(ctx context.Context, db *query.DB) error {
 	if err != nil || causeOf(end) != OutOfMemory {
 		return err
 	}
-	of := query.Filter{Range: query.Range{Host: e.life.Host}}
-	if e.before, err = momentOf(ctx, db, end.Timestamp-minuteBefore, of); err != nil {
-		return err
-	}
-	e.at, err = momentOf(ctx, db, end.Timestamp, of)
+	e.shortage, err = query.ShortageAt(ctx, db, e.life.Identity, end.Timestamp)
 	return err
-}
-
-func momentOf(ctx context.Context, db *query.DB, at float64, f query.Filter) (*query.HostAt, error) {
-	moments, err := query.ProcessesAt(ctx, db, at, f)
-	if err != nil || len(moments) == 0 {
-		return nil, err
-	}
-	return &moments[0], nil
 }
 
 func (e *evidence) readCoverage(ctx context.Context, db *query.DB) (err error) {

@@ -11,7 +11,7 @@ import (
 
 // tell makes the story of the evidence.
 func (e *evidence) tell() *Story {
-	s := &Story{Process: e.life, Cause: e.cause(), Used: e.used(), Shortage: shortageOf(e), Coverage: e.covers}
+	s := &Story{Process: e.life, Cause: e.cause(), Used: e.used(), Shortage: e.shortage, Coverage: e.covers}
 	s.Verdict = e.verdict(s.Cause)
 	s.Moments = e.moments()
 	s.Unknown = unknownOf(e, s.Cause)

@@ -1,0 +1,168 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+)
+
+// JobSamples is what the samples of a job's processes tell of all of them together.
+type JobSamples struct {
+	Snapshots int64       `json:"snapshots"` // that were read and have a process of it
+	Each      int64       `json:"one_in"`    // snapshots were read; 1 for all
+	Peak      *float64    `json:"peak_together_mb"`
+	PeakTime  *float64    `json:"peak_time"`
+	Mean      *float64    `json:"mean_together_mb"`
+	Most      int64       `json:"most_processes"` // at one time
+	GPUHours  *float64    `json:"gpu_hours"`      // that its processes held memory of an accelerator, each for itself; nil where the host has none
+	CPUs      int64       `json:"cpus"`           // of the host; 0 when not known
+	Zombies   []JobZombie `json:"zombies"`        // that were there in more than one snapshot
+	Hotspots  []Hotspot   `json:"syscall_hotspots"`
+}
+
+// JobZombie is a process that had ended, and for which its parent did not wait.
+type JobZombie struct {
+	PID     int64   `json:"pid"`
+	Parent  int64   `json:"ppid"`
+	Command string  `json:"command"`
+	From    float64 `json:"from_time"` // of the first and the last snapshot that have it so, Unix seconds
+	To      float64 `json:"to_time"`
+}
+
+// Hotspot is a system call, and the sum of the shares of time that samples say it took, in percent.
+type Hotspot struct {
+	Name string  `json:"name"`
+	Time float64 `json:"time_pct"`
+}
+
+// mostJobSamples is about how many samples are read at most, so that the answer costs the same however long a job ran.
+const mostJobSamples = 4000
+
+// SamplesOf reads the samples of a job within a time. Of many it reads those of one snapshot in so many.
+func SamplesOf(ctx context.Context, db *DB, j JobTime) (*JobSamples, error) {
+	r := jobSampleReader{db: db, out: &JobSamples{Each: 1, Zombies: []JobZombie{}, Hotspots: []Hotspot{}}}
+	for _, read := range []func(context.Context, JobTime) error{r.readExtent, r.readSums, r.readZombies, r.readHotspots} {
+		if err := read(ctx, j); err != nil {
+			return nil, fmt.Errorf("read the samples of job %q: %w", j.Job, err)
+		}
+	}
+	return r.out, nil
+}
+
+type jobSampleReader struct {
+	db          *DB
+	out         *JobSamples
+	first, last int64 // snapshots of the time
+	samples     int64 // of them with a process of the job, at most
+	gpus        bool
+	zombies     bool
+}
+
+// joined are the samples of the job within the time, in the aliases t, s and m. ?6 and ?7 are the first and the last snapshot, ?8 of how many one is read.
+const jobSamplesFrom = ` FROM processes t CROSS JOIN snapshots s ON s.host_id = t.host_id AND s.id BETWEEN max(t.first_snapshot, ?6) AND min(t.last_snapshot, ?7)
+	AND s.tick %% ?8 = 0 CROSS JOIN samples m ON m.id = s.id << 22 | t.pid AND m.process_id = t.id WHERE%s AND t.last_snapshot >= ?6 AND t.first_snapshot <= ?7`
+
+func (r *jobSampleReader) from(j JobTime) (string, []any) {
+	where, args := j.where()
+	return fmt.Sprintf(jobSamplesFrom, where), append(args, r.first, r.last, r.out.Each)
+}
+
+// readExtent reads which snapshots the time has, and how many samples of the job they may hold.
+func (r *jobSampleReader) readExtent(ctx context.Context, j JobTime) error {
+	where, args := j.where()
+	var first, last, cpus, gpus sql.Null[int64]
+	var snapshots int64
+	err := r.db.db.QueryRowContext(ctx, `SELECT min(id), max(id), count(*), max(cpus), max(gpu_count) FROM snapshots WHERE timestamp BETWEEN ?4 AND ?5
+		AND (?2 OR host_id = (SELECT id FROM hosts WHERE name = ?3)) AND ?1 = ?1`, args...).Scan(&first, &last, &snapshots, &cpus, &gpus)
+	if err != nil || snapshots == 0 {
+		return err
+	}
+	r.first, r.last, r.out.CPUs, r.gpus = first.V, last.V, cpus.V, gpus.V > 0
+	spread := float64(last.V-first.V+1) / float64(snapshots) // ids are those of messages of all hosts
+	var ids float64
+	err = r.db.db.QueryRowContext(ctx, `SELECT total(min(t.last_snapshot, ?6) - max(t.first_snapshot, ?5) + 1) FROM processes t WHERE`+where+` AND t.last_snapshot >= ?5 AND t.first_snapshot <= ?6 AND ?4 = ?4`,
+		j.Job, j.Fleet, j.Host, 0, first.V, last.V).Scan(&ids)
+	r.samples = int64(ids / spread)
+	r.out.Each = max(1, (r.samples+mostJobSamples-1)/mostJobSamples)
+	return err
+}
+
+// readSums reads what all processes have together, snapshot by snapshot.
+func (r *jobSampleReader) readSums(ctx context.Context, j JobTime) error {
+	if r.samples == 0 {
+		return nil
+	}
+	from, args := r.from(j)
+	var sum, held float64
+	err := each(ctx, r.db.db, `SELECT s.timestamp, s.interval_ns / 1e9, total(m.rss_kib) / 1024.0, count(*), total(m.state = 'Z'), total(m.gpu_memory_kib > 0)`+from+
+		` GROUP BY s.id`, args, func(rows *sql.Rows) error {
+		var at, interval, rss, zombies, gpus float64
+		var n int64
+		if err := rows.Scan(&at, &interval, &rss, &n, &zombies, &gpus); err != nil {
+			return err
+		}
+		o := r.out
+		o.Snapshots, o.Most, sum, held = o.Snapshots+1, max(o.Most, n), sum+rss, held+gpus*interval*float64(o.Each)
+		r.zombies = r.zombies || zombies > 0
+		if o.Peak == nil || rss > *o.Peak {
+			o.Peak, o.PeakTime = &rss, &at
+		}
+		return nil
+	})
+	if r.out.Snapshots > 0 {
+		mean := sum / float64(r.out.Snapshots)
+		r.out.Mean = &mean
+	}
+	if hours := held / 3600; r.gpus {
+		r.out.GPUHours = &hours
+	}
+	return err
+}
+
+// readZombies reads which processes were zombies for longer than until the next snapshot.
+func (r *jobSampleReader) readZombies(ctx context.Context, j JobTime) error {
+	if !r.zombies {
+		return nil
+	}
+	from, args := r.from(j)
+	return each(ctx, r.db.db, `SELECT t.pid, coalesce(t.ppid, 0), coalesce(t.command, ''), min(s.timestamp), max(s.timestamp)`+from+` AND m.state = 'Z'
+		GROUP BY t.host_id, t.boot_id, t.pid, t.start_ticks HAVING count(*) > 1 ORDER BY 4, 1`, args, func(rows *sql.Rows) error {
+		var z JobZombie
+		err := rows.Scan(&z.PID, &z.Parent, &z.Command, &z.From, &z.To)
+		r.out.Zombies = append(r.out.Zombies, z)
+		return err
+	})
+}
+
+// readHotspots reads what system calls took of the time of the job, where any of it was traced.
+func (r *jobSampleReader) readHotspots(ctx context.Context, j JobTime) error {
+	var traced bool
+	where, args := j.where()
+	err := r.db.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM job_syscalls t WHERE`+where+` AND ?4 <= ?5)`, args...).Scan(&traced)
+	if err != nil || !traced || r.samples == 0 {
+		return err
+	}
+	from, args := r.from(j)
+	from = strings.Replace(from, " WHERE", " CROSS JOIN json_each(m.syscall_time_pct) c WHERE", 1)
+	return each(ctx, r.db.db, `SELECT c.key, sum(c.value)`+from+` AND m.syscall_time_pct IS NOT NULL GROUP BY c.key ORDER BY 2 DESC, 1 LIMIT 10`, args, func(rows *sql.Rows) error {
+		var h Hotspot
+		err := rows.Scan(&h.Name, &h.Time)
+		r.out.Hotspots = append(r.out.Hotspots, h)
+		return err
+	})
+}
+
+// JobTimeOf is the time of a run, until its end or until now, Unix seconds. Ends that samplers see a little later belong to it, unless another run of the
+// job had begun by then.
+func JobTimeOf(r *Run, next *Run, now float64) JobTime {
+	const late = 2.0
+	j := JobTime{Job: r.JobID, Fleet: r.Fleet, Host: r.Host, From: r.Started, To: now}
+	if r.Ended != nil {
+		j.To = *r.Ended + late
+		if next != nil && next.Started < j.To {
+			j.To = max(*r.Ended, next.Started-0.1)
+		}
+	}
+	return j
+}

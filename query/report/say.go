@@ -1,0 +1,204 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/proctape/proctape/query"
+)
+
+// title names the run.
+func (r *RunReport) title() string {
+	name := line(r.JobID, 80)
+	if r.Number > 0 {
+		name += fmt.Sprintf(" run %d", r.Number)
+	}
+	if r.Fleet {
+		return name + " of the fleet"
+	}
+	return name + " on " + r.Host
+}
+
+// verdict says how the run ended, with its mark.
+func (r *RunReport) verdict() string {
+	if r.Number == 0 && r.ExitCode == nil && r.Signal == nil {
+		if r.Ended == nil {
+			return "● has processes"
+		}
+		return "has no processes now; nobody declared it, so how it ended is not known"
+	}
+	switch {
+	case r.Ended == nil:
+		return "● running" + r.statusText()
+	case r.Signal == nil && r.ExitCode == nil:
+		return "? ended, and how is not known" + r.statusText()
+	case r.Signal == nil && *r.ExitCode == 0:
+		return "✓ ended, exit 0" + r.statusText()
+	}
+	v := "✗ FAILED"
+	if s := r.failedStep(); s != nil {
+		v += fmt.Sprintf(" in step %d", s.Sheet)
+		if r.TotalSheets != nil {
+			v += fmt.Sprintf(" of %d", *r.TotalSheets)
+		}
+	}
+	v += ": "
+	for i := range r.Deaths {
+		if r.Deaths[i].OutOfMemory() {
+			v += "out of memory, "
+			break
+		}
+	}
+	if r.Signal != nil {
+		return v + "killed by " + signalName(*r.Signal) + r.statusText()
+	}
+	return v + fmt.Sprintf("exit %d", *r.ExitCode) + r.statusText()
+}
+
+func (r *RunReport) statusText() string {
+	if r.Status == nil || *r.Status == "completed" || *r.Status == "failed" || *r.Status == "running" {
+		return ""
+	}
+	return " (" + line(*r.Status, 60) + ")"
+}
+
+// failedStep is the last step that failed; nil when none did.
+func (r *RunReport) failedStep() (failed *Step) {
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		if s.Signal != nil || s.ExitCode != nil && *s.ExitCode != 0 {
+			failed = s
+		}
+	}
+	return failed
+}
+
+// earlier says how the run before went, and whether there are later ones.
+func (r *RunReport) earlier() string {
+	var notes []string
+	if r.Before != nil {
+		notes = append(notes, fmt.Sprintf("run %d: %s in %s", r.Before.Number, r.Before.Outcome, span(r.Before.Seconds)))
+	}
+	if !r.Newest {
+		notes = append(notes, fmt.Sprintf("there are later ones, up to %d", r.Runs))
+	}
+	if len(notes) == 0 {
+		return ""
+	}
+	return "   (" + strings.Join(notes, "; ") + ")"
+}
+
+// usedCPU is the line of CPU time and of processes.
+func (r *RunReport) usedCPU() string {
+	s := "CPU " + show(r.CPUSeconds, seconds) + " s" + source(r.CPUSource)
+	if r.Cores != nil {
+		s += fmt.Sprintf(", %.1f", *r.Cores)
+		if r.CPUs > 0 {
+			s += fmt.Sprintf(" of %d", r.CPUs)
+		}
+		s += " cores"
+	}
+	if r.Spawns+r.Exits == 0 {
+		return s + " · no start or end of its processes was seen"
+	}
+	return s + fmt.Sprintf(" · %s %s, %s failed", grouped(r.Spawns), plural(r.Spawns, "spawn", "spawns"), grouped(r.Failed))
+}
+
+// usedMemory is the line of memory, I/O and accelerators.
+func (r *RunReport) usedMemory() string {
+	s := "peak "
+	switch {
+	case r.GroupPeak != nil:
+		s += mib(*r.GroupPeak) + " MiB together (cgroup, with page cache), "
+	case r.Samples.Peak != nil:
+		s += mib(*r.Samples.Peak) + " MiB together (samples), "
+	}
+	s += show(r.PeakRSS, mib) + " MiB the largest" + source(r.PeakSource)
+	if r.Samples.Mean != nil {
+		s += " · mean " + mib(*r.Samples.Mean) + " MiB"
+	}
+	s += fmt.Sprintf(" · read %s, wrote %s MiB", show(r.Read, mib), show(r.Write, mib))
+	if r.Samples.GPUHours != nil {
+		s += fmt.Sprintf(" · %.2f GPU hours", *r.Samples.GPUHours)
+	}
+	return s
+}
+
+// source says by what a figure is known, where that is more than processes tell.
+func source(of *string) string {
+	if of == nil || *of == "exits" || *of == "samples" {
+		return ""
+	}
+	return " (" + *of + ")"
+}
+
+// exit says how a step ended.
+func (s *Step) exit() string {
+	e := unknown
+	switch {
+	case s.Signal != nil:
+		e = signalName(*s.Signal)
+	case s.ExitCode != nil:
+		e = fmt.Sprint(*s.ExitCode)
+	case s.Ended == nil:
+		e = "runs"
+	}
+	if s.OOMs > 0 {
+		e += "  ■ OOM"
+	}
+	return e
+}
+
+func (d *Death) mark() string {
+	switch {
+	case d.OutOfMemory():
+		return "■"
+	case d.Signal != nil:
+		return "▲"
+	}
+	return "✕"
+}
+
+// how says how a process died.
+func (d *Death) how() string {
+	how := "ended, and how is not known"
+	switch {
+	case d.OutOfMemory():
+		how = "killed for want of memory"
+	case d.Signal != nil:
+		if how = "killed by " + signalName(*d.Signal); d.Core {
+			how += ", which dumps core"
+		}
+	case d.ExitCode != nil:
+		how = fmt.Sprintf("exit %d", *d.ExitCode)
+	}
+	if details := strings.TrimPrefix(d.Details, "out of memory: "); details != "" {
+		how += ": " + line(details, 100)
+	}
+	return how
+}
+
+// known says how much of it is known.
+func (r *RunReport) known() string {
+	parts := []string{fmt.Sprintf("%s %s of it", grouped(r.Samples.Snapshots), plural(r.Samples.Snapshots, "snapshot", "snapshots"))}
+	if r.Samples.Each > 1 {
+		parts[0] += fmt.Sprintf(" read, one in %d", r.Samples.Each)
+	}
+	if r.Exits > 0 {
+		parts = append(parts, fmt.Sprintf("I/O of %s of %s that ended", grouped(r.IOKnown), grouped(r.Exits)))
+	}
+	if line := query.Incomplete(r.Coverage, query.DataSnapshots, query.DataEvents, query.DataCPU); line != "" {
+		parts = append(parts, line)
+	} else {
+		parts = append(parts, "all samples, starts and ends of its time")
+	}
+	return strings.Join(parts, " · ")
+}
+
+// counted shows a count of starts and ends; of a run of which none was seen it is not known.
+func (r *RunReport) counted(n int64) string {
+	if r.Spawns+r.Exits == 0 {
+		return unknown
+	}
+	return grouped(n)
+}
