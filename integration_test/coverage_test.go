@@ -31,7 +31,7 @@ func answersOf(dir, job string, pid int, from, to float64) (answers []answer) {
 		more    []string
 		formats []string
 	}{
-		{[]string{"report", job}, nil, []string{"", "--json", "--format=classic"}},
+		{[]string{"report", job}, nil, []string{"", "--json", "--format=classic", "--format=markdown", "--run=all"}},
 		{[]string{"profile", job}, nil, []string{"", "--json"}},
 		{[]string{"why", job}, nil, []string{"", "--json"}},
 		{[]string{"why", fmt.Sprint(pid)}, nil, []string{"", "--json"}},

@@ -60,7 +60,7 @@ func mustComplete(cmd *cobra.Command, flag string, values []string) {
 // flagValues are the values of flags that have a few, whichever command has the flag. For a flag that takes what nobody can list,
 // there is nothing to offer, and no file either.
 var flagValues = map[string][]string{
-	"format": {"text", "classic"}, "argv": {"scrubbed", "full", "none"}, "log-level": {"debug", "info", "warn", "error"},
+	"argv": {"scrubbed", "full", "none"}, "log-level": {"debug", "info", "warn", "error"},
 	"events": {"auto", "taskstats", "connector", "pidfd", "proc-diff"}, "syscalls": nil, "since": {"-15m", "-1h", "-1d", "today", "yesterday"}, "until": {"now"}, "limit": nil, "top": nil, "pid": nil,
 	"step": nil, "user": nil, "command": nil, "cgroup": nil, "exit-code": nil, "at": {"now", "-15m", "-1h", "yesterday"},
 }

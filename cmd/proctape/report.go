@@ -1,7 +1,12 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,52 +15,100 @@ import (
 	"github.com/proctape/proctape/query/report"
 )
 
-func reportCommand(s *settings) *cobra.Command {
-	l := new(listing)
-	format, run := "text", ""
-	cmd := &cobra.Command{
-		Use: "report JOB", Short: "Report what a job used and what happened to it", Args: oneArg("job"), ValidArgsFunction: completeJobs(s),
-		Long: `Report what a job used and what happened to its processes. --format classic prints the text that other
-tools read, also for a job that is not in the recording.
+var reportFormats = []string{"text", "classic", "markdown", "json"}
 
-A job belongs to its host. The report covers all jobs of the name, on whatever hosts, and says which;
---host narrows it to one, and --run to one execution of it ("proctape jobs JOB" lists them).`,
+// reportFlags are the flags of report.
+type reportFlags struct {
+	listing
+	format, run string
+}
+
+func reportCommand(s *settings) *cobra.Command {
+	f := &reportFlags{format: "text"}
+	cmd := &cobra.Command{
+		Use: "report JOB", Short: "Report what a run of a job used and what happened to it", Args: oneArg("job"), ValidArgsFunction: completeJobs(s),
+		Long: `Report what a run of a job used and what happened to it: how it ended, its steps, who died of what and who had the
+memory then, the largest processes, what it left behind, and what of that is known. Without --run it is the newest run, compared with the
+one before it; "proctape jobs JOB" lists them. Of a job that nobody declared it is all that is known.
+
+--run all is of all runs together. --format classic prints the text of all runs that other tools read, also for a job that is not
+in the recording; markdown is for a comment of a pull request. A job belongs to its host; --host picks one where several have the name.`,
 		Example: `  proctape report build-7
-  proctape report build-7 --host build-07
   proctape report build-7 --run 3
-  proctape report build-7 --format classic`,
+  proctape report build-7 --run all --host build-07
+  proctape report build-7 --format markdown`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if format != "text" && format != "classic" {
-				return hinted(misuse("--format %q is not a format", format), "the formats are text and classic")
+			if err := f.check(cmd); err != nil {
+				return err
 			}
-			if format == "classic" && run != "" {
-				return misuse("--format classic and --run cannot be combined: that text covers all runs")
-			}
-			if format == "classic" && l.json {
-				return misuse("--format classic and --json cannot be combined")
-			}
-			return s.withDatabase(cmd, func(db *query.DB) error {
-				if run != "" {
-					return printRun(cmd, db, l, args[0], run)
-				}
-				r, err := report.Read(cmd.Context(), db, query.JobFilter{Name: args[0], Host: l.host}, time.Now())
-				if err != nil {
-					return explainJob(err)
-				}
-				if r.Profile == nil {
-					if err := l.checkHost(cmd, db); err != nil {
-						return err
-					}
-				}
-				return printReport(cmd, r, format, l)
-			})
+			return s.withDatabase(cmd, func(db *query.DB) error { return f.report(cmd, db, args[0]) })
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", format, "text or classic")
-	cmd.Flags().StringVar(&run, "run", "", "only this run, by its `number` or id (default: all runs together)")
-	l.registerJobHost(cmd, s)
-	l.registerJSON(cmd)
+	cmd.Flags().StringVar(&f.format, "format", f.format, "`form`: "+strings.Join(reportFormats, ", "))
+	cmd.Flags().StringVar(&f.run, "run", "", "only this run, by its `number` or id, or all (default: the newest)")
+	cmd.Flags().BoolVar(&f.wide, "wide", false, "do not shorten text to the terminal's width")
+	mustComplete(cmd, "format", reportFormats)
+	completeRuns(cmd, s)
+	f.registerJobHost(cmd, s)
+	f.registerJSON(cmd)
 	return cmd
+}
+
+// check reports flags that do not go together.
+func (f *reportFlags) check(cmd *cobra.Command) error {
+	switch {
+	case !slices.Contains(reportFormats, f.format):
+		return unknownValue("--format", f.format, "a format", "the formats are", reportFormats)
+	case f.format == "classic" && f.run != "" && f.run != allRuns:
+		return misuse("--format classic and --run cannot be combined: that text covers all runs")
+	case f.json && cmd.Flags().Changed("format") && f.format != "json":
+		return misuse("--format %s and --json cannot be combined", f.format)
+	case f.format == "markdown" && f.run == allRuns:
+		return hinted(misuse("--format markdown and --run all cannot be combined"), "markdown is of one run")
+	case cmd.Flags().Changed("run") && f.run == "":
+		return hinted(misuse("--run is empty"), "leave it out for the newest run")
+	}
+	f.json = f.json || f.format == "json"
+	return nil
+}
+
+// report prints the report that the flags ask for.
+func (f *reportFlags) report(cmd *cobra.Command, db *query.DB, name string) error {
+	job := query.JobFilter{Name: name, Host: f.host}
+	if f.format == "classic" || f.run == allRuns {
+		r, err := report.Read(cmd.Context(), db, job, time.Now())
+		if err != nil {
+			return explainJob(err)
+		}
+		if r.Profile == nil {
+			if err := f.checkHost(cmd, db); err != nil {
+				return err
+			}
+		}
+		return printReport(cmd, r, f.format, &f.listing)
+	}
+	r, err := report.ReadRun(cmd.Context(), db, job, f.run, time.Now())
+	switch {
+	case errors.Is(err, query.ErrNoJob):
+		return cmp.Or(f.checkHost(cmd, db), noJob(name))
+	case err != nil:
+		return explainRun(explainJob(err))
+	}
+	if scopes, err := query.JobScopes(cmd.Context(), db, job); err == nil && f.run == "" {
+		noteCovers(cmd, scopes, f.host)
+	}
+	switch {
+	case f.json:
+		return printJSON(cmd.OutOrStdout(), []*report.RunReport{r})
+	case f.format == "markdown":
+		_, err := io.WriteString(cmd.OutOrStdout(), r.Markdown())
+		return err
+	}
+	width := terminalWidth(cmd.OutOrStdout())
+	if f.wide {
+		width = 0
+	}
+	return r.Text(cmd.OutOrStdout(), width)
 }
 
 func printReport(cmd *cobra.Command, r *report.Report, format string, l *listing) error {

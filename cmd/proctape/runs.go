@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -87,48 +89,6 @@ func listRuns(cmd *cobra.Command, s *settings, l *listing, job string) error {
 	})
 }
 
-// printRun prints one run of a job, as report does.
-func printRun(cmd *cobra.Command, db *query.DB, l *listing, job, run string) error {
-	r, err := query.FindRun(cmd.Context(), db, query.JobFilter{Name: job, Host: l.host}, run)
-	if err != nil {
-		return explainRun(err)
-	}
-	out := cmd.OutOrStdout()
-	if l.json {
-		return printJSON(out, []*query.Run{r})
-	}
-	fmt.Fprintf(out, "Job %s, run %d\n  id                %s\n  host              %s\n  started           %s\n", printable(r.JobID), r.Number, r.ID, runScope(r), localTime(r.Started))
-	switch {
-	case r.EndedSince != nil && r.Ended != nil:
-		fmt.Fprintf(out, "  ended             between %s and %s: %s\n", localTime(*r.EndedSince), localTime(*r.Ended), runOutcome(r))
-	case r.Ended != nil:
-		fmt.Fprintf(out, "  ended             %s: %s\n", localTime(*r.Ended), runOutcome(r))
-	default:
-		fmt.Fprintln(out, "  ended             not yet")
-	}
-	for _, line := range []struct {
-		name string
-		text *string
-	}{{"details", r.Details}, {"status", r.Status}, {"command", r.Command}} {
-		if line.text != nil {
-			fmt.Fprintf(out, "  %-17s %s\n", line.name, printable(*line.text))
-		}
-	}
-	printTotals(cmd, &r.Totals, r.LowerBound)
-	if line := query.Incomplete(r.Coverage, ofJobs...); line != "" {
-		fmt.Fprintf(out, "  %s\n", line)
-	}
-	if len(r.Steps) == 0 {
-		return nil
-	}
-	t := newTable(out, "\n  STEP\tSTATUS\tEXIT\tPEAK RSS MiB\tCPU s")
-	for i := range r.Steps {
-		s := &r.Steps[i]
-		t.row("  %d\t%s\t%s\t%s\t%s", s.Sheet, orDash(s.Status, printable), orDash(s.ExitCode, wholeNumber), orDash(s.PeakRSS, oneDecimal), orDash(s.CPUSeconds, twoDecimals))
-	}
-	return t.flush()
-}
-
 // printBest prints what all runs of a job used, and where each figure is from.
 func printBest(cmd *cobra.Command, b *query.Best) {
 	out := cmd.OutOrStdout()
@@ -165,25 +125,6 @@ func bySource(source *string) string {
 	return ""
 }
 
-// printTotals prints what a run used, where each figure is from, and whether some may be more.
-func printTotals(cmd *cobra.Command, t *query.Totals, lowerBound bool) {
-	out := cmd.OutOrStdout()
-	printFigure(out, "CPU time", t.CPUSeconds, "%.2f s", bySource(t.CPUSource))
-	printFigure(out, "peak memory", t.PeakRSS, "%.1f MiB", ", of its largest process"+bySource(t.PeakSource))
-	if t.GroupPeak != nil {
-		printFigure(out, "peak of all", t.GroupPeak, "%.1f MiB", " at one time, page cache included, by its control group")
-	}
-	if t.Read != nil && t.Write != nil {
-		fmt.Fprintf(out, "  %-17s %.1f MiB read, %.1f MiB written%s\n", "storage", *t.Read, *t.Write, bySource(t.IOSource))
-	}
-	if t.Processes != nil {
-		fmt.Fprintf(out, "  %-17s %d\n", "processes", *t.Processes)
-	}
-	if lowerBound {
-		fmt.Fprintln(out, "  at least: ends of processes may be missing in its time, and what is not by its control group or by wait4(2) is a lower bound")
-	}
-}
-
 // explainRun adds to an error of finding a run what to ask for.
 func explainRun(err error) error {
 	var none *query.NoRunError
@@ -197,4 +138,24 @@ func explainRun(err error) error {
 		return hinted(err, "--host picks one, or give the run's id")
 	}
 	return err
+}
+
+// allRuns is the value of --run for all runs of a job together.
+const allRuns = "all"
+
+// completeRuns offers the runs of the job that was typed, for the flag --run.
+func completeRuns(cmd *cobra.Command, s *settings) {
+	completeFlag(cmd, "run", func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return completeNames(s, func(ctx context.Context, db *query.DB) ([]string, error) {
+			runs, err := query.Runs(ctx, db, query.JobFilter{Name: args[0]})
+			names := []string{allRuns}
+			for i := range runs {
+				names = append(names, strconv.FormatInt(runs[i].Number, 10))
+			}
+			return names, err
+		})(cmd, nil, typed)
+	})
 }

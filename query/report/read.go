@@ -63,21 +63,16 @@ func (r *runReader) find(ctx context.Context, job query.JobFilter, run string) e
 		return err
 	}
 	r.out.Run = *found
+	same := slices.DeleteFunc(runs, func(of query.Run) bool { return of.Host != found.Host || of.Fleet != found.Fleet })
+	at := slices.IndexFunc(same, func(of query.Run) bool { return of.ID == found.ID })
 	var next *query.Run
-	for i := range runs {
-		of := &runs[i]
-		if of.Host != found.Host || of.Fleet != found.Fleet {
-			continue
-		}
-		r.out.Runs++
-		switch {
-		case of.Number == found.Number-1:
-			r.before = of
-		case of.Number == found.Number+1:
-			next = of
-		}
+	if at > 0 {
+		r.before = &same[at-1]
 	}
-	r.out.Newest = next == nil
+	if at+1 < len(same) {
+		next = &same[at+1]
+	}
+	r.out.Runs, r.out.LastRun, r.out.Newest = len(same), same[len(same)-1].Number, next == nil
 	r.during = query.JobTimeOf(found, next, r.now)
 	for _, s := range found.Steps {
 		r.out.Steps = append(r.out.Steps, Step{RunStep: s})

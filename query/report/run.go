@@ -6,6 +6,7 @@ import "github.com/proctape/proctape/query"
 type RunReport struct {
 	query.Run
 	Newest  bool               `json:"newest_run"`   // the job has no later run
+	LastRun int64              `json:"last_run"`     // the number of the newest
 	Runs    int                `json:"runs"`         // that the job has
 	Seconds *float64           `json:"wall_seconds"` // until now while it goes on
 	Before  *Earlier           `json:"run_before"`   // the run before it, if it has ended; nil when there is none

@@ -80,7 +80,7 @@ func (r *RunReport) earlier() string {
 		notes = append(notes, fmt.Sprintf("run %d: %s in %s", r.Before.Number, r.Before.Outcome, span(r.Before.Seconds)))
 	}
 	if !r.Newest {
-		notes = append(notes, fmt.Sprintf("there are later ones, up to %d", r.Runs))
+		notes = append(notes, fmt.Sprintf("there are later ones, up to %d", r.LastRun))
 	}
 	if len(notes) == 0 {
 		return ""
@@ -191,6 +191,9 @@ func (r *RunReport) known() string {
 		parts = append(parts, line)
 	} else {
 		parts = append(parts, "all samples, starts and ends of its time")
+	}
+	if r.LowerBound {
+		parts = append(parts, "ends may be missing, so sums of them are at least what it used")
 	}
 	return strings.Join(parts, " · ")
 }
