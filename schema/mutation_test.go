@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime/metrics"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func TestDecode_EveryTruncationIsAnError(t *testing.T) {
 
 // Messages with a few bytes changed never bring a decoder down, what decodes is a message as good as any, and no decoder
 // allocates more than its limit for a message's length. Ten thousand messages here; a hundred million in make soak, or as
-// many as there is time for before -timeout.
+// many as there is time for before -timeout. PROCTAPE_SEED gives other mutations than those of every run.
 func TestDecode_Mutations(t *testing.T) {
 	c := newCampaign(t, decodeOnly)
 	if os.Getenv("PROCTAPE_SOAK") == "1" {
@@ -63,6 +64,7 @@ type campaign struct {
 	decode     func(format string, b []byte) (ok bool)
 	seeds      []mutationSeed
 	executions int
+	seed       uint64
 	checkEach  int // how many are decoded before one of them is checked whole, which takes a hundred times as long
 	end        time.Time
 
@@ -76,7 +78,14 @@ type mutationSeed struct {
 }
 
 func newCampaign(t *testing.T, decode func(format string, b []byte) (ok bool)) *campaign {
-	c := &campaign{decode: decode, executions: 10_000, checkEach: 1, decoded: map[string]int{}}
+	c := &campaign{decode: decode, executions: 10_000, checkEach: 1, seed: 20261123, decoded: map[string]int{}}
+	if text := os.Getenv("PROCTAPE_SEED"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.seed = n
+	}
 	c.end = time.Now().Add(24 * time.Hour)
 	if end, ok := t.Deadline(); ok {
 		c.end = end.Add(-time.Minute)
@@ -95,7 +104,7 @@ func decodeOnly(format string, b []byte) bool {
 }
 
 func (c *campaign) run() error {
-	rnd := rand.New(rand.NewPCG(20261123, 1))
+	rnd := rand.New(rand.NewPCG(c.seed, 1))
 	for ; c.done < c.executions && (c.done%1024 > 0 || time.Now().Before(c.end)); c.done++ {
 		s := c.seeds[rnd.IntN(len(c.seeds))]
 		b := mutate(rnd, s.payload)
