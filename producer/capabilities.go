@@ -3,6 +3,7 @@ package producer
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -70,6 +71,9 @@ func ioCapability(scan *procfs.Scan, err error) Capability {
 	if !c.Have {
 		c.Detail = fmt.Sprintf("bytes read and written by %d of %d processes only", all-scan.IODenied, all)
 		c.Grant = "run as root, or with the capabilities CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+		if os.Geteuid() == 0 {
+			c.Grant = "give root the capabilities CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, which a container or a guest may have taken from it"
+		}
 	}
 	return c
 }
@@ -116,10 +120,10 @@ func oomCapability(w *oom.Watch) Capability {
 	return c
 }
 
-// gpuCapability says which GPUs are read. A machine without GPUs lacks nothing.
+// gpuCapability says which GPUs there are to be read. A machine without GPUs lacks nothing.
 func gpuCapability(r *gpu.Reader) Capability {
-	have, _ := r.Source()
-	return Capability{Name: schema.CapGPU, Have: have != "", Detail: "GPUs by " + have, Quiet: have == ""}
+	have := r.Expected()
+	return Capability{Name: schema.CapGPU, Have: have != "", Detail: doc(schema.CapGPU) + ", by " + have, Quiet: have == ""}
 }
 
 func syscallCapability(on bool) Capability {
@@ -143,12 +147,12 @@ func doc(c schema.Capability) string {
 	return info.Doc
 }
 
-// publishedCapabilities are those that a snapshot lists: what the sampler can see, and in any case the source of starts
-// and ends.
+// publishedCapabilities are those that every snapshot lists: what the sampler can see, and in any case the source of starts
+// and ends. The GPUs are listed when they answer.
 func publishedCapabilities(caps []Capability) []schema.Capability {
 	var names []schema.Capability
 	for _, c := range caps {
-		if info, _ := c.Name.Info(); c.Have || info.Source {
+		if info, _ := c.Name.Info(); c.Name != schema.CapGPU && c.Have || info.Source {
 			names = append(names, c.Name)
 		}
 	}

@@ -8,6 +8,7 @@ package gpu
 import (
 	"context"
 	"errors"
+	"os/exec"
 	"sync"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 // Open returns a reader that knows nothing yet. It starts nothing: Run does.
 func Open(cfg Config) *Reader {
 	cfg = cfg.withDefaults()
-	r := &Reader{cfg: cfg, gpus: newGPUTable(), apps: newAppTable(cfg.Interval)}
+	r := &Reader{cfg: cfg, gpus: newGPUTable(), apps: newAppTable(cfg.Interval), told: map[string]bool{}}
 	r.nvidia = stream{query: gpuQuery, table: &r.gpus, silenceErr: errHung, reason: "not asked yet"}
 	r.memory = stream{query: appQuery, table: &r.apps, silenceErr: errSilent}
 	return r
@@ -48,8 +49,9 @@ func (r *Reader) Run(ctx context.Context) error {
 	}
 }
 
-// Read returns the GPUs by index: those of NVIDIA, then those of AMD. What is not known, or was true three intervals
-// before now and not since, is unknown; a GPU of which nothing was read for some minutes is left out.
+// Read returns the GPUs, each at the place that its index says: those of NVIDIA, then those of AMD. What is not known, or was
+// true three intervals before now and not since, is unknown. A GPU of which nothing was read for some minutes is unknown too,
+// and left out when there is none behind it.
 func (r *Reader) Read(now time.Time) []schema.GPU {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,6 +86,21 @@ func (r *Reader) Source() (have, missing string) {
 		amd = "no AMD card in " + drmDir(r.cfg.Sys)
 	}
 	return describe([]origin{{"nvidia-smi", r.nvidia.reason}, {"amd sysfs", amd}})
+}
+
+// Expected names what there is to ask on this machine, as [Reader.Source] does, also before it was asked; it is empty on a
+// machine without GPUs.
+func (r *Reader) Expected() string {
+	reason := ""
+	if _, err := exec.LookPath(r.cfg.NvidiaSMI); err != nil {
+		reason = err.Error()
+	}
+	amd := "none"
+	if len(readCards(r.cfg.Sys, time.Now)) > 0 {
+		amd = ""
+	}
+	have, _ := describe([]origin{{"nvidia-smi", reason}, {"amd sysfs", amd}})
+	return have
 }
 
 // origin is a place where figures may come from, and why they do not.

@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -56,7 +57,7 @@ func start(t *testing.T, smi string, timing timing) *Reader {
 // startWith runs a reader until the test ends.
 func startWith(t *testing.T, cfg Config) *Reader {
 	t.Helper()
-	cfg.Interval, cfg.Log = time.Second, logTo(t)
+	cfg.Interval, cfg.Log = time.Second, cmp.Or(cfg.Log, logTo(t))
 	r := Open(cfg)
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan error, 1)

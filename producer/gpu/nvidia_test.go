@@ -1,8 +1,10 @@
 package gpu
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"os/exec"
@@ -10,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,6 +64,40 @@ func TestReader_SkipsAndCountsWhatItDoesNotUnderstand(t *testing.T) {
 	if bad := float64(s.Malformed) / float64(s.Lines); bad < 0.6 || bad > 0.9 || s.Ends != 0 || s.Hangs != 0 {
 		t.Errorf("got %+v, want about four of five malformed and no trouble", s)
 	}
+}
+
+// A value that is a word costs itself, a GPU that is missing keeps its place, and the word is told once.
+func TestReader_OddValuesAndMissingGPUs(t *testing.T) {
+	var log lockedBuffer
+	r := startWith(t, Config{NvidiaSMI: fake(t, "odd"), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	odd := schema.GPU{Index: 2, MemoryTotal: schema.Some[int64](8192 << 10)}
+	want := []schema.GPU{known(0, 70, 1024<<10, 8192<<10, 450), {Index: 1}, odd, known(3, 1000, 1024<<10, 8192<<10, 450)}
+	eventually(t, "each GPU at its place", func() bool { return reflect.DeepEqual(r.Read(time.Now()), want) })
+	eventually(t, "some rounds", func() bool { return r.Stats().Odd > 5 })
+	if got := strings.Count(log.String(), `ERR!`); got != 3 || r.Stats().Malformed > 0 {
+		t.Errorf("%+v and %s, want the three words told once", r.Stats(), log.String())
+	}
+	if got := r.Expected(); got != "nvidia-smi" {
+		t.Errorf("expected: got %q, want nvidia-smi", got)
+	}
+}
+
+// lockedBuffer is a log that two goroutines use.
+type lockedBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.String()
 }
 
 func TestReader_AbsentProgram(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 // What nvidia-smi is asked, man nvidia-smi(1). With csv,noheader,nounits it answers with one line per GPU, or per
 // process and GPU: numbers in percent, MiB and degrees Celsius. Its manual does not promise that this stays so, hence
-// the strict parsing.
+// the strict parsing: what is no such number is unknown.
 const (
 	gpuQuery = "--query-gpu=index,utilization.gpu,memory.used,memory.total,temperature.gpu"
 	appQuery = "--query-compute-apps=gpu_uuid,pid,used_gpu_memory"
@@ -24,17 +24,19 @@ const (
 	maxLine  = 1024
 )
 
-// parseGPU parses one line of the answer to gpuQuery.
-func parseGPU(line string) (schema.GPU, error) {
+// parseGPU parses one line of the answer to gpuQuery. Where the line names a GPU, its values are taken one by one: one that
+// cannot be read is unknown, and odd says what it was. err says that nothing of the line can be used.
+func parseGPU(line string) (g schema.GPU, odd, err error) {
 	fields, err := split(line, 5)
 	if err != nil {
-		return schema.GPU{}, err
+		return schema.GPU{}, nil, err
 	}
 	index, err := strconv.ParseUint(fields[0], 10, 32)
 	if err != nil || index > maxIndex {
-		return schema.GPU{}, fmt.Errorf("index is %.40q", fields[0])
+		return schema.GPU{}, nil, fmt.Errorf("index is %.40q", fields[0])
 	}
-	g := schema.GPU{Index: int(index)}
+	g.Index = int(index)
+	var oddities []string
 	for i, f := range []struct {
 		to          *schema.Opt[int64]
 		name        string
@@ -45,11 +47,16 @@ func parseGPU(line string) (schema.GPU, error) {
 		{&g.MemoryTotal, "total memory", maxMiB, 1024},
 		{&g.Temperature, "temperature", 1000, 10},
 	} {
-		if *f.to, err = parseValue(f.name, fields[i+1], f.most, f.scale); err != nil {
-			return schema.GPU{}, err
+		value, err := parseValue(f.name, fields[i+1], f.most, f.scale)
+		if err != nil {
+			oddities = append(oddities, err.Error())
 		}
+		*f.to = value
 	}
-	return g, nil
+	if len(oddities) > 0 {
+		odd = fmt.Errorf("of GPU %d %s", g.Index, strings.Join(oddities, ", "))
+	}
+	return g, odd, nil
 }
 
 // app is a process on one GPU.
@@ -58,25 +65,24 @@ type app struct {
 	pid int
 }
 
-// parseApp parses one line of the answer to appQuery: a process, and the KiB of memory that it holds.
-func parseApp(line string) (app, schema.Opt[int64], error) {
-	var unknown schema.Opt[int64]
+// parseApp parses one line of the answer to appQuery: a process, and the KiB of memory that it holds. Its odd and err are those
+// of parseGPU.
+func parseApp(line string) (a app, used schema.Opt[int64], odd, err error) {
 	fields, err := split(line, 3)
 	if err != nil {
-		return app{}, unknown, err
+		return app{}, used, nil, err
 	}
 	if fields[0] == "" || len(fields[0]) > maxUUID {
-		return app{}, unknown, fmt.Errorf("GPU is %.40q", fields[0])
+		return app{}, used, nil, fmt.Errorf("GPU is %.40q", fields[0])
 	}
 	pid, err := strconv.ParseUint(fields[1], 10, 32)
 	if err != nil || pid == 0 || pid > math.MaxInt32 {
-		return app{}, unknown, fmt.Errorf("pid is %.40q", fields[1])
+		return app{}, used, nil, fmt.Errorf("pid is %.40q", fields[1])
 	}
-	used, err := parseValue("memory", fields[2], maxMiB, 1024)
-	if err != nil {
-		return app{}, unknown, err
+	if used, err = parseValue("memory", fields[2], maxMiB, 1024); err != nil {
+		odd = fmt.Errorf("of process %d %w", pid, err)
 	}
-	return app{fields[0], int(pid)}, used, nil
+	return app{fields[0], int(pid)}, used, odd, nil
 }
 
 // split cuts a line at its commas into so many fields. None that we ask for has a comma in it.

@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"strings"
@@ -26,8 +27,8 @@ func TestParseGPU(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got, err := parseGPU(tt.line); err != nil || got != tt.want {
-				t.Errorf("got %+v, %v, want %+v", got, err, tt.want)
+			if got, odd, err := parseGPU(tt.line); err != nil || odd != nil || got != tt.want {
+				t.Errorf("got %+v, %v, %v, want %+v", got, odd, err, tt.want)
 			}
 		})
 	}
@@ -42,24 +43,49 @@ func TestParseGPU_Refuses(t *testing.T) {
 		"unknown index":       {"[N/A], 7, 1024, 8192, 45", "index is"},
 		"index too high":      {"512, 7, 1024, 8192, 45", `index is "512"`},
 		"negative index":      {"-1, 7, 1024, 8192, 45", "index is"},
-		"unit":                {"0, 7 %, 1024, 8192, 45", `utilization is "7 %"`},
-		"above 100 percent":   {"0, 101, 1024, 8192, 45", `utilization is "101"`},
-		"sign":                {"0, +7, 1024, 8192, 45", "utilization is"},
-		"fraction":            {"0, 7, 1024.5, 8192, 45", "used memory is"},
-		"empty":               {"0, 7, 1024, , 45", `total memory is ""`},
-		"empty brackets":      {"0, 7, 1024, 8192, []", `temperature is "[]"`},
-		"too much memory":     {"0, 7, 1099511627777, 8192, 45", "used memory is"},
-		"too large a number":  {"0, 7, 99999999999999999999, 8192, 45", "used memory is"},
-		"half a bracket":      {"0, 7, 1024, [N/A, 45", `total memory is "[N/A"`},
 		"too long, else good": {"0, 7, 1024, 8192, " + strings.Repeat(" ", maxLine) + "45", "longer than 1024 bytes"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got, err := parseGPU(tt.line); err == nil || !strings.Contains(err.Error(), tt.want) || len(err.Error()) > 500 {
+			if got, _, err := parseGPU(tt.line); err == nil || !strings.Contains(err.Error(), tt.want) || len(err.Error()) > 500 {
 				t.Errorf("got %+v, %v, want an error that says %q", got, err, tt.want)
 			}
 		})
 	}
+}
+
+// What cannot be read costs itself alone.
+func TestParseGPU_OddValues(t *testing.T) {
+	for line, want := range map[string]struct {
+		gpu schema.GPU
+		odd string
+	}{
+		"0, 7 %, 1024, 8192, 45":                 {without(known(0, 70, 1<<20, 8<<20, 450), "u"), `of GPU 0 utilization is "7 %"`},
+		"1, 101, 1024, 8192, 45":                 {without(known(1, 0, 1<<20, 8<<20, 450), "u"), `utilization is "101"`},
+		"0, +7, 1024, 8192, 45":                  {without(known(0, 0, 1<<20, 8<<20, 450), "u"), "utilization is"},
+		"0, 7, 1024.5, 8192, 45":                 {without(known(0, 70, 0, 8<<20, 450), "m"), "used memory is"},
+		"0, 7, 1024, , 45":                       {without(known(0, 70, 1<<20, 0, 450), "t"), `total memory is ""`},
+		"0, 7, 1024, 8192, []":                   {without(known(0, 70, 1<<20, 8<<20, 0), "c"), `temperature is "[]"`},
+		"0, 7, 1099511627777, 8192, 45":          {without(known(0, 70, 0, 8<<20, 450), "m"), "used memory is"},
+		"0, 7, 99999999999999999999, 8192, 45":   {without(known(0, 70, 0, 8<<20, 450), "m"), "used memory is"},
+		"0, 7, 1024, [N/A, 45":                   {without(known(0, 70, 1<<20, 0, 450), "t"), `total memory is "[N/A"`},
+		"3, ERR!, ERR!, 81920, ERR!":             {without(known(3, 0, 0, 80<<20, 0), "umc"), `of GPU 3 utilization is "ERR!", used memory is "ERR!", temperature is "ERR!"`},
+		"2, [GPU requires reset], lost, N/A, 30": {without(known(2, 0, 0, 0, 300), "umt"), `of GPU 2 used memory is "lost"`},
+	} {
+		if got, odd, err := parseGPU(line); err != nil || got != want.gpu || odd == nil || !strings.Contains(odd.Error(), want.odd) || len(odd.Error()) > 500 {
+			t.Errorf("%s: got %+v, %v, %v, want %+v and %q", line, got, odd, err, want.gpu, want.odd)
+		}
+	}
+}
+
+// without is a GPU of which some values are unknown: utilization, memory, total, temperature (Celsius).
+func without(g schema.GPU, unknown string) schema.GPU {
+	for letter, value := range map[string]*schema.Opt[int64]{"u": &g.Utilization, "m": &g.MemoryUsed, "t": &g.MemoryTotal, "c": &g.Temperature} {
+		if strings.Contains(unknown, letter) {
+			*value = schema.Opt[int64]{}
+		}
+	}
+	return g
 }
 
 func TestParseApp(t *testing.T) {
@@ -67,6 +93,7 @@ func TestParseApp(t *testing.T) {
 		line string
 		app  app
 		kib  schema.Opt[int64]
+		odd  string
 		err  string
 	}{
 		"known":          {line: "GPU-1, 42, 100", app: app{"GPU-1", 42}, kib: schema.Some[int64](100 << 10)},
@@ -77,19 +104,19 @@ func TestParseApp(t *testing.T) {
 		"unknown pid":    {line: "GPU-1, [N/A], 100", err: "pid is"},
 		"pid too large":  {line: "GPU-1, 2147483648, 100", err: "pid is"},
 		"prose":          {line: "No running processes found", err: "1 fields, not 3"},
-		"bad memory":     {line: "GPU-1, 42, 100 MiB", err: `memory is "100 MiB"`},
+		"bad memory":     {line: "GPU-1, 42, 100 MiB", app: app{"GPU-1", 42}, odd: `of process 42 memory is "100 MiB"`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			a, kib, err := parseApp(tt.line)
+			a, kib, odd, err := parseApp(tt.line)
 			if tt.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.err) {
 					t.Errorf("got %v, want an error that says %q", err, tt.err)
 				}
 				return
 			}
-			if err != nil || a != tt.app || kib != tt.kib {
-				t.Errorf("got %+v, %+v, %v, want %+v, %+v", a, kib, err, tt.app, tt.kib)
+			if err != nil || a != tt.app || kib != tt.kib || fmt.Sprint(odd) != cmp.Or(tt.odd, "<nil>") {
+				t.Errorf("got %+v, %+v, %v, %v, want %+v, %+v, %s", a, kib, odd, err, tt.app, tt.kib, tt.odd)
 			}
 		})
 	}
@@ -100,13 +127,13 @@ func FuzzParseGPU(f *testing.F) {
 	f.Add("0, 7, 1024, 8192, 45")
 	f.Add("1, [N/A], [Not Supported], [Unknown Error], N/A")
 	f.Fuzz(func(t *testing.T, line string) {
-		g, err := parseGPU(line)
+		g, _, err := parseGPU(line)
 		if err != nil {
 			return
 		}
-		again, err := parseGPU(fmt.Sprintf("%d, %s, %s, %s, %s", g.Index, field(g.Utilization, 10), field(g.MemoryUsed, 1024),
+		again, odd, err := parseGPU(fmt.Sprintf("%d, %s, %s, %s, %s", g.Index, field(g.Utilization, 10), field(g.MemoryUsed, 1024),
 			field(g.MemoryTotal, 1024), field(g.Temperature, 10)))
-		if err != nil || again != g {
+		if err != nil || odd != nil || again != g {
 			t.Errorf("got %+v, %v, want %+v", again, err, g)
 		}
 	})
@@ -116,11 +143,11 @@ func FuzzParseApp(f *testing.F) {
 	f.Add("GPU-0af1, 4242, 100")
 	f.Add("GPU-0af1, 4242, [N/A]")
 	f.Fuzz(func(t *testing.T, line string) {
-		a, kib, err := parseApp(line)
+		a, kib, _, err := parseApp(line)
 		if err != nil {
 			return
 		}
-		againApp, againKiB, err := parseApp(fmt.Sprintf("%s, %d, %s", a.gpu, a.pid, field(kib, 1024)))
+		againApp, againKiB, _, err := parseApp(fmt.Sprintf("%s, %d, %s", a.gpu, a.pid, field(kib, 1024)))
 		if err != nil || againApp != a || againKiB != kib {
 			t.Errorf("got %+v, %+v, %v, want %+v, %+v", againApp, againKiB, err, a, kib)
 		}

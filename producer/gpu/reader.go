@@ -14,12 +14,14 @@ type Reader struct {
 	nvidia stream
 	memory stream
 	stats  Stats
+	told   map[string]bool // the odd values that were told
 }
 
 // Stats counts since the start.
 type Stats struct {
 	Lines     uint64 // lines that nvidia-smi printed
 	Malformed uint64 // of these, not understood and skipped
+	Odd       uint64 // of these, with a value that was not understood and is unknown
 	Ends      uint64 // nvidia-smi ended without being told to, or could not be started
 	Hangs     uint64 // nvidia-smi was killed because it hung
 }

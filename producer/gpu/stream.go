@@ -139,14 +139,30 @@ func (r *Reader) applyLine(s *stream, line string) (alive bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stats.Lines++
-	alive, err := s.table.addLine(line, time.Now())
+	alive, odd, err := s.table.addLine(line, time.Now())
 	if err != nil {
 		r.stats.Malformed++
 		s.badLine = cmp.Or(s.badLine, line)
 		return alive
 	}
 	s.reason = ""
+	if odd != nil {
+		r.stats.Odd++
+		r.tellOdd(odd)
+	}
 	return alive
+}
+
+// maxTold is how many odd values are told, each once, in the life of a reader.
+const maxTold = 100
+
+// tellOdd says once what was printed in place of a value. Its caller holds the lock.
+func (r *Reader) tellOdd(odd error) {
+	if r.told[odd.Error()] || len(r.told) >= maxTold {
+		return
+	}
+	r.told[odd.Error()] = true
+	r.cfg.Log.Warn("a value of nvidia-smi is no number that can be, so it is unknown", "got", odd)
 }
 
 // streamEnded takes note that the program of a stream has ended.

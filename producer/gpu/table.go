@@ -11,8 +11,9 @@ import (
 
 // A table is what the lines of one nvidia-smi amount to.
 type table interface {
-	// take takes in a line. It reports whether the line is a sign of life: that a new round of lines begins with it.
-	addLine(line string, now time.Time) (alive bool, err error)
+	// addLine takes in a line. It reports whether the line is a sign of life: that a new round of lines begins with it. Odd says
+	// which of its values were not understood and are unknown, err that nothing of it was.
+	addLine(line string, now time.Time) (alive bool, odd, err error)
 	// ended says that the program which printed the lines has ended.
 	ended()
 }
@@ -41,28 +42,35 @@ type gpuTable struct {
 
 func newGPUTable() gpuTable { return gpuTable{readings: map[int]reading{}, last: -1} }
 
-func (t *gpuTable) addLine(line string, now time.Time) (alive bool, err error) {
-	g, err := parseGPU(line)
+func (t *gpuTable) addLine(line string, now time.Time) (alive bool, odd, err error) {
+	g, odd, err := parseGPU(line)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	alive = t.last < 0 || g.Index <= t.last // the lines of a round come in the order of their indexes
 	t.settled = t.settled || alive && t.last >= 0
 	t.last = g.Index
 	t.next = max(t.next, g.Index+1)
 	t.readings[g.Index] = reading{g, now}
-	return alive, nil
+	return alive, odd, nil
 }
 
 // ended keeps the readings: they get old by themselves.
 func (t *gpuTable) ended() { t.last, t.settled = -1, true }
 
-// list returns the GPUs in the order of their indexes, and forgets those that are gone.
+// list returns the GPUs, each at the place that its index says, and forgets those that are gone. One of which nothing is known
+// stands at its place while there is one behind it: readers of the columns know a GPU by its place alone.
 func (t *gpuTable) list(now time.Time, limits timing) []schema.GPU {
 	maps.DeleteFunc(t.readings, func(_ int, r reading) bool { return now.Sub(r.when) >= limits.dropAfter })
-	var gpus []schema.GPU
-	for _, index := range slices.Sorted(maps.Keys(t.readings)) {
-		gpus = append(gpus, t.readings[index].at(now, limits.stale))
+	if len(t.readings) == 0 {
+		return nil
+	}
+	gpus := make([]schema.GPU, slices.Max(slices.Collect(maps.Keys(t.readings)))+1)
+	for i := range gpus {
+		gpus[i] = schema.GPU{Index: i}
+		if r, ok := t.readings[i]; ok {
+			gpus[i] = r.at(now, limits.stale)
+		}
 	}
 	return gpus
 }
@@ -87,21 +95,21 @@ func newAppTable(interval time.Duration) appTable {
 }
 
 // addLine reports every good line as alive: a round of no lines, which is one without processes, cannot be told from none.
-func (t *appTable) addLine(line string, now time.Time) (alive bool, err error) {
-	a, kib, err := parseApp(line)
+func (t *appTable) addLine(line string, now time.Time) (alive bool, odd, err error) {
+	a, kib, odd, err := parseApp(line)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	maps.DeleteFunc(t.used, func(_ app, u usage) bool { return now.Sub(u.when) >= t.keep })
 	if !kib.Known {
 		delete(t.used, a)
-		return true, nil
+		return true, odd, nil
 	}
 	if _, known := t.used[a]; !known && len(t.used) >= maxApps {
-		return true, errManyApps
+		return true, nil, errManyApps
 	}
 	t.used[a] = usage{kib.V, now}
-	return true, nil
+	return true, odd, nil
 }
 
 func (t *appTable) ended() { clear(t.used) }

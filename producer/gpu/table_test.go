@@ -22,16 +22,16 @@ func TestGPUTable_RoundsAreSignsOfLife(t *testing.T) {
 		{0, true, true}, {3, false, true},
 		{3, true, true}, {1, true, true}, {2, false, true},
 	} {
-		alive, err := table.addLine(fmt.Sprintf("%d, 1, 2, 3, 4", step.index), time.Now())
+		alive, _, err := table.addLine(fmt.Sprintf("%d, 1, 2, 3, 4", step.index), time.Now())
 		if err != nil || alive != step.alive || table.settled != step.settled {
 			t.Errorf("line %d: got %t, %v, settled %t, want %t, settled %t", i, alive, err, table.settled, step.alive, step.settled)
 		}
 	}
-	if alive, err := table.addLine("No devices were found", time.Now()); alive || err == nil {
+	if alive, _, err := table.addLine("No devices were found", time.Now()); alive || err == nil {
 		t.Errorf("got %t, %v: what is not understood is no sign of life", alive, err)
 	}
 	table.ended()
-	if alive, _ := table.addLine("5, 1, 2, 3, 4", time.Now()); !alive || table.next != 6 {
+	if alive, _, _ := table.addLine("5, 1, 2, 3, 4", time.Now()); !alive || table.next != 6 {
 		t.Errorf("after an end: got %t and next %d, want a new round and 6", alive, table.next)
 	}
 }
@@ -42,7 +42,7 @@ func TestAppTable_DropsProcessesNoLongerListed(t *testing.T) {
 	take := func(after time.Duration, lines ...string) {
 		t.Helper()
 		for _, line := range lines {
-			if alive, err := table.addLine(line, now.Add(after)); !alive || err != nil {
+			if alive, _, err := table.addLine(line, now.Add(after)); !alive || err != nil {
 				t.Errorf("%q: got %t, %v", line, alive, err)
 			}
 		}
@@ -67,17 +67,17 @@ func TestAppTable_IsBounded(t *testing.T) {
 	table := newAppTable(time.Second)
 	now := time.Now()
 	for pid := 1; pid <= maxApps; pid++ {
-		if _, err := table.addLine(fmt.Sprintf("A, %d, 1", pid), now); err != nil {
+		if _, _, err := table.addLine(fmt.Sprintf("A, %d, 1", pid), now); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := table.addLine("A, 99999, 1", now); err != errManyApps {
+	if _, _, err := table.addLine("A, 99999, 1", now); err != errManyApps {
 		t.Errorf("one more: got %v, want %v", err, errManyApps)
 	}
-	if _, err := table.addLine("A, 1, 2", now); err != nil || table.sum()[1] != 2048 {
+	if _, _, err := table.addLine("A, 1, 2", now); err != nil || table.sum()[1] != 2048 {
 		t.Errorf("one that is there: got %v and %d KiB", err, table.sum()[1])
 	}
-	if _, err := table.addLine("A, 99999, 1", now.Add(time.Minute)); err != nil || len(table.sum()) != 1 {
+	if _, _, err := table.addLine("A, 99999, 1", now.Add(time.Minute)); err != nil || len(table.sum()) != 1 {
 		t.Errorf("later: got %v and %d processes, want 1", err, len(table.sum()))
 	}
 }

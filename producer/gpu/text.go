@@ -2,7 +2,7 @@ package gpu
 
 import "bytes"
 
-// lines is a writer that hands over what is written to it line by line, whatever the pieces it comes in. XX
+// lines is a writer that hands over what is written to it line by line, whatever the pieces it comes in.
 type lines struct {
 	take func(line string)
 	part []byte // of the line that has not ended

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/proctape/proctape/producer/jobs"
@@ -98,14 +99,26 @@ func (s *Sampler) Sample(tick uint64, uptime time.Duration) (TimedSnapshot, erro
 	}
 	setHost(snap, &host)
 	s.troubles.report(s.samples, append(host.Failures, scan.Failures...))
-	if s.cfg.GPUs != nil {
-		snap.GPUs = s.cfg.GPUs(time.Now())
-	}
+	s.addGPUs(snap)
 	snap.RunningJobs, snap.ActiveSheets = countJobs(&snap.Processes)
 	if row, ok := snap.Processes.Find(snap.DaemonPID); ok {
 		snap.DaemonRSS = uint64(snap.Processes.Number(metric.RSS, row).Or(0))
 	}
 	return TimedSnapshot{wall, boot, snap}, nil
+}
+
+// addGPUs puts the GPUs into a snapshot, and that they can be seen once one of them has answered.
+func (s *Sampler) addGPUs(snap *schema.Snapshot) {
+	if s.cfg.GPUs == nil {
+		return
+	}
+	snap.GPUs = s.cfg.GPUs(time.Now())
+	answered := func(g schema.GPU) bool {
+		return g.Utilization.Known || g.MemoryUsed.Known || g.MemoryTotal.Known || g.Temperature.Known
+	}
+	if slices.ContainsFunc(snap.GPUs, answered) {
+		snap.Capabilities = append(slices.Clip(snap.Capabilities), schema.CapGPU)
+	}
 }
 
 // convert turns a reading into the processes of a snapshot, and remembers what the next one needs of it.
