@@ -16,7 +16,7 @@ type Measured struct {
 	RSS                 float64  `json:"rss_mb"`                         // MiB. Resident memory, from statm
 	OpenFDs             int64    `json:"open_fds"`                       // Open file descriptors
 	GPUMemory           *float64 `json:"gpu_memory_mb,omitempty"`        // MiB. Memory on all GPUs together
-	CPUPercent          float64  `json:"cpu_percent"`                    // percent of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
+	CPUPercent          float64  `json:"cpu_percent"`                    // percent of a core. CPU used since the sample before; of a process that began since then, the mean over its life
 	CPUSeconds          float64  `json:"cpu_seconds"`                    // seconds. User and system time since the process started
 	Read                *float64 `json:"read_mb,omitempty"`              // MiB. Storage reads since the process started: read_bytes of proc_pid_io(5)
 	Write               *float64 `json:"write_mb,omitempty"`             // MiB. Storage writes since the process started: write_bytes of proc_pid_io(5)

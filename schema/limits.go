@@ -11,7 +11,7 @@ const (
 	MaxMessage   = 16 << 20 // bytes of a decoded message
 	MaxJSON      = 1 << 20  // bytes of a message in JSON
 	MaxProcesses = 1 << 16
-	MaxCommand   = metric.MaxCommand // bytes; a cut command ends in "…"
+	MaxCommand   = metric.MaxCommand // bytes; a long command has "…" in its middle
 	MaxText      = 16 << 10          // bytes of any other text
 	MaxName      = metric.MaxName    // bytes of a job id, a reason, a status, a system call's name
 	maxSyscalls  = 1 << 16           // in all processes of a snapshot

@@ -11,7 +11,7 @@ type Process struct {
 	StartTicks          uint64     `json:"start_ticks"`          // When the process started, in hundredths of a second after boot: field 22 of proc_pid_stat(5)
 	UID                 Opt[int64] `json:"uid"`                  // Effective user id
 	Sheet               Opt[int64] `json:"sheet_num"`            // The job's step (sheet) that the process belongs to
-	Command             string     `json:"command"`              // Command line, scrubbed by the sampler. A cut one ends in "…"
+	Command             string     `json:"command"`              // Command line, scrubbed by the sampler. Of a long one the beginning and the end, with "…" between
 	Cgroup              string     `json:"cgroup"`               // Path of the control group below the cgroup mount; empty when not known
 	JobID               string     `json:"job_id"`               // The job that the process belongs to; empty for none
 	State               string     `json:"state"`                // Scheduler state, one letter as in proc_pid_stat(5): R S D Z T t I X
@@ -20,7 +20,7 @@ type Process struct {
 	RSS                 Opt[int64] `json:"rss_kib"`              // KiB. Resident memory, from statm
 	OpenFDs             Opt[int64] `json:"open_fds"`             // Open file descriptors
 	GPUMemory           Opt[int64] `json:"gpu_memory_kib"`       // KiB. Memory on all GPUs together
-	CPUPermille         Opt[int64] `json:"cpu_permille"`         // thousandths of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
+	CPUPermille         Opt[int64] `json:"cpu_permille"`         // thousandths of a core. CPU used since the sample before; of a process that began since then, the mean over its life
 	CPUMillis           uint64     `json:"cpu_ms"`               // milliseconds. User and system time since the process started
 	ReadKiB             Opt[int64] `json:"read_kib"`             // KiB. Storage reads since the process started: read_bytes of proc_pid_io(5)
 	WriteKiB            Opt[int64] `json:"write_kib"`            // KiB. Storage writes since the process started: write_bytes of proc_pid_io(5)
@@ -200,14 +200,14 @@ type ProcessRollup struct {
 	StartTicks          uint64     `json:"start_ticks"`          // When the process started, in hundredths of a second after boot: field 22 of proc_pid_stat(5)
 	UID                 Opt[int64] `json:"uid"`                  // Effective user id
 	Sheet               Opt[int64] `json:"sheet_num"`            // The job's step (sheet) that the process belongs to
-	Command             string     `json:"command"`              // Command line, scrubbed by the sampler. A cut one ends in "…"
+	Command             string     `json:"command"`              // Command line, scrubbed by the sampler. Of a long one the beginning and the end, with "…" between
 	JobID               string     `json:"job_id"`               // The job that the process belongs to; empty for none
 	Fleet               bool       `json:"fleet"`                // The job is one of the fleet, and not this host's own
 	BootID              string     `json:"boot_id"`              // of the boot that the process is of
 	Samples             int64      `json:"samples"`              // snapshots that had the process
 	RSS                 Spread     `json:"rss_kib"`              // KiB. Resident memory, from statm
 	GPUMemory           Spread     `json:"gpu_memory_kib"`       // KiB. Memory on all GPUs together
-	CPUPermille         Spread     `json:"cpu_permille"`         // thousandths of a core. CPU used since the sample before; of a process that is sampled for the first time, the mean over its life
+	CPUPermille         Spread     `json:"cpu_permille"`         // thousandths of a core. CPU used since the sample before; of a process that began since then, the mean over its life
 	Swap                Spread     `json:"swap_kib"`             // KiB. Memory in swap, of private pages; may be five seconds old: VmSwap of proc_pid_status(5)
 	Hugetlb             Spread     `json:"hugetlb_kib"`          // KiB. Memory in huge pages of hugetlbfs, which resident memory does not hold; may be five seconds old: HugetlbPages of proc_pid_status(5)
 	LastBoot            int64      `json:"last_boot_ns"`         // boot clock of the last snapshot that had it; the fields below are from that snapshot

@@ -98,16 +98,16 @@ func readSmall(dir int, name string, buf []byte) ([]byte, error) {
 	return data, errors.Join(err, unix.Close(fd))
 }
 
-// readHead reads the file name under dir until it ends or buf is full. Whole says that it ended.
-func readHead(dir int, name string, buf []byte) (data []byte, whole bool, err error) {
+// readHead reads the file name under dir until it ends or buf is full.
+func readHead(dir int, name string, buf []byte) ([]byte, error) {
 	fd, err := openWaiting(dir, name, 0)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	defer unix.Close(fd)
 	n, err := readFull(fd, buf)
 	if err == io.EOF {
-		return buf[:n], true, nil
+		err = nil
 	}
-	return buf[:n], false, err
+	return buf[:n], err
 }

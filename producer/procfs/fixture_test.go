@@ -292,15 +292,39 @@ func TestProcesses_FailureOfOneIsCounted(t *testing.T) {
 	}
 }
 
-func TestProcesses_ArgsAreCapped(t *testing.T) {
+// Of a command line of any length both ends are kept, and nothing behind the cut whose name was cut away.
+func TestProcesses_LongArgs(t *testing.T) {
 	root := copyFixture(t)
-	for size, truncated := range map[int]bool{maxArgsSize: false, maxArgsSize + 1: true} {
-		writeFile(t, root, "1/cmdline", strings.Repeat("x", size))
-		fs := newFS(t, root)
-		got := processOf(t, scan(t, fs, Options{}), 1)
-		if got.ArgsTruncated != truncated || len(got.Args) != 1 || len(got.Args[0]) != maxArgsSize {
-			t.Errorf("%d bytes: got truncated %v, args %.10q", size, got.ArgsTruncated, got.Args)
-		}
+	jars := strings.Repeat("/opt/app/lib/some-library-1.2.3.jar:", 1000)
+	words := strings.Repeat("word\x00", 5000)
+	for name, test := range map[string]struct {
+		line, want string // want: with | for NUL
+		cut        bool
+	}{
+		"what fits":              {strings.Repeat("x", maxArgsSize), strings.Repeat("x", maxArgsSize), false},
+		"one byte more":          {strings.Repeat("x", maxArgsSize+1), strings.Repeat("x", argsHalf) + "…", true},
+		"class path":             {"java\x00-cp\x00" + jars + "\x00com.example.Main\x00--shard\x007\x00", ".jar:|com.example.Main|--shard|7", true},
+		"very long class path":   {"java\x00-cp\x00" + strings.Repeat(jars, 30) + "\x00com.example.Main\x00--shard\x007\x00", ".jar:|com.example.Main|--shard|7", true},
+		"many words":             {words + "last", "|word|last", true},
+		"padding":                {"title\x00" + strings.Repeat("\x00", 2*slowBufferSize), "title|…", true},
+		"little padding":         {"title" + strings.Repeat("\x00", maxArgsSize), "title", false},
+		"name before the cut":    {"x\x00" + strings.Repeat("a", argsHalf) + "\x00--password\x00hunter2\x00" + strings.Repeat("b", argsHalf-len("hunter2\x00")-5), "…|" + strings.Repeat("b", argsHalf-len("hunter2\x00")-5), true},
+		"name and value in JSON": {strings.Repeat("a", argsHalf+10) + `{"password":"hunter2","x":1} ` + strings.Repeat("b ", argsHalf/2-10), " b b b ", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			writeFile(t, root, "1/cmdline", test.line)
+			got := processOf(t, scan(t, newFS(t, root), Options{}), 1)
+			all := strings.Join(got.Args, "|")
+			if got.ArgsTruncated != test.cut || !strings.HasSuffix(all, test.want) || len(all) > maxArgsSize+8 || strings.Contains(all, "hunter2") {
+				t.Errorf("cut %v, %d bytes, %.40q … %q", got.ArgsTruncated, len(all), all, all[max(0, len(all)-60):])
+			}
+			if !test.cut {
+				return
+			}
+			if short := ShortArgs(parseArgs([]byte(test.line))); name != "padding" && !slices.Equal(short, got.Args) {
+				t.Errorf("shortened: %q", short)
+			}
+		})
 	}
 }
 

@@ -118,16 +118,6 @@ func parseSchedstat(data []byte) (runs, error) {
 	return r, nil
 }
 
-// parseArgs splits a command line at its NULs. Empty arguments at the end are dropped: they cannot be told from the
-// padding that a process leaves when it writes its own title.
-func parseArgs(data []byte) []string {
-	text := strings.TrimRight(string(data), "\x00")
-	if text == "" {
-		return nil
-	}
-	return strings.Split(text, "\x00")
-}
-
 // parseEnv returns those of the variables in data, which NULs end, that keys names. An unfinished one at the end is left
 // out, and of two of the same name the first counts, as for getenv(3).
 func parseEnv(data []byte, keys []string) map[string]string {

@@ -29,7 +29,8 @@ type Process struct {
 	// tenth scan after that at the latest. It is empty for kernel threads. A zombie keeps what was read while it lived.
 	// Source: cmdline, man proc_pid_cmdline(5).
 	Args []string
-	// ArgsTruncated says that the command line was longer than 4096 bytes and Args holds its beginning.
+	// ArgsTruncated says that the command line was longer than 16 KiB and that Args holds its beginning and its end, as
+	// [ShortArgs] does.
 	ArgsTruncated bool
 	// ArgsKnown is false when the command line could not be read, or was empty: not permitted, too late, stuck in the
 	// kernel, or erased by the process.

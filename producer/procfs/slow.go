@@ -10,7 +10,6 @@ import (
 
 const (
 	maxSlowReaders = 4          // reads that may be stuck at one time
-	maxArgsSize    = 4096       // bytes of a command line that are kept
 	maxEnvSize     = 256 << 10  // bytes of an environment that are searched
 	slowBufferSize = maxEnvSize // holds either
 )
@@ -84,13 +83,7 @@ func readSlowly(req slowRequest, buffer []byte) slowAnswer {
 	defer unix.Close(req.dir)
 	answer := slowAnswer{buffer: buffer}
 
-	data, whole, err := readHead(req.dir, "cmdline", buffer[:maxArgsSize+1])
-	if err != nil {
-		answer.argsErr = err
-	} else {
-		answer.truncated = !whole
-		answer.args = parseArgs(data[:min(len(data), maxArgsSize)])
-	}
+	answer.args, answer.truncated, answer.argsErr = readArgs(req.dir, buffer)
 
 	if len(req.envKeys) == 0 {
 		return answer

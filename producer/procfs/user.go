@@ -39,7 +39,7 @@ func readEnvironment(dir int, keys []string, buffer []byte) (env map[string]stri
 
 // readVariables reads the variables that keys names. Ok is false when the environment cannot be read.
 func readVariables(dir int, keys []string, buffer []byte) (env map[string]string, ok bool) {
-	data, _, err := readHead(dir, "environ", buffer)
+	data, err := readHead(dir, "environ", buffer)
 	defer clear(data)
 	if err != nil {
 		return nil, false

@@ -154,7 +154,7 @@ func (c *Companion) jobEvent(t schema.JobEventType) *schema.JobEvent {
 // receives it before it sees the first of them.
 func (c *Companion) publishDeclaration(ctx context.Context) error {
 	declared := c.jobEvent(schema.JobDeclared)
-	declared.Status, declared.Command = "running", c.scrubber.Command(c.cfg.Args[0], c.cfg.Args)
+	declared.Status, declared.Command = "running", c.scrubber.Command(c.cfg.Args[0], procfs.ShortArgs(c.cfg.Args))
 	list := []schema.JobEvent{*declared}
 	if c.cfg.Sheet.Known {
 		list[0].Sheet = schema.Opt[int64]{}

@@ -7,15 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// MaxBytes is the most a command holds before the "…" that marks a cut.
+// MaxBytes is the most a command holds beside the "…" that stands for what was cut out of its middle.
 const MaxBytes = 4096
 
 const (
 	ellipsis = "…"
 
-	// maxInput bounds the work on one command. What lies beyond it is dropped: it could be shown
-	// only if almost all that precedes it were masked.
-	maxInput = 4 * MaxBytes
+	// maxInput bounds the work on one command. What lies beyond it is dropped; procfs has shortened what is longer.
+	maxInput = 4*MaxBytes + 2*len(ellipsis)
 )
 
 // ParseMode reads a mode as a user writes it.
@@ -48,7 +47,7 @@ func (s *Scrubber) Command(comm string, args []string) string {
 	}
 	switch s.mode {
 	case Full:
-		text, _, cut := join(nil, args, MaxBytes)
+		text, _, cut := join(nil, args, maxInput)
 		return limit(text, cut)
 	case None:
 		program, _, _ := strings.Cut(args[0], " ")
@@ -106,18 +105,22 @@ func joinedLen(args []string) int {
 	return n
 }
 
-// limit returns s as valid UTF-8 of at most MaxBytes bytes, with "…" behind it when something was or is cut.
+// limit returns s as valid UTF-8 of at most MaxBytes bytes and a "…": of a longer one its beginning and its end, with "…"
+// between. Programs name their class, their script and their job at the end of long lines. Cut says that the end of s was cut off.
 func limit(s string, cut bool) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
-	end := len(s)
-	if end > MaxBytes {
-		for end = MaxBytes; !utf8.RuneStart(s[end]); {
-			end--
-		}
-		cut = true
+	if cut {
+		s += ellipsis
 	}
-	if !cut {
+	if len(s) <= MaxBytes || cut && len(s) <= MaxBytes+len(ellipsis) {
 		return s
 	}
-	return s[:end] + ellipsis
+	head, tail := MaxBytes/2, len(s)-MaxBytes/2
+	for !utf8.RuneStart(s[head]) {
+		head--
+	}
+	for !utf8.RuneStart(s[tail]) {
+		tail++
+	}
+	return s[:head] + ellipsis + s[tail:]
 }

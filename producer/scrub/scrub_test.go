@@ -64,13 +64,23 @@ func TestCommand_Limit(t *testing.T) {
 	for _, mode := range []Mode{Full, Scrubbed, None} {
 		for _, arg := range []string{strings.Repeat("ä", MaxBytes), "x" + strings.Repeat("€", MaxBytes), strings.Repeat("a", 1<<20)} {
 			got := New(mode).Command("x", []string{arg, "--password", "hunter2", arg})
-			if len(got) > MaxBytes+len(ellipsis) || len(got) < MaxBytes-3 || !utf8.ValidString(got) || !strings.HasSuffix(got, ellipsis) {
-				t.Errorf("%s: got %d bytes ending in %q", mode, len(got), got[len(got)-8:])
+			if len(got) > MaxBytes+len(ellipsis) || len(got) < MaxBytes-3 || !utf8.ValidString(got) || !strings.Contains(got, ellipsis) {
+				t.Errorf("%s: got %d bytes: %q", mode, len(got), got)
 			}
 		}
 	}
 	if got := New(Scrubbed).Command("x", []string{strings.Repeat("a", MaxBytes)}); len(got) != MaxBytes {
 		t.Errorf("got %d bytes, want all %d", len(got), MaxBytes)
+	}
+}
+
+// What tells two services apart stands at the end of a long line.
+func TestCommand_LimitKeepsTheEnd(t *testing.T) {
+	for _, mode := range []Mode{Full, Scrubbed} {
+		got := New(mode).Command("java", []string{"java", "-cp", strings.Repeat("/opt/lib/a.jar:", 400), "com.example.BillingMain", "--shard", "7"})
+		if !strings.HasPrefix(got, "java -cp /opt/lib/a.jar:") || !strings.HasSuffix(got, " com.example.BillingMain --shard 7") || len(got) > MaxBytes+len(ellipsis) {
+			t.Errorf("%s: got %d bytes: %q", mode, len(got), got)
+		}
 	}
 }
 

@@ -38,7 +38,7 @@ const (
 
 // The longest texts, and the largest numbers that a machine can have.
 const (
-	MaxCommand = 4096 + 3 // bytes; a cut command ends in "…"
+	MaxCommand = 4096 + 3 // bytes; a long command has "…" in its middle
 	MaxName    = 256      // bytes of a job id, and of any other name
 
 	maxPID   = 1<<22 - 1                // PID_MAX_LIMIT of Linux include/linux/threads.h, less one
@@ -63,7 +63,7 @@ var Table = [Count]Metric{
 	Sheet: {Field: "Sheet", Name: "sheet_num", Kind: Identity, Mode: column.Runs, Limit: 1 << 31, Sampled: true, Key: "sheet_num",
 		Doc: "The job's step (sheet) that the process belongs to."},
 	Command: {Field: "Command", Go: "string", Name: "command", Kind: Text, Mode: column.Delta, Limit: MaxCommand, Sampled: true, Key: "command",
-		Doc: "Command line, scrubbed by the sampler. A cut one ends in \"…\"."},
+		Doc: "Command line, scrubbed by the sampler. Of a long one the beginning and the end, with \"…\" between."},
 	Cgroup: {Field: "Cgroup", Go: "string", Name: "cgroup", Kind: Text, Mode: column.Runs, Limit: MaxCommand, Sampled: true,
 		Doc: "Path of the control group below the cgroup mount; empty when not known."},
 	JobID: {Field: "JobID", Go: "string", Name: "job_id", Kind: Text, Mode: column.Runs, Limit: MaxName, Sampled: true, Key: "job_id",
