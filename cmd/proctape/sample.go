@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/producer"
+	"github.com/proctape/proctape/producer/run"
 )
 
 func sampleCommand(s *settings) *cobra.Command {
@@ -43,7 +44,9 @@ recorder's "proctape hosts add" makes the key.`,
 			w.notify("READY=1")
 			defer context.AfterFunc(cmd.Context(), func() { w.notify("STOPPING=1") })()
 			began := time.Now()
-			err = withRefusals(cmd.Context(), nc, p.Run)
+			err = withRefusals(cmd.Context(), nc, func(ctx context.Context) error {
+				return runStages(ctx, stage{"control groups of runs", run.RemoveLeftGroups}, stage{"producer", p.Run})
+			})
 			made := p.Stats()
 			fmt.Fprintf(out, "\nStopped after %s. %d items were made, %d acknowledged by the log, %d lost.\n",
 				time.Since(began).Round(time.Second), made.Produced, made.Acked, made.Produced-made.Acked)

@@ -17,6 +17,7 @@ import (
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/producer"
+	"github.com/proctape/proctape/producer/run"
 	"github.com/proctape/proctape/projector"
 	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema"
@@ -129,7 +130,7 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 	if err != nil {
 		return errors.Join(err, proj.Close())
 	}
-	stages := []stage{{"state", state.Run}, {"log", server.Run}, {"projector", proj.Run}, {"producer", prod.Run}}
+	stages := []stage{{"state", state.Run}, {"log", server.Run}, {"projector", proj.Run}, {"control groups of runs", run.RemoveLeftGroups}, {"producer", prod.Run}}
 	web, err := f.http.stage(ctx, cmd, s, js)
 	if err != nil {
 		return errors.Join(err, proj.Close())

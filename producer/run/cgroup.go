@@ -29,6 +29,7 @@ func makeLeaf(name string) (*leaf, error) {
 	if err != nil {
 		return nil, err
 	}
+	removeLeftBeside(dir)
 	base := leafName(name, os.Getpid())
 	l := &leaf{dir: filepath.Join(dir, base), path: path.Join(own, base)}
 	if err := os.Mkdir(l.dir, 0o755); err != nil {
@@ -53,7 +54,7 @@ func leafName(name string, pid int) string {
 		return '_'
 	}
 	name = strings.Map(safe, name)
-	return fmt.Sprintf("proctape-%s-%d", name[:min(len(name), longest)], pid)
+	return fmt.Sprintf(leafPrefix+"%s-%d", name[:min(len(name), longest)], pid)
 }
 
 // remove removes the group unless processes are in it, and reports whether it is gone. Zombies do not count, but on some
