@@ -64,6 +64,7 @@ func (l *loop) run(ctx context.Context) {
 		case <-ctx.Done():
 			l.report("the last events", l.flushEvents())
 			wall, boot := procfs.ReadClocks()
+			l.report("runs", l.publishRuns(wall, boot, true))
 			l.report("the end", publish.OfferEnd(l.publisher, wall, boot))
 			return
 		case <-l.schedule.PollDue():
@@ -108,15 +109,15 @@ func (l *loop) tick() error {
 	return errors.Join(polled,
 		l.publisher.OfferSnapshot(s.Wall, s.Boot, s.Snapshot),
 		l.publishEvents(s.Boot-int64(lifecycle.EventDelay)),
-		l.publishEnds(s.Wall, s.Boot),
+		l.publishRuns(s.Wall, s.Boot, false),
 	)
 }
 
-// publishEnds publishes the ends of runs that nobody else will tell of.
-func (l *loop) publishEnds(wall, boot int64) error {
+// publishRuns publishes the starts and ends of runs that nobody else will tell of.
+func (l *loop) publishRuns(wall, boot int64, final bool) error {
 	var errs []error
-	for ends := range slices.Chunk(l.claims.ConcludeRuns(wall), schema.MaxEvents) {
-		errs = append(errs, l.publisher.Offer(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindJob, Wall: wall, Boot: boot}, Jobs: ends}))
+	for told := range slices.Chunk(l.claims.TellRuns(wall, boot, final), schema.MaxEvents) {
+		errs = append(errs, l.publisher.Offer(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindJob, Wall: wall, Boot: boot}, Jobs: told}))
 	}
 	return errors.Join(errs...)
 }

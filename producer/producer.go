@@ -41,8 +41,9 @@ type Config struct {
 	Lives         string        // folder in which the producer writes down what it has made, and finds what earlier ones had; empty for none
 	// Events are the sources of starts and ends that may be used; the first that works is used. Default: all.
 	Events    []lifecycle.SourceKind
-	Rules     []jobs.Rule // which jobs processes belong to, where no stronger claim says so
-	NvidiaSMI string      // program that reads NVIDIA's GPUs; default nvidia-smi
+	Presets   jobs.Presets // what CI and batch systems set, by which processes name their jobs
+	Rules     []jobs.Rule  // which jobs processes belong to, where no stronger claim says so
+	NvidiaSMI string       // program that reads NVIDIA's GPUs; default nvidia-smi
 	// Syscalls allows the system calls of processes to be traced, which slows them down meanwhile: those that somebody
 	// asks for, and now and then the busiest of the jobs whose name matches one of the patterns of TraceJobs (path.Match).
 	Syscalls  bool
@@ -148,9 +149,9 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 func (p *Producer) connect(began int64, bootID string) error {
 	cfg := p.cfg
 	keepSamples := int64(2*time.Second/cfg.Interval) + 1
-	claims := jobs.NewClaims(cfg.Rules, keepSamples, p.fs.RealUser)
+	claims := jobs.NewClaims(jobs.Naming{Rules: cfg.Rules, Presets: cfg.Presets}, keepSamples, p.fs.RealUser)
 	scrubber := scrub.New(cfg.Argv, cfg.ScrubWords...)
-	options := procfs.Options{KernelThreads: cfg.KernelThreads, EnvKeys: []string{jobs.EnvJob, jobs.EnvSheet}}
+	options := procfs.Options{KernelThreads: cfg.KernelThreads, EnvKeys: append([]string{jobs.EnvJob, jobs.EnvSheet}, cfg.Presets.Variables()...)}
 	describer := events.Describer{FS: p.fs, Options: options, Scrubber: scrubber, Claims: claims}
 	oomWatch := oom.Open(oom.Config{Root: cfg.Root, Log: cfg.Log})
 	source, attempts, err := lifecycle.Open(lifecycle.Config{Describe: describer.Describe, Root: cfg.Root, Log: cfg.Log}, cfg.Events)

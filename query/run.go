@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/proctape/proctape/schema"
 )
 
 // NoRunError says that a job has no run of a number or an id.
@@ -51,7 +49,7 @@ func FindRun(ctx context.Context, db *DB, f JobFilter, run string) (*Run, error)
 	case 0:
 		return nil, &NoRunError{f.Name, run, last}
 	case 1:
-		if err := errors.Join(addRunSteps(ctx, db, found[0]), addCounted(ctx, db, found[0]), addRunCoverage(ctx, db, found[0])); err != nil {
+		if err := errors.Join(addRunSteps(ctx, db, found[0]), addRunCoverage(ctx, db, found[0])); err != nil {
 			return nil, fmt.Errorf("read run %s of job %q: %w", run, f.Name, err)
 		}
 		return found[0], nil
@@ -79,36 +77,4 @@ func addRunCoverage(ctx context.Context, db *DB, r *Run) (err error) {
 	}
 	r.Coverage, err = FullCoverage(ctx, db, Range{Since: r.Started, Until: until, Host: r.Host})
 	return err
-}
-
-// addCounted adds, where nobody told of a figure, what the ends of the job's processes tell that came while the run went on.
-// Where two runs of one job go on at once, it is of both.
-func addCounted(ctx context.Context, db *DB, r *Run) error {
-	if r.CPUSeconds != nil && r.PeakRSS != nil && r.Processes != nil {
-		return nil
-	}
-	until := 9e99
-	if r.Ended != nil {
-		until = *r.Ended
-	}
-	var exits, spawns int64
-	var cpu, peak *float64
-	err := db.db.QueryRowContext(ctx, `SELECT total(event_type = 'exit'), total(event_type = 'spawn'), sum(cpu_ms) / 1000.0, max(peak_rss_kib) / 1024.0 FROM process_events
-		WHERE job_id = ? AND fleet = ? AND event_type IN ('exit', 'spawn') AND timestamp BETWEEN ? AND ?
-		AND (fleet OR host_id = (SELECT id FROM hosts WHERE name = ?))`, r.JobID, r.Fleet, r.Started, until, r.Host).Scan(&exits, &spawns, &cpu, &peak)
-	if err != nil || exits+spawns == 0 {
-		return err
-	}
-	source := string(schema.FromExits)
-	if r.CPUSeconds == nil && cpu != nil {
-		r.CPUSeconds, r.CPUSource = cpu, &source
-	}
-	if r.PeakRSS == nil && peak != nil {
-		r.PeakRSS, r.PeakSource = peak, &source
-	}
-	if r.Processes == nil {
-		n := max(spawns, exits)
-		r.Processes = &n
-	}
-	return nil
 }

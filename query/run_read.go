@@ -45,6 +45,13 @@ func Runs(ctx context.Context, db *DB, f JobFilter) ([]Run, error) {
 		return nil, fmt.Errorf("read runs of job %q: %w", f.Name, err)
 	}
 	numberRuns(runs)
+	for i := range runs {
+		if runs[i].recordedSteps == "" { // a record has it
+			if err := addCounted(ctx, db, &runs[i]); err != nil {
+				return nil, fmt.Errorf("count the processes of run %s of job %q: %w", runs[i].ID, f.Name, err)
+			}
+		}
+	}
 	return runs, nil
 }
 
@@ -141,4 +148,36 @@ func optional(v schema.Opt[int64]) *int64 {
 		return nil
 	}
 	return &v.V
+}
+
+// addCounted adds, where nobody told of a figure, what the ends of the job's processes tell that came while the run went on.
+// Where two runs of one job go on at once, it is of both.
+func addCounted(ctx context.Context, db *DB, r *Run) error {
+	if r.CPUSeconds != nil && r.PeakRSS != nil && r.Processes != nil {
+		return nil
+	}
+	until := 9e99
+	if r.Ended != nil {
+		until = *r.Ended
+	}
+	var exits, spawns int64
+	var cpu, peak *float64
+	err := db.db.QueryRowContext(ctx, `SELECT total(event_type = 'exit'), total(event_type = 'spawn'), sum(cpu_ms) / 1000.0, max(peak_rss_kib) / 1024.0 FROM process_events
+		WHERE job_id = ? AND fleet = ? AND event_type IN ('exit', 'spawn') AND timestamp BETWEEN ? AND ?
+		AND (fleet OR host_id = (SELECT id FROM hosts WHERE name = ?))`, r.JobID, r.Fleet, r.Started, until, r.Host).Scan(&exits, &spawns, &cpu, &peak)
+	if err != nil || exits+spawns == 0 {
+		return err
+	}
+	source := string(schema.FromExits)
+	if r.CPUSeconds == nil && cpu != nil {
+		r.CPUSeconds, r.CPUSource = cpu, &source
+	}
+	if r.PeakRSS == nil && peak != nil {
+		r.PeakRSS, r.PeakSource = peak, &source
+	}
+	if r.Processes == nil {
+		n := max(spawns, exits)
+		r.Processes = &n
+	}
+	return nil
 }

@@ -23,6 +23,7 @@ type samplingFlags struct {
 	scrubWords    []string
 	kernelThreads bool
 	events        string
+	jobEnv        []string
 	rules         []string
 	syscalls      bool
 	traceJobs     []string
@@ -36,6 +37,7 @@ func (f *samplingFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.scrubWords, "scrub-word", nil, "another `word` that marks a secret; may be repeated")
 	cmd.Flags().BoolVar(&f.kernelThreads, "kernel-threads", false, "record kernel threads too")
 	cmd.Flags().StringVar(&f.events, "events", "auto", "how starts and ends of processes are seen: auto, taskstats, connector, pidfd or proc-diff")
+	cmd.Flags().StringSliceVar(&f.jobEnv, "job-env", nil, "`system` whose variables name jobs, or a variable of your own, or a name with ${VARIABLE} in it; all, none; may be repeated (default: all)")
 	cmd.Flags().StringSliceVar(&f.rules, "job-rule", nil, "`rule` that gives processes to a job: cgroup:PATTERN=JOB or command:PATTERN=JOB; may be repeated")
 	cmd.Flags().BoolVar(&f.syscalls, "syscalls", false, `allow "proctape trace", which makes a process 60 to 200 times slower for two seconds`)
 	cmd.Flags().StringSliceVar(&f.traceJobs, "trace-job", nil, "with --syscalls: from time to time trace the busiest process of the jobs whose name matches `pattern`; may be repeated")
@@ -62,6 +64,9 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 			return cfg, hinted(misuse("--events %q is not a source of events", f.events), "the sources are auto, taskstats, connector, pidfd and proc-diff")
 		}
 		cfg.Events = []lifecycle.SourceKind{rung}
+	}
+	if cfg.Presets, err = jobs.ParsePresets(f.jobEnv); err != nil {
+		return cfg, hinted(misuse("--job-env: %w", err), `for example "slurm,gitlab", "none", or "nightly-${MY_BUILD_ID}"`)
 	}
 	for _, text := range f.rules {
 		rule, err := jobs.ParseRule(text)

@@ -14,7 +14,7 @@ import (
 // newWatcher returns one without a source, which knows 5 to be job j's, and whose snapshots have 40 ms of each process.
 func newWatcher(t *testing.T, rules ...jobs.Rule) *Watcher {
 	t.Helper()
-	w := NewWatcher(Config{Claims: jobs.NewClaims(rules, 0, nil), OOM: oom.Open(oom.Config{Log: slog.New(slog.DiscardHandler)}),
+	w := NewWatcher(Config{Claims: jobs.NewClaims(jobs.Naming{Rules: rules}, 0, nil), OOM: oom.Open(oom.Config{Log: slog.New(slog.DiscardHandler)}),
 		SampledCPU: func(pid int, start uint64) schema.Opt[int64] { return schema.Some(int64(40)) }})
 	t.Cleanup(func() { w.cfg.OOM.Close() })
 	w.cfg.Claims.Observe([]procfs.Process{{PID: 1, StartTicks: 1}, {PID: 5, PPID: 1, StartTicks: 10,

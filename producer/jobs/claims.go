@@ -17,10 +17,16 @@ type Claims struct {
 	runs  openRuns
 }
 
+// Naming says what names jobs, beside job events and our own variables. The zero value is nothing.
+type Naming struct {
+	Rules   []Rule
+	Presets Presets // what CI and batch systems set
+}
+
 // NewClaims returns Claims that know no process yet. A process that is gone is kept for keepScans scans: its exit may not
 // have been taken yet. Without a realUser, nil, names belong to nobody.
-func NewClaims(rules []Rule, keepScans int64, realUser RealUser) *Claims {
-	return &Claims{judge: judge{rules: rules, realUser: realUser}, tree: processTree{keepScans: keepScans}}
+func NewClaims(by Naming, keepScans int64, realUser RealUser) *Claims {
+	return &Claims{judge: judge{rules: by.Rules, presets: by.Presets, realUser: realUser}, tree: processTree{keepScans: keepScans}}
 }
 
 // Observe finds the owner of every process of a scan, and removes the processes that are gone.
@@ -35,7 +41,7 @@ func (c *Claims) Observe(procs []procfs.Process) {
 		c.observeProcess(&procs[i], byPID, 0)
 	}
 	c.tree.removeGone()
-	c.judge.releaseNames(&c.tree)
+	c.judge.releaseNames(&c.tree, c.runs.undeclared)
 }
 
 // observeProcess finds the owner of a process of a scan. The process's parent comes first, whatever its pid.
@@ -54,6 +60,7 @@ func (c *Claims) observeProcess(p *procfs.Process, byPID map[int]*procfs.Process
 		m.lastAlive = int64(p.ReadAt)
 	}
 	c.judge.describe(m, p, &c.tree)
+	c.runs.begin(m)
 	return m
 }
 
@@ -69,11 +76,12 @@ func (c *Claims) AddRunning(p *procfs.Process) {
 	}
 	m.start = p.StartTicks
 	c.judge.describe(m, p, &c.tree)
+	c.runs.begin(m)
 }
 
 // ClaimByCommand takes in the command line of a process, which may be gone by now.
 func (c *Claims) ClaimByCommand(pid int, start uint64, command string) {
-	if m := c.tree.find(pid, start); m != nil && m.claim == byNothing && len(c.judge.rules) > 0 {
+	if m := c.tree.find(pid, start); m != nil && m.claim <= byPod && len(c.judge.rules) > 0 {
 		c.judge.applyCommand(m, matchCommand(c.judge.rules, strings.Fields(command)))
 	}
 }
@@ -88,9 +96,12 @@ func (c *Claims) RemoveEnded(pid int, start uint64, boot int64) {
 // NoteExit takes in how a process ended, which tells how its run did when nobody else does.
 func (c *Claims) NoteExit(e *schema.Event) { c.runs.noteExit(e) }
 
-// ConcludeRuns returns the ends of this host's runs that nobody told and nobody will: what they began with is gone. The caller calls it
-// after each scan, with the wall time of the scan in Unix nanoseconds, and publishes what it returns.
-func (c *Claims) ConcludeRuns(wall int64) []schema.JobEvent { return c.runs.conclude(wall, &c.tree) }
+// TellRuns returns what nobody else tells of this host's runs: the starts of those that nobody declares, and the ends of those that nobody
+// told and nobody will, because what they began with is gone. The caller calls it after each scan, with the wall and the boot time of the scan,
+// and once more when no other scan follows, then with final; it publishes what it returns.
+func (c *Claims) TellRuns(wall, boot int64, final bool) []schema.JobEvent {
+	return append(c.runs.declare(wall, boot, &c.tree), c.runs.conclude(wall, final, &c.tree)...)
+}
 
 // OwnerOf is the owner of the process that has the pid and began at start, in ticks, 0 for an unknown start.
 func (c *Claims) OwnerOf(pid int, start uint64) Owner {
@@ -136,6 +147,10 @@ func (c *Claims) PublishedByRun(pid int, start uint64, boot int64) bool {
 func (c *Claims) ApplyJobEvent(e *schema.JobEvent, boot int64) {
 	e = scrubEvent(e)
 	c.runs.apply(e)
+	if e.Inferred && e.Type != schema.JobEnded { // a sampler's own, of what says itself whose it is
+		c.tree.jobs.apply(hostJob(e.JobID), e)
+		return
+	}
 	o, believed := c.judge.ownerOf(e, &c.tree)
 	if o.Job != e.JobID {
 		mine := *e

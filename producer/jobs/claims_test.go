@@ -226,12 +226,12 @@ func TestFromEnvironment(t *testing.T) {
 		"a job with a NUL":          {"a\x00b", "1", Owner{}},
 	}
 	for name, tt := range tests {
-		got, named := ownerFromEnvironment(map[string]string{EnvJob: tt.job, EnvSheet: tt.sheet})
+		got, named := ownerFromEnvironment(map[string]string{EnvJob: tt.job, EnvSheet: tt.sheet}, Presets{})
 		if got != tt.want || named != (tt.want.Job != "") {
 			t.Errorf("%s: got %+v, %t, want %+v", name, got, named, tt.want)
 		}
 	}
-	if got, named := ownerFromEnvironment(nil); named || got != (Owner{}) {
+	if got, named := ownerFromEnvironment(nil, Presets{}); named || got != (Owner{}) {
 		t.Errorf("no environment: got %+v, %t, want nobody", got, named)
 	}
 }

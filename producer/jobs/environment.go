@@ -17,12 +17,12 @@ const (
 // EnvRun is the variable by which a command finds the id of its run, for what it tells of its job itself.
 const EnvRun = "PROCTAPE_RUN"
 
-// ownerFromEnvironment is the owner that an environment names, if it names a job that can be stored. A step that is no
-// number is left out.
-func ownerFromEnvironment(env map[string]string) (o Owner, named bool) {
+// ownerFromEnvironment is the owner that an environment names, if it names a job that can be stored: by our own variables, or else by those of
+// a preset. A step that is no number is left out.
+func ownerFromEnvironment(env map[string]string, others Presets) (o Owner, named bool) {
 	job := env[EnvJob]
 	if job == "" || job != procfs.ValidText(job, schema.MaxName) {
-		return Owner{}, false
+		return others.owner(env)
 	}
 	o.Job = job
 	if n, err := strconv.ParseInt(env[EnvSheet], 10, 32); err == nil {

@@ -16,6 +16,7 @@ type RealUser func(pid int) (uid int, start uint64, ok bool)
 // environment or a command line, so a name belongs to a user.
 type judge struct {
 	rules    []Rule
+	presets  Presets
 	names    names
 	realUser RealUser // nil: no user is known
 }
@@ -38,12 +39,17 @@ func (j *judge) describe(m *member, p *procfs.Process, tree *processTree) {
 	if m.claim < byCgroup {
 		j.applyCgroup(m, m.ruled.of(matchRules(j.rules, cgroupRule, p.Cgroup)), tree)
 	}
-	if o, named := ownerFromEnvironment(p.Env); named {
+	if o, named := ownerFromEnvironment(p.Env, j.presets); named {
 		o.Job = m.named.of(o.Job)
 		j.applyEnvironment(m, o, p.EnvUID)
 	}
-	if m.claim == byNothing {
+	if m.claim <= byPod {
 		j.applyCommand(m, Name(matchCommand(j.rules, p.Args)))
+	}
+	if m.claim == byNothing && j.presets.hasPods() {
+		if job := podOf(p.Cgroup); job != "" {
+			m.setOwner(Owner{Job: job, asked: job, undeclared: true}, byPod)
+		}
 	}
 }
 
@@ -157,7 +163,7 @@ func (j *judge) claimNames(procs []procfs.Process, tree *processTree) {
 	var claimants []claimant
 	for i := range procs {
 		p := &procs[i]
-		o, named := ownerFromEnvironment(p.Env)
+		o, named := ownerFromEnvironment(p.Env, j.presets)
 		if !named {
 			continue
 		}
@@ -183,12 +189,15 @@ func (j *judge) claimNames(procs []procfs.Process, tree *processTree) {
 	}
 }
 
-// releaseNames frees the names of jobs that are not open.
-func (j *judge) releaseNames(tree *processTree) {
+// releaseNames frees the names of jobs that are not open. open has the runs that nobody declares.
+func (j *judge) releaseNames(tree *processTree, open map[string]*openRun) {
 	if len(j.names.holders) == 0 {
 		return
 	}
 	used := make(map[schema.JobKey]bool, len(j.names.holders))
+	for job := range open { // the next of its processes may be about to start
+		used[hostJob(job)] = true
+	}
 	for _, m := range tree.members {
 		used[m.owner.key()], used[m.childOwner.key()] = true, true
 	}

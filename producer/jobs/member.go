@@ -19,6 +19,7 @@ type claimKind int
 
 const (
 	byNothing claimKind = iota
+	byPod               // the control group of a pod
 	byCommand           // a rule on the command line
 	byParent            // at fork
 	byEnvironment

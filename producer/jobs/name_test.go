@@ -19,7 +19,7 @@ func TestClaims_SecretNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := NewClaims([]Rule{rule}, 2, nil)
+	c := NewClaims(Naming{Rules: []Rule{rule}}, 2, nil)
 	declared := &schema.JobEvent{Type: schema.JobDeclared, JobID: secretName, PID: schema.Some[int64](30), Status: "password=hunter2hunter2"}
 	c.ApplyJobEvent(declared, 1)
 	byCgroup := procfs.Process{PID: 20, PPID: 1, StartTicks: 5, Cgroup: "/runner/token=q7Zp9LmX2vKd"}

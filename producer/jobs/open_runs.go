@@ -20,34 +20,64 @@ type openRun struct {
 	missing  int64 // since when scans do not have the root
 	exit     schema.Opt[int64]
 	end      schema.Event // of the root, where exit is known
+
+	// Of a run that nobody declares: it has ended when no process of its job is left.
+	undeclared bool
+	last       int64 // when the last of its processes ended, as far as that was seen
+	steps      map[int64]*openStep
+}
+
+// openStep is a step of a run that nobody declares.
+type openStep struct {
+	began   int64 // Unix ns; 0: it was not told yet
+	missing int64 // since when it has no process
+	last    int64 // when the last of its processes ended
 }
 
 // openRuns holds the runs that may have to be closed by this program: those whose conductor is gone. The zero value holds none.
 type openRuns struct {
-	runs    map[schema.RunID]*openRun
-	scanned bool
+	runs       map[schema.RunID]*openRun
+	undeclared map[string]*openRun // those of runs that nobody declares, by their jobs
+	scanned    bool
+}
+
+// add begins to follow a run, in the place of the oldest when there are too many.
+func (o *openRuns) add(r *openRun) {
+	if o.runs == nil {
+		o.runs, o.undeclared = map[schema.RunID]*openRun{}, map[string]*openRun{}
+	}
+	if len(o.runs) >= maxJobs {
+		o.dropOldest()
+	}
+	o.runs[r.id] = r
+	if r.undeclared {
+		o.undeclared[r.job] = r
+	}
+}
+
+// remove follows a run no longer; nil is none.
+func (o *openRuns) remove(r *openRun) {
+	if r == nil {
+		return
+	}
+	delete(o.runs, r.id)
+	if o.undeclared[r.job] == r {
+		delete(o.undeclared, r.job)
+	}
 }
 
 // apply takes in a job event of this host. An end without an id is that of the run of its job that was declared last.
 func (o *openRuns) apply(e *schema.JobEvent) {
 	switch {
 	case e.Type == schema.JobEnded && e.Run.IsZero():
-		if r := o.latest(e.JobID); r != nil {
-			delete(o.runs, r.id)
-		}
+		o.remove(o.latest(e.JobID))
 	case e.Type == schema.JobEnded:
-		delete(o.runs, e.Run)
+		o.remove(o.runs[e.Run])
 	case o.runs[e.Run] != nil:
 		r := o.runs[e.Run]
 		r.told = max(r.told, e.Wall)
 	case e.Type == schema.JobDeclared && !e.Run.IsZero() && e.PID.V > 0:
-		if o.runs == nil {
-			o.runs = map[schema.RunID]*openRun{}
-		}
-		if len(o.runs) >= maxJobs {
-			o.dropOldest()
-		}
-		o.runs[e.Run] = &openRun{job: e.JobID, id: e.Run, root: int(e.PID.V), start: e.StartTicks, declared: e.Wall, told: e.Wall, early: !o.scanned}
+		o.add(&openRun{job: e.JobID, id: e.Run, root: int(e.PID.V), start: e.StartTicks, declared: e.Wall, told: e.Wall, early: !o.scanned, undeclared: e.Inferred})
 	}
 }
 
@@ -69,11 +99,17 @@ func (o *openRuns) dropOldest() {
 			oldest = r
 		}
 	}
-	delete(o.runs, oldest.id)
+	o.remove(oldest)
 }
 
 // noteExit takes in how a process ended that may be the root of a run.
 func (o *openRuns) noteExit(e *schema.Event) {
+	if r := o.undeclared[e.JobID]; r != nil && !e.Fleet {
+		r.last = max(r.last, e.Wall)
+		if s := r.steps[e.Sheet.V]; s != nil && e.Sheet.Known {
+			s.last = max(s.last, e.Wall)
+		}
+	}
 	for _, r := range o.runs {
 		if r.root == e.PID && SameStart(r.start, e.StartTicks) && e.Wall >= r.declared {
 			r.exit, r.end = schema.Some(e.Wall), *e
@@ -81,34 +117,9 @@ func (o *openRuns) noteExit(e *schema.Event) {
 	}
 }
 
-// conclude returns the ends of runs whose root is gone, after a scan at a wall time, and forgets these runs. The root of a run that
-// was declared before this program began may be one that it cannot see, such as one of another pid namespace: then the run goes on while a
-// process of its job lives.
-func (o *openRuns) conclude(wall int64, tree *processTree) (ends []schema.JobEvent) {
-	o.scanned = true
-	for id, r := range o.runs {
-		m := tree.find(r.root, r.start)
-		switch {
-		case r.exit.Known:
-		case m != nil && m.lastScan == tree.scans:
-			r.alive, r.missing = wall, 0
-			continue
-		case r.alive == 0 && (!r.early || tree.hasProcessOf(hostJob(r.job))):
-			continue
-		case r.missing == 0:
-			r.missing = wall
-		}
-		if wall-max(r.missing, r.exit.V) >= runPatience {
-			ends = append(ends, r.concluded())
-			delete(o.runs, id)
-		}
-	}
-	return ends
-}
-
 // concluded is the end of a run whose root is gone.
-func (r *openRun) concluded() schema.JobEvent {
-	e := schema.JobEvent{Type: schema.JobEnded, JobID: r.job, Run: r.id, PID: schema.Some(int64(r.root)), StartTicks: r.start, Inferred: true, Status: "ended"}
+func (r *openRun) concluded() (e schema.JobEvent) {
+	e = schema.JobEvent{Type: schema.JobEnded, JobID: r.job, Run: r.id, PID: schema.Some(int64(r.root)), StartTicks: r.start, Inferred: true, Status: "ended"}
 	switch {
 	case r.exit.Known && (r.end.ExitCode.Known || r.end.Signal.Known):
 		e.Wall, e.ExitCode, e.Signal = r.exit.V, r.end.ExitCode, r.end.Signal
@@ -122,6 +133,9 @@ func (r *openRun) concluded() schema.JobEvent {
 		e.Wall, e.Since, e.Details = r.missing, schema.Some(max(r.alive, r.told)), "not known: its process is gone and told nothing"
 	default:
 		e.Wall, e.Since, e.Details = r.missing, schema.Some(r.told), "not known: the recorder was away"
+	}
+	if r.last > 0 { // its last process
+		e.Wall, e.Since = r.last, schema.Opt[int64]{}
 	}
 	return e
 }

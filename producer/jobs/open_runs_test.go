@@ -20,7 +20,7 @@ func (w *runWorld) scan(second int64, pids ...int) []schema.JobEvent {
 		procs = append(procs, procfs.Process{PID: pid, PPID: 1, StartTicks: 10, State: 'S'})
 	}
 	w.Observe(procs)
-	return w.ConcludeRuns(second * 1e9)
+	return w.TellRuns(second*1e9, 0, false)
 }
 
 // declare declares run id of a job at a second, with the root pid.
@@ -28,7 +28,7 @@ func (w *runWorld) declare(id byte, job string, second, pid int64) {
 	w.ApplyJobEvent(&schema.JobEvent{Type: schema.JobDeclared, Wall: second * 1e9, JobID: job, Run: schema.RunID{id}, PID: schema.Some(pid), StartTicks: 10}, 0)
 }
 
-func newRunWorld(t *testing.T) *runWorld { return &runWorld{t, NewClaims(nil, 0, nil)} }
+func newRunWorld(t *testing.T) *runWorld { return &runWorld{t, NewClaims(Naming{}, 0, nil)} }
 
 func (w *runWorld) wantNone(ends []schema.JobEvent, when string) {
 	w.Helper()
@@ -80,7 +80,7 @@ func TestConcludeRuns_AtStart(t *testing.T) {
 	child := procfs.Process{PID: 80, PPID: 1, StartTicks: 10, State: 'S', Env: map[string]string{EnvJob: "elsewhere"}}
 	for second := range int64(4) {
 		w.Observe([]procfs.Process{{PID: 60, PPID: 1, StartTicks: 10, State: 'S'}, {PID: 50, PPID: 1, StartTicks: 99, State: 'S'}, child})
-		ends := w.ConcludeRuns((100 + second) * 1e9)
+		ends := w.TellRuns((100+second)*1e9, 0, false)
 		if second == 2 {
 			w.wantOne(ends, 1, some(100), some(2e9), none, none)
 		} else {

@@ -9,6 +9,7 @@ type Owner struct {
 	Sheet      schema.Opt[int64]
 	asked      string            // the job as whoever claimed it named it; Job is another where that name is another user's
 	user       schema.Opt[int64] // who claimed it; unknown where a rule did
+	undeclared bool              // nobody declares the job's runs: the sampler does
 	registered bool              // a job event gave the job, to the process or to one that it descends from
 	publisher  *eventPublisher   // who publishes the process's events in the sampler's place; nil: nobody
 }

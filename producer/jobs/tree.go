@@ -150,6 +150,33 @@ func (t *processTree) hasProcessOf(key schema.JobKey) bool {
 	return false
 }
 
+// livesOf reports whether a process of a job was there at the last scan or after it, and of which of its steps one was.
+func (t *processTree) livesOf(key schema.JobKey) (alive bool, steps map[int64]bool) {
+	for _, m := range t.members {
+		if m.owner.key() != key || max(m.lastScan, m.addedAtScan) < t.scans {
+			continue
+		}
+		alive = true
+		if m.owner.Sheet.Known {
+			if steps == nil {
+				steps = map[int64]bool{}
+			}
+			steps[m.owner.Sheet.V] = true
+		}
+	}
+	return alive, steps
+}
+
+// firstOfStep is the process of a step that began first; nil when there is none.
+func (t *processTree) firstOfStep(key schema.JobKey, sheet int64) (first *member) {
+	for _, m := range t.members {
+		if m.owner.key() == key && m.owner.Sheet == schema.Some(sheet) && m.start > 0 && (first == nil || m.start < first.start) {
+			first = m
+		}
+	}
+	return first
+}
+
 // startSheet gives a step that has begun to the processes of its job that belong to no step yet. Processes that start
 // later inherit it.
 func (t *processTree) startSheet(o Owner) {

@@ -106,7 +106,7 @@ func (c *Companion) openWatcher(nc *nats.Conn) {
 	if err != nil {
 		return // the command runs unwatched
 	}
-	claims := jobs.NewClaims(nil, 0, nil)
+	claims := jobs.NewClaims(jobs.Naming{}, 0, nil)
 	_, boot := procfs.ReadClocks()
 	declared := c.jobEvent(schema.JobDeclared)
 	declared.OwnEvents = false // else this watcher would leave the events to itself
