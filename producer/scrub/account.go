@@ -123,7 +123,7 @@ func (c *command) markLogin(w word) {
 	}
 	user := text[:colon]
 	switch user = user[strings.LastIndexByte(user, '=')+1:]; user {
-	case "npm", "jsr", "mailto", "acct", "sip", "sips", "urn", "workspace", "link", "file", "xmpp", "git", "http", "https", "jdbc", "docker", "oci", "gem":
+	case "npm", "jsr", "mailto", "acct", "sip", "sips", "urn", "workspace", "link", "file", "xmpp", "git", "http", "https", "ssh", "sftp", "scp", "rsync", "jdbc", "docker", "oci", "gem":
 		return
 	}
 	if strings.Contains(user, ".") && strings.Contains(password, "/") { // host:path, or a registry's image

@@ -60,7 +60,7 @@ func (a *assigner) assignmentAt(sep int) (assignment, bool) {
 
 func (a *assigner) mayPrecedeColon(got assignment) bool {
 	switch {
-	case strings.HasPrefix(a.text[got.sep:a.end], "://"), got.spaced && !got.quoted:
+	case strings.HasPrefix(a.text[got.sep:a.end], "://"), strings.HasPrefix(a.text[got.sep:a.end], "::"), got.spaced && !got.quoted:
 		return false
 	case got.before == '/':
 		return got.key.start == a.start+1 // the option of a program that came from Windows

@@ -52,7 +52,7 @@ func (c *command) step(i int) {
 		c.markInner(w)
 	}
 	switch {
-	case text[0] == '-' || text[0] == '/' || c.depth > 0 && strings.Contains(text, "=--"):
+	case text[0] == '-' || text[0] == '/' || c.scrubber.isConsoleOption(text) || c.depth > 0 && strings.Contains(text, "=--"):
 		c.markOption(i, text)
 	case w.quote != 0 && c.depth > 0:
 		c.markStatement(i)
@@ -68,6 +68,11 @@ func (c *command) step(i int) {
 	if text == "--" || text == "-exec" {
 		c.findingProgram, c.skip = true, 0
 	}
+}
+
+// isConsoleOption reports whether text names a secret as the servers of games take it: +rcon_password VALUE.
+func (s *Scrubber) isConsoleOption(text string) bool {
+	return text[0] == '+' && len(text) <= maxKey && s.strength(text[1:]) >= turn
 }
 
 // isScript reports whether argument i is for a shell, or is the title a program wrote over its arguments.

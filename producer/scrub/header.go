@@ -28,7 +28,7 @@ func (v values) markHeader(start int) int {
 		end--
 	}
 	start = v.skipScheme(start, end)
-	if value := v.text[start:end]; isHarmless(value) {
+	if value := v.text[start:end]; isHarmless(value) || value[0] == '$' && isShellName(value[1:]) {
 		return 0
 	}
 	v.line.mark(start, end)

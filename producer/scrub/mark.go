@@ -11,7 +11,7 @@ func (l *line) markValue(got strength, start, end int) bool {
 		l.markPart(beforeAt, start, end)
 		return false
 	}
-	if got == certain && strings.HasPrefix(l.text[start:end], "pass:") {
+	if got >= turn && strings.HasPrefix(l.text[start:end], "pass:") {
 		start += len("pass:")
 	}
 	if !got.isSecret(l.text[start:end]) {

@@ -5,7 +5,7 @@ import "strings"
 // markOption masks the value behind an option whose name says that it is secret.
 func (c *command) markOption(i int, text string) {
 	inputMarker{c}.markForOption(i, text)
-	name := strings.TrimLeft(text, "-")
+	name := strings.TrimLeft(text, "-+")
 	switch {
 	case text[0] == '/':
 		name = text[1:]

@@ -91,6 +91,8 @@ func passStrength(head []byte) strength {
 	switch _, last := cutLast(head); string(last) {
 	case "debug", "print", "run", "each", "per", "all", "first", "second", "render", "two", "single":
 		return public
+	case "":
+		return turn
 	}
 	return certain
 }
@@ -119,6 +121,10 @@ func tokenStrength(head []byte) strength {
 	case "pad", "eos", "bos", "unk", "mask", "cls", "sep", "stop", "start", "end", "special", "image", "audio", "video", "num", "max", "min",
 		"per", "next", "page", "continuation", "first", "last", "prefix", "suffix", "sync", "resume", "placeholder", "by":
 		return public
+	case "key": // the token of a public key
+		if bytes.HasSuffix(head, []byte("public_key")) {
+			return public
+		}
 	case "cluster":
 		return vague
 	}

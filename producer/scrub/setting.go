@@ -58,7 +58,7 @@ func (c settingMarker) markSetting(i int, text string) {
 	case isSetting && got >= likely && c.depth > 0 && c.verb != c.start && !isVerbOption(c.at(c.words[i-2])), isAlone && got >= likely:
 		c.markValue(vague, c.words[i].start, c.words[i].end)
 	case isRandom(v), got >= likely && (isSetting || c.tool != nil && c.tool.pairs),
-		got == certain && strings.ContainsAny(text, "._"):
+		got >= turn && strings.ContainsAny(text, "._"):
 		c.markValue(got, c.words[i].start, c.words[i].end)
 	}
 }

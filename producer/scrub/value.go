@@ -25,6 +25,7 @@ func isSwitch(v string) bool {
 	switch string(lower[:len(v)]) {
 	case "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "auto", "ask", "prompt", "stdin", "-",
 		"always", "never", "required", "optional", "enabled", "disabled", "default", "env",
+		"debug", "info", "warn", "warning", "error", "trace", "verbose", "quiet", "keep", "drop", "redact", "mask", "hide", "show", "unset",
 		"file", "simple", "basic", "bearer", "jwt", "token", "oauth", "oauth2", "ldap":
 		return true
 	}
@@ -41,7 +42,7 @@ func isReference(v string) bool {
 	case '{':
 		return strings.HasPrefix(v, "{{") && strings.HasSuffix(v, "}}")
 	case '%':
-		return v == "%s" || len(v) > 2 && v[len(v)-1] == '%' && isUpperName(v[1:len(v)-1])
+		return isVerbOfFormat(v) || len(v) > 2 && v[len(v)-1] == '%' && isUpperName(v[1:len(v)-1])
 	case '`':
 		return len(v) > 1 && v[len(v)-1] == '`'
 	}
@@ -53,6 +54,11 @@ func isReference(v string) bool {
 		}
 	}
 	return strings.HasSuffix(v, ":latest")
+}
+
+// isVerbOfFormat reports whether v begins with a place to print at, like %s.
+func isVerbOfFormat(v string) bool {
+	return len(v) >= 2 && isLower(v[1]) && (len(v) == 2 || strings.IndexByte(" ,;\"'\\)", v[2]) >= 0)
 }
 
 // isVariable reports whether v is $NAME, ${NAME…} or $(command).
@@ -181,9 +187,12 @@ func isRandomChunk(v string) bool {
 	return changes >= 3 && changes*6 >= len(v)
 }
 
-// isCamelCase reports whether v is made of words of at least three letters, like SetPassword.
+// isCamelCase reports whether v is made of words of at least three letters, like SetPassword. The first may have two: NoSchedule.
 func isCamelCase(v string) bool {
 	letters := 3
+	if len(v) >= 6 && isUpper(v[0]) && isLower(v[1]) && isUpper(v[2]) && isLower(v[3]) {
+		v = v[2:]
+	}
 	for i := range len(v) {
 		switch {
 		case isLower(v[i]):

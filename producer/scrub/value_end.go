@@ -180,20 +180,22 @@ func (v values) isColonSecret(got strength, start, end int) bool {
 	switch {
 	case v.assignment.quoted:
 		return true
-	case isNumbers(value) && strings.ContainsAny(value, ".:/"), isTaskVerb(value):
+	case isNumbers(value) && strings.ContainsAny(value, ".:/"), isTaskVerb(value), start > v.assignment.sep+1 && isVerdict(value):
 		return false
-	case got == certain && start == v.assignment.sep+1:
+	case got >= turn && start == v.assignment.sep+1:
 		return !isPath(value)
 	case got >= likely && (v.header || isKeyName(v.text[v.assignment.key.start:v.assignment.key.end])):
 		return true
 	case got >= likely && start > v.assignment.sep+1 && v.endsLine(end) && !hasSpace(value):
+		return true
+	case got >= likely && isVariableName(v.text[v.assignment.key.start:v.assignment.key.end]) && start == v.assignment.sep+1 && !isVerdict(value):
 		return true
 	case got >= likely && (isChosen(value) || v.assignment.before == '{' && v.endsLine(end)):
 		return true
 	case got >= likely && strings.IndexByte("-/", v.text[v.assignment.key.start]) >= 0 || v.assignment.before == '/':
 		return true
 	}
-	return isRandom(value) || got == certain && strings.ContainsAny(value, "0123456789!@#$%^*")
+	return isRandom(value) || got >= turn && strings.ContainsAny(value, "0123456789!@#$%^*")
 }
 
 // isKeyName reports whether a key ends in "key", as no program's or task's name does.
@@ -202,6 +204,15 @@ func isKeyName(key string) bool { return len(key) > 3 && strings.EqualFold(key[l
 // endsLine reports whether a value that ends at i is the last of its line, its string or its object.
 func (v values) endsLine(i int) bool {
 	return i == v.assigner.end || strings.IndexByte("\r\n}\"'", v.text[i]) >= 0 || v.assignment.before == '{' && v.text[i] == ','
+}
+
+// isVerdict reports whether v begins a sentence about a secret: "API_KEY: not set".
+func isVerdict(v string) bool {
+	switch v[:endOr(strings.IndexAny(v, " \"'"), len(v))] {
+	case "not", "is", "was", "has", "must", "missing", "required", "invalid", "expired", "undefined", "empty", "found", "wrong", "unset":
+		return true
+	}
+	return false
 }
 
 // isTaskVerb reports whether v is the second half of a task's name, as in password:reset.

@@ -66,6 +66,12 @@ func isAlgorithm(v string) bool {
 	}
 }
 
+// isDigest reports whether v is a hash of something public, as a certificate's pin is.
+func isDigest(v string) bool {
+	name, sum, ok := strings.Cut(v, ":")
+	return ok && strings.HasPrefix(name, "sha") && isAlgorithm(name) && len(sum) >= 40
+}
+
 // isPlace reports whether v is a path without a root, of words in lower case, as in a store of secrets.
 func isPlace(v string) bool {
 	slash := strings.IndexByte(v, '/')
