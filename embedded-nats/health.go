@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // Run watches the server and its store until ctx ends. It restarts the server in place when it can no longer write or its files
@@ -34,6 +36,7 @@ func (s *Server) Run(ctx context.Context) error {
 			s.restart(ctx, func() error { return s.check.again(ctx, d) })
 			streams.forget()
 		case <-tick.C:
+			keepSocket(s)
 			reason := s.unhealthyReason()
 			if reason == "" {
 				reason = streams.vanished(ctx)
@@ -47,6 +50,23 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// keepSocket makes the socket again when somebody removed it.
+func keepSocket(s *Server) {
+	if !s.socket.isGone() {
+		return
+	}
+	err := s.socket.again()
+	s.cfg.Trouble.Note(trouble.Trouble{Kind: trouble.LogSilent, About: SocketPath(s.cfg.Dir), Reason: cmp.Or(errorText(err), "somebody removed its socket; it is made again")})
+}
+
+// errorText is an error's text; empty without one.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // unhealthyReason is why the server cannot do its work; empty when it can.

@@ -16,6 +16,7 @@ import (
 // folder of mode 0700, says who may connect.
 type socket struct {
 	l      *net.UnixListener
+	file   os.FileInfo // of the listener
 	server nats.InProcessConnProvider
 	wg     sync.WaitGroup
 
@@ -26,25 +27,36 @@ type socket struct {
 
 // listen makes the socket and serves it until Close.
 func listen(path string, server nats.InProcessConnProvider) (*socket, error) {
-	// A recorder that was killed leaves its socket. Nobody else can use it while we hold the store's lock.
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("remove the old socket: %w", err)
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	l, file, err := listenAt(path)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
+		return nil, err
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("listen on %s: %w", path, err), l.Close())
-	}
-	s := &socket{l: l, server: server, conns: map[net.Conn]struct{}{}}
-	s.wg.Go(s.accept)
+	s := &socket{l: l, file: file, server: server, conns: map[net.Conn]struct{}{}}
+	s.wg.Go(func() { s.accept(l) })
 	return s, nil
 }
 
-func (s *socket) accept() {
+// listenAt makes a listener, and the file of its socket.
+func listenAt(path string) (*net.UnixListener, os.FileInfo, error) {
+	// A recorder that was killed leaves its socket. Nobody else can use it while we hold the store's lock.
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, nil, fmt.Errorf("remove the old socket: %w", err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	err = os.Chmod(path, 0o600)
+	file, err2 := os.Lstat(path)
+	if err = errors.Join(err, err2); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("listen on %s: %w", path, err), l.Close())
+	}
+	return l, file, nil
+}
+
+func (s *socket) accept(l *net.UnixListener) {
 	for {
-		c, err := s.l.Accept()
+		c, err := l.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
@@ -91,6 +103,25 @@ func (s *socket) untrack(c net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
+}
+
+// isGone reports whether somebody removed the socket's file, or put something else in its place: nobody can connect any more.
+func (s *socket) isGone() bool {
+	there, err := os.Lstat(s.l.Addr().String())
+	return errors.Is(err, os.ErrNotExist) || err == nil && !os.SameFile(there, s.file)
+}
+
+// again makes the socket's file again, with another listener. Connections go on.
+func (s *socket) again() error {
+	l, file, err := listenAt(s.l.Addr().String())
+	if err != nil {
+		return err
+	}
+	old := s.l
+	old.SetUnlinkOnClose(false)
+	s.l, s.file = l, file
+	s.wg.Go(func() { s.accept(l) })
+	return old.Close()
 }
 
 // Close ends the listener and all connections, and waits for them. The socket's file goes with the listener.

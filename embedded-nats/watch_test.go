@@ -145,6 +145,32 @@ func TestRun_RemovedFiles(t *testing.T) {
 	}
 }
 
+// A socket that somebody removes is made again, with the mode that says who may connect; who is connected stays so.
+func TestRun_RemovedSocket(t *testing.T) {
+	t.Parallel()
+	w := watch(t, t.TempDir())
+	path := embeddednats.SocketPath(w.dir)
+	connected, err := embeddednats.Socket(path).InProcessConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connected.Close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitSaid("somebody removed its socket")
+	w.await("a connection", func() bool {
+		again, err := embeddednats.Socket(path).InProcessConn()
+		return err == nil && again.Close() == nil
+	})
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket is %v, %v", info, err)
+	}
+	if n, err := connected.Read(make([]byte, 5)); err != nil || n == 0 { // a server greets
+		t.Errorf("the connection from before: %v", err)
+	}
+}
+
 // A file that somebody puts where the server looks for accounts does no harm.
 func TestRun_ForeignFile(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,11 +47,15 @@ func fillDisk(t *testing.T, program string, sound bool) {
 	if _, err := os.Stat(filepath.Join(root, disk, "data")); err != nil {
 		t.Skipf("SKIPPED: this machine does not let a test mount a small disk: %v\n%s", err, recorder.stderr())
 	}
-	inside := func(query string) int { // SQLite follows links, so it has to be where the disk is
-		enter := exec.Command("nsenter", "-t", strconv.Itoa(recorder.cmd.Process.Pid), "-m", os.Args[0])
+	enter := func(args ...string) *exec.Cmd {
+		how := []string{"-t", strconv.Itoa(recorder.cmd.Process.Pid), "-m"}
 		if os.Geteuid() != 0 {
-			enter.Args = slices.Insert(enter.Args, 4, "-U", "--preserve-credentials")
+			how = append(how, "-U", "--preserve-credentials")
 		}
+		return exec.Command("nsenter", append(how, args...)...)
+	}
+	inside := func(query string) int { // SQLite follows links, so it has to be where the disk is
+		enter := enter(os.Args[0])
 		enter.Env = append(os.Environ(), roleEnv+"=count", "PROCTAPE_TEST_DB="+filepath.Join(disk, "data", "monitor.db"), "PROCTAPE_TEST_QUERY="+query)
 		n, err := strconv.Atoi(strings.TrimSpace(string(must(enter.Output())(t))))
 		if err != nil {
@@ -73,6 +76,13 @@ func fillDisk(t *testing.T, program string, sound bool) {
 	full := inside(`SELECT count(*) FROM snapshots`)
 	if full < 10 {
 		t.Errorf("a reader sees %d snapshots while the disk is full", full)
+	}
+	if sound { // status says how much room is wanted
+		await(t, "a status with the bytes that are wanted", func() bool {
+			check := enter(program, "status", "--check", "--data", filepath.Join(disk, "data"))
+			line, _ := check.Output()
+			return check.ProcessState.ExitCode() == 2 && strings.Contains(string(line), "the disk is full") && strings.Contains(string(line), "wants 16 MiB")
+		})
 	}
 	// For a while, so that every part meets the full disk.
 	<-time.After(3 * time.Second)
@@ -108,6 +118,11 @@ func fillDisk(t *testing.T, program string, sound bool) {
 	})
 	if n := inside(`SELECT coalesce(sum(missing), 0) FROM producers`); n != 0 {
 		t.Errorf("%d items are missing: they waited in the sampler", n)
+	}
+	said := recorder.stderr()
+	began, ended := strings.Count(said, `msg="the disk is full`), strings.Count(said, `msg="the disk has room again"`)
+	if began == 0 || ended == 0 || ended > began || !strings.Contains(said[strings.LastIndex(said, "the disk has room again"):], "took=") {
+		t.Errorf("a full disk is said to begin %d times and to end %d times:\n%s", began, ended, said)
 	}
 	recorder.stop()
 }

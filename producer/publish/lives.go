@@ -13,6 +13,7 @@ import (
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/filecheck"
 	"github.com/proctape/proctape/schema/lockfile"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // lives is a folder in which each life of a producer writes down what it has reached, in a file of its own that it keeps
@@ -20,23 +21,27 @@ import (
 type lives struct {
 	folder, host string
 	log          *slog.Logger
+	trouble      *trouble.Reporter
 
 	own     lifeFile
 	text    []byte // what the own file says
-	failing bool   // the last write failed, and that was logged
+	failing bool   // the last write failed, and that was reported
 	taken   map[schema.Instance]*lifeFile
 	passed  map[string]bool // files of other hosts, which were logged
 }
+
+// reportingLives is the name under which lives report trouble.
+const reportingLives = "lives"
 
 // lifeSuffix is the end of the name of a life's file.
 const lifeSuffix = ".life"
 
 // openLives returns the lives in a folder, which the first write makes.
-func openLives(folder, host string, instance schema.Instance, log *slog.Logger) (*lives, error) {
+func openLives(folder, host string, instance schema.Instance, log *slog.Logger, report *trouble.Reporter) (*lives, error) {
 	if err := filecheck.Folder(folder); err != nil {
 		return nil, err
 	}
-	return &lives{folder: folder, host: host, log: log, taken: map[schema.Instance]*lifeFile{}, passed: map[string]bool{},
+	return &lives{folder: folder, host: host, log: log, trouble: report, taken: map[schema.Instance]*lifeFile{}, passed: map[string]bool{},
 		own: lifeFile{path: filepath.Join(folder, host+"."+instance.String()+lifeSuffix)}}, nil
 }
 
@@ -49,15 +54,18 @@ func (l *lives) save(e *schema.End) {
 	if err != nil || bytes.Equal(text, l.text) {
 		return
 	}
-	switch err := errors.Join(os.MkdirAll(l.folder, 0o700), l.own.write(text)); {
-	case err != nil && !l.failing:
+	if err = os.MkdirAll(l.folder, 0o700); err == nil {
+		err = l.own.write(text)
+	}
+	switch {
+	case err != nil:
 		l.failing = true
-		l.log.Warn("what this life has made is not written down: if it is cut off now, nobody will know what was lost", "file", l.own.path, "err", err)
-	case err == nil && l.failing:
+		l.trouble.Begin(reportingLives, trouble.Trouble{Kind: trouble.Unwritten, About: l.host, Reason: err.Error()})
+	case l.failing:
 		l.failing = false
-		l.log.Info("what this life has made is written down again", "file", l.own.path)
+		l.trouble.End(reportingLives, trouble.Unwritten, l.host, "nothing lost by it")
 		fallthrough
-	case err == nil:
+	default:
 		l.text = text
 	}
 }

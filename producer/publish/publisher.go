@@ -87,7 +87,7 @@ func New(nc *nats.Conn, cfg Config) (*Publisher, error) {
 		spells: spells{to: cfg.Trouble, host: cfg.Origin.Host}}
 	p.queue = queue{limit: cfg.MaxQueue, window: 1, dropped: map[string]uint64{}}
 	if cfg.Lives != "" {
-		if p.lives, err = openLives(cfg.Lives, cfg.Origin.Host, cfg.Origin.Instance, cfg.Log); err != nil {
+		if p.lives, err = openLives(cfg.Lives, cfg.Origin.Host, cfg.Origin.Instance, cfg.Log, cfg.Trouble); err != nil {
 			level := slog.LevelDebug // anybody may run a command
 			if cfg.TellsEnds {
 				level = slog.LevelWarn

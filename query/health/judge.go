@@ -118,7 +118,7 @@ func (j *judge) own() {
 			text += " [" + t.About + "]"
 		}
 		if t.Reason != "" {
-			text += ": " + t.Reason
+			text += ": " + strings.ReplaceAll(t.Reason, "\n", "; ") // of several errors
 		}
 		j.add(t.Kind, t.About, t.Since, t.Figures, "%s", text)
 	}

@@ -66,6 +66,9 @@ func TestJudge(t *testing.T) {
 					Figures: map[string]int64{"free_bytes": 8 << 20, "wanted_bytes": 16 << 20}}}
 		}, "standing: the log does not take messages [here]: its server has not answered within 10s (for 1m); the disk is full [/d]: resume wants 16 MiB, 8 MiB are free (for 2m)",
 			[]trouble.Kind{trouble.LogRefuses, trouble.DiskFull}},
+		"a reason of several errors": {func(f *Figures) {
+			f.State.Troubles = []trouble.Trouble{{Kind: trouble.Projection, About: "D", Since: ago(time.Hour), Reason: "one\nanother"}}
+		}, "standing: the log is not projected [D]: one; another (for 1h00m)", []trouble.Kind{trouble.Projection}},
 		"a stream is gone": {func(f *Figures) { f.Streams[0].Gone = true }, "standing: stream PROCTAPE_SNAPSHOTS is gone", []trouble.Kind{trouble.StreamGone}},
 		"the log does not answer": {func(f *Figures) { f.Log.Error = "no answer in time" },
 			"standing: the log does not answer: no answer in time", []trouble.Kind{trouble.LogSilent}},

@@ -57,6 +57,13 @@ func (f *File) Write(p Process) error {
 	return err
 }
 
+// isAt reports whether the file is still the one at path: somebody may have removed it, or put another in its place.
+func (f *File) isAt(path string) bool {
+	mine, err := f.f.Stat()
+	there, err2 := os.Lstat(path)
+	return err == nil && err2 == nil && os.SameFile(mine, there)
+}
+
 // Close closes the file, which stays.
 func (f *File) Close() error { return f.f.Close() }
 

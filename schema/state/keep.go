@@ -45,6 +45,10 @@ func (k *Keeper) Run(ctx context.Context) error {
 	for {
 		ended := ctx.Err() != nil
 		var err error
+		if f != nil && !f.isAt(k.path) {
+			_ = f.Close() // nobody reads it any more
+			f = nil
+		}
 		if f == nil {
 			f, err = Create(k.path)
 		}

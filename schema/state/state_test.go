@@ -118,3 +118,36 @@ func TestKeeper(t *testing.T) {
 		t.Errorf("got %+v, %v", p, err)
 	}
 }
+
+// A file that somebody removes, or puts another in the place of, is made again.
+func TestKeeper_RemovedFile(t *testing.T) {
+	t.Parallel()
+	path := Path(filepath.Join(t.TempDir(), "monitor.db"))
+	k := NewKeeper(path, func() Process { return Process{Command: "up"} }, slog.New(slog.DiscardHandler))
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- k.Run(ctx) }()
+	awaitState := func() {
+		for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
+			if p, err := Read(path); err == nil && p.Command == "up" {
+				return
+			} else if time.Now().After(deadline) {
+				t.Fatalf("%+v, %v", p, err)
+			}
+		}
+	}
+	for _, remove := range []func() error{
+		func() error { return os.Remove(path) },
+		func() error { return errors.Join(os.Remove(path), os.WriteFile(path, []byte("another's"), 0o600)) },
+	} {
+		awaitState()
+		if err := remove(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	awaitState()
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

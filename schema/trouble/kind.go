@@ -20,6 +20,7 @@ const (
 	OverCap      Kind = "over_cap"
 	Sampling     Kind = "sampling"
 	Unreadable   Kind = "unreadable"
+	Unwritten    Kind = "life_unwritten"
 	TwoRecorders Kind = "two_recorders"
 
 	// What is seen from outside.
@@ -82,6 +83,8 @@ var kinds = [...]Info{
 	{OverCap, Degraded, "the database is above its cap: the oldest goes before its time", "Raise `--max-db-mb`, or keep less.", 0, "the database is within its cap"},
 	{Sampling, Degraded, "samples or events of this machine cannot be taken", "The reason says what to do.", 0, "it works again"},
 	{Unreadable, Degraded, "messages that come cannot be read, or keys", "The reason says whose they are.", 0, "none came any more"},
+	{Unwritten, Degraded, "what a sampler has made is not written down: if it is cut off now, nobody will know what was lost",
+		"Make the folder `lives` of the data folder writable.", 1, "what the sampler has made is written down again"},
 	{TwoRecorders, Degraded, "two samplers record under one name: each process counts once, by the sampler that began last", "Stop one, or give it another name: `--host`.", 0, "one sampler records under the name"},
 
 	{NoRecorder, Standing, "no recorder runs", "Start one: `proctape up`.", 0, ""},
