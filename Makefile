@@ -76,7 +76,7 @@ bench-steady: bench-tools ## an hour (FOR=10m) of 200 hosts (HOSTS=1000): memory
 	@bin/bench/bench steady -for '$(or $(FOR),1h)' -hosts '$(or $(HOSTS),200)'
 
 .PHONY: trouble
-trouble: bench-tools ## mixed trouble for an hour (FOR=10s: once) while "make run" records, to ask "report", "why" and "top" about
+trouble: bench-tools ## mixed trouble for an hour (FOR=10s: once) while "make run" records, to ask about: docs/investigation.md
 	@bin/bench/trouble -for '$(or $(FOR),1h)'
 
 .PHONY: bench-compare

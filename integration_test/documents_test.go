@@ -23,6 +23,7 @@ import (
 //   - commands alone, a line each. They are run, and must succeed.
 //   - marked by a comment on the line above: <!-- output of: COMMAND --> is what a command prints at its start, and
 //     <!-- not run: reason --> is not run; what it calls proctape with must exist all the same.
+//   - marked by <!-- of trouble -->: TestInvestigation runs its commands on a recording of trouble.
 //   - yaml: settings, whose keys must be flags of up.
 //
 // Beside that, every flag, command, make target and file that a document names must exist.
@@ -294,6 +295,7 @@ func TestDocuments_SamplesRun(t *testing.T) {
 			switch {
 			case isNotRun && reason != "":
 				marked++
+			case b.mark == ofTrouble: // TestInvestigation runs it
 			case isOutput:
 				for _, p := range compareStart(t, b.text, strings.Join(up.out(), "\n")) {
 					t.Errorf("%s: %s", b.where(), p)
