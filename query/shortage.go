@@ -41,7 +41,11 @@ const (
 // ShortageAt compares the host of a process a minute before its death with the host at it. The identity must have a host and a start. It is nil when
 // no snapshot of before the death is in the recording.
 func ShortageAt(ctx context.Context, db *DB, of Identity, death float64) (*Shortage, error) {
-	at, err := oneMoment(ctx, db, death, of.Host)
+	last, err := lastWithMemory(ctx, db, of, death)
+	if err != nil {
+		return nil, err
+	}
+	at, err := oneMoment(ctx, db, last, of.Host)
 	if err != nil || at == nil {
 		return nil, err
 	}
@@ -69,6 +73,22 @@ func ShortageAt(ctx context.Context, db *DB, of Identity, death float64) (*Short
 		}
 	}
 	return s, nil
+}
+
+// lastWithMemory is when a process was last seen with memory before it died: one that dies gives its memory back before its end is told, and a
+// snapshot may come in between. It is the death where no sample is near.
+func lastWithMemory(ctx context.Context, db *DB, of Identity, death float64) (float64, error) {
+	const near = 10.0 // seconds
+	points, err := HistoryOf(ctx, db, of, Range{Since: death - near, Until: death, Newest: true, Limit: 5})
+	if err != nil || len(points) == 0 || points[len(points)-1].RSS > 0 {
+		return death, err
+	}
+	for _, p := range slices.Backward(points) {
+		if p.RSS > 0 {
+			return p.Timestamp, nil
+		}
+	}
+	return death, nil
 }
 
 func oneMoment(ctx context.Context, db *DB, at float64, host string) (*HostAt, error) {
