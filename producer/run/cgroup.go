@@ -6,13 +6,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/proctape/proctape/schema"
 )
 
 // leaf is a control group of version 2 made for one command, man cgroups(7).
@@ -42,6 +39,9 @@ func makeLeaf(name string) (*leaf, error) {
 	return l, nil
 }
 
+// leafPrefix begins the names of groups that are made for commands.
+const leafPrefix = "proctape-"
+
 // leafName is the name of a group's directory. The prefix keeps it apart from the kernel's own files, our pid from the
 // group of another run of the same job.
 func leafName(name string, pid int) string {
@@ -67,48 +67,4 @@ func (l *leaf) remove(patience time.Duration) (gone bool) {
 			return err == nil || err == unix.ENOENT
 		}
 	}
-}
-
-// cpu is what the group's processes used since it was made. The kernel counts it whether or not the cpu controller is on.
-func (l *leaf) cpu() schema.Opt[CPU] {
-	data, err := os.ReadFile(filepath.Join(l.dir, "cpu.stat"))
-	if err != nil {
-		return schema.Opt[CPU]{}
-	}
-	return parseCPU(data)
-}
-
-// peakKiB is the most memory that the group had.
-func (l *leaf) peakKiB() schema.Opt[uint64] {
-	data, err := os.ReadFile(filepath.Join(l.dir, "memory.peak"))
-	if err != nil {
-		return schema.Opt[uint64]{} // the controller is not on, or Linux is older than 5.19
-	}
-	bytes, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
-	if err != nil {
-		return schema.Opt[uint64]{}
-	}
-	return schema.Some(bytes / 1024)
-}
-
-// parseCPU reads a cpu.stat file.
-func parseCPU(data []byte) schema.Opt[CPU] {
-	var user, system schema.Opt[time.Duration]
-	for line := range strings.Lines(string(data)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		usec, err := strconv.ParseInt(value, 10, 64)
-		if err != nil {
-			continue
-		}
-		switch name {
-		case "user_usec":
-			user = schema.Some(time.Duration(usec) * time.Microsecond)
-		case "system_usec":
-			system = schema.Some(time.Duration(usec) * time.Microsecond)
-		}
-	}
-	if !user.Known || !system.Known {
-		return schema.Opt[CPU]{}
-	}
-	return schema.Some(CPU{user.V, system.V})
 }

@@ -132,7 +132,7 @@ func TestGroupMount_Find(t *testing.T) {
 	}
 	for _, test := range tests {
 		got := ""
-		for _, m := range parseMounts(test.mountinfo + "\n") {
+		for _, m := range parseMounts(test.mountinfo+"\n", "cgroup2", "") {
 			if dir, ok := m.find(test.group); ok {
 				got = dir
 			}

@@ -32,6 +32,7 @@ type Command struct {
 	NoCgroup error
 
 	leaf      *leaf
+	legacy    *legacy
 	signals   *signals
 	strangers map[int]bool       // children that we had before
 	floorKiB  schema.Opt[uint64] // what a child's maximum RSS must exceed to be its own and not ours

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -22,7 +23,7 @@ func ownGroup() (dir, group string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	for _, m := range parseMounts(string(mounts)) {
+	for _, m := range parseMounts(string(mounts), "cgroup2", "") {
 		if dir, ok := m.find(group); ok {
 			return dir, group, nil
 		}
@@ -40,7 +41,7 @@ func parseGroup(file string) (group string, ok bool) {
 	return "", false
 }
 
-// groupMount is a mount of the version 2 hierarchy, or of the part of it below root.
+// groupMount is a mount of a hierarchy, or of the part of it below root.
 type groupMount struct{ root, point string }
 
 // find returns the directory of a group, if the mount shows it.
@@ -52,14 +53,16 @@ func (m groupMount) find(group string) (dir string, ok bool) {
 	return filepath.Join(m.point, rest), true
 }
 
-// parseMounts finds the version 2 mounts in a mountinfo file, man proc_pid_mountinfo(5).
-func parseMounts(file string) []groupMount {
+// parseMounts finds the mounts of control groups in a mountinfo file, man proc_pid_mountinfo(5): of version 2, whose file system is cgroup2,
+// or of a controller of version 1, whose file system is cgroup.
+func parseMounts(file, fsType, controller string) []groupMount {
 	var mounts []groupMount
 	for line := range strings.Lines(file) {
 		mount, kind, _ := strings.Cut(line, " - ")
 		fields := strings.Fields(mount)
 		const root, point = 3, 4
-		if strings.HasPrefix(kind, "cgroup2 ") && len(fields) > point {
+		rest := strings.Fields(kind)
+		if len(rest) == 3 && rest[0] == fsType && len(fields) > point && (controller == "" || slices.Contains(strings.Split(rest[2], ","), controller)) {
 			mounts = append(mounts, groupMount{unescape.Replace(fields[root]), unescape.Replace(fields[point])})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,21 +15,20 @@ import (
 )
 
 const (
-	leafPrefix = "proctape-"
 	// sweepEvery is how often a recorder looks for groups that were left.
 	sweepEvery = 20 * time.Second
 	// leafYouth is how long a group is left alone: a run that has made its group puts the command into it at once.
 	leafYouth = 20 * time.Second
 )
 
-// RemoveLeftGroups removes, again and again until ctx ends, the control groups of version 2 in which a run of this machine ran
-// a command, and in which there is no process any more: of a run whose daemons have ended, and of one that was killed. It
+// RemoveLeftGroups removes, again and again until ctx ends, the control groups in which a run of this machine ran a command,
+// and in which there is no process any more: of a run whose daemons have ended, and of one that was killed. It
 // returns nil. Groups that this user may not remove stay.
 func RemoveLeftGroups(ctx context.Context) error {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
-		if root, ok := hierarchyRoot(); ok {
+		for _, root := range groupRoots() {
 			removeLeftBelow(ctx, root, leafYouth)
 		}
 		select {
@@ -97,14 +97,21 @@ func runs(pid int) bool {
 	return err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission)
 }
 
-// hierarchyRoot is where the version 2 hierarchy is mounted, as far as it can be seen from here.
-func hierarchyRoot() (dir string, ok bool) {
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
+// groupRoots are where control groups that a run may make are mounted: those of version 2, and the controllers of version 1 of
+// which figures are read.
+func groupRoots() (dirs []string) {
+	file, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
-		return "", false
+		return nil
 	}
-	for _, m := range parseMounts(string(mounts)) {
-		return m.point, true
+	mounts := parseMounts(string(file), "cgroup2", "")
+	for _, controller := range legacyControllers {
+		mounts = append(mounts, parseMounts(string(file), "cgroup", controller)...)
 	}
-	return "", false
+	for _, m := range mounts {
+		if !slices.Contains(dirs, m.point) {
+			dirs = append(dirs, m.point)
+		}
+	}
+	return dirs
 }

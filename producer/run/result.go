@@ -31,9 +31,13 @@ type Result struct {
 	// memory, and the kernel counts that as its own (Linux fs/exec.c, exec_mmap): the figure of a command that never
 	// had as much memory as this program is this program's, and then it is unknown.
 	MaxRSSKiB schema.Opt[uint64]
-	// PeakMemoryKiB is the most memory that the control group had at any time, page cache included (memory.peak). It
-	// is known when the memory controller is on in the group, since Linux 5.19.
+	// PeakMemoryKiB is the most memory that the control group had at any time, page cache included (memory.peak, or
+	// memory.max_usage_in_bytes of version 1). It is known when the memory controller is on in the group, of version 2 since Linux 5.19.
 	PeakMemoryKiB schema.Opt[uint64]
+	// CgroupIO is what the control group read from storage and wrote to it (io.stat, or the controller blkio of version 1).
+	CgroupIO schema.Opt[IO]
+	// PIDsPeak is the most tasks that the control group had at any time, threads included (pids.peak, since Linux 6.1).
+	PIDsPeak schema.Opt[uint64]
 
 	// Waited is the number of processes that we waited for ourselves: the command and orphans.
 	Waited int
@@ -45,6 +49,9 @@ type Result struct {
 	// Undelivered counts the signals that could not be passed on, because the command became another user's.
 	Undelivered int
 }
+
+// IO is what was read from and written to storage.
+type IO struct{ ReadKiB, WriteKiB uint64 }
 
 // CPU is processor time spent in programs and, on their behalf, in the kernel.
 type CPU struct{ User, System time.Duration }
@@ -76,6 +83,12 @@ func (r Result) Totals(largest schema.Opt[int64], processes schema.Opt[uint64]) 
 	}
 	if r.PeakMemoryKiB.Known {
 		t.GroupPeak = schema.Some(int64(r.PeakMemoryKiB.V))
+	}
+	if r.CgroupIO.Known {
+		t.ReadKiB, t.WriteKiB, t.IOSource = schema.Some(int64(r.CgroupIO.V.ReadKiB)), schema.Some(int64(r.CgroupIO.V.WriteKiB)), schema.FromGroup
+	}
+	if r.PIDsPeak.Known {
+		t.PIDsPeak = schema.Some(int64(r.PIDsPeak.V))
 	}
 	if processes.V > 0 { // 0: the command itself was not seen
 		t.Processes = schema.Some(int64(processes.V))

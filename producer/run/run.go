@@ -45,9 +45,17 @@ func Start(cfg Config) (*Command, error) {
 	}
 	if cfg.Cgroup != "" {
 		c.leaf, c.NoCgroup = makeLeaf(cfg.Cgroup)
+		c.legacy = makeLegacy("/", cfg.Cgroup)
 	}
 	c.Started = time.Now()
-	if err := c.spawn(file, cfg.Args, env); err != nil {
+	c.legacy.enter()
+	err = c.spawn(file, cfg.Args, env)
+	if left := c.legacy.leave(); left != nil { // what this program uses would count as the command's
+		c.NoCgroup = errors.Join(c.NoCgroup, fmt.Errorf("leave the control groups of the command: %w", left))
+		c.legacy = nil
+	}
+	if err != nil {
+		c.legacy.remove()
 		c.signals.release()
 		return nil, &CommandError{cfg.Args[0], err}
 	}

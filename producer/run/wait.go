@@ -28,6 +28,7 @@ func (c *Command) Wait() (Result, error) {
 				if c.leaf != nil {
 					c.leaf.remove(0)
 				}
+				c.legacy.remove()
 				return Result{}, fmt.Errorf("wait for process %d: %w", c.PID, err)
 			}
 		}
@@ -87,10 +88,16 @@ func (c *Command) addCgroupUsage() {
 		r.MaxRSSKiB = schema.Some(c.maxRSSKiB)
 	}
 	r.LeftBehind = c.leftBehind()
+	var used groupUsage
+	if c.leaf != nil {
+		used = c.leaf.usage()
+	}
+	c.legacy.add(&used)
+	r.CgroupCPU, r.PeakMemoryKiB, r.CgroupIO, r.PIDsPeak = used.cpu, used.peakKiB, used.io, used.pidsPeak
+	c.legacy.remove()
 	if c.leaf == nil {
 		return
 	}
-	r.CgroupCPU, r.PeakMemoryKiB = c.leaf.cpu(), c.leaf.peakKiB()
 	var patience time.Duration
 	if r.LeftBehind == schema.Some(0) {
 		patience = 100 * time.Millisecond
