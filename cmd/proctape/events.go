@@ -53,6 +53,9 @@ one line, its exit, with the signal and its cause: signal, kill, or oom for want
 				return err
 			}
 			return l.withJob(cmd, s, f.job, func(db *query.DB) error {
+				if err := f.narrow(cmd, db, &r); err != nil {
+					return err
+				}
 				return list(cmd, db, l, r, func(r query.Range) iter.Seq2[query.Event, error] {
 					filter.Range = r
 					events := query.EventSeq(cmd.Context(), db, filter)
@@ -65,7 +68,7 @@ one line, its exit, with the signal and its cause: signal, kill, or oom for want
 		},
 	}
 	registerList(l, cmd, s, eventColumns)
-	f.register(cmd, s, "type", "job", "step", "pid", "user", "command", "failed", "exit-code", "signal")
+	f.register(cmd, s, "type", "job", "run", "step", "pid", "user", "command", "failed", "exit-code", "signal")
 	return cmd
 }
 

@@ -43,6 +43,9 @@ the kernel's process connector (see status), there are no execs.`,
 				return err
 			}
 			return l.withJob(cmd, s, f.job, func(db *query.DB) error {
+				if err := f.narrow(cmd, db, &r); err != nil {
+					return err
+				}
 				return list(cmd, db, l, r, func(r query.Range) iter.Seq2[query.Exec, error] {
 					filter.Range = r
 					return query.ExecSeq(cmd.Context(), db, filter)
@@ -51,6 +54,6 @@ the kernel's process connector (see status), there are no execs.`,
 		},
 	}
 	registerList(l, cmd, s, execColumns)
-	f.register(cmd, s, "job", "step", "pid", "user", "command")
+	f.register(cmd, s, "job", "run", "step", "pid", "user", "command")
 	return cmd
 }

@@ -15,11 +15,12 @@ import (
 
 // filterFlags are the flags that pick what a listing is about. A command registers those that mean something for it.
 type filterFlags struct {
-	job, user, command, cgroup string
-	step, pid, exitCode        int64
-	types, states              []string
-	signal                     string
-	failed                     bool
+	job, run              string
+	user, command, cgroup string
+	step, pid, exitCode   int64
+	types, states         []string
+	signal                string
+	failed                bool
 }
 
 // register adds flags by name.
@@ -33,6 +34,8 @@ func (f *filterFlags) register(cmd *cobra.Command, s *settings, names ...string)
 			completeFlag(cmd, name, func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 				return jobs(cmd, nil, typed)
 			})
+		case "run":
+			flags.StringVar(&f.run, name, "", "with --job: only while this run of it went on, by its `number` or id")
 		case "step":
 			flags.Int64Var(&f.step, name, 0, "only of this `step` (sheet) of a job")
 		case "pid":

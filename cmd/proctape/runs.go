@@ -159,3 +159,26 @@ func completeRuns(cmd *cobra.Command, s *settings) {
 		})(cmd, nil, typed)
 	})
 }
+
+// narrow narrows a range to the time and the host of the run that --run names.
+func (f *filterFlags) narrow(cmd *cobra.Command, db *query.DB, r *query.Range) error {
+	if f.run == "" {
+		return nil
+	}
+	if f.job == "" {
+		return hinted(misuse("--run without --job"), `"proctape jobs JOB" lists the runs of a job`)
+	}
+	run, err := query.FindRun(cmd.Context(), db, query.JobFilter{Name: f.job, Host: r.Host}, f.run)
+	if err != nil {
+		return explainRun(err)
+	}
+	r.Since = max(r.Since, run.Started)
+	if run.Host != "" {
+		r.Host = run.Host
+	}
+	const behind = 1e-3 // what happened at the end itself belongs to the run
+	if run.Ended != nil && (r.Until == 0 || r.Until > *run.Ended+behind) {
+		r.Until = *run.Ended + behind
+	}
+	return nil
+}

@@ -42,6 +42,9 @@ snapshots without any.`,
 				return err
 			}
 			return l.withJob(cmd, s, f.job, func(db *query.DB) error {
+				if err := f.narrow(cmd, db, &r); err != nil {
+					return err
+				}
 				unsorted := *l
 				unsorted.sort = "" // it is the processes that are sorted
 				return list(cmd, db, &unsorted, r, func(r query.Range) iter.Seq2[query.Snapshot, error] {
@@ -52,7 +55,7 @@ snapshots without any.`,
 		},
 	}
 	registerList(l, cmd, s, processColumns)
-	f.register(cmd, s, "job", "step", "pid", "user", "command", "cgroup", "state")
+	f.register(cmd, s, "job", "run", "step", "pid", "user", "command", "cgroup", "state")
 	cmd.Flags().IntVar(&top, "top", top, "show this `many` processes of each snapshot, the busiest first")
 	return cmd
 }
