@@ -60,7 +60,7 @@ func TestRun_AsTheFirstProcess(t *testing.T) {
 	}
 	e.Path, e.Args = "/bin/sh", append(sh(`set -e
 		mount -t proc proc /proc
-		for m in $(awk '$0 ~ / - cgroup2 / { print $5 }' /proc/self/mountinfo); do mount -o remount,bind,ro "$m"; done
+		for m in $(awk '$0 ~ / - cgroup2? / { print $5 }' /proc/self/mountinfo); do mount -o remount,bind,ro "$m"; done
 		exec "$0"`), exe)
 	e.SysProcAttr.Cloneflags = unix.CLONE_NEWPID
 	e.SysProcAttr.Unshareflags = unix.CLONE_NEWNS // which makes all mounts private
