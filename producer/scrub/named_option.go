@@ -68,8 +68,8 @@ func isStoredValue(name string) bool {
 // mentionsSecret reports whether one of the first words of the command says that it is about secrets.
 func (c *command) mentionsSecret(i int) bool {
 	for _, w := range c.words[c.start:min(i, c.start+maxSubcommand)] {
-		switch c.at(w) {
-		case "secret", "secrets", "keys", "token", "password":
+		text, _, _ := strings.Cut(c.at(w), ":")
+		if text == "secrets" || text == "keys" || !strings.ContainsAny(text, "=/. ") && c.scrubber.strength(text) >= likely {
 			return true
 		}
 	}

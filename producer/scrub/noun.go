@@ -37,7 +37,7 @@ func nounStrength(head, last []byte) (strength, bool) {
 	case "password", "passwd", "passphrase", "passcode", "passwort", "pwd", "pw", "upw", "opw", "psk", "mnemonic", "passin", "passout", "masterauth", "setcookie":
 		return certain, true
 	case "apikey", "accesskey", "secretkey", "privatekey", "privkey", "masterkey", "accountkey", "sharedkey",
-		"encryptionkey", "licensekey", "credentials", "cred", "creds", "bearer", "cookie", "jwt", "authorization":
+		"encryptionkey", "licensekey", "writekey", "signkey", "ingestkey", "credentials", "cred", "creds", "bearer", "cookie", "jwt", "authorization":
 		return likely, true
 	case "proxyauth", "rpcauth", "httpauth", "basicauth", "session", "sess", "sessionid", "phpsessid", "jsessionid", "sid", "signature", "sig", "sas", "tokens",
 		"secrets", "passwords", "cookies", "nkey":
@@ -89,7 +89,7 @@ func authStrength(head []byte) strength {
 // passStrength judges "…pass", which compilers have, too.
 func passStrength(head []byte) strength {
 	switch _, last := cutLast(head); string(last) {
-	case "debug", "print", "run", "each", "per", "all", "first", "second", "render", "two", "single":
+	case "debug", "print", "run", "each", "per", "all", "first", "second", "render", "two", "single", "until":
 		return public
 	case "":
 		return turn

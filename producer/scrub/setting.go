@@ -18,7 +18,7 @@ func isVerb(text string) bool {
 	case 6:
 		return text == "setenv" || text == "update"
 	}
-	return len(text) > 4 && strings.HasSuffix(text, ":set")
+	return text == "set-env" || len(text) > 4 && strings.HasSuffix(text, ":set")
 }
 
 // startSetting notes the verb at word i, and masks the last word behind "password set" and "secret set NAME".

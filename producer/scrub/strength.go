@@ -34,10 +34,10 @@ func (s strength) isSecret(v string) bool {
 	case code:
 		return (len(v) >= 4 || !isSmallNumber(v)) && !isNumberPair(v) && !isDigest(v)
 	case turn:
-		count := strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune(",;)}] ", r) })
+		count := strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune(",:;)}] ", r) })
 		return certain.isSecret(v) && (len(count) == 0 || len(count[0]) >= 4 || !isNumbers(count[0]))
 	case likely:
-		return !isSmallNumber(v) && !isVariableName(v) && !isAlgorithm(v) && !isPlace(v)
+		return len(v) > 1 && !isSmallNumber(v) && !isVariableName(v) && !isAlgorithm(v) && !isPlace(v)
 	case access:
 		return likely.isSecret(v) && (strings.IndexByte(v, '/') < 0 || isRandom(v))
 	case seed:

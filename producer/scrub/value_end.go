@@ -180,7 +180,7 @@ func (v values) isColonSecret(got strength, start, end int) bool {
 	switch {
 	case v.assignment.quoted:
 		return true
-	case isNumbers(value) && strings.ContainsAny(value, ".:/"), isTaskVerb(value), start > v.assignment.sep+1 && isVerdict(value):
+	case isNumbers(value) && strings.ContainsAny(value, ".:/"), isTaskVerb(value), got == access && isCommitID(value), start > v.assignment.sep+1 && isVerdict(value):
 		return false
 	case got >= turn && start == v.assignment.sep+1:
 		return !isPath(value)
@@ -205,6 +205,9 @@ func isKeyName(key string) bool { return len(key) > 3 && strings.EqualFold(key[l
 func (v values) endsLine(i int) bool {
 	return i == v.assigner.end || strings.IndexByte("\r\n}\"'", v.text[i]) >= 0 || v.assignment.before == '{' && v.text[i] == ','
 }
+
+// isCommitID reports whether v has the form of a commit's id, as the tag of an image has: auth:ID.
+func isCommitID(v string) bool { return len(v) == 40 && strings.Trim(v, "0123456789abcdef") == "" }
 
 // isVerdict reports whether v begins a sentence about a secret: "API_KEY: not set".
 func isVerdict(v string) bool {
