@@ -1,7 +1,6 @@
 package embeddednats
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -139,21 +138,11 @@ func LoadKey(path string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("read a key: %w", err)
 	}
-	return ParseKey(path, b)
-}
-
-// ParseKey is LoadKey of what was read of a file.
-func ParseKey(path string, b []byte) (Key, error) {
-	seed := bytes.TrimSpace(b)
-	pair, err := nkeys.FromSeed(seed)
+	k, err := ParseKey(path, b)
 	if err != nil {
-		return Key{}, fmt.Errorf("read a key: %s holds no nkey seed: %w", path, err)
+		return Key{}, fmt.Errorf("read a key: %w", err)
 	}
-	public, err := pair.PublicKey()
-	if err != nil {
-		return Key{}, fmt.Errorf("read a key: %s: %w", path, err)
-	}
-	return Key{Path: path, Public: public, seed: seed}, nil
+	return k, nil
 }
 
 // inboxOf is the prefix of the subjects on which a key's owner gets answers. It holds the public key, so that nobody with

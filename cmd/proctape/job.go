@@ -88,7 +88,7 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 			defer nc.Close()
 			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Second)
 			defer cancel()
-			err = withRefusals(ctx, nc, func(ctx context.Context) error {
+			err = withRefusals(ctx, nc, s.creds, func(ctx context.Context) error {
 				if err := jobs.PublishJobEvent(ctx, nc, host, e); err != nil {
 					return fmt.Errorf("report job %s to the log: %w", printable(args[0]), err)
 				}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,7 +13,6 @@ import (
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/schema"
-	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // connect opens a connection to the server that --server names, or to the recorder that runs on the data folder.
@@ -31,9 +29,11 @@ func (s *settings) connect() (*nats.Conn, error) {
 	}
 	nc, err := nats.Connect(s.server, append(connectOptions(), creds...)...)
 	switch {
+	case errors.Is(err, nats.ErrAuthorization) && s.creds != "":
+		return nil, hinted(fmt.Errorf("%w: the server does not know the key in %s", servers(s.server).connectError(err), s.creds),
+			"the key was removed, or is another recorder's: "+whereKeysAre)
 	case errors.Is(err, nats.ErrAuthorization):
-		return nil, hinted(servers(s.server).connectError(err),
-			`name a key with --creds: "proctape hosts add NAME", where the recorder runs, makes one for a host; the other keys are in the folder creds of its data folder`)
+		return nil, hinted(servers(s.server).connectError(err), "name a key with --creds: "+whereKeysAre)
 	case err != nil:
 		return nil, hinted(servers(s.server).connectError(err), "check that the server runs and that the address is right")
 	}
@@ -62,32 +62,6 @@ func connectOptions() []nats.Option {
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})} // whoever asked for something reports what failed
 }
 
-// maxSecretSize is more than a file with a key or credentials has, in bytes.
-const maxSecretSize = 1 << 20
-
-// credentials reads the file that --creds names: an nkey seed as the recorder makes them, or a file with a JWT as nsc makes them.
-func (s *settings) credentials() ([]nats.Option, error) {
-	if s.creds == "" {
-		return nil, nil
-	}
-	path, err := expandHome(s.creds)
-	if err != nil {
-		return nil, err
-	}
-	b, err := filecheck.ReadSecret(path, maxSecretSize)
-	if err != nil {
-		return nil, hinted(fmt.Errorf("--creds: %w", err), "name a file with a key, as a recorder makes them, or with credentials")
-	}
-	if strings.Contains(string(b), "BEGIN NATS USER JWT") {
-		return []nats.Option{nats.UserCredentials(path)}, nil
-	}
-	key, err := embeddednats.ParseKey(path, b)
-	if err != nil {
-		return nil, err
-	}
-	return key.Options(), nil
-}
-
 // declareStreams makes the log's streams exist on the server, where they are not yet.
 func declareStreams(ctx context.Context, nc *nats.Conn, policy schema.Policy) error {
 	js, err := jetstream.New(nc)
@@ -112,7 +86,7 @@ func (s *settings) withLog(cmd *cobra.Command, f func(context.Context, jetstream
 		if err != nil {
 			return err
 		}
-		return withRefusals(cmd.Context(), nc, func(ctx context.Context) error { return f(ctx, js) })
+		return withRefusals(cmd.Context(), nc, s.creds, func(ctx context.Context) error { return f(ctx, js) })
 	}
 	a, err := s.attach(cmd, false)
 	if err != nil {

@@ -38,7 +38,7 @@ log grows. Any number of databases can follow one log; each has its own checkpoi
 			}
 			w := newWorking(cmd, s)
 			cfg := projector.Config{DB: s.db, NDJSON: dir, FileLimit: files.limit, Retention: &keep, Memory: w.memory.projector(), Log: w.log, Trouble: w.trouble}
-			return withRefusals(ctx, nc, func(ctx context.Context) error { return project(ctx, cmd, s, nc, cfg, w) })
+			return withRefusals(ctx, nc, s.creds, func(ctx context.Context) error { return project(ctx, cmd, s, nc, cfg, w) })
 		},
 	}
 	files.register(cmd)

@@ -44,7 +44,7 @@ recorder's "proctape hosts add" makes the key.`,
 			w.notify("READY=1")
 			defer context.AfterFunc(cmd.Context(), func() { w.notify("STOPPING=1") })()
 			began := time.Now()
-			err = withRefusals(cmd.Context(), nc, func(ctx context.Context) error {
+			err = withRefusals(cmd.Context(), nc, s.creds, func(ctx context.Context) error {
 				return runStages(ctx, stage{"control groups of runs", run.RemoveLeftGroups}, stage{"producer", p.Run})
 			})
 			made := p.Stats()

@@ -222,7 +222,7 @@ func (st *status) askLog(ctx context.Context, s *settings) error {
 	if err != nil {
 		return err
 	}
-	return withRefusals(ctx, nc, func(ctx context.Context) error {
+	return withRefusals(ctx, nc, s.creds, func(ctx context.Context) error {
 		st.readLog(ctx, nc, js)
 		return nil
 	})

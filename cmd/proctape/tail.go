@@ -62,7 +62,7 @@ func tail(cmd *cobra.Command, s *settings, filter live.Filter) error {
 	if err != nil {
 		return err
 	}
-	return withRefusals(cmd.Context(), nc, func(ctx context.Context) error {
+	return withRefusals(cmd.Context(), nc, s.creds, func(ctx context.Context) error {
 		if err := checkLogHost(ctx, js, filter.Host); err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ time.`,
 				return err
 			}
 			defer nc.Close()
-			err = withRefusals(cmd.Context(), nc, func(ctx context.Context) error { return syscalls.RequestTrace(ctx, nc, host, pid) })
+			err = withRefusals(cmd.Context(), nc, s.creds, func(ctx context.Context) error { return syscalls.RequestTrace(ctx, nc, host, pid) })
 			switch {
 			case hintOf(err) != "":
 				return err
