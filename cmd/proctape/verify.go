@@ -198,7 +198,7 @@ func printVerification(cmd *cobra.Command, r *verify.Result) error {
 func printNotCompared(out io.Writer, r *verify.Result) {
 	for _, l := range r.Losses {
 		if l.Stream == "" {
-			fmt.Fprintf(out, "\nLost: %s: %d\n", l.What, l.Items)
+			fmt.Fprintf(out, "\nLost: %s: %s\n", l.What, atLeast(l.AtLeast, "items", wholeNumber(l.Items)))
 			continue
 		}
 		fmt.Fprintf(out, "\nLost: %s: %s; at least %d messages\n", l.Stream, l.What, l.Messages)

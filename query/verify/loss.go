@@ -19,6 +19,8 @@ type Loss struct {
 	// is left.
 	Messages int64 `json:"messages"`
 	Items    int64 `json:"items,omitempty"` // that were lost at the ends of lives
+	// AtLeast names the figures that stopped at [schema.MaxSum]: "items", or none.
+	AtLeast []string `json:"at_least,omitempty"`
 }
 
 // rowsOf is, by stream, the sequences (as id) and times of the messages of which only the database that is verified has

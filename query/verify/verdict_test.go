@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,6 +49,14 @@ func TestCompare_Verdicts(t *testing.T) {
 			}
 			purge(t, r, schema.StreamSnapshots, 11)
 		}, verify.Equal, func(v *verify.Result) bool { return v.NotCompared.Snapshots == 10 }},
+		{"two producers claim more than a sum holds", func(t *testing.T, r *recorded) {
+			r.change(`UPDATE producers SET acked = 9223372036854775807, ended_ns = 1`)
+			r.change(`INSERT INTO gaps(stream, epoch, at_seq, n, timestamp, kind, host_id, instance, first_seq, last_seq, count)
+				SELECT instance, 1, 1, n, 1, 'end_lost', host_id, instance, 1, 1, 9223372036854775807 FROM (SELECT DISTINCT host_id, instance FROM producers), (SELECT 1 AS n UNION SELECT 2)`)
+		}, verify.Different, func(v *verify.Result) bool {
+			l := v.Losses[len(v.Losses)-1]
+			return l.Items == schema.MaxSum && slices.Equal(l.AtLeast, []string{"items"})
+		}},
 		{"the first event is deleted by hand", func(t *testing.T, r *recorded) {
 			r.change(`DELETE FROM process_events WHERE id = (SELECT min(id) FROM process_events)`)
 		}, verify.Different, nil},
