@@ -113,7 +113,7 @@ func (jsonCodec) Decode(b []byte) (*Message, error) {
 	m := new(Message)
 	// A later version may have changed any field: Validate refuses it by its number.
 	if err := json.Unmarshal(b, m); err != nil && m.Version <= Version {
-		return nil, fmt.Errorf("decode JSON: %w", err)
+		return nil, fmt.Errorf("decode JSON: %w", plainJSON(err))
 	}
 	if err := m.Validate(); err != nil {
 		return nil, err

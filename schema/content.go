@@ -2,7 +2,10 @@ package schema
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 )
 
@@ -14,6 +17,12 @@ func typeOf(header string, payload []byte) (string, error) {
 	switch name = strings.ToLower(strings.TrimSpace(name)); {
 	case name == "" && looks == TypeJSON, name == TypeJSON && looks != TypeMsgpack:
 		return TypeJSON, nil
+	case name == "" && len(payload) == 0:
+		return "", errors.New("the message is empty")
+	case name == "" && bytes.HasPrefix(payload, []byte("\xef\xbb\xbf")):
+		return "", errors.New("decode JSON: the message begins with a byte order mark: leave it out")
+	case name == "" && looks == "" && json.Valid(payload):
+		return "", errors.New("decode JSON: the message is JSON, but no object")
 	case name == "", name == TypeMsgpack && looks != TypeJSON:
 		return TypeMsgpack, nil
 	case name == TypeMsgpack:
@@ -48,4 +57,29 @@ func notCompressed(payload []byte, err error) error {
 		return fmt.Errorf("decompress: %w: the message looks like %s that is not compressed: leave %s out", err, looks, HeaderEncoding)
 	}
 	return fmt.Errorf("decompress: %w", err)
+}
+
+// plainJSON says in plain words why JSON cannot be decoded. The package's own words are of Go.
+func plainJSON(err error) error {
+	var typed *json.UnmarshalTypeError
+	if !errors.As(err, &typed) {
+		return err
+	}
+	want := "an object"
+	switch typed.Type.Kind() {
+	case reflect.String:
+		want = "a string"
+	case reflect.Bool:
+		want = "true or false"
+	case reflect.Slice, reflect.Array:
+		want = "a list"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		want = "a whole number in its range"
+	case reflect.Float32, reflect.Float64:
+		want = "a number"
+	}
+	if typed.Field == "" {
+		return fmt.Errorf("byte %d: the message is %s, want %s", typed.Offset, typed.Value, want)
+	}
+	return fmt.Errorf("byte %d: %s is %s, want %s", typed.Offset, typed.Field, typed.Value, want)
 }

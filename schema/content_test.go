@@ -43,6 +43,11 @@ func TestDecode_ContentTypes(t *testing.T) {
 		{"neither, as a text", "text/plain", "", []byte("hello"), `content type "text/plain" is neither application/msgpack nor application/json`},
 		{"JSON that is not compressed", "", EncodingS2, asJSON, "the message looks like application/json that is not compressed: leave Content-Encoding out"},
 		{"a list in JSON", "", "", slices.Concat([]byte("["), asJSON, []byte("]")), "decode JSON: "},
+		{"a list of JSON as a message", "", "", []byte(`[1]`), "decode JSON: byte 1: the message is array, want an object"},
+		{"a text of JSON", "", "", []byte(`"hello"`), "decode JSON: the message is JSON, but no object"},
+		{"a byte order mark", "", "", slices.Concat([]byte("\xef\xbb\xbf"), asJSON), "begins with a byte order mark: leave it out"},
+		{"nothing", "", "", nil, "the message is empty"},
+		{"a text for a number", "", "", []byte(`{"v": 2, "produced": "many"}`), "produced is string, want a whole number in its range"},
 		{"neither", "", "", []byte("hello"), "decode msgpack: byte 0: 0x68 is no array"},
 	}
 	for _, test := range tests {
