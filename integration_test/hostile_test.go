@@ -268,7 +268,7 @@ func dialLog(t *testing.T, dir string) jetstream.JetStream {
 // TestHostile_PanicCostsOneMessage is a control of its own: a build that panics on one message folds all others.
 func TestHostile_PanicCostsOneMessage(t *testing.T) {
 	t.Parallel()
-	broken := buildBroken(t, "projector/fold/snapshots.go", "	id := to.rowID\n", "	if m.Seq == 13 { panic(\"a bug of ours\") }\n	id := to.rowID\n")
+	broken := buildBroken(t, "projector/fold/snapshots.go", "	id, before := to.rowID, r.Newest\n", "	if m.Seq == 13 { panic(\"a bug of ours\") }\n	id, before := to.rowID, r.Newest\n")
 	log := startLog(t, t.TempDir())
 	log.record(newHost("alpha", 10, 1), 30)
 	db := filepath.Join(t.TempDir(), "p.db")

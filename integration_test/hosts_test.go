@@ -235,7 +235,7 @@ func TestRoles_DoTheirWork(t *testing.T) {
 		"reader":    {with("reader", "job", "declare", "x", "--host", "hub"), "publish to proctape.v1.hub.job"},
 	} {
 		code, said := fails(t, c.args...)
-		if code != 1 || !strings.Contains(said, "error: the key may not "+c.want) || !strings.Contains(said, "hint: ") || strings.Count(said, "\n") != 2 {
+		if code != 1 || !strings.Contains(said, "the key may not "+c.want) || !strings.Contains(said, "hint: ") || strings.Count(said, "\n") != 2 {
 			t.Errorf("%s: exit code %d, said %q, want what the key may not do and a hint", role, code, said)
 		}
 	}

@@ -28,7 +28,7 @@ func TestLifecycle_ExecsControl(t *testing.T) {
 	needsEveryProcess(t)
 	t.Parallel()
 	for what, broken := range map[string]string{
-		"the rows":  buildBroken(t, "projector/fold/fold.go", "		addExecs(to, m)\n", ""),
+		"the rows":  buildBroken(t, "projector/fold/fold.go", "		return addExecs(to, m, f.others)\n", "		return nil\n"),
 		"the lines": buildBroken(t, "projector/output.go", "		files.AppendExec(row.Message, row.Exec)\n", "		_ = row\n"),
 	} {
 		if len(executes(t, broken)) == 0 {

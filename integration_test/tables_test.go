@@ -27,7 +27,7 @@ var (
 		"retention_passes": ownOfDatabase, "retention_hosts": ownOfDatabase, "retention_databases": ownOfDatabase,
 	}
 	notDeleted = map[string]string{
-		"checkpoints": "one row a stream", "files": "one row a file", "hosts": "one row a host", "rosters": "one row a host",
+		"checkpoints": "one row a stream", "hosts": "one row a host", "rosters": "one row a host",
 		"boots": "one small row a boot", "quarantine_counts": "a few rows a host", "retention_hosts": "one row a host",
 	}
 	notKept = map[string]string{

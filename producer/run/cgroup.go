@@ -6,7 +6,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,24 +36,6 @@ func makeLeaf(name string) (*leaf, error) {
 		return nil, errors.Join(fmt.Errorf("open control group %s: %w", l.dir, err), os.Remove(l.dir))
 	}
 	return l, nil
-}
-
-// leafPrefix begins the names of groups that are made for commands.
-const leafPrefix = "proctape-"
-
-// leafName is the name of a group's directory. The prefix keeps it apart from the kernel's own files, our pid from the
-// group of another run of the same job.
-func leafName(name string, pid int) string {
-	const longest = 128 // far below NAME_MAX
-	safe := func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("_.-", r):
-			return r
-		}
-		return '_'
-	}
-	name = strings.Map(safe, name)
-	return fmt.Sprintf(leafPrefix+"%s-%d", name[:min(len(name), longest)], pid)
 }
 
 // remove removes the group unless processes are in it, and reports whether it is gone. Zombies do not count, but on some

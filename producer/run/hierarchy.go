@@ -2,11 +2,15 @@ package run
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 )
+
+// legacyControllers are those of which figures are read.
+var legacyControllers = []string{"cpuacct", "memory", "blkio"}
 
 // ownGroup finds our own control group of version 2: the directory by which it can be reached, and its path in the
 // hierarchy. On hosts where version 1 rules, version 2 is mounted beside it, often as "unified".
@@ -71,3 +75,21 @@ func parseMounts(file, fsType, controller string) []groupMount {
 
 // unescape undoes what the kernel does to the names in mountinfo.
 var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+
+// leafPrefix begins the names of groups that are made for commands.
+const leafPrefix = "proctape-"
+
+// leafName is the name of a group's directory. The prefix keeps it apart from the kernel's own files, our pid from the
+// group of another run of the same job.
+func leafName(name string, pid int) string {
+	const longest = 128 // far below NAME_MAX
+	safe := func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("_.-", r):
+			return r
+		}
+		return '_'
+	}
+	name = strings.Map(safe, name)
+	return fmt.Sprintf(leafPrefix+"%s-%d", name[:min(len(name), longest)], pid)
+}

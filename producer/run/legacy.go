@@ -18,9 +18,6 @@ type legacy struct {
 	own    map[string]string // those of the groups in which this program is
 }
 
-// legacyControllers are those of which figures are read.
-var legacyControllers = []string{"cpuacct", "memory", "blkio"}
-
 // makeLegacy makes groups below our own, as far as there are such controllers and we may. root is / but in tests.
 func makeLegacy(root, name string) *legacy {
 	own, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))

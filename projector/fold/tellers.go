@@ -95,17 +95,11 @@ func (t *telling) later(instance string) bool {
 	return o == nil || t.by.First > o.First || t.by.First == o.First && t.by.Instance > instance
 }
 
-// find is the event of another producer that is one with e; ok is false when there is none. at is its place in the batch, -1 when
+// find is the oldest event of another producer that is one with e, in any batches; ok is false when there is none. at is its place in the batch, -1 when
 // it has a row.
 func (t *telling) find(e *schema.Event) (was store.ToldEvent, at int, ok bool, err error) {
 	of := store.Occasion{HostID: t.to.hostID, Kind: t.m.Kind, PID: e.PID}
 	same := func(o *schema.Event) bool { return store.SameLife(o.StartTicks, e.StartTicks, o.Boot, e.Boot) }
-	for _, i := range t.to.batch.EventsOn(of) {
-		b := &t.to.batch.Events[i]
-		if b.Message.Instance != t.m.Instance && b.Message.BootID == t.m.BootID && same(b.Event) {
-			return store.ToldEvent{ID: b.ID, Instance: b.Message.Instance.String(), Event: *b.Event}, i, true, nil
-		}
-	}
 	err = t.tables.ToldEvents(of, t.m.BootID, t.by.Instance, func(o store.ToldEvent) {
 		if !ok && same(&o.Event) {
 			was, ok = o, true
@@ -114,7 +108,16 @@ func (t *telling) find(e *schema.Event) (was store.ToldEvent, at int, ok bool, e
 	if more := t.to.batch.Told[was.ID]; ok && more != nil {
 		was = *more
 	}
-	return was, -1, ok, err
+	if err != nil || ok {
+		return was, -1, ok, err
+	}
+	for _, i := range t.to.batch.EventsOn(of) {
+		b := &t.to.batch.Events[i]
+		if b.Message.Instance != t.m.Instance && b.Message.BootID == t.m.BootID && same(b.Event) {
+			return store.ToldEvent{ID: b.ID, Instance: b.Message.Instance.String(), Event: *b.Event}, i, true, nil
+		}
+	}
+	return was, -1, false, nil
 }
 
 // merge takes an event in that another producer told of: what that one did not know is learnt from it. It reports whether there was

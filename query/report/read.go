@@ -27,7 +27,7 @@ func ReadRun(ctx context.Context, db *query.DB, job query.JobFilter, run string,
 	if err := r.find(ctx, job, run); err != nil {
 		return nil, err
 	}
-	for _, read := range []func(context.Context) error{r.readUse, r.readSamples, r.readDeaths, r.readLeft, r.readBefore} {
+	for _, read := range []func(context.Context) error{r.readUse, r.readWhole, r.readSamples, r.readDeaths, r.readLeft, r.readBefore} {
 		if err := read(ctx); err != nil {
 			return nil, fmt.Errorf("report job %q: %w", job.Name, err)
 		}

@@ -5,20 +5,22 @@ import "github.com/proctape/proctape/query"
 // RunReport is what is known of one run of a job; of a job that nobody declared, of all of the job. Its run then has the number 0 and no id.
 type RunReport struct {
 	query.Run
-	Newest  bool               `json:"newest_run"`   // the job has no later run
-	LastRun int64              `json:"last_run"`     // the number of the newest
-	Runs    int                `json:"runs"`         // that the job has
-	Seconds *float64           `json:"wall_seconds"` // until now while it goes on
-	Before  *Earlier           `json:"run_before"`   // the run before it, if it has ended; nil when there is none
-	Steps   []Step             `json:"steps"`        // by number
-	Spawns  int64              `json:"process_spawn_count"`
-	Exits   int64              `json:"process_exit_count"`
-	Failed  int64              `json:"failed_count"`   // that ended by a signal or with another exit code than 0
-	IOKnown int64              `json:"io_known_count"` // of how many exits I/O is known
-	Cores   *float64           `json:"cores_used"`     // CPU seconds a second; nil when either is not known
-	CPUs    int64              `json:"cpus"`           // that the host has; 0 when not known
-	Samples query.JobSamples   `json:"samples"`
-	Largest []query.JobProcess `json:"largest_processes"`
+	Newest  bool             `json:"newest_run"`   // the job has no later run
+	LastRun int64            `json:"last_run"`     // the number of the newest
+	Runs    int              `json:"runs"`         // that the job has
+	Seconds *float64         `json:"wall_seconds"` // until now while it goes on
+	Before  *Earlier         `json:"run_before"`   // the run before it, if it has ended; nil when there is none
+	Steps   []Step           `json:"steps"`        // by number
+	Spawns  int64            `json:"process_spawn_count"`
+	Exits   int64            `json:"process_exit_count"`
+	Failed  int64            `json:"failed_count"`   // that ended by a signal or with another exit code than 0
+	IOKnown int64            `json:"io_known_count"` // of how many exits I/O is known
+	Cores   *float64         `json:"cores_used"`     // CPU seconds a second; nil when either is not known
+	CPUs    int64            `json:"cpus"`           // that the host has; 0 when not known
+	Samples query.JobSamples `json:"samples"`
+	// Resolution is that of [query.Profile], of a job that nobody declared; empty else.
+	Resolution string             `json:"resolution,omitempty"`
+	Largest    []query.JobProcess `json:"largest_processes"`
 	// Deaths are the ends by a signal, for want of memory or with another exit code than 0, oldest first; of many, those that count most.
 	Deaths     []Death        `json:"deaths"`
 	MoreDeaths int64          `json:"more_deaths"` // that Deaths has not

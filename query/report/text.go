@@ -41,6 +41,9 @@ func (t *text) head(r *RunReport) {
 	t.line("%s, %s%s", when, span(*r.Seconds), r.earlier())
 	t.line("%s", r.usedCPU())
 	t.line("%s", r.usedMemory())
+	if s := r.deleted(); s != "" {
+		t.line("%s", s)
+	}
 }
 
 // stepTable writes the steps.
