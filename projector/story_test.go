@@ -55,6 +55,7 @@ func (t *teller) step() {
 		h.reboot()
 	case n < 5:
 		h.restart()
+		h.pass(2 * second) // or what both lives tell would be of one moment, as two samplers tell it
 	case n < 60:
 		t.live(h)
 		t.transport(h.snapshot())

@@ -27,7 +27,7 @@ func ReadRun(ctx context.Context, db *query.DB, job query.JobFilter, run string,
 	if err := r.find(ctx, job, run); err != nil {
 		return nil, err
 	}
-	for _, read := range []func(context.Context) error{r.readUse, r.readWhole, r.readSamples, r.readDeaths, r.readLeft, r.readBefore} {
+	for _, read := range []func(context.Context) error{r.readUse, r.addWhole, r.readSamples, r.readDeaths, r.readLeft, r.readBefore} {
 		if err := read(ctx); err != nil {
 			return nil, fmt.Errorf("report job %q: %w", job.Name, err)
 		}
@@ -141,6 +141,14 @@ func (r *runReader) readUse(ctx context.Context) error {
 	return err
 }
 
+// addWhole completes the report of a job that nobody declared.
+func (r *runReader) addWhole(ctx context.Context) error {
+	if r.out.Number != 0 {
+		return nil
+	}
+	return addWhole(ctx, r.db, r.out)
+}
+
 // step is the step of a use; one that nobody declared is added.
 func (r *runReader) step(u *query.StepUse) *Step {
 	i := slices.IndexFunc(r.out.Steps, func(s Step) bool { return s.Sheet == *u.Sheet })
@@ -215,14 +223,6 @@ func most(a, b *float64) *float64 {
 		return b
 	}
 	return a
-}
-
-func perSecond(v, seconds *float64) *float64 {
-	if v == nil || seconds == nil || *seconds <= 0 {
-		return nil
-	}
-	rate := *v / *seconds
-	return &rate
 }
 
 // readSamples reads what samples tell of all processes together.

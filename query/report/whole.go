@@ -6,18 +6,14 @@ import (
 	"github.com/proctape/proctape/query"
 )
 
-// readWhole completes the report of a job that nobody declared by what the job came to, which outlives its samples.
-func (r *runReader) readWhole(ctx context.Context) error {
-	o := r.out
-	if o.Number != 0 {
-		return nil
-	}
+// addWhole completes the report of a job that nobody declared by what the job came to, which outlives its samples.
+func addWhole(ctx context.Context, db *query.DB, o *RunReport) error {
 	job := query.JobFilter{Name: o.JobID, Host: o.Host}
-	p, err := query.JobProfile(ctx, r.db, job)
+	p, err := query.JobProfile(ctx, db, job)
 	if err != nil {
 		return err
 	}
-	best, err := query.BestTotals(ctx, r.db, job, p)
+	best, err := query.BestTotals(ctx, db, job, p)
 	if err != nil {
 		return err
 	}
@@ -62,4 +58,12 @@ func (r *RunReport) deleted() string {
 		return "Samples: deleted; these figures include them"
 	}
 	return ""
+}
+
+func perSecond(v, seconds *float64) *float64 {
+	if v == nil || seconds == nil || *seconds <= 0 {
+		return nil
+	}
+	rate := *v / *seconds
+	return &rate
 }
