@@ -264,6 +264,9 @@ func TestRunRecords_TwoDatabases(t *testing.T) {
 
 // 400 days of runs by synthetic time, forty a day: a replay is equal, and the runs of a job are read in milliseconds of CPU time.
 func TestRunRecords_400Days(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a campaign of 16 000 runs, which make test runs")
+	}
 	const days, daily = 400, 40
 	w := newWorld(t)
 	w.set(func(r *retention.Reading) { r.Boot += days * day })
