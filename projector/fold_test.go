@@ -53,18 +53,23 @@ func checkSome(t *testing.T, property func(*rapid.T)) {
 
 const smallFile = 4000 // bytes, so that a story rotates its files
 
+// wholeAndSplit are a tape of messages in one batch, and one in any batches with any crashes.
+func wholeAndSplit(t *testing.T, r *rapid.T, told []*received) (whole, split *tape) {
+	whole, split = newTape(t, smallFile), newTape(t, smallFile)
+	whole.fold(told...)
+	batches(r, split, told)
+	return whole, split
+}
+
 // The same messages give the same rows and the same lines, in whatever batches and with whatever crashes.
 func TestFold_AnyBatches(t *testing.T) {
 	checkSome(t, func(r *rapid.T) {
 		roll := seeded(rapid.Uint64().Draw(r, "story"))
 		told := story{late: true, poison: true}.tell(roll, rapid.IntRange(1, 60).Draw(r, "messages"))
 
-		whole := newTape(t, smallFile)
+		whole, split := wholeAndSplit(t, r, told)
 		defer whole.close()
-		whole.fold(told...)
-		split := newTape(t, smallFile)
 		defer split.close()
-		batches(r, split, told)
 
 		if d := diff(split.dump(), whole.dump()); d != "" {
 			r.Errorf("tables:\n%s", d)

@@ -42,8 +42,8 @@ func (d *kept) look(k *runs.Keeper) {
 	d.settle()
 }
 
-// runsOf are the runs of a job as people see them, one a line.
-func runsOf(t testing.TB, path, job string) string {
+// listRuns are the runs of a job in a database.
+func listRuns(t testing.TB, path, job string) []query.Run {
 	t.Helper()
 	db, err := query.Open(t.Context(), path)
 	if err != nil {
@@ -54,9 +54,15 @@ func runsOf(t testing.TB, path, job string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return list
+}
+
+// runsOf are the runs of a job as people see them, one a line.
+func runsOf(t testing.TB, path, job string) string {
+	t.Helper()
 	var lines []string
-	for i := range list {
-		b, err := json.Marshal(&list[i])
+	for _, r := range listRuns(t, path, job) {
+		b, err := json.Marshal(&r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,17 +74,8 @@ func runsOf(t testing.TB, path, job string) string {
 // numbersOf are the numbers of the runs of a job, each with the first byte of its id and whether it has ended.
 func numbersOf(t testing.TB, path, job string) string {
 	t.Helper()
-	db, err := query.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	list, err := query.Runs(t.Context(), db, query.JobFilter{Name: job})
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all []string
-	for _, r := range list {
+	for _, r := range listRuns(t, path, job) {
 		all = append(all, fmt.Sprintf("%d=%s%s", r.Number, r.ID[:2], map[bool]string{true: "*"}[r.Ended == nil]))
 	}
 	return strings.Join(all, " ")

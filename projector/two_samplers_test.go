@@ -169,12 +169,9 @@ func TestFold_TwoSamplersAnyBatches(t *testing.T) {
 				told = append(told, l.publish(ofWorker(h, schema.KindExec, uint64(1000+10*roll(6)), schema.Opt[int64]{}, schema.Opt[int64]{})))
 			}
 		}
-		whole := newTape(t, smallFile)
+		whole, split := wholeAndSplit(t, r, told)
 		defer whole.close()
-		whole.fold(told...)
-		split := newTape(t, smallFile)
 		defer split.close()
-		batches(r, split, told)
 		if d := diff(split.dump(), whole.dump()); d != "" {
 			r.Errorf("tables:\n%s", d)
 		}
