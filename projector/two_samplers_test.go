@@ -177,3 +177,32 @@ func TestFold_TwoSamplersAnyBatches(t *testing.T) {
 		}
 	})
 }
+
+// One sampler finds an end by comparing scans, the other sees it: the row is as that one says, whoever comes first.
+func TestFold_SeenEndReplacesUnseen(t *testing.T) {
+	some := schema.Some[int64]
+	for _, unseenFirst := range []bool{true, false} {
+		l, a, p := newLog(), newHost("h"), newTape(t, 0)
+		b := twin(a, 2)
+		b.pass(second)
+		unseen, seen := ofWorker(a, schema.KindExit, 77, some(0), some(0)), ofWorker(b, schema.KindExit, 77, some(900), some(0))
+		unseen.Events[0].ExitCode, unseen.Events[0].Within, unseen.Events[0].Lifetime = schema.Opt[int64]{}, some(5000), some(33_400)
+		seen.Events[0].Lifetime = some(20_700)
+		both := []*schema.Message{unseen, seen}
+		if !unseenFirst {
+			both = []*schema.Message{seen, unseen}
+		}
+		for _, m := range both {
+			p.fold(l.publish(m))
+			p.reopen()
+		}
+		p.wantRows(`SELECT exit_code, cpu_ms, lifetime_ms, coalesce(within_ms, '-'), CAST(timestamp AS INTEGER) FROM process_events`,
+			fmt.Sprint("3 900 20700 - ", b.wall/second))
+		p.wantRows(`SELECT exits, exit_cpu_ms FROM jobs`, "1 900")
+	}
+	l, a, p := newLog(), newHost("h"), newTape(t, 0)
+	unseen := ofWorker(a, schema.KindExit, 77, some(0), some(0))
+	unseen.Events[0].Within = some(5000)
+	p.fold(l.publish(unseen))
+	p.wantRows(`SELECT within_ms FROM process_events`, "5000") // the control: alone it is kept
+}

@@ -121,6 +121,7 @@ type Event struct {
 	Write      *float64 `json:"write_mb"` // to storage, in the whole life
 	Lifetime   *float64 `json:"lifetime_seconds"`
 	Source     string   `json:"source"`
+	Within     *float64 `json:"within_seconds"`  // nobody saw the end: it came so long before Timestamp or later, CPU, read and write are at least, Lifetime at most; nil where it was seen
 	Cause      string   `json:"cause,omitempty"` // of an exit that [WithCauses] joined: signal, kill or oom
 }
 

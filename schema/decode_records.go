@@ -73,6 +73,7 @@ func readEvent(r *wire.Reader, e *Event) {
 	e.Details = r.String(MaxText)
 	e.SampledCPU = readOpt(r)
 	e.Fleet = r.Bool()
+	e.Within = readOpt(r)
 	r.Close(outer)
 }
 

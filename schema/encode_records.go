@@ -46,7 +46,11 @@ func writeGPU(w *writer, g *GPU) {
 }
 
 func writeEvent(w *writer, e *Event) {
-	w.Array(21)
+	if e.Within.Known {
+		w.Array(22)
+	} else { // as before there was such a field
+		w.Array(21)
+	}
 	w.Int(e.Wall)
 	w.Int(e.Boot)
 	w.Int(int64(e.PID))
@@ -68,6 +72,9 @@ func writeEvent(w *writer, e *Event) {
 	w.String(e.Details)
 	writeOpt(w, e.SampledCPU)
 	w.Bool(e.Fleet)
+	if e.Within.Known {
+		writeOpt(w, e.Within)
+	}
 }
 
 func writeExec(w *writer, e *Exec) {

@@ -30,6 +30,9 @@ type Event struct {
 	// last of them.
 	SampledCPU Opt[int64] `json:"sampled_cpu_ms"`
 	Fleet      bool       `json:"fleet,omitzero"` // the job is one of the fleet, and not this host's own
+	// Within says that nobody saw the end itself: it came within so many milliseconds before the event's time. Then CPUMillis, ReadKiB
+	// and WriteKiB are what was known before, and so at least that; Lifetime is at most that. Unknown where the end was seen.
+	Within Opt[int64] `json:"within_ms,omitzero"`
 }
 
 // KindedEvent is an event and its kind, which is one of those with [Kind.IsEvent]. An exec travels as an [Exec]; see

@@ -19,7 +19,8 @@ var eventColumns = []column[query.Event]{
 	{name: "ppid", head: "PPID", value: func(e *query.Event) any { return valueOf(e.PPID) }, extra: true},
 	{name: "user", head: "USER", value: func(e *query.Event) any { return valueOf(e.UID) }, show: func(e *query.Event) string { return orDash(e.UID, userName) }, extra: true},
 	{name: "lifetime", head: "LIFETIME s", value: func(e *query.Event) any { return valueOf(e.Lifetime) }, extra: true},
-	{name: "cpu", head: "CPU s", value: func(e *query.Event) any { return valueOf(e.CPUSeconds) }, show: func(e *query.Event) string { return orDash(e.CPUSeconds, twoDecimals) }, drop: 3},
+	{name: "within", head: "WITHIN s", value: func(e *query.Event) any { return valueOf(e.Within) }, extra: true},
+	{name: "cpu", head: "CPU s", value: func(e *query.Event) any { return valueOf(e.CPUSeconds) }, show: eventCPU, drop: 3},
 	{name: "peak", head: "PEAK MiB", value: func(e *query.Event) any { return valueOf(e.PeakRSS) }, drop: 3},
 	{name: "read", head: "READ MiB", value: func(e *query.Event) any { return valueOf(e.Read) }, extra: true},
 	{name: "write", head: "WRITE MiB", value: func(e *query.Event) any { return valueOf(e.Write) }, extra: true},
@@ -27,6 +28,14 @@ var eventColumns = []column[query.Event]{
 	{name: "details", head: "DETAILS", value: func(e *query.Event) any { return e.Details }, text: true, extra: true},
 	{name: "source", head: "SOURCE", value: func(e *query.Event) any { return e.Source }, extra: true},
 	{name: "command", head: "COMMAND", value: func(e *query.Event) any { return e.Command }, show: func(e *query.Event) string { return e.Command + ofJob(e.JobID, e.Fleet, e.Sheet) }, text: true},
+}
+
+// eventCPU is the CPU of a process that ended: at least that, when nobody saw the end.
+func eventCPU(e *query.Event) string {
+	if e.CPUSeconds != nil && e.Within != nil {
+		return "≥" + twoDecimals(*e.CPUSeconds)
+	}
+	return orDash(e.CPUSeconds, twoDecimals)
 }
 
 func eventsCommand(s *settings) *cobra.Command {
@@ -86,6 +95,8 @@ func outcome(e query.Event) string {
 		return text
 	case e.ExitCode != nil:
 		return fmt.Sprintf("exit %d", *e.ExitCode)
+	case e.Type == "exit" && e.Within != nil:
+		return fmt.Sprintf("unknown, in %s s", oneDecimal(*e.Within))
 	case e.Type == "exit":
 		return "unknown"
 	}

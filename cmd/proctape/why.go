@@ -195,7 +195,9 @@ func signed(v float64) string { return fmt.Sprintf("%+.1f", v) }
 
 func usedText(u *why.Used) string {
 	source := "as far as samples show"
-	if u.Source == "exit" {
+	if u.Within != nil {
+		source = fmt.Sprintf("at least; it ended unseen, in the last %s s of that time", oneDecimal(*u.Within))
+	} else if u.Source == "exit" {
 		source = "by the kernel's account at its end"
 	}
 	return fmt.Sprintf("CPU %s s, peak %s MiB, read %s MiB, wrote %s MiB, lived %s s (%s)", orDash(u.CPUSeconds, twoDecimals), orDash(u.PeakRSS, oneDecimal),

@@ -86,11 +86,17 @@ func spawn(p schema.Process, scan Scan) schema.KindedEvent {
 func exit(p schema.Process, scan Scan, since time.Duration) schema.KindedEvent {
 	e := describe(p)
 	e.Boot, e.Wall = scan.Boot, scan.Wall
+	e.Within = schema.Some(upToMillis(since))
 	e.CPUMillis = schema.Some(int64(p.CPUMillis))
 	e.ReadKiB, e.WriteKiB = p.ReadKiB, p.WriteKiB
 	e.Details = fmt.Sprintf("ended in the last %s, seen by comparing two scans of /proc; exit code unknown",
 		since.Round(10*time.Millisecond))
 	return schema.KindedEvent{Kind: schema.KindExit, Event: e}
+}
+
+// upToMillis is a duration in whole milliseconds, rounded up, at least 1.
+func upToMillis(d time.Duration) int64 {
+	return max(1, int64((d+time.Millisecond-1)/time.Millisecond))
 }
 
 func describe(p schema.Process) schema.Event {

@@ -173,6 +173,7 @@ func TestDiff_ExitHasTheWholeCPUAndSaysWhatIsUnknown(t *testing.T) {
 		Wall: epoch + 25_004_000_000, Boot: 25_004_000_000, PID: 7, PPID: schema.Some(int64(3)), StartTicks: 1234,
 		UID: schema.Some(int64(0)), Command: "make all", JobID: "job", Sheet: schema.Some(int64(4)),
 		CPUMillis: schema.Some(int64(81_500)), ReadKiB: schema.Some(int64(12)), Source: "proc-diff",
+		Within:  schema.Some[int64](5004),
 		Details: "ended in the last 5s, seen by comparing two scans of /proc; exit code unknown",
 	}}}
 	if !reflect.DeepEqual(got, want) {

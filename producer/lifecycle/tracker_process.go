@@ -30,6 +30,7 @@ type process struct {
 	threads      int // alive; good while epoch is the tracker's
 	epoch        int
 	lastScan     int    // the last scan that showed it
+	scannedAt    int64  // boot time of that
 	scansWithout int    // scans since that did not
 	checked      int    // epoch in which it was found alive though no scan shows it
 	cpu          uint64 // ms, in the last scan

@@ -163,6 +163,7 @@ func (q *eventQueue) addEnd(e *schema.Event, p *process) {
 	}
 	if p.endedUnseen {
 		e.Source = SourceScan
+		e.Within = schema.Some(upToMillis(time.Duration(e.Boot - max(p.boot, p.scannedAt))))
 		if p.lastScan > 0 {
 			e.CPUMillis = schema.Some(int64(p.cpu))
 		}

@@ -50,7 +50,7 @@ func (t *tracker) observeProcess(s *schema.Process, boot int64) {
 		t.live[p.pid] = p
 	}
 	p.applyDescription(s.StartTicks, s.UID, s.Command)
-	p.cpu, p.lastScan, p.scansWithout = s.CPUMillis, t.scans, 0
+	p.cpu, p.lastScan, p.scannedAt, p.scansWithout = s.CPUMillis, t.scans, boot, 0
 	if !p.spawnQueued && t.scans > 1 {
 		t.queueScannedSpawn(p)
 	}

@@ -207,3 +207,40 @@ func TestTracker_GapsSayWhenAndHowMany(t *testing.T) {
 		t.Error("reported a loss that was not")
 	}
 }
+
+// An end that nobody saw has bounds: it came after the last scan that showed the process and before the event's time. The control is an
+// end that was seen, which has none.
+func TestTracker_UnseenEndHasBounds(t *testing.T) {
+	eachKind(t, func(t *testing.T, s *sim) {
+		s.observe()
+		s.fork(1, 10)
+		s.fork(1, 11)
+		s.poll()
+		s.observe()
+		shown := s.now
+		s.sleep(3 * time.Second)
+		s.exitGroup(10, 0)
+		ended := s.now
+		s.lose(0, true)
+		s.exitGroup(11, 0)
+		s.sleep(time.Second)
+		s.poll()
+		s.observe()
+		s.sleep(time.Second)
+		s.observe()
+		events, _ := s.tracker.take(s.now)
+		exits := map[int]schema.Event{}
+		for _, e := range events {
+			if e.Kind == schema.KindExit {
+				exits[e.Event.PID] = e.Event
+			}
+		}
+		e := exits[10]
+		if after := e.Boot - e.Within.V*int64(time.Millisecond); !e.Within.Known || ended <= after || ended > e.Boot || shown-after > int64(time.Millisecond) {
+			t.Errorf("got an end in the last %v before %d, want it after %d, and %d in it", e.Within, e.Boot, shown, ended)
+		}
+		if e := exits[11]; e.PID != 11 || e.Within.Known {
+			t.Errorf("control: an end that was seen: got %+v", e)
+		}
+	})
+}

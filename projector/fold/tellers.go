@@ -114,7 +114,7 @@ func (t *telling) find(e *schema.Event) (was store.ToldEvent, at int, ok bool, e
 	for _, i := range t.to.batch.EventsOn(of) {
 		b := &t.to.batch.Events[i]
 		if b.Message.Instance != t.m.Instance && b.Message.BootID == t.m.BootID && same(b.Event) {
-			return store.ToldEvent{ID: b.ID, Instance: b.Message.Instance.String(), Event: *b.Event}, i, true, nil
+			return store.ToldEvent{ID: b.ID, Instance: b.Message.Instance.String(), At: schema.Timestamp(b.Wall), Event: *b.Event}, i, true, nil
 		}
 	}
 	return was, -1, false, nil

@@ -40,19 +40,21 @@ type Occasion struct {
 
 // ToldEvent is an event that one producer told of, as far as another may know more of it.
 type ToldEvent struct {
-	ID       int64  // of its row
-	Instance string // who told it
+	ID       int64   // of its row
+	Instance string  // who told it
+	At       float64 // Unix time of the row
 	schema.Event
 }
 
 // ToldEvents passes on the events of an occasion that other producers than instance told of, oldest row first.
 func (t Tables) ToldEvents(of Occasion, bootID, instance string, visit func(ToldEvent)) error {
 	err := t.lookup(`SELECT id, instance, boot_ns, start_ticks, exit_code, signal_num, cpu_ms, sampled_cpu_ms, peak_rss_kib, read_kib,
-		write_kib, lifetime_ms FROM process_events WHERE pid = ? AND host_id = ? AND event_type = ? AND boot_id = ? AND instance != ? ORDER BY id`,
+		write_kib, lifetime_ms, within_ms, timestamp, source, details FROM process_events WHERE pid = ? AND host_id = ? AND event_type = ? AND boot_id = ? AND instance != ? ORDER BY id`,
 		func(r *sql.Rows) error {
 			var e ToldEvent
-			var n [8]sql.NullInt64
-			if err := r.Scan(&e.ID, &e.Instance, &e.Boot, &e.StartTicks, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7]); err != nil {
+			var n [9]sql.NullInt64
+			if err := r.Scan(&e.ID, &e.Instance, &e.Boot, &e.StartTicks, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8],
+				&e.At, &e.Source, &e.Details); err != nil {
 				return err
 			}
 			for i, to := range e.told() {
@@ -68,12 +70,20 @@ func (t Tables) ToldEvents(of Occasion, bootID, instance string, visit func(Told
 }
 
 // told are the figures of an event that one producer may know and another not.
-func (e *ToldEvent) told() [8]*schema.Opt[int64] {
-	return [...]*schema.Opt[int64]{&e.ExitCode, &e.Signal, &e.CPUMillis, &e.SampledCPU, &e.PeakRSS, &e.ReadKiB, &e.WriteKiB, &e.Lifetime}
+func (e *ToldEvent) told() [9]*schema.Opt[int64] {
+	return [...]*schema.Opt[int64]{&e.ExitCode, &e.Signal, &e.CPUMillis, &e.SampledCPU, &e.PeakRSS, &e.ReadKiB, &e.WriteKiB, &e.Lifetime, &e.Within}
 }
 
-// Learn takes over what another producer knows of the event and this one did not. It reports whether that is anything.
+// Learn takes over what another producer knows of the event and this one did not. It reports whether that is anything. Of an end that
+// one saw and the other did not, all is as the one says who saw it.
 func (e *ToldEvent) Learn(from *schema.Event) (more bool) {
+	switch {
+	case from.Within.Known && !e.Within.Known:
+		return false
+	case e.Within.Known && !from.Within.Known:
+		e.Event, e.At = *from, schema.Timestamp(from.Wall)
+		return true
+	}
 	other := ToldEvent{Event: *from}
 	theirs := other.told()
 	for i, to := range e.told() {
@@ -87,12 +97,13 @@ func (e *ToldEvent) Learn(from *schema.Event) (more bool) {
 // writeTold writes what a second producer knew of events that have their rows.
 func writeTold(tx *Tx, events map[int64]*ToldEvent) error {
 	for id, e := range events {
-		values := make([]any, 0, 9)
+		values := make([]any, 0, 14)
 		for _, v := range e.told() {
 			values = append(values, optional(*v))
 		}
 		if _, err := tx.Exec(`UPDATE process_events SET exit_code = ?, signal_num = ?, cpu_ms = ?, sampled_cpu_ms = ?, peak_rss_kib = ?,
-			read_kib = ?, write_kib = ?, lifetime_ms = ? WHERE id = ?`, append(values, id)...); err != nil {
+			read_kib = ?, write_kib = ?, lifetime_ms = ?, within_ms = ?, timestamp = ?, boot_ns = ?, source = ?, details = ? WHERE id = ?`,
+			append(values, e.At, e.Boot, e.Source, e.Details, id)...); err != nil {
 			return fmt.Errorf("store what a second sampler told of event %d: %w", id, err)
 		}
 	}

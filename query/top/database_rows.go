@@ -142,7 +142,7 @@ func endedRow(e *query.Event) Row {
 	if e.Lifetime != nil {
 		r.Age = *e.Lifetime
 		known("age_seconds")
-		if e.CPUSeconds != nil && *e.Lifetime > 0 {
+		if e.CPUSeconds != nil && *e.Lifetime > 0 && e.Within == nil {
 			r.CPUPercent = 100 * *e.CPUSeconds / *e.Lifetime
 			known("cpu_percent")
 		}

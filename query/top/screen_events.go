@@ -59,6 +59,9 @@ func eventLine(m *Model, e *query.Event) line {
 	cause := e.Details
 	if cause == "" && e.Lifetime != nil {
 		cause = "lived " + spanText(*e.Lifetime)
+		if e.Within != nil {
+			cause += " at most"
+		}
 	}
 	return line{{" " + m.zone.millis(e.Timestamp) + "  ", faint}, {mark + " " + term.Pad(term.Fit(what, 9), 9, false), how},
 		{fmt.Sprintf("%7d %s %s %s", e.PID, term.Pad(term.Fit(commandName(e.Command), 16), 16, false), term.Pad(term.Fit(term.Safe(whose), 16), 16, false), term.Safe(cause)), plain}}

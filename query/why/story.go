@@ -38,7 +38,8 @@ type Used struct {
 	Read       *float64 `json:"read_mb"`
 	Write      *float64 `json:"write_mb"`
 	Lifetime   *float64 `json:"lifetime_seconds"`
-	Source     string   `json:"source"` // exit: the kernel's account at its end; samples: the largest that a sample showed
+	Within     *float64 `json:"within_seconds,omitempty"` // nobody saw the end: CPU, read and write are at least, Lifetime is at most; nil where it was seen
+	Source     string   `json:"source"`                   // exit: the kernel's account at its end; samples: the largest that a sample showed
 }
 
 // Moment is one thing that happened in a life, or because of its end.

@@ -135,7 +135,7 @@ func (e *evidence) used() Used {
 	if end == nil || end.CPUSeconds == nil && end.PeakRSS == nil {
 		return u
 	}
-	u.Source = "exit"
+	u.Source, u.Within = "exit", end.Within
 	u.CPUSeconds, u.PeakRSS = cmp.Or(end.CPUSeconds, u.CPUSeconds), cmp.Or(end.PeakRSS, u.PeakRSS)
 	u.Read, u.Write, u.Lifetime = cmp.Or(end.Read, u.Read), cmp.Or(end.Write, u.Write), cmp.Or(end.Lifetime, u.Lifetime)
 	return u
