@@ -164,7 +164,13 @@ func TestFold_TwoSamplersAnyBatches(t *testing.T) {
 				a.procs[7].CPUMillis += 10
 				told = append(told, l.publish(h.snapshot()))
 			case 2:
-				told = append(told, l.publish(ofWorker(h, schema.KindExit, uint64(1000+10*roll(6)), schema.Opt[int64]{Known: roll(2) == 0, V: 80}, schema.Some(int64(10*roll(3))))))
+				m := ofWorker(h, schema.KindExit, uint64(1000+10*roll(6)), schema.Opt[int64]{Known: roll(2) == 0, V: 80}, schema.Some(int64(10*roll(3))))
+				e := &m.Events[0]
+				e.Within, e.UID, e.Details = schema.Opt[int64]{Known: roll(2) == 0, V: 7}, schema.Some(int64(roll(3))), h.instance.String()
+				if roll(2) == 0 {
+					e.JobID = "other"
+				}
+				told = append(told, l.publish(m))
 			case 3:
 				told = append(told, l.publish(ofWorker(h, schema.KindExec, uint64(1000+10*roll(6)), schema.Opt[int64]{}, schema.Opt[int64]{})))
 			}

@@ -77,17 +77,17 @@ func (e *ToldEvent) told() [9]*schema.Opt[int64] {
 // Learn takes over what another producer knows of the event and this one did not. It reports whether that is anything. Of an end that
 // one saw and the other did not, all is as the one says who saw it.
 func (e *ToldEvent) Learn(from *schema.Event) (more bool) {
-	switch {
-	case from.Within.Known && !e.Within.Known:
+	if from.Within.Known && !e.Within.Known {
 		return false
-	case e.Within.Known && !from.Within.Known:
-		e.Event, e.At = *from, schema.Timestamp(from.Wall)
-		return true
+	}
+	believed := e.Within.Known && !from.Within.Known
+	if believed {
+		e.At, e.Wall, e.Boot, e.Source, e.Details = schema.Timestamp(from.Wall), from.Wall, from.Boot, from.Source, from.Details
 	}
 	other := ToldEvent{Event: *from}
 	theirs := other.told()
 	for i, to := range e.told() {
-		if !to.Known && theirs[i].Known {
+		if believed || !to.Known && theirs[i].Known {
 			*to, more = *theirs[i], true
 		}
 	}
