@@ -164,7 +164,11 @@ func TestFold_TwoSamplersAnyBatches(t *testing.T) {
 				a.procs[7].CPUMillis += 10
 				told = append(told, l.publish(h.snapshot()))
 			case 2:
-				m := ofWorker(h, schema.KindExit, uint64(1000+10*roll(6)), schema.Opt[int64]{Known: roll(2) == 0, V: 80}, schema.Some(int64(10*roll(3))))
+				start := uint64(1000 + 10*roll(6))
+				if roll(4) == 0 {
+					start = 0 // unknown
+				}
+				m := ofWorker(h, schema.KindExit, start, schema.Opt[int64]{Known: roll(2) == 0, V: 80}, schema.Some(int64(10*roll(3))))
 				e := &m.Events[0]
 				e.Within, e.UID, e.Details = schema.Opt[int64]{Known: roll(2) == 0, V: 7}, schema.Some(int64(roll(3))), h.instance.String()
 				if roll(2) == 0 {

@@ -95,19 +95,19 @@ func (t *telling) later(instance string) bool {
 	return o == nil || t.by.First > o.First || t.by.First == o.First && t.by.Instance > instance
 }
 
-// find is the oldest event of another producer that is one with e, in any batches; ok is false when there is none. at is its place in the batch, -1 when
-// it has a row.
+// find is the oldest event of another producer that is one with e, as it is known now, in any batches; ok is false when there is none. at is its
+// place in the batch, -1 when it has a row.
 func (t *telling) find(e *schema.Event) (was store.ToldEvent, at int, ok bool, err error) {
 	of := store.Occasion{HostID: t.to.hostID, Kind: t.m.Kind, PID: e.PID}
 	same := func(o *schema.Event) bool { return store.SameLife(o.StartTicks, e.StartTicks, o.Boot, e.Boot) }
 	err = t.tables.ToldEvents(of, t.m.BootID, t.by.Instance, func(o store.ToldEvent) {
+		if more := t.to.batch.Told[o.ID]; more != nil {
+			o = *more
+		}
 		if !ok && same(&o.Event) {
 			was, ok = o, true
 		}
 	})
-	if more := t.to.batch.Told[was.ID]; ok && more != nil {
-		was = *more
-	}
 	if err != nil || ok {
 		return was, -1, ok, err
 	}
