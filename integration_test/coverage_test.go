@@ -25,6 +25,7 @@ type answer struct {
 func answersOf(dir, job string, pid int, from, to float64) (answers []answer) {
 	in := func(t float64) string { return fmt.Sprintf("@%.3f", t) }
 	between := []string{"--since", in(from - 1), "--until", in(to + 1)}
+	all := append(slices.Clone(between), "--limit", "0") // else the answer is of fewer seconds, which on a busy machine end before the gap
 	moment := []string{"--at", in((from + to) / 2)}
 	for _, c := range []struct {
 		command []string
@@ -36,12 +37,12 @@ func answersOf(dir, job string, pid int, from, to float64) (answers []answer) {
 		{[]string{"why", job}, nil, []string{"", "--json"}},
 		{[]string{"why", fmt.Sprint(pid)}, nil, []string{"", "--json"}},
 		{[]string{"jobs"}, between[:2], []string{"", "--csv", "--json"}},
-		{[]string{"events"}, between, []string{"", "--csv", "--json", "--columns=time,pid"}},
-		{[]string{"events", "--job", job}, between, []string{"", "--json"}},
+		{[]string{"events"}, all, []string{"", "--csv", "--json", "--columns=time,pid"}},
+		{[]string{"events", "--job", job}, all, []string{"", "--json"}},
 		{[]string{"events", "--command", "nobody runs this"}, between, []string{"", "--csv", "--json"}},
-		{[]string{"execs"}, between, []string{"", "--csv", "--json"}},
-		{[]string{"snapshots"}, between, []string{"", "--csv", "--json"}},
-		{[]string{"history", fmt.Sprint(pid)}, between, []string{"", "--csv", "--json"}},
+		{[]string{"execs"}, all, []string{"", "--csv", "--json"}},
+		{[]string{"snapshots"}, all, []string{"", "--csv", "--json"}},
+		{[]string{"history", fmt.Sprint(pid)}, all, []string{"", "--csv", "--json"}},
 		{[]string{"top"}, between, []string{"", "--csv", "--json"}},
 		{[]string{"top", "--by", "command"}, moment, []string{"", "--csv", "--json"}},
 		{[]string{"tree"}, moment, []string{"", "--json"}},

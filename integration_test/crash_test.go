@@ -193,7 +193,7 @@ func TestCrash_KillAtEverySystemCall(t *testing.T) {
 		}
 		return true
 	}
-	points := 0
+	points := map[string]int{}
 	for _, call := range []string{"pwrite64", "write", "fsync", "fdatasync", "renameat", "unlinkat", "ftruncate"} {
 		step := 1
 		if !soak && call != "renameat" && call != "ftruncate" && call != "unlinkat" {
@@ -204,15 +204,18 @@ func TestCrash_KillAtEverySystemCall(t *testing.T) {
 			if !kill(proctape, call, n, f) {
 				break // all of them have been tried
 			}
-			points++
+			points[call]++
 			if d := f.defects(t, undisturbed); len(d) > 0 {
 				t.Fatalf("killed at %s %d:\n%s", call, n, strings.Join(d, "\n"))
 			}
 		}
 	}
-	t.Logf("recovered from a kill at each of %d points", points)
-	if points < 30 {
-		t.Errorf("only %d points", points)
+	t.Logf("recovered from a kill at each of these: %v", points)
+	// How many commits a replay makes, and so how many writes and syncs, is up to the machine; what a rotation does is not.
+	for call, least := range map[string]int{"pwrite64": 2, "write": 2, "fsync": 1, "fdatasync": 1, "renameat": 3, "unlinkat": 1, "ftruncate": 1} {
+		if points[call] < least {
+			t.Errorf("%d points of %s, want at least %d", points[call], call, least)
+		}
 	}
 
 	// The control: a build that books its place before the rows are there.
