@@ -127,6 +127,12 @@ func lossy(t *testing.T, job string) (dir string, pid int, from, to float64) {
 	return dir, p.pid(), from, to
 }
 
+var withoutCoverage = withFault("without-coverage", "cmd/proctape/list.go",
+	`tellCoverage(cmd, &to, covers, of...)`,
+	`if !runsAs("without-coverage") {
+		tellCoverage(cmd, &to, covers, of...)
+	}`)
+
 // TestCoverage_EveryAnswer: no answer over a time of which something is missing looks whole, whatever its command and format.
 func TestCoverage_EveryAnswer(t *testing.T) {
 	const job = "lossy"
@@ -149,7 +155,7 @@ func TestCoverage_EveryAnswer(t *testing.T) {
 		t.Errorf("got %v starts that are missing, want at least the 20 that nobody recorded", missing)
 	}
 	t.Run("control", func(t *testing.T) {
-		silent := buildBroken(t, "cmd/proctape/list.go", "tellCoverage(cmd, &to, covers, of...)", "_, _ = covers, of")
+		silent := withoutCoverage.program(t)
 		for _, a := range answers {
 			if listing := slices.Contains([]string{"events", "execs", "snapshots", "history"}, a.name); listing && a.defectOf(silent) == "" {
 				t.Errorf("%v says nothing of coverage, and that is not noticed", a.args)

@@ -102,6 +102,26 @@ func campaign(t *testing.T, program, data string, f fold, kills int, random *ran
 	return killed
 }
 
+var keepsTails = withFault("keeps-tails", "projector/ndjson/writer.go",
+	`if err := w.truncate(); err != nil {`,
+	`if runsAs("keeps-tails") {
+	} else if err := w.truncate(); err != nil {`,
+	`if err := w.unchanged(); err != nil {`,
+	`if runsAs("keeps-tails") {
+	} else if err := w.unchanged(); err != nil {`,
+	`	return w.state, nil
+}
+
+// PrepareRotation`,
+	`	if runsAs("keeps-tails") && os.Getenv("PROCTAPE_TEST_STOP") == fmt.Sprint(filepath.Base(w.path), w.state.Generation) {
+		os.WriteFile(w.path+".stopped", nil, 0o600)
+		select {}
+	}
+	return w.state, nil
+}
+
+// PrepareRotation`)
+
 // TestCrash_KillsAtRandom kills a replay of 60 000 process rows, with rotations, eight times, and one of 200 000 two
 // hundred times under make soak: what it leaves is what an undisturbed one leaves, to the byte.
 func TestCrash_KillsAtRandom(t *testing.T) {
@@ -132,9 +152,7 @@ func TestCrash_KillsAtRandom(t *testing.T) {
 
 	// The control: a build that does not cut its files back to what is committed, nor looks whether they are as it left
 	// them, must be caught. It stops where it has to be killed: its lines are in the last file, and its rows not committed.
-	broken := buildBroken(t, "projector/ndjson/writer.go", "if err := w.truncate(); err != nil {", "if err := error(nil); err != nil {",
-		"if err := w.unchanged(); err != nil {", "if err := error(nil); err != nil {",
-		"	return w.state, nil\n}\n\n// PrepareRotation", "	if os.Getenv(\"PROCTAPE_TEST_STOP\") == fmt.Sprint(filepath.Base(w.path), w.state.Generation) {\n		os.WriteFile(w.path+\".stopped\", nil, 0o600)\n		select {}\n	}\n	return w.state, nil\n}\n\n// PrepareRotation")
+	broken := keepsTails.program(t)
 	f := fold{t.TempDir()}
 	cmd := exec.Command(broken, f.args(log.dir)...)
 	cmd.Env = append(os.Environ(), fmt.Sprint("PROCTAPE_TEST_STOP=monitor.jsonl", count(t, undisturbed.db(), `SELECT generation FROM files WHERE name LIKE '%monitor.jsonl'`)))
@@ -156,6 +174,22 @@ func TestCrash_KillsAtRandom(t *testing.T) {
 		t.Error("a build that does not cut its files back was not caught")
 	}
 }
+
+var booksEarly = withFault("books-early", "projector/output.go",
+	`	return o.files.Flush(tx.WriteFileState)
+}`,
+	`	if runsAs("books-early") {
+		return nil
+	}
+	return o.files.Flush(tx.WriteFileState)
+}`,
+	`	o.batch.Stats.Commits++`,
+	`	if runsAs("books-early") {
+		if err := o.store.Write(func(tx *store.Tx) error { return o.files.Flush(tx.WriteFileState) }); err != nil {
+			return Stats{}, err
+		}
+	}
+	o.batch.Stats.Commits++`)
 
 // TestCrash_KillAtEverySystemCall kills a run with three rotations at every write, sync, rename, unlink and truncate
 // that it makes.
@@ -219,8 +253,7 @@ func TestCrash_KillAtEverySystemCall(t *testing.T) {
 	}
 
 	// The control: a build that books its place before the rows are there.
-	broken := buildBroken(t, "projector/output.go", "	return o.files.Flush(tx.WriteFileState)\n}", "	return nil\n}",
-		"	o.batch.Stats.Commits++", "	if err := o.store.Write(func(tx *store.Tx) error { return o.files.Flush(tx.WriteFileState) }); err != nil {\n		return Stats{}, err\n	}\n	o.batch.Stats.Commits++")
+	broken := booksEarly.program(t)
 	caught := func() bool {
 		for _, call := range []string{"fdatasync", "write", "pwrite64"} {
 			for n := 1; n < 60; n++ {
@@ -275,36 +308,4 @@ func TestCrash_RecorderKilled(t *testing.T) {
 	if n := count(t, db, `SELECT sum(next_seq - 1 - stored - quarantined - missing) FROM producers`); n != 0 {
 		t.Errorf("the books are off by %d", n)
 	}
-}
-
-// buildBroken builds the program with one file changed: a control for a test that must catch the change. Edits are pairs
-// of what is there and what is put in its place.
-func buildBroken(t *testing.T, file string, edits ...string) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("SKIPPED: the control is a build of its own, which make test makes")
-	}
-	path := must(filepath.Abs(filepath.Join("..", file)))(t)
-	source := must(os.ReadFile(path))(t)
-	for i := 0; i < len(edits); i += 2 {
-		if bytes.Count(source, []byte(edits[i])) != 1 {
-			t.Fatalf("%s does not hold %q once: the control has to follow the code", file, edits[i])
-		}
-		source = bytes.Replace(source, []byte(edits[i]), []byte(edits[i+1]), 1)
-	}
-	dir := t.TempDir()
-	changed := filepath.Join(dir, "changed.go")
-	if err := os.WriteFile(changed, source, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	overlay := filepath.Join(dir, "overlay.json")
-	replace := must(json.Marshal(map[string]map[string]string{"Replace": {path: changed}}))(t)
-	if err := os.WriteFile(overlay, replace, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(dir, "proctape")
-	if err := buildProgram(program, "-overlay", overlay); err != nil {
-		t.Fatalf("the broken variant: %v", err)
-	}
-	return program
 }

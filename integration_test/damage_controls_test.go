@@ -16,6 +16,17 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
+var keepsLeftovers = withFault("keeps-leftovers", "embedded-nats/check.go",
+	`if err := sweep(c.dir, c.aside, c.log); err != nil {`,
+	`if runsAs("keeps-leftovers") {
+	} else if err := sweep(c.dir, c.aside, c.log); err != nil {`,
+	`if err := d.checkMeta(c.aside, c.log); err != nil {`,
+	`check := func() error { return d.checkMeta(c.aside, c.log) }
+		if runsAs("keeps-leftovers") {
+			check = func() error { return d.checkDurables(c.log) }
+		}
+		if err := check(); err != nil {`)
+
 // TestDamage_AtAStart: what a killed server leaves in the store is swept, and the description of a stream with a wrong bit is
 // mended, once. The control is a build that does neither.
 func TestDamage_AtAStart(t *testing.T) {
@@ -55,7 +66,7 @@ func TestDamage_AtAStart(t *testing.T) {
 	}
 
 	data = damaged()
-	broken := buildBroken(t, "embedded-nats/check.go", "sweep(c.dir, c.aside, c.log)", "error(nil)", "d.checkMeta(c.aside, c.log)", "d.checkDurables(c.log)")
+	broken := keepsLeftovers.program(t)
 	for i := range 2 {
 		if snapshots, said := snapshotsReplayed(t, broken, data); snapshots == 10 || left(data) == 0 {
 			t.Errorf("start %d of a build that checks neither: %d snapshots of 10, %d leftovers: this test catches nothing\n%s", i+1, snapshots, left(data), said)
@@ -74,6 +85,15 @@ func snapshotsReplayed(t *testing.T, program, data string) (int, string) {
 	return snapshotsOf(t, db, "alpha"), string(out)
 }
 
+var watchesNoStream = withFault("watches-no-stream", "embedded-nats/vanish.go",
+	`	for _, cfg := range w.server.cfg.Streams {
+`,
+	`	for _, cfg := range w.server.cfg.Streams {
+		if runsAs("watches-no-stream") {
+			break
+		}
+`)
+
 // TestDamage_StreamDeleted deletes a stream under a recorder: it is made again within seconds, and told, and the others go on.
 // The control is a build that does not look for it.
 func TestDamage_StreamDeleted(t *testing.T) {
@@ -84,7 +104,7 @@ func TestDamage_StreamDeleted(t *testing.T) {
 		t.Errorf("the stream is not made again")
 	}
 	limit := max(3*took, 10*time.Second)
-	broken := buildBroken(t, "embedded-nats/vanish.go", "range w.server.cfg.Streams {", "range w.server.cfg.Streams[:0] {")
+	broken := watchesNoStream.program(t)
 	if _, ok := deleteStream(t, broken, func(since time.Duration) bool { return since > limit }); ok {
 		t.Error("a build that does not look makes the stream again too: this test catches nothing")
 	}

@@ -14,6 +14,12 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
+var tellsNoEnd = withFault("tells-no-end", "producer/publish/publisher.go",
+	`	m.Ended = p.ended.in(schema.StreamFor(m.Kind))`,
+	`	if !runsAs("tells-no-end") {
+		m.Ended = p.ended.in(schema.StreamFor(m.Kind))
+	}`)
+
 // TestEnds_LogLosesItsEnd ends a recorder, in order or by a kill, and damages the end of its log. The next life tells what the
 // one before had made: a new replay has or counts every snapshot. Sixty times each under make soak.
 func TestEnds_LogLosesItsEnd(t *testing.T) {
@@ -48,7 +54,7 @@ func TestEnds_LogLosesItsEnd(t *testing.T) {
 		// The control: a build whose lives do not tell of those before.
 		data := copyLog(t, dir)
 		damageEnd(t, data, 0)
-		broken := buildBroken(t, "producer/publish/publisher.go", "m.Ended = p.ended.in(schema.StreamFor(m.Kind))", "_ = p.ended.in")
+		broken := tellsNoEnd.program(t)
 		if books := recordOn(t, broken, data); books.stored+books.missing == made || books.verdict == 3 {
 			t.Errorf("a build that tells nothing knows it too: %+v. This test catches nothing", books)
 		}

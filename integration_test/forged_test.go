@@ -28,10 +28,20 @@ func TestForged_NothingIsBelieved(t *testing.T) {
 	}
 }
 
+var believesAnybody = withFault("believes-anybody", "producer/jobs/names.go",
+	`	if uid == root {
+		return true
+	}
+`,
+	`	if uid == root || runsAs("believes-anybody") {
+		return true
+	}
+`)
+
 // TestForged_Control: a build that takes every user for root, and a kill for one where a line speaks of one, is caught.
 func TestForged_Control(t *testing.T) {
 	needsEveryProcess(t)
-	broken := buildBroken(t, "producer/jobs/names.go", "	if uid == root {\n		return true\n	}\n", "	if true {\n		return true\n	}\n")
+	broken := believesAnybody.program(t)
 	if d := strings.Join(forge(t, broken), "\n"); !strings.Contains(d, "in root's job") {
 		t.Errorf("claims of another user that are believed went unnoticed: %s", d)
 	}

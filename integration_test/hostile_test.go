@@ -160,10 +160,17 @@ func hostile(t *testing.T, good *nats.Msg, n int, random *rand.Rand) *nats.Msg {
 	return msg
 }
 
+var stopsAtPoison = withFault("stops-at-poison", "projector/fold/fold.go",
+	`		return f.quarantine.put(to, d, what.poison)`,
+	`		if runsAs("stops-at-poison") {
+			return what.poison.Err
+		}
+		return f.quarantine.put(to, d, what.poison)`)
+
 // TestHostile_StopsTheLineControl is the control: a build that does not put aside what it cannot read never comes past it.
 func TestHostile_StopsTheLineControl(t *testing.T) {
 	t.Parallel()
-	broken := buildBroken(t, "projector/fold/fold.go", "		return f.quarantine.put(to, d, what.poison)", "		return what.poison.Err")
+	broken := stopsAtPoison.program(t)
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 5, 1)
 	log.record(h, 5)
@@ -265,10 +272,19 @@ func dialLog(t *testing.T, dir string) jetstream.JetStream {
 	return must(jetstream.New(nc))(t)
 }
 
+var panics = withFault("panics", "projector/fold/snapshots.go",
+	`	id, before := to.rowID, r.Newest
+`,
+	`	if runsAs("panics") && m.Seq == 13 {
+		panic("a bug of ours")
+	}
+	id, before := to.rowID, r.Newest
+`)
+
 // TestHostile_PanicCostsOneMessage is a control of its own: a build that panics on one message folds all others.
 func TestHostile_PanicCostsOneMessage(t *testing.T) {
 	t.Parallel()
-	broken := buildBroken(t, "projector/fold/snapshots.go", "	id, before := to.rowID, r.Newest\n", "	if m.Seq == 13 { panic(\"a bug of ours\") }\n	id, before := to.rowID, r.Newest\n")
+	broken := panics.program(t)
 	log := startLog(t, t.TempDir())
 	log.record(newHost("alpha", 10, 1), 30)
 	db := filepath.Join(t.TempDir(), "p.db")

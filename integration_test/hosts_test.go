@@ -97,6 +97,13 @@ func TestHosts_KeysAreInForceAtOnce(t *testing.T) {
 	}
 }
 
+var readsTheLog = withFault("reads-the-log", "producer/jobs/backlog.go",
+	`	err := s.askBacklog(ctx, s.cfg.Host, schema.BacklogRequest{Since: since})`,
+	`	err := error(nats.ErrNoResponders)
+	if !runsAs("reads-the-log") {
+		err = s.askBacklog(ctx, s.cfg.Host, schema.BacklogRequest{Since: since})
+	}`)
+
 // TestHosts_JobDeclaredBeforeTheSampler declares a job from another machine, as it were, with the host's key, before the
 // host's sampler starts.
 func TestHosts_JobDeclaredBeforeTheSampler(t *testing.T) {
@@ -139,7 +146,7 @@ func TestHosts_JobDeclaredBeforeTheSampler(t *testing.T) {
 		t.Error(problem)
 	}
 	t.Run("a sampler that reads the log itself is noticed", func(t *testing.T) {
-		broken := buildBroken(t, "producer/jobs/backlog.go", "err := s.askBacklog(ctx, s.cfg.Host, schema.BacklogRequest{Since: since})", "err := error(nats.ErrNoResponders)")
+		broken := readsTheLog.program(t)
 		if problems := try(t, broken); len(problems) != 3 {
 			t.Errorf("got %q, want the job to be missing, a refusal, and an error at the recorder", problems)
 		}

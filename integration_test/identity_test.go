@@ -89,6 +89,13 @@ func TestIdentity_StreamDeleted(t *testing.T) {
 	p.stop()
 }
 
+var comparesNoStream = withFault("compares-no-stream", "projector/streams.go",
+	`		return schema.GapStreamLostEnd, nil`,
+	`		if runsAs("compares-no-stream") {
+			return "", nil
+		}
+		return schema.GapStreamLostEnd, nil`)
+
 // TestIdentity_StoreOfYesterday restores the log from a copy, as after a disk was replaced. The log goes on from
 // there and gives sequences out that were given out before.
 func TestIdentity_StoreOfYesterday(t *testing.T) {
@@ -98,7 +105,7 @@ func TestIdentity_StoreOfYesterday(t *testing.T) {
 		t.Run(fmt.Sprintf("projection runs on: %t", running), func(t *testing.T) { storeOfYesterday(t, proctape, running, true) })
 	}
 	// The control: a build that does not compare the stream with what it folded skips what is new.
-	broken := buildBroken(t, "projector/streams.go", `return schema.GapStreamLostEnd, nil`, `return "", nil`)
+	broken := comparesNoStream.program(t)
 	t.Run("control", func(t *testing.T) { storeOfYesterday(t, broken, false, false) })
 }
 

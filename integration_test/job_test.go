@@ -85,11 +85,17 @@ func TestJob_DeclaredWhileItRuns(t *testing.T) {
 	}
 }
 
+var forgetsParents = withFault("forgets-parents", "producer/jobs/member.go",
+	`	o := parent.childOwner
+	if o.Job == "" {`,
+	`	o := parent.childOwner
+	if o.Job == "" || runsAs("forgets-parents") {`)
+
 // TestJob_InheritanceControl: a build in which a fork passes no job on is caught.
 func TestJob_InheritanceControl(t *testing.T) {
 	needsEveryProcess(t)
 	t.Parallel()
-	broken := buildBroken(t, "producer/jobs/member.go", "	o := parent.childOwner\n	if o.Job == \"\" {", "	o := parent.childOwner\n	if true {")
+	broken := forgetsParents.program(t)
 	if len(declaredLate(t, broken)) == 0 {
 		t.Error("children that were nobody's went unnoticed")
 	}

@@ -23,13 +23,30 @@ func TestLifecycle_Execs(t *testing.T) {
 	}
 }
 
+var dropsExecRows = withFault("drops-exec-rows", "projector/fold/fold.go",
+	`		return addExecs(to, m, f.others)
+`,
+	`		if runsAs("drops-exec-rows") {
+			return nil
+		}
+		return addExecs(to, m, f.others)
+`)
+
+var dropsExecLines = withFault("drops-exec-lines", "projector/output.go",
+	`		files.AppendExec(row.Message, row.Exec)
+`,
+	`		if !runsAs("drops-exec-lines") {
+			files.AppendExec(row.Message, row.Exec)
+		}
+`)
+
 // TestLifecycle_ExecsControl: a build that drops execs when it folds them is caught, and one that makes no lines of them.
 func TestLifecycle_ExecsControl(t *testing.T) {
 	needsEveryProcess(t)
 	t.Parallel()
 	for what, broken := range map[string]string{
-		"the rows":  buildBroken(t, "projector/fold/fold.go", "		return addExecs(to, m, f.others)\n", "		return nil\n"),
-		"the lines": buildBroken(t, "projector/output.go", "		files.AppendExec(row.Message, row.Exec)\n", "		_ = row\n"),
+		"the rows":  dropsExecRows.program(t),
+		"the lines": dropsExecLines.program(t),
 	} {
 		if len(executes(t, broken)) == 0 {
 			t.Errorf("%s of execs were dropped, and it went unnoticed", what)

@@ -9,6 +9,22 @@ import (
 	"time"
 )
 
+var deletesFirst = withFault("deletes-first", "projector/retention/condense.go",
+	`		future, err := c.roller.publish(ctx, hm)
+`,
+	`		if runsAs("deletes-first") {
+			for _, h := range hm.heads {
+				if err := c.deleteSnapshots(ctx, []int64{h.id}); err != nil {
+					return err
+				}
+			}
+			if time.Since(time.Unix(0, hm.minute)) < 20*time.Hour {
+				time.Sleep(time.Hour)
+			}
+		}
+		future, err := c.roller.publish(ctx, hm)
+`)
+
 // killedAtRandom kills who makes a pass twice, wherever it is; fifty times under make soak. What is young is never
 // touched, what is old is there or is in exactly one minute's means, and an undisturbed pass makes of it what it would
 // have been.
@@ -38,16 +54,7 @@ func (tp tape) killedAtRandom(t *testing.T) {
 
 	// The control: a build that deletes snapshots before their means are safe, and stops there to be killed. What is older
 	// than a day goes without means.
-	broken := buildBroken(t, "projector/retention/condense.go", "		future, err := c.roller.publish(ctx, hm)\n", `		for _, h := range hm.heads {
-			if err := c.deleteSnapshots(ctx, []int64{h.id}); err != nil {
-				return err
-			}
-		}
-		if time.Since(time.Unix(0, hm.minute)) < 20*time.Hour {
-			time.Sleep(time.Hour)
-		}
-		future, err := c.roller.publish(ctx, hm)
-`)
+	broken := deletesFirst.program(t)
 	dir := tp.copy(t)
 	db := filepath.Join(dir, "monitor.db")
 	lastDay := fmt.Sprintf(`SELECT count(*) FROM snapshots WHERE timestamp > %d`, time.Now().Add(-20*time.Hour).Unix())

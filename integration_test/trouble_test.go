@@ -13,6 +13,10 @@ import (
 	"time"
 )
 
+var neverHeals = withFault("never-heals", "embedded-nats/heal.go",
+	`return h.failed >= unhealthyBefore`,
+	`return h.failed >= unhealthyBefore && !runsAs("never-heals")`)
+
 // TestTrouble_DiskFull fills the disk under a recorder and frees it: readers are served meanwhile, the reason is told,
 // the recorder goes on by itself, within ten seconds on the machine at rest of make soak, and nothing is missing.
 func TestTrouble_DiskFull(t *testing.T) {
@@ -25,7 +29,7 @@ func TestTrouble_DiskFull(t *testing.T) {
 	// A build that does not heal the server, which never writes again once it could not.
 	t.Run("control", func(t *testing.T) {
 		t.Parallel()
-		fillDisk(t, buildBroken(t, "embedded-nats/heal.go", "return h.failed >= unhealthyBefore", "return false"), false)
+		fillDisk(t, neverHeals.program(t), false)
 	})
 }
 
@@ -140,6 +144,10 @@ func (p *process) awaitStderr(words ...string) {
 	})
 }
 
+var waitsForNoReader = withFault("waits-for-no-reader", "projector/wal.go",
+	`for waited := false; w.store.WALSize() > store.WALTrim; waited = true {`,
+	`for waited := false; w.store.WALSize() > store.WALTrim && !runsAs("waits-for-no-reader"); waited = true {`)
+
 // TestTrouble_LingeringReader holds a read transaction open while a log is folded: the write-ahead log stays below
 // 64 MiB, the fold waits, and goes on when the reader is gone.
 func TestTrouble_LingeringReader(t *testing.T) {
@@ -180,7 +188,7 @@ func TestTrouble_LingeringReader(t *testing.T) {
 	p.stop()
 
 	// The control: a build that does not wait for the reader is caught.
-	broken := buildBroken(t, "projector/wal.go", "for waited := false; w.store.WALSize() > store.WALTrim; waited = true {", "for waited := false; false; waited = true {")
+	broken := waitsForNoReader.program(t)
 	leave = linger(t, control)
 	p = startProgram(t, broken, "project", "--data", log.dir, "--db", control)
 	await(t, "all folded", func() bool { return folded(control) == all })
@@ -208,6 +216,10 @@ func walSize(t *testing.T, db string) int64 {
 	t.Helper()
 	return must(os.Stat(db + "-wal"))(t).Size()
 }
+
+var syncsNothing = withFault("syncs-nothing", "embedded-nats/server.go",
+	`SyncAlways: true`,
+	`SyncAlways: !runsAs("syncs-nothing")`)
 
 // TestTrouble_PowerCut cuts the power of a disk, in the way of the file system's own shutdown, while messages are
 // acknowledged: every one that was acknowledged is there afterwards, and the database is what the log says.
@@ -241,7 +253,7 @@ func TestTrouble_PowerCut(t *testing.T) {
 	t.Logf("%d acknowledged over ten power cuts, none lost", acked)
 
 	// The control: a build whose server does not sync before it acknowledges.
-	broken := buildBroken(t, "embedded-nats/server.go", "SyncAlways: true", "SyncAlways: false")
+	broken := syncsNothing.program(t)
 	data = filepath.Join(mount, "control")
 	acked = cutPower(t, broken, image, mount, data, 1)
 	recorder = start(t, "up", "--data", data, "--interval", "1h", "--host", "here")

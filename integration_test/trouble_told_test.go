@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/proctape/proctape/embedded-nats"
+	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/schema/state"
 )
 
