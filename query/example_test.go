@@ -354,3 +354,28 @@ func ExampleDiff() {
 	}
 	// Output: cc -O2 main.c stayed: +100 MiB, 5 s
 }
+
+// What did the machine do, minute by minute?
+func ExampleReadSeries() {
+	m := newMachine("build-07")
+	for i := range 24 {
+		m.snapshot(time.Duration(i)*5*time.Second, compiler(900, 200<<10, time.Duration(i)*time.Second))
+	}
+	m.event(schema.KindSpawn, 70*time.Second, schema.Event{PID: 901, Command: "cc"})
+	m.event(schema.KindExit, 75*time.Second, schema.Event{PID: 901, Command: "cc", Signal: schema.Some[int64](9)})
+	db, done := m.openRecorded()
+	defer done()
+
+	series, err := query.ReadSeries(context.Background(), db, query.Range{Since: schema.Timestamp(start.UnixNano()), Until: schema.Timestamp(start.Add(time.Hour).UnixNano())}, 60)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("cells of %g s, of %s\n", series.Cell, series.Of)
+	for _, p := range series.Hosts[0].Points {
+		fmt.Printf("%s: %d samples, %.0f of %.0f MiB, %d starts, %d deaths\n", schema.Time(p.Timestamp).Format(time.TimeOnly), p.Samples, *p.Memory, *p.MemoryHas, p.Starts, p.Deaths)
+	}
+	// Output:
+	// cells of 60 s, of minutes
+	// 03:10:00: 12 samples, 2048 of 8192 MiB, 0 starts, 0 deaths
+	// 03:11:00: 12 samples, 2048 of 8192 MiB, 1 starts, 1 deaths
+}

@@ -11,9 +11,10 @@ type Removed struct {
 	Execs          int64 `json:"execs"`                 // programs that known processes began to execute
 	JobEvents      int64 `json:"job_events"`            // what conductors told of jobs
 	Gaps           int64 `json:"gaps"`
-	Quarantined    int64 `json:"quarantined"` // messages in quarantine
-	RollupsDeleted int64 `json:"rollups"`     // minutes that left the policy
-	Processes      int64 `json:"processes"`   // of which nothing else is left
+	Quarantined    int64 `json:"quarantined"`      // messages in quarantine
+	RollupsDeleted int64 `json:"rollups"`          // minutes that left the policy
+	Minutes        int64 `json:"minutes,omitzero"` // minutes and hours of hosts, and minutes of steps and of programs on them
+	Processes      int64 `json:"processes"`        // of which nothing else is left
 	Jobs           int64 `json:"jobs"`
 	Runs           int64 `json:"runs"`                  // of jobs
 	Messages       int64 `json:"messages"`              // of the log

@@ -13,8 +13,16 @@ type otherTellers interface {
 	exec(to place, m *schema.Message, e *schema.Exec) (told bool, err error)
 }
 
+// minutes are what is kept of each minute of hosts, steps and programs.
+type minutes interface {
+	// event adds a start or an end.
+	event(to place, kind schema.Kind, e *schema.Event)
+	// snapshot adds a snapshot.
+	snapshot(to place, m *schema.Message, o *observed)
+}
+
 // addEvents adds the lifecycle events of a message, and what they tell of jobs, but for those that another producer told of.
-func addEvents(to place, m *schema.Message, others otherTellers) error {
+func addEvents(to place, m *schema.Message, others otherTellers, minutes minutes) error {
 	for i := range m.Events {
 		e := &m.Events[i]
 		if told, err := others.event(to, m, e); err != nil {
@@ -26,6 +34,7 @@ func addEvents(to place, m *schema.Message, others otherTellers) error {
 		if e.JobID != "" {
 			countEvent(to, m.Kind, e)
 		}
+		minutes.event(to, m.Kind, e)
 	}
 	to.batch.Stats.Events += uint64(len(m.Events))
 	return nil

@@ -11,6 +11,7 @@ type snapshots struct {
 	tables   Tables
 	rosters  map[int64]*roster
 	samplers samplers
+	minutes  minutes
 	observed observed
 }
 
@@ -52,6 +53,7 @@ func (s *snapshots) add(to place, m *schema.Message, first bool) error {
 	addSamples(to.batch, id, &m.Snapshot.Processes, s.observed.rows)
 	s.addProcesses(to.batch)
 	addJobSamples(to, m.Wall, &s.observed)
+	s.minutes.snapshot(to, m, &s.observed)
 	to.batch.Stats.Snapshots++
 	to.batch.Stats.Processes += uint64(len(s.observed.rows))
 	return nil

@@ -135,8 +135,11 @@ func (t *telling) merge(e *schema.Event) (bool, error) {
 	if !more {
 		return true, nil
 	}
-	if e.JobID != "" && t.m.Kind == schema.KindExit {
-		recount(t.to, e, &was.Event, &now.Event)
+	if t.m.Kind == schema.KindExit {
+		recountMinute(t.to, e, &was, &now)
+		if e.JobID != "" {
+			recount(t.to, e, &was.Event, &now.Event)
+		}
 	}
 	if at >= 0 {
 		t.to.batch.Events[at].Event = &now.Event

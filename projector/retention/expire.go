@@ -50,6 +50,10 @@ func (e *expirer) expireEventsOlder(ctx context.Context, age time.Duration) erro
 			deleteBy(`DELETE FROM gaps WHERE stream = ? AND epoch = ? AND at_seq = ? AND n = ?`)},
 		{"quarantine", "timestamp", "stream, epoch, seq", noOwner, &e.removed.Quarantined,
 			deleteBy(`DELETE FROM quarantine WHERE stream = ? AND epoch = ? AND seq = ?`)},
+		{"step_minutes", "timestamp", "timestamp, host_id, job_id, fleet, sheet_num", noOwner, &e.removed.Minutes,
+			deleteBy(`DELETE FROM step_minutes WHERE timestamp = ? AND host_id = ? AND job_id = ? AND fleet = ? AND sheet_num = ?`)},
+		{"program_minutes", "timestamp", "timestamp, host_id, job_id, fleet, sheet_num, program", noOwner, &e.removed.Minutes,
+			deleteBy(`DELETE FROM program_minutes WHERE timestamp = ? AND host_id = ? AND job_id = ? AND fleet = ? AND sheet_num = ? AND program = ?`)},
 	} {
 		if err := e.expireRows(ctx, d, age); err != nil {
 			failed = append(failed, fmt.Errorf("table %s: %w", d.table, err))
@@ -72,7 +76,10 @@ func (e *expirer) expireRollups(ctx context.Context) error {
 }
 
 func (e *expirer) expireRollupsOlder(ctx context.Context, age time.Duration) error {
-	return e.expireRows(ctx, dated{"rollups", "timestamp", "id", "host_id, boot_id, boot_ns", &e.removed.RollupsDeleted, deleteRollup}, age)
+	return errors.Join(
+		e.expireRows(ctx, dated{"rollups", "timestamp", "id", "host_id, boot_id, boot_ns", &e.removed.RollupsDeleted, deleteRollup}, age),
+		e.expireRows(ctx, dated{"host_minutes", "timestamp", "timestamp, host_id", noOwner, &e.removed.Minutes,
+			deleteBy(`DELETE FROM host_minutes WHERE timestamp = ? AND host_id = ?`)}, age))
 }
 
 // deleteRollup deletes a minute, and the descriptions that no other minute needs.
@@ -160,6 +167,8 @@ func (e *expirer) expireAggregates(ctx context.Context) error {
 		e.expireRows(ctx, dated{"runs", "last_event", "job_id, fleet, host_id, run_id", noOwner, &e.removed.Runs, deleteRun}, e.limits.runs),
 		e.expireRows(ctx, dated{"run_records", "timestamp", "job_id, fleet, host_id, run_id", noOwner, new(int64),
 			deleteBy(`DELETE FROM run_records WHERE job_id = ? AND fleet = ? AND host_id = ? AND run_id = ?`)}, e.limits.runs),
+		e.expireRows(ctx, dated{"host_hours", "timestamp", "timestamp, host_id", noOwner, &e.removed.Minutes,
+			deleteBy(`DELETE FROM host_hours WHERE timestamp = ? AND host_id = ?`)}, max(longest, e.limits.runs)),
 		e.expireProducers(ctx, longest),
 	)
 }

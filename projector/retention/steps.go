@@ -24,6 +24,7 @@ func takeAway(ctx context.Context, p *pass) error {
 		do   func(context.Context) error
 	}{
 		{"roll up snapshots", condenser.run},
+		{"make hours of minutes", (&hours{p}).run},
 		{"delete events", expirer.expireEvents},
 		{"delete rollups", expirer.expireRollups},
 		{"delete processes and jobs", expirer.expireAggregates},

@@ -23,6 +23,13 @@ type Batch struct {
 	JobEvents   []JobEvent
 	Rollups     []Rollup
 	RunRecords  []RunRecord
+
+	HostMinutes    map[HostMinute]*HostFigures // by snapshots
+	LifeMinutes    map[HostMinute]*LifeCounts  // by events
+	StepCPU        map[StepMinute]int64        // milliseconds, by snapshots
+	StepMinutes    map[StepMinute]*LifeFigures // by events
+	ProgramMinutes map[ProgramMinute]*LifeFigures
+
 	Producers   []*Producer // that a message came from
 	Gaps        []GapChange
 	Quarantine  []QuarantineChange
@@ -67,7 +74,9 @@ func (s *Stats) Add(o Stats) {
 func NewBatch() *Batch {
 	return &Batch{JobSamples: map[JobKey]*JobSamples{}, StepSamples: map[StepKey]*StepSamples{}, JobCounts: map[JobKey]*JobCounts{},
 		StepCounts: map[StepKey]*StepCounts{}, Quarantined: map[QuarantineGroup]int64{}, EndedCPU: map[ProcessKey]int64{},
-		Doubled: map[string]string{}, Told: map[int64]*ToldEvent{}, Occasions: map[Occasion][]int{}}
+		Doubled: map[string]string{}, Told: map[int64]*ToldEvent{}, Occasions: map[Occasion][]int{},
+		HostMinutes: map[HostMinute]*HostFigures{}, LifeMinutes: map[HostMinute]*LifeCounts{}, StepCPU: map[StepMinute]int64{},
+		StepMinutes: map[StepMinute]*LifeFigures{}, ProgramMinutes: map[ProgramMinute]*LifeFigures{}}
 }
 
 // Reset empties the batch, and lets go of the messages.
@@ -98,6 +107,11 @@ func (b *Batch) Reset() {
 	clear(b.Doubled)
 	clear(b.Told)
 	clear(b.Occasions)
+	clear(b.HostMinutes)
+	clear(b.LifeMinutes)
+	clear(b.StepCPU)
+	clear(b.StepMinutes)
+	clear(b.ProgramMinutes)
 	b.Stats, b.Gathered, b.NoteTold = Stats{}, Gathered{}, false
 }
 

@@ -49,12 +49,13 @@ type ToldEvent struct {
 // ToldEvents passes on the events of an occasion that other producers than instance told of, oldest row first.
 func (t Tables) ToldEvents(of Occasion, bootID, instance string, visit func(ToldEvent)) error {
 	err := t.lookup(`SELECT id, instance, boot_ns, start_ticks, exit_code, signal_num, cpu_ms, sampled_cpu_ms, peak_rss_kib, read_kib,
-		write_kib, lifetime_ms, within_ms, timestamp, source, details FROM process_events WHERE pid = ? AND host_id = ? AND event_type = ? AND boot_id = ? AND instance != ? ORDER BY id`,
+		write_kib, lifetime_ms, within_ms, timestamp, source, details,
+		coalesce(command, '') FROM process_events WHERE pid = ? AND host_id = ? AND event_type = ? AND boot_id = ? AND instance != ? ORDER BY id`,
 		func(r *sql.Rows) error {
 			var e ToldEvent
 			var n [9]sql.NullInt64
 			if err := r.Scan(&e.ID, &e.Instance, &e.Boot, &e.StartTicks, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8],
-				&e.At, &e.Source, &e.Details); err != nil {
+				&e.At, &e.Source, &e.Details, &e.Command); err != nil {
 				return err
 			}
 			for i, to := range e.told() {

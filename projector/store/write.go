@@ -21,6 +21,7 @@ func (tx *Tx) WriteBatch(b *Batch) error {
 		func() error { return writeJobSyscalls(tx, b.JobSyscalls) },
 		func() error { return writeJobSamples(tx, b.JobSamples, b.StepSamples) },
 		func() error { return writeJobCounts(tx, b.JobCounts, b.StepCounts) },
+		func() error { return writeMinutes(tx, b) },
 		func() error { return writeRollups(tx, b.Rollups) },
 		func() error { return writeRunRecords(tx, b.RunRecords) },
 		func() error { return writeCheckpoints(tx, b.Checkpoints) },

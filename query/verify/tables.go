@@ -55,6 +55,12 @@ var hashedTables = []hashedTable{
 	{"process_rollups", `SELECT h.name, r.timestamp, p.boot_id, p.pid, p.start_ticks, p.ppid, p.command, p.job_id, p.fleet, p.sheet_num, p.uid,
 		m.samples, m.last_boot_ns, m.` + strings.Join(metric.RollupNames(), ", m.") + ` FROM process_rollups m JOIN rollups r ON r.id = m.rollup_id
 		JOIN rollup_processes p ON p.id = m.process_id JOIN hosts h ON h.id = r.host_id`},
+	{"host_minutes", `SELECT h.name, t.timestamp, t.timestamp, samples, cpu_samples, cpu_sum, cpu_max, memory_samples, memory_sum, memory_max, memory_total_kib,
+		starts, ends, deaths FROM host_minutes t JOIN hosts h ON h.id = t.host_id`},
+	{"step_minutes", `SELECT h.name, t.timestamp, t.timestamp, job_id, fleet, sheet_num, cpu_ms, starts, ends, deaths, exit_cpu_ms, largest_kib, longest_ms
+		FROM step_minutes t JOIN hosts h ON h.id = t.host_id`},
+	{"program_minutes", `SELECT h.name, t.timestamp, t.timestamp, job_id, fleet, sheet_num, program, starts, ends, deaths, cpu_ms, largest_kib, longest_ms
+		FROM program_minutes t JOIN hosts h ON h.id = t.host_id`},
 	{"job_pids", `SELECT h.name, NULL, job_id, fleet, pid FROM job_pids t JOIN hosts h ON h.id = t.host_id`},
 	{"job_syscalls", `SELECT h.name, NULL, job_id, fleet, t.name, time_pct_x100, first_ns, rank FROM job_syscalls t JOIN hosts h ON h.id = t.host_id`},
 	// The gaps of a stream are left out: whether a log lost its end is not part of what it tells. So is the time at which

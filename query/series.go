@@ -1,0 +1,147 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// SeriesPoint is a cell of a series: what a host did from Timestamp on, for as long as a cell is. What is not known is nil.
+type SeriesPoint struct {
+	Timestamp float64  `json:"timestamp"`          // Unix seconds, the start of the cell
+	CPU       *float64 `json:"cpu_cores"`          // of all processes, cores, mean
+	CPUMax    *float64 `json:"cpu_cores_max"`      // largest of a snapshot
+	Memory    *float64 `json:"memory_used_mb"`     // in use, MiB, mean
+	MemoryMax *float64 `json:"memory_used_mb_max"` // largest of a snapshot
+	MemoryHas *float64 `json:"memory_total_mb"`    // of the host
+	Samples   int64    `json:"samples"`            // snapshots in it
+	Starts    int64    `json:"starts"`             // processes that were seen to start
+	Ends      int64    `json:"ends"`               // that were seen to end
+	Deaths    int64    `json:"deaths"`             // of these by a signal
+}
+
+// HostSeries is a series of one host. A cell of which nothing is known is not in it.
+type HostSeries struct {
+	Host   string        `json:"host"`
+	Points []SeriesPoint `json:"points"`
+}
+
+// Series is what hosts did over a range, in cells.
+type Series struct {
+	Cell  float64      `json:"cell_seconds"`
+	Of    string       `json:"of"` // what it is made of: samples, minutes or hours
+	Hosts []HostSeries `json:"hosts"`
+}
+
+// What a series is made of.
+const (
+	OfSamples = "samples"
+	OfMinutes = "minutes"
+	OfHours   = "hours"
+)
+
+const hourSeconds = 60 * Minute
+
+// cells are the lengths that a cell may have, in seconds.
+var cells = []float64{1, 2, 5, 10, 30, Minute, 2 * Minute, 5 * Minute, 10 * Minute, 30 * Minute, hourSeconds, 2 * hourSeconds, 6 * hourSeconds, 24 * hourSeconds}
+
+// CellFor is the length of a cell, in seconds, so that a range has no more than most of them: one of a few round lengths.
+func CellFor(seconds float64, most int) float64 {
+	for _, c := range cells {
+		if seconds <= c*float64(max(most, 1)) {
+			return c
+		}
+	}
+	return cells[len(cells)-1]
+}
+
+// ReadSeries returns what each host did in a range, which has an end, in no more than most cells if cells of a day are so few. Cells below a minute are read
+// from the snapshots of which there are any, those of a minute or more from minutes, those of an hour or more from hours and from the
+// minutes that are younger. Limit, order and cursor of the range mean nothing here.
+func ReadSeries(ctx context.Context, db *DB, r Range, most int) (Series, error) {
+	s := Series{Cell: CellFor(r.Until-r.Since, most), Of: OfMinutes, Hosts: []HostSeries{}}
+	read := minuteSeries
+	switch {
+	case s.Cell < Minute:
+		s.Of, read = OfSamples, sampleSeries
+	case s.Cell >= hourSeconds:
+		s.Of, read = OfHours, hourSeries
+	}
+	query, args := read(r)
+	host := ``
+	if r.Host != "" {
+		host, args = ` WHERE host_id = (SELECT id FROM hosts WHERE name = ?)`, append(args, r.Host)
+	}
+	query = `SELECT (SELECT name FROM hosts WHERE id = host_id), cell, ` + seriesSums + ` FROM (SELECT *, CAST(floor(timestamp / ?) AS INTEGER) AS cell FROM (` +
+		query + `)` + host + `) GROUP BY host_id, cell`
+	err := each(ctx, db.db, query, append([]any{s.Cell}, args...), func(rows *sql.Rows) error { return s.scan(rows) })
+	if err != nil {
+		return Series{}, fmt.Errorf("read a series of %s: %w", s.Of, err)
+	}
+	slices.SortFunc(s.Hosts, func(a, b HostSeries) int { return strings.Compare(a.Host, b.Host) })
+	return s, nil
+}
+
+const seriesColumns = `timestamp, host_id, samples, cpu_samples, cpu_sum, cpu_max, memory_samples, memory_sum, memory_max, memory_total_kib, starts, ends, deaths`
+
+const seriesSums = `sum(samples), sum(cpu_samples), total(cpu_sum), max(cpu_max), sum(memory_samples), total(memory_sum), max(memory_max), max(memory_total_kib),
+	sum(starts), sum(ends), sum(deaths)`
+
+// scan adds a cell.
+func (s *Series) scan(rows *sql.Rows) error {
+	var host string
+	var cell, cpuSamples, memorySamples int64
+	var cpu, memory float64
+	var cpuMax, memoryMax, memoryHas *float64
+	var p SeriesPoint
+	if err := rows.Scan(&host, &cell, &p.Samples, &cpuSamples, &cpu, &cpuMax, &memorySamples, &memory, &memoryMax, &memoryHas,
+		&p.Starts, &p.Ends, &p.Deaths); err != nil {
+		return err
+	}
+	per := func(v *float64, n float64) *float64 {
+		if v == nil {
+			return nil
+		}
+		of := *v / n
+		return &of
+	}
+	p.Timestamp = float64(cell) * s.Cell
+	if cpuSamples > 0 {
+		p.CPU, p.CPUMax = per(&cpu, 1000*float64(cpuSamples)), per(cpuMax, 1000)
+	}
+	if memorySamples > 0 {
+		p.Memory, p.MemoryMax, p.MemoryHas = per(&memory, 1024*float64(memorySamples)), per(memoryMax, 1024), per(memoryHas, 1024)
+	}
+	if n := len(s.Hosts); n == 0 || s.Hosts[n-1].Host != host {
+		s.Hosts = append(s.Hosts, HostSeries{Host: host})
+	}
+	of := &s.Hosts[len(s.Hosts)-1]
+	of.Points = append(of.Points, p)
+	return nil
+}
+
+// minuteSeries reads the minutes of a range.
+func minuteSeries(r Range) (string, []any) {
+	return `SELECT ` + seriesColumns + ` FROM host_minutes WHERE timestamp >= ? AND timestamp < ?`, []any{r.Since, r.Until}
+}
+
+// hourSeries reads the hours of a range, and the minutes that are younger than all hours.
+func hourSeries(r Range) (string, []any) {
+	const newest = `(SELECT coalesce(max(timestamp) + 3600, -9e99) FROM host_hours)`
+	return `SELECT ` + seriesColumns + ` FROM host_hours WHERE timestamp >= ? AND timestamp < ?
+		UNION ALL SELECT ` + seriesColumns + ` FROM host_minutes WHERE timestamp >= max(?, ` + newest + `) AND timestamp < ?`,
+		[]any{r.Since, r.Until, r.Since, r.Until}
+}
+
+// sampleSeries reads the snapshots of a range, and the starts and ends in it.
+func sampleSeries(r Range) (string, []any) {
+	lives := slices.Repeat([]string{"0"}, 8)
+	return `SELECT s.timestamp, s.host_id, 1 AS samples, busy IS NOT NULL AS cpu_samples, coalesce(busy, 0) AS cpu_sum, busy AS cpu_max,
+		system_memory_used_mb IS NOT NULL AS memory_samples, coalesce(system_memory_used_mb, 0) * 1024 AS memory_sum, system_memory_used_mb * 1024 AS memory_max,
+		system_memory_total_mb * 1024 AS memory_total_kib, 0 AS starts, 0 AS ends, 0 AS deaths FROM (SELECT s.*, (SELECT sum(m.cpu_permille) FROM samples m
+		WHERE m.id BETWEEN s.id << 22 AND s.id << 22 | 4194303) AS busy FROM snapshots s WHERE s.timestamp >= ? AND s.timestamp < ?) s
+		UNION ALL SELECT timestamp, host_id, ` + strings.Join(lives, ", ") + `, event_type = 'spawn', event_type = 'exit', event_type = 'exit' AND signal_num IS NOT NULL
+		FROM process_events WHERE timestamp >= ? AND timestamp < ? AND event_type IN ('spawn', 'exit')`, []any{r.Since, r.Until, r.Since, r.Until}
+}
