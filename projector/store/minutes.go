@@ -88,30 +88,35 @@ var (
 
 const addLives = `starts=starts+excluded.starts, ends=ends+excluded.ends, deaths=deaths+excluded.deaths`
 
-// writeMinutes adds what a batch knows of minutes to their rows.
-func writeMinutes(tx *Tx, b *Batch) error {
-	for at, f := range b.HostMinutes {
+// writeHostMinutes adds what snapshots and events tell of minutes of hosts to their rows.
+func writeHostMinutes(tx *Tx, hosts map[HostMinute]*HostFigures, lives map[HostMinute]*LifeCounts) error {
+	for at, f := range hosts {
 		if _, err := tx.Exec(addHostFigures, schema.Timestamp(at.Minute), at.HostID, f.Samples, f.CPU.Samples, f.CPU.Sum, optional(f.CPU.Max),
 			f.Memory.Samples, f.Memory.Sum, optional(f.Memory.Max), optional(f.MemoryTotal)); err != nil {
 			return fmt.Errorf("store a minute of a host: %w", err)
 		}
 	}
-	for at, c := range b.LifeMinutes {
+	for at, c := range lives {
 		if _, err := tx.Exec(addHostLives, schema.Timestamp(at.Minute), at.HostID, c.Starts, c.Ends, c.Deaths); err != nil {
 			return fmt.Errorf("store a minute of a host: %w", err)
 		}
 	}
-	for at, cpu := range b.StepCPU {
+	return nil
+}
+
+// writeStepMinutes adds what is told of minutes of steps and programs to their rows.
+func writeStepMinutes(tx *Tx, cpus map[StepMinute]int64, steps map[StepMinute]*LifeFigures, programs map[ProgramMinute]*LifeFigures) error {
+	for at, cpu := range cpus {
 		if _, err := tx.Exec(addStepCPU, append(at.values(), cpu)...); err != nil {
 			return fmt.Errorf("store a minute of job %q: %w", at.Job.ID, err)
 		}
 	}
-	for at, f := range b.StepMinutes {
+	for at, f := range steps {
 		if _, err := tx.Exec(addStepLives, append(at.values(), f.values()...)...); err != nil {
 			return fmt.Errorf("store a minute of job %q: %w", at.Job.ID, err)
 		}
 	}
-	for at, f := range b.ProgramMinutes {
+	for at, f := range programs {
 		if _, err := tx.Exec(addProgramLives, append(append(at.values(), at.Program), f.values()...)...); err != nil {
 			return fmt.Errorf("store a minute of program %q: %w", at.Program, err)
 		}
