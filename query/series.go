@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // SeriesPoint is a cell of a series: what a host did from Timestamp on, for as long as a cell is. What is not known is nil.
@@ -30,9 +33,10 @@ type HostSeries struct {
 
 // Series is what hosts did over a range, in cells.
 type Series struct {
-	Cell  float64      `json:"cell_seconds"`
-	Of    string       `json:"of"` // what it is made of: samples, minutes or hours
-	Hosts []HostSeries `json:"hosts"`
+	Cell     float64      `json:"cell_seconds"`
+	Of       string       `json:"of"`       // what it is made of: samples, minutes or hours
+	Hosts    []HostSeries `json:"hosts"`    // by name
+	Coverage []Coverage   `json:"coverage"` // of the range, up to now, on each host
 }
 
 // What a series is made of.
@@ -59,7 +63,8 @@ func CellFor(seconds float64, most int) float64 {
 
 // ReadSeries returns what each host did in a range, which has an end, in no more than most cells if cells of a day are so few. Cells below a minute are read
 // from the snapshots of which there are any, those of a minute or more from minutes, those of an hour or more from hours and from the
-// minutes that are younger. Limit, order and cursor of the range mean nothing here.
+// minutes that are younger. A cell begins at a multiple of its length, so the first and the last may reach beyond the range; what they tell is of the range
+// alone. Limit, order and cursor of the range mean nothing here.
 func ReadSeries(ctx context.Context, db *DB, r Range, most int) (Series, error) {
 	s := Series{Cell: CellFor(r.Until-r.Since, most), Of: OfMinutes, Hosts: []HostSeries{}}
 	read := minuteSeries
@@ -81,7 +86,8 @@ func ReadSeries(ctx context.Context, db *DB, r Range, most int) (Series, error) 
 		return Series{}, fmt.Errorf("read a series of %s: %w", s.Of, err)
 	}
 	slices.SortFunc(s.Hosts, func(a, b HostSeries) int { return strings.Compare(a.Host, b.Host) })
-	return s, nil
+	s.Coverage, err = HostCoverage(ctx, db, Range{Since: r.Since, Until: min(r.Until, schema.Timestamp(time.Now().UnixNano())), Host: r.Host})
+	return s, err
 }
 
 const seriesColumns = `timestamp, host_id, samples, cpu_samples, cpu_sum, cpu_max, memory_samples, memory_sum, memory_max, memory_total_kib, starts, ends, deaths`

@@ -52,6 +52,9 @@ func TestReadSeries_Month(t *testing.T) {
 			t.Errorf("%s: got %v", h.Host, last)
 		}
 	}
+	if s.Coverage == nil {
+		t.Error("got no coverage")
+	}
 	r.Host = "host-02"
 	if s, err = query.ReadSeries(t.Context(), db, r, 30); err != nil || len(s.Hosts) != 1 || s.Cell != 86400*1 {
 		t.Errorf("one host in cells of a day: got %d hosts in cells of %g s, %v", len(s.Hosts), s.Cell, err)
