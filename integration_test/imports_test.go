@@ -85,7 +85,7 @@ var rooms = map[string]room{
 	"query/live":      {uses: []string{"query", "schema"}, never: httpPackages},
 	"query/export":    {uses: overQuery, never: httpPackages},
 	"query/top":       {uses: overQuery, never: httpPackages},
-	"query/web":       {uses: append([]string{"schema/filecheck"}, overQuery...)},
+	"query/web":       {uses: append([]string{"query/health", "schema/filecheck"}, overQuery...)},
 	"query/mcp":       {uses: overQuery},
 
 	"cmd/proctape": {uses: []string{"schema/...", "producer/...", "embedded-nats", "projector", "projector/retention", "query/..."}},

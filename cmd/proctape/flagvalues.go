@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/proctape/proctape/query/term"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -21,7 +22,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	if name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --"); unknown {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if like := closest(name, names); len(like) > 0 {
+		if like := term.Closest(name, names); len(like) > 0 {
 			meant = "did you mean --" + like[0] + "? "
 		}
 	}

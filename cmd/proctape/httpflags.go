@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/health"
 	"github.com/proctape/proctape/query/web"
 )
 
@@ -69,7 +70,7 @@ func (f *httpFlags) open(ctx context.Context, cmd *cobra.Command, s *settings, j
 		h.listener, h.url = tls.NewListener(l, certificate), "https://"+l.Addr().String()
 	}
 	if h.db, err = query.Open(ctx, s.db); err == nil {
-		h.server, err = web.New(web.Config{DB: h.db, Log: js, Token: token, Hosts: f.names, Logger: s.logger(cmd), Verdict: func(ctx context.Context) (string, error) { return verdictWord(ctx, s) },
+		h.server, err = web.New(web.Config{DB: h.db, Log: js, Token: token, Hosts: f.names, Logger: s.logger(cmd), Status: func(ctx context.Context) (*health.Status, error) { return statusNow(ctx, s) },
 			ParseTime: func(text string, now time.Time) (time.Time, error) { return parseTime(text, now) }})
 	}
 	if err != nil {

@@ -68,7 +68,7 @@ func showStatus(out io.Writer, st *status, asJSON, check bool) error {
 	var err error
 	switch {
 	case asJSON:
-		err = printJSON(out, []*status{st})
+		err = printJSON(out, []*health.Status{&st.Status})
 	case check:
 		_, err = fmt.Fprintln(out, st.Line())
 	default:
@@ -93,13 +93,13 @@ func asksForCheck(cmd *cobra.Command, args []string) bool {
 	return false
 }
 
-// verdictWord is how a recording is, in a word.
-func verdictWord(ctx context.Context, s *settings) (string, error) {
+// statusNow is how a recording is, for who asks over HTTP.
+func statusNow(ctx context.Context, s *settings) (*health.Status, error) {
 	st, err := readStatus(ctx, s)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return st.Word, nil
+	return &st.Status, nil
 }
 
 // statusTime is how long a log has to answer all that is asked of it.
@@ -109,7 +109,7 @@ const statusTime = 8 * time.Second
 func readStatus(ctx context.Context, s *settings) (*status, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*statusTime)
 	defer cancel()
-	st := &status{Stopped: []string{}, Data: s.data, Database: s.db, figures: health.Figures{Now: time.Now(), Data: s.data, Database: s.db, Remote: s.server != ""}}
+	st := &status{Status: health.Status{Stopped: []string{}, Data: s.data, Database: s.db}, figures: health.Figures{Now: time.Now(), Data: s.data, Database: s.db, Remote: s.server != ""}}
 	f := &st.figures
 	st.readProcesses(s)
 	if err := st.readDatabase(ctx, s); err != nil {
@@ -175,7 +175,7 @@ func (st *status) readDatabase(ctx context.Context, s *settings) error {
 	}
 	checkpoints, err := query.Checkpoints(ctx, db)
 	for _, c := range checkpoints {
-		st.Streams = append(st.Streams, streamStatus{Checkpoint: c})
+		st.Streams = append(st.Streams, health.StreamStatus{Checkpoint: c})
 	}
 	if err == nil {
 		st.Hosts, err = query.Hosts(ctx, db)

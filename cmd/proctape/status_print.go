@@ -11,32 +11,13 @@ import (
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/health"
 	"github.com/proctape/proctape/query/term"
-	"github.com/proctape/proctape/schema/state"
 )
 
-// status is what the command shows, and prints as JSON.
+// status is what the command shows, and prints as JSON, with what it is judged by.
 type status struct {
-	health.Verdict
-	Data      string              `json:"data"`
-	Recorder  int                 `json:"recorder_pid"`  // 0: none runs
-	Projector int                 `json:"projector_pid"` // of who writes the database; 0: nobody does
-	Database  string              `json:"database"`
-	SizeBytes int64               `json:"database_bytes"`
-	Memory    *state.Memory       `json:"memory"`  // that the recorder keeps to; null when it does not say
-	Sampler   *state.Sampler      `json:"sampler"` // of the recorder; null when it does not say
-	Proof     *health.Proof       `json:"proof"`   // null when nothing is known of it
-	Streams   []streamStatus      `json:"streams"`
-	Hosts     []query.HostBalance `json:"hosts"`
-	Stopped   []string            `json:"stopped"` // hosts whose samplers said that they stop; empty when the log does not answer
+	health.Status
 
 	figures health.Figures
-}
-
-type streamStatus struct {
-	query.Checkpoint
-	Last  *uint64 `json:"last_seq"` // of the stream; absent when the log cannot be reached
-	Bytes *uint64 `json:"bytes"`
-	Gone  bool    `json:"gone"` // the log does not have it
 }
 
 // printStatus prints a status for people.
@@ -67,7 +48,7 @@ func printStatus(out io.Writer, st *status) error {
 }
 
 // printStreams says how far each stream is projected.
-func printStreams(out io.Writer, streams []streamStatus) error {
+func printStreams(out io.Writer, streams []health.StreamStatus) error {
 	t := newTable(out, "STREAM\tPROJECTED\tOF\tLAG\tLAST MESSAGE\tLOG MiB")
 	for _, s := range streams {
 		last, lag, size, when := "?", "?", "?", "-"

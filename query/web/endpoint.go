@@ -5,24 +5,29 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/health"
 )
 
 // endpoint is a question that can be asked under a path: the server answers by it, and its OpenAPI document is made of it.
 type endpoint struct {
 	path, doc string
 	params    []param
-	needs     []string     // parameters that must be given
-	value     reflect.Type // of the answer
+	needs     []string       // parameters that must be given
+	values    []reflect.Type // of the answer: it is one of these
 	answer    func(ctx context.Context, s *Server, q *question) (any, error)
 }
 
 // single is an endpoint whose answer is one value. The parameters that it needs come last.
 func single[T any](name, doc string, params []param, answer func(context.Context, *Server, *question) (*T, error), needs ...string) endpoint {
-	return endpoint{path: apiPath + name, doc: doc, params: params, needs: needs, value: reflect.TypeFor[T](),
+	return endpoint{path: apiPath + name, doc: doc, params: params, needs: needs, values: []reflect.Type{reflect.TypeFor[T]()},
 		answer: func(ctx context.Context, s *Server, q *question) (any, error) { return answer(ctx, s, q) }}
+}
+
+// several is an endpoint whose answer is one of several types.
+func several(name, doc string, params []param, answer func(context.Context, *Server, *question) (any, error), values []reflect.Type, needs ...string) endpoint {
+	return endpoint{path: apiPath + name, doc: doc, params: params, needs: needs, values: values, answer: answer}
 }
 
 // apiPath is the beginning of the paths of endpoints.
@@ -65,7 +70,15 @@ func (s *Server) checkHost(ctx context.Context, host string) error {
 	}
 	hosts, err := query.HostNames(ctx, s.cfg.DB)
 	if err == nil && !slices.Contains(hosts, host) {
-		return badParameter("host", "it was never recorded", "there are "+strings.Join(hosts, ", "))
+		return badParameter("host", "it was never recorded", meant(host, hosts))
 	}
 	return err
+}
+
+// statusNow is how the recording is.
+func (s *Server) statusNow(ctx context.Context) (*health.Status, error) {
+	if s.cfg.Status == nil {
+		return nil, &Problem{Title: "nobody judges here", Status: http.StatusNotFound, Detail: "this server answers from a database alone"}
+	}
+	return s.status.ask(ctx, s.cfg.Status)
 }

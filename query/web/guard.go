@@ -1,6 +1,9 @@
 package web
 
 import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
 	"net/http"
 	"strings"
 )
@@ -8,12 +11,21 @@ import (
 // isOpen reports whether a path holds no data: it may be asked for without a token.
 func isOpen(path string) bool { return path == "/healthz" || path == "/readyz" }
 
-// guard lets through what may be answered: by a name of this server, by a method that reads, without a body, and for data with
+// guard knows by whom requests may be asked, and under which names.
+type guard struct {
+	hosts []string
+	token [sha256.Size]byte
+}
+
+// newGuard returns the guard of a server.
+func newGuard(cfg *Config) *guard { return &guard{cfg.Hosts, sha256.Sum256([]byte(cfg.Token))} }
+
+// before lets through what may be answered: by a name of this server, by a method that reads, without a body, and for data with
 // the token.
-func (s *Server) guard(next http.Handler) http.Handler {
+func (g *guard) before(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secure(w.Header())
-		if p := s.refusal(r); p != nil {
+		if p := g.refusal(r); p != nil {
 			switch p.Status {
 			case http.StatusUnauthorized:
 				w.Header().Set("WWW-Authenticate", `Bearer realm="proctape"`)
@@ -37,9 +49,9 @@ func secure(h http.Header) {
 }
 
 // refusal says why a request is not answered; nil when it is.
-func (s *Server) refusal(r *http.Request) *Problem {
+func (g *guard) refusal(r *http.Request) *Problem {
 	switch {
-	case !s.knowsHost(r):
+	case !g.knowsHost(r):
 		return &Problem{Title: "not a name of this server", Status: http.StatusMisdirectedRequest,
 			Detail: "the Host header names another", Hint: "use localhost, the address, or a name that the server was started with"}
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
@@ -48,9 +60,42 @@ func (s *Server) refusal(r *http.Request) *Problem {
 		return &Problem{Title: "a request has no body", Status: http.StatusRequestEntityTooLarge, Hint: "parameters stand in the URL"}
 	case strings.Contains(r.URL.Path, "//") || strings.Contains(r.URL.Path, "/."):
 		return &Problem{Title: "no such path", Status: http.StatusNotFound}
-	case !isOpen(r.URL.Path) && !s.knowsToken(r):
+	case !isOpen(r.URL.Path) && !g.knowsToken(r):
 		return &Problem{Title: "no token", Status: http.StatusUnauthorized, Detail: "a request for data carries the server's token",
 			Hint: "send the header Authorization: Bearer TOKEN"}
 	}
 	return nil
+}
+
+// knowsHost reports whether a request may address the server by the text of its Host header. A name that an attacker's DNS
+// points here is not one: browsers send it along.
+func (g *guard) knowsHost(r *http.Request) bool {
+	name := r.Host
+	if host, _, err := net.SplitHostPort(name); err == nil {
+		name = host
+	}
+	name = strings.ToLower(strings.Trim(name, "[]"))
+	if name == "localhost" || isLoopback(name) {
+		return true
+	}
+	for _, known := range g.hosts {
+		if name == strings.ToLower(known) {
+			return true
+		}
+	}
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return ok && name == local.IP.String()
+}
+
+// isLoopback reports whether a name is an address of this machine alone.
+func isLoopback(name string) bool {
+	ip := net.ParseIP(name)
+	return ip != nil && ip.IsLoopback()
+}
+
+// knowsToken reports whether a request carries the token. How long it takes says nothing of the token.
+func (g *guard) knowsToken(r *http.Request) bool {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	got := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	return subtle.ConstantTimeCompare(got[:], g.token[:]) == 1 && strings.EqualFold(scheme, "Bearer")
 }

@@ -61,6 +61,12 @@ var began = time.Now().Add(-time.Hour).Truncate(time.Second)
 // newWorld makes a log on a server of its own, with n snapshots of two hosts and n events of each, and a database of it.
 func newWorld(t testing.TB, n int) *world {
 	t.Helper()
+	return newWorldWith(t, n, func(*world) {})
+}
+
+// newWorldWith is newWorld with more in the log.
+func newWorldWith(t testing.TB, n int, more func(*world)) *world {
+	t.Helper()
 	dir := t.TempDir()
 	a, err := embeddednats.Attach(t.Context(), embeddednats.Config{Dir: dir, Log: quiet}, true)
 	check(t, err)
@@ -73,6 +79,7 @@ func newWorld(t testing.TB, n int) *world {
 		w.snapshot(i)
 		w.spawn(i)
 	}
+	more(w)
 	path := filepath.Join(dir, "monitor.db")
 	_, err = projector.Replay(t.Context(), w.js, projector.ReplayConfig{DB: path, Log: quiet})
 	check(t, err)
@@ -104,12 +111,31 @@ func (w *world) spawn(i int) {
 	})
 }
 
+// failedJob publishes a run of the job build whose process 1003 ends by a signal. The world has at least 8 snapshots.
+func (w *world) failedJob() {
+	w.jobEvent(2, schema.JobEvent{Type: schema.JobDeclared, Status: "running", TotalSheets: schema.Some[int64](1), Run: schema.RunID{7}, Command: "make"})
+	w.jobEvent(3, schema.JobEvent{Type: schema.JobSheetStarted, Sheet: schema.Some[int64](1), Run: schema.RunID{7}})
+	w.publish(5, schema.KindExit, func(m *schema.Message) {
+		m.Events = []schema.Event{{PID: 1003, StartTicks: 103, Wall: m.Wall, Boot: m.Boot, Command: "made 3", Source: "taskstats", JobID: "build", Sheet: schema.Some[int64](1),
+			Signal: schema.Some[int64](9), CPUMillis: schema.Some[int64](1200), PeakRSS: schema.Some[int64](2048), Lifetime: schema.Some[int64](2000)}}
+	})
+	w.jobEvent(6, schema.JobEvent{Type: schema.JobSheetEnded, Sheet: schema.Some[int64](1), ExitCode: schema.Some[int64](2), Run: schema.RunID{7}})
+	w.jobEvent(7, schema.JobEvent{Type: schema.JobEnded, Status: "failed", ExitCode: schema.Some[int64](2), Run: schema.RunID{7}})
+}
+
+func (w *world) jobEvent(i int, e schema.JobEvent) {
+	w.publish(i, schema.KindJob, func(m *schema.Message) {
+		e.Wall, e.JobID = m.Wall, "build"
+		m.Jobs = []schema.JobEvent{e}
+	})
+}
+
 func (w *world) publish(i int, kind schema.Kind, fill func(*schema.Message)) {
 	w.Helper()
 	w.made[kind]++
 	at := began.Add(time.Duration(i) * time.Second).UnixNano()
 	m := &schema.Message{Envelope: schema.Envelope{Version: schema.Version, Kind: kind, Host: "alpha", BootID: "boot-1", Instance: w.instance,
-		Seq: w.made[kind], Wall: at, Boot: int64(time.Hour) + int64(i)*int64(time.Second), Produced: w.made[schema.KindSnapshot] + w.made[schema.KindSpawn]}}
+		Seq: w.made[kind], Wall: at, Boot: int64(time.Hour) + int64(i)*int64(time.Second), Produced: w.made[schema.KindSnapshot] + w.made[schema.KindSpawn] + w.made[schema.KindExit] + w.made[schema.KindJob]}}
 	fill(m)
 	msg := nats.NewMsg("")
 	var err error

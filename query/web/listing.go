@@ -30,7 +30,7 @@ func listing[T item](name, doc string, params []param, seq func(context.Context,
 // listingOf is a listing that takes more than a filter.
 func listingOf[T item](name, doc string, params []param, seq func(context.Context, *query.DB, *question) iter.Seq2[T, error], needs ...string) endpoint {
 	answer := func(ctx context.Context, s *Server, q *question) (any, error) { return page(ctx, s, q, seq) }
-	return endpoint{path: apiPath + name, doc: doc, params: params, needs: needs, value: reflect.TypeFor[list[T]](), answer: answer}
+	return endpoint{path: apiPath + name, doc: doc, params: params, needs: needs, values: []reflect.Type{reflect.TypeFor[list[T]]()}, answer: answer}
 }
 
 // page reads one page, and how much of its range is known.

@@ -13,11 +13,11 @@ type object = map[string]any
 
 // document is the description of the API as OpenAPI 3.1 has it, made of the endpoints and of the types of their answers.
 var document = sync.OnceValue(func() object {
-	types := schemas{}
+	types := schemas{components: object{}, names: map[string]reflect.Type{}}
 	problem := object{"description": "what is wrong", "content": object{"application/problem+json": object{"schema": types.of(reflect.TypeFor[Problem]())}}}
 	paths := object{}
 	for _, e := range allEndpoints() {
-		paths[e.path] = object{"get": operation(e.path, e.doc, e.params, e.needs, object{"application/json": object{"schema": types.of(e.value)}}, problem)}
+		paths[e.path] = object{"get": operation(e.path, e.doc, e.params, e.needs, object{"application/json": object{"schema": types.oneOf(e.values)}}, problem)}
 	}
 	paths[apiPath+"stream"] = object{"get": operation(apiPath+"stream", "what happens, as Server-Sent Events: snapshot, event, exec, gap, and missed with how many "+
 		"messages the log no longer has", paramsOfStream, nil, object{"text/event-stream": object{"schema": object{"type": "string"}}}, problem)}
@@ -26,7 +26,7 @@ var document = sync.OnceValue(func() object {
 		"info":       object{"title": "proctape", "version": "1", "description": "What was recorded of processes and jobs. Times are Unix seconds, sizes MiB, unless a name says otherwise."},
 		"security":   []any{object{"token": []any{}}},
 		"paths":      paths,
-		"components": object{"schemas": types, "securitySchemes": object{"token": object{"type": "http", "scheme": "bearer"}}},
+		"components": object{"schemas": types.components, "securitySchemes": object{"token": object{"type": "http", "scheme": "bearer"}}},
 	}
 })
 
@@ -59,8 +59,23 @@ func (p *param) schema() object {
 	return object{"type": string(p.kind)}
 }
 
-// schemas are the types of answers by their names.
-type schemas map[string]any
+// schemas are the types of answers.
+type schemas struct {
+	components object // by name
+	names      map[string]reflect.Type
+}
+
+// oneOf is the schema of a value of one of some types.
+func (s schemas) oneOf(values []reflect.Type) object {
+	if len(values) == 1 {
+		return s.of(values[0])
+	}
+	var list []any
+	for _, t := range values {
+		list = append(list, s.of(t))
+	}
+	return object{"anyOf": list}
+}
 
 // of is the schema of a Go type, as encoding/json writes it.
 func (s schemas) of(t reflect.Type) object {
@@ -94,10 +109,12 @@ func (s schemas) of(t reflect.Type) object {
 
 // ofStruct describes a struct once, and refers to it.
 func (s schemas) ofStruct(t reflect.Type) object {
-	name := schemaName(t)
-	if _, known := s[name]; !known {
+	name := s.name(t)
+	if s.names[name] == nil {
+		s.names[name] = t
 		properties, required := object{}, []any{}
-		s[name] = object{"type": "object", "properties": properties}
+		described := object{"type": "object", "properties": properties}
+		s.components[name] = described
 		s.addFields(t, properties, &required)
 		if properties["unknown"] != nil { // each value may be one that is not known
 			for key, of := range properties {
@@ -105,7 +122,7 @@ func (s schemas) ofStruct(t reflect.Type) object {
 			}
 		}
 		if len(required) > 0 {
-			s[name].(object)["required"] = required
+			described["required"] = required
 		}
 	}
 	return object{"$ref": "#/components/schemas/" + name}
@@ -126,7 +143,11 @@ func (s schemas) addFields(t reflect.Type, properties object, required *[]any) {
 		tag, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous && tag == "":
-			s.addFields(f.Type, properties, required)
+			inner := f.Type
+			if inner.Kind() == reflect.Pointer {
+				inner = inner.Elem()
+			}
+			s.addFields(inner, properties, required)
 		case f.IsExported() && tag != "-":
 			if tag == "" {
 				tag = f.Name
@@ -139,12 +160,18 @@ func (s schemas) addFields(t reflect.Type, properties object, required *[]any) {
 	}
 }
 
-// schemaName is how a type is called: list[query.Event] is listOfEvent.
-func schemaName(t reflect.Type) string {
+// name is how a type is called: list[query.Event] is ListOfEvent. Of two with one name the second has its package before it.
+func (s schemas) name(t reflect.Type) string {
 	outer, inner, generic := strings.Cut(t.Name(), "[")
-	if !generic {
-		return outer
+	name := strings.ToUpper(outer[:1]) + outer[1:]
+	if generic {
+		inner = strings.TrimSuffix(inner, "]")
+		name += "Of" + inner[strings.LastIndexByte(inner, '.')+1:]
 	}
-	inner = strings.TrimSuffix(inner, "]")
-	return outer + "Of" + inner[strings.LastIndexByte(inner, '.')+1:]
+	if of := s.names[name]; of != nil && of != t {
+		_, folder, _ := strings.Cut(t.PkgPath(), "proctape/proctape/")
+		folder = folder[strings.LastIndexByte(folder, '/')+1:]
+		return strings.ToUpper(folder[:1]) + folder[1:] + name
+	}
+	return name
 }

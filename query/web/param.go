@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -21,6 +22,8 @@ type question struct {
 	gap         schema.GapKind
 	at, earlier float64 // Unix seconds; 0 for now, and for none
 	by, sort    string
+	run         string // of a job, by number or id; empty for the newest
+	event       int64  // id of an event; 0 for none
 	streams
 	now       time.Time
 	parseTime func(text string, now time.Time) (time.Time, error)
@@ -77,8 +80,10 @@ var (
 		q.After = query.Cursor(s)
 		return query.CheckCursor(s)
 	}}
-	paramJob = text("job", "only this job", func(q *question, s string) { q.Job = s })
-	paramPID = number("pid", "only this process", 1, maxPID, func(q *question, n int64) { q.PID = n })
+	paramJob   = text("job", "only this job", func(q *question, s string) { q.Job = s })
+	paramPID   = number("pid", "only this process", 1, maxPID, func(q *question, n int64) { q.PID = n })
+	paramBoot  = text("boot", "only the process of this boot of its host", func(q *question, s string) { q.bootID = s })
+	paramStart = number("start", "only the process that started so many hundredths of a second after boot", 0, math.MaxInt64, func(q *question, n int64) { q.start = &n })
 )
 
 // inRange are the parameters of a listing.
@@ -161,7 +166,7 @@ func read(q *question, values url.Values, params []param) error {
 	for name, texts := range values {
 		i := slices.IndexFunc(params, func(p param) bool { return p.name == name })
 		if i < 0 {
-			return badParameter(name, "there is no such parameter here", "there are "+names(params))
+			return badParameter(name, "there is no such parameter here", meant(name, namesOf(params)))
 		}
 		if len(texts) != 1 {
 			return badParameter(name, "it is given more than once", "")
@@ -183,7 +188,7 @@ func (p *param) read(q *question, value string) error {
 	}
 	for _, word := range strings.Split(value, ",") {
 		if p.choices != nil && !slices.Contains(p.choices, word) {
-			return badParameter(p.name, fmt.Sprintf("%q is none of its values", word), "there are "+strings.Join(p.choices, ", "))
+			return badParameter(p.name, fmt.Sprintf("%q is none of its values", word), meant(word, p.choices))
 		}
 	}
 	if err := p.set(q, value); err != nil {
@@ -196,14 +201,23 @@ func (p *param) read(q *question, value string) error {
 	return nil
 }
 
-// names lists parameters.
-func names(params []param) string {
-	if len(params) == 0 {
-		return "none"
-	}
+// namesOf are the names of parameters.
+func namesOf(params []param) []string {
 	list := make([]string, len(params))
 	for i, p := range params {
 		list[i] = p.name
 	}
-	return strings.Join(list, ", ")
+	return list
+}
+
+// meant says which names there are, and which of them a wrong one was most likely meant as.
+func meant(wrong string, names []string) string {
+	if len(names) == 0 {
+		return "there are none"
+	}
+	hint := "there are " + strings.Join(names, ", ")
+	if like := term.Closest(wrong, names); len(like) > 0 {
+		hint = "did you mean " + like[0] + "? " + hint
+	}
+	return hint
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/proctape/proctape/query"
 )
@@ -28,12 +29,13 @@ func badParameter(name, detail, hint string) *Problem {
 
 // problemOf is what a client is told of an error. What is not the client's to know goes to the log alone.
 func (s *Server) problemOf(r *http.Request, err error) *Problem {
+	if p := notRecorded(err); p != nil {
+		return p
+	}
 	var p *Problem
 	switch {
 	case errors.As(err, &p):
 		return p
-	case errors.Is(err, query.ErrNoJob):
-		return &Problem{Title: "not recorded", Status: http.StatusNotFound, Detail: err.Error(), Parameter: "job", Hint: "GET /api/v1/jobs lists the jobs"}
 	case errors.Is(err, query.ErrCursor):
 		return badParameter("after", "it is no cursor", "give back what next had in an answer to the same question")
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
@@ -41,6 +43,27 @@ func (s *Server) problemOf(r *http.Request, err error) *Problem {
 	}
 	s.cfg.Logger.Error("a request could not be answered", "path", r.URL.Path, "error", err)
 	return &Problem{Title: "the record cannot be read", Status: http.StatusInternalServerError, Detail: "the server's log says why"}
+}
+
+// notRecorded says of what is not in the record which parameter named it, and what there is; nil for another error.
+func notRecorded(err error) *Problem {
+	var elsewhere *query.JobHostError
+	var none *query.NoRunError
+	var several *query.RunHostsError
+	p := &Problem{Title: "not recorded", Status: http.StatusNotFound, Detail: err.Error()}
+	switch {
+	case errors.Is(err, query.ErrNoJob):
+		p.Parameter, p.Hint = "job", "GET /api/v1/jobs lists the jobs"
+	case errors.As(err, &elsewhere):
+		p.Parameter, p.Hint = "host", "the hosts that have the job are "+strings.Join(elsewhere.Hosts, ", ")
+	case errors.As(err, &none):
+		p.Parameter, p.Hint = "run", "GET /api/v1/runs lists the runs of a job"
+	case errors.As(err, &several):
+		p.Title, p.Status, p.Parameter, p.Hint = "several runs", http.StatusConflict, "host", "host picks one, or give the run's id"
+	default:
+		return nil
+	}
+	return p
 }
 
 // refuse answers with a problem.

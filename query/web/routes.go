@@ -15,7 +15,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc(apiPath+"stream", s.stream)
 	mux.HandleFunc(apiPath+"openapi.json", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, document()) })
 	mux.Handle("/metrics", s.metrics())
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, health{Status: "alive"}) })
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, probe{Status: "alive"}) })
 	mux.HandleFunc("/readyz", s.ready)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, &Problem{Title: "no such path", Status: http.StatusNotFound, Hint: "GET " + apiPath + "openapi.json lists what there is"})
@@ -23,8 +23,8 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
-// health is what probes get.
-type health struct {
+// probe is what probes get.
+type probe struct {
 	Status  string `json:"status"`
 	Verdict string `json:"verdict,omitempty"` // well or degraded; none where nobody judges
 }
@@ -36,16 +36,16 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		refuse(w, s.problemOf(r, err))
 		return
 	}
-	if s.cfg.Verdict == nil {
-		s.write(w, r, health{Status: "ready"})
+	if s.cfg.Status == nil {
+		s.write(w, r, probe{Status: "ready"})
 		return
 	}
-	switch word, err := s.verdict.judge(r.Context(), s.cfg.Verdict); {
+	switch status, err := s.statusNow(r.Context()); {
 	case err != nil:
 		refuse(w, &Problem{Title: "nobody knows whether the recording goes on", Status: http.StatusServiceUnavailable, Hint: "proctape status says why"})
-	case word == "standing":
+	case status.Word == "standing":
 		refuse(w, &Problem{Title: "the recording stands", Status: http.StatusServiceUnavailable, Hint: "proctape status says why"})
 	default:
-		s.write(w, r, health{Status: "ready", Verdict: word})
+		s.write(w, r, probe{Status: "ready", Verdict: status.Word})
 	}
 }

@@ -6,7 +6,6 @@ package web
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,11 +31,11 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, token: sha256.Sum256([]byte(cfg.Token))}
+	s := &Server{cfg: cfg}
 	if cfg.Log != nil {
 		s.follows = newFollows(cfg.Log, cfg.Logger)
 	}
-	s.handler = s.guard(s.routes())
+	s.handler = newGuard(&cfg).before(s.routes())
 	return s, nil
 }
 

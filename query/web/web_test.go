@@ -17,6 +17,7 @@ import (
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/report"
 	"github.com/proctape/proctape/query/web"
+	"github.com/proctape/proctape/query/why"
 )
 
 // Every listing page by page is what the library reads at once, and single answers are the library's.
@@ -143,7 +144,7 @@ func (s *site) pages(path string) string {
 
 // What is wrong is refused with the name of the parameter, and what there is instead.
 func TestAPI_RefusesByName(t *testing.T) {
-	s := newWorld(t, 1).serve(0)
+	s := newWorldWith(t, 1, (*world).failedJob).serve(0)
 	for path, want := range map[string]struct {
 		status    int
 		parameter string
@@ -180,6 +181,17 @@ func TestAPI_RefusesByName(t *testing.T) {
 		"history?pid=1&start=x":           {400, "start"},
 		"report":                          {400, "job"},
 		"report?job=none":                 {404, "job"},
+		"report?job=none&run=all":         {404, "job"},
+		"report?job=build&run=9":          {404, "run"},
+		"report?job=build&run=x":          {404, "run"},
+		"runs":                            {400, "job"},
+		"runs?job=none":                   {404, "job"},
+		"why":                             {400, "pid"},
+		"why?pid=1&job=build":             {400, "pid"},
+		"why?pid=77":                      {404, "pid"},
+		"why?event=999":                   {404, "event"},
+		"why?job=none":                    {404, "job"},
+		"status":                          {404, ""},
 		"gaps?kind=hole":                  {400, "kind"},
 		"stream?kinds=snapshots":          {400, "kinds"},
 		"stream?last_event_id=5":          {400, "last_event_id"},
@@ -191,6 +203,21 @@ func TestAPI_RefusesByName(t *testing.T) {
 		var p web.Problem
 		if err := json.Unmarshal(body, &p); err != nil || status != want.status || p.Status != status || p.Parameter != want.parameter || p.Title == "" {
 			t.Errorf("%s: got %d %s, want %d about %q", path, status, body, want.status, want.parameter)
+		}
+	}
+}
+
+// A name that is nearly right gets the right one.
+func TestAPI_SaysWhatWasMeant(t *testing.T) {
+	s := newWorld(t, 1).serve(0)
+	for path, want := range map[string]string{
+		"events?hots=alpha": "did you mean host? ", "events?sinc=-1h": "did you mean since? ", "events?type=exits": "did you mean exit? ",
+		"events?host=alhpa": "did you mean alpha? ", "top?by=comand": "did you mean command? ", "events?zzz=1": "there are host, since",
+	} {
+		_, body := s.get("/api/v1/" + path)
+		var p web.Problem
+		if check(t, json.Unmarshal(body, &p)); !strings.HasPrefix(p.Hint, want) {
+			t.Errorf("%s: %s, want %q", path, body, want)
 		}
 	}
 }
@@ -300,14 +327,50 @@ func TestAPI_TagsAndPacks(t *testing.T) {
 	}
 }
 
-// A report of a job that is there is the library's.
-func TestAPI_Report(t *testing.T) {
-	w := newWorld(t, 1)
-	if _, err := report.Read(t.Context(), w.db, query.JobFilter{Name: "none"}, time.Now()); err != nil {
-		t.Fatal(err)
+// What is told of a job, its runs, and of who died in it is the library's.
+func TestAPI_Jobs(t *testing.T) {
+	w := newWorldWith(t, 10, (*world).failedJob)
+	noon := began.Add(time.Minute)
+	s := w.serveWith(0, func(cfg *web.Config) { cfg.Now = func() time.Time { return noon } })
+	job := query.JobFilter{Name: "build"}
+	newest, err := report.ReadRun(t.Context(), w.db, job, "", noon)
+	check(t, err)
+	all, err := report.Read(t.Context(), w.db, job, noon)
+	check(t, err)
+	story, err := why.Process(t.Context(), w.db, query.Identity{PID: 1003}, 0)
+	check(t, err)
+	runs, err := query.Runs(t.Context(), w.db, job)
+	check(t, err)
+	events, err := query.Events(t.Context(), w.db, query.Filter{PID: 1003, Types: []string{"exit"}})
+	check(t, err)
+	failed, err := why.Job(t.Context(), w.db, job)
+	check(t, err)
+	if len(runs) != 1 || len(events) != 1 || len(failed.Failures) != 1 {
+		t.Fatalf("%d runs, %d ends, %d failures", len(runs), len(events), len(failed.Failures))
 	}
-	if status, body := w.serve(0).get("/api/v1/report?job=none"); status != http.StatusNotFound {
-		t.Errorf("got %d %s", status, body)
+	for path, want := range map[string]any{
+		"report?job=build":                              newest,
+		"report?job=build&run=1":                        newest,
+		"report?job=build&host=alpha&run=" + runs[0].ID: newest,
+		"report?job=build&run=all":                      all,
+		"why?pid=1003":                                  story,
+		"why?pid=1003&at=" + stamp(4):                   story,
+		fmt.Sprintf("why?event=%d", events[0].ID):       story,
+	} {
+		if status, body := s.get("/api/v1/" + path); status != http.StatusOK || strings.TrimSpace(string(body)) != text(t, want) {
+			t.Errorf("%s: got %d %.600s\nwant %.600s", path, status, body, text(t, want))
+		}
+	}
+	if got, want := s.pages("runs?job=build"), text(t, runs); got != want {
+		t.Errorf("runs: got %s\nwant %s", got, want)
+	}
+	var told struct {
+		Failures []query.Event
+		Coverage []query.Coverage
+	}
+	_, body := s.get("/api/v1/why?job=build")
+	if check(t, json.Unmarshal(body, &told)); len(told.Failures) != 1 || told.Failures[0].PID != 1003 || len(told.Coverage) != 1 {
+		t.Errorf("why of a job: %.600s", body)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/proctape/proctape/query/health"
 	"github.com/proctape/proctape/query/web"
 )
 
@@ -23,7 +24,11 @@ func TestReady_Verdict(t *testing.T) {
 		"standing": {nil, http.StatusServiceUnavailable, "the recording stands"},
 		"":         {errors.New("a secret"), http.StatusServiceUnavailable, "nobody knows"},
 	} {
-		s := w.serveWith(0, func(cfg *web.Config) { cfg.Verdict = func(context.Context) (string, error) { return verdict, c.err } })
+		s := w.serveWith(0, func(cfg *web.Config) {
+			cfg.Status = func(context.Context) (*health.Status, error) {
+				return &health.Status{Verdict: health.Verdict{Word: verdict}}, c.err
+			}
+		})
 		for path, want := range map[string]int{"/readyz": c.status, "/healthz": http.StatusOK} {
 			r := s.request(path)
 			r.Header.Del("Authorization")

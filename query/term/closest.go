@@ -1,12 +1,12 @@
-package main
+package term
 
 import (
 	"slices"
 	"strings"
 )
 
-// closest are the names that a word was most likely meant as.
-func closest(word string, names []string) []string {
+// Closest are the names that a word was most likely meant as, the likeliest first; none when it is like no name.
+func Closest(word string, names []string) []string {
 	var like []string
 	most := 2 // letters
 	if len(word) < 5 {

@@ -1,0 +1,30 @@
+package health
+
+import (
+	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema/state"
+)
+
+// Status is all that is told of a recording: the verdict, who records and projects, how far each stream is, and each host's balance.
+type Status struct {
+	Verdict
+	Data      string              `json:"data"`
+	Recorder  int                 `json:"recorder_pid"`  // 0: none runs
+	Projector int                 `json:"projector_pid"` // of who writes the database; 0: nobody does
+	Database  string              `json:"database"`
+	SizeBytes int64               `json:"database_bytes"`
+	Memory    *state.Memory       `json:"memory"`  // that the recorder keeps to; null when it does not say
+	Sampler   *state.Sampler      `json:"sampler"` // of the recorder; null when it does not say
+	Proof     *Proof              `json:"proof"`   // null when nothing is known of it
+	Streams   []StreamStatus      `json:"streams"`
+	Hosts     []query.HostBalance `json:"hosts"`
+	Stopped   []string            `json:"stopped"` // hosts whose samplers said that they stop; empty when the log does not answer
+}
+
+// StreamStatus is how far a stream is projected.
+type StreamStatus struct {
+	query.Checkpoint
+	Last  *uint64 `json:"last_seq"` // of the stream; absent when the log cannot be reached
+	Bytes *uint64 `json:"bytes"`
+	Gone  bool    `json:"gone"` // the log does not have it
+}
