@@ -18,9 +18,10 @@ var ErrNotRunning = errors.New("no recorder runs on the data folder")
 var ErrNoLog = errors.New("there is no log in the data folder")
 
 // Connect connects to the server that another process runs on a data folder, through the server's socket and with its
-// admin key. It returns [ErrNotRunning] when none runs, and an error that is fs.ErrPermission when the folder is another
+// admin key. Who may not read that, but is in the group with which the folder is shared, connects with the key of a role that is shared:
+// RoleReader or RoleMember. It returns [ErrNotRunning] when none runs, and an error that is fs.ErrPermission when the folder is another
 // user's. The caller closes the connection.
-func Connect(dir string, opts ...nats.Option) (*nats.Conn, error) {
+func Connect(dir string, shared Role, opts ...nats.Option) (*nats.Conn, error) {
 	if _, err := os.ReadDir(dir); errors.Is(err, fs.ErrPermission) {
 		return nil, err
 	}
@@ -28,6 +29,9 @@ func Connect(dir string, opts ...nats.Option) (*nats.Conn, error) {
 		return nil, fmt.Errorf("%w: %s", ErrNotRunning, dir)
 	}
 	key, err := LoadKey(AdminKeyPath(dir))
+	if errors.Is(err, fs.ErrPermission) {
+		key, err = LoadKey(RoleKeyPath(dir, shared))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +45,7 @@ func Connect(dir string, opts ...nats.Option) (*nats.Conn, error) {
 
 // Attachment is a connection to a data folder's log. Close it.
 type Attachment struct {
-	// Conn is the connection, with the admin key. Close closes it.
+	// Conn is the connection, with the admin key, or the reader's where the folder is shared by another user. Close closes it.
 	Conn *nats.Conn
 	// Server is the server that Attach started; nil when another process runs one.
 	Server *Server
@@ -55,7 +59,7 @@ type Attachment struct {
 // The server that Attach starts is not watched: whoever uses it for long runs its Run too.
 func Attach(ctx context.Context, cfg Config, create bool, opts ...nats.Option) (*Attachment, error) {
 	if _, running := Owner(cfg.Dir); running {
-		nc, err := Connect(cfg.Dir, opts...)
+		nc, err := Connect(cfg.Dir, RoleReader, opts...)
 		if err != nil {
 			return nil, err
 		}

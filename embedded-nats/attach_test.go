@@ -15,7 +15,7 @@ func TestAttach_WithoutALog(t *testing.T) {
 	if _, err := embeddednats.Attach(t.Context(), cfg, false); !errors.Is(err, embeddednats.ErrNoLog) {
 		t.Errorf("got %v, want ErrNoLog", err)
 	}
-	if _, err := embeddednats.Connect(dir); !errors.Is(err, embeddednats.ErrNotRunning) {
+	if _, err := embeddednats.Connect(dir, embeddednats.RoleReader); !errors.Is(err, embeddednats.ErrNotRunning) {
 		t.Errorf("got %v, want ErrNotRunning", err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {

@@ -18,6 +18,7 @@ import (
 type authenticator struct {
 	dir  string
 	keys *Keys
+	host string // this machine; empty when it is not known
 	// trouble is told of keys that cannot be read.
 	trouble *trouble.Reporter
 
@@ -69,6 +70,9 @@ func (a *authenticator) Check(c server.ClientAuthentication) bool {
 // grant is what a key's owner is called and may do; ok is false for a key that is nobody's.
 func (a *authenticator) grant(public string) (name string, g grant, ok bool) {
 	if role, ok := a.keys.roleOf(public); ok {
+		if role == RoleMember {
+			return string(role), memberGrant(a.host), true
+		}
 		return string(role), grantOf(role), true
 	}
 	host, err := readHost(a.dir, public)

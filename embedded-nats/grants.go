@@ -34,7 +34,18 @@ func hostGrant(host string) grant {
 	return grant{account: "host-" + host, publish: publish, into: []string{schema.SubjectPrefix + host + ".>"}, hear: append([]string{schema.ControlSubject(host, ">")}, jobs...), hearConductors: jobs}
 }
 
-// grantOf is what the key of a role other than RoleHost may do.
+// memberGrant is what the member's key may do: publish what happens to the jobs of this machine, hear of its jobs and of the fleet's, and
+// ask the recorder whether a sampler runs and what jobs there were.
+func memberGrant(host string) grant {
+	if host == "" { // no sampler runs in the process
+		return grant{account: "members"}
+	}
+	job := schema.Subject(host, schema.KindJob)
+	publish := []string{job, schema.SamplerSubject(host), schema.BacklogSubject(host)}
+	return grant{account: "members", publish: publish, into: publish, hear: []string{job, schema.Subject(schema.Fleet, schema.KindJob)}}
+}
+
+// grantOf is what the key of a role other than RoleHost and RoleMember may do.
 func grantOf(role Role) grant {
 	switch role {
 	case RoleAdmin:

@@ -48,16 +48,16 @@ func signIn(t *testing.T, s nats.InProcessConnProvider, key embeddednats.Key) *n
 	return nc
 }
 
-// The rows of the table: who may publish or subscribe where. h1 is the host whose key "host" is; an admin may all of it.
+// The rows of the table: who may publish or subscribe where. h1 is the host whose key "host" is, and whose members the key "member" is for; an admin may all of it.
 const (
-	host, reader, projector, conductor = "host", "reader", "projector", "conductor"
+	host, reader, projector, conductor, member = "host", "reader", "projector", "conductor", "member"
 )
 
 var publishTable = map[string]string{
 	"proctape.v1.h1.snapshot": host, "proctape.v1.h1.event.spawn": host, "proctape.v1.h1.event.exec": host, "proctape.v1.h1.event.exit": host,
 	"proctape.v1.h1.event.signal": host, "proctape.v1.h1.event.kill": host, "proctape.v1.h1.event.oom": host, "proctape.v1.h1.event.gap": host,
-	"proctape.v1.h1.job": host + " " + conductor, "proctape.v1.h1.answer.x": host, "proctape.v1.h1.ask.jobs": host,
-	"proctape.v1.h1.ask.sampler": host + " " + conductor,
+	"proctape.v1.h1.job": host + " " + conductor + " " + member, "proctape.v1.h1.answer.x": host, "proctape.v1.h1.ask.jobs": host + " " + member,
+	"proctape.v1.h1.ask.sampler": host + " " + conductor + " " + member,
 	// what no sampler makes, and what others do
 	"proctape.v1.h1.event.other": "", "proctape.v1.h1.event": "", "proctape.v1.h1.anomaly.x": "", "proctape.v1.h1.rollup": projector,
 	"proctape.v1.h1.control.trace": "", "proctape.v1.h1.ask.other": "", "proctape.v1.h1.snapshot.x": "",
@@ -89,7 +89,7 @@ var streamTable = map[string]string{
 }
 
 var subscribeTable = map[string]string{
-	"proctape.v1.h1.job": host, "proctape.v1._.job": host, "proctape.v1.h1.control.trace": host, "proctape.v1.h1.control.>": host,
+	"proctape.v1.h1.job": host + " " + member, "proctape.v1._.job": host + " " + member, "proctape.v1.h1.control.trace": host, "proctape.v1.h1.control.>": host,
 	"proctape.v1.h1.snapshot": "", "proctape.v1.h1.>": "", "proctape.v1.h1.answer.>": "", "proctape.v1.*.job": "", "proctape.v1.h2.job": "", "proctape.v1._.snapshot": "", "proctape.v1._.>": "",
 	"proctape.v1.h2.control.trace": "", "proctape.v1.h2.snapshot": "", "proctape.v1.>": "", "proctape.ops.>": "", "proctape.keys.>": "",
 	">": "", "*": "", "$JS.>": "", "$SYS.>": "", "_INBOX.>": "", "_INBOX_other.>": "", "_R_.>": "",
@@ -117,7 +117,7 @@ func allRows() map[string]string {
 func roleKeys(t *testing.T, dir string) map[string]embeddednats.Key {
 	t.Helper()
 	keys := map[string]embeddednats.Key{host: addHost(t, dir, "h1")}
-	for _, role := range []embeddednats.Role{embeddednats.RoleReader, embeddednats.RoleProjector, embeddednats.RoleConductor, embeddednats.RoleAdmin} {
+	for _, role := range []embeddednats.Role{embeddednats.RoleReader, embeddednats.RoleProjector, embeddednats.RoleConductor, embeddednats.RoleMember, embeddednats.RoleAdmin} {
 		keys[string(role)] = loadKey(t, embeddednats.RoleKeyPath(dir, role))
 	}
 	return keys
@@ -126,7 +126,7 @@ func roleKeys(t *testing.T, dir string) map[string]embeddednats.Key {
 // TestRoles_MayDoNoMoreThanTheTable tries every row with a connection of every role.
 func TestRoles_MayDoNoMoreThanTheTable(t *testing.T) {
 	dir := t.TempDir()
-	s := start(t, embeddednats.Config{Dir: dir, Log: quiet})
+	s := start(t, embeddednats.Config{Dir: dir, Host: "h1", Log: quiet})
 	defer closeServer(t, s)
 	admin, err := s.Connect()
 	if err != nil {
@@ -151,7 +151,7 @@ func TestRoles_MayDoNoMoreThanTheTable(t *testing.T) {
 		})
 	}
 	t.Run("hosts with the names of roles", func(t *testing.T) {
-		for _, name := range []string{"admin", "projector", "reader", "readers", "conductor", "conductors", "host", "host-h1"} {
+		for _, name := range []string{"admin", "projector", "reader", "readers", "conductor", "conductors", "member", "members", "host", "host-h1"} {
 			nc := signIn(t, s, addHost(t, dir, name))
 			for _, subject := range []string{">", "proctape.v1.>", "proctape.v1.h1.job"} {
 				if _, err := nc.SubscribeSync(subject); err != nil {

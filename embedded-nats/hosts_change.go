@@ -97,7 +97,7 @@ func RemoveHost(ctx context.Context, dir, name string) error {
 
 // disconnectHost has the server that runs on a data folder, if one does, close a host's connections.
 func disconnectHost(ctx context.Context, dir, name string) error {
-	nc, err := Connect(dir)
+	nc, err := Connect(dir, RoleAdmin)
 	if errors.Is(err, ErrNotRunning) {
 		return nil
 	} else if err != nil {

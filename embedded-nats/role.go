@@ -10,4 +10,5 @@ const (
 	RoleReader    Role = "reader"    // reads the log
 	RoleConductor Role = "conductor" // publishes the job events of every host
 	RoleHost      Role = "host"      // publishes as one host
+	RoleMember    Role = "member"    // publishes the job events of this machine
 )

@@ -36,6 +36,8 @@ type Config struct {
 	Dir    string      // data folder; the store is its folder "jetstream", the socket its file "nats.sock"
 	Listen string      // host:port of a TCP listener; empty for none. A listener asks for a key
 	TLS    *tls.Config // for the listener; needed when Listen is not a loopback address
+	// Host is the name under which this machine is recorded; the member's key publishes its job events. Empty when nobody records it.
+	Host string
 	// Streams are made by Start where they are missing, and by Run when they vanish under the running server. Nil leaves
 	// that to others.
 	Streams []jetstream.StreamConfig
@@ -152,7 +154,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if err := s.check.run(ctx, inOrder); err != nil {
 		return err
 	}
-	s.auth = &authenticator{dir: s.cfg.Dir, keys: s.keys, trouble: s.cfg.Trouble}
+	s.auth = &authenticator{dir: s.cfg.Dir, keys: s.keys, host: s.cfg.Host, trouble: s.cfg.Trouble}
 	if err := s.startServer(ctx); err != nil {
 		return err
 	}

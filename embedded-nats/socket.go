@@ -6,14 +6,17 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // socket passes connections from a unix socket to the server, which has no such listener itself. The file's mode, 0600 in a
-// folder of mode 0700, says who may connect.
+// folder of mode 0700, says who may connect; in a folder that is shared with a group it is 0660.
 type socket struct {
 	l      *net.UnixListener
 	file   os.FileInfo // of the listener
@@ -46,7 +49,8 @@ func listenAt(path string) (*net.UnixListener, os.FileInfo, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
-	err = os.Chmod(path, 0o600)
+	gid, shared := filecheck.Group(filepath.Dir(path))
+	err = setGroup(path, gid, shared, 0o660, 0o600)
 	file, err2 := os.Lstat(path)
 	if err = errors.Join(err, err2); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("listen on %s: %w", path, err), l.Close())

@@ -38,10 +38,10 @@ var rooms = map[string]room{
 	"schema/wire":            {never: slices.Concat(natsPackages, sqlPackages, httpPackages)}, // it alone may use the MessagePack library
 	"schema/column":          {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/filecheck":       {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
-	"schema/proof":           {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
+	"schema/proof":           {uses: []string{"schema/filecheck"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/lockfile":        {uses: []string{"schema/filecheck"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/trouble":         {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
-	"schema/state":           {uses: []string{"schema/trouble"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
+	"schema/state":           {uses: []string{"schema/filecheck", "schema/trouble"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/metric/generate": {uses: []string{"schema/metric"}},
 
 	"producer": {uses: []string{"producer/events", "producer/gpu", "producer/jobs", "producer/lifecycle", "producer/oom", "producer/procfs",

@@ -49,12 +49,9 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := filecheck.Database(path); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db, err := sql.Open("sqlite", schema.ReaderDSN(path))
-	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, err)
-	}
+	db := sql.OpenDB(connector(path))
 	db.SetMaxOpenConns(4)
-	db.SetConnMaxLifetime(10 * time.Second) // a database that was damaged is made anew in another file at the path
+	db.SetConnMaxLifetime(10 * time.Second) // a database that was damaged is made anew in another file at the path; a recorder may begin
 	d := &DB{db: db, path: path}
 	if err := checkRecording(ctx, d); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
@@ -86,7 +83,11 @@ func (d *DB) Handle() *sql.DB { return d.db }
 // CopyTo writes a copy of the database, as it is now, to a new file at path. It is an error when the file exists.
 func (d *DB) CopyTo(ctx context.Context, path string) error {
 	// SQLite refuses to copy through a handle that may not write, though the copy only reads.
-	db, err := sql.Open("sqlite", schema.CopierDSN(d.path))
+	dsn, ok := schema.UnwritableCopierDSN(d.path)
+	if !ok {
+		dsn = schema.CopierDSN(d.path)
+	}
+	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return err
 	}

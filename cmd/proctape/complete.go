@@ -62,7 +62,7 @@ func mustComplete(cmd *cobra.Command, flag string, values []string) {
 var flagValues = map[string][]string{
 	"argv": {"scrubbed", "full", "none"}, "log-level": {"debug", "info", "warn", "error"},
 	"events": {"auto", "taskstats", "connector", "pidfd", "proc-diff"}, "syscalls": nil, "since": {"-15m", "-1h", "-1d", "today", "yesterday"}, "until": {"now"}, "limit": nil, "top": nil, "pid": nil,
-	"step": nil, "user": nil, "command": nil, "cgroup": nil, "exit-code": nil, "at": {"now", "-15m", "-1h", "yesterday"},
+	"step": nil, "group": nil, "user": nil, "command": nil, "cgroup": nil, "exit-code": nil, "at": {"now", "-15m", "-1h", "yesterday"},
 }
 
 // completeValues offers the values of flags for a command and those below it.

@@ -47,6 +47,14 @@ func hintOf(err error) string {
 	return ""
 }
 
+// withHint is the text of an error and what to do about it, in one line.
+func withHint(err error) string {
+	if hint := hintOf(err); hint != "" {
+		return err.Error() + "; " + hint
+	}
+	return err.Error()
+}
+
 // exitCodeError ends the program with the exit code of the command that it ran. Everything has been printed by then.
 type exitCodeError struct{ code int }
 

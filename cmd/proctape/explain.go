@@ -11,9 +11,6 @@ import (
 	"github.com/proctape/proctape/schema/proof"
 )
 
-// anotherUsers is the hint for a folder that we may not read.
-const anotherUsers = "the recording belongs to another user"
-
 // explainRead adds to an error of reading the database what to do about it.
 func explainRead(err error, s *settings) error {
 	switch {
@@ -24,7 +21,7 @@ func explainRead(err error, s *settings) error {
 	case errors.Is(err, query.ErrNoDatabase):
 		return hinted(err, `start a recording with "proctape up", or name a folder with --data or a database with --db`)
 	case errors.Is(err, os.ErrPermission):
-		return hinted(err, anotherUsers)
+		return hinted(err, "%s", anotherUsers(s))
 	case isNoFile(err):
 		return hinted(err, "name a recorder's data folder with --data, or a database with --db")
 	case isCorrupt(err):

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/schema"
@@ -81,7 +82,7 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 			if err != nil {
 				return err
 			}
-			nc, err := s.connect()
+			nc, err := s.connectAs(embeddednats.RoleMember)
 			if err != nil {
 				return err
 			}

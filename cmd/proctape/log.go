@@ -16,9 +16,12 @@ import (
 )
 
 // connect opens a connection to the server that --server names, or to the recorder that runs on the data folder.
-func (s *settings) connect() (*nats.Conn, error) {
+func (s *settings) connect() (*nats.Conn, error) { return s.connectAs(embeddednats.RoleReader) }
+
+// connectAs is connect, for who is in the group with which the data folder is shared with the key of a role.
+func (s *settings) connectAs(shared embeddednats.Role) (*nats.Conn, error) {
 	if s.server == "" {
-		return s.connectHere()
+		return connectHere(s, shared)
 	}
 	if err := servers(s.server).check(); err != nil {
 		return nil, err
@@ -45,11 +48,11 @@ func (s *settings) connect() (*nats.Conn, error) {
 }
 
 // connectHere connects to the recorder that runs on the data folder.
-func (s *settings) connectHere() (*nats.Conn, error) {
-	nc, err := embeddednats.Connect(s.data, connectOptions()...)
+func connectHere(s *settings, shared embeddednats.Role) (*nats.Conn, error) {
+	nc, err := embeddednats.Connect(s.data, shared, connectOptions()...)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return nil, hinted(err, anotherUsers)
+		return nil, hinted(err, "%s", anotherUsers(s))
 	case errors.Is(err, embeddednats.ErrNotRunning):
 		return nil, hinted(err, `start one with "proctape up", or name another folder with --data or a server with --server`)
 	}
@@ -106,7 +109,7 @@ func (s *settings) attach(cmd *cobra.Command, create bool) (*embeddednats.Attach
 	case errors.Is(err, embeddednats.ErrNoLog):
 		return nil, hinted(err, "name a recorder's data folder with --data, or a server with --server")
 	case errors.Is(err, fs.ErrPermission) && !create:
-		return nil, hinted(err, anotherUsers)
+		return nil, hinted(err, "%s", anotherUsers(s))
 	case err != nil:
 		return nil, explainStart(err, s)
 	}
@@ -167,7 +170,7 @@ func (s *settings) connectForRun() (*nats.Conn, error) {
 	}
 	done := make(chan connected, 1)
 	go func() {
-		nc, err := s.connect()
+		nc, err := s.connectAs(embeddednats.RoleMember)
 		done <- connected{nc, err}
 	}()
 	select {

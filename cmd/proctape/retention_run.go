@@ -114,7 +114,11 @@ func askRetention(ctx context.Context, s *settings) (query.RetentionPass, error)
 	if err != nil {
 		return query.RetentionPass{}, err
 	}
-	asked, err := retention.Ask(ctx, js, s.db)
+	var asked retention.AskedPass
+	err = withRefusals(ctx, nc, s.creds, func(ctx context.Context) (err error) {
+		asked, err = retention.Ask(ctx, js, s.db)
+		return err
+	})
 	switch {
 	case errors.Is(err, retention.ErrPassGoesOn) && ctx.Err() != nil:
 		return query.RetentionPass{}, errors.New("interrupted; the pass goes on")

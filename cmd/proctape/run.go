@@ -95,14 +95,14 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 	f.job = maskedJob(f.job, note)
 	nc, err := s.connectForRun()
 	if err != nil {
-		note("job %s is not recorded: %v", printable(f.job), err)
+		note("job %s is not recorded: %s", printable(f.job), withHint(err))
 	} else {
 		defer nc.Close()
 	}
 	id := runOfCommand(f.job, sheet)
 	ctx := context.WithoutCancel(cmd.Context()) // signals are the command's
-	companion, err := run.NewCompanion(ctx, nc, run.CompanionConfig{
-		Host: host, Job: f.job, Sheet: sheet, Run: id, Args: args, Argv: argv, Lives: livesIn(s.data), Log: s.logger(cmd)})
+	about := run.CompanionConfig{Host: host, Job: f.job, Sheet: sheet, Run: id, Args: args, Argv: argv, Log: s.logger(cmd)}
+	companion, err := run.NewCompanion(ctx, nc, withPlace(about, s))
 	if err != nil {
 		note("job %s is not recorded in full: %v", printable(f.job), err)
 	}
@@ -125,6 +125,15 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 			Colour: isTerminal(cmd.ErrOrStderr()) && os.Getenv("NO_COLOR") == ""}))
 	}
 	return &exitCodeError{result.ExitCode}
+}
+
+// withPlace adds where the companion writes down what it has made. A member of the folder's group writes nothing there, and
+// publishes the job alone.
+func withPlace(cfg run.CompanionConfig, s *settings) run.CompanionConfig {
+	if cfg.JobsAlone = isMember(s); !cfg.JobsAlone {
+		cfg.Lives = livesIn(s.data)
+	}
+	return cfg
 }
 
 // runWatched runs the command while the companion watches.

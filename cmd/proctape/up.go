@@ -28,6 +28,7 @@ import (
 type upFlags struct {
 	samplingFlags
 	listen        string
+	group         string
 	cert, key     string
 	http          httpFlags
 	retention     retentionFlags
@@ -52,6 +53,7 @@ here with "proctape sample --server"; "proctape hosts add NAME" makes the key th
 		RunE: func(cmd *cobra.Command, _ []string) error { return up(cmd, s, f) },
 	}
 	f.register(cmd)
+	cmd.Flags().StringVar(&f.group, "group", "", "`group` of users who may read the recording and record jobs of theirs; from then on the data folder is shared with it")
 	cmd.Flags().StringVar(&f.listen, "listen", "", "take samples of other machines on this `host:port`; each needs a key (proctape hosts add)")
 	cmd.Flags().StringVar(&f.cert, "tls-cert", "", "certificate `file` for --listen")
 	cmd.Flags().StringVar(&f.key, "tls-key", "", "key `file` for --listen")
@@ -91,9 +93,12 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	if cmd.Flags().Changed("memory-limit-mb") {
 		s.memory = readMemory(f.memoryLimitMB << 20).set()
 	}
+	if err := shareData(s, f.group); err != nil {
+		return err
+	}
 	w := newWorking(cmd, s)
 	state := w.keeper(s.db)
-	server, err := embeddednats.Start(ctx, embeddednats.Config{Dir: s.data, Listen: f.listen, TLS: tlsConfig,
+	server, err := embeddednats.Start(ctx, embeddednats.Config{Dir: s.data, Host: recordedHost(f.host), Listen: f.listen, TLS: tlsConfig,
 		Streams: schema.Streams(keep.Policy, 1), Log: w.log, Trouble: w.trouble, State: state.JSON})
 	if err != nil {
 		return explainStart(err, s)
@@ -101,6 +106,15 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	defer s.reloads(cmd.ErrOrStderr(), w.notify, f.reloadCertificate)()
 	err = runRecorder(cmd, s, f, cfg, keep, server, w, state)
 	return errors.Join(err, server.Close())
+}
+
+// recordedHost is the name under which a sampler records this machine.
+func recordedHost(flag string) string {
+	if flag != "" {
+		return flag
+	}
+	name, _ := os.Hostname() // an empty name becomes a token too
+	return schema.HostToken(name)
 }
 
 // runRecorder runs the projector and the sampler on a server that is up, until the command is interrupted.

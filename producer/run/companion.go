@@ -27,14 +27,15 @@ import (
 
 // CompanionConfig sets a companion. Host, Job and Args may not be empty.
 type CompanionConfig struct {
-	Host  string
-	Job   string
-	Sheet schema.Opt[int64] // the step that the command is
-	Run   schema.RunID      // the run that the step is of; zero: the one that is open. Without a step it is the command's own, and never zero
-	Args  []string          // the command
-	Argv  scrub.Mode        // default scrubbed
-	Lives string            // folder in which the companion writes down what it has made, for a sampler to find; empty for none
-	Log   *slog.Logger
+	Host      string
+	Job       string
+	Sheet     schema.Opt[int64] // the step that the command is
+	Run       schema.RunID      // the run that the step is of; zero: the one that is open. Without a step it is the command's own, and never zero
+	Args      []string          // the command
+	Argv      scrub.Mode        // default scrubbed
+	JobsAlone bool              // the connection may publish job events and nothing else
+	Lives     string            // folder in which the companion writes down what it has made, for a sampler to find; empty for none
+	Log       *slog.Logger
 }
 
 // Companion accompanies one command that this process starts: it publishes the command's job and how it ends, counts the
@@ -147,7 +148,7 @@ func (c *Companion) jobEvent(t schema.JobEventType) *schema.JobEvent {
 	wall, _ := procfs.ReadClocks()
 	own, _ := readStat(os.Getpid()) // without it the start is unknown
 	return &schema.JobEvent{Type: t, Wall: wall, JobID: c.cfg.Job, Sheet: c.cfg.Sheet, PID: schema.Some(int64(os.Getpid())), StartTicks: own.start,
-		Supervisor: true, OwnEvents: !c.samplerSeesAll && c.watcher != nil, Run: c.cfg.Run, Join: c.cfg.Run.IsZero()}
+		Supervisor: true, OwnEvents: !c.samplerSeesAll && !c.cfg.JobsAlone && c.watcher != nil, Run: c.cfg.Run, Join: c.cfg.Run.IsZero()}
 }
 
 // publishDeclaration publishes which job this process's children belong to, and waits until the log has that: so a sampler
@@ -243,7 +244,7 @@ func (c *Companion) publishDue(until int64) {
 			c.peak = e.Event.PeakRSS
 		}
 	}
-	if c.publisher == nil || c.samplerSeesAll {
+	if c.publisher == nil || c.samplerSeesAll || c.cfg.JobsAlone {
 		return
 	}
 	wall, boot := procfs.ReadClocks()

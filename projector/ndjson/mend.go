@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // Snapshots calls line for the newest snapshots of a file of which there are rows, oldest first. A nil Snapshots knows of none.
@@ -106,7 +107,7 @@ func copyLines(w io.Writer, file io.Reader, readable bool) error {
 
 // replace puts what write writes in the place of the file at path, and returns its state.
 func replace(path string, was State, write func(io.Writer) error) (now State, err error) {
-	f, err := os.OpenFile(path+".mended", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	f, err := filecheck.Create(path+".mended", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return now, err
 	}

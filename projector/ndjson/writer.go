@@ -77,7 +77,7 @@ func (w *Writer) open() (sound bool, err error) {
 	if err := filecheck.File(w.path); err != nil {
 		return false, err
 	}
-	if w.f, err = os.OpenFile(w.path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600); err != nil {
+	if w.f, err = filecheck.Create(w.path, os.O_RDWR|os.O_CREATE|os.O_APPEND); err != nil {
 		return false, err
 	}
 	size, sum, err := sumOf(w.f, w.state.Size)
@@ -167,7 +167,7 @@ func (w *Writer) Flush() (State, error) {
 // PrepareRotation makes ready for a new file and returns the state to commit before [Writer.Rotate]. Nothing may
 // be pending.
 func (w *Writer) PrepareRotation() (State, error) {
-	f, err := os.OpenFile(w.next(), os.O_RDWR|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	f, err := filecheck.Create(w.next(), os.O_RDWR|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return State{}, err
 	}

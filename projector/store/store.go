@@ -70,7 +70,7 @@ func (s *Store) open() error {
 		}
 	}
 	// SQLite gives its other files the mode of this one.
-	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	f, err := filecheck.Create(s.path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/schema/lockfile"
 	"github.com/proctape/proctape/schema/proof"
@@ -73,7 +75,7 @@ type Result struct {
 }
 
 // Compare looks for damage in a database, hashes what it holds, and compares that with another database or with the log,
-// as cfg says. A database that somebody writes is copied first, into a folder beside it that is gone when Compare
+// as cfg says. A database that somebody writes is copied first, into a folder beside it (or in the temporary folder, where nothing can be made beside it) that is gone when Compare
 // returns. It is an error when a database cannot be read, [query.ErrNoDatabase] among them; a difference is none.
 func Compare(ctx context.Context, cfg Config) (*Result, error) {
 	if db, err := query.Open(ctx, cfg.Database); err != nil { // before anything is made
@@ -82,6 +84,9 @@ func Compare(ctx context.Context, cfg Config) (*Result, error) {
 		return nil, err
 	}
 	tmp, err := os.MkdirTemp(filepath.Dir(cfg.Database), ".verify-")
+	if errors.Is(err, unix.EROFS) || errors.Is(err, os.ErrPermission) { // a backup, or another user's
+		tmp, err = os.MkdirTemp("", "proctape-verify-")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for copies: %w", err)
 	}

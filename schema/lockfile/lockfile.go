@@ -33,14 +33,14 @@ func (e *HeldError) Error() string {
 // but by trying to take it, which keeps out whoever tries at the same time.
 type Lock struct{ f *os.File }
 
-// Acquire takes the lock at path without waiting, creating the file with mode 0600, and writes this process's pid
+// Acquire takes the lock at path without waiting, creating the file where there is none, and writes this process's pid
 // into it. It returns a *[HeldError] when another process has it, and a *[filecheck.Error] when another user could have
 // made the file.
 func Acquire(path string) (*Lock, error) {
 	if err := errors.Join(filecheck.Way(path), filecheck.File(path)); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	f, err := filecheck.Create(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}

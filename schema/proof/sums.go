@@ -16,6 +16,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/proctape/proctape/schema/filecheck"
 )
 
 // Sums are the sums of a database's pages. The database's writer uses them, and one goroutine beside it may call Check. Close them
@@ -44,11 +46,7 @@ func Open(path string) (s *Sums, known bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	info, err := db.Stat()
-	if err != nil {
-		return nil, false, errors.Join(err, db.Close())
-	}
-	f, err := os.OpenFile(Path(path), os.O_RDWR|os.O_CREATE, info.Mode().Perm())
+	f, err := filecheck.Create(Path(path), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, false, errors.Join(err, db.Close())
 	}

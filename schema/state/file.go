@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/proctape/proctape/schema/filecheck"
 	"github.com/proctape/proctape/schema/trouble"
 )
 
@@ -34,7 +35,7 @@ type File struct{ f *os.File }
 // Create makes the file at path, or takes the one that is there, and writes all of it once, so that it has its place on the disk.
 // Whoever calls it holds the lock of the database.
 func Create(path string) (*File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	f, err := filecheck.Create(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}
