@@ -302,7 +302,7 @@ func TestRoles_TheAttackIsOne(t *testing.T) {
 				t.Fatal(err)
 			}
 			keys := roleKeys(t, dir)
-			ns, err := server.NewServer(&server.Options{DontListen: true, NoSigs: true, NoLog: true, JetStream: true, StoreDir: dir, Nkeys: users(c.response, keys)})
+			ns, err := server.NewServer(&server.Options{DontListen: true, NoSigs: true, NoLog: true, JetStream: true, JetStreamMaxStore: 1 << 50, StoreDir: dir, Nkeys: users(c.response, keys)})
 			if err != nil {
 				t.Fatal(err)
 			}
