@@ -46,6 +46,7 @@ type httpServer struct {
 	listener net.Listener
 	db       *query.DB
 	url      string
+	token    string
 }
 
 // open listens, and makes a server of the database; js is the log, nil when there is none. The caller runs or closes it.
@@ -65,7 +66,7 @@ func (f *httpFlags) open(ctx context.Context, cmd *cobra.Command, s *settings, j
 	if err != nil {
 		return nil, hinted(fmt.Errorf("--http: %w", err), "name an address of this machine and a free port, such as 127.0.0.1:7447")
 	}
-	h := &httpServer{listener: l, url: "http://" + l.Addr().String()}
+	h := &httpServer{listener: l, url: "http://" + l.Addr().String(), token: token}
 	if certificate != nil {
 		h.listener, h.url = tls.NewListener(l, certificate), "https://"+l.Addr().String()
 	}
@@ -94,7 +95,16 @@ func (f *httpFlags) stage(ctx context.Context, cmd *cobra.Command, s *settings, 
 	if err != nil {
 		return nil, err
 	}
-	return &httpStage{[]stage{{"http", h.run}}, fmt.Sprintf("Questions are answered on %s/api/v1/; the token is in %s.\n", h.url, f.tokenPath(s))}, nil
+	return &httpStage{[]stage{{"http", h.run}}, fmt.Sprintf("The page is at  %s\nQuestions are answered on %s/api/v1/; the token is in %s.\n", h.link(cmd.OutOrStdout(), f.tokenPath(s)), h.url, f.tokenPath(s))}, nil
+}
+
+// link is the address of the page for a browser, which takes the token from it. What is not a terminal may be kept and read by others: there, a shell
+// puts the token in.
+func (h *httpServer) link(w io.Writer, tokenPath string) string {
+	if isTerminal(w) {
+		return h.url + "/#token=" + h.token
+	}
+	return fmt.Sprintf(`"%s/#token=$(cat %s)"`, h.url, tokenPath)
 }
 
 // print says where questions are answered.

@@ -17,8 +17,8 @@ const httpAddress = "127.0.0.1:7447"
 func serveCommand(s *settings) *cobra.Command {
 	f := new(httpFlags)
 	cmd := &cobra.Command{
-		Use: "serve", Short: "Answer questions over HTTP", Args: noArgs,
-		Long: `Answer over HTTP, as JSON, what the commands answer, and stream what happens as Server-Sent Events. It only
+		Use: "serve", Short: "Show the record as a page, and answer questions over HTTP", Args: noArgs,
+		Long: `Show the record as a page for browsers, at the link that is printed: it holds the token. Answer over HTTP, as JSON, what the commands answer, and stream what happens as Server-Sent Events. It only
 reads. It answers from a database that is recorded into, or was once; with a recorder it streams too.
 
 Each request for data carries a token: the header "Authorization: Bearer TOKEN". The token is in creds/http.token
@@ -52,7 +52,8 @@ func serve(cmd *cobra.Command, s *settings, f *httpFlags) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "proctape answers on %s/api/v1/ from %s; %s. Ctrl-C stops it.\nThe token is in %s.\n", h.url, s.db, streams, f.tokenPath(s))
+	fmt.Fprintf(cmd.OutOrStdout(), "proctape answers on %s/api/v1/ from %s; %s. Ctrl-C stops it.\nThe page is at  %s\nThe token is in %s.\n",
+		h.url, s.db, streams, h.link(cmd.OutOrStdout(), f.tokenPath(s)), f.tokenPath(s))
 	return h.run(cmd.Context())
 }
 

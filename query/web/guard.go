@@ -9,7 +9,7 @@ import (
 )
 
 // isOpen reports whether a path holds no data: it may be asked for without a token.
-func isOpen(path string) bool { return path == "/healthz" || path == "/readyz" }
+func isOpen(path string) bool { return path == "/healthz" || path == "/readyz" || isPage(path) }
 
 // guard knows by whom requests may be asked, and under which names.
 type guard struct {

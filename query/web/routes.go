@@ -17,9 +17,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("/metrics", s.metrics())
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, probe{Status: "alive"}) })
 	mux.HandleFunc("/readyz", s.ready)
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, &Problem{Title: "no such path", Status: http.StatusNotFound, Hint: "GET " + apiPath + "openapi.json lists what there is"})
-	})
+	mux.HandleFunc("/", servePage)
 	return mux
 }
 

@@ -49,7 +49,9 @@ var endpoints = []endpoint{
 const coveredHour = 3600
 
 // allEndpoints are the questions that can be asked.
-func allEndpoints() []endpoint { return slices.Concat(endpoints, moments, jobEndpoints) }
+func allEndpoints() []endpoint {
+	return slices.Concat(endpoints, moments, jobEndpoints, seriesEndpoints)
+}
 
 // gapKinds are the names of the kinds of gaps.
 func gapKinds() []string {

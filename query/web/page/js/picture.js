@@ -1,0 +1,104 @@
+// A picture of a range: charts and lanes on one axis, with what is selected, and what is not recorded hatched through all of it.
+
+import { el } from "./dom.js";
+import { ask } from "./api.js";
+import { breakAfter, chart } from "./chart.js";
+import { drawAxis, frameOf } from "./frame.js";
+import { lanes, readLanes } from "./lanes.js";
+import { digits, size } from "./format.js";
+
+const moments = 48; // at which pressure is asked for
+
+// picture makes a picture; open is called for a bar that is opened.
+export function picture(open, { charts = true, height } = {}) {
+  const axis = el("canvas", { "aria-hidden": "true" }), mark = el("div", { class: "mark", hidden: true });
+  const cpu = chart({ title: "CPU, cores", value: (p) => p.cpu_cores, most: (p) => p.cpu_cores_max, show: digits });
+  const memory = chart({ title: "Memory", height: 72, value: (p) => p.memory_used_mb, most: (p) => p.memory_used_mb_max, limit: (p) => p.memory_total_mb, show: size, binary: true });
+  const waits = [["CPU waits, %", "cpu_some"], ["Memory waits, %", "memory_some"], ["I/O waits, %", "io_some"]].map(([title, key]) =>
+    chart({ title, height: 48, least: 10, value: (p) => p[key], show: (v) => digits(v) + " %" }));
+  const pressed = el("div", { hidden: true }, waits.map((c) => c.root));
+  const asked = el("button", { type: "button", "aria-expanded": "false", class: "more" }, "Pressure");
+  const bars = lanes(open, height);
+  const stack = el("div", { class: "stack" }, axis, charts ? [cpu.root, memory.root, pressed, asked] : [], bars.root, mark);
+  const p = { root: stack, stack, lanes: bars };
+  let frame = null, series = { hosts: [], cell_seconds: 1 }, pressure = { hosts: [] }, holes = [], list = { groups: [], bars: [], cells: [], runs: [] }, last = null;
+  p.frame = () => frame;
+  p.read = async (range, q) => {
+    const of = { since: range.from, until: range.to, host: q.host };
+    const px = Math.max(100, Math.round(stack.clientWidth || 800));
+    const [s, l, g] = await Promise.all([charts ? ask("series", { ...of, most: Math.min(1000, px) }) : null, readLanes({ ...of, job: q.job, step: q.step }, px), ask("gaps", { ...of, limit: 500 })]);
+    if (s) series = s;
+    list = q.only ? within(l, q.only) : l;
+    holes = [...g.items.filter((x) => hides.has(x.kind) && x.to_time > x.from_time).map((x) => [x.from_time, x.to_time]), ...(s ? silent(s, range) : [])];
+    last = { range, q };
+    if (!pressed.hidden) await readPressure();
+    return { of: s ? "from " + s.of : "", cell: series.cell_seconds, coverage: (s || l).coverage, left: leftOut(l) };
+  };
+  p.draw = (range, sel) => {
+    frame = frameOf(stack, range.from, range.to);
+    drawAxis(axis, frame);
+    if (charts) {
+      cpu.draw(frame, series.hosts, holes, series.cell_seconds);
+      memory.draw(frame, series.hosts, holes, series.cell_seconds);
+      if (!pressed.hidden) for (const c of waits) c.draw(frame, pressure.hosts, holes, (range.to - range.from) / moments);
+    }
+    bars.draw(frame, list, holes);
+    mark.hidden = !sel;
+    if (!sel) return;
+    const from = Math.max(frame.left, frame.x(sel[0])), to = Math.min(frame.left + frame.width, frame.x(sel[1]));
+    mark.hidden = to < from;
+    mark.style.left = from + "px";
+    mark.style.width = Math.max(1, to - from) + "px";
+  };
+  p.toggle = async () => {
+    pressed.hidden = !pressed.hidden;
+    asked.setAttribute("aria-expanded", String(!pressed.hidden));
+    if (!pressed.hidden && last) { await readPressure(); p.draw(last.range, null); }
+  };
+  asked.addEventListener("click", () => p.toggle().catch(() => {}));
+
+  // readPressure asks for the heads of the samples of some moments: the series does not have them.
+  async function readPressure() {
+    const { range, q } = last, step = (range.to - range.from) / moments, hosts = new Map();
+    const read = async (i) => {
+      const told = await ask("processes", { at: range.from + (i + 1) * step, pid: 1, host: q.host });
+      for (const h of told.items) {
+        if (h.age_seconds > Math.max(2 * step, 60) || !h.pressure) continue;
+        if (!hosts.has(h.host)) hosts.set(h.host, []);
+        hosts.get(h.host)[i] = { timestamp: range.from + i * step, ...h.pressure };
+      }
+    };
+    for (let i = 0; i < moments; i += 4) await Promise.all([0, 1, 2, 3].map((n) => read(i + n)));
+    pressure = { hosts: [...hosts].map(([host, points]) => ({ host, points: points.filter(Boolean) })) };
+  }
+  return p;
+}
+
+// hides are the kinds of gaps of which whatever was recorded is missing.
+const hides = new Set(["missing", "dropped", "end_lost", "restart", "missed_ticks", "silence", "stream_hole", "trimmed_unread", "stream_lost_end", "log_damaged", "database_damaged", "events_lost", "events_dropped"]);
+
+// silent are the stretches in which no host has a point.
+function silent(s, range) {
+  const points = s.hosts.flatMap((h) => h.points).filter((p) => p.samples > 0).sort((a, b) => a.timestamp - b.timestamp);
+  if (!points.length) return [[range.from, Math.min(range.to, Date.now() / 1000)]];
+  const broken = breakAfter(points, s.cell_seconds), list = [];
+  let end = range.from;
+  for (const p of points) {
+    if (p.timestamp - end > broken) list.push([end, p.timestamp]);
+    end = p.timestamp + s.cell_seconds;
+  }
+  const now = Math.min(range.to, Date.now() / 1000);
+  if (now - end > Math.max(broken, 10)) list.push([end, now]);
+  return list;
+}
+
+// within leaves what lived within a time.
+function within(l, [from, to]) {
+  return { ...l, bars: l.bars.filter((b) => b.start <= to && (b.end ?? Infinity) >= from) };
+}
+
+// leftOut says what the picture does not show.
+function leftOut(l) {
+  if (l.cut) return " · the newest 10 000 starts and ends of more: zoom in for all";
+  return l.shown < l.total ? ` · ${l.shown} of ${l.total} bars, the longest: zoom in for all` : "";
+}

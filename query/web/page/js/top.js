@@ -1,0 +1,55 @@
+// Who used most: one panel for a time or a range, in any grouping.
+
+import { el, setText } from "./dom.js";
+import { ask } from "./api.js";
+import { change, href, param } from "./url.js";
+import { panel } from "./panel.js";
+import { table } from "./table.js";
+import { count, digits, percent, program, size, span } from "./format.js";
+
+const groupings = ["process", "command", "user", "job", "parent", "cgroup", "host"];
+const orders = { cpu: "CPU", mem: "memory", io: "I/O", forks: "starts", growth: "growth", faults: "faults" };
+
+const nameOf = (r) => (r.process ? r.process.command || r.key : r.key) || "none";
+
+// topPanel makes the panel. range() is {at} or {since, until}; fixed are parameters that each question has.
+export function topPanel(title, explains, range, fixed = {}) {
+  const pick = (name, options, text) => {
+    const s = el("select", {}, Object.entries(options).map(([value, shown]) => el("option", { value, selected: value === (param(name) || Object.keys(options)[0]) }, shown)));
+    s.addEventListener("change", () => { change({ [name]: s.value }, { replace: true, quiet: true }); p.refresh(); });
+    return el("label", {}, text + " ", s);
+  };
+  const p = panel(title, explains, pick("by", Object.fromEntries(groupings.map((g) => [g, g])), "by"), pick("sort", orders, "most"));
+  const rate = () => range().at != null || range().since == null;
+  const t = table(title, [
+    { title: "Who", get: (r) => (r.process && param("by") !== "parent" ? program(nameOf(r)) : nameOf(r).slice(0, 120)), link: (r) => linkOf(r), cls: () => "who" },
+    { title: "PID", num: true, get: (r) => (r.process ? r.process.pid : "") },
+    { title: "Host", get: (r) => r.host || "" },
+    { title: "CPU", num: true, get: (r) => percent(r.cpu_percent) },
+    { title: "CPU time", num: true, get: (r) => (rate() ? "" : span(r.cpu_seconds)) },
+    { title: "Memory", num: true, get: (r) => (r.process ? "" : "≤ ") + size(r.rss_mb) },
+    { title: "Growth", num: true, get: (r) => (rate() ? "" : (r.growth_mb > 0 ? "+" : "") + size(r.growth_mb)) },
+    { title: "Read", num: true, get: (r) => size(r.read_mb) },
+    { title: "Wrote", num: true, get: (r) => size(r.write_mb) },
+    { title: "Starts", num: true, get: (r) => (rate() ? "" : count(r.forks)) },
+    { title: "Job", get: (r) => (r.process && r.process.job_id ? r.process.job_id + (r.process.sheet_num == null ? "" : " · " + r.process.sheet_num) : ""), link: (r) => r.process && r.process.job_id && href("/job", { name: r.process.job_id, host: r.host }) },
+    { title: "Command", get: (r) => (r.process ? (r.process.command || "").slice(0, 300) : ""), cls: () => "command" },
+  ], "No process matches.");
+  const sum = el("p", { class: "sum" });
+  p.body.append(t.root, sum);
+  p.refresh = () => p.load(async (current) => {
+    const top = await ask("top", { ...range(), ...fixed, host: param("host"), by: param("by"), sort: param("sort"), limit: 25 });
+    if (!current()) return;
+    t.show({ "CPU time": !rate(), Growth: !rate(), Starts: !rate(), Host: new Set(top.rows.map((r) => r.host)).size > 1, PID: top.rows.some((r) => r.process), Command: top.rows.some((r) => r.process), Job: top.rows.some((r) => r.process && r.process.job_id) });
+    t.update(top.rows, (r) => r.host + "/" + (r.process ? r.process.pid + "/" + r.process.start_ticks : r.key));
+    setText(sum, top.rows.length < top.lines ? `${top.rows.length} of ${count(top.lines)} lines. All together: CPU ${rate() ? digits(100 * top.all.cpu_seconds / Math.max(1e-9, top.to_time - top.from_time)) + " %" : span(top.all.cpu_seconds)}, ${count(top.all.process_count)} processes.` : "");
+    p.cover(top.coverage);
+  });
+  return p;
+}
+
+function linkOf(r) {
+  if (r.process && param("by") !== "parent") return href("/process", { host: r.host, pid: r.process.pid, start: r.process.start_ticks });
+  if (param("by") === "job" && r.key && r.key !== "none") return href("/job", { name: r.key, host: r.host });
+  return null;
+}

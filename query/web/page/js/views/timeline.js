@@ -1,0 +1,117 @@
+// Timeline: charts over lanes on one axis. What is selected is what the panels below are of.
+
+import { el, fill, say, setText } from "../dom.js";
+import { change, href, go, param } from "../url.js";
+import { panel } from "../panel.js";
+import { topPanel } from "../top.js";
+import { eventsPanel } from "../events.js";
+import { gesture } from "../gesture.js";
+import { picture } from "../picture.js";
+import { span, time, zone } from "../format.js";
+
+const presets = { "10m": 600, "1h": 3600, "6h": 21600, "24h": 86400, "7d": 604800, "30d": 2592000 };
+const widest = 400 * 86400, narrowest = 1;
+
+// range is the window that the address asks for: with a span it ends now and goes on.
+function range() {
+  const from = Date.parse(param("from")) / 1000, to = Date.parse(param("to")) / 1000;
+  if (from < to) return { from, to, live: false };
+  const now = Date.now() / 1000, length = presets[param("span")] || Number(param("span")) || 3600;
+  return { from: now - length, to: now, live: true };
+}
+
+function selected() {
+  const [a, b] = param("sel").split("~").map((t) => Date.parse(t) / 1000);
+  return a < b ? [a, b] : null;
+}
+
+const iso = (t) => new Date(t * 1000).toISOString();
+
+export function timeline(main) {
+  let at = range(), sel = selected();
+  const title = el("span", { class: "range" }), made = el("span", { class: "sum" });
+  const pic = picture((b) => go(href("/process", { host: b.host, pid: b.pid, start: b.start_ticks })));
+  const tool = (name, text, act) => el("button", { type: "button", "aria-label": text, title: text, onclick: act }, name);
+  const main1 = panel("Timeline", "Drag selects, and all below is then of it. A bar is a process, from birth to death; its colour is how busy it was. Hatched: not recorded.",
+    tool("‹", "Earlier", () => pan(-0.5)), tool("›", "Later", () => pan(0.5)), tool("−", "Zoom out", () => zoom(2)), tool("+", "Zoom in", () => zoom(0.5)),
+    Object.keys(presets).map((name) => el("button", { type: "button", "data-span": name, onclick: () => live(name) }, name)));
+  main1.body.append(el("p", { class: "where" }, title, " ", made), pic.root);
+  const below = () => (sel ? { since: sel[0], until: sel[1] } : { since: at.from, until: at.to });
+  const heading = el("h2", { class: "selected" }), clear = el("button", { type: "button", onclick: () => select(null) }, "Clear the selection");
+  const inside = el("button", { type: "button", onclick: () => sel && window(sel[0], sel[1]) }, "Zoom to it");
+  const top = topPanel("Who used most", "Of the selection, or of all that is shown. CPU counts from the kernel's counters, so short lives count too.", below);
+  const events = eventsPanel("Deaths", "Processes of the selection that ended badly.", below);
+  fill(main, el("h1", { class: "unseen" }, "Timeline"), main1.root, el("div", { class: "selection" }, heading, inside, clear), top.root, events.root);
+
+  const title_ = () => {
+    setText(title, `${time(at.from)} – ${time(at.to)} ${zone()} (${span(at.to - at.from)})`);
+    setText(heading, sel ? `Selected ${time(sel[0])} – ${time(sel[1])} (${span(sel[1] - sel[0])})` : "All that is shown");
+    clear.hidden = inside.hidden = !sel;
+    for (const b of main1.root.querySelectorAll("[data-span]")) b.setAttribute("aria-pressed", String(at.live && presets[b.dataset.span] === Math.round(at.to - at.from)));
+  };
+  const draw = () => { pic.draw(at, sel); title_(); };
+  const read = () => main1.load(async (current) => {
+    const wanted = at;
+    const told = await pic.read(wanted, { host: param("host") });
+    if (!current()) return;
+    draw();
+    setText(made, `· ${told.of}, cells of ${span(told.cell)}` + told.left);
+    main1.cover(told.coverage);
+  });
+  const details = () => Promise.all([top.refresh(), events.refresh()]);
+
+  // window shows another range. A gesture that is done is a step of the history, one that goes on is not.
+  function window(from, to, replace = false) {
+    const length = Math.min(widest, Math.max(narrowest, to - from)), middle = (from + to) / 2;
+    at = { from: middle - length / 2, to: middle + length / 2, live: false };
+    change({ from: iso(at.from), to: iso(at.to), span: "" }, { replace, quiet: true });
+    draw();
+    later(read);
+    if (!sel) later(details, 400);
+    changed();
+  }
+  const zoom = (by, around = (at.from + at.to) / 2, replace = false) => window(around - (around - at.from) * by, around + (at.to - around) * by, replace);
+  const pan = (by) => window(at.from + by * (at.to - at.from), at.to + by * (at.to - at.from));
+  const live = (name) => change({ span: name, from: "", to: "" });
+  function select(s, replace = false) {
+    sel = s;
+    change({ sel: s ? iso(s[0]) + "~" + iso(s[1]) : "" }, { replace, quiet: true });
+    draw();
+    later(details, 250);
+    if (s) say(`Selected ${time(s[0])} to ${time(s[1])}, ${span(s[1] - s[0])}`);
+  }
+  function grow(left, right) {
+    const step = (at.to - at.from) / 20, middle = (at.from + at.to) / 2, s = sel || [middle, middle];
+    const next = [s[0] + left * step, s[1] + right * step];
+    if (next[1] > next[0]) select(next, true);
+  }
+  let changed = () => {};
+  const timers = new Map();
+  function later(act, wait = 120) {
+    clearTimeout(timers.get(act));
+    timers.set(act, setTimeout(() => act().catch(() => {}), wait));
+  }
+  gesture(pic, { at: () => at, zoom, select, shift: (by, replace) => window(at.from + by, at.to + by, replace), preview: (s) => pic.draw(at, s) });
+  draw();
+  return {
+    stop() { for (const t of timers.values()) clearTimeout(t); },
+    get every() { return at.live ? () => Math.max(2, (at.to - at.from) / 600) : null; },
+    async refresh() {
+      if (at.live) { const length = at.to - at.from, now = Date.now() / 1000; at = { from: now - length, to: now, live: true }; }
+      await Promise.all([read(), details()]);
+    },
+    resize: draw,
+    keys: [
+      ["ArrowLeft", "earlier", () => pan(-0.25)], ["ArrowRight", "later", () => pan(0.25)],
+      ["+", "zoom in", () => zoom(0.5, sel ? (sel[0] + sel[1]) / 2 : undefined)], ["-", "zoom out", () => zoom(2)],
+      ["0", "zoom to the selection", () => sel && window(sel[0], sel[1])],
+      ["Shift+ArrowLeft", "select further to the left", () => grow(-1, 0)], ["Shift+ArrowRight", "select further to the right", () => grow(0, 1)],
+      ["Escape", "clear the selection", () => select(null)], [".", "now, and go on", () => live(param("span") || "1h")],
+      ["ArrowDown", "next bar", () => pic.lanes.step(1, false)], ["ArrowUp", "bar before", () => pic.lanes.step(-1, false)],
+      ["]", "next death", () => pic.lanes.step(1, true)], ["[", "death before", () => pic.lanes.step(-1, true)],
+      ["Enter", "open the bar", () => pic.lanes.focus && pic.lanes.open(pic.lanes.focus)],
+      ["p", "pressure: waits for CPU, memory, I/O", () => pic.toggle()],
+      ["/", "choose a host", () => document.getElementById("host").focus()],
+    ],
+  };
+}
