@@ -26,7 +26,7 @@ func isSwitch(v string) bool {
 	case "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "auto", "ask", "prompt", "stdin", "-",
 		"always", "never", "required", "optional", "enabled", "disabled", "default", "env",
 		"debug", "info", "warn", "warning", "error", "trace", "verbose", "quiet", "keep", "drop", "redact", "mask", "hide", "show", "unset",
-		"file", "simple", "basic", "bearer", "jwt", "token", "oauth", "oauth2", "ldap":
+		"file", "simple", "basic", "bearer", "jwt", "token", "oauth", "oauth2", "ldap", "fetch", "public":
 		return true
 	}
 	return false
