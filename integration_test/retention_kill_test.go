@@ -25,14 +25,14 @@ var deletesFirst = withFault("deletes-first", "projector/retention/condense.go",
 		future, err := c.roller.publish(ctx, hm)
 `)
 
-// killedAtRandom kills who makes a pass twice, wherever it is; fifty times under make soak. What is young is never
+// killedAtRandom kills who makes a pass twice, wherever it is; a hundred times under make soak. What is young is never
 // touched, what is old is there or is in exactly one minute's means, and an undisturbed pass makes of it what it would
 // have been.
 func (tp tape) killedAtRandom(t *testing.T) {
 	long(t)
 	kills := 2
 	if soak {
-		kills = 50
+		kills = 100
 	}
 	began := time.Now()
 	run(t, atRest(tp.copy(t))...)
