@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/proctape/proctape/schema/filecheck"
 	"github.com/proctape/proctape/schema/trouble"
 )
 
@@ -107,8 +108,8 @@ func (h *healer) goesOn(now time.Time) bool {
 // waitsForDisk reports whether the server cannot write before somebody does something about the disk, and says what.
 func (h *healer) waitsForDisk(now time.Time) bool {
 	dir := h.server.cfg.Dir
-	if err := unix.Access(storeDir(dir), unix.W_OK); errors.Is(err, unix.EROFS) || errors.Is(err, unix.EACCES) {
-		h.begin(trouble.ReadOnly, fmt.Sprintf("%s: %s", storeDir(dir), err), nil)
+	if err := filecheck.Writable(storeDir(dir)); errors.Is(err, unix.EROFS) || errors.Is(err, unix.EACCES) {
+		h.begin(trouble.ReadOnly, err.Error(), nil)
 		return true
 	}
 	free, err := freeSpace(dir)

@@ -1,8 +1,10 @@
 package embeddednats
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 )
 
@@ -19,19 +21,24 @@ func newLogger(log *slog.Logger) *logger {
 
 // The server's notices are of interest to those who run servers, not to those who run a recorder.
 func (l *logger) Noticef(format string, v ...any) { l.log.Debug(fmt.Sprintf(format, v...)) }
-func (l *logger) Errorf(format string, v ...any)  { l.log.Error(fmt.Sprintf(format, v...)) }
 func (l *logger) Debugf(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }
 func (l *logger) Tracef(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }
 
-// sweptState is in what the server says of two files that sweep takes away at every start.
-const sweptState = "state is outdated; attempting to recover using linear scan"
+// untold is what the server says that others say better: several lines of one write that failed, which the healer says once, with the reason,
+// and the state of two files that sweep takes away at every start.
+var untold = []string{
+	"ritical write error", "failed to store a msg on stream", "error creating store for consumer",
+	"state is outdated; attempting to recover using linear scan",
+}
 
-func (l *logger) Warnf(format string, v ...any) {
-	if text := fmt.Sprintf(format, v...); strings.Contains(text, sweptState) {
-		l.log.Debug(text)
-	} else {
-		l.log.Warn(text)
+func (l *logger) Errorf(format string, v ...any) { l.tell(slog.LevelError, fmt.Sprintf(format, v...)) }
+func (l *logger) Warnf(format string, v ...any)  { l.tell(slog.LevelWarn, fmt.Sprintf(format, v...)) }
+
+func (l *logger) tell(level slog.Level, text string) {
+	if slices.ContainsFunc(untold, func(words string) bool { return strings.Contains(text, words) }) {
+		level = slog.LevelDebug
 	}
+	l.log.Log(context.Background(), level, text)
 }
 
 func (l *logger) Fatalf(format string, v ...any) {

@@ -138,13 +138,13 @@ func (p *Projector) Run(ctx context.Context) error {
 }
 
 // isFatal reports whether an error is one that does not pass. A database that could be written, and whose folder no longer can,
-// may be again. A damaged database is made anew, but for a replay, which is begun anew by whoever wants it.
+// may be again, whatever SQLite called it: a failed sync, or an error of the disk. A damaged database is made anew, but for a replay, which is begun anew by whoever wants it.
 func (p *Projector) isFatal(err error) bool {
 	var damage *store.DamagedError
 	if !p.cfg.Once && errors.As(err, &damage) && !damage.Final {
 		return false
 	}
-	return store.IsFatal(err) && !(store.IsReadOnly(err) && p.Stats().Commits > 0)
+	return store.IsFatal(err) && !(isReadOnly(err, p.cfg.DB) && p.Stats().Commits > 0)
 }
 
 // reopen makes the next session after one that failed. SQLite calls a page that could not be read corrupt too, so

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema/filecheck"
 	"github.com/proctape/proctape/schema/trouble"
 )
 
@@ -50,7 +51,7 @@ func (a *ailment) begin(err error) {
 	case store.IsFull(err) || errors.Is(err, unix.ENOSPC):
 		t.Kind, t.About = trouble.DiskFull, filepath.Dir(a.db)
 		t.Figures = freeBytes(t.About)
-	case store.IsReadOnly(err) || errors.Is(err, unix.EROFS):
+	case isReadOnly(err, a.db):
 		t.Kind, t.About = trouble.ReadOnly, filepath.Dir(a.db)
 	}
 	a.report.Begin(reporting, t)
@@ -67,6 +68,11 @@ func (a *ailment) over() {
 		a.report.End(reporting, kind, filepath.Dir(a.db), "")
 	}
 	clear(a.kinds)
+}
+
+// isReadOnly reports whether a session ended because the database or its folder takes no writes. SQLite has several names for that.
+func isReadOnly(err error, db string) bool {
+	return store.IsReadOnly(err) || errors.Is(err, unix.EROFS) || store.IsDiskError(err) && errors.Is(filecheck.Writable(filepath.Dir(db)), unix.EROFS)
 }
 
 // freeBytes are the figures of a full disk; nil when they cannot be read.

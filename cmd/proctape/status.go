@@ -17,6 +17,7 @@ import (
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/health"
+	"github.com/proctape/proctape/schema/filecheck"
 	"github.com/proctape/proctape/schema/lockfile"
 	"github.com/proctape/proctape/schema/state"
 	"github.com/proctape/proctape/schema/trouble"
@@ -137,6 +138,11 @@ func (st *status) readProcesses(s *settings) {
 		f.Opened = embeddednats.OwnedSince(s.data)
 	}
 	f.Projector, _ = lockfile.DatabaseOwner(s.db)
+	if f.Recorder != 0 {
+		if err := filecheck.Writable(s.data); errors.Is(err, unix.EROFS) { // that this process may not write there says nothing
+			f.ReadOnly = err.Error()
+		}
+	}
 	p, err := state.Read(state.Path(s.db))
 	if err != nil {
 		return

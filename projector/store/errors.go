@@ -69,3 +69,6 @@ func IsFull(err error) bool { return isCode(err, sqlitelib.SQLITE_FULL) }
 
 // IsReadOnly reports whether the database's file or folder may no longer be written.
 func IsReadOnly(err error) bool { return isCode(err, sqlitelib.SQLITE_READONLY) }
+
+// IsDiskError reports whether the kernel refused to read, write or sync the database's files.
+func IsDiskError(err error) bool { return isCode(err, sqlitelib.SQLITE_IOERR) }

@@ -21,6 +21,7 @@ type Figures struct {
 	Opened    time.Time // when it opened the log; zero when that is not known
 	Projector int       // pid of the process that writes the database; 0 for none
 	Halted    bool      // the process is stopped by a signal or a debugger
+	ReadOnly  string    // why the data folder takes no writes, so that the process cannot say how it is; empty when it takes them
 
 	State *state.Process // what the process that projects says of itself, or for a remote log the recorder; nil for nothing
 	Age   time.Duration  // of what it says

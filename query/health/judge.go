@@ -75,6 +75,9 @@ func (j *judge) process() {
 		}
 		return
 	}
+	if f.ReadOnly != "" {
+		j.add(trouble.ReadOnly, f.Data, time.Time{}, nil, "the folder can no longer be written: %s", f.ReadOnly)
+	}
 	switch {
 	case f.Halted:
 		j.add(trouble.Stopped, "", time.Time{}, nil, "process %d is stopped by a signal or a debugger", f.Projector)
