@@ -42,6 +42,7 @@ type healer struct {
 	next     time.Time
 	blocked  bool // the disk let none come to its end: they count for nothing
 	lastBad  time.Time
+	gone     bool // files of the log are
 
 	saidFree uint64 // what was free of the full disk when that was last said
 	saidAt   time.Time
@@ -138,9 +139,14 @@ func (h *healer) begin(kind trouble.Kind, reason string, figures map[string]int6
 // end notes a check that did not fail.
 func (h *healer) end(now time.Time) {
 	if h.failed > 0 {
-		for _, kind := range []trouble.Kind{trouble.DiskFull, trouble.ReadOnly, trouble.LogServer} {
-			h.server.cfg.Trouble.End(reporting, kind, h.server.about(), "")
+		cost := ""
+		if h.gone {
+			cost = "what of the log was in the files that are gone; what was projected stays"
 		}
+		for _, kind := range []trouble.Kind{trouble.DiskFull, trouble.ReadOnly, trouble.LogServer} {
+			h.server.cfg.Trouble.End(reporting, kind, h.server.about(), cost)
+		}
+		h.gone = false
 	}
 	h.failed, h.saidAt = 0, time.Time{}
 	if now.Sub(h.lastBad) > wellAfter {

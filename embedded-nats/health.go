@@ -40,6 +40,7 @@ func (s *Server) Run(ctx context.Context) error {
 			reason := s.unhealthyReason()
 			if reason == "" {
 				reason = streams.vanished(ctx)
+				well.gone = well.gone || reason != ""
 			}
 			restarted, err := well.treat(ctx, reason)
 			if err != nil {

@@ -25,10 +25,11 @@ func (l *logger) Debugf(format string, v ...any)  { l.log.Debug(fmt.Sprintf(form
 func (l *logger) Tracef(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }
 
 // untold is what the server says that others say better: several lines of one write that failed, which the healer says once, with the reason,
-// and the state of two files that sweep takes away at every start.
+// the state of two files that sweep takes away at every start, and readers
+// of a stream that was made again, which the projector says.
 var untold = []string{
 	"ritical write error", "failed to store a msg on stream", "error creating store for consumer",
-	"state is outdated; attempting to recover using linear scan",
+	"state is outdated; attempting to recover using linear scan", "past last stream sequence of",
 }
 
 func (l *logger) Errorf(format string, v ...any) { l.tell(slog.LevelError, fmt.Sprintf(format, v...)) }

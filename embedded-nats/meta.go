@@ -69,7 +69,11 @@ func (d streamDir) rebuildMeta(aside *aside, log *slog.Logger) error {
 		err = writeMeta(d.path, d.name, b)
 	}
 	if err == nil {
-		log.Warn("the description of a stream was damaged and is made anew; its messages are kept", "stream", d.name)
+		said := "the description of a stream was damaged and is made anew; its messages are kept"
+		if files, err := d.blocks(); err == nil && len(files) == 0 {
+			said = "the files of a stream are gone, and it is made anew"
+		}
+		log.Warn(said, "stream", d.name)
 	}
 	return err
 }
