@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -109,7 +110,7 @@ func (h *healer) goesOn(now time.Time) bool {
 // waitsForDisk reports whether the server cannot write before somebody does something about the disk, and says what.
 func (h *healer) waitsForDisk(now time.Time) bool {
 	dir := h.server.cfg.Dir
-	if err := filecheck.Writable(storeDir(dir)); errors.Is(err, unix.EROFS) || errors.Is(err, unix.EACCES) {
+	if err := filecheck.Writable(storeDir(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		h.begin(trouble.ReadOnly, err.Error(), nil)
 		return true
 	}

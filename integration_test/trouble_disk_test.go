@@ -9,8 +9,9 @@ import (
 )
 
 var believesAccess = withFault("believes-access", "schema/filecheck/writable.go",
-	`	case errors.Is(err, unix.EROFS):`,
-	`	case errors.Is(err, unix.EROFS) && !runsAs("believes-access"):`)
+	`	case errors.Is(err, unix.EROFS), errors.Is(err, unix.EIO):`,
+	`	case runsAs("believes-access"):
+	case errors.Is(err, unix.EROFS), errors.Is(err, unix.EIO):`)
 
 // TestTrouble_ReadOnly has the kernel take a disk's writes away under a recorder, as it does after an error of the disk. The recorder goes on
 // running and says it in one line, with the reason, and status says it though the recorder cannot write down how it is.

@@ -72,7 +72,7 @@ func (a *ailment) over() {
 
 // isReadOnly reports whether a session ended because the database or its folder takes no writes. SQLite has several names for that.
 func isReadOnly(err error, db string) bool {
-	return store.IsReadOnly(err) || errors.Is(err, unix.EROFS) || store.IsDiskError(err) && errors.Is(filecheck.Writable(filepath.Dir(db)), unix.EROFS)
+	return store.IsReadOnly(err) || errors.Is(err, unix.EROFS) || store.IsDiskError(err) && filecheck.Writable(filepath.Dir(db)) != nil
 }
 
 // freeBytes are the figures of a full disk; nil when they cannot be read.

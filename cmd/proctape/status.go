@@ -139,7 +139,7 @@ func (st *status) readProcesses(s *settings) {
 	}
 	f.Projector, _ = lockfile.DatabaseOwner(s.db)
 	if f.Recorder != 0 {
-		if err := filecheck.Writable(s.data); errors.Is(err, unix.EROFS) { // that this process may not write there says nothing
+		if err := filecheck.Writable(s.data); err != nil && !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.ENOENT) { // that this process may not write there says nothing
 			f.ReadOnly = err.Error()
 		}
 	}
