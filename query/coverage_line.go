@@ -168,9 +168,9 @@ func (r *Reason) when(c *Coverage) string {
 	return fmt.Sprintf(" %s–%s", c.clock(*r.From), c.clock(*r.To))
 }
 
-// clock shows a time: without its day where the coverage is of one day.
+// clock shows a time: without its day and zone where the coverage is of one day in which the zone does not change.
 func (c *Coverage) clock(t float64) string {
-	day := func(t float64) string { return schema.Time(t).Local().Format(time.DateOnly) }
+	day := func(t float64) string { return schema.Time(t).Local().Format("2006-01-02Z07:00") }
 	if day(c.From) != day(t) || day(t) != day(c.To) {
 		return schema.Time(t).Local().Format("2006-01-02 15:04:05Z07:00")
 	}

@@ -64,7 +64,7 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 		names = append(names, c.Name())
 	}
 	last := len(names) - 1
-	return hinted(err, "the commands are %s and %s", strings.Join(names[:last], ", "), names[last])
+	return hinted(err, "%sthe commands are %s and %s", didYouMean("", name, names), strings.Join(names[:last], ", "), names[last])
 }
 
 // suggestion asks whether a name that is almost that of a command was meant as it; empty when there is none like it.

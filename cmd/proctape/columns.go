@@ -88,11 +88,7 @@ func columnNamed[T any](flag, name string, columns []column[T]) (column[T], erro
 
 // unknownValue is the error of a flag's value that is none of those that there are.
 func unknownValue(flag, value, what, are string, names []string) error {
-	meant := ""
-	if like := term.Closest(value, names); len(like) > 0 {
-		meant = "did you mean " + like[0] + "? "
-	}
-	return hinted(misuse("%s %q is not %s", flag, value, what), "%s%s %s", meant, are, strings.Join(names, ", "))
+	return hinted(misuse("%s %q is not %s", flag, value, what), "%s%s %s", didYouMean("", value, names), are, strings.Join(names, ", "))
 }
 
 // sorted sorts items by a column.

@@ -96,17 +96,7 @@ fi
 
 // completeJobs offers the jobs that were seen last for the first argument of a command.
 func completeJobs(s *settings) cobra.CompletionFunc {
-	const most = 200
-	completed := completeNames(s, func(ctx context.Context, db *query.DB) ([]string, error) {
-		jobs, err := query.Jobs(ctx, db, query.Range{Newest: true, Limit: most})
-		var names []string
-		for i := range jobs {
-			if !slices.Contains(names, jobs[i].JobID) { // several hosts may have the name
-				names = append(names, jobs[i].JobID)
-			}
-		}
-		return names, err
-	})
+	completed := completeNames(s, jobNames)
 	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp

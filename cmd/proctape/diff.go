@@ -65,7 +65,7 @@ CPU is what they used in between. Times are written as for --since.`,
 			if _, err := pick(&l.view, diffColumns); err != nil {
 				return err
 			}
-			return l.withDatabase(cmd, s, func(db *query.DB) error {
+			return l.withJob(cmd, s, f.job, func(db *query.DB) error {
 				diffs, err := query.Diff(cmd.Context(), db, timestamp(from), timestamp(to), filter)
 				if err != nil {
 					return err
@@ -102,7 +102,7 @@ func printDiffs(cmd *cobra.Command, l *listing, diffs []query.HostDiff, covers [
 			counts[c.Kind]++
 		}
 		if !l.csv {
-			if _, err := fmt.Fprintf(out, "%s to %s on %s: %d started, %d ended, %d changed, %d stayed; %d came and went in between\n", localTime(d.From), localTime(d.To),
+			if err := say(out, "%s to %s on %s: %d started, %d ended, %d changed, %d stayed; %d came and went in between", localTime(d.From), localTime(d.To),
 				d.Host, counts["started"], counts["ended"], counts["changed"], counts["stayed"], d.Passed); err != nil {
 				return err
 			}

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/proctape/proctape/query/term"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -22,9 +21,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	if name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --"); unknown {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if like := term.Closest(name, names); len(like) > 0 {
-			meant = "did you mean --" + like[0] + "? "
-		}
+		meant = didYouMean("--", name, names)
 	}
 	return hinted(&misuseError{err}, "%s%s --help lists the flags", meant, cmd.CommandPath())
 }

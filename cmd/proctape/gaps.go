@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,7 +48,7 @@ line.`,
 func gapKind(name string) (schema.GapKind, error) {
 	kind := schema.GapKind(name)
 	if _, known := kind.Info(); !known && name != "" {
-		return "", hinted(misuse("--kind %q is not a kind of gap", name), "the kinds are %s", strings.Join(gapKindNames(), ", "))
+		return "", unknownValue("--kind", name, "a kind of gap", "the kinds are", gapKindNames())
 	}
 	return kind, nil
 }
@@ -111,7 +110,7 @@ func printGaps(cmd *cobra.Command, gaps []query.Gap, covers []query.Coverage) er
 	if len(gaps) == 0 {
 		fmt.Fprintln(out, "No gaps.")
 	} else {
-		t := newTable(out, "NOTICED\tHOST\tKIND\tMISSING\tFROM\tTO\tDETAILS")
+		t := newTable(out, "NOTICED\tHOST\tKIND\tMISSING\tFROM\tTO\tDETAILS").leaving("NOTICED", "HOST", "TO")
 		for _, g := range gaps {
 			count := "?"
 			if g.Count != nil {
@@ -124,7 +123,7 @@ func printGaps(cmd *cobra.Command, gaps []query.Gap, covers []query.Coverage) er
 		}
 	}
 	fmt.Fprintln(out)
-	t := newTable(out, "HOST\tFROM\tTO\tSNAPSHOTS\tSTARTS AND ENDS\tCPU\tI/O\tGAPS")
+	t := newTable(out, "HOST\tFROM\tTO\tSNAPSHOTS\tSTARTS AND ENDS\tCPU\tI/O\tGAPS").leaving("I/O", "CPU", "TO", "FROM", "GAPS")
 	for _, c := range covers {
 		t.row("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d", c.Host, localTime(c.From), localTime(c.To), share(c.Snapshots), share(c.Events), share(c.CPU), share(c.IO), c.Gaps)
 	}
@@ -133,7 +132,7 @@ func printGaps(cmd *cobra.Command, gaps []query.Gap, covers []query.Coverage) er
 	}
 	for i := range covers {
 		if line := query.Incomplete(covers[i : i+1]); line != "" {
-			fmt.Fprintf(out, "%s: %s\n", covers[i].Host, line)
+			_ = say(out, "%s: %s", covers[i].Host, line) // what fails is told by what follows
 		}
 	}
 	return nil

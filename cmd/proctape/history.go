@@ -112,7 +112,7 @@ func byProcess(l *listing, out io.Writer) sink[query.HistoryPoint] {
 				}
 				fmt.Fprintln(out)
 			}
-			if _, err := fmt.Fprintln(out, processText(m)); err != nil {
+			if err := say(out, "%s", processText(m)); err != nil {
 				return err
 			}
 			var err error

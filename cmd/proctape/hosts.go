@@ -103,7 +103,7 @@ func hostsListCommand(s *settings) *cobra.Command {
 			}
 			t := newTable(cmd.OutOrStdout(), "HOST\tADDED\tPUBLIC KEY")
 			for _, h := range hosts {
-				t.row("%s\t%s\t%s", h.Name, h.Added.Local().Format("2006-01-02 15:04:05"), h.Public)
+				t.row("%s\t%s\t%s", h.Name, h.Added.Local().Format(timeLayout), h.Public)
 			}
 			return t.flush()
 		},

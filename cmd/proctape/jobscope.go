@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -31,13 +34,13 @@ func (l *listing) withJob(cmd *cobra.Command, s *settings, job string, f func(*q
 	})
 }
 
-// checkJob reports a --host that has nothing of a job, and says on stderr which hosts the answer covers where they are
-// several. A job that is nowhere in the recording is checked by whoever reads it.
+// checkJob reports a job that is not in the recording, and a --host that has nothing of it, and says on stderr which hosts the answer covers where they are
+// several.
 func (l *listing) checkJob(cmd *cobra.Command, db *query.DB, job string) error {
 	scopes, err := query.JobScopes(cmd.Context(), db, query.JobFilter{Name: job, Host: l.host})
 	switch {
 	case errors.Is(err, query.ErrNoJob):
-		return l.checkHost(cmd, db)
+		return cmp.Or(l.checkHost(cmd, db), noJob(cmd, db, job))
 	case err != nil:
 		return explainJob(err)
 	}
@@ -69,9 +72,26 @@ func explainJob(err error) error {
 	return err
 }
 
-// noJob is the error of a job that is not in the recording.
-func noJob(name string) error {
-	return hinted(fmt.Errorf("no job %q is in the recording", name), `"proctape jobs" lists the jobs`)
+// noJob is the error of a job that is not in the recording. It asks whether a job of a name like it was meant.
+func noJob(cmd *cobra.Command, db *query.DB, name string) error {
+	names, err := jobNames(cmd.Context(), db)
+	if err != nil {
+		return err
+	}
+	return hinted(fmt.Errorf("no job %q is in the recording", name), `%s"proctape jobs" lists the jobs`, didYouMean("", name, names))
+}
+
+// jobNames are the names of the jobs that were seen last.
+func jobNames(ctx context.Context, db *query.DB) ([]string, error) {
+	const most = 1000
+	jobs, err := query.Jobs(ctx, db, query.Range{Newest: true, Limit: most})
+	var names []string
+	for i := range jobs {
+		if !slices.Contains(names, jobs[i].JobID) { // several hosts may have the name
+			names = append(names, jobs[i].JobID)
+		}
+	}
+	return names, err
 }
 
 // coversText says which hosts an answer on a job covers, on one line; empty where it is one host's own job, and nothing

@@ -117,5 +117,5 @@ func unknownHost(host string, hosts []string, place string) error {
 	if len(hosts) == 0 {
 		return err
 	}
-	return hinted(err, "its hosts are %s", hostList(hosts))
+	return hinted(err, "%sits hosts are %s", didYouMean("", host, hosts), hostList(hosts))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -19,6 +20,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // without which a program built with -race takes a second to end
+			env.Setenv("GROUP", strconv.Itoa(os.Getegid()))
 			free, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				return err

@@ -48,7 +48,7 @@ session, with what they have cost since. A session is a job, or else the oldest 
 			if err != nil {
 				return err
 			}
-			return l.withDatabase(cmd, s, func(db *query.DB) error {
+			return l.withJob(cmd, s, f.job, func(db *query.DB) error {
 				orphans, err := query.OrphansAt(cmd.Context(), db, timestamp(when), filter)
 				if err != nil {
 					return err
@@ -87,7 +87,6 @@ func printOrphans(cmd *cobra.Command, l *listing, to sink[query.Orphan], orphans
 	if err := printAll(&l.view, to, orphans, orphanColumns); err != nil || l.json || l.csv {
 		return err
 	}
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%d %s; since they are on their own they have used %.2f CPU s, and they hold %.1f MiB\n", len(orphans),
+	return say(cmd.OutOrStdout(), "%d %s; since they are on their own they have used %.2f CPU s, and they hold %.1f MiB", len(orphans),
 		plural(int64(len(orphans)), "orphan", "orphans"), cpu, rss)
-	return err
 }

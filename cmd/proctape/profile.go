@@ -26,7 +26,7 @@ hosts, and a note says which; --host narrows them to one.`,
 				p, err := query.JobProfile(cmd.Context(), db, query.JobFilter{Name: args[0], Host: l.host})
 				switch {
 				case errors.Is(err, query.ErrNoJob):
-					return cmp.Or(l.checkHost(cmd, db), noJob(args[0]))
+					return cmp.Or(l.checkHost(cmd, db), noJob(cmd, db, args[0]))
 				case err != nil:
 					return explainJob(err)
 				}
@@ -52,10 +52,10 @@ func printProfile(cmd *cobra.Command, p *query.Profile, covers string, best *que
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "Job %s\n", printable(p.JobID))
 	if covers != "" {
-		fmt.Fprintf(out, "  covers            %s\n", covers)
+		_ = say(out, "  covers            %s", covers)
 	}
 	if p.FirstSeen != nil && p.LastSeen != nil {
-		fmt.Fprintf(out, "  seen              %s to %s\n", localTime(*p.FirstSeen), localTime(*p.LastSeen))
+		_ = say(out, "  seen              %s to %s", localTime(*p.FirstSeen), localTime(*p.LastSeen))
 	}
 	if len(p.AtLeast) > 0 {
 		printKnown(out, p, "peak_rss_mb", "peak memory", fmt.Sprintf("%.1f MiB, of its largest process", p.PeakRSS))
@@ -66,7 +66,7 @@ func printProfile(cmd *cobra.Command, p *query.Profile, covers string, best *que
 	printKnown(out, p, "max_cpu_pct", "busiest process", fmt.Sprintf("%.1f%% of one core", p.MaxCPU))
 	printCounts(out, p)
 	if line := query.Incomplete(p.Coverage, ofJobs...); line != "" {
-		fmt.Fprintf(out, "  %s\n", line)
+		_ = say(out, "  %s", line)
 	}
 	switch p.Resolution {
 	case "part":
@@ -98,7 +98,7 @@ func printKnown(out io.Writer, p *query.Profile, key, head, text string) {
 	if !p.Knows(key) {
 		text = "not known"
 	}
-	fmt.Fprintf(out, "  %-17s %s\n", head, text)
+	_ = say(out, "  %-17s %s", head, text) // what fails is told at the end
 }
 
 // printCounts prints how many processes a job had, as far as that is known.
@@ -114,5 +114,5 @@ func printCounts(out io.Writer, p *query.Profile) {
 		}
 		counts = append(counts, text)
 	}
-	fmt.Fprintf(out, "  processes         %s\n", strings.Join(counts, ", "))
+	_ = say(out, "  processes         %s", strings.Join(counts, ", ")) // what fails is told at the end
 }

@@ -85,12 +85,12 @@ func (f *reportFlags) report(cmd *cobra.Command, db *query.DB, name string) erro
 				return err
 			}
 		}
-		return printReport(cmd, r, f.format, &f.listing)
+		return printReport(cmd, db, r, f.format, &f.listing)
 	}
 	r, err := report.ReadRun(cmd.Context(), db, job, f.run, time.Now())
 	switch {
 	case errors.Is(err, query.ErrNoJob):
-		return cmp.Or(f.checkHost(cmd, db), noJob(name))
+		return cmp.Or(f.checkHost(cmd, db), noJob(cmd, db, name))
 	case err != nil:
 		return explainRun(explainJob(err))
 	}
@@ -111,7 +111,7 @@ func (f *reportFlags) report(cmd *cobra.Command, db *query.DB, name string) erro
 	return r.Text(cmd.OutOrStdout(), width)
 }
 
-func printReport(cmd *cobra.Command, r *report.Report, format string, l *listing) error {
+func printReport(cmd *cobra.Command, db *query.DB, r *report.Report, format string, l *listing) error {
 	out := cmd.OutOrStdout()
 	switch {
 	case format == "classic":
@@ -121,7 +121,7 @@ func printReport(cmd *cobra.Command, r *report.Report, format string, l *listing
 		}
 		return writeBytes(out, r.Classic())
 	case r.Profile == nil && r.Best == nil:
-		return noJob(r.Name)
+		return noJob(cmd, db, r.Name)
 	case l.json:
 		return printJSON(out, []*report.Report{r})
 	case r.Profile == nil:

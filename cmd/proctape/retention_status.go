@@ -82,7 +82,7 @@ func printRetentionStatus(w io.Writer, st *retentionStatus) error {
 	if len(st.Passes) == 0 {
 		fmt.Fprintln(w, "No pass has been made yet.")
 	} else {
-		t := newTable(w, "\nPASS\tTOOK\tASKED BY\tSNAPSHOTS\tMINUTES MADE\tMINUTES\tEVENTS\tPROCESSES\tJOBS\tLOG MESSAGES\tMiB BACK\tERROR")
+		t := newTable(w, "\nPASS\tTOOK\tASKED BY\tSNAPSHOTS\tMINUTES MADE\tMINUTES\tEVENTS\tPROCESSES\tJOBS\tLOG MESSAGES\tMiB BACK\tERROR").leaving("ASKED BY", "MiB BACK", "LOG MESSAGES", "JOBS", "PROCESSES", "MINUTES MADE", "EVENTS", "MINUTES", "TOOK")
 		for _, p := range st.Passes {
 			r := p.Removed
 			t.row("%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t%s", localTime(p.Started), passDuration(p), p.Asked, r.Snapshots, r.RollupsMade, r.RollupsDeleted,

@@ -78,7 +78,7 @@ func listRuns(cmd *cobra.Command, s *settings, l *listing, job string) error {
 		tellCoverage(cmd, &to, covers, ofJobs...)
 		if len(kept) == 0 {
 			if _, err := query.JobScopes(cmd.Context(), db, query.JobFilter{Name: job}); errors.Is(err, query.ErrNoJob) {
-				return noJob(job)
+				return noJob(cmd, db, job)
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: nobody declared a run of job %s in this time\n", printable(job))
 			if !l.csv && !l.json {
@@ -108,7 +108,7 @@ func printFigure(out io.Writer, name string, v *float64, format, rest string) {
 		fmt.Fprintf(out, "  %-17s not known\n", name)
 		return
 	}
-	fmt.Fprintf(out, "  %-17s "+format+"%s\n", name, *v, rest)
+	_ = say(out, "  %-17s "+format+"%s", name, *v, rest) // what fails is told at the end
 }
 
 // bySource says where a figure is from. What processes themselves tell needs no word.

@@ -85,7 +85,7 @@ func snapshotSink(v *view, out io.Writer, top int) (sink[query.Snapshot], error)
 		width = 0
 	}
 	return sink[query.Snapshot]{add: func(s *query.Snapshot) error {
-		if _, err := fmt.Fprintln(out, snapshotText(s)); err != nil {
+		if err := say(out, "%s", snapshotText(s)); err != nil {
 			return err
 		}
 		ordered := orderProcesses(v, s)

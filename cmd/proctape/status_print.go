@@ -22,7 +22,7 @@ type status struct {
 
 // printStatus prints a status for people.
 func printStatus(out io.Writer, st *status) error {
-	fmt.Fprintln(out, term.Safe(st.Line()))
+	_ = say(out, "%s", st.Line()) // what fails is told by what follows
 	if st.Recorder != 0 {
 		fmt.Fprintf(out, "A recorder runs on %s, process %d.\n", term.Safe(st.Data), st.Recorder)
 	}
@@ -49,7 +49,7 @@ func printStatus(out io.Writer, st *status) error {
 
 // printStreams says how far each stream is projected.
 func printStreams(out io.Writer, streams []health.StreamStatus) error {
-	t := newTable(out, "STREAM\tPROJECTED\tOF\tLAG\tLAST MESSAGE\tLOG MiB")
+	t := newTable(out, "STREAM\tPROJECTED\tOF\tLAG\tLAST MESSAGE\tLOG MiB").leaving("LOG MiB", "OF", "LAST MESSAGE")
 	for _, s := range streams {
 		last, lag, size, when := "?", "?", "?", "-"
 		if s.Last != nil {
@@ -73,7 +73,7 @@ func printStreams(out io.Writer, streams []health.StreamStatus) error {
 
 // printBooks says what became of what each host produced.
 func printBooks(out io.Writer, hosts []query.HostBalance, stopped []string) error {
-	t := newTable(out, "HOST\tITEMS PRODUCED\t= STORED\t+ QUARANTINED\t+ MISSING\t+ IN FLIGHT\t+ WAITING\tDUPLICATES\tLAST SEEN\tSNAPSHOTS")
+	t := newTable(out, "HOST\tITEMS PRODUCED\t= STORED\t+ QUARANTINED\t+ MISSING\t+ IN FLIGHT\t+ WAITING\tDUPLICATES\tLAST SEEN\tSNAPSHOTS").leaving("SNAPSHOTS", "DUPLICATES", "ITEMS PRODUCED", "+ WAITING", "= STORED", "LAST SEEN", "+ IN FLIGHT", "+ QUARANTINED")
 	for _, h := range hosts {
 		flight := orUnknown(h.InFlight)
 		if h.InFlight == nil && h.NotCome > 0 {

@@ -53,6 +53,18 @@ func newTable(w io.Writer, head string) *table {
 	return t
 }
 
+// leaving says which columns are left out where there is too little room, by their heads, the first first.
+func (t *table) leaving(heads ...string) *table {
+	for i, head := range heads {
+		for c := range t.columns {
+			if t.columns[c].head == head {
+				t.columns[c].drop = len(heads) - i
+			}
+		}
+	}
+	return t
+}
+
 // row adds a row, which the format makes with its columns separated by tabs.
 func (t *table) row(format string, args ...any) {
 	_ = t.add(strings.Split(fmt.Sprintf(format, args...), "\t"), false) // flush says what went wrong
@@ -174,6 +186,26 @@ func (t *table) write(cells []string, marked bool) error {
 		return writeSteering(t.w, "\x1b[31m"+strings.TrimSuffix(line, "\n")+"\x1b[m\n")
 	}
 	_, err := io.WriteString(t.w, line)
+	return err
+}
+
+// say writes a line of text, on a terminal in as many lines as it needs.
+func say(w io.Writer, format string, args ...any) error {
+	for _, line := range term.Wrap(term.Safe(fmt.Sprintf(format, args...)), terminalWidth(w)) {
+		if _, err := io.WriteString(w, line+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sayFitted writes a line of text, on a terminal shortened to one line.
+func sayFitted(w io.Writer, format string, args ...any) error {
+	line := term.Safe(fmt.Sprintf(format, args...))
+	if width := terminalWidth(w); width > 0 {
+		line = term.Fit(line, width)
+	}
+	_, err := io.WriteString(w, line+"\n")
 	return err
 }
 

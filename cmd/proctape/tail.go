@@ -27,7 +27,7 @@ same time; none delays another.`,
 		ValidArgs: []string{"snapshots", "events"},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] != "snapshots" && args[0] != "events" {
-				return hinted(misuse("cannot follow %q", args[0]), "follow snapshots or events")
+				return hinted(misuse("cannot follow %q", args[0]), "%sfollow snapshots or events", didYouMean("", args[0], cmd.ValidArgs))
 			}
 			return oneArgAtMost(cmd, args)
 		},

@@ -43,7 +43,8 @@ func parseTime(s string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// timeFlag reads the time that a flag has; the zero time when it is empty.
+// timeFlag reads the time that a flag has; the zero time when it is empty. Of an hour that a night in autumn has twice it is the first, and
+// for --until the second: what was written then lies between the two.
 func timeFlag(name, value string, now time.Time) (time.Time, error) {
 	if value == "" {
 		return time.Time{}, nil
@@ -52,7 +53,25 @@ func timeFlag(name, value string, now time.Time) (time.Time, error) {
 	if err != nil {
 		return t, hinted(misuse("--%s: %w", name, err), "%s", hintOf(err))
 	}
+	if name == "until" && isOfClock(value, now) {
+		t = sameClock(t, time.Hour)
+	}
 	return t, nil
+}
+
+// isOfClock reports whether a time is written as a clock of the local zone shows it, so that it may be one of two.
+func isOfClock(s string, now time.Time) bool {
+	rest, zoned := cutZone(strings.TrimSpace(s), now)
+	return strings.Contains(rest, ":") && zoned.Location() == now.Location()
+}
+
+// sameClock is the time that is so much later when the local clock shows the same then, and else the time itself.
+func sameClock(t time.Time, later time.Duration) time.Time {
+	const clock = "2006-01-02 15:04:05.999999999"
+	if other := t.Add(later); other.Format(clock) == t.Format(clock) {
+		return other
+	}
+	return t
 }
 
 // checkOrder refuses a range whose end, which --until names, is not after its begin, which the flag of that name names. A
@@ -82,11 +101,11 @@ func readTime(s string, now time.Time) (time.Time, bool) {
 	}
 	s, now = cutZone(s, now)
 	if t, ok := parseDay(s, now); ok {
-		return t, true
+		return sameClock(t, -time.Hour), true
 	}
 	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
 		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
-			return t, true
+			return sameClock(t, -time.Hour), true
 		}
 	}
 	// From about a year after 1970 on a number is meant as a date; a smaller one is a mistake.

@@ -294,3 +294,41 @@ var errFull = errors.New("no space left")
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errFull }
+
+// TestTimeFlag_HourThatComesTwice reads times of the night in autumn in which an hour comes twice, and in spring in which one is left out.
+func TestTimeFlag_HourThatComesTwice(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	utc := func(month time.Month, day, hour, minute int) time.Time {
+		return time.Date(2026, month, day, hour, minute, 0, 0, time.UTC)
+	}
+	now := time.Date(2026, 10, 25, 12, 0, 0, 0, zone)
+	for _, c := range []struct {
+		flag, in string
+		want     time.Time
+	}{
+		{"since", "2026-10-25 02:30", utc(10, 25, 0, 30)},
+		{"until", "2026-10-25 02:30", utc(10, 25, 1, 30)},
+		{"at", "02:30", utc(10, 25, 0, 30)},
+		{"until", "today 02:30", utc(10, 25, 1, 30)},
+		{"until", "02:30:00", utc(10, 25, 1, 30)},
+		{"since", "2026-10-25 02:30+01:00", utc(10, 25, 1, 30)},
+		{"until", "2026-10-25 02:30+02:00", utc(10, 25, 0, 30)},
+		{"until", "2026-10-25 00:30 UTC", utc(10, 25, 0, 30)},
+		{"until", "@1792888200", utc(10, 25, 0, 30)},
+		{"until", "1792888200", utc(10, 25, 0, 30)},
+		{"until", "2026-10-25 03:30", utc(10, 25, 2, 30)},
+		{"until", "2026-10-25 01:59", utc(10, 24, 23, 59)},
+		{"until", "2026-03-29 03:30", utc(3, 29, 1, 30)},
+	} {
+		got, err := timeFlag(c.flag, c.in, now)
+		if err != nil || !got.Equal(c.want) {
+			t.Errorf("--%s %q is %v, %v; want %v", c.flag, c.in, got.UTC(), err, c.want)
+		}
+	}
+	if got, err := timeFlag("until", "570m", now); err != nil || !got.Equal(utc(10, 25, 1, 30)) {
+		t.Errorf("a span is %v, %v", got.UTC(), err)
+	}
+}

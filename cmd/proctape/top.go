@@ -149,9 +149,9 @@ func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {
 	}
 	filter.Limit = t.limit
 	if wantsScreen(cmd) {
-		return t.withDatabase(cmd, s, func(db *query.DB) error { return showTop(cmd, t.metric, &filter, at, top.NewDatabase(db)) })
+		return t.withJob(cmd, s, t.job, func(db *query.DB) error { return showTop(cmd, t.metric, &filter, at, top.NewDatabase(db)) })
 	}
-	return t.withDatabase(cmd, s, func(db *query.DB) error {
+	return t.withJob(cmd, s, t.job, func(db *query.DB) error {
 		q := query.TopQuery{Filter: filter, By: t.by, Sort: t.metric}
 		var answer *query.Top
 		if t.since != "" {
@@ -181,7 +181,7 @@ func printTop(cmd *cobra.Command, t *topFlags, to sink[query.TopRow], answer *qu
 		return nil
 	}
 	if !t.json && !t.csv {
-		if _, err := fmt.Fprintln(cmd.OutOrStdout(), topHead(answer)); err != nil {
+		if err := say(cmd.OutOrStdout(), "%s", topHead(answer)); err != nil {
 			return err
 		}
 	}

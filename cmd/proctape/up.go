@@ -150,7 +150,7 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 		return errors.Join(err, proj.Close())
 	}
 	w.sampler.Store(prod)
-	printStart(out, s, prod, server)
+	printStart(out, s, ndjsonDir, prod, server)
 	web.print(out)
 	began := time.Now()
 	w.notify("READY=1")
@@ -161,13 +161,17 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 }
 
 // printStart says what is recorded, where, and what is not seen.
-func printStart(w io.Writer, s *settings, p *producer.Producer, server *embeddednats.Server) {
+func printStart(w io.Writer, s *settings, ndjsonDir string, p *producer.Producer, server *embeddednats.Server) {
 	here := os.Args[0]
 	if s.data != defaultData() {
 		here += " --data " + s.data
 	}
 	fmt.Fprintf(w, "proctape is recording %s every %s. Ctrl-C stops it.\n\n", p.Host(), p.Interval())
-	fmt.Fprintf(w, "  database  %s\n  files     %s\n  log       %s\n", s.db, filepath.Join(s.data, "monitor.jsonl")+", events.jsonl", filepath.Join(s.data, "jetstream"))
+	files := "none"
+	if ndjsonDir != "" {
+		files = filepath.Join(ndjsonDir, "monitor.jsonl") + ", events.jsonl"
+	}
+	fmt.Fprintf(w, "  database  %s\n  files     %s\n  log       %s\n", s.db, files, filepath.Join(s.data, "jetstream"))
 	fmt.Fprintf(w, "  memory    %s\n", s.memory)
 	if url := server.URL(); url != "" {
 		fmt.Fprintf(w, "  listening %s, for hosts that have a key: %s hosts add NAME makes one\n", url, here)

@@ -72,7 +72,7 @@ func (l *listing) tellOf(cmd *cobra.Command, db *query.DB, name string, when tim
 		return l.printStory(cmd, nil, why.ErrNoProcess, "process "+name)
 	}
 	if errors.Is(err, query.ErrNoJob) {
-		return noJob(name)
+		return noJob(cmd, db, name)
 	}
 	if err != nil {
 		return explainJob(err)
@@ -110,16 +110,16 @@ func onHost(host string) string {
 
 func printJobStory(out io.Writer, s *why.JobStory) error {
 	if len(s.Failures) == 0 {
-		_, err := fmt.Fprintf(out, "Nothing failed in job %s, as far as it is recorded.\n", s.Job)
+		err := say(out, "Nothing failed in job %s, as far as it is recorded.", s.Job)
 		return err
 	}
 	last := ""
 	if s.More {
 		last = "the last "
 	}
-	fmt.Fprintf(out, "Job %s: %s%d %s\n", s.Job, last, len(s.Failures), plural(int64(len(s.Failures)), "failure", "failures"))
+	_ = say(out, "Job %s: %s%d %s", s.Job, last, len(s.Failures), plural(int64(len(s.Failures)), "failure", "failures"))
 	for _, e := range s.Failures {
-		fmt.Fprintf(out, "  %s  %s%d  %s  %s\n", localTime(e.Timestamp), ofStep(e.Sheet), e.PID, outcome(e), printable(e.Command))
+		_ = say(out, "  %s  %s%d  %s  %s", localTime(e.Timestamp), ofStep(e.Sheet), e.PID, outcome(e), printable(e.Command))
 	}
 	if s.First == nil {
 		return nil
@@ -137,13 +137,14 @@ func ofStep(sheet *int64) string {
 	return fmt.Sprintf("step %d  ", *sheet)
 }
 
+// printStory prints the story of a process. What fails is told by its last line.
 func printStory(out io.Writer, s *why.Story) error {
-	fmt.Fprintf(out, "%d on %s: %s.\n", s.Process.PID, s.Process.Host, oneLine(s.Verdict))
+	_ = say(out, "%d on %s: %s.", s.Process.PID, s.Process.Host, oneLine(s.Verdict))
 	if s.Others > 0 {
-		fmt.Fprintf(out, "(%d other %s had this pid; --at picks one by time)\n", s.Others, plural(int64(s.Others), "process", "processes"))
+		_ = say(out, "(%d other %s had this pid; --at picks one by time)", s.Others, plural(int64(s.Others), "process", "processes"))
 	}
 	if s.Process.Command != "" {
-		fmt.Fprintf(out, "  %s\n", oneLine(s.Process.Command))
+		_ = say(out, "  %s", oneLine(s.Process.Command))
 	}
 	for _, m := range s.Moments {
 		mark, whom := " ", ""
@@ -153,22 +154,22 @@ func printStory(out io.Writer, s *why.Story) error {
 		if m.PID != s.Process.PID {
 			whom = fmt.Sprintf("%d ", m.PID)
 		}
-		fmt.Fprintf(out, "%s  %s %s%s\n", localTime(m.Timestamp), mark, whom, oneLine(m.Text))
+		_ = say(out, "%s  %s %s%s", localTime(m.Timestamp), mark, whom, oneLine(m.Text))
 	}
 	if s.Shortage != nil {
 		printShortage(out, s.Shortage)
 	}
-	fmt.Fprintf(out, "Used: %s\n", usedText(&s.Used))
+	_ = say(out, "Used: %s", usedText(&s.Used))
 	unknown := "nothing of it, as far as that can be told"
 	if len(s.Unknown) > 0 {
 		unknown = strings.Join(s.Unknown, "; ")
 	}
-	fmt.Fprintf(out, "Not known: %s.\n", oneLine(unknown))
+	_ = say(out, "Not known: %s.", oneLine(unknown))
 	line := query.Incomplete(s.Coverage)
 	if line == "" {
 		line = "the record of its time is complete"
 	}
-	_, err := fmt.Fprintf(out, "Of its time: %s\n", line)
+	err := say(out, "Of its time: %s", line)
 	return err
 }
 
@@ -180,14 +181,14 @@ func printShortage(out io.Writer, s *query.Shortage) {
 }
 
 func printHolders(out io.Writer, where string, holders []query.Holder) {
-	fmt.Fprintf(out, "  the largest %s:\n", oneLine(where))
-	fmt.Fprintf(out, "  %8s %12s %9s %9s  %s\n", "PID", "BEFORE MiB", "MiB", "MiB/s", "COMMAND")
+	_ = say(out, "  the largest %s:", oneLine(where))
+	_ = say(out, "  %8s %12s %9s %9s  %s", "PID", "BEFORE MiB", "MiB", "MiB/s", "COMMAND")
 	for _, h := range holders {
 		victim := ""
 		if h.Victim {
 			victim = " ■"
 		}
-		fmt.Fprintf(out, "  %8d %12s %9.1f %9s  %s%s\n", h.PID, orDash(h.Before, oneDecimal), h.RSS, orDash(h.Growth, signed), printable(h.Command), victim)
+		_ = sayFitted(out, "  %8d %12s %9.1f %9s  %s%s", h.PID, orDash(h.Before, oneDecimal), h.RSS, orDash(h.Growth, signed), printable(h.Command), victim)
 	}
 }
 

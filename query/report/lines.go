@@ -19,29 +19,11 @@ type text struct {
 // line writes a line. One that is too wide goes on in the next, indented.
 func (t *text) line(format string, args ...any) {
 	s := strings.TrimRight(term.Safe(fmt.Sprintf(format, args...)), " ")
-	for _, part := range wrapped(s, t.width) {
+	for _, part := range term.Wrap(s, t.width) {
 		if t.err == nil {
 			_, t.err = io.WriteString(t.w, part+"\n")
 		}
 	}
-}
-
-const indent = "    "
-
-// wrapped breaks a line at blanks; words that are too long are shortened.
-func wrapped(s string, width int) (lines []string) {
-	if width <= 0 || term.Width(s) <= width {
-		return []string{s}
-	}
-	line := ""
-	for _, word := range strings.SplitAfter(s, " ") {
-		if line != "" && term.Width(line+strings.TrimRight(word, " ")) > width {
-			lines = append(lines, term.Fit(strings.TrimRight(line, " "), width))
-			line = indent
-		}
-		line += word
-	}
-	return append(lines, term.Fit(strings.TrimRight(line, " "), width))
 }
 
 // table writes rows in columns; those whose head begins with a minus stand on the left. Where the width asks for it, the columns of drop are left out,

@@ -34,7 +34,7 @@ func (t *text) head(r *RunReport) {
 	when := "since " + clock(r.Started, timeLayout)
 	switch {
 	case r.EndedSince != nil && r.Ended != nil:
-		when = fmt.Sprintf("%s, nobody saw the end: after %s", period(r.Started, *r.Ended), clock(*r.EndedSince, "15:04:05"))
+		when = fmt.Sprintf("%s, nobody saw the end: after %s", period(r.Started, *r.Ended), clock(*r.EndedSince, "15:04:05Z07:00"))
 	case r.Ended != nil:
 		when = period(r.Started, *r.Ended)
 	}
@@ -74,7 +74,7 @@ func (t *text) deathLines(r *RunReport) {
 			step = fmt.Sprintf("step %d  ", *d.Sheet)
 		}
 		how := d.how()
-		t.line("%s %s  %s%d %s  %s", d.mark(), clock(d.Timestamp, "15:04:05.000"), step, d.PID, line(d.Command, 48), how)
+		t.line("%s %s  %s%d %s  %s", d.mark(), r.moment(d.Timestamp), step, d.PID, line(d.Command, 48), how)
 		if d.Shortage != nil {
 			t.shortageTable(d.Shortage)
 		}

@@ -96,6 +96,19 @@ func period(from, to float64) string {
 	return clock(from, timeLayout) + " – " + clock(to, layout)
 }
 
+// moment shows when something of the run was: with its zone where the zone changes while the run goes on.
+func (r *RunReport) moment(at float64) string {
+	end := at
+	if r.Ended != nil {
+		end = *r.Ended
+	}
+	layout := "15:04:05.000"
+	if clock(r.Started, "Z07:00") != clock(end, "Z07:00") {
+		layout += "Z07:00"
+	}
+	return clock(at, layout)
+}
+
 // line makes text of outside fit to stand in a line, and not too long.
 func line(s string, most int) string {
 	return term.Fit(term.Safe(strings.ReplaceAll(s, "\n", " ")), most)

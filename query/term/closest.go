@@ -13,7 +13,7 @@ func Closest(word string, names []string) []string {
 		most = 1
 	}
 	for _, name := range names {
-		if name != word && len(word) > 2 && (editDistance(word, name) <= most || strings.HasPrefix(name, word) || sameLetters(word, name)) {
+		if name != word && len(word) > 1 && (editDistance(word, name) <= most || strings.HasPrefix(name, word) || sameLetters(word, name)) {
 			like = append(like, name)
 		}
 	}

@@ -32,3 +32,23 @@ func Pad(s string, n int, right bool) string {
 	}
 	return s + fill
 }
+
+// indent is what stands before what is left of a line that is broken.
+const indent = "    "
+
+// Wrap breaks a safe line at blanks so that no part takes more than n cells; words that are too long are shortened. With an n of 0 or less
+// the line stays whole.
+func Wrap(s string, n int) (lines []string) {
+	if n <= 0 || Width(s) <= n {
+		return []string{s}
+	}
+	line := ""
+	for _, word := range strings.SplitAfter(s, " ") {
+		if line != "" && Width(line+strings.TrimRight(word, " ")) > n {
+			lines = append(lines, Fit(strings.TrimRight(line, " "), n))
+			line = indent
+		}
+		line += word
+	}
+	return append(lines, Fit(strings.TrimRight(line, " "), n))
+}
