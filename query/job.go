@@ -70,6 +70,7 @@ type Job struct {
 	OOMs       int64    `json:"oom_count"`
 	Command    *string  `json:"command"`
 	Runs       int64    `json:"runs"`               // that are in the recording
+	LastRun    *Run     `json:"last_run,omitempty"` // the one that began last, without its steps and coverage; only where [AddLastRuns] has read it
 	AtLeast    []string `json:"at_least,omitempty"` // keys of figures that are lower bounds: what is stored of them stopped at [schema.MaxSum]
 
 	cpuMillis float64

@@ -138,7 +138,7 @@ func (r *jobSampleReader) readZombies(ctx context.Context, j JobTime) error {
 // readHotspots reads what system calls took of the time of the job, where any of it was traced.
 func (r *jobSampleReader) readHotspots(ctx context.Context, j JobTime) error {
 	var traced bool
-	where, args := j.where()
+	where, args := j.ofJob()
 	err := r.db.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM job_syscalls t WHERE`+where+` AND ?4 <= ?5)`, args...).Scan(&traced)
 	if err != nil || !traced || r.samples == 0 {
 		return err

@@ -14,10 +14,18 @@ type JobTime struct {
 	Host  string  // whose job it is; empty for one of the fleet
 	From  float64 // Unix seconds, inclusive
 	To    float64 // Unix seconds, inclusive
+	// Members are the only processes that count; nil for all of the job.
+	Members []Member
 }
 
-// where are the conditions for rows with a job's key in the alias t, and their arguments, ?1 to ?5.
+// where are the conditions for rows of processes with a job's key in the alias t, and their arguments, ?1 to ?5.
 func (j JobTime) where() (string, []any) {
+	where, args := j.ofJob()
+	return where + among(j.Members), args
+}
+
+// ofJob is where for rows that are of no process.
+func (j JobTime) ofJob() (string, []any) {
 	return ` t.job_id = ?1 AND t.fleet = ?2 AND (?2 OR t.host_id = (SELECT id FROM hosts WHERE name = ?3))`, []any{j.Job, j.Fleet, j.Host, j.From, j.To}
 }
 

@@ -93,7 +93,7 @@ type jobEnds struct {
 // orphan is what a node is an orphan of; nil when it is none. Below an orphan of an ended parent, what it bore is no orphan itself, but
 // for an ended job.
 func (j *jobEnds) orphan(ctx context.Context, n, parent *Node, of Identity) (*Orphan, error) {
-	if n.Ended {
+	if n.Ended || n.State == "Z" { // a zombie waits for its parent, and does nothing
 		return nil, nil
 	}
 	o := &Orphan{Process: n.Process, BornOf: Ancestor{PID: deref(n.BornOf, n.PPID)}}

@@ -55,6 +55,29 @@ func Runs(ctx context.Context, db *DB, f JobFilter) ([]Run, error) {
 	return runs, nil
 }
 
+// AddLastRuns reads the run of each job that began last, if it had one that was declared. The processes of a run that goes on are not counted.
+func AddLastRuns(ctx context.Context, db *DB, jobs []Job) error {
+	for i := range jobs {
+		j := &jobs[i]
+		if j.Runs == 0 {
+			continue
+		}
+		host := j.Host
+		if j.Fleet {
+			host = schema.Fleet
+		}
+		args := []any{j.JobID, j.Fleet, host}
+		runs, err := collect(ctx, db, `SELECT * FROM (`+fmt.Sprintf(runsQuery, `t.job_id = ?1 AND t.fleet = ?2 AND h.name = ?3`)+`) ORDER BY started DESC LIMIT 1`, args, scanRun)
+		if err != nil {
+			return fmt.Errorf("read the last run of job %q: %w", j.JobID, err)
+		}
+		if len(runs) > 0 {
+			j.LastRun = &runs[0]
+		}
+	}
+	return nil
+}
+
 func scanRun(r *sql.Rows, v *Run) error {
 	var host, steps *string
 	var number *int64

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
 )
 
 var jobColumns = []column[query.Job]{
@@ -13,6 +14,8 @@ var jobColumns = []column[query.Job]{
 	{name: "host", head: "HOST", value: func(j *query.Job) any { return scopeOf(&j.JobScope) }, text: true, drop: 2},
 	{name: "last_seen", head: "LAST SEEN", value: func(j *query.Job) any { return valueOf(j.LastSeen) }, time: true},
 	{name: "first_seen", head: "FIRST SEEN", value: func(j *query.Job) any { return valueOf(j.FirstSeen) }, time: true, extra: true},
+	{name: "outcome", head: "OUTCOME", value: func(j *query.Job) any { return ofLastRun(j, runOutcome) }, show: func(j *query.Job) string { return dashIfEmpty(ofLastRun(j, runOutcome)) }, text: true},
+	{name: "wall", head: "WALL", value: func(j *query.Job) any { return valueOf(lastWall(j)) }, show: func(j *query.Job) string { return orDash(lastWall(j), term.Span) }, drop: 6},
 	{name: "status", head: "STATUS", value: func(j *query.Job) any { return valueOf(j.Status) }, text: true, extra: true},
 	{name: "exit_code", head: "EXIT", value: func(j *query.Job) any { return valueOf(j.ExitCode) }, extra: true},
 	{name: "peak", head: "PEAK RSS MiB", value: func(j *query.Job) any { return valueOf(j.PeakRSS) }},
@@ -27,17 +30,35 @@ var jobColumns = []column[query.Job]{
 	{name: "command", head: "COMMAND", value: func(j *query.Job) any { return valueOf(j.Command) }, text: true, extra: true},
 }
 
+// ofLastRun says something of the last run of a job; empty for a job without a declared run.
+func ofLastRun(j *query.Job, say func(*query.Run) string) string {
+	if j.LastRun == nil {
+		return ""
+	}
+	return say(j.LastRun)
+}
+
+// lastWall is how long the last run of a job took, or has taken until now, in seconds.
+func lastWall(j *query.Job) *float64 {
+	if j.LastRun == nil {
+		return nil
+	}
+	return runWall(j.LastRun)
+}
+
 const jobsLong = `List jobs; the job that was seen last comes last. A process belongs to the job that PROCTAPE_JOB_ID in its
 environment names, or else to its parent's job. PROCTAPE_SHEET names the step (sheet). docs/jobs.md
 tells of the other ways.
+
+OUTCOME and WALL are of its last run: how it ended, or running, and how long it took.
 
 A job belongs to its host: one name on two hosts is two jobs. "fleet" marks a job that a conductor
 declared for all hosts; its figures are the sums over them. With --host, the figures are those of that
 host, and jobs of other hosts are left out.
 
 With a JOB it lists the runs of the job, which are its executions, by their numbers. "proctape report JOB
---run N" shows one. The columns of runs are run, host, started, ended, outcome, cpu, peak, group_peak,
-processes, status, id and command.`
+--run N" shows one. The columns of runs are run, host, started, ended, wall, outcome, cpu, peak,
+group_peak, processes, status, id and command.`
 
 func jobsCommand(s *settings) *cobra.Command {
 	l := new(listing)
@@ -67,6 +88,9 @@ func jobsCommand(s *settings) *cobra.Command {
 					return err
 				}
 				jobs = withinLimit(cmd, l, r, jobs)
+				if err := query.AddLastRuns(cmd.Context(), db, jobs); err != nil {
+					return err
+				}
 				covers, err := jobsCoverage(cmd, db, l, r, jobs)
 				if err != nil {
 					return err

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
 )
 
 var runColumns = []column[query.Run]{
@@ -17,6 +19,7 @@ var runColumns = []column[query.Run]{
 	{name: "host", head: "HOST", value: func(r *query.Run) any { return runScope(r) }, text: true, drop: 2},
 	{name: "started", head: "STARTED", value: func(r *query.Run) any { return r.Started }, time: true},
 	{name: "ended", head: "ENDED", value: func(r *query.Run) any { return valueOf(r.Ended) }, time: true, drop: 3},
+	{name: "wall", head: "WALL", value: func(r *query.Run) any { return valueOf(runWall(r)) }, show: func(r *query.Run) string { return orDash(runWall(r), term.Span) }, drop: 6},
 	{name: "outcome", head: "OUTCOME", value: func(r *query.Run) any { return runOutcome(r) }, text: true},
 	{name: "cpu", head: "CPU s", value: func(r *query.Run) any { return valueOf(r.CPUSeconds) }, show: func(r *query.Run) string { return orDash(r.CPUSeconds, twoDecimals) }},
 	{name: "peak", head: "PEAK RSS MiB", value: func(r *query.Run) any { return valueOf(r.PeakRSS) }},
@@ -46,6 +49,16 @@ func runOutcome(r *query.Run) string {
 		return fmt.Sprintf("exit %d", *r.ExitCode)
 	}
 	return "not known"
+}
+
+// runWall is how long a run took, or has taken until now, in seconds.
+func runWall(r *query.Run) *float64 {
+	end := timestamp(time.Now())
+	if r.Ended != nil {
+		end = *r.Ended
+	}
+	wall := max(0, end-r.Started)
+	return &wall
 }
 
 // listRuns prints the runs of a job; of more than the limit, the latest.

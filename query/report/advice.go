@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
 )
 
 // advise says what the figures of a run suggest.
@@ -69,7 +70,7 @@ func adviseParallelism(r *RunReport) []Advice {
 	if r.Cores == nil || r.CPUs < 2 || *r.Seconds < 10 || *r.Cores < 0.7 || *r.Cores > 1.3 || float64(r.CPUs) < 2**r.Cores-0.6 {
 		return nil
 	}
-	return []Advice{{"one_core", fmt.Sprintf("It used %.1f of %d cores over %s: most of it waits for one process at a time.", *r.Cores, r.CPUs, span(*r.Seconds)),
+	return []Advice{{"one_core", fmt.Sprintf("It used %.1f of %d cores over %s: most of it waits for one process at a time.", *r.Cores, r.CPUs, term.Span(*r.Seconds)),
 		map[string]any{"cores_used": *r.Cores, "cpus": r.CPUs, "wall_seconds": *r.Seconds}}}
 }
 
@@ -105,7 +106,7 @@ func adviseDelay(r *RunReport) (all []Advice) {
 		if before == nil || before.Seconds == nil || s.Seconds == nil || s.Ended == nil || *s.Seconds < *before.Seconds+10 || *s.Seconds < 1.25**before.Seconds {
 			continue
 		}
-		all = append(all, Advice{"slower", fmt.Sprintf("Step %d took %s, in run %d %s.", s.Sheet, span(*s.Seconds), r.Before.Number, span(*before.Seconds)),
+		all = append(all, Advice{"slower", fmt.Sprintf("Step %d took %s, in run %d %s.", s.Sheet, term.Span(*s.Seconds), r.Before.Number, term.Span(*before.Seconds)),
 			map[string]any{"sheet_num": s.Sheet, "wall_seconds": *s.Seconds, "wall_before_seconds": *before.Seconds, "run_before": r.Before.Number}})
 	}
 	return all

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"strings"
+
+	"github.com/proctape/proctape/query/term"
 )
 
 // Markdown is the report as a comment of a pull request: GitHub's Markdown, a few lines long. What processes and jobs are called in it is quoted.
@@ -12,9 +14,9 @@ func (r *RunReport) Markdown() string {
 	if r.Number > 0 {
 		name += fmt.Sprintf(" run %d", r.Number)
 	}
-	fmt.Fprintf(&b, "**%s** %s, %s", name, escape(r.verdict()), span(*r.Seconds))
+	fmt.Fprintf(&b, "**%s** %s, %s", name, escape(r.verdict()), term.Span(*r.Seconds))
 	if r.Before != nil {
-		fmt.Fprintf(&b, " (run %d: %s in %s)", r.Before.Number, r.Before.Outcome, span(r.Before.Seconds))
+		fmt.Fprintf(&b, " (run %d: %s in %s)", r.Before.Number, r.Before.Outcome, term.Span(r.Before.Seconds))
 	}
 	fmt.Fprintf(&b, "  \n%s  \n%s\n", escape(r.usedCPU()), escape(r.usedMemory()))
 	r.markdownSteps(&b)
@@ -51,7 +53,7 @@ func (r *RunReport) markdownSteps(b *strings.Builder) {
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		now := peak(&s.Totals)
-		fmt.Fprintf(b, "| %d | %s | %s | %s | %s | %s |", s.Sheet, show(s.Seconds, span), show(s.CPUSeconds, seconds), show(now, mib), r.counted(s.Failed), s.exit())
+		fmt.Fprintf(b, "| %d | %s | %s | %s | %s | %s |", s.Sheet, show(s.Seconds, term.Span), show(s.CPUSeconds, seconds), show(now, mib), r.counted(s.Failed), s.exit())
 		if r.Before != nil {
 			change := "-"
 			if was := r.Before.step(&s.Sheet); was != nil && was.PeakRSS != nil && now != nil && *was.PeakRSS > 0 {

@@ -41,7 +41,8 @@ type runReader struct {
 	db     *query.DB
 	now    float64
 	during query.JobTime
-	before *query.Run // of the same job
+	before *query.Run            // of the same job
+	of     map[query.Member]bool // the processes that count; nil for all of the job
 	out    *RunReport
 }
 
@@ -74,10 +75,65 @@ func (r *runReader) find(ctx context.Context, job query.JobFilter, run string) e
 	}
 	r.out.Runs, r.out.LastRun, r.out.Newest = len(same), same[len(same)-1].Number, next == nil
 	r.during = query.JobTimeOf(found, next, r.now)
+	if err := r.readAtOnce(ctx, same); err != nil {
+		return err
+	}
 	for _, s := range found.Steps {
+		if r.of != nil {
+			forgetCounted(&s.Totals)
+		}
 		r.out.Steps = append(r.out.Steps, Step{RunStep: s})
 	}
 	return nil
+}
+
+// readAtOnce finds out which other runs went on at the same time, and which processes are of this one.
+func (r *runReader) readAtOnce(ctx context.Context, same []query.Run) error {
+	o, now := r.out, r.now
+	for i := range same {
+		of := &same[i]
+		if of.ID != o.ID && of.Started < endOf(&o.Run, now) && o.Started < endOf(of, now) {
+			o.AtOnce = append(o.AtOnce, of.Number)
+		}
+	}
+	if len(o.AtOnce) == 0 {
+		return nil
+	}
+	members, known, err := query.RunMembers(ctx, r.db, &o.Run, r.during)
+	if known {
+		r.during.Members, o.ToldApart, r.of = members, true, map[query.Member]bool{}
+		for _, m := range members {
+			r.of[m] = true
+		}
+		forgetCounted(&o.Totals)
+	}
+	return err
+}
+
+// forgetCounted takes away what was counted by what processes tell, which is of all runs that went on.
+func forgetCounted(t *query.Totals) {
+	counted := func(source *string) bool { return source != nil && (*source == "exits" || *source == "samples") }
+	if counted(t.CPUSource) {
+		t.CPUSeconds, t.CPUSource = nil, nil
+	}
+	if counted(t.PeakSource) {
+		t.PeakRSS, t.PeakSource = nil, nil
+	}
+	if counted(t.IOSource) {
+		t.Read, t.Write, t.IOSource = nil, nil, nil
+	}
+}
+
+func endOf(r *query.Run, now float64) float64 {
+	if r.Ended != nil {
+		return *r.Ended
+	}
+	return now
+}
+
+// isOf reports whether a process counts for the run.
+func (r *runReader) isOf(pid, start int64) bool {
+	return r.of == nil || r.of[query.Member{PID: pid, StartTicks: start}]
 }
 
 // findUndeclared makes a run of all of a job that nobody declared: of several of the name, of the one that was seen last.
@@ -243,7 +299,7 @@ func (r *runReader) readDeaths(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if e.Fleet == r.during.Fleet && !isCompanion(&e) {
+		if e.Fleet == r.during.Fleet && !isCompanion(&e) && r.isOf(e.PID, e.StartTicks) {
 			deaths = append(deaths, Death{Event: e})
 		}
 	}
@@ -288,7 +344,7 @@ func (r *runReader) readLeft(ctx context.Context) error {
 	}
 	left, err := query.OrphansAt(ctx, r.db, r.now, query.Filter{Job: r.during.Job, Range: query.Range{Host: r.during.Host}})
 	for _, o := range left {
-		if o.Process.State != "Z" {
+		if r.isOf(o.Process.PID, o.Process.StartTicks) {
 			r.out.Left = append(r.out.Left, o)
 		}
 	}

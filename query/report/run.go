@@ -5,19 +5,23 @@ import "github.com/proctape/proctape/query"
 // RunReport is what is known of one run of a job; of a job that nobody declared, of all of the job. Its run then has the number 0 and no id.
 type RunReport struct {
 	query.Run
-	Newest  bool             `json:"newest_run"`   // the job has no later run
-	LastRun int64            `json:"last_run"`     // the number of the newest
-	Runs    int              `json:"runs"`         // that the job has
-	Seconds *float64         `json:"wall_seconds"` // until now while it goes on
-	Before  *Earlier         `json:"run_before"`   // the run before it, if it has ended; nil when there is none
-	Steps   []Step           `json:"steps"`        // by number
-	Spawns  int64            `json:"process_spawn_count"`
-	Exits   int64            `json:"process_exit_count"`
-	Failed  int64            `json:"failed_count"`   // that ended by a signal or with another exit code than 0
-	IOKnown int64            `json:"io_known_count"` // of how many exits I/O is known
-	Cores   *float64         `json:"cores_used"`     // CPU seconds a second; nil when either is not known
-	CPUs    int64            `json:"cpus"`           // that the host has; 0 when not known
-	Samples query.JobSamples `json:"samples"`
+	Newest  bool  `json:"newest_run"` // the job has no later run
+	LastRun int64 `json:"last_run"`   // the number of the newest
+	Runs    int   `json:"runs"`       // that the job has
+	// AtOnce are the numbers of other runs of the job that went on at the same time. ToldApart says that their processes are not counted here:
+	// those of this run are known by descent. Otherwise what processes tell is of all these runs.
+	AtOnce    []int64          `json:"runs_at_the_same_time,omitempty"`
+	ToldApart bool             `json:"told_apart,omitempty"`
+	Seconds   *float64         `json:"wall_seconds"` // until now while it goes on
+	Before    *Earlier         `json:"run_before"`   // the run before it, if it has ended; nil when there is none
+	Steps     []Step           `json:"steps"`        // by number
+	Spawns    int64            `json:"process_spawn_count"`
+	Exits     int64            `json:"process_exit_count"`
+	Failed    int64            `json:"failed_count"`   // that ended by a signal or with another exit code than 0
+	IOKnown   int64            `json:"io_known_count"` // of how many exits I/O is known
+	Cores     *float64         `json:"cores_used"`     // CPU seconds a second; nil when either is not known
+	CPUs      int64            `json:"cpus"`           // that the host has; 0 when not known
+	Samples   query.JobSamples `json:"samples"`
 	// Resolution is that of [query.Profile], of a job that nobody declared; empty else.
 	Resolution string             `json:"resolution,omitempty"`
 	Largest    []query.JobProcess `json:"largest_processes"`

@@ -2,9 +2,11 @@ package report
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
 )
 
 // title names the run.
@@ -77,7 +79,7 @@ func (r *RunReport) failedStep() (failed *Step) {
 func (r *RunReport) earlier() string {
 	var notes []string
 	if r.Before != nil {
-		notes = append(notes, fmt.Sprintf("run %d: %s in %s", r.Before.Number, r.Before.Outcome, span(r.Before.Seconds)))
+		notes = append(notes, fmt.Sprintf("run %d: %s in %s", r.Before.Number, r.Before.Outcome, term.Span(r.Before.Seconds)))
 	}
 	if !r.Newest {
 		notes = append(notes, fmt.Sprintf("there are later ones, up to %d", r.LastRun))
@@ -195,7 +197,23 @@ func (r *RunReport) known() string {
 	if r.LowerBound {
 		parts = append(parts, "ends may be missing, so sums of them are at least what it used")
 	}
+	if len(r.AtOnce) > 0 {
+		parts = append(parts, r.atOnce())
+	}
 	return strings.Join(parts, " · ")
+}
+
+// atOnce says which other runs of the job went on at the same time, and whether their processes count here.
+func (r *RunReport) atOnce() string {
+	numbers := make([]string, len(r.AtOnce))
+	for i, n := range r.AtOnce {
+		numbers[i] = strconv.FormatInt(n, 10)
+	}
+	text := fmt.Sprintf("%s %s went on at the same time; ", plural(len(numbers), "run", "runs"), strings.Join(numbers, ", "))
+	if r.ToldApart {
+		return text + "its processes are told apart by descent"
+	}
+	return text + "what processes tell is of all of them, for this run's declaration names no process"
 }
 
 // counted shows a count of starts and ends; of a run of which none was seen it is not known.

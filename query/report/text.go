@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
 )
 
 // Text writes the report for people. Names of jobs and commands in it are made safe to print. Line by line it fits into width cells; 0 is no limit.
@@ -38,7 +39,7 @@ func (t *text) head(r *RunReport) {
 	case r.Ended != nil:
 		when = period(r.Started, *r.Ended)
 	}
-	t.line("%s, %s%s", when, span(*r.Seconds), r.earlier())
+	t.line("%s, %s%s", when, term.Span(*r.Seconds), r.earlier())
 	t.line("%s", r.usedCPU())
 	t.line("%s", r.usedMemory())
 	if s := r.deleted(); s != "" {
@@ -56,7 +57,7 @@ func (t *text) stepTable(r *RunReport) {
 	var rows [][]string
 	for i := range r.Steps {
 		s := &r.Steps[i]
-		rows = append(rows, []string{fmt.Sprint(s.Sheet), show(s.Seconds, span), show(s.CPUSeconds, seconds), show(s.Cores, oneDecimal), show(peak(&s.Totals), mib),
+		rows = append(rows, []string{fmt.Sprint(s.Sheet), show(s.Seconds, term.Span), show(s.CPUSeconds, seconds), show(s.Cores, oneDecimal), show(peak(&s.Totals), mib),
 			show(s.Read, mib), show(s.Write, mib), r.counted(s.Spawns), r.counted(s.Failed), s.exit()})
 	}
 	t.table(heads, rows, "READ MiB", "WROTE MiB", "CORES", "SPAWNS")
@@ -123,7 +124,7 @@ func (t *text) processTable(r *RunReport) {
 		if p.Sheet != nil {
 			step = fmt.Sprint(*p.Sheet)
 		}
-		life := show(p.Lifetime, span)
+		life := show(p.Lifetime, term.Span)
 		if !p.Ended {
 			life = "-"
 		}
