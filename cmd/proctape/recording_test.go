@@ -23,6 +23,7 @@ const fixedUptime = 1000 * time.Second
 
 // fixedHost makes the messages of one machine, as its sampler would. All that is in them is fixed.
 type fixedHost struct {
+	start    time.Time
 	name     string
 	instance schema.Instance
 	numbers  map[schema.Kind]uint64
@@ -30,15 +31,15 @@ type fixedHost struct {
 	messages []*schema.Message
 }
 
-func newFixedHost(name string, id byte) *fixedHost {
-	return &fixedHost{name: name, instance: schema.Instance{id}, numbers: map[schema.Kind]uint64{}}
+func newFixedHost(start time.Time, name string, id byte) *fixedHost {
+	return &fixedHost{start: start, name: name, instance: schema.Instance{id}, numbers: map[schema.Kind]uint64{}}
 }
 
 // publish numbers a message, some time after the start, and keeps it for the log.
 func (h *fixedHost) publish(kind schema.Kind, after time.Duration, msg schema.Message) {
 	h.produced += max(1, uint64(len(msg.Events)+len(msg.Jobs)+len(msg.Execs)+len(msg.Gaps)))
 	msg.Envelope = schema.Envelope{Version: schema.Version, Kind: kind, Host: h.name, BootID: "boot-" + h.name, Instance: h.instance, Seq: h.numbers[kind] + 1,
-		Wall: fixedStart.Add(after).UnixNano(), Boot: int64(fixedUptime + after), Produced: h.produced}
+		Wall: h.start.Add(after).UnixNano(), Boot: int64(fixedUptime + after), Produced: h.produced}
 	h.numbers[kind] += msg.Count()
 	h.messages = append(h.messages, &msg)
 }
@@ -53,13 +54,13 @@ func (h *fixedHost) snapshot(after time.Duration, processes ...schema.Process) {
 
 // event is an event in the life of a process.
 func (h *fixedHost) event(kind schema.Kind, after time.Duration, e schema.Event) {
-	e.Wall, e.Boot, e.Source = fixedStart.Add(after).UnixNano(), int64(fixedUptime+after), "taskstats"
+	e.Wall, e.Boot, e.Source = h.start.Add(after).UnixNano(), int64(fixedUptime+after), "taskstats"
 	h.publish(kind, after, schema.Message{Events: []schema.Event{e}})
 }
 
 // job is an event of a job.
 func (h *fixedHost) job(after time.Duration, e schema.JobEvent) {
-	e.Wall = fixedStart.Add(after).UnixNano()
+	e.Wall = h.start.Add(after).UnixNano()
 	h.publish(schema.KindJob, after, schema.Message{Jobs: []schema.JobEvent{e}})
 }
 
@@ -131,9 +132,9 @@ func fixedProcesses() []*fixedProcess {
 }
 
 // fixedMessages are the messages of the fixed recording.
-func fixedMessages() []*schema.Message {
+func fixedMessages(start time.Time) []*schema.Message {
 	const s = time.Second
-	h, all := newFixedHost("build-07", 7), fixedProcesses()
+	h, all := newFixedHost(start, "build-07", 7), fixedProcesses()
 	run, agent := schema.RunID{0x42}, schema.RunID{0x7f}
 	sheet := func(n int64) schema.Opt[int64] { return schema.Some(n) }
 	for at := time.Duration(0); at <= 60*s; at += s {
@@ -148,7 +149,7 @@ func fixedMessages() []*schema.Message {
 			h.job(at, schema.JobEvent{Type: schema.JobSheetEnded, JobID: "build-7", Run: run, Sheet: sheet(1), ExitCode: sheet(0), LastCompleted: sheet(1), Totals: &schema.Totals{
 				CPUMicros: sheet(16_560_000), CPUSource: schema.FromWait, PeakRSS: sheet(192 << 10), PeakSource: schema.FromWait, GroupPeak: sheet(230 << 10)}})
 		case 12 * s:
-			h.publish(schema.KindExec, at, schema.Message{Execs: []schema.Exec{{Wall: fixedStart.Add(at).UnixNano(), Boot: int64(fixedUptime + at), PID: 4100, StartTicks: all[7].startTicks(),
+			h.publish(schema.KindExec, at, schema.Message{Execs: []schema.Exec{{Wall: h.start.Add(at).UnixNano(), Boot: int64(fixedUptime + at), PID: 4100, StartTicks: all[7].startTicks(),
 				UID: sheet(1001), Command: "node mcp-server.js", JobID: "agent-7f3", Source: "connector"}}})
 		case 40 * s:
 			h.job(at, schema.JobEvent{Type: schema.JobEnded, JobID: "agent-7f3", Run: agent, Status: "completed", ExitCode: sheet(0)})
@@ -160,7 +161,7 @@ func fixedMessages() []*schema.Message {
 		}
 		h.lives(all, at)
 	}
-	other := newFixedHost("web-01", 1)
+	other := newFixedHost(start, "web-01", 1)
 	nginx := &fixedProcess{pid: 700, ppid: 1, command: "nginx: worker process", born: -600 * s, rss: 40 << 10, cpu: 55, state: "S", uid: 33}
 	for at := time.Duration(0); at <= 60*s; at += 5 * s {
 		if at <= 20*s || at > 40*s { // what is between was not sampled
@@ -199,9 +200,9 @@ func (h *fixedHost) lives(all []*fixedProcess, at time.Duration) {
 	}
 }
 
-// record makes a data folder with the fixed recording as a recorder does: a server keeps the messages in its log, and a projector makes the
+// record makes a data folder with the fixed recording, which begins at a time, as a recorder does: a server keeps the messages in its log, and a projector makes the
 // database of the log. One message is none that can be read.
-func record(t *testing.T, dir string) {
+func record(t *testing.T, dir string, start time.Time) {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	a, err := embeddednats.Attach(t.Context(), embeddednats.Config{Dir: dir, Log: quiet}, true)
@@ -212,7 +213,7 @@ func record(t *testing.T, dir string) {
 	if err == nil {
 		err = embeddednats.Declare(t.Context(), js, schema.Streams(schema.Policy{}, 1), true)
 	}
-	for _, msg := range fixedMessages() {
+	for _, msg := range fixedMessages(start) {
 		if err != nil {
 			break
 		}
