@@ -13,10 +13,10 @@ type Member struct{ PID, StartTicks int64 }
 // mostMembers is how many processes of a run are told apart from those of others at most.
 const mostMembers = 200_000
 
-// RunMembers returns the processes of a run within its time: the process that its declaration names and what descends from it, by
+// RunMembers returns the processes of a run that started within a time, Unix seconds: the process that its declaration names and what descends from it, by
 // the parents at birth. Runs of one job that go on at the same time have the same name on their processes, so nothing else tells
 // them apart. known is false when the declaration names no process, or when there are too many of them.
-func RunMembers(ctx context.Context, db *DB, r *Run, j JobTime) (members []Member, known bool, err error) {
+func RunMembers(ctx context.Context, db *DB, r *Run, from, to float64) (members []Member, known bool, err error) {
 	var pid, start sql.Null[int64]
 	var boot sql.Null[string]
 	var host int64
@@ -30,7 +30,7 @@ func RunMembers(ctx context.Context, db *DB, r *Run, j JobTime) (members []Membe
 	alive := map[int64]bool{pid.V: true}
 	members = []Member{{pid.V, start.V}}
 	err = each(ctx, db.db, `SELECT pid, start_ticks, coalesce(ppid, 0) FROM process_events t WHERE t.job_id = ?1 AND t.event_type = 'spawn' AND t.host_id = ?2 AND t.boot_id = ?3
-		AND t.timestamp BETWEEN ?4 AND ?5 ORDER BY t.timestamp, t.start_ticks, t.id`, []any{r.JobID, host, boot.V, j.From - 1, j.To}, func(rows *sql.Rows) error {
+		AND t.timestamp BETWEEN ?4 AND ?5 ORDER BY t.timestamp, t.start_ticks, t.id`, []any{r.JobID, host, boot.V, from - 1, to}, func(rows *sql.Rows) error {
 		var m Member
 		var parent int64
 		if err := rows.Scan(&m.PID, &m.StartTicks, &parent); err != nil {

@@ -67,7 +67,6 @@ var goldenCases = map[string]string{
 	"quarantine_list.txt":    "quarantine list",
 	"quarantine_show.txt":    "quarantine show PROCTAPE_EVENTS/1/21",
 	"quarantine_show.json":   "quarantine show PROCTAPE_EVENTS/1/21 --json",
-	"verify.txt":             "verify",
 	"hosts.txt":              "hosts list",
 	"retention.txt":          "retention status",
 	"misuse_job.txt":         "report biuld-7",

@@ -2,10 +2,8 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -79,19 +77,6 @@ func noJob(cmd *cobra.Command, db *query.DB, name string) error {
 		return err
 	}
 	return hinted(fmt.Errorf("no job %q is in the recording", name), `%s"proctape jobs" lists the jobs`, didYouMean("", name, names))
-}
-
-// jobNames are the names of the jobs that were seen last.
-func jobNames(ctx context.Context, db *query.DB) ([]string, error) {
-	const most = 1000
-	jobs, err := query.Jobs(ctx, db, query.Range{Newest: true, Limit: most})
-	var names []string
-	for i := range jobs {
-		if !slices.Contains(names, jobs[i].JobID) { // several hosts may have the name
-			names = append(names, jobs[i].JobID)
-		}
-	}
-	return names, err
 }
 
 // coversText says which hosts an answer on a job covers, on one line; empty where it is one host's own job, and nothing

@@ -89,17 +89,12 @@ func (r *runReader) find(ctx context.Context, job query.JobFilter, run string) e
 
 // readAtOnce finds out which other runs went on at the same time, and which processes are of this one.
 func (r *runReader) readAtOnce(ctx context.Context, same []query.Run) error {
-	o, now := r.out, r.now
-	for i := range same {
-		of := &same[i]
-		if of.ID != o.ID && of.Started < endOf(&o.Run, now) && o.Started < endOf(of, now) {
-			o.AtOnce = append(o.AtOnce, of.Number)
-		}
-	}
+	o := r.out
+	o.AtOnce = atOnceWith(&o.Run, same, r.now)
 	if len(o.AtOnce) == 0 {
 		return nil
 	}
-	members, known, err := query.RunMembers(ctx, r.db, &o.Run, r.during)
+	members, known, err := query.RunMembers(ctx, r.db, &o.Run, r.during.From, r.during.To)
 	if known {
 		r.during.Members, o.ToldApart, r.of = members, true, map[query.Member]bool{}
 		for _, m := range members {
@@ -108,27 +103,6 @@ func (r *runReader) readAtOnce(ctx context.Context, same []query.Run) error {
 		forgetCounted(&o.Totals)
 	}
 	return err
-}
-
-// forgetCounted takes away what was counted by what processes tell, which is of all runs that went on.
-func forgetCounted(t *query.Totals) {
-	counted := func(source *string) bool { return source != nil && (*source == "exits" || *source == "samples") }
-	if counted(t.CPUSource) {
-		t.CPUSeconds, t.CPUSource = nil, nil
-	}
-	if counted(t.PeakSource) {
-		t.PeakRSS, t.PeakSource = nil, nil
-	}
-	if counted(t.IOSource) {
-		t.Read, t.Write, t.IOSource = nil, nil, nil
-	}
-}
-
-func endOf(r *query.Run, now float64) float64 {
-	if r.Ended != nil {
-		return *r.Ended
-	}
-	return now
 }
 
 // isOf reports whether a process counts for the run.
