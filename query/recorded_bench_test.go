@@ -8,6 +8,7 @@ import (
 
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/report"
+	"github.com/proctape/proctape/query/why"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -55,6 +56,25 @@ func BenchmarkRecorded(b *testing.B) {
 			return 0, err
 		}
 		return 1, nil
+	}, 1)
+	read("run report", func() (int, error) {
+		_, err := report.ReadRun(b.Context(), db, query.JobFilter{Name: most.job}, report.Newest, time.Unix(int64(most.pageEnds), 0))
+		return 1, err
+	}, 1)
+	read("why", func() (int, error) {
+		_, err := why.Process(b.Context(), db, query.Identity{Host: most.host, PID: most.pid}, 0)
+		return 1, err
+	}, 1)
+	top := query.TopQuery{By: "process", Sort: "cpu"}
+	top.Host = most.host
+	read("top at", func() (int, error) {
+		t, err := query.TopAt(b.Context(), db, most.pageEnds-60, top)
+		return min(1, len(t.Rows)), err
+	}, 1)
+	top.Since, top.Until = most.pageEnds-86_400, most.pageEnds
+	read("top over a day", func() (int, error) {
+		t, err := query.TopOf(b.Context(), db, top)
+		return min(1, len(t.Rows)), err
 	}, 1)
 	read("process", func() (int, error) {
 		points, err := query.History(b.Context(), db, most.pid, query.Range{Host: most.host})

@@ -24,11 +24,37 @@ func data(b *bench, dir string) error {
 	}
 	b.add(fmt.Sprintf("of %s rows, while a recorder writes: a job's profile", thousands(r.rows)), "ms", atMost(10), r.of["profile"]...)
 	b.add("… a job's report", "ms", atMost(10), r.of["report"]...)
+	b.add("… the report of a run", "ms", atMost(20), r.of["run_report"]...)
+	b.add("… why a process ended", "ms", atMost(20), r.of["why"]...)
+	b.add("… who used most at a time", "ms", atMost(20), r.of["top_at"]...)
+	b.add("… who used most in a day", "ms", atMost(1000), r.of["top_over_a_day"]...)
 	b.add("… a day of one process", "ms", atMost(200), r.of["process"]...)
 	b.add("… its newest 100 samples", "ms", noBar, r.of["process,_newest_100"]...)
 	b.add("… a page of 100 snapshots × 200 processes", "ms", atMost(150), r.of["page"]...)
 	b.add("… rows written meanwhile", "rows/s", noBar, r.written)
-	return nil
+	return commands(b, dir)
+}
+
+// commands measures what commands take on the recording of a folder while a recorder adds to it. It makes the recording unless the folder has it.
+func commands(b *bench, dir string) error {
+	if err := recording(b, dir, tenMillion); err != nil {
+		return err
+	}
+	rec, err := recordInto(b, dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(ask(b, dir), rec.close())
+}
+
+// recordInto starts a recorder that samples this machine ten times a second into the database of a recording. Its settings keep retention from
+// deleting the old rows.
+func recordInto(b *bench, dir string) (*recorder, error) {
+	rec, err := b.record(dir, "--host", "writer", "--interval", "100ms", "--full-resolution-hours", "8760", "--downsampled-days", "3650", "--events-days", "3650")
+	if err == nil {
+		_, err = b.awaitSnapshots(rec, "writer", 1)
+	}
+	return rec, err
 }
 
 // recordingMark is a file that marks the recording of a folder as complete.
@@ -68,14 +94,10 @@ type reading struct {
 	written float64 // rows a second that a recorder added meanwhile
 }
 
-// reads runs the benchmark of the package query on a recording, while a recorder samples this machine ten times a
-// second into the same database. Its settings keep retention from deleting the old rows.
+// reads runs the benchmark of the package query on a recording, while a recorder writes.
 func reads(b *bench, dir string) (reading, error) {
-	rec, err := b.record(dir, "--host", "writer", "--interval", "100ms", "--full-resolution-hours", "8760", "--downsampled-days", "3650", "--events-days", "3650")
+	rec, err := recordInto(b, dir)
 	if err != nil {
-		return reading{}, err
-	}
-	if _, err := b.awaitSnapshots(rec, "writer", 1); err != nil {
 		return reading{}, err
 	}
 	const rows = `SELECT sum(child_count) FROM snapshots`

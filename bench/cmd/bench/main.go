@@ -3,6 +3,7 @@
 //
 //	bench table [-only replay,storm]   all figures once, in some minutes
 //	bench data -data FOLDER            the reads of ten million process rows, while a recorder writes
+//	bench ask -data FOLDER             of these, what the commands take
 //	bench grow -out FOLDER             how cost grows with processes, hosts and rows, as CSV files
 //	bench steady -for 1h -hosts 200    what a recorder of so many hosts needs, minute by minute, as a CSV file
 //
@@ -48,7 +49,7 @@ func main() {
 
 func run(args []string) (err error) {
 	if len(args) == 0 {
-		return errors.New("want: bench table, bench data, bench grow or bench steady")
+		return errors.New("want: bench table, bench data, bench ask, bench grow or bench steady")
 	}
 	flags := flag.NewFlagSet("bench "+args[0], flag.ContinueOnError)
 	b := &bench{}
@@ -79,6 +80,8 @@ func run(args []string) (err error) {
 		err = table(b, *only)
 	case "data":
 		err = data(b, b.largest)
+	case "ask":
+		err = commands(b, b.largest)
 	case "grow":
 		return grow(b, *out, *only)
 	case "steady":

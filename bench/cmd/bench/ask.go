@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// question is a command line that asks a recording, and what its answer may cost.
+type question struct {
+	args  string // JOB, PID, HOST, AT and DAY stand for what the recording has
+	first bool   // the first line counts, and the rest is not read; else the whole answer
+	bar   bar    // milliseconds, the start of the program included
+}
+
+// questions are one of each command that reads. A listing of all is stopped at its first line.
+var questions = []question{
+	{"snapshots --since 0 --limit 0", true, atMost(150)},
+	{"events --since 0 --limit 0", true, atMost(150)},
+	{"execs --since 0 --limit 0", true, atMost(150)},
+	{"history PID --host HOST --since 0 --limit 0", true, atMost(150)},
+	{"jobs", true, atMost(150)},
+	{"jobs JOB", true, atMost(150)},
+	{"gaps --since 0", true, atMost(150)},
+	{"profile JOB", true, atMost(150)},
+	{"tree --at AT --host HOST", true, atMost(150)},
+	{"diff EARLIER AT --host HOST", true, atMost(150)},
+	{"orphans --at AT --host HOST", true, atMost(150)},
+	{"status", true, atMost(150)},
+	{"report JOB", false, atMost(20)},
+	{"why JOB", false, atMost(20)},
+	{"why PID --host HOST", false, atMost(20)},
+	{"top --once --at AT --host HOST", false, atMost(20)},
+	{"top --once --since DAY --until AT --host HOST", false, atMost(1000)},
+	{"top --once --since DAY --until AT --by user", false, atMost(1000)},
+}
+
+// ask measures what commands take on a recording, as who types them waits.
+func ask(b *bench, dir string) error {
+	words, err := wordsOf(b, dir)
+	if err != nil {
+		return err
+	}
+	for _, q := range questions {
+		var took []float64
+		for range b.rounds + 1 { // the first reads from the disk
+			ms, _, err := asked(b, dir, words.Replace(q.args), q.first)
+			if err != nil {
+				return err
+			}
+			took = append(took, ms)
+		}
+		part := map[bool]string{true: "first line of ", false: "all of "}[q.first]
+		b.add("… "+part+q.args, "ms", q.bar, took[1:]...)
+	}
+	for _, all := range []string{"events --since 0 --limit 0 --json", "snapshots --since DAY --limit 0 --csv --columns time,pid,rss"} {
+		ms, peak, err := asked(b, dir, words.Replace(all), false)
+		if err != nil {
+			return err
+		}
+		b.add("… largest memory of "+all, "MiB", atMost(60), peak)
+		b.add("… and it took", "s", noBar, ms/1000)
+	}
+	return nil
+}
+
+// asked runs a command line to its first line, or to its end: how long that took, in milliseconds, and the most memory that it had, in MiB.
+func asked(b *bench, dir, args string, first bool) (ms, peak float64, err error) {
+	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, b.proctape, append(strings.Fields(args), "--data", dir)...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, 0, err
+	}
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return 0, 0, err
+	}
+	lines := bufio.NewReader(out)
+	_, err = lines.ReadString('\n')
+	took := time.Since(began)
+	if errors.Is(err, io.EOF) { // there is nothing to say
+		err = nil
+	} else if first {
+		_ = out.Close() // it ends by that
+		_ = cmd.Wait()
+		return milliseconds(took), 0, err
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, lines)
+	}
+	if e := cmd.Wait(); err == nil {
+		err = e
+	}
+	took = time.Since(began)
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		peak = float64(usage.Maxrss) / 1024
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", args, err)
+	}
+	return milliseconds(took), peak, err
+}
+
+// wordsOf are a job, a process and times that a recording has.
+func wordsOf(b *bench, dir string) (*strings.Replacer, error) {
+	db, err := openDatabase(filepath.Join(dir, "monitor.db"))
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	var host, job string
+	var last float64
+	var pid int64
+	if err := db.QueryRowContext(b.ctx, `SELECT name, (SELECT max(timestamp) FROM snapshots WHERE host_id = hosts.id), (SELECT job_id FROM jobs WHERE host_id = hosts.id ORDER BY samples DESC LIMIT 1),
+		(SELECT min(pid) FROM processes WHERE host_id = hosts.id AND first_snapshot = (SELECT min(id) FROM snapshots WHERE host_id = hosts.id))
+		FROM hosts WHERE name LIKE 'sim-%' ORDER BY name LIMIT 1`).Scan(&host, &last, &job, &pid); err != nil {
+		return nil, fmt.Errorf("look into the recording: %w", err)
+	}
+	at := func(before float64) string { return strconv.FormatFloat(last-before, 'f', 3, 64) }
+	return strings.NewReplacer("JOB", job, "PID", strconv.FormatInt(pid, 10), "HOST", host, "EARLIER", at(660), "AT", at(60), "DAY", at(86_400)), nil
+}
