@@ -37,7 +37,7 @@ type Hotspot struct {
 }
 
 // mostJobSamples is about how many samples are read at most, so that the answer costs the same however long a job ran.
-const mostJobSamples = 4000
+const mostJobSamples = 2000
 
 // SamplesOf reads the samples of a job within a time. Of many it reads those of one snapshot in so many.
 func SamplesOf(ctx context.Context, db *DB, j JobTime) (*JobSamples, error) {

@@ -55,6 +55,10 @@ func withHint(err error) string {
 	return err.Error()
 }
 
+// languageWords are words of Go's library for what people call otherwise.
+var languageWords = strings.NewReplacer("context deadline exceeded", "it took too long: no answer came in time", "context canceled", "interrupted",
+	"nats: no responders available for request", "nobody answers", "unexpected EOF", "it ends too early", "i/o timeout", "no answer in time")
+
 // exitCodeError ends the program with the exit code of the command that it ran. Everything has been printed by then.
 type exitCodeError struct{ code int }
 
@@ -80,9 +84,9 @@ func sqliteCode(err error) int {
 	return e.Code() & 0xff
 }
 
-// plainWords is the text of an error without the number that SQLite puts behind it.
+// plainWords is the text of an error without the number that SQLite puts behind it, and without words of the language.
 func plainWords(err error) string {
-	text := err.Error()
+	text := languageWords.Replace(err.Error())
 	var e *sqlite.Error
 	if errors.As(err, &e) {
 		text = strings.ReplaceAll(text, fmt.Sprintf(" (%d)", e.Code()), "")

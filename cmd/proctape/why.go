@@ -35,7 +35,7 @@ the process that it began with. --event takes the id of an event, as "proctape e
 				return err
 			}
 			if (len(args) == 1) == (event > 0) {
-				return hinted(misuse("why takes either a pid or job, or --event"), `for example "proctape why 48211"`)
+				return hinted(misuse("proctape why takes either a pid or job, or --event"), `for example "proctape why 48211"`)
 			}
 			return l.withDatabase(cmd, s, func(db *query.DB) error {
 				if event > 0 {

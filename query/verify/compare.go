@@ -75,13 +75,18 @@ type Result struct {
 }
 
 // Compare looks for damage in a database, hashes what it holds, and compares that with another database or with the log,
-// as cfg says. A database that somebody writes is copied first, into a folder beside it (or in the temporary folder, where nothing can be made beside it) that is gone when Compare
-// returns. It is an error when a database cannot be read, [query.ErrNoDatabase] among them; a difference is none.
+// as cfg says. A database that somebody writes is copied first, into a folder beside it, or in the temporary folder where nothing can be made
+// beside it; the folder is gone when Compare returns. It is an error when a database cannot be read, [query.ErrNoDatabase] among them; a difference is none.
 func Compare(ctx context.Context, cfg Config) (*Result, error) {
-	if db, err := query.Open(ctx, cfg.Database); err != nil { // before anything is made
-		return nil, err
-	} else if err := db.Close(); err != nil {
-		return nil, err
+	for _, path := range []string{cfg.Database, cfg.Against} {
+		if path == cfg.Against && (path == "" || cfg.Log != nil) {
+			continue
+		}
+		if db, err := query.Open(ctx, path); err != nil { // before anything is made, and before hours of hashing
+			return nil, err
+		} else if err := db.Close(); err != nil {
+			return nil, err
+		}
 	}
 	tmp, err := os.MkdirTemp(filepath.Dir(cfg.Database), ".verify-")
 	if errors.Is(err, unix.EROFS) || errors.Is(err, os.ErrPermission) { // a backup, or another user's
