@@ -80,6 +80,7 @@ func TestInvestigation(t *testing.T) {
 	made := makeTrouble(t)
 	t.Run("answers", func(t *testing.T) { checkAnswers(t, made) })
 	t.Run("document", func(t *testing.T) { checkInvestigation(t, made) })
+	t.Run("page", func(t *testing.T) { checkPage(t, made) })
 }
 
 // ask asks for JSON, of which each line is one thing but the last, which is the coverage where a listing has one.

@@ -4,6 +4,7 @@ import { el, safe, say } from "./dom.js";
 import { color, grid, hatch, prepare } from "./frame.js";
 import { moment, program, signal, size, span } from "./format.js";
 import { ask } from "./api.js";
+import { href } from "./url.js";
 
 const band = 16; // pixels of a group's title
 const classes = [5, 25, 50, 90]; // percent of a core
@@ -37,6 +38,11 @@ export function lanes(open, most = 300) {
   return l;
 }
 
+// linkOf is where a bar leads: to the story of a process, or to a run.
+export function linkOf(b) {
+  return b.pid ? href("/process", { host: b.host, pid: b.pid, start: b.start_ticks }) : href("/job", { name: b.job_id, host: b.host, run: b.run });
+}
+
 // badly says how a process ended: "" for well, "killed", "failed" or "oom".
 export function badly(b) {
   if (b.oom) return "oom";
@@ -53,7 +59,7 @@ function classOf(b) {
 
 // layOut gives each row its place.
 function layOut(l, data) {
-  const total = data.groups.reduce((n, g) => n + g.rows, 0) + (data.runs || []).length;
+  const total = data.groups.reduce((n, g) => n + g.rows, 0);
   const row = total <= 160 ? 16 : data.bars.length < 1500 ? 9 : 5;
   let y = 0;
   const hosts = new Set(data.groups.map((g) => g.host)).size;
@@ -73,10 +79,11 @@ function layOut(l, data) {
   for (const r of l.rows.values()) r.sort((a, b) => a.start - b.start);
   l.deaths = data.bars.filter(badly).sort((a, b) => a.end - b.end);
   Object.assign(l, { data, row, height: Math.max(40, y + 4) });
-  if (l.focus) l.focus = data.bars.find((b) => b.pid === l.focus.pid && b.start_ticks === l.focus.start_ticks) || null;
+  if (l.focus) l.focus = data.bars.find((b) => b.pid === l.focus.pid && b.start === l.focus.start) || null;
 }
 
 function nameOf(g, many) {
+  if (g.runs) return "runs of " + g.job_id;
   const of = g.job_id ? (g.sheet_num == null ? "" : g.sheet_num + " ") + g.job_id : "no job";
   return of + (many && g.host ? " · " + g.host : "");
 }
@@ -161,7 +168,7 @@ function paintLabels(g, l, seen, top) {
     const x = Math.max(l.frame.left, l.frame.x(b.start)), end = Math.min(l.frame.left + l.frame.width, l.frame.x(b.end ?? b.until ?? l.frame.to));
     if (end - x < 34) continue;
     g.fillStyle = b.class < 0 ? color("text") : color("oncpu" + b.class);
-    g.fillText(cut(g, program(b.command), end - x - 8), x + 4, b.y - top + 8);
+    g.fillText(cut(g, b.pid ? program(b.command) : b.command, end - x - 8), x + 4, b.y - top + 8);
   }
 }
 
@@ -212,7 +219,7 @@ function hit(l, canvas, e) {
 export function tell(b) {
   const kind = badly(b);
   const ended = b.end == null ? "still there" : kind === "oom" ? "■ killed for want of memory" : kind === "killed" ? "▲ ended by " + signal(b.signal_num) : kind === "failed" ? "✕ exit " + b.exit_code : b.exit_code === 0 ? "exit 0" : "ended";
-  return `${program(b.command)} ${b.pid} · ${moment(b.start)}, ${span((b.end ?? b.until ?? b.start) - b.start)} · ${ended}` + (b.cpu_seconds == null ? "" : ` · CPU ${span(b.cpu_seconds)}`) + (b.peak_rss_mb == null ? "" : ` · ${size(b.peak_rss_mb)}`);
+  return `${b.pid ? program(b.command) + " " + b.pid : b.command} · ${moment(b.start)}, ${span((b.end ?? b.until ?? b.start) - b.start)} · ${ended}` + (b.cpu_seconds == null ? "" : ` · CPU ${span(b.cpu_seconds)}`) + (b.peak_rss_mb == null ? "" : ` · ${size(b.peak_rss_mb)}`);
 }
 
 function hover(l, canvas, tip, e) {
@@ -246,8 +253,8 @@ function asTable(details, l) {
 
 // readLanes asks for the bars of a range: of the server's lanes where it has them, else of the starts and ends in it.
 export async function readLanes(q, px) {
-  const [list, ooms] = await Promise.all([asLanes(q, px), ask("events", { ...q, type: "oom", limit: 1000 })]);
-  const killed = new Set(ooms.items.map((e) => e.pid + "/" + e.start_ticks));
+  const [told, ooms] = await Promise.all([asLanes(q, px), ask("events", { ...q, type: "oom", limit: 1000 })]);
+  const list = withRuns(told), killed = new Set(ooms.items.map((e) => e.pid + "/" + e.start_ticks));
   for (const b of list.bars) {
     if (killed.has(b.pid + "/" + b.start_ticks)) b.oom = true;
     if (b.end == null) b.until = Math.min(q.until, Date.now() / 1000);
@@ -255,11 +262,26 @@ export async function readLanes(q, px) {
   return list;
 }
 
-let hasLanes = true;
+// withRuns puts the runs of each job above all else, as bars of their own with their steps below them.
+function withRuns(list) {
+  const groups = [], bars = [], of = new Map();
+  for (const r of list.runs || []) {
+    const key = r.host + "/" + r.job_id;
+    if (!of.has(key)) { of.set(key, groups.length); groups.push({ runs: true, host: r.host, job_id: r.job_id, rows: 0 }); }
+    const group = of.get(key), steps = r.steps || [], bar = { group, host: r.host, job_id: r.job_id, run: r.run, cpu_seconds: null };
+    groups[group].rows = Math.max(groups[group].rows, 2 * r.row + 2);
+    bars.push({ ...bar, row: 2 * r.row, start: r.started, end: r.ended, exit_code: r.exit_code, signal_num: r.signal_num, command: "run " + (r.run ?? "") });
+    for (const s of steps) if (s.started != null) bars.push({ ...bar, row: 2 * r.row + 1, start: s.started, end: s.ended ?? r.ended, exit_code: s.exit_code, signal_num: s.signal_num, command: "step " + s.sheet_num });
+  }
+  const shift = groups.length;
+  return { ...list, groups: [...groups, ...list.groups], cells: (list.cells || []).map((c) => ({ ...c, group: c.group + shift })),
+    bars: [...bars, ...list.bars.map((b) => ({ ...b, group: b.group + shift, host: b.host || list.groups[b.group].host }))] };
+}
+
+let answers = null; // the paths that the server has
 
 async function asLanes(q, px) {
-  if (hasLanes) {
-    try { return await ask("lanes", { ...q, px }); } catch (e) { if (e.status !== 404) throw e; hasLanes = false; }
-  }
+  answers ||= (await ask("openapi.json")).paths;
+  if (answers["/api/v1/lanes"]) return ask("lanes", { ...q, px });
   return (await import("./lives.js")).fromEvents(q);
 }

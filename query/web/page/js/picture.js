@@ -21,7 +21,7 @@ export function picture(open, { charts = true, height } = {}) {
   const bars = lanes(open, height);
   const stack = el("div", { class: "stack" }, axis, charts ? [cpu.root, memory.root, pressed, asked] : [], bars.root, mark);
   const p = { root: stack, stack, lanes: bars };
-  let frame = null, series = { hosts: [], cell_seconds: 1 }, pressure = { hosts: [] }, holes = [], list = { groups: [], bars: [], cells: [], runs: [] }, last = null;
+  let frame = null, series = { hosts: [], cell_seconds: 1 }, pressure = { hosts: [] }, holes = [], list = { groups: [], bars: [], cells: [], runs: [] }, last = null, shown = null;
   p.frame = () => frame;
   p.read = async (range, q) => {
     const of = { since: range.from, until: range.to, host: q.host };
@@ -35,6 +35,7 @@ export function picture(open, { charts = true, height } = {}) {
     return { of: s ? "from " + s.of : "", cell: series.cell_seconds, coverage: (s || l).coverage, left: leftOut(l) };
   };
   p.draw = (range, sel) => {
+    shown = sel;
     frame = frameOf(stack, range.from, range.to);
     drawAxis(axis, frame);
     if (charts) {
@@ -53,7 +54,7 @@ export function picture(open, { charts = true, height } = {}) {
   p.toggle = async () => {
     pressed.hidden = !pressed.hidden;
     asked.setAttribute("aria-expanded", String(!pressed.hidden));
-    if (!pressed.hidden && last) { await readPressure(); p.draw(last.range, null); }
+    if (!pressed.hidden && last) { await readPressure(); p.draw(last.range, shown); }
   };
   asked.addEventListener("click", () => p.toggle().catch(() => {}));
 

@@ -6,6 +6,7 @@ import { change, go, href, param } from "../url.js";
 import { panel, empty } from "../panel.js";
 import { table } from "../table.js";
 import { picture } from "../picture.js";
+import { linkOf } from "../lanes.js";
 import { ended } from "../events.js";
 import { outcome, outcomeClass } from "./jobs.js";
 import { count, digits, moment, program, size, span, time } from "../format.js";
@@ -17,7 +18,7 @@ export function job(main) {
   runs.body.append(bars);
   const verdict = panel("The run", "What it used, step by step, beside the run before it.");
   const water = panel("Waterfall", "A bar is a process of the run, from birth to death, below its step. Hatched: not recorded.");
-  const pic = picture((b) => go(href("/process", { host: b.host, pid: b.pid, start: b.start_ticks })), { height: 420, charts: false });
+  const pic = picture((b) => go(linkOf(b)), { height: 420, charts: false });
   water.body.append(pic.root);
   const deaths = panel("What ended badly in it", "Ends by a signal, for want of memory, or with another code than 0.");
   const d = deathTable();

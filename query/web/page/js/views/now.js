@@ -2,7 +2,7 @@
 
 import { el, fill } from "../dom.js";
 import { ask } from "../api.js";
-import { change, href, param } from "../url.js";
+import { href, param } from "../url.js";
 import { panel } from "../panel.js";
 import { table } from "../table.js";
 import { topPanel } from "../top.js";
@@ -47,7 +47,7 @@ export function now(main) {
     async refresh() { await Promise.all([readHosts(), top.refresh(), events.refresh()]); },
     every: () => 5,
     resize() { for (const draw of sparks.values()) draw(); },
-    keys: [["/", "choose a host", () => document.getElementById("host").focus()], [".", "refresh", () => change({}, {})]],
+    keys: [["/", "choose a host", () => document.getElementById("host").focus()]],
   };
 }
 

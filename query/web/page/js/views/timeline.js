@@ -7,6 +7,7 @@ import { topPanel } from "../top.js";
 import { eventsPanel } from "../events.js";
 import { gesture } from "../gesture.js";
 import { picture } from "../picture.js";
+import { linkOf } from "../lanes.js";
 import { span, time, zone } from "../format.js";
 
 const presets = { "10m": 600, "1h": 3600, "6h": 21600, "24h": 86400, "7d": 604800, "30d": 2592000 };
@@ -30,7 +31,7 @@ const iso = (t) => new Date(t * 1000).toISOString();
 export function timeline(main) {
   let at = range(), sel = selected();
   const title = el("span", { class: "range" }), made = el("span", { class: "sum" });
-  const pic = picture((b) => go(href("/process", { host: b.host, pid: b.pid, start: b.start_ticks })));
+  const pic = picture((b) => go(linkOf(b)));
   const tool = (name, text, act) => el("button", { type: "button", "aria-label": text, title: text, onclick: act }, name);
   const main1 = panel("Timeline", "Drag selects, and all below is then of it. A bar is a process, from birth to death; its colour is how busy it was. Hatched: not recorded.",
     tool("‹", "Earlier", () => pan(-0.5)), tool("›", "Later", () => pan(0.5)), tool("−", "Zoom out", () => zoom(2)), tool("+", "Zoom in", () => zoom(0.5)),
