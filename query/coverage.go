@@ -58,7 +58,7 @@ func coverageOf(ctx context.Context, db *DB, r Range, full bool) ([]Coverage, er
 	if err != nil {
 		return nil, fmt.Errorf("read the coverage: %w", err)
 	}
-	covers, proven := []Coverage{}, notedProof(db).Until
+	covers, proven := []Coverage{}, NotedProof(db).Until
 	for _, e := range hosts {
 		if !full {
 			if e.began >= r.Until || r.Host == "" && e.ended() < r.Since-gone {

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,24 +11,16 @@ import (
 	"github.com/proctape/proctape/schema/proof"
 )
 
-// Proven says how far a database is known to be what was written. All times are Unix seconds.
-type Proven struct {
-	// Until is when the last full check of all pages began that found them sound: what was committed by then was right then. Nil when
-	// there was none, and while there is damage that is not mended.
-	Until *float64 `json:"proven_until"`
-	// LastPass is when that check ended.
-	LastPass *float64 `json:"last_full_pass"`
-	// DamageSeen is when damage was noticed that is not mended yet; nil when there is none. Damaged is of how many pages.
-	DamageSeen *float64 `json:"damage_seen,omitempty"`
-	Damaged    int64    `json:"damaged_pages,omitzero"`
-}
-
 // checkedAtRest is how many bytes a database at rest may have to be checked whole when it is asked about.
 const checkedAtRest = 128 << 20
 
 // Proof returns how far the database is known to be what was written. A database of up to 128 MiB that nobody writes is checked now,
 // which takes about a tenth of a second; of others it is what the projector that wrote it noted.
 func Proof(db *DB) (Proven, error) {
+	if db.elsewhere != nil {
+		now, _, err := db.elsewhere.Proof(context.Background())
+		return now, err
+	}
 	state, err := proof.ReadState(db.path)
 	if errors.Is(err, proof.ErrNoSums) {
 		return Proven{}, nil
@@ -49,8 +42,15 @@ func Proof(db *DB) (Proven, error) {
 	return provenOf(state), nil
 }
 
-// notedProof is what the projector noted last.
-func notedProof(db *DB) Proven {
+// NotedProof is what the projector noted last: nothing is checked.
+func NotedProof(db *DB) Proven {
+	if db.elsewhere != nil {
+		_, noted, err := db.elsewhere.Proof(context.Background())
+		if err != nil {
+			return Proven{} // not known
+		}
+		return noted
+	}
 	state, err := proof.ReadState(db.path)
 	if err != nil {
 		return Proven{} // not known

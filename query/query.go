@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"modernc.org/sqlite" // the driver "sqlite"
@@ -30,8 +31,12 @@ func init() { _, _ = sqlite.OFDLocking(true) }
 
 // DB is a database opened for reading. Any number of goroutines may use it, and every function that takes it. Close it.
 type DB struct {
-	db   *sql.DB
-	path string
+	db        *sql.DB
+	path      string
+	elsewhere *Elsewhere // nil for a file here
+
+	guarding sync.Mutex
+	guarded  *sql.DB // for statements of others; nil until there is one
 }
 
 // Open opens the database at path read-only. It returns [ErrNoDatabase] when there is no file, and another error when the
@@ -59,6 +64,16 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	return d, nil
 }
 
+// OpenElsewhere returns a database elsewhere as one that every function of this library reads. It has no path.
+// What several statements of a function read need not be of one moment.
+func OpenElsewhere(ctx context.Context, e Elsewhere) (*DB, error) {
+	d := &DB{db: e.DB, elsewhere: &e}
+	if err := checkRecording(ctx, d); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
 // checkRecording refuses a file that is not a database of ours, or one of a later version.
 func checkRecording(ctx context.Context, db *DB) error {
 	var tables int
@@ -73,7 +88,7 @@ func checkRecording(ctx context.Context, db *DB) error {
 	return err
 }
 
-// Path is the absolute path of the file that is read.
+// Path is the absolute path of the file that is read; empty for a database elsewhere.
 func (d *DB) Path() string { return d.path }
 
 // Handle is the database as database/sql has it, for questions that have no function here. It cannot write. A reader that
@@ -99,7 +114,28 @@ func (d *DB) CopyTo(ctx context.Context, path string) error {
 }
 
 // Close closes the database.
-func (d *DB) Close() error { return d.db.Close() }
+func (d *DB) Close() error {
+	d.guarding.Lock()
+	defer d.guarding.Unlock()
+	err := d.db.Close()
+	if d.guarded != nil {
+		err = errors.Join(err, d.guarded.Close())
+	}
+	if d.elsewhere != nil {
+		d.elsewhere.Close()
+	}
+	return err
+}
+
+// foreign is what statements of others run on.
+func (d *DB) foreign() *sql.DB {
+	d.guarding.Lock()
+	defer d.guarding.Unlock()
+	if d.guarded == nil {
+		d.guarded = openForeign(d.path)
+	}
+	return d.guarded
+}
 
 // queryer is a database or a transaction.
 type queryer interface {

@@ -31,7 +31,7 @@ func readNames(cmd *cobra.Command, s *settings, names func(context.Context, *que
 		return nil, err
 	}
 	ctx := cmd.Root().Context()
-	db, err := query.Open(ctx, s.db)
+	db, err := openRecording(ctx, s)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 
 // openDatabase opens the database for reading.
 func (s *settings) openDatabase(cmd *cobra.Command) (*query.DB, error) {
-	db, err := query.Open(cmd.Context(), s.db)
+	db, err := openRecording(cmd.Context(), s)
 	if err != nil {
 		return nil, explainRead(err, s)
 	}

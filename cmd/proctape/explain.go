@@ -16,6 +16,8 @@ func explainRead(err error, s *settings) error {
 	switch {
 	case err == nil:
 		return nil
+	case s.url != "":
+		return explainElsewhere(err)
 	case isFolder(s.db): // SQLite says that it cannot read it
 		return hinted(fmt.Errorf("open database: %s is a folder", s.db), "name a recorder's data folder with --data, or the file of a database with --db")
 	case errors.Is(err, query.ErrNoDatabase):

@@ -41,6 +41,7 @@ PROCTAPE_<FLAG>, or in a YAML file with lines of flag: value, which --config nam
 	root.AddCommand(upCommand(s), sampleCommand(s), projectCommand(s), runCommand(s), jobCommand(s), traceCommand(s), hostsCommand(s), snapshotsCommand(s), eventsCommand(s), execsCommand(s), topCommand(s), treeCommand(s), diffCommand(s), orphansCommand(s), whyCommand(s),
 		historyCommand(s), jobsCommand(s), profileCommand(s), reportCommand(s), tailCommand(s), replayCommand(s),
 		statusCommand(s), gapsCommand(s), quarantineCommand(s), retentionCommand(s), verifyCommand(s), simulateCommand(s), serveCommand(s), tokenCommand(s), versionCommand())
+	registerElsewhere(root, s)
 	completeValues(root)
 	return root
 }

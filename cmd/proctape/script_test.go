@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +42,40 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 }
+
+// same is a command of the scripts: "same URL TOKENFILE DATA ARGS…" runs proctape with ARGS on a data folder and on a server of it: both
+// must print the same, and exit alike. In ARGS, JOB is a job of the record, PID a process that ended, and AT a time; SINCE and UNTIL are times
+// before and behind it.
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: same URL TOKENFILE DATA ARGS…")
+	}
+	here := []string{"--data", args[2]}
+	ts.Check(ts.Exec("proctape", append([]string{"events", "--json", "--type", "exit", "--limit", "1"}, here...)...))
+	var end struct {
+		Timestamp float64
+		PID       int64  `json:"pid"`
+		Job       string `json:"job_id"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &end))
+	names := strings.NewReplacer("JOB", end.Job, "PID", strconv.FormatInt(end.PID, 10), "AT", unixText(end.Timestamp), "SINCE", unixText(end.Timestamp-120),
+		"UNTIL", unixText(end.Timestamp+1))
+	var asked []string
+	for _, arg := range args[3:] {
+		asked = append(asked, names.Replace(arg))
+	}
+	var printed [2]string
+	for i, where := range [][]string{here, {"--url", args[0], "--token-file", args[1]}} {
+		err := ts.Exec("proctape", append(slices.Clone(asked), where...)...)
+		printed[i] = fmt.Sprintf("%v\n%s\n%s", err, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	}
+	if printed[0] != printed[1] || len(printed[0]) < 10 {
+		ts.Fatalf("%v: here it prints\n%s\nand elsewhere\n%s", asked, printed[0], printed[1])
+	}
+}
+
+// unixText is a time as a flag takes it.
+func unixText(at float64) string { return "@" + strconv.FormatFloat(at, 'f', 3, 64) }
 
 // fetch is a command of the scripts: "fetch STATUS TOKENFILE URL" asks a server, waits for it while it starts, and prints the
 // answer. A TOKENFILE of - is none.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -17,13 +18,15 @@ import (
 
 // settings are the flags that all commands share.
 type settings struct {
-	data     string
-	db       string
-	server   string
-	creds    string
-	config   string
-	logLevel string
-	utc      bool
+	data      string
+	db        string
+	server    string
+	url       string // of a recorder elsewhere that is asked; empty for a recording here
+	creds     string
+	tokenFile string // with the token for url
+	config    string
+	logLevel  string
+	utc       bool
 
 	fromElsewhere map[string]bool   // flags that the environment or the file set
 	file          map[string]string // the settings of the file
@@ -94,7 +97,7 @@ func (s *settings) resolve(cmd *cobra.Command) error {
 // would hide things from every listing.
 var settingNames = []string{"data", "db", "server", "creds", "log-level", "interval", "argv", "scrub-word", "kernel-threads", "group", "listen",
 	"tls-cert", "tls-key", "max-log-mb", "ndjson", "ndjson-limit", "no-ndjson", "memory-limit-mb", "full-resolution-hours", "downsampled-days",
-	"events-days", "runs-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-env", "job-rule", "syscalls", "trace-job", "nvidia-smi", "utc"}
+	"events-days", "runs-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-env", "job-rule", "syscalls", "trace-job", "nvidia-smi", "utc", "url", "token-file"}
 
 // isSetting reports whether a command's flag is a setting.
 func isSetting(cmd *cobra.Command, name string) bool {
@@ -110,7 +113,7 @@ func (s *settings) check(cmd *cobra.Command) error {
 	if s.utc {
 		time.Local = time.UTC // for what is shown and what is read
 	}
-	if err := refuseServer(cmd, s); err != nil {
+	if err := errors.Join(refuseServer(cmd, s), checkElsewhere(cmd, s)); err != nil {
 		return err
 	}
 	if s.data, err = expandHome(s.data); err != nil {
@@ -120,7 +123,7 @@ func (s *settings) check(cmd *cobra.Command) error {
 		return err
 	}
 	switch {
-	case s.data == "" && s.needsData(cmd):
+	case s.data == "" && s.url == "" && s.needsData(cmd):
 		return hinted(misuse("there is no data folder: --data names none, and HOME is not the path of a folder"),
 			"name one with --data, or set HOME")
 	case s.db == "" && s.data != "":
@@ -129,7 +132,7 @@ func (s *settings) check(cmd *cobra.Command) error {
 	if cmd.Flags().Changed("creds") && s.creds != "" && s.server == "" && os.Getenv("PROCTAPE_CREDS") == "" {
 		return hinted(misuse("--creds without --server"), "the recorder on this machine needs no credentials from its own user")
 	}
-	if err := filecheck.Database(s.db); s.db != "" && cmd.Name() != "run" && err != nil { // run runs its command in any case
+	if err := filecheck.Database(s.db); s.db != "" && s.url == "" && cmd.Name() != "run" && err != nil { // run runs its command in any case
 		return hinted(fmt.Errorf("open database: %w", err), "name a recorder's data folder with --data, or the file of a database with --db")
 	}
 	if err := s.level.UnmarshalText([]byte(s.logLevel)); err != nil {
@@ -175,6 +178,38 @@ func refuseServer(cmd *cobra.Command, s *settings) error {
 	}
 	return hinted(misuse("%s reads a database and does not ask a server: --server does not go with it", cmd.CommandPath()),
 		`name a database with --db, one made by "proctape project --server", or follow the server with "proctape tail"`)
+}
+
+// asksElsewhere reports whether a command can ask a recorder elsewhere.
+func asksElsewhere(cmd *cobra.Command) bool {
+	return readsDatabase(cmd) || slices.Contains([]string{"status", "tail"}, cmd.Name())
+}
+
+// checkElsewhere checks --url against the flags that name a recording here. What the command line names counts more than what the
+// environment or the file does.
+func checkElsewhere(cmd *cobra.Command, s *settings) error {
+	if s.url == "" {
+		if onLine(cmd, s, "token-file") && asksElsewhere(cmd) {
+			return hinted(misuse("--token-file without --url"), "the recording here needs no token")
+		}
+		return nil
+	}
+	for _, name := range []string{"db", "server", "data"} {
+		switch {
+		case !onLine(cmd, s, name):
+		case !onLine(cmd, s, "url"):
+			s.url = ""
+			return nil
+		case name != "data": // its folder may have the token
+			return hinted(misuse("--url and --%s cannot be combined", name), "each names a recording")
+		}
+	}
+	return nil
+}
+
+// onLine reports whether a flag stands on the command line.
+func onLine(cmd *cobra.Command, s *settings, name string) bool {
+	return cmd.Flags().Changed(name) && !s.fromElsewhere[name]
 }
 
 // expandHome replaces a leading ~ by the user's home folder.

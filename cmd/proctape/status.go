@@ -52,6 +52,9 @@ something stands, and 3 when that cannot be known or the command is misused.`,
 		Example: `  proctape status --json
   proctape status --check`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if s.url != "" {
+				return showStatusElsewhere(cmd, s, l.json, check)
+			}
 			st, err := readStatus(cmd.Context(), s)
 			if err != nil {
 				return err
@@ -62,6 +65,19 @@ something stands, and 3 when that cannot be known or the command is misused.`,
 	l.registerJSON(cmd)
 	cmd.Flags().BoolVar(&check, "check", false, "print one line, and exit with 0 (well), 1 (degraded), 2 (standing) or 3 (unknown)")
 	return cmd
+}
+
+// showStatusElsewhere prints the status of a recorder elsewhere.
+func showStatusElsewhere(cmd *cobra.Command, s *settings, asJSON, check bool) error {
+	c, err := clientOf(s)
+	if err != nil {
+		return err
+	}
+	st, err := c.Status(cmd.Context())
+	if err != nil {
+		return explainElsewhere(err)
+	}
+	return showStatus(cmd.OutOrStdout(), &status{Status: *st}, asJSON, check)
 }
 
 // showStatus prints a status. With check the error is the exit code.

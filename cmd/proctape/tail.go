@@ -43,6 +43,9 @@ same time; none delays another.`,
 			if err := checkHostName(host); err != nil {
 				return err
 			}
+			if s.url != "" {
+				return tailElsewhere(cmd, s, filter.Stream, host, filter.Since)
+			}
 			return tail(cmd, s, filter)
 		},
 	}

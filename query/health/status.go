@@ -3,6 +3,7 @@ package health
 import (
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/schema/state"
+	"github.com/proctape/proctape/schema/trouble"
 )
 
 // Status is all that is told of a recording: the verdict, who records and projects, how far each stream is, and each host's balance.
@@ -19,6 +20,15 @@ type Status struct {
 	Streams   []StreamStatus      `json:"streams"`
 	Hosts     []query.HostBalance `json:"hosts"`
 	Stopped   []string            `json:"stopped"` // hosts whose samplers said that they stop; empty when the log does not answer
+}
+
+// SetLevel sets the level of a status that came as JSON, which has its word.
+func (s *Status) SetLevel() {
+	for _, l := range []trouble.Level{trouble.Well, trouble.Degraded, trouble.Standing} {
+		if l.String() == s.Word {
+			s.Level = l
+		}
+	}
 }
 
 // StreamStatus is how far a stream is projected.

@@ -111,6 +111,17 @@ func (w *world) spawn(i int) {
 	})
 }
 
+// crowd publishes a snapshot of many processes, more than one statement asks about.
+func (w *world) crowd(i int) {
+	w.publish(i, schema.KindSnapshot, func(m *schema.Message) {
+		var all []schema.Process
+		for pid := range 1200 {
+			all = append(all, schema.Process{PID: 100 + pid, StartTicks: uint64(1 + pid), Command: fmt.Sprintf("one of many %d", pid), State: "S", RSS: schema.Some[int64](1024)})
+		}
+		m.Snapshot = &schema.Snapshot{Tick: uint64(i + 2), Interval: int64(time.Second), PressureLevel: "none", Processes: schema.ProcessesOf(all...)}
+	})
+}
+
 // failedJob publishes a run of the job build whose process 1003 ends by a signal. The world has at least 8 snapshots.
 func (w *world) failedJob() {
 	w.jobEvent(2, schema.JobEvent{Type: schema.JobDeclared, Status: "running", TotalSheets: schema.Some[int64](1), Run: schema.RunID{7}, Command: "make"})

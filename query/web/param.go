@@ -24,6 +24,8 @@ type question struct {
 	by, sort    string
 	run         string // of a job, by number or id; empty for the newest
 	event       int64  // id of an event; 0 for none
+	statement   string // of SQL
+	args        []any  // of it
 	streams
 	now       time.Time
 	parseTime func(text string, now time.Time) (time.Time, error)

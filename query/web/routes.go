@@ -13,6 +13,7 @@ func (s *Server) routes() http.Handler {
 		mux.HandleFunc(e.path, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, &e) })
 	}
 	mux.HandleFunc(apiPath+"stream", s.stream)
+	mux.HandleFunc(apiPath+"sql", s.sql)
 	mux.HandleFunc(apiPath+"openapi.json", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, document()) })
 	mux.Handle("/metrics", s.metrics())
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, probe{Status: "alive"}) })

@@ -42,7 +42,7 @@ const (
 	headerTime     = 5 * time.Second  // to send a request's header
 	idleTime       = 2 * time.Minute  // between two requests
 	writeTime      = 30 * time.Second // to take an answer, and each event of a stream
-	maxHeaderBytes = 16 << 10
+	maxHeaderBytes = 32 << 10
 	maxConnections = 4096
 	stopTime       = 5 * time.Second // for answers that are under way when the server is stopped
 )

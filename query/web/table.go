@@ -19,6 +19,11 @@ var endpoints = []endpoint{
 		}),
 	single("status", "whether all is well and why not, how far each stream is projected, and each host's balance", nil,
 		func(ctx context.Context, s *Server, _ *question) (*health.Status, error) { return s.statusNow(ctx) }),
+	single("proof", "how far the database is known to be what was written: as it is now, and as it was noted last", nil,
+		func(_ context.Context, s *Server, _ *question) (*proofs, error) {
+			now, err := query.Proof(s.cfg.DB)
+			return &proofs{now, query.NotedProof(s.cfg.DB)}, err
+		}),
 	listing("snapshots", "the hosts at each time, with their processes", slices.Concat(inRange, ofProcesses, []param{
 		words("state", "only processes in these scheduler states", strings.Split("R,S,D,Z,T,t,I,X", ","), func(q *question, w []string) { q.States = w }),
 	}), query.SnapshotSeq),
@@ -43,6 +48,12 @@ var endpoints = []endpoint{
 			}
 			return withCoverage(ctx, s, q, gaps, since, until, err)
 		}),
+}
+
+// proofs is how far the database is proven.
+type proofs struct {
+	Now   query.Proven `json:"now"`
+	Noted query.Proven `json:"noted"`
 }
 
 // coveredHour is of how many seconds the coverage is told where a question names no time.
