@@ -22,8 +22,8 @@ type Filter struct {
 	Signal   *int64   // only what a signal of this number ended
 }
 
-// picksProcesses reports whether the filter leaves out processes of a snapshot.
-func (f *Filter) picksProcesses() bool {
+// PicksProcesses reports whether the filter leaves out processes of a snapshot.
+func (f *Filter) PicksProcesses() bool {
 	return f.Job != "" || f.Step != nil || f.PID != 0 || f.UID != nil || f.Command != "" || f.Cgroup != "" || len(f.States) > 0
 }
 

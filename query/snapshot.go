@@ -29,14 +29,14 @@ func Snapshots(ctx context.Context, db *DB, r Range) ([]Snapshot, error) {
 // SnapshotSeq yields what [Snapshots] returns, page by page: its memory does not grow with the range. A filter leaves out the
 // processes that it does not pick, and then the snapshots in which there is none.
 func SnapshotSeq(ctx context.Context, db *DB, f Filter) iter.Seq2[Snapshot, error] {
-	if f.picksProcesses() && f.Newest && !f.Reverse && f.Limit > 0 {
+	if f.PicksProcesses() && f.Newest && !f.Reverse && f.Limit > 0 {
 		return lastOf(f.Range, func(r Range) iter.Seq2[Snapshot, error] {
 			f.Range = r
 			return SnapshotSeq(ctx, db, f)
 		})
 	}
 	heads, limit := f.Range, 0
-	if f.picksProcesses() {
+	if f.PicksProcesses() {
 		heads.Limit, limit = 0, f.Limit // of those that have a process
 	}
 	return func(yield func(Snapshot, error) bool) {
@@ -49,7 +49,7 @@ func SnapshotSeq(ctx context.Context, db *DB, f Filter) iter.Seq2[Snapshot, erro
 				yield(Snapshot{}, fmt.Errorf("read snapshots: %w", err))
 				return
 			}
-			if f.picksProcesses() {
+			if f.PicksProcesses() {
 				s.Processes = slices.DeleteFunc(s.Processes, func(p Process) bool { return !f.picks(&p) })
 				if len(s.Processes) == 0 {
 					continue

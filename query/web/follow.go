@@ -64,6 +64,7 @@ type frame struct {
 type event struct {
 	name string // snapshot, event, exec or gap
 	data []byte // JSON
+	of   any    // of an event *query.Event, of an exec *query.Exec, for filters; else nil
 }
 
 // size is about how much memory a frame takes, in bytes.
@@ -71,6 +72,9 @@ func (f *frame) size() int {
 	n := 64
 	for _, e := range f.events {
 		n += len(e.data) + 64
+		if e.of != nil {
+			n += 512 // its texts are of the message that all of them have
+		}
 	}
 	return n
 }
@@ -78,27 +82,27 @@ func (f *frame) size() int {
 // frameOf is a message as clients get it.
 func frameOf(m *schema.Message, sequence uint64) (frame, error) {
 	f := frame{sequence: sequence, host: m.Host}
-	add := func(name string, value any) error {
+	add := func(name string, value, of any) error {
 		data, err := json.Marshal(value)
 		data = query.NullUnknown(data)
-		f.events = append(f.events, event{name, data})
+		f.events = append(f.events, event{name, data, of})
 		return err
 	}
 	if m.Snapshot != nil {
-		return f, add("snapshot", query.SnapshotFromMessage(m))
+		return f, add("snapshot", query.SnapshotFromMessage(m), nil)
 	}
 	for _, e := range query.EventsFromMessage(m) {
-		if err := add("event", e); err != nil {
+		if err := add("event", e, &e); err != nil {
 			return f, err
 		}
 	}
 	for _, e := range query.ExecsFromMessage(m) {
-		if err := add("exec", e); err != nil {
+		if err := add("exec", e, &e); err != nil {
 			return f, err
 		}
 	}
 	for _, g := range query.GapsFromMessage(m) {
-		if err := add("gap", g); err != nil {
+		if err := add("gap", g, nil); err != nil {
 			return f, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/proctape/proctape/query"
@@ -20,47 +21,6 @@ const (
 	maxJobs    = 200 // those that were seen last, within jobsAge
 	jobsAge    = time.Hour
 )
-
-// family is one metric: what it is called and means, and its labels.
-type family struct {
-	desc *prometheus.Desc
-	kind prometheus.ValueType
-}
-
-func gauge(name, help string, labels ...string) family {
-	return family{prometheus.NewDesc("proctape_"+name, help, labels, nil), prometheus.GaugeValue}
-}
-
-func counter(name, help string, labels ...string) family {
-	return family{prometheus.NewDesc("proctape_"+name, help, labels, nil), prometheus.CounterValue}
-}
-
-// The metrics. None has a pid as a label: their number grows with hosts, and with jobs up to a limit.
-var (
-	itemsTotal     = counter("items_total", "Items of a host by what became of them: what was produced is stored, quarantined, missing, or has not come.", "host", "fate")
-	lastMessage    = gauge("last_message_timestamp_seconds", "Time of the newest message of a host.", "host")
-	checkpointSeq  = gauge("checkpoint_sequence", "Sequence up to which a stream of the log is in the database.", "stream")
-	checkpointTime = gauge("checkpoint_timestamp_seconds", "When the log stored the message of that sequence.", "stream")
-	databaseBytes  = gauge("database_bytes", "Size of the database's files.", "file")
-
-	hostAge       = gauge("host_snapshot_age_seconds", "How old the newest snapshot of a host is.", "host")
-	hostProcesses = gauge("host_processes", "Processes of a host.", "host")
-	hostZombies   = gauge("host_zombies", "Zombies of a host.", "host")
-	hostCPUs      = gauge("host_cpus", "Processors of a host.", "host")
-	hostLoad1     = gauge("host_load1", "Load of a host over a minute.", "host")
-	hostMemory    = gauge("host_memory_bytes", "Memory of a host.", "host", "kind")
-	hostPressure  = gauge("host_pressure_ratio", "Share of the last ten seconds in which tasks of a host stalled.", "host", "resource", "stalled")
-	gpuUse        = gauge("gpu_utilization_ratio", "How busy a GPU is.", "host", "gpu")
-	gpuMemory     = gauge("gpu_memory_used_bytes", "Memory in use on a GPU.", "host", "gpu")
-
-	jobCPU    = counter("job_cpu_seconds_total", "CPU time of a job's processes.", "job", "scope")
-	jobPeak   = gauge("job_peak_rss_bytes", "Most resident memory of one process of a job.", "job", "scope")
-	jobStarts = counter("job_spawns_total", "Processes that a job started.", "job", "scope")
-	jobOOMs   = counter("job_oom_kills_total", "Processes of a job that were killed for want of memory.", "job", "scope")
-)
-
-var families = []family{itemsTotal, lastMessage, checkpointSeq, checkpointTime, databaseBytes, hostAge, hostProcesses, hostZombies, hostCPUs,
-	hostLoad1, hostMemory, hostPressure, gpuUse, gpuMemory, jobCPU, jobPeak, jobStarts, jobOOMs}
 
 // collector reads the database when Prometheus asks.
 type collector struct{ s *Server }
@@ -79,7 +39,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	set := func(f family, v float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(f.desc, f.kind, v, labels...)
 	}
-	for _, read := range []func(context.Context, setter) error{c.balances, c.progress, c.hosts, c.jobs} {
+	for _, read := range []func(context.Context, setter) error{c.balances, c.progress, c.recorder, c.hosts, c.jobs} {
 		if err := read(ctx, set); err != nil {
 			c.s.cfg.Logger.Error("a scrape could not be answered", "error", err)
 			to <- prometheus.NewInvalidMetric(itemsTotal.desc, err)
@@ -87,12 +47,6 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		}
 	}
 }
-
-// setter takes one value.
-type setter func(f family, v float64, labels ...string)
-
-// mib is the bytes of a MiB, in which values of the query library come.
-const mib = 1 << 20
 
 func (c collector) balances(ctx context.Context, set setter) error {
 	hosts, err := query.Hosts(ctx, c.s.cfg.DB)
@@ -115,6 +69,17 @@ func (c collector) progress(ctx context.Context, set setter) error {
 		if info, err := os.Stat(c.s.cfg.DB.Path() + suffix); err == nil { // a database that nobody writes has no log
 			set(databaseBytes, float64(info.Size()), name)
 		}
+	}
+	return err
+}
+
+func (c collector) recorder(ctx context.Context, set setter) error {
+	if err := setRecord(ctx, c.s.cfg.DB, set); err != nil || c.s.cfg.Status == nil {
+		return err
+	}
+	status, err := c.s.statusNow(ctx)
+	if err == nil {
+		setStatus(status, set)
 	}
 	return err
 }
@@ -177,6 +142,6 @@ func (c collector) jobs(ctx context.Context, set setter) error {
 // metrics is the handler of what Prometheus asks.
 func (s *Server) metrics() http.Handler {
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(collector{s})
+	registry.MustRegister(collector{s}, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: scrapeTime, DisableCompression: true})
 }

@@ -25,7 +25,8 @@ type question struct {
 	run         string // of a job, by number or id; empty for the newest
 	event       int64  // id of an event; 0 for none
 	statement   string // of SQL
-	args        []any  // of it
+	poll        time.Duration
+	args        []any // of it
 	streams
 	now       time.Time
 	parseTime func(text string, now time.Time) (time.Time, error)
@@ -82,10 +83,12 @@ var (
 		q.After = query.Cursor(s)
 		return query.CheckCursor(s)
 	}}
-	paramJob   = text("job", "only this job", func(q *question, s string) { q.Job = s })
-	paramPID   = number("pid", "only this process", 1, maxPID, func(q *question, n int64) { q.PID = n })
-	paramBoot  = text("boot", "only the process of this boot of its host", func(q *question, s string) { q.bootID = s })
-	paramStart = number("start", "only the process that started so many hundredths of a second after boot", 0, math.MaxInt64, func(q *question, n int64) { q.start = &n })
+	paramJob    = text("job", "only this job", func(q *question, s string) { q.Job = s })
+	paramPID    = number("pid", "only this process", 1, maxPID, func(q *question, n int64) { q.PID = n })
+	paramStates = words("state", "only processes in these scheduler states", strings.Split("R,S,D,Z,T,t,I,X", ","), func(q *question, w []string) { q.States = w })
+	paramTypes  = words("type", "only events of these types", []string{"spawn", "exit", "signal", "kill", "oom"}, func(q *question, w []string) { q.Types = w })
+	paramBoot   = text("boot", "only the process of this boot of its host", func(q *question, s string) { q.bootID = s })
+	paramStart  = number("start", "only the process that started so many hundredths of a second after boot", 0, math.MaxInt64, func(q *question, n int64) { q.start = &n })
 )
 
 // inRange are the parameters of a listing.

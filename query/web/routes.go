@@ -14,6 +14,8 @@ func (s *Server) routes() http.Handler {
 	}
 	mux.HandleFunc(apiPath+"stream", s.stream)
 	mux.HandleFunc(apiPath+"sql", s.sql)
+	mux.HandleFunc(monitorPath+"snapshot", func(w http.ResponseWriter, r *http.Request) { monitorSnapshot(s, w, r) })
+	mux.HandleFunc(monitorPath+"stream", func(w http.ResponseWriter, r *http.Request) { monitorStream(s, w, r) })
 	mux.HandleFunc(apiPath+"openapi.json", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, document()) })
 	mux.Handle("/metrics", s.metrics())
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, probe{Status: "alive"}) })

@@ -53,4 +53,6 @@ type Server struct {
 	handler http.Handler
 	follows *follows // nil without a log
 	status  kept
+	ending  chan struct{} // closed when the server ends
+	end     func()
 }

@@ -15,12 +15,12 @@ import (
 )
 
 // paramsOfStream are the parameters of the stream.
-var paramsOfStream = []param{paramHost, moment("since", "begin with what the log has from this time on; when it is left out, with what comes now", func(q *question, t float64) { q.from = &t }),
+var paramsOfStream = slices.Concat(ofProcesses, ofEnds, []param{paramHost, paramTypes, paramStates, moment("since", "begin with what the log has from this time on; when it is left out, with what comes now", func(q *question, t float64) { q.from = &t }),
 	words("kinds", "only these events", []string{"snapshot", "event", "exec", "gap"}, func(q *question, w []string) { q.kinds = w }),
 	{"last_event_id", "go on behind the event with this id, as the header Last-Event-ID says it", ofText, nil, func(q *question, s string) (err error) {
 		q.place, err = parsePlace(s)
 		return err
-	}}}
+	}}})
 
 // stream answers with what happens, as Server-Sent Events, until the client goes: first what the log has, then what comes.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
@@ -190,7 +190,11 @@ func (c *client) frame(f *follow, made frame) error {
 	}
 	var wanted []event
 	for _, e := range made.events {
-		if len(c.kinds) == 0 || slices.Contains(c.kinds, e.name) {
+		picked, err := c.pick(&e)
+		if err != nil {
+			return err
+		}
+		if picked {
 			wanted = append(wanted, e)
 		}
 	}

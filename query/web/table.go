@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/health"
@@ -25,10 +24,10 @@ var endpoints = []endpoint{
 			return &proofs{now, query.NotedProof(s.cfg.DB)}, err
 		}),
 	listing("snapshots", "the hosts at each time, with their processes", slices.Concat(inRange, ofProcesses, []param{
-		words("state", "only processes in these scheduler states", strings.Split("R,S,D,Z,T,t,I,X", ","), func(q *question, w []string) { q.States = w }),
+		paramStates,
 	}), query.SnapshotSeq),
 	listing("events", "starts, ends, signals and kills of processes", slices.Concat(inRange, ofProcesses, ofEnds, []param{
-		words("type", "only events of these types", []string{"spawn", "exit", "signal", "kill", "oom"}, func(q *question, w []string) { q.Types = w }),
+		paramTypes,
 	}), query.EventSeq),
 	listing("execs", "programs that known processes began to execute", slices.Concat(inRange, []param{paramJob, paramPID}), query.ExecSeq),
 	listingOf("history", "one process through time; a pid that was used again is several processes, which start and boot tell apart",

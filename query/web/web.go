@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -31,7 +32,8 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, ending: make(chan struct{})}
+	s.end = sync.OnceFunc(func() { close(s.ending) })
 	if cfg.Log != nil {
 		s.follows = newFollows(cfg.Log, cfg.Logger)
 	}
@@ -56,6 +58,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
+		s.end()
 		if s.follows != nil {
 			s.follows.stop() // streams never end by themselves
 		}

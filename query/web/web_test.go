@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -302,6 +303,34 @@ func TestGuard_SmuggledRequests(t *testing.T) {
 		conn.Close()
 		if got := strings.Count(string(buf[:n]), "HTTP/1.1 200"); got > 0 {
 			t.Errorf("%s: %d answers:\n%.200s", name, got, buf[:n])
+		}
+	}
+}
+
+// Connections that say nothing, or one byte, hold nobody up, and are closed when the time for a header is over.
+func TestGuard_SlowConnections(t *testing.T) {
+	s := newWorld(t, 1).serve(0)
+	var slow []net.Conn
+	for i := range 400 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		check(t, err)
+		defer conn.Close()
+		if i%2 == 0 {
+			_, err = conn.Write([]byte("GET /api/v1/hosts HTTP/1.1\r\nHost: loc"))
+			check(t, err)
+		}
+		slow = append(slow, conn)
+	}
+	for range 20 {
+		if status, body := s.get("/api/v1/hosts"); status != http.StatusOK {
+			t.Fatalf("meanwhile: %d %s", status, body)
+		}
+	}
+	for i, conn := range slow {
+		check(t, conn.SetReadDeadline(time.Now().Add(5*time.Minute)))
+		answer, err := io.ReadAll(conn) // until the server closes it
+		if err != nil || strings.Contains(string(answer), " 200 ") {
+			t.Fatalf("connection %d: %q, %v", i, answer, err)
 		}
 	}
 }
