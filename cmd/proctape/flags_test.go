@@ -20,6 +20,7 @@ type use struct {
 var (
 	scriptLine = regexp.MustCompile(`^(\[[^\]]*\] )*(!?) ?(?:exec )?(?:exits ([0-9]+)|proctape) (.*)$`)
 	scriptWord = regexp.MustCompile(`'[^']*'|"[^"]*"|[^ ]+`)
+	sameLine   = regexp.MustCompile(`^same [^ ]+ [^ ]+ [^ ]+ (.*)$`) // asked here, and elsewhere
 	inShell    = regexp.MustCompile(`proctape ([^|;&>]*)`)
 )
 
@@ -29,6 +30,10 @@ func usesOf(script string) (out []use) {
 		line = strings.TrimSpace(line)
 		if m := scriptLine.FindStringSubmatch(line); m != nil {
 			out = append(out, use{wordsOf(m[4]), m[2] == "!" || m[3] != "" && m[3] != "0"})
+			continue
+		}
+		if m := sameLine.FindStringSubmatch(line); m != nil {
+			out = append(out, use{append(wordsOf(m[1]), "--url", "--token-file"), false})
 			continue
 		}
 		for _, m := range inShell.FindAllStringSubmatch(line, -1) {
