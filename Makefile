@@ -79,6 +79,10 @@ bench-steady: bench-tools ## an hour (FOR=10m) of 200 hosts (HOSTS=1000): memory
 trouble: bench-tools ## mixed trouble for an hour (FOR=10s: once) while "make run" records, to ask about: docs/investigation.md
 	@bin/bench/trouble -for '$(or $(FOR),1h)'
 
+.PHONY: pictures
+pictures: ## the pictures of the page in docs, made anew of a recording of trouble; needs chromium
+	PROCTAPE_SCREENSHOTS=$(CURDIR)/docs $(GO) test -count=1 -run TestInvestigation/page ./integration_test
+
 .PHONY: bench-compare
 bench-compare: ## the commit REF against HEAD, in turn, with benchstat's verdict
 	@test -n "$(REF)" || { echo "say which commit to compare with: make bench-compare REF=main"; exit 2; }

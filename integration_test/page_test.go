@@ -218,7 +218,7 @@ func (b *tab) shot(name string) {
 	}
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600)
+		err = os.WriteFile(filepath.Join(dir, "page-"+name+".png"), png, 0o644)
 	}
 	if err != nil {
 		b.Fatal(err)

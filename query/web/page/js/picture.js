@@ -29,6 +29,8 @@ export function picture(open, { charts = true, height } = {}) {
     const [s, l, g] = await Promise.all([charts ? ask("series", { ...of, most: Math.min(1000, px) }) : null, readLanes({ ...of, job: q.job, step: q.step }, px), ask("gaps", { ...of, limit: 500 })]);
     if (s) series = s;
     list = q.only ? within(l, q.only) : l;
+    const seen = s ? Math.max(...s.hosts.flatMap((h) => h.points.map((x) => x.timestamp + s.cell_seconds))) : Infinity;
+    for (const b of list.bars) if (b.end == null && seen > range.from) b.until = Math.max(b.start, Math.min(b.until, seen)); // no longer than somebody looked
     holes = [...g.items.filter((x) => hides.has(x.kind) && x.to_time > x.from_time).map((x) => [x.from_time, x.to_time]), ...(s ? silent(s, range) : [])];
     last = { range, q };
     if (!pressed.hidden) await readPressure();
@@ -89,7 +91,8 @@ function silent(s, range) {
     end = p.timestamp + s.cell_seconds;
   }
   const now = Math.min(range.to, Date.now() / 1000);
-  if (now - end > Math.max(broken, 10)) list.push([end, now]);
+  const late = now < range.to - 1 || Date.now() / 1000 - now < 30 ? 10 : 0; // what is new may still be on its way
+  if (now - end > Math.max(broken, late)) list.push([end, now]);
   return list;
 }
 
