@@ -110,3 +110,24 @@ func TestRetention_Hours(t *testing.T) {
 		t.Errorf("got %q samples in the hour when its minutes had gone, want %q", got, samples)
 	}
 }
+
+// Lives go with the events that tell of them; those that go on stay.
+func TestRetention_Lives(t *testing.T) {
+	w := newWorld(t)
+	h := w.host("alpha")
+	d := w.open("live", retention.Settings{Policy: schema.Policy{FullResolution: 10 * time.Minute, Downsampled: 3 * time.Hour, Events: time.Hour}})
+	ended := func() *schema.Message {
+		m := h.events(schema.KindExit, 2)
+		m.Events[0].Lifetime, m.Events[1].Lifetime = schema.Some[int64](100), schema.Some[int64](60_000)
+		return m
+	}
+	w.publish(ended())
+	w.publish(h.events(schema.KindSpawn, 3))
+	w.run(2*hour, 20*second, steady, h)
+	w.publish(ended())
+	d.settle()
+	d.retain()
+	if got := d.rows(`SELECT count(*), count(end_ms) FROM lives`); !slices.Equal(got, []string{"3 2"}) {
+		t.Errorf("got %q lives and ends, want two that ended just now and one that goes on", got)
+	}
+}

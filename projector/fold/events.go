@@ -21,8 +21,14 @@ type minutes interface {
 	snapshot(to place, m *schema.Message, o *observed)
 }
 
+// lives are the lives of processes, each with a lane of its step.
+type lives interface {
+	// event begins or ends a life; id is that of the event's row.
+	event(to place, m *schema.Message, e *schema.Event, id int64) error
+}
+
 // addEvents adds the lifecycle events of a message, and what they tell of jobs, but for those that another producer told of.
-func addEvents(to place, m *schema.Message, others otherTellers, minutes minutes) error {
+func addEvents(to place, m *schema.Message, others otherTellers, minutes minutes, lives lives) error {
 	for i := range m.Events {
 		e := &m.Events[i]
 		if told, err := others.event(to, m, e); err != nil {
@@ -30,11 +36,15 @@ func addEvents(to place, m *schema.Message, others otherTellers, minutes minutes
 		} else if told {
 			continue
 		}
-		to.batch.Events = append(to.batch.Events, store.Event{ID: to.rowID<<itemBits | int64(i), HostID: to.hostID, Message: m, Event: e, Seq: m.Seq + uint64(i)})
+		id := to.rowID<<itemBits | int64(i)
+		to.batch.Events = append(to.batch.Events, store.Event{ID: id, HostID: to.hostID, Message: m, Event: e, Seq: m.Seq + uint64(i)})
 		if e.JobID != "" {
 			countEvent(to, m.Kind, e)
 		}
 		minutes.event(to, m.Kind, e)
+		if err := lives.event(to, m, e, id); err != nil {
+			return err
+		}
 	}
 	to.batch.Stats.Events += uint64(len(m.Events))
 	return nil

@@ -19,6 +19,7 @@ type Fold struct {
 	producers   producers
 	snapshots   snapshots
 	others      otherTellers
+	lives       lives
 	rollups     rollups
 	quarantine  quarantine
 }
@@ -30,7 +31,7 @@ var ErrRewound = errors.New("the stream went back")
 // New returns a fold that goes on from checkpoints, one for each stream. The fold moves them.
 func New(tables Tables, checkpoints map[string]*store.Checkpoint) *Fold {
 	return &Fold{checkpoints: checkpoints, hosts: hosts{}, producers: producers{tables, map[store.ProducerKey]*producer{}},
-		snapshots: snapshots{tables: tables, rosters: map[int64]*roster{}, samplers: leaders{}, minutes: minuteCells{}}, others: &tellers{tables: tables, byHost: map[int64]hostTellers{}}, rollups: rollups{tables}, quarantine: quarantine{tables}}
+		snapshots: snapshots{tables: tables, rosters: map[int64]*roster{}, samplers: leaders{}, minutes: minuteCells{}}, others: &tellers{tables: tables, byHost: map[int64]hostTellers{}}, lives: &lifeBook{tables: tables, byHost: map[int64]*hostLives{}}, rollups: rollups{tables}, quarantine: quarantine{tables}}
 }
 
 // Apply adds one message to a batch. An error is one of the database, or [ErrRewound].
@@ -70,7 +71,7 @@ func (f *Fold) add(to place, m *schema.Message, first bool) error {
 	case m.Rollup != nil:
 		return f.rollups.add(to, m)
 	case m.Events != nil:
-		return addEvents(to, m, f.others, f.snapshots.minutes)
+		return addEvents(to, m, f.others, f.snapshots.minutes, f.lives)
 	case m.Execs != nil:
 		return addExecs(to, m, f.others)
 	case m.Gaps != nil:

@@ -21,6 +21,10 @@ type Tables interface {
 	ToldEvents(of store.Occasion, bootID, instance string, visit func(store.ToldEvent)) error
 	// ToldExecs passes on the execs of a process id that other producers than instance told of.
 	ToldExecs(of store.Occasion, bootID, instance string, visit func(schema.Exec)) error
+	// OpenLives passes on the lives of a host that go on.
+	OpenLives(hostID int64, visit func(store.Life)) error
+	// Lanes passes on until when each lane of a step is taken, in Unix ms.
+	Lanes(of store.StepLanes, visit func(lane int, until int64)) error
 	// Quarantined is how many messages of a group have come.
 	Quarantined(store.QuarantineGroup) (int64, error)
 }

@@ -26,6 +26,7 @@ func takeAway(ctx context.Context, p *pass) error {
 		{"roll up snapshots", condenser.run},
 		{"make hours of minutes", (&hours{p}).run},
 		{"delete events", expirer.expireEvents},
+		{"delete lives", (&lives{p}).run},
 		{"delete rollups", expirer.expireRollups},
 		{"delete processes and jobs", expirer.expireAggregates},
 		{"keep below the cap", space.enforceMaxBytes},

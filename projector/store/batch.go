@@ -21,6 +21,8 @@ type Batch struct {
 	JobCounts   map[JobKey]*JobCounts
 	StepCounts  map[StepKey]*StepCounts
 	JobEvents   []JobEvent
+	Lives       map[LifeKey]*LifeChange
+	Lanes       map[Lane]int64 // until when they are taken, Unix ms
 	Rollups     []Rollup
 	RunRecords  []RunRecord
 
@@ -74,7 +76,7 @@ func (s *Stats) Add(o Stats) {
 func NewBatch() *Batch {
 	return &Batch{JobSamples: map[JobKey]*JobSamples{}, StepSamples: map[StepKey]*StepSamples{}, JobCounts: map[JobKey]*JobCounts{},
 		StepCounts: map[StepKey]*StepCounts{}, Quarantined: map[QuarantineGroup]int64{}, EndedCPU: map[ProcessKey]int64{},
-		Doubled: map[string]string{}, Told: map[int64]*ToldEvent{}, Occasions: map[Occasion][]int{},
+		Doubled: map[string]string{}, Told: map[int64]*ToldEvent{}, Lives: map[LifeKey]*LifeChange{}, Lanes: map[Lane]int64{}, Occasions: map[Occasion][]int{},
 		HostMinutes: map[HostMinute]*HostFigures{}, LifeMinutes: map[HostMinute]*LifeCounts{}, StepCPU: map[StepMinute]int64{},
 		StepMinutes: map[StepMinute]*LifeFigures{}, ProgramMinutes: map[ProgramMinute]*LifeFigures{}}
 }
@@ -106,6 +108,8 @@ func (b *Batch) Reset() {
 	clear(b.EndedCPU)
 	clear(b.Doubled)
 	clear(b.Told)
+	clear(b.Lives)
+	clear(b.Lanes)
 	clear(b.Occasions)
 	clear(b.HostMinutes)
 	clear(b.LifeMinutes)

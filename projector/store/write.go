@@ -14,6 +14,7 @@ func (tx *Tx) WriteBatch(b *Batch) error {
 		func() error { return writeSamples(tx, b.Samples) },
 		func() error { return writeEvents(tx, b.Events) },
 		func() error { return writeTold(tx, b.Told) },
+		func() error { return writeLives(tx, b.Lives, b.Lanes) },
 		func() error { return writeExecs(tx, b.Execs) },
 		func() error { return writeJobEvents(tx, b.JobEvents) },
 		func() error { return writeRuns(tx, b.JobEvents) },
