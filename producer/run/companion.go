@@ -253,10 +253,10 @@ func (c *Companion) publishDue(until int64) {
 	}
 }
 
-// Processes is how many processes there were of the command, itself included; unknown when they could not be watched. It
-// is final when Watch has returned.
+// Processes is how many processes there were of the command, itself included; unknown when they could not be watched, or not even the
+// command itself was seen, as in a pid namespace. It is final when Watch has returned.
 func (c *Companion) Processes() schema.Opt[uint64] {
-	if c.watcher == nil {
+	if c.watcher == nil || c.processes == 0 {
 		return schema.Opt[uint64]{}
 	}
 	return schema.Some(uint64(c.processes))

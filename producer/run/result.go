@@ -90,7 +90,7 @@ func (r Result) Totals(largest schema.Opt[int64], processes schema.Opt[uint64]) 
 	if r.PIDsPeak.Known {
 		t.PIDsPeak = schema.Some(int64(r.PIDsPeak.V))
 	}
-	if processes.V > 0 { // 0: the command itself was not seen
+	if processes.Known {
 		t.Processes = schema.Some(int64(processes.V))
 	}
 	return t
