@@ -123,6 +123,7 @@ var questions = map[string]func() url.Values{
 	"history": with("pid", "42"), "processes": with("at", atSecond(2)), "tree": with("at", atSecond(2)), "orphans": with("at", atSecond(2)),
 	"diff": with("from", atSecond(0), "to", atSecond(2)), "top": with("since", atSecond(0), "until", atSecond(3)),
 	"series": with("since", atSecond(0), "until", atSecond(9)),
+	"lanes":  with("since", atSecond(0), "until", atSecond(9), "px", "300"),
 	"proof":  none, "runs": with("job", "build"), "report": with("job", "build"), "why": with("pid", "1003"),
 }
 

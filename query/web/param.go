@@ -26,6 +26,7 @@ type question struct {
 	event       int64  // id of an event; 0 for none
 	statement   string // of SQL
 	poll        time.Duration
+	px          int   // width of a picture; 0 when it is not said
 	args        []any // of it
 	streams
 	now       time.Time
@@ -85,6 +86,7 @@ var (
 	}}
 	paramJob    = text("job", "only this job", func(q *question, s string) { q.Job = s })
 	paramPID    = number("pid", "only this process", 1, maxPID, func(q *question, n int64) { q.PID = n })
+	paramStep   = number("step", "only this step (sheet) of its job", 0, math.MaxInt32, func(q *question, n int64) { q.Step = &n })
 	paramStates = words("state", "only processes in these scheduler states", strings.Split("R,S,D,Z,T,t,I,X", ","), func(q *question, w []string) { q.States = w })
 	paramTypes  = words("type", "only events of these types", []string{"spawn", "exit", "signal", "kill", "oom"}, func(q *question, w []string) { q.Types = w })
 	paramBoot   = text("boot", "only the process of this boot of its host", func(q *question, s string) { q.bootID = s })
@@ -96,8 +98,7 @@ var inRange = []param{paramHost, paramSince, paramUntil, paramLimit, paramOrder,
 
 // ofProcesses are the parameters that pick processes.
 var ofProcesses = []param{
-	paramJob, paramPID,
-	number("step", "only this step (sheet) of its job", 0, math.MaxInt32, func(q *question, n int64) { q.Step = &n }),
+	paramJob, paramPID, paramStep,
 	number("user", "only processes of this user id", 0, math.MaxUint32, func(q *question, n int64) { q.UID = &n }),
 	text("command", "only command lines that hold this text", func(q *question, s string) { q.Command = s }),
 	text("cgroup", "only this control group, and what is below it", func(q *question, s string) { q.Cgroup = s }),
