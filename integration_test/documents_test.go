@@ -98,7 +98,7 @@ func (b block) samples() []sample {
 }
 
 var (
-	numberPattern = regexp.MustCompile(`^-?[0-9][0-9.,:]*(-[0-9][0-9:.]*)*(ms|µs|s|m|h)?([0-9.]+s)?`)
+	numberPattern = regexp.MustCompile(`^[+-]?[0-9][0-9.,:]*(-[0-9][0-9:.]*)*(ms|µs|s|m|h)?([0-9.]+s)?`)
 	wordPattern   = regexp.MustCompile(`^[A-Za-zµ_/=-]+`)
 )
 
@@ -115,7 +115,7 @@ func shape(line string) *regexp.Regexp {
 			out.WriteString(`\S.*`)
 			line = ""
 		case number != "":
-			out.WriteString(`-?[0-9][0-9.,:\-]*(ms|µs|s|m|h)?([0-9.]+s)?`)
+			out.WriteString(`[+-]?[0-9][0-9.,:\-]*(ms|µs|s|m|h)?([0-9.]+s)?`)
 			line = line[len(number):]
 		case word == "vm":
 			out.WriteString(`\S+?`)
