@@ -122,12 +122,12 @@ func fixedProcesses() []*fixedProcess {
 	return []*fixedProcess{
 		{pid: 1, command: "/sbin/init", born: -900 * s, rss: 9 << 10, state: "S"},
 		{pid: 800, ppid: 1, command: "sshd: /usr/sbin/sshd -D", born: -800 * s, rss: 6 << 10, state: "S"},
-		{pid: 3900, ppid: 800, command: "proctape run --job build-7 -- make -j8", born: 2 * s, rss: 12 << 10, state: "S", uid: 1000},
-		{pid: 3901, ppid: 3900, command: "make -j8", job: "build-7", sheet: 1, born: 3 * s, dies: 21 * s, rss: 20 << 10, cpu: 40, state: "S", uid: 1000},
-		{pid: 3910, ppid: 3901, command: "cc -O2 -c main.c", job: "build-7", sheet: 1, born: 4 * s, dies: 20 * s, rss: 180 << 10, grows: 4 << 10, cpu: 990, state: "R", uid: 1000},
-		{pid: 3950, ppid: 3900, command: "make link", job: "build-7", sheet: 2, born: 22 * s, dies: 52 * s, rss: 20 << 10, cpu: 10, state: "S", uid: 1000},
-		{pid: 3951, ppid: 3950, command: "ld.lld -o app --threads=8 @objs.rsp", job: "build-7", sheet: 2, born: 23 * s, dies: 51 * s, rss: 600 << 10, grows: 900 << 10, cpu: 3100, state: "R", uid: 1000},
-		{pid: 4100, ppid: 1, command: "node mcp-server.js", job: "agent-7f3", born: 5 * s, rss: 300 << 10, grows: 1 << 10, cpu: 940, state: "R", uid: 1001},
+		{pid: 3900, ppid: 800, command: "proctape run --job build-7 -- make -j8", born: 2 * s, rss: 12 << 10, state: "S", uid: 3100},
+		{pid: 3901, ppid: 3900, command: "make -j8", job: "build-7", sheet: 1, born: 3 * s, dies: 21 * s, rss: 20 << 10, cpu: 40, state: "S", uid: 3100},
+		{pid: 3910, ppid: 3901, command: "cc -O2 -c main.c", job: "build-7", sheet: 1, born: 4 * s, dies: 20 * s, rss: 180 << 10, grows: 4 << 10, cpu: 990, state: "R", uid: 3100},
+		{pid: 3950, ppid: 3900, command: "make link", job: "build-7", sheet: 2, born: 22 * s, dies: 52 * s, rss: 20 << 10, cpu: 10, state: "S", uid: 3100},
+		{pid: 3951, ppid: 3950, command: "ld.lld -o app --threads=8 @objs.rsp", job: "build-7", sheet: 2, born: 23 * s, dies: 51 * s, rss: 600 << 10, grows: 900 << 10, cpu: 3100, state: "R", uid: 3100},
+		{pid: 4100, ppid: 1, command: "node mcp-server.js", job: "agent-7f3", born: 5 * s, rss: 300 << 10, grows: 1 << 10, cpu: 940, state: "R", uid: 3101},
 	}
 }
 
@@ -150,7 +150,7 @@ func fixedMessages(start time.Time) []*schema.Message {
 				CPUMicros: sheet(16_560_000), CPUSource: schema.FromWait, PeakRSS: sheet(192 << 10), PeakSource: schema.FromWait, GroupPeak: sheet(230 << 10)}})
 		case 12 * s:
 			h.publish(schema.KindExec, at, schema.Message{Execs: []schema.Exec{{Wall: h.start.Add(at).UnixNano(), Boot: int64(fixedUptime + at), PID: 4100, StartTicks: all[7].startTicks(),
-				UID: sheet(1001), Command: "node mcp-server.js", JobID: "agent-7f3", Source: "connector"}}})
+				UID: sheet(3101), Command: "node mcp-server.js", JobID: "agent-7f3", Source: "connector"}}})
 		case 40 * s:
 			h.job(at, schema.JobEvent{Type: schema.JobEnded, JobID: "agent-7f3", Run: agent, Status: "completed", ExitCode: sheet(0)})
 		case 52 * s:
@@ -162,7 +162,7 @@ func fixedMessages(start time.Time) []*schema.Message {
 		h.lives(all, at)
 	}
 	other := newFixedHost(start, "web-01", 1)
-	nginx := &fixedProcess{pid: 700, ppid: 1, command: "nginx: worker process", born: -600 * s, rss: 40 << 10, cpu: 55, state: "S", uid: 33}
+	nginx := &fixedProcess{pid: 700, ppid: 1, command: "nginx: worker process", born: -600 * s, rss: 40 << 10, cpu: 55, state: "S", uid: 3033}
 	for at := time.Duration(0); at <= 60*s; at += 5 * s {
 		if at <= 20*s || at > 40*s { // what is between was not sampled
 			other.snapshot(at, nginx.at(at))
