@@ -92,6 +92,10 @@ func TestGroup_ReadsAndRegisters(t *testing.T) {
 	if code != 4 || !strings.Contains(errs, "job x is not recorded") || !strings.Contains(errs, "permission denied") || !strings.Contains(errs, "the group") {
 		t.Errorf("a stranger's job: exit code %d, want 4, and why it is not recorded: %s", code, errs)
 	}
+	await(t, "what a life has made, written down", func() bool {
+		_, err := os.Stat(filepath.Join(dir, "lives"))
+		return err == nil
+	})
 	checkShared(t, dir, group)
 }
 

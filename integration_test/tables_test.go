@@ -25,6 +25,7 @@ var (
 		"hosts": "the hashed rows begin with the name", "rosters": "the newest snapshot of each host", "boots": "hashed rows name the boots",
 		"quarantine_counts": "it counts messages that the log may no longer have", "rollup_processes": "hashed with process_rollups",
 		"retention_passes": ownOfDatabase, "retention_hosts": ownOfDatabase, "retention_databases": ownOfDatabase,
+		"lives": "made of the events, which are hashed", "lanes": "made of lives", "host_hours": "sums of the minutes, which are hashed; they outlive the log",
 	}
 	notDeleted = map[string]string{
 		"checkpoints": "one row a stream", "hosts": "one row a host", "rosters": "one row a host",
@@ -34,10 +35,14 @@ var (
 		"hosts": "ids come from the names", "processes": "ids are counted, and the rows outlive their snapshots",
 		"samples":    "the log is kept for their snapshots",
 		"quarantine": "rows hold the messages themselves", "rollup_processes": "ids come from the descriptions", "retention_passes": ownOfDatabase,
+		"host_minutes": outlivesLog, "step_minutes": outlivesLog, "program_minutes": outlivesLog, "host_hours": outlivesLog,
 	}
 )
 
-const ownOfDatabase = "no log gives it: it is this database's own"
+const (
+	ownOfDatabase = "no log gives it: it is this database's own"
+	outlivesLog   = "its rows are kept for longer than what they are made of"
+)
 
 // tableCare is what the code does with tables, by name.
 type tableCare struct{ hashed, deleted, kept map[string]bool }

@@ -234,6 +234,7 @@ function hover(l, canvas, tip, e) {
 }
 
 function move(l, view, by, deathsOnly) {
+  if (!l.frame) return null; // nothing is drawn yet
   const list = deathsOnly ? l.deaths : [...l.rows.entries()].sort((a, b) => a[0] - b[0]).flatMap((r) => r[1]);
   const inside = list.filter((b) => (b.end ?? b.until ?? Infinity) >= l.frame.from && b.start <= l.frame.to);
   if (!inside.length) { say(deathsOnly ? "No death here." : "No bar here."); return null; }
