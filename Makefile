@@ -23,17 +23,20 @@ build: ## build bin/proctape
 run: build ## record this machine into ./run-data (DATA=… for another folder); Ctrl-C stops it
 	@exec bin/proctape up --data $(DATA)
 
+# The tests of four packages at a time: many wait more than they work. make check vets all of it.
+TESTS    := -vet=off -p 4 -timeout 60m
+
 .PHONY: test
 test: ## all tests
-	$(GO) test -timeout 60m ./...
+	$(GO) test $(TESTS) ./...
 
 .PHONY: race
 race: ## the tests of a minute once more, with the race detector, of recorders too; it needs a C compiler
-	CGO_ENABLED=1 $(GO) test $(RACE) -short -timeout 60m ./...
+	CGO_ENABLED=1 $(GO) test $(RACE) -short $(TESTS) ./...
 
 .PHONY: test-short
 test-short: ## the tests of a minute: without the long campaigns, which each say so (-v shows it)
-	$(GO) test -short -timeout 60m ./...
+	$(GO) test -short $(TESTS) ./...
 
 .PHONY: check
 check: ## format, vet, staticcheck, revive, known vulnerabilities, generated files: what CI asks before the tests

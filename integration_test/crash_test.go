@@ -231,7 +231,7 @@ func TestCrash_KillAtEverySystemCall(t *testing.T) {
 	for _, call := range []string{"pwrite64", "write", "fsync", "fdatasync", "renameat", "unlinkat", "ftruncate"} {
 		step := 1
 		if !soak && call != "renameat" && call != "ftruncate" && call != "unlinkat" {
-			step = 11 // every one under make soak
+			step = 17 // every one under make soak
 		}
 		for n := 1; ; n += step {
 			f := fold{t.TempDir()}

@@ -123,6 +123,7 @@ func fillDisk(t *testing.T, program string, sound bool) {
 	if n := inside(`SELECT coalesce(sum(missing), 0) FROM producers`); n != 0 {
 		t.Errorf("%d items are missing: they waited in the sampler", n)
 	}
+	recorder.awaitStderr("the disk has room again")
 	said := recorder.stderr()
 	began, ended := strings.Count(said, `msg="the disk is full`), strings.Count(said, `msg="the disk has room again"`)
 	if began == 0 || ended == 0 || ended > began || !strings.Contains(said[strings.LastIndex(said, "the disk has room again"):], "took=") {
