@@ -20,7 +20,7 @@ var errReads = errors.New("a recorder elsewhere is only read")
 type connector struct{ c *Client }
 
 // Connect returns a connection. Nothing is sent yet.
-func (c connector) Connect(context.Context) (driver.Conn, error) { return conn{c.c}, nil }
+func (c connector) Connect(context.Context) (driver.Conn, error) { return conn(c), nil }
 
 // Driver is required by database/sql, which opens nothing by it.
 func (c connector) Driver() driver.Driver { return noDriver{} }
