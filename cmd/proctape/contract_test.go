@@ -101,7 +101,6 @@ func alike(a, b any) bool {
 // TestContract_CommandsEqualSQL compares the reads of the contract with plain SQL on its tables: snapshots, events, history, the profile and the classic
 // report.
 func TestContract_CommandsEqualSQL(t *testing.T) {
-	inUTC(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	start := time.Now().Add(-time.Hour).Truncate(time.Second)
 	record(t, dir, start)

@@ -83,7 +83,6 @@ var goldenWidths = []string{"snapshots.txt", "events.txt", "history.txt", "top_a
 
 // TestGolden compares what commands print of the fixed recording with files: results, and below them what stands on stderr.
 func TestGolden(t *testing.T) {
-	inUTC(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	record(t, dir, fixedStart)
 	answer := func(args string) string {
@@ -182,12 +181,12 @@ func unvaried(s string) string {
 	return hash.ReplaceAllString(s, "HASH")
 }
 
-// inUTC has the test's times in UTC.
-func inUTC(t *testing.T) {
-	t.Helper()
-	was := time.Local
-	time.Local = time.UTC
-	t.Cleanup(func() { time.Local = was })
+// The tests' times are in UTC, from before anything runs that reads the zone. The program of the scripts, which is this one under its own name,
+// has the zone of its environment.
+func init() {
+	if filepath.Base(os.Args[0]) != "proctape" {
+		time.Local = time.UTC
+	}
 }
 
 // answerOf is what a command line prints: its results, then what stands on stderr, then an exit code that is not 0.
