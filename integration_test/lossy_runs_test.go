@@ -31,13 +31,13 @@ var workloads = []workload{
 var troubles = map[string]func(t *testing.T, dir string, r *process, roll *rand.Rand) *process{
 	"SIGTERM": func(t *testing.T, dir string, r *process, roll *rand.Rand) *process {
 		r.stop()
-		time.Sleep(time.Duration(roll.IntN(300)) * time.Millisecond)
+		time.Sleep(time.Duration(roll.IntN(300)) * time.Millisecond) // for how long nobody records is what is tried
 		return record(t, proctape, dir)
 	},
 	"SIGKILL": func(t *testing.T, dir string, r *process, roll *rand.Rand) *process {
 		r.cmd.Process.Kill()
 		r.wait()
-		time.Sleep(time.Duration(roll.IntN(300)) * time.Millisecond)
+		time.Sleep(time.Duration(roll.IntN(300)) * time.Millisecond) // for how long nobody records is what is tried
 		return record(t, proctape, dir)
 	},
 	"SIGSTOP": func(t *testing.T, _ string, r *process, roll *rand.Rand) *process {
@@ -61,7 +61,7 @@ func pause(t *testing.T, p *process, d time.Duration) {
 	if err := p.cmd.Process.Signal(unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(d)
+	time.Sleep(d) // for how long it stands is what is tried
 	if err := p.cmd.Process.Signal(unix.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func deref[T any](p *T) (v T) {
 func TestLossyRuns(t *testing.T) {
 	long(t)
 	if os.Getuid() != 0 {
-		t.Skip("needs root, to see each start and end")
+		t.Skip("SKIPPED: it needs root, to see each start and end")
 	}
 	trials := 1
 	if soak {

@@ -65,7 +65,7 @@ func runUnder(t *testing.T, between string, front ...string) (big, tiny query.Ru
 func TestRunTotals_OnEveryRung(t *testing.T) {
 	long(t)
 	if os.Getuid() != 0 {
-		t.Skip("needs root, to give up rights")
+		t.Skip("SKIPPED: it needs root, to give up rights")
 	}
 	for name, c := range map[string]struct {
 		between string

@@ -18,7 +18,7 @@ import (
 func needSourceKind(t *testing.T, p *Producer, kinds ...lifecycle.SourceKind) {
 	t.Helper()
 	if got := p.loop.watcher.Kind(); !slices.Contains(kinds, got) {
-		t.Skipf("processes are watched by %s", got)
+		t.Skipf("SKIPPED: processes are watched by %s", got)
 	}
 }
 
@@ -169,7 +169,7 @@ func TestLive_Exec(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			source, _, err := lifecycle.Open(lifecycle.Config{Describe: func(int) (d lifecycle.Description, ok bool) { return }}, []lifecycle.SourceKind{kind})
 			if err != nil {
-				t.Skip(err)
+				t.Skip("SKIPPED: ", err)
 			}
 			source.Close()
 			nc := serve(t)
@@ -271,7 +271,7 @@ func TestLive_SourceKinds(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			source, _, err := lifecycle.Open(lifecycle.Config{Describe: func(int) (d lifecycle.Description, ok bool) { return }}, []lifecycle.SourceKind{kind})
 			if err != nil {
-				t.Skip(err)
+				t.Skip("SKIPPED: ", err)
 			}
 			source.Close()
 			j := newLogReader(t, nc)

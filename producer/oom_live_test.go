@@ -23,7 +23,7 @@ func newLimitedCgroup(t *testing.T) (path, dir string) {
 	path = fmt.Sprintf("/proctape-producer-%d-%d", os.Getpid(), time.Now().UnixNano())
 	dir = filepath.Join("/sys/fs/cgroup/memory", path)
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Skipf("no cgroup can be made: %v", err)
+		t.Skipf("SKIPPED: no cgroup can be made: %v", err)
 	}
 	t.Cleanup(func() {
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
@@ -34,7 +34,7 @@ func newLimitedCgroup(t *testing.T) (path, dir string) {
 	})
 	limit := []byte(strconv.Itoa(16 << 20))
 	if err := os.WriteFile(filepath.Join(dir, "memory.limit_in_bytes"), limit, 0); err != nil {
-		t.Skip(err)
+		t.Skip("SKIPPED: ", err)
 	}
 	_ = os.WriteFile(filepath.Join(dir, "memory.memsw.limit_in_bytes"), limit, 0) // where there is swap
 	return path, dir
@@ -49,7 +49,7 @@ func TestLive_OOM(t *testing.T) {
 	p, _ := record(t, nc, Config{})
 	needSourceKind(t, p, lifecycle.KindTaskstats, lifecycle.KindConnector)
 	if i := slices.IndexFunc(p.Capabilities(), func(c Capability) bool { return c.Name == "oom" }); !p.Capabilities()[i].Have {
-		t.Skip(p.Capabilities()[i].Detail)
+		t.Skip("SKIPPED: ", p.Capabilities()[i].Detail)
 	}
 	s := startShell(t)
 	j.publishJobEvent(nc, declared(t, "job", s.pid()))

@@ -28,7 +28,7 @@ func TestRestricted(t *testing.T) {
 		return
 	}
 	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+		t.Skip("SKIPPED: it needs root")
 	}
 	places := map[string]*syscall.SysProcAttr{
 		"ordinary user": {Credential: &syscall.Credential{Uid: 65534, Gid: 65534}},

@@ -89,7 +89,7 @@ func TestRetention_NoClockDeletesEarly(t *testing.T) {
 	for i, story := range clockStories {
 		t.Run(story.name, func(t *testing.T) {
 			if testing.Short() && i > 3 {
-				t.Skip("one of the clocks that make test has")
+				t.Skip("SKIPPED: one of the clocks that make test has")
 			}
 			t.Parallel()
 			w := newWorld(t)

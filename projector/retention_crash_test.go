@@ -60,7 +60,7 @@ func (d *kept) cutShort(n int) (cut bool) {
 // been.
 func TestRetention_PassesThatEndAnywhere(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a long campaign, which make test runs")
+		t.Skip("SKIPPED: a long campaign, which make test runs")
 	}
 	w := newWorld(t)
 	h := w.host("alpha")

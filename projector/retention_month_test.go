@@ -30,7 +30,7 @@ type sizes map[string][]int64
 // In the long run nothing grows: neither a table, nor the file, nor the log.
 func TestRetention_LevelsOff(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a long campaign, which make test runs")
+		t.Skip("SKIPPED: a long campaign, which make test runs")
 	}
 	l := long{schema.Policy{FullResolution: 2 * time.Hour, Downsampled: 4 * time.Hour, Events: 8 * time.Hour}, 36, 5 * minute, 2, 3}
 	if soak {

@@ -25,7 +25,7 @@ type busiest struct {
 func BenchmarkRecorded(b *testing.B) {
 	path := os.Getenv("PROCTAPE_BENCH_DB")
 	if path == "" {
-		b.Skip("PROCTAPE_BENCH_DB names no recording")
+		b.Skip("SKIPPED: PROCTAPE_BENCH_DB names no recording")
 	}
 	most := lookInto(b, path)
 	db, err := query.Open(b.Context(), path)

@@ -18,7 +18,7 @@ func TestDecoders(t *testing.T) {
 	for program, script := range map[string]string{"python3": "decode.py", "node": "decode.js"} {
 		t.Run(program, func(t *testing.T) {
 			if _, err := exec.LookPath(program); err != nil {
-				t.Skipf("%s is not installed", program)
+				t.Skipf("SKIPPED: %s is not installed", program)
 			}
 			files, err := filepath.Glob("testdata/v*/*.msgpack")
 			if err != nil || len(files) < 10*len(goldenFolders) {

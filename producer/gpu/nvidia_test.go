@@ -191,11 +191,11 @@ func TestReader_StaleValuesAreUnknownAndLaterGone(t *testing.T) {
 func TestReader_UnkillableProgram(t *testing.T) {
 	freezer := "/sys/fs/cgroup/freezer"
 	if _, err := os.Stat(filepath.Join(freezer, "cgroup.procs")); err != nil || os.Geteuid() != 0 {
-		t.Skip("needs root and the freezer of cgroup v1")
+		t.Skip("SKIPPED: it needs root and the freezer of cgroup v1")
 	}
 	group := filepath.Join(freezer, fmt.Sprintf("proctape-gpu-%d", os.Getpid()))
 	if err := os.Mkdir(group, 0o755); err != nil {
-		t.Skipf("needs a freezer it may write: %v", err)
+		t.Skipf("SKIPPED: it needs a freezer it may write: %v", err)
 	}
 	smi := fake(t, "ok")
 	r := Open(Config{NvidiaSMI: smi, Sys: t.TempDir(), Interval: time.Second, Log: logTo(t),

@@ -20,7 +20,7 @@ var soak = os.Getenv("PROCTAPE_SOAK") != ""
 // Children that live for a moment are all told, with their codes, or their loss is.
 func TestExact_EveryChildOfAFlood(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a long campaign, which make test runs")
+		t.Skip("SKIPPED: a long campaign, which make test runs")
 	}
 	children := 5 * 256 // each code five times
 	if soak {

@@ -33,7 +33,7 @@ func newRig(t testing.TB, open func(cfg Config) (Source, error)) *rig {
 	r := &rig{t: t, fs: procfs.New("")}
 	source, err := open(Config{Describe: r.describe})
 	if err != nil {
-		t.Skipf("not on this machine: %v", err)
+		t.Skipf("SKIPPED: not on this machine: %v", err)
 	}
 	r.Source = source
 	t.Cleanup(func() {

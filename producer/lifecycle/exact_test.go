@@ -161,7 +161,7 @@ func TestExact_NaiveDecisionFails(t *testing.T) {
 // after that of its parent.
 func TestExact_Daemon(t *testing.T) {
 	if _, err := exec.LookPath("setsid"); err != nil {
-		t.Skip("no setsid here")
+		t.Skip("SKIPPED: no setsid here")
 	}
 	exact(t, func(t *testing.T, r *rig, _ expectation) {
 		a := start(t, `exec 3<&0; (setsid sh -c 'read x <&3; exit 9' >&- & echo $!); exit 3`)
@@ -196,7 +196,7 @@ func TestExact_PidReused(t *testing.T) {
 		first.wait()
 		for deadline := time.Now().Add(within); ; {
 			if err := os.WriteFile(lastPID, []byte(strconv.Itoa(first.pid()-1)), 0); err != nil {
-				t.Skipf("cannot choose the next pid: %v", err)
+				t.Skipf("SKIPPED: cannot choose the next pid: %v", err)
 			}
 			second := start(t, "exit 2")
 			second.wait()
@@ -204,7 +204,7 @@ func TestExact_PidReused(t *testing.T) {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Skip("others always take the pid")
+				t.Skip("SKIPPED: others always take the pid")
 			}
 		}
 		r.pollLonger()
@@ -246,7 +246,7 @@ func TestExact_CloseClosesAll(t *testing.T) {
 	for _, kind := range []SourceKind{KindTaskstats, KindConnector} {
 		source, _, err := Open(Config{Describe: describeNothing}, []SourceKind{kind})
 		if err != nil {
-			t.Skip(err)
+			t.Skip("SKIPPED: ", err)
 		}
 		if err := source.Close(); err != nil {
 			t.Error(err)

@@ -50,7 +50,7 @@ func openElsewhere(t *testing.T, attr *syscall.SysProcAttr) (result opened) {
 	cmd.SysProcAttr, cmd.Stderr = attr, t.Output()
 	out, err := cmd.Output()
 	if err != nil {
-		t.Skipf("not on this machine: %v", err)
+		t.Skipf("SKIPPED: not on this machine: %v", err)
 	}
 	if err := json.Unmarshal(out, &result); err != nil {
 		t.Fatalf("%v in %q", err, out)
@@ -62,7 +62,7 @@ func openElsewhere(t *testing.T, attr *syscall.SysProcAttr) (result opened) {
 func TestOpen_OtherNamespaces(t *testing.T) {
 	here := openElsewhere(t, nil)
 	if here.Rung != KindTaskstats {
-		t.Skipf("only %s works here: %+v", here.Rung, here.Attempts)
+		t.Skipf("SKIPPED: only %s works here: %+v", here.Rung, here.Attempts)
 	}
 	tests := map[string]struct {
 		attr  syscall.SysProcAttr

@@ -154,7 +154,7 @@ const foreignPID = "PIDFD_TEST_FOREIGN"
 func rerunForeign(t *testing.T, foreign *shell) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root, to be another user")
+		t.Skip("SKIPPED: it needs root, to be another user")
 	}
 	const nobody = 65534
 	tests := []string{"TestPidfd_OfAnotherUser", "TestPidfd_Signals", "TestPidfd_DoubleFork", "TestPidfd_ScanShowsMissedProcesses"}
@@ -189,7 +189,7 @@ func rerunForeign(t *testing.T, foreign *shell) {
 func TestPidfd_OfAnotherUser(t *testing.T) {
 	pid, err := strconv.Atoi(os.Getenv(foreignPID))
 	if err != nil {
-		t.Skip("runs within TestPidfd_Unprivileged")
+		t.Skip("SKIPPED: runs within TestPidfd_Unprivileged")
 	}
 	r := newPidfdRig(t)
 	watching := os.NewFile(3, "watching")
@@ -207,7 +207,7 @@ func TestPidfd_OfAnotherUser(t *testing.T) {
 func rerun(t *testing.T, tests string, attr *syscall.SysProcAttr, env ...string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+		t.Skip("SKIPPED: it needs root")
 	}
 	t.Parallel()
 	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.run", "^("+tests+")$", "-test.timeout", "2m")

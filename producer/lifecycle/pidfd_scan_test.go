@@ -119,7 +119,7 @@ func TestPidfd_CommandAfterAnExec(t *testing.T) {
 func TestPidfd_KernelThreads(t *testing.T) {
 	t.Parallel()
 	if comm, err := os.ReadFile("/proc/2/comm"); err != nil || string(comm) != "kthreadd\n" {
-		t.Skip("no kernel threads are to be seen here")
+		t.Skip("SKIPPED: no kernel threads are to be seen here")
 	}
 	r := newPidfdRig(t)
 	known, unknown := r.scan(2), r.scan(2)

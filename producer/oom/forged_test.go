@@ -78,12 +78,12 @@ func TestForgedLines(t *testing.T) {
 // the kernel itself write a line that looks like a kill.
 func TestLive_ForgedLog(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root, to read the log")
+		t.Skip("SKIPPED: it needs root, to read the log")
 	}
 	w := Open(Config{})
 	defer w.Close()
 	if w.kmsg == nil {
-		t.Skip(w.Sources()[0])
+		t.Skip("SKIPPED: ", w.Sources()[0])
 	}
 	program := crasher(t)
 	const forgers = 8
@@ -130,7 +130,7 @@ func (l *looking) next(buf []byte) (int, error) {
 func crasher(t *testing.T) string {
 	t.Helper()
 	if _, err := exec.LookPath("gcc"); err != nil {
-		t.Skip("needs a C compiler")
+		t.Skip("SKIPPED: it needs a C compiler")
 	}
 	const text = `
 #include <sys/mman.h>
@@ -153,7 +153,7 @@ int main(int argc, char **argv) {
 	cmd := exec.Command("gcc", "-O0", "-o", program, "-x", "c", "-")
 	cmd.Stdin = strings.NewReader(text)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Skipf("the C compiler does not work: %v: %s", err, out)
+		t.Skipf("SKIPPED: the C compiler does not work: %v: %s", err, out)
 	}
 	return program
 }

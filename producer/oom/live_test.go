@@ -30,13 +30,13 @@ type limitedCgroup struct {
 func newLimitedCgroup(t *testing.T) *limitedCgroup {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+		t.Skip("SKIPPED: it needs root")
 	}
 	mount, limit := memoryMount(t)
 	c := &limitedCgroup{t: t, mount: mount, path: fmt.Sprintf("/proctape-oom-%d-%d", os.Getpid(), time.Now().UnixNano())}
 	dir := filepath.Join(mount, c.path)
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Skipf("no cgroup can be made: %v", err)
+		t.Skipf("SKIPPED: no cgroup can be made: %v", err)
 	}
 	t.Cleanup(func() {
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
@@ -73,7 +73,7 @@ func memoryMount(t *testing.T) (mount, limit string) {
 			}
 		}
 	}
-	t.Skip("no memory controller")
+	t.Skip("SKIPPED: no memory controller")
 	return "", ""
 }
 
@@ -128,7 +128,7 @@ func TestLive_Log(t *testing.T) {
 	c := newLimitedCgroup(t)
 	w := c.open("")
 	if w.kmsgErr != nil {
-		t.Skip(w.Sources()[0])
+		t.Skip("SKIPPED: ", w.Sources()[0])
 	}
 	w.Track(c.path)
 	byUser := c.kill()
@@ -155,7 +155,7 @@ func TestLive_LogFromItsEnd(t *testing.T) {
 	d := c.eatMemory()
 	w := c.open("")
 	if w.kmsgErr != nil {
-		t.Skip(w.Sources()[0])
+		t.Skip("SKIPPED: ", w.Sources()[0])
 	}
 	poll(t, w)
 	expect(t, "killed before", judge(w, d), "n")
@@ -167,7 +167,7 @@ func TestLive_Cgroup(t *testing.T) {
 	w := c.open("/nowhere")
 	w.Track(c.path)
 	if w.groupsErr != nil || len(w.groups.tracked) != 1 {
-		t.Skip(w.Sources()[1])
+		t.Skip("SKIPPED: ", w.Sources()[1])
 	}
 	expect(t, "killed by a user", judge(w, c.kill()), "n")
 	d := c.eatMemory()

@@ -82,7 +82,7 @@ func startSleepers(b *testing.B, n int) {
 	b.Helper()
 	sleep, err := exec.LookPath("sleep")
 	if err != nil {
-		b.Skip("no sleep command: ", err)
+		b.Skip("SKIPPED: no sleep command: ", err)
 	}
 	for range n {
 		cmd := exec.Command(sleep, "600")

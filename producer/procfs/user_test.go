@@ -27,7 +27,7 @@ func TestProcess_EnvironmentOfAUser(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			if os.Getuid() != 0 && (int(tt.uid) != os.Getuid()) {
-				t.Skip("needs root")
+				t.Skip("SKIPPED: it needs root")
 			}
 			pid := startSleeper(t, tt.mode, tt.uid)
 			p, err := newFS(t, "").Process(pid, Options{EnvKeys: []string{"JOB_ID"}})
@@ -56,7 +56,7 @@ func startSleeper(t *testing.T, mode os.FileMode, uid uint32) (pid int) {
 	t.Helper()
 	sleep, err := exec.LookPath("sleep")
 	if err != nil {
-		t.Skip(err)
+		t.Skip("SKIPPED: ", err)
 	}
 	program, err := os.ReadFile(sleep)
 	if err != nil {

@@ -22,7 +22,7 @@ func groupDir(t *testing.T) (dir string) {
 	t.Helper()
 	dir, _, err := ownGroup()
 	if err != nil || unix.Access(dir, unix.W_OK) != nil {
-		t.Skipf("no control group may be made in %q: %v", dir, err)
+		t.Skipf("SKIPPED: no control group may be made in %q: %v", dir, err)
 	}
 	return dir
 }

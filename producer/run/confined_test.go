@@ -34,7 +34,7 @@ func wantOrphan(t *testing.T, e *engine, reason string) {
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("needs root")
+		t.Skip("SKIPPED: it needs root")
 	}
 }
 

@@ -33,7 +33,7 @@ func TestRemoveLeftBelow(t *testing.T) {
 		return dir
 	}
 	if err := os.MkdirAll(filepath.Join(parent, "deep"), 0o755); err != nil {
-		t.Skipf("no control group may be made: %v", err)
+		t.Skipf("SKIPPED: no control group may be made: %v", err)
 	}
 	t.Cleanup(func() { unix.Rmdir(filepath.Join(parent, "deep")); unix.Rmdir(parent) })
 	gone := endedPID(t)

@@ -24,7 +24,7 @@ func legacyDir(t *testing.T, controller string) string {
 	}
 	dir, ok := legacyGroup(string(own), string(mounts), controller)
 	if !ok || unix.Access(dir, unix.W_OK) != nil {
-		t.Skipf("no group of controller %s of version 1 may be made here", controller)
+		t.Skipf("SKIPPED: no group of controller %s of version 1 may be made here", controller)
 	}
 	return dir
 }

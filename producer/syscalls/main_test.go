@@ -189,11 +189,11 @@ func tracer(t *testing.T, pid int) int {
 func needStrace(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("strace"); err != nil {
-		t.Skip("needs strace")
+		t.Skip("SKIPPED: it needs strace")
 	}
 	idle := startChild(t, "idle")
 	if _, err := (Strace{grace: patience}).Trace(t.Context(), idle.pid(), time.Millisecond); errors.Is(err, ErrNotPermitted) {
-		t.Skip(err)
+		t.Skip("SKIPPED: ", err)
 	}
 }
 

@@ -198,7 +198,7 @@ func TestStrace_NotPermitted(t *testing.T) {
 	pid := 1
 	if os.Geteuid() == 0 {
 		if comm, _ := os.ReadFile("/proc/2/comm"); string(comm) != "kthreadd\n" {
-			t.Skip("root may trace every process that is to be seen here")
+			t.Skip("SKIPPED: root may trace every process that is to be seen here")
 		}
 		pid = 2
 	}

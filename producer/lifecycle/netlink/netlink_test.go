@@ -24,7 +24,7 @@ func openConnector(t testing.TB, buffer int) *Connector {
 	t.Helper()
 	c, err := OpenConnector(buffer)
 	if err != nil {
-		t.Skipf("no proc connector here: %v", err)
+		t.Skipf("SKIPPED: no proc connector here: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
@@ -38,7 +38,7 @@ func openTaskstats(t testing.TB, buffer int) *Taskstats {
 	t.Helper()
 	s, err := OpenTaskstats(buffer)
 	if err != nil {
-		t.Skipf("no taskstats here: %v", err)
+		t.Skipf("SKIPPED: no taskstats here: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
@@ -237,7 +237,7 @@ func TestConnector_OnlyTheKernelIsBelieved(t *testing.T) {
 	defer forger.close()
 	forged := Event{Kind: Fork, CPU: 1, Seq: 1, PID: 7, TGID: 7, ParentPID: 1, ParentTGID: 1}
 	if err := unix.Sendto(forger.fd, appendEvent(nil, forged), 0, address); err != nil {
-		t.Skipf("the kernel does not even let us try: %v", err)
+		t.Skipf("SKIPPED: the kernel does not even let us try: %v", err)
 	}
 	pid := run(t, "/bin/true")
 	events, _ := c.readUntil(t, func(events []Event) bool { return slices.ContainsFunc(events, of(pid, Exit)) })

@@ -62,7 +62,7 @@ func TestTaskstats_StorageWrites(t *testing.T) {
 	file := t.TempDir() + "/file"
 	var fs unix.Statfs_t
 	if err := unix.Statfs(t.TempDir(), &fs); err != nil || fs.Type == unix.TMPFS_MAGIC {
-		t.Skip("temporary files are not on storage")
+		t.Skip("SKIPPED: temporary files are not on storage")
 	}
 	s := openTaskstats(t, 0)
 	r := s.readUntil(t, run(t, "dd", "if=/dev/zero", "of="+file, "bs=4k", "count=100", "conv=fsync", "status=none"))
@@ -85,7 +85,7 @@ func TestTaskstats_ThreadIsNotTheLast(t *testing.T) {
 	}()
 	tid := <-tids
 	if tid == 0 {
-		t.Skip("the goroutine was given the first thread")
+		t.Skip("SKIPPED: the goroutine was given the first thread")
 	}
 	if r := s.readUntil(t, tid); r.TGID != os.Getpid() || r.Last {
 		t.Errorf("got %+v, want a thread of %d that is not the last", r, os.Getpid())
