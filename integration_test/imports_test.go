@@ -76,6 +76,7 @@ var rooms = map[string]room{
 
 	"query":            {uses: []string{"schema", "schema/filecheck", "schema/lockfile", "schema/proof"}, never: httpPackages},
 	"query/term":       {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
+	"query/doctor":     {uses: []string{"schema", "schema/filecheck"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"query/health":     {uses: []string{"query", "schema", "schema/state", "schema/trouble"}, never: httpPackages},
 	"query/report":     {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
 	"query/why":        {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
