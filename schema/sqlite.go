@@ -130,7 +130,7 @@ func migrate(ctx context.Context, db *sql.Conn, step string, version int) error 
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(ctx, string(ddl)); err != nil {
+	if _, err := tx.ExecContext(ctx, withMetrics(string(ddl))); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, `PRAGMA user_version = `+strconv.Itoa(version)); err != nil {

@@ -156,7 +156,7 @@ CREATE TABLE samples (
   cpu_ms INTEGER,
   syscall_counts TEXT,
   syscall_time_pct TEXT,
-  gpu_memory_kib INTEGER
+  gpu_memory_kib INTEGER/* and further metrics of samples */
 );
 
 CREATE TABLE process_events (
@@ -476,7 +476,7 @@ CREATE TABLE process_rollups (
   vms_kib INTEGER,
   threads INTEGER,
   open_fds INTEGER,
-  cpu_ms INTEGER,
+  cpu_ms INTEGER/* and further metrics of process_rollups */,
   PRIMARY KEY (process_id, rollup_id)
 ) WITHOUT ROWID;
 CREATE INDEX process_rollups_by_minute ON process_rollups(rollup_id);
