@@ -144,6 +144,9 @@ func TestReader_GPUWithoutLinesIsUnknown(t *testing.T) {
 
 // The control of the hang test: a slow program is not a hung one.
 func TestReader_SlowProgramIsLeftAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	r := start(t, fake(t, "slow"), timing{hang: 15 * time.Second})
 	eventually(t, "rounds", func() bool { return len(r.Read(time.Now())) == 2 && r.Stats().Lines >= 5 })
 	if s := r.Stats(); s.Hangs != 0 || s.Ends != 0 {
