@@ -171,13 +171,13 @@ func unvaried(s string) string {
 		}
 		return text
 	})
+	s = shareOfNow.ReplaceAllString(s, "$1$2:SHARE") // before times, which the digits of a fraction may look like
 	s = unixTime.ReplaceAllStringFunc(s, func(text string) string {
 		if at, err := strconv.ParseFloat(text, 64); err == nil && at > float64(fixedUntil.Unix()) {
 			return "LATER"
 		}
 		return text
 	})
-	s = shareOfNow.ReplaceAllString(s, "$1$2:SHARE")
 	return hash.ReplaceAllString(s, "HASH")
 }
 
