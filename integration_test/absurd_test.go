@@ -194,6 +194,7 @@ func keep() *retention.Settings {
 // all answers and what retention leaves are as in a run without them. Each bad message is in quarantine once, with what is wrong in
 // it, or does no harm.
 func TestAbsurd_OneHostCostsItself(t *testing.T) {
+	long(t)
 	t.Parallel()
 	each := 40
 	if soak {

@@ -30,6 +30,7 @@ var keepsLeftovers = withFault("keeps-leftovers", "embedded-nats/check.go",
 // TestDamage_AtAStart: what a killed server leaves in the store is swept, and the description of a stream with a wrong bit is
 // mended, once. The control is a build that does neither.
 func TestDamage_AtAStart(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := startLog(t, t.TempDir())
 	log.record(newHost("alpha", 3, 1), 10)
@@ -143,6 +144,7 @@ func deleteStream(t *testing.T, program string, giveUp func(time.Duration) bool)
 // TestDamage_KilledStarts kills a recorder at random in the first second of its starts, a few times, two hundred under make
 // soak. Whatever a start was at, the next goes on from it: what the log has is all folded, once, and no start needs help.
 func TestDamage_KilledStarts(t *testing.T) {
+	long(t)
 	t.Parallel()
 	kills := 6
 	if soak {

@@ -21,6 +21,7 @@ var checksNoBlock = withFault("checks-no-block", "embedded-nats/check.go",
 // TestDamage_OneBit flips a bit in the middle of a log that was killed: a replay has all but the one message, and says and
 // counts that one.
 func TestDamage_OneBit(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 20, 1)

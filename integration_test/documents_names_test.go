@@ -239,6 +239,7 @@ func TestDocuments_NamesExist(t *testing.T) {
 
 // TestDocuments_NamesCatch is the control.
 func TestDocuments_NamesCatch(t *testing.T) {
+	long(t)
 	n := loadNames(t)
 	right := "`make test`, `proctape up --interval 1s`, `schema/sql`, [a](docs/jobs.md), `/proc/stat`\n| `job declare\\|end` | tell, `--pid` |\n"
 	if got := n.check("README.md", right); len(got) > 0 {

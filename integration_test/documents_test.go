@@ -283,6 +283,7 @@ func missingTargets(where, text, makefile string) []string {
 
 // TestDocuments_SamplesRun runs what the documents tell a user to run.
 func TestDocuments_SamplesRun(t *testing.T) {
+	long(t)
 	t.Parallel()
 	makefile, docs := readText(t, "../Makefile"), documents(t)
 	s := newStage(t)

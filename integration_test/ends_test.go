@@ -23,6 +23,7 @@ var tellsNoEnd = withFault("tells-no-end", "producer/publish/publisher.go",
 // TestEnds_LogLosesItsEnd ends a recorder, in order or by a kill, and damages the end of its log. The next life tells what the
 // one before had made: a new replay has or counts every snapshot. Sixty times each under make soak.
 func TestEnds_LogLosesItsEnd(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for _, cut := range []bool{false, true} {
 		dir := t.TempDir()

@@ -282,6 +282,7 @@ func oldServer(t *testing.T, version string) (url string) {
 
 // TestServerVersion_IsCheckedFirst has commands meet servers that are too old: one line, and nothing is made.
 func TestServerVersion_IsCheckedFirst(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for _, version := range []string{"2.9.25", "2.11.10", "2.12.3", "2.13.0-RC.1", "1.4.1"} {
 		url := oldServer(t, version)

@@ -42,6 +42,7 @@ func gapsOf(t *testing.T, db string, kinds ...schema.GapKind) (n int) {
 // TestIdentity_StreamMadeAnew deletes a stream under a running projection and makes it again: it is noticed and told,
 // and the new messages, which have the old ones' sequences, are all folded.
 func TestIdentity_StreamMadeAnew(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 20, 1)
@@ -194,6 +195,7 @@ func TestIdentity_BlockCutShort(t *testing.T) {
 
 // TestIdentity_TrimmedBelow purges what a projection has not folded yet: the hole is a gap, with a count.
 func TestIdentity_TrimmedBelow(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 20, 1)
@@ -259,6 +261,7 @@ func TestIdentity_TwoDatabasesOfOneLog(t *testing.T) {
 // TestIdentity_CopyOfADatabase folds one log into a database and a copy of it, at once: neither takes messages from the
 // other.
 func TestIdentity_CopyOfADatabase(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 10, 1)
@@ -284,6 +287,7 @@ func TestIdentity_CopyOfADatabase(t *testing.T) {
 
 // TestIdentity_MadeAnewAndEmpty deletes a stream and makes it again, and nothing comes on it: the others go on.
 func TestIdentity_MadeAnewAndEmpty(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 100, 1)

@@ -75,6 +75,7 @@ func (m *troubled) outOfMemory() bool { return len(m.deeds["skipped"]) == 0 }
 // TestInvestigation asks docs/investigation.md's ten questions of a recording of trouble. The answers are compared with what the troublemaker says
 // that it did, and the document's samples with what is printed.
 func TestInvestigation(t *testing.T) {
+	long(t)
 	needsEveryProcess(t)
 	t.Parallel()
 	made := makeTrouble(t)

@@ -202,6 +202,7 @@ func needsEveryProcess(t *testing.T) {
 // TestJobRun_LogWithoutSampler runs jobs, one inside the other, where nothing samples the host: run itself publishes
 // what they started, each its own.
 func TestJobRun_LogWithoutSampler(t *testing.T) {
+	long(t)
 	needsEveryProcess(t)
 	t.Parallel()
 	url := plainLog(t)

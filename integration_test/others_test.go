@@ -51,6 +51,7 @@ func openTheWay(t *testing.T, dir string) {
 
 // TestGroup_ReadsAndRegisters shares a recording with a group: who is in it reads and records jobs, and nobody else does anything.
 func TestGroup_ReadsAndRegisters(t *testing.T) {
+	long(t)
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	openTheWay(t, dir)
@@ -151,6 +152,7 @@ func awaitCount(t *testing.T, dir, query string, n int) {
 
 // TestRead_FoldersThatCannotBeWritten reads what lies in folders in which no file can be made.
 func TestRead_FoldersThatCannotBeWritten(t *testing.T) {
+	long(t)
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	openTheWay(t, dir)

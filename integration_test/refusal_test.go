@@ -117,6 +117,7 @@ func TestFiles_NobodyElseCanRead(t *testing.T) {
 
 // TestNDJSON_RotatesAndHoldsTheContractsKeys records with a small limit and reads every line of every file.
 func TestNDJSON_RotatesAndHoldsTheContractsKeys(t *testing.T) {
+	long(t)
 	t.Parallel()
 	dir := t.TempDir()
 	const limit = 20_000

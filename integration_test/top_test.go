@@ -99,6 +99,7 @@ func TestTop_Live(t *testing.T) {
 
 // TestTop_LeavesTheTerminalAsItWas ends the screen in each way in which it can end.
 func TestTop_LeavesTheTerminalAsItWas(t *testing.T) {
+	long(t)
 	db := simulated(t, 20)
 	for name, end := range map[string]func(s *screenTerminal){
 		"q":       func(s *screenTerminal) { s.press("q") },

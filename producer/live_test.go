@@ -115,6 +115,9 @@ func TestLive_Daemon(t *testing.T) {
 
 // What kind of a death an exit was.
 func TestLive_KindsOfDeath(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	nc := serve(t)
 	j := newLogReader(t, nc)
@@ -325,6 +328,9 @@ func TestLive_SourceKinds(t *testing.T) {
 
 // What a job used is the sum of what its processes had used when they were last sampled, and of what each exit adds.
 func TestLive_CPU(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	nc := serve(t)
 	j := newLogReader(t, nc)

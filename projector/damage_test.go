@@ -219,6 +219,9 @@ func gapsOf(t *testing.T, path string, kind schema.GapKind) (n, lost int64) {
 // TestDatabaseDamage_OneBit turns one bit of a database, at rest or as a kill left it, of its sums or of its write-ahead log. Every one
 // that changes anything is noticed, and the database is made anew, with nothing lost.
 func TestDatabaseDamage_OneBit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	l := newTapedLog(t, 1)
 	live := filepath.Join(t.TempDir(), "monitor.db")
 	killed := filepath.Join(t.TempDir(), "monitor.db")
@@ -300,6 +303,9 @@ func (l *tapedLog) isSilentWithoutSums(t *testing.T, from, db string) bool {
 // TestDatabaseDamage_ExchangeCutOff cuts off the exchange of a damaged database for the new one at each of its steps: the next start
 // goes on with it, and the damage is told once.
 func TestDatabaseDamage_ExchangeCutOff(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	l := newTapedLog(t, 1)
 	live := filepath.Join(t.TempDir(), "monitor.db")
 	killed := filepath.Join(t.TempDir(), "monitor.db")

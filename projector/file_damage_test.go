@@ -60,6 +60,9 @@ func passed(t *testing.T, db string) func(string) bool {
 // pass, or a start, notices it. The lines of snapshots are written again as they were, and of events each line can be read and a gap
 // tells it. The controls are a file without its sum, and one that is sound.
 func TestFileDamage_OneBit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	l := newTapedLog(t, 1)
 	live := filepath.Join(t.TempDir(), "monitor.db")
 	l.checked(t, live, passed(t, live))

@@ -16,6 +16,9 @@ import (
 
 // Nothing of a transaction that its function gave up is there afterwards, however far it came.
 func TestFold_AbandonedTransaction(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	told := story{late: true, poison: true}.tell(seeded(3), 40)
 	p := newTape(t, 0)
 	p.fold(told[:20]...)
@@ -43,6 +46,9 @@ func TestFold_AbandonedTransaction(t *testing.T) {
 // A statement that fails takes its whole transaction with it, whichever table it was for; also when SQLite itself
 // rolls back, as it does when the disk is full, so that a statement that followed would stand alone.
 func TestFold_FailedStatement(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	told := story{late: true, poison: true}.tell(seeded(5), 50)
 	first, second := told[:20], told[20:]
 	p := newTape(t, 0)

@@ -47,6 +47,9 @@ func runRows(p *tape) string {
 // What is said of runs under their ids gives the same rows in whatever order it comes, and an end that was seen replaces one that
 // was concluded. The control is an end that differs.
 func TestFold_RunsInAnyOrder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	events := runEvents(3)
 	want := foldRuns(t, events)
 	if n := strings.Count(want, "run "); n != 3 || strings.Contains(want, " 1 running") {

@@ -83,6 +83,9 @@ func TestFold_AnyBatches(t *testing.T) {
 
 // A fold that goes on after a transaction that failed is one that the comparison finds out.
 func TestFold_AnyBatchesControl(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for seed := range uint64(5) {
 		told := story{}.tell(seeded(seed), 40)
 		whole, broken := newTape(t, smallFile), newTape(t, smallFile)
@@ -255,6 +258,9 @@ const holes = `SELECT kind, message_kind, first_seq, last_seq, count, at_seq, n 
 
 // What comes late takes its numbers out of the gap it left, whether the gap is in memory or in the database.
 func TestFold_LateFillsGap(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	const whole = "missing event.exit 2 6 5 2 0"
 	tests := []struct {
 		name string

@@ -113,6 +113,9 @@ func TestRetention_Hours(t *testing.T) {
 
 // Lives go with the events that tell of them; those that go on stay.
 func TestRetention_Lives(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	w := newWorld(t)
 	h := w.host("alpha")
 	d := w.open("live", retention.Settings{Policy: schema.Policy{FullResolution: 10 * time.Minute, Downsampled: 3 * time.Hour, Events: time.Hour}})

@@ -115,6 +115,9 @@ func numberOf(t *testing.T, path, question string) (n float64) {
 // TestRebuild_TrimmedLog has databases made anew from a log that no longer has its beginning: what only the damaged table had of it is lost, and
 // told, counted where that can be, and no answer takes the time for known. All else is as it was. The control is a log that is whole.
 func TestRebuild_TrimmedLog(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	l := newTapedLog(t, 2)
 	live := filepath.Join(t.TempDir(), "monitor.db")
 	l.project(t, live, nil)
@@ -152,6 +155,9 @@ func TestRebuild_TrimmedLog(t *testing.T) {
 // TestRebuild_Limit damages a database under a projector, again and again: a pass notices it, the database is made anew, three times in an
 // hour, and then the projector ends.
 func TestRebuild_Limit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	l := newTapedLog(t, 1)
 	db, said := filepath.Join(t.TempDir(), "monitor.db"), new(words)
 	p, err := projector.Open(t.Context(), l.js, projector.Config{DB: db, CheckInterval: time.Millisecond, Log: slog.New(slog.NewTextHandler(said, nil))})

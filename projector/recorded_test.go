@@ -52,6 +52,9 @@ type recordedMessage struct {
 // The recorded log gives the same rows and the same lines, to the byte, as it did when it was recorded, in batches of
 // any size.
 func TestRecordedLog(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	if *recordLog {
 		writeRecorded(t, makeLogs(t))
 	}

@@ -30,6 +30,9 @@ var spoilt = map[string]string{
 // TestRetention_OneHostsRowsCostThatHostAlone: what of a host cannot be rolled up stays, with one line, and goes without a rollup before
 // it holds the log of all for too long. What other hosts have is rolled up and goes as if nothing were.
 func TestRetention_OneHostsRowsCostThatHostAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for name, spoil := range spoilt {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -67,6 +67,9 @@ var rollupTables = []string{"rollups", "rollup_processes", "process_rollups"}
 
 // A replay of a log that was trimmed many times has the rows that the live database has, wherever both have any.
 func TestRetention_ReplayOfATrimmedLog(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	w := newWorld(t)
 	alpha, beta := w.host("alpha"), w.host("beta")
 	d := w.open("live", short)

@@ -32,6 +32,9 @@ func (w *world) sizes() map[string]int64 {
 
 // A dry run counts what the pass then removes, of everything that there is, and changes nothing.
 func TestRetention_DryRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	w := newWorld(t)
 	// Gaps and what is in quarantine have the server's time, which is the real one.
 	w.set(func(r *retention.Reading) { r.Wall = time.Now().Add(-time.Hour).Truncate(time.Minute).UnixNano() })

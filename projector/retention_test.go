@@ -15,6 +15,9 @@ func busy(seed uint64) func(*simHost) {
 // What leaves full resolution is there again by the minute, with the figures that its snapshots give; what has not left
 // is untouched; and whoever folds the log anew has the same.
 func TestRetention_RollsUpWhatLeavesFullResolution(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	w := newWorld(t)
 	alpha, beta := w.host("alpha"), w.host("beta")
 	w.run(13*minute, 10*second, busy(1), alpha, beta)

@@ -107,6 +107,9 @@ func TestDB_History_Values(t *testing.T) {
 
 // However a page of a long history is read, it is the same part of the whole.
 func TestDB_History_Pages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	r := newRecording(t)
 	r.insert("hosts", row{"id": 2, "name": "beta"})
 	r.process(1, 42, 1, nil)

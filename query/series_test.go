@@ -33,6 +33,9 @@ func monthRange() query.Range {
 
 // A month is read from hours, and its end from the minutes that no hour has; nothing counts in both.
 func TestReadSeries_Month(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	db := month(t)
 	r := monthRange()
 	r.Until += 600

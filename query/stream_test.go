@@ -170,6 +170,9 @@ func byPages[T interface{ Cursor() query.Cursor }](r query.Range, items func(que
 
 // TestHistorySeq_EqualsHistory walks a history of samples and minutes in both directions.
 func TestHistorySeq_EqualsHistory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	r := newRecording(t)
 	r.process(1, 42, 1, row{"command": "sh", "last_snapshot": 150})
 	r.process(2, 42, 151, row{"command": "cc"})

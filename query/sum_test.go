@@ -99,6 +99,9 @@ var plainSum = regexp.MustCompile(`(?i)\bsum\s*\(`)
 // TestSums_AtTheBounds reads everything of two hosts whose figures are the largest that are stored. Nothing fails, and no figure wraps
 // below 0. No statement makes a sum of integers, so that what one host says cannot end a read for all.
 func TestSums_AtTheBounds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	r := atTheBounds(t)
 	var asks []asked
 	db := r.watch(func(a asked) { asks = append(asks, a) })

@@ -147,6 +147,9 @@ func (r *rig) awaitLeaderGone(pid int) {
 
 // Control: who takes the end of the first thread for that of the process is found out.
 func TestExact_NaiveDecisionFails(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	exact(t, func(t *testing.T, r *rig, see expectation) {
 		r.Source.(*Exact).tracker.ended = func(p *process) bool { return p.leaderGone }
 		if err := r.followToEnd(startRole(t, "leader exits first"), see, "code 5"); err == nil {

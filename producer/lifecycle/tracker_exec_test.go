@@ -193,6 +193,9 @@ func (s *sim) takeAll() []schema.KindedEvent {
 
 // A process that executes another program is told to; a process that forks one is not.
 func TestExact_Exec(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	exact(t, func(t *testing.T, r *rig, _ expectation) {
 		execs := start(t, "read x; exec cat")
 		forks := start(t, "read x; cat; exit 0")

@@ -227,6 +227,9 @@ func TestGroups_Read(t *testing.T) {
 }
 
 func TestTrack_IsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	m := newMachine(t)
 	w := m.open()
 	for i := range maxGroups + 10 {

@@ -53,6 +53,9 @@ func TestHost_NoPressure(t *testing.T) {
 
 // A file of the host costs what it tells, whatever is wrong with it, and nothing else.
 func TestHost_OneFileCostsItsValues(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	whole, err := newFS(t, copyFixture(t)).Host()
 	if err != nil {
 		t.Fatal(err)

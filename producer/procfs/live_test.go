@@ -128,6 +128,9 @@ func TestProcesses_ZombieThenGone(t *testing.T) {
 }
 
 func TestProcesses_ChurnLeaksNoDescriptors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for name, limit := range map[string]int{"all kept": maxKeptDescriptors, "few kept": 3, "none kept": 0} {
 		t.Run(name, func(t *testing.T) {
 			fs := newFS(t, "")

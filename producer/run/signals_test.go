@@ -51,6 +51,9 @@ func TestWait_EndsBySignalPassedOn(t *testing.T) {
 
 // TestWait_OutlivesASignalToTheWholeGroup: it can reach us when the command has ended by it already.
 func TestWait_OutlivesASignalToTheWholeGroup(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	for range 20 {
 		e := newEngine(t, Config{Args: sh("echo ready; exec sleep 1000")})

@@ -62,6 +62,9 @@ func readUsed(t *testing.T, file string) time.Duration {
 const overhead = 250 * time.Millisecond
 
 func TestWait_CountsTheCPUOfOrphans(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	r, burnt := runDoubleFork(t, Config{}, "")
 	got := r.Result.CPU()
 	t.Logf("burnt %s, counted %s, getrusage says %s", burnt, got.Total(), r.Children.Total())

@@ -60,6 +60,9 @@ func cpuTime(t *testing.T) time.Duration {
 
 // TestCommand_Hostile checks that no input makes the work grow with its square.
 func TestCommand_Hostile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	pieces := []string{
 		"a://", "sk-", "eyJ", "eyJaaaaaaaaaaaa-", "token=", "token='", `token=\"`, "-----BEGIN ", "'", `"`, `\"`, "x-token: ", "password: ", ";token=", "=", ":", "::",
 		"echo a | x-stdin ", "-stdin ", "redis-cli AUTH ", "docker -p ", "$1$", "bearer ", "(", "$(", "{\"token\":[", "'a \"b ", " ", "a=b ", "@tcp(", "--password ",

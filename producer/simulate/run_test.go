@@ -87,6 +87,9 @@ func stored(t *testing.T, js jetstream.JetStream, stream string) map[string][]*s
 // TestRun_PublishesWhatTheFleetMakes: the log holds, number by number, what another fleet of the same configuration
 // makes. Were a buffer used again too early, or a message lost or doubled, it would not.
 func TestRun_PublishesWhatTheFleetMakes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	nc, js := startLog(t, true)
 	cfg := Config{Hosts: 3, Processes: 40, Interval: 5 * time.Second, Churn: 5, Jobs: 1, Seed: 3}
 	const steps = 30

@@ -273,6 +273,9 @@ func TestFleet_UsesPIDsAgain(t *testing.T) {
 
 // TestFleet_LargestHosts make messages that a log takes.
 func TestFleet_LargestHosts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	cfg := Config{Hosts: 1, Processes: schema.MaxProcesses, Interval: time.Second, Churn: 10, Jobs: 500, Start: start}
 	f, s := newFleet(t, cfg), newConsistency(cfg, "sim-0001")
 	for range 2 {

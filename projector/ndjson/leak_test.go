@@ -15,6 +15,9 @@ import (
 // After ten thousand rotations a writer has one file open, no goroutine runs that did not run after the first, and two
 // old files are left, the newest.
 func TestWriter_RotationsLeaveNothingBehind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	dir := inMemory(t)
 	for _, defect := range rotateOften(t, dir, 10_000, func(*Writer) {}) {
 		t.Error(defect)

@@ -60,6 +60,9 @@ func randomRows(tx *Tx, rng *rand.Rand) error {
 
 // Whatever is written, written back, cut off and opened again: a sound database is never called damaged, and one bit always is.
 func TestProver_NoFalseAlarm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	seeds := 3
 	if os.Getenv("PROCTAPE_SOAK") != "" {
 		seeds = 60

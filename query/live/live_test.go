@@ -301,6 +301,9 @@ func TestFollow_HostFilter(t *testing.T) {
 // TestFollow_Direct follows without a reader on the server: what was, from the middle on, and what comes, of one host or of
 // all, also when the server was away meanwhile.
 func TestFollow_Direct(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	l := newLog(t)
 	l.publish("alpha", schema.KindSnapshot, 1, 7)
 	stream, err := l.js.Stream(t.Context(), schema.StreamSnapshots)

@@ -90,6 +90,9 @@ const (
 )
 
 func TestReport_Classic(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for _, c := range []struct {
 		name   string
 		change func(*recording)

@@ -15,6 +15,9 @@ import (
 
 // A dashboard that knows the monitor's two paths finds what it knows: the events, the headers, and every key of the contract.
 func TestMonitor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	w := newWorld(t, 5)
 	noon := began.Add(10 * time.Second)
 	s := w.serveWith(0, func(cfg *web.Config) { cfg.Now = func() time.Time { return noon } })

@@ -35,6 +35,9 @@ func (s *site) client(token string) *remote.Client {
 
 // What the library reads elsewhere is what it reads here, hostile names and all.
 func TestRemote_IsTheDatabase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	w := newWorldWith(t, 12, func(w *world) { w.failedJob(); w.crowd(11) })
 	far := w.serve(0).elsewhere()
 	noon := began.Add(time.Minute)

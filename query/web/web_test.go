@@ -309,6 +309,9 @@ func TestGuard_SmuggledRequests(t *testing.T) {
 
 // Connections that say nothing, or one byte, hold nobody up, and are closed when the time for a header is over.
 func TestGuard_SlowConnections(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	s := newWorld(t, 1).serve(0)
 	var slow []net.Conn
 	for i := range 400 {

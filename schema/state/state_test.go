@@ -121,6 +121,9 @@ func TestKeeper(t *testing.T) {
 
 // A file that somebody removes, or puts another in the place of, is made again.
 func TestKeeper_RemovedFile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	path := Path(filepath.Join(t.TempDir(), "monitor.db"))
 	k := NewKeeper(path, func() Process { return Process{Command: "up"} }, slog.New(slog.DiscardHandler))
