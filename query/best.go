@@ -13,7 +13,8 @@ type Best struct {
 	CPUSource  *string  `json:"cpu_source"`        // cgroup, wait4, exits or samples; of several, the least good
 	PeakRSS    *float64 `json:"peak_rss_mb"`       // of the largest process of all runs
 	PeakSource *string  `json:"peak_source"`
-	GroupPeak  *float64 `json:"group_peak_mb"` // the most that one run's processes had at one time, page cache included
+	GroupPeak  *float64 `json:"group_peak_mb"` // the most that the control group of a run was charged at one time, page cache included
+	Together            // of the processes of a run
 }
 
 // sourcesBestFirst are the sources of totals in the order of their worth.
@@ -26,6 +27,7 @@ func BestTotals(ctx context.Context, db *DB, f JobFilter, p *Profile) (*Best, er
 		return nil, fmt.Errorf("read what runs of job %q used: %w", f.Name, err)
 	}
 	b := &Best{Runs: int64(len(runs))}
+	defer func() { b.Together = TogetherOf(b.GroupPeak, nil, b.PeakRSS) }()
 	for i := range runs {
 		b.add(&runs[i].Totals)
 	}

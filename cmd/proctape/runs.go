@@ -106,8 +106,12 @@ func listRuns(cmd *cobra.Command, s *settings, l *listing, job string) error {
 func printBest(cmd *cobra.Command, b *query.Best) {
 	out := cmd.OutOrStdout()
 	printFigure(out, "peak memory", b.PeakRSS, "%.1f MiB", ", of its largest process"+bySource(b.PeakSource))
-	if b.GroupPeak != nil {
+	switch {
+	case b.GroupPeak == nil:
+	case *b.Together.Source == "cgroup":
 		printFigure(out, "peak of all", b.GroupPeak, "%.1f MiB", " at one time, page cache included, by its control group")
+	default:
+		printFigure(out, "peak of all", b.Together.Peak, "at least %.1f MiB", fmt.Sprintf(" at one time, by its largest process; its control group was charged %.1f MiB, for pages that others had loaded do not count there", *b.GroupPeak))
 	}
 	printFigure(out, "CPU time", b.CPUSeconds, "%.2f s", bySource(b.CPUSource))
 	if b.Runs > 1 {

@@ -87,7 +87,7 @@ func adviseShortLives(r *RunReport) []Advice {
 func adviseGrowth(r *RunReport) (all []Advice) {
 	for i := range r.Steps {
 		s := &r.Steps[i]
-		before, now := r.Before.step(&s.Sheet), peak(&s.Totals)
+		before, now := r.Before.step(&s.Sheet), s.Together.Peak
 		if before == nil || before.PeakRSS == nil || now == nil || s.OOMs > 0 || *now < 100 || *now < 1.25**before.PeakRSS {
 			continue
 		}

@@ -52,7 +52,7 @@ func (r *RunReport) markdownSteps(b *strings.Builder) {
 	b.WriteString(head + rule + "\n")
 	for i := range r.Steps {
 		s := &r.Steps[i]
-		now := peak(&s.Totals)
+		now := s.Together.Peak
 		fmt.Fprintf(b, "| %d | %s | %s | %s | %s | %s |", s.Sheet, show(s.Seconds, term.Span), show(s.CPUSeconds, seconds), show(now, mib), r.counted(s.Failed), s.exit())
 		if r.Before != nil {
 			change := "-"

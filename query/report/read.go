@@ -27,7 +27,7 @@ func ReadRun(ctx context.Context, db *query.DB, job query.JobFilter, run string,
 	if err := r.find(ctx, job, run); err != nil {
 		return nil, err
 	}
-	for _, read := range []func(context.Context) error{r.readUse, r.addWhole, r.readSamples, r.readDeaths, r.readLeft, r.readBefore} {
+	for _, read := range []func(context.Context) error{r.readUse, r.addWhole, r.readSamples, r.addTogether, r.readDeaths, r.readLeft, r.readBefore} {
 		if err := read(ctx); err != nil {
 			return nil, fmt.Errorf("report job %q: %w", job.Name, err)
 		}
@@ -265,6 +265,17 @@ func (r *runReader) readSamples(ctx context.Context) error {
 	return nil
 }
 
+// addTogether picks the most memory at one time of the run and of its steps. Of a step no samples are summed.
+func (r *runReader) addTogether(context.Context) error {
+	o := r.out
+	o.Together = query.TogetherOf(o.GroupPeak, o.Samples.Peak, o.PeakRSS)
+	for i := range o.Steps {
+		s := &o.Steps[i]
+		s.Together = query.TogetherOf(s.GroupPeak, nil, s.PeakRSS)
+	}
+	return nil
+}
+
 // readDeaths reads how processes died. Of many it keeps those for want of memory, then those by a signal, then the first others.
 func (r *runReader) readDeaths(ctx context.Context) error {
 	f := query.Filter{Job: r.during.Job, Failed: true, Range: query.Range{Host: r.during.Host, Since: r.during.From, Until: r.during.To, Limit: 4000, Reverse: true}}
@@ -349,7 +360,7 @@ func (r *runReader) readBefore(ctx context.Context) error {
 				s.complete(&uses[u])
 			}
 		}
-		of := EarlierStep{Sheet: s.Sheet, PeakRSS: peak(&s.Totals)}
+		of := EarlierStep{Sheet: s.Sheet, PeakRSS: query.TogetherOf(s.GroupPeak, nil, s.PeakRSS).Peak}
 		if s.Started != nil && s.Ended != nil {
 			seconds := *s.Ended - *s.Started
 			of.Seconds = &seconds

@@ -5,6 +5,7 @@ import "github.com/proctape/proctape/query"
 // RunReport is what is known of one run of a job; of a job that nobody declared, of all of the job. Its run then has the number 0 and no id.
 type RunReport struct {
 	query.Run
+	query.Together
 	Newest  bool  `json:"newest_run"` // the job has no later run
 	LastRun int64 `json:"last_run"`   // the number of the newest
 	Runs    int   `json:"runs"`       // that the job has
@@ -35,6 +36,7 @@ type RunReport struct {
 // Step is a step of a run.
 type Step struct {
 	query.RunStep
+	query.Together
 	Seconds *float64 `json:"wall_seconds"`
 	Spawns  int64    `json:"process_spawn_count"`
 	Failed  int64    `json:"failed_count"`
@@ -54,7 +56,7 @@ type Earlier struct {
 type EarlierStep struct {
 	Sheet   int64    `json:"sheet_num"`
 	Seconds *float64 `json:"wall_seconds"`
-	PeakRSS *float64 `json:"peak_mb"` // of the largest process, or of all at one time where that is known
+	PeakRSS *float64 `json:"peak_mb"` // of all at one time, by the best that is known
 }
 
 // Death is an end that was no success.
@@ -71,12 +73,4 @@ type Advice struct {
 	Condition string         `json:"condition"` // a word for programs
 	Text      string         `json:"text"`
 	Evidence  map[string]any `json:"evidence"` // the figures
-}
-
-// peak is the most that a step, or a run, had: of all at one time where that is known, or else of the largest process.
-func peak(t *query.Totals) *float64 {
-	if t.GroupPeak != nil {
-		return t.GroupPeak
-	}
-	return t.PeakRSS
 }

@@ -146,6 +146,47 @@ func TestRunReport_LittleKnown(t *testing.T) {
 	}
 }
 
+// What all had at one time never looks smaller than what the largest process had: where the control group was charged less, for pages that
+// others had loaded, and where no snapshot was there at the peak, the better figure stands there, and the report says why.
+func TestRunReport_PeakTogether(t *testing.T) {
+	for _, c := range []struct {
+		change string
+		peak   float64
+		source string
+		text   string
+	}{
+		{``, 8192, "cgroup", "peak 8 192 MiB together (cgroup, with page cache), 7 914 MiB the largest"},
+		{`UPDATE run_steps SET group_peak_kib = 512`, 8132, "samples",
+			"peak 8 132 MiB together (samples; the cgroup was charged 0.5 MiB, for pages that others had loaded do not count there), 7 914 MiB the largest"},
+		{`UPDATE run_steps SET group_peak_kib = 512; DELETE FROM samples WHERE process_id = 2`, 7914, "largest",
+			"peak at least 7 914 MiB together (the largest alone; the cgroup was charged 0.5 MiB, for pages that others had loaded do not count there), 7 914 MiB the largest"},
+		{`UPDATE run_steps SET group_peak_kib = NULL; DELETE FROM samples WHERE process_id = 2`, 7914, "largest",
+			"peak at least 7 914 MiB together (the largest alone; no snapshot has more than 219 MiB), 7 914 MiB the largest"},
+		{`UPDATE run_steps SET group_peak_kib = NULL; DELETE FROM samples`, 7914, "largest", "peak 7 914 MiB the largest"},
+	} {
+		r := newRecording(t)
+		pipeline(r)
+		r.exec(`UPDATE run_steps SET peak_rss_kib = 1024`)
+		if c.change != "" {
+			r.exec(c.change)
+		}
+		got := readRun(t, r, "build-7", report.Newest)
+		if got.Together.Peak == nil || *got.Together.Peak != c.peak || *got.Together.Source != c.source {
+			t.Errorf("after %q: %v by %v, want %v by %s", c.change, got.Together.Peak, got.Together.Source, c.peak, c.source)
+		}
+		for what, text := range map[string]string{"text": textOf(t, got, 0), "markdown": got.Markdown()} {
+			if !strings.Contains(text, c.text) {
+				t.Errorf("after %q the %s has no %q:\n%s", c.change, what, c.text, text)
+			}
+		}
+		for i := range got.Steps {
+			if s := &got.Steps[i]; s.PeakRSS != nil && *s.Together.Peak < *s.PeakRSS {
+				t.Errorf("after %q step %d had %v together and %v in one process", c.change, s.Sheet, *s.Together.Peak, *s.PeakRSS)
+			}
+		}
+	}
+}
+
 // Each advice names the figures that it stands on, in its text and as data; without the condition there is none.
 func TestRunReport_Advice(t *testing.T) {
 	for _, c := range []struct{ condition, change string }{

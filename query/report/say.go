@@ -108,14 +108,7 @@ func (r *RunReport) usedCPU() string {
 
 // usedMemory is the line of memory, I/O and accelerators.
 func (r *RunReport) usedMemory() string {
-	s := "peak "
-	switch {
-	case r.GroupPeak != nil:
-		s += mib(*r.GroupPeak) + " MiB together (cgroup, with page cache), "
-	case r.Samples.Peak != nil:
-		s += mib(*r.Samples.Peak) + " MiB together (samples), "
-	}
-	s += show(r.PeakRSS, mib) + " MiB the largest" + source(r.PeakSource)
+	s := "peak " + usedTogether(r) + show(r.PeakRSS, mib) + " MiB the largest" + source(r.PeakSource)
 	if r.Samples.Mean != nil {
 		s += " · mean " + mib(*r.Samples.Mean) + " MiB"
 	}
@@ -124,6 +117,31 @@ func (r *RunReport) usedMemory() string {
 		s += fmt.Sprintf(" · %.2f GPU hours", *r.Samples.GPUHours)
 	}
 	return s
+}
+
+// usedTogether is what all processes had at one time, with its source and why a figure that may be expected is not it; empty when it is not
+// known, or only from the largest process.
+func usedTogether(r *RunReport) string {
+	t := &r.Together
+	switch {
+	case t.Peak == nil:
+		return ""
+	case *t.Source == "cgroup":
+		return mib(*t.Peak) + " MiB together (cgroup, with page cache), "
+	}
+	var less string
+	if r.GroupPeak != nil {
+		less = "; the cgroup was charged " + mib(*r.GroupPeak) + " MiB, for pages that others had loaded do not count there"
+	}
+	switch {
+	case *t.Source == "samples":
+		return mib(*t.Peak) + " MiB together (samples" + less + "), "
+	case less == "" && r.Samples.Peak == nil:
+		return ""
+	case less == "":
+		less = "; no snapshot has more than " + mib(*r.Samples.Peak) + " MiB"
+	}
+	return "at least " + mib(*t.Peak) + " MiB together (the largest alone" + less + "), "
 }
 
 // source says by what a figure is known, where that is more than processes tell.

@@ -57,7 +57,7 @@ func (t *text) stepTable(r *RunReport) {
 	var rows [][]string
 	for i := range r.Steps {
 		s := &r.Steps[i]
-		rows = append(rows, []string{fmt.Sprint(s.Sheet), show(s.Seconds, term.Span), show(s.CPUSeconds, seconds), show(s.Cores, oneDecimal), show(peak(&s.Totals), mib),
+		rows = append(rows, []string{fmt.Sprint(s.Sheet), show(s.Seconds, term.Span), show(s.CPUSeconds, seconds), show(s.Cores, oneDecimal), show(s.Together.Peak, mib),
 			show(s.Read, mib), show(s.Write, mib), r.counted(s.Spawns), r.counted(s.Failed), s.exit()})
 	}
 	t.table(heads, rows, "READ MiB", "WROTE MiB", "CORES", "SPAWNS")

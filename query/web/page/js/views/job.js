@@ -112,7 +112,7 @@ function summary(r) {
     el("p", { class: "verdict " + (outcomeClass(r) === "bad" ? "standing" : "well") }, (r.run ? `Run ${r.run}: ` : "") + outcome(r) + ", " + span(r.wall_seconds)),
     el("p", { class: "sum" }, `${time(r.started)} – ${r.ended == null ? "now" : time(r.ended)} on ${r.host || "the fleet"}.` + before),
     el("p", {}, `CPU ${span(r.total_cpu_seconds)}` + (r.cores_used == null ? "" : `, ${digits(r.cores_used)} of ${r.cpus || "?"} cores`) + ` · largest process ${size(r.peak_rss_mb)}` +
-      (r.group_peak_mb == null || r.group_peak_mb < r.peak_rss_mb ? "" : `, all together ${size(r.group_peak_mb)}`) + ` · read ${size(r.read_mb)}, wrote ${size(r.write_mb)} · ${count(r.process_spawn_count)} starts, ${count(r.failed_count)} failed` +
+      (r.peak_together_mb == null || r.together_source === "largest" ? "" : `, all together ${size(r.peak_together_mb)}`) + ` · read ${size(r.read_mb)}, wrote ${size(r.write_mb)} · ${count(r.process_spawn_count)} starts, ${count(r.failed_count)} failed` +
       (r.lower_bound ? " · at least: not all of it is known" : "")),
     r.command ? el("p", { class: "command" }, r.command.slice(0, 400)) : null);
 }
