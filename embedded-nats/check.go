@@ -24,6 +24,7 @@ type storeCheck struct {
 	dir   string
 	aside *aside
 	notes *notes
+	beat  func() // is called after each file, see [Config]
 	log   *slog.Logger
 }
 
@@ -104,6 +105,7 @@ func (c *storeCheck) stream(ctx context.Context, d streamDir, inOrder bool, unti
 			until = time.Time{} // the index is not of this store: the server reads all of the stream
 		}
 		progress.add(f.size)
+		c.beat()
 	}
 	slices.Reverse(read)
 	return c.repair(d, read, h)

@@ -29,6 +29,7 @@ func (s *Server) Run(ctx context.Context) error {
 	well := healer{server: s}
 	streams := streamWatch{server: s, newest: map[string]uint32{}}
 	for {
+		s.cfg.Beat()
 		select {
 		case <-ctx.Done():
 			return nil

@@ -45,8 +45,11 @@ type Config struct {
 	// check. CheckPause is at least between the beginnings of two passes over all files; default 10 minutes.
 	CheckRate  int64
 	CheckPause time.Duration
-	Log        *slog.Logger      // default slog.Default()
-	Trouble    *trouble.Reporter // is told of trouble; default one that reports to Log
+	// Beat is called every second while Run watches the server, and as the files are checked that a restart in place needs: as long as it is
+	// called, the server is not stuck. Nil for nobody who wants to know.
+	Beat    func()
+	Log     *slog.Logger      // default slog.Default()
+	Trouble *trouble.Reporter // is told of trouble; default one that reports to Log
 	// State says how the process is, as JSON, to who asks on [schema.SubjectState]. Nil where nobody answers that.
 	State func() []byte
 }
@@ -102,6 +105,9 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Trouble == nil {
 		cfg.Trouble = trouble.NewReporter(cfg.Log)
 	}
+	if cfg.Beat == nil {
+		cfg.Beat = func() {}
+	}
 	cfg.CheckRate, cfg.CheckPause = cmp.Or(cfg.CheckRate, 1<<20), cmp.Or(cfg.CheckPause, 10*time.Minute)
 	if err := checkListen(cfg); err != nil {
 		return nil, err
@@ -146,7 +152,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.check = &storeCheck{dir: s.cfg.Dir, aside: newAside(s.cfg.Dir), notes: notes, log: s.cfg.Log}
+	s.check = &storeCheck{dir: s.cfg.Dir, aside: newAside(s.cfg.Dir), notes: notes, beat: s.cfg.Beat, log: s.cfg.Log}
 	inOrder, err := takeClosedMark(s.cfg.Dir)
 	if err != nil {
 		return err
@@ -232,6 +238,7 @@ func (s *Server) startServer(ctx context.Context) error {
 
 	began, said := time.Now(), false
 	for !ns.ReadyForConnections(50 * time.Millisecond) {
+		s.cfg.Beat()
 		select {
 		case reason := <-log.fatal:
 			return fmt.Errorf("start the server: %s", reason)

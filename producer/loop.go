@@ -27,6 +27,7 @@ type loop struct {
 	interval  time.Duration
 	traceJobs []string // patterns of the jobs to trace, see [Config]
 	gaps      func() []schema.Gap
+	beat      func() // see [Config]
 	log       *slog.Logger
 	trouble   *trouble.Reporter
 	failed    map[string]int // what failed the last time, and how often in a row
@@ -60,6 +61,7 @@ func (l *loop) run(ctx context.Context) {
 	defer sample.Stop()
 	l.report("a sample", l.tick())
 	for {
+		l.beat()
 		select {
 		case <-ctx.Done():
 			l.report("the last events", l.flushEvents())

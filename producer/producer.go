@@ -50,9 +50,12 @@ type Config struct {
 	TraceJobs []string
 	// Gaps returns what others than the sampler found missing, to be published with what the sampler finds. It is called with
 	// every publication of events, and by then has published what the call before returned. Nil for none.
-	Gaps    func() []schema.Gap
-	Log     *slog.Logger
-	Trouble *trouble.Reporter // is told of trouble; default one that reports to Log
+	Gaps func() []schema.Gap
+	// Beat is called with each sample and poll, and PublishBeat with each try to publish: as long as each is called at least once in two
+	// intervals, the producer is not stuck. Nil for nobody who wants to know.
+	Beat, PublishBeat func()
+	Log               *slog.Logger
+	Trouble           *trouble.Reporter // is told of trouble; default one that reports to Log
 }
 
 func (c Config) withDefaults() Config {
@@ -66,6 +69,9 @@ func (c Config) withDefaults() Config {
 		c.Gaps = func() []schema.Gap { return nil }
 	}
 	c.Log = cmp.Or(c.Log, slog.Default())
+	if c.Beat == nil {
+		c.Beat = func() {}
+	}
 	if c.Trouble == nil {
 		c.Trouble = trouble.NewReporter(c.Log)
 	}
@@ -127,7 +133,7 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	p := &Producer{cfg: cfg, fs: fs, nc: nc, instance: schema.NewInstance()}
 	p.publisher, err = publish.New(nc, publish.Config{
 		Origin:   publish.Origin{Host: cfg.Host, BootID: boot, Instance: p.instance},
-		MaxQueue: cfg.MaxQueue, Drain: cfg.Drain, Lives: cfg.Lives, TellsEnds: true, Log: cfg.Log, Trouble: cfg.Trouble,
+		MaxQueue: cfg.MaxQueue, Drain: cfg.Drain, Lives: cfg.Lives, TellsEnds: true, Beat: cfg.PublishBeat, Log: cfg.Log, Trouble: cfg.Trouble,
 	})
 	if err != nil {
 		return nil, err
@@ -166,7 +172,7 @@ func (p *Producer) connect(began int64, bootID string) error {
 		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Syscalls: p.profiler.Take, Log: cfg.Log,
 	})
 	p.loop = loop{
-		interval: cfg.Interval, traceJobs: cfg.TraceJobs, gaps: cfg.Gaps, log: cfg.Log, trouble: cfg.Trouble, failed: map[string]int{},
+		interval: cfg.Interval, traceJobs: cfg.TraceJobs, gaps: cfg.Gaps, beat: cfg.Beat, log: cfg.Log, trouble: cfg.Trouble, failed: map[string]int{},
 		sampler: s, publisher: p.publisher, profiler: p.profiler, schedule: events.NewPollSchedule(),
 		watcher: events.NewWatcher(events.Config{
 			Source: source, OOM: oomWatch, Claims: claims, SampledCPU: s.SampledCPU, List: s.ListProcesses}),

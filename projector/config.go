@@ -28,8 +28,11 @@ type Config struct {
 	// CheckInterval is the time from the beginning of a check of all that was written to the next, at least; default a minute.
 	CheckInterval time.Duration
 	Memory        Memory // bounds what is held in memory
-	Log           *slog.Logger
-	Trouble       *trouble.Reporter // is told of trouble; default one that reports to Log
+	// Beat is called with each piece of work, and every few seconds while there is none, or while trouble is waited out: as long as it is
+	// called, the projector is not stuck. Nil for nobody who wants to know.
+	Beat    func()
+	Log     *slog.Logger
+	Trouble *trouble.Reporter // is told of trouble; default one that reports to Log
 }
 
 // withDefaults is c with the defaults in place of zeros, and with absolute paths.
@@ -38,6 +41,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.CheckInterval = cmp.Or(c.CheckInterval, time.Minute)
 	c.Memory = c.Memory.withDefaults()
 	c.Log = cmp.Or(c.Log, slog.Default())
+	if c.Beat == nil {
+		c.Beat = func() {}
+	}
 	if c.Trouble == nil {
 		c.Trouble = trouble.NewReporter(c.Log)
 	}

@@ -117,6 +117,7 @@ func (p *Projector) Run(ctx context.Context) error {
 		}
 		p.cfg.Log.Debug("projection stopped, trying again", "err", err, "in", wait)
 		for s = nil; s == nil; wait = min(2*wait, last) {
+			p.cfg.Beat()
 			if !damaged {
 				select {
 				case <-ctx.Done():
@@ -154,7 +155,9 @@ func (p *Projector) reopen(ctx context.Context, failure error) (*session, error)
 	if !errors.As(failure, &damage) || p.anew.mended == damage {
 		s, err := p.open(ctx)
 		if err == nil && store.IsCorrupt(failure) {
+			stop := beatMeanwhile(p.cfg.Beat)
 			err = s.store.CheckIntegrity()
+			stop()
 		}
 		if err == nil || !errors.As(err, &damage) || p.cfg.Once {
 			return s, err
@@ -169,6 +172,26 @@ func (p *Projector) reopen(ctx context.Context, failure error) (*session, error)
 		return nil, err
 	}
 	return p.open(ctx)
+}
+
+// beatMeanwhile calls beat every second until stop is called: SQLite's check of a whole file does not say how far it is.
+func beatMeanwhile(beat func()) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for tick := time.Tick(time.Second); ; {
+			select {
+			case <-done:
+				return
+			case <-tick:
+				beat()
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+	}
 }
 
 func (p *Projector) runSession(ctx context.Context, s *session) error {

@@ -44,7 +44,7 @@ func openSession(ctx context.Context, js jetstream.JetStream, cfg Config, progre
 		return nil, errors.Join(err, db.Close())
 	}
 	s := &session{cfg: cfg, progress: progress, poisoned: poisoned, doubled: doubled, output: output{store: db, batch: store.NewBatch()},
-		streams: newStreams(js, cfg.Trouble), reader: newReader(js, cfg, db.ID()), last: map[string]uint64{}, wal: walTrimmer{store: db, path: cfg.DB, report: cfg.Trouble},
+		streams: newStreams(js, cfg.Trouble), reader: newReader(js, cfg, db.ID()), last: map[string]uint64{}, wal: walTrimmer{store: db, path: cfg.DB, report: cfg.Trouble, beat: cfg.Beat},
 		writes: make(chan pendingWrite), goesOn: func() {}}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -213,6 +213,7 @@ func (s *session) work(ctx, reading context.Context, target map[string]uint64, m
 	check := time.NewTicker(checkInterval)
 	defer check.Stop()
 	for target == nil || !s.reached(target) {
+		s.cfg.Beat()
 		var err error
 		select {
 		case m := <-messages:

@@ -17,6 +17,7 @@ type walTrimmer struct {
 	store  *store.Store
 	path   string // of the database
 	report *trouble.Reporter
+	beat   func()    // is called while a reader is waited for, see [Config]
 	last   time.Time // when it was last asked to be short
 }
 
@@ -37,6 +38,7 @@ func (w *walTrimmer) bound(ctx context.Context, stop <-chan struct{}) error {
 			w.report.Begin(reporting, trouble.Trouble{Kind: trouble.Reader, About: w.path, Reason: "folding waits for it, and the log keeps what comes",
 				Figures: map[string]int64{"wal_bytes": w.store.WALSize()}})
 		}
+		w.beat()
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-stop:

@@ -87,7 +87,7 @@ type httpStage struct {
 }
 
 // stage opens the server when an address is named.
-func (f *httpFlags) stage(ctx context.Context, cmd *cobra.Command, s *settings, js jetstream.JetStream) (*httpStage, error) {
+func (f *httpFlags) stage(ctx context.Context, cmd *cobra.Command, s *settings, js jetstream.JetStream, d *watchdog) (*httpStage, error) {
 	if f.address == "" {
 		return &httpStage{}, nil
 	}
@@ -95,7 +95,13 @@ func (f *httpFlags) stage(ctx context.Context, cmd *cobra.Command, s *settings, 
 	if err != nil {
 		return nil, err
 	}
-	return &httpStage{[]stage{{"http", h.run}}, fmt.Sprintf("The page is at  %s\nQuestions are answered on %s/api/v1/; the token is in %s.\n", h.link(cmd.OutOrStdout(), f.tokenPath(s)), h.url, f.tokenPath(s))}, nil
+	return &httpStage{h.stages(d), fmt.Sprintf("The page is at  %s\nQuestions are answered on %s/api/v1/; the token is in %s.\n", h.link(cmd.OutOrStdout(), f.tokenPath(s)), h.url, f.tokenPath(s))}, nil
+}
+
+// stages are those of a server: it answers, and asks itself whether it does.
+func (h *httpServer) stages(d *watchdog) []stage {
+	beat := d.part("answering", 0)
+	return []stage{{"http", h.run}, {"http watch", func(ctx context.Context) error { return watchAnswers(ctx, h.server.Handler(), beat, d.timeout/3) }}}
 }
 
 // link is the address of the page for a browser, which takes the token from it. What is not a terminal may be kept and read by others: there, a shell

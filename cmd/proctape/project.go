@@ -37,7 +37,7 @@ log grows. Any number of databases can follow one log; each has its own checkpoi
 				return err
 			}
 			w := newWorking(cmd, s)
-			cfg := projector.Config{DB: s.db, NDJSON: dir, FileLimit: files.limit, Retention: &keep, Memory: w.memory.projector(), Log: w.log, Trouble: w.trouble}
+			cfg := projector.Config{DB: s.db, NDJSON: dir, FileLimit: files.limit, Retention: &keep, Memory: w.memory.projector(), Beat: w.watched.part("the projector", 0), Log: w.log, Trouble: w.trouble}
 			return withRefusals(ctx, nc, s.creds, func(ctx context.Context) error { return project(ctx, cmd, s, nc, cfg, w) })
 		},
 	}
@@ -64,9 +64,8 @@ func project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn
 	fmt.Fprintf(cmd.OutOrStdout(), "proctape is projecting the log into %s. Ctrl-C stops it.\n", s.db)
 	w.projects.Store(p)
 	defer s.reloads(cmd.ErrOrStderr(), w.notify, nil)()
-	w.notify("READY=1")
-	defer context.AfterFunc(ctx, func() { w.notify("STOPPING=1") })()
-	err = runStages(ctx, stage{"state", w.keeper(s.db).Run}, stage{"projector", p.Run})
+	defer w.ready(ctx)()
+	err = runStages(ctx, stage{"watchdog", w.watched.run}, stage{"state", w.keeper(s.db).Run}, stage{"projector", p.Run})
 	st := p.Stats()
 	fmt.Fprintf(cmd.OutOrStdout(), "\nStopped. This run stored %d snapshots with %d process samples and %d events.\n",
 		st.Snapshots, st.Processes, st.Events)

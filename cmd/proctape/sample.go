@@ -32,6 +32,7 @@ recorder's "proctape hosts add" makes the key.`,
 			defer nc.Close()
 			w := newWorking(cmd, s)
 			cfg.Log, cfg.Trouble, cfg.MaxQueue = w.log, w.trouble, w.memory.queue()
+			w.watchProducer(&cfg)
 			p, err := producer.New(nc, cfg)
 			if err != nil {
 				return err
@@ -41,11 +42,10 @@ recorder's "proctape hosts add" makes the key.`,
 			printCapabilities(out, p.Capabilities())
 			w.sampler.Store(p)
 			defer s.reloads(cmd.ErrOrStderr(), w.notify, nil)()
-			w.notify("READY=1")
-			defer context.AfterFunc(cmd.Context(), func() { w.notify("STOPPING=1") })()
+			defer w.ready(cmd.Context())()
 			began := time.Now()
 			err = withRefusals(cmd.Context(), nc, s.creds, func(ctx context.Context) error {
-				return runStages(ctx, stage{"control groups of runs", run.RemoveLeftGroups}, stage{"producer", p.Run})
+				return runStages(ctx, stage{"watchdog", w.watched.run}, stage{"control groups of runs", run.RemoveLeftGroups}, stage{"producer", p.Run})
 			})
 			made := p.Stats()
 			fmt.Fprintf(out, "\nStopped after %s. %d items were made, %d acknowledged by the log, %d lost.\n",

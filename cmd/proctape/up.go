@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -99,7 +98,7 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	w := newWorking(cmd, s)
 	state := w.keeper(s.db)
 	server, err := embeddednats.Start(ctx, embeddednats.Config{Dir: s.data, Host: recordedHost(f.host), Listen: f.listen, TLS: tlsConfig,
-		Streams: schema.Streams(keep.Policy, 1), Log: w.log, Trouble: w.trouble, State: state.JSON})
+		Streams: schema.Streams(keep.Policy, 1), Beat: w.watched.part("the log's server", 0), Log: w.log, Trouble: w.trouble, State: state.JSON})
 	if err != nil {
 		return explainStart(err, s)
 	}
@@ -134,18 +133,19 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 		ndjsonDir = ""
 	}
 	proj, err := projector.Open(ctx, js, projector.Config{DB: s.db, NDJSON: ndjsonDir, FileLimit: f.fileLimit, Retention: &keep,
-		Memory: w.memory.projector(), Log: w.log, Trouble: w.trouble})
+		Memory: w.memory.projector(), Beat: w.watched.part("the projector", 0), Log: w.log, Trouble: w.trouble})
 	if err != nil {
 		return explainDatabase(err, s.db)
 	}
 	w.projects.Store(proj)
 	cfg.Gaps, cfg.Log, cfg.Trouble, cfg.MaxQueue = server.Gaps, w.log, w.trouble, w.memory.queue()
+	w.watchProducer(&cfg)
 	prod, err := producer.New(nc, cfg)
 	if err != nil {
 		return errors.Join(err, proj.Close())
 	}
-	stages := []stage{{"state", state.Run}, {"log", server.Run}, {"projector", proj.Run}, {"control groups of runs", run.RemoveLeftGroups}, {"producer", prod.Run}}
-	web, err := f.http.stage(ctx, cmd, s, js)
+	stages := []stage{{"watchdog", w.watched.run}, {"state", state.Run}, {"log", server.Run}, {"projector", proj.Run}, {"control groups of runs", run.RemoveLeftGroups}, {"producer", prod.Run}}
+	web, err := f.http.stage(ctx, cmd, s, js, w.watched)
 	if err != nil {
 		return errors.Join(err, proj.Close())
 	}
@@ -153,8 +153,7 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 	printStart(out, s, ndjsonDir, prod, server)
 	web.print(out)
 	began := time.Now()
-	w.notify("READY=1")
-	defer context.AfterFunc(ctx, func() { w.notify("STOPPING=1") })()
+	defer w.ready(ctx)()
 	err = runStages(ctx, append(stages, web.stages...)...)
 	printEnd(out, s, prod, proj, time.Since(began))
 	return explainDatabase(err, s.db)

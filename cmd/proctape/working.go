@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ type working struct {
 	log     *slog.Logger
 	memory  memory
 	trouble *trouble.Reporter
+	watched *watchdog
 
 	sampler  atomic.Pointer[producer.Producer]   // once there is one
 	projects atomic.Pointer[projector.Projector] // once there is one
@@ -29,6 +31,7 @@ type working struct {
 func newWorking(cmd *cobra.Command, s *settings) *working {
 	log := s.logger(cmd)
 	w := &working{began: time.Now(), command: cmd.Name(), log: log, memory: s.memory, trouble: trouble.NewReporter(log)}
+	w.watched = newWatchdog(w.notify, log)
 	w.trouble.CountLosses(func() uint64 {
 		if p := w.sampler.Load(); p != nil {
 			return p.Stats().Dropped
@@ -42,6 +45,22 @@ func newWorking(cmd *cobra.Command, s *settings) *working {
 func (w *working) notify(lines ...string) {
 	if err := notifyManager(lines...); err != nil {
 		w.log.Debug("the service manager does not listen", "err", err)
+	}
+}
+
+// ready tells the service manager that the command does its work, and once ctx ends that it stops. What is returned waits for the latter
+// to be told.
+func (w *working) ready(ctx context.Context) (done func()) {
+	w.notify("READY=1")
+	told := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(told)
+		w.notify("STOPPING=1")
+	})
+	return func() {
+		if !stop() {
+			<-told
+		}
 	}
 }
 
@@ -78,4 +97,10 @@ func samplerState(p *producer.Producer) *state.Sampler {
 		s.Last[string(kind)] = int64(n)
 	}
 	return s
+}
+
+// watchProducer adds the parts of a producer, which say something once in each interval.
+func (w *working) watchProducer(cfg *producer.Config) {
+	cfg.Beat = w.watched.part("the sampler", 2*cfg.Interval)
+	cfg.PublishBeat = w.watched.part("publishing", 2*cfg.Interval)
 }

@@ -36,6 +36,7 @@ type Config struct {
 	// TellsEnds has the publisher tell the log what the lives in Lives that have ended had reached, and keep the file of its own
 	// for the next. Without it the file goes when the log has all that was made.
 	TellsEnds bool
+	Beat      func() // is called with each try to publish; nil for nobody who wants to know
 	Log       *slog.Logger
 	Trouble   *trouble.Reporter // is told of trouble; default one that reports to Log
 }
@@ -75,6 +76,9 @@ type Stats struct {
 func New(nc *nats.Conn, cfg Config) (*Publisher, error) {
 	cfg.MaxQueue = cmp.Or(cfg.MaxQueue, 64<<20)
 	cfg.Drain = cmp.Or(cfg.Drain, 5*time.Second)
+	if cfg.Beat == nil {
+		cfg.Beat = func() {}
+	}
 	if cfg.Trouble == nil {
 		cfg.Trouble = trouble.NewReporter(cfg.Log)
 	}

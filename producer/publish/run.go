@@ -49,6 +49,7 @@ func (p *Publisher) publish(ctx, flushing context.Context) {
 	const first, last = 100 * time.Millisecond, 5 * time.Second
 	wait := first
 	for {
+		p.cfg.Beat()
 		switch {
 		case p.Stats().Waiting == 0:
 			select {

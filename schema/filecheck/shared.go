@@ -31,11 +31,17 @@ func Share(folder string, gid int) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	if err := os.Chown(folder, -1, gid); err != nil {
-		return err
+	var st unix.Stat_t
+	if err := unix.Stat(folder, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: folder, Err: err}
 	}
-	if err := unix.Chmod(folder, sharedMode); err != nil {
-		return &os.PathError{Op: "chmod", Path: folder, Err: err}
+	if int(st.Gid) != gid || st.Mode&0o7777 != sharedMode { // a service may not be allowed to set that bit, and its manager has
+		if err := os.Chown(folder, -1, gid); err != nil {
+			return err
+		}
+		if err := unix.Chmod(folder, sharedMode); err != nil {
+			return &os.PathError{Op: "chmod", Path: folder, Err: err}
+		}
 	}
 	list, err := os.ReadDir(folder)
 	for _, e := range list {
