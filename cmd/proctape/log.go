@@ -47,6 +47,18 @@ func (s *settings) connectAs(shared embeddednats.Role) (*nats.Conn, error) {
 	return nc, nil
 }
 
+// checkServer checks how --server is written, and that the file with its key can be read.
+func checkServer(s *settings) error {
+	if s.server == "" {
+		return nil
+	}
+	if err := servers(s.server).check(); err != nil {
+		return err
+	}
+	_, err := s.credentials()
+	return err
+}
+
 // connectHere connects to the recorder that runs on the data folder.
 func connectHere(s *settings, shared embeddednats.Role) (*nats.Conn, error) {
 	nc, err := embeddednats.Connect(s.data, shared, connectOptions()...)

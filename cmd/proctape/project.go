@@ -27,6 +27,9 @@ log grows. Any number of databases can follow one log; each has its own checkpoi
 			if err != nil {
 				return err
 			}
+			if s.checksOnly {
+				return checkServer(s)
+			}
 			nc, err := s.connect()
 			if err != nil {
 				return err

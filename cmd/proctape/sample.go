@@ -25,6 +25,9 @@ recorder's "proctape hosts add" makes the key.`,
 			if err != nil {
 				return err
 			}
+			if s.checksOnly {
+				return checkServer(s)
+			}
 			nc, err := s.connect()
 			if err != nil {
 				return err

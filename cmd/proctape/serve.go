@@ -36,6 +36,10 @@ of the data folder. Other machines need a certificate: without one only an addre
 
 // serve answers until it is interrupted.
 func serve(cmd *cobra.Command, s *settings, f *httpFlags) error {
+	if s.checksOnly {
+		_, err := f.tls()
+		return err
+	}
 	if err := s.checkDatabase(cmd); err != nil {
 		return err
 	}

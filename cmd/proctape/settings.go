@@ -33,6 +33,7 @@ type settings struct {
 	overFile      map[string]bool   // settings that the command line or the environment set
 	level         slog.LevelVar     // of the log
 	memory        memory            // that the program keeps to
+	checksOnly    bool              // "config check": a command checks its settings and does nothing
 }
 
 // defaultData is /var/lib/proctape for root and the user's state folder otherwise; empty when that is not known.
@@ -64,7 +65,7 @@ func (s *settings) resolve(cmd *cobra.Command) error {
 	}
 	for name := range file {
 		if name != "host" && !slices.Contains(settingNames, name) {
-			return hinted(misuse("%s in %s is not a setting", name, s.config), "the settings are: host, %s", strings.Join(settingNames, ", "))
+			return hinted(misuse("%s in %s is not a setting", name, s.config), "%sthe settings are: host, %s", didYouMean("", name, append([]string{"host"}, settingNames...)), strings.Join(settingNames, ", "))
 		}
 	}
 	var bad error
@@ -155,7 +156,7 @@ func (s *settings) needsData(cmd *cobra.Command) bool {
 		top = top.Parent()
 	}
 	switch top.Name() {
-	case "version", "help", "completion":
+	case "version", "help", "completion", "config":
 		return false
 	case "sample", "tail", "simulate", "trace", "run", "job":
 		return s.server == ""

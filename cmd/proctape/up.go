@@ -92,6 +92,10 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	if cmd.Flags().Changed("memory-limit-mb") {
 		s.memory = readMemory(f.memoryLimitMB << 20).set()
 	}
+	if s.checksOnly {
+		_, err := f.http.tls()
+		return err
+	}
 	if err := shareData(s, f.group); err != nil {
 		return err
 	}
