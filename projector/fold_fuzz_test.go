@@ -2,6 +2,7 @@ package projector
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -57,11 +58,40 @@ func (f *fuzzed) renew(t *testing.T) {
 }
 
 func (f *fuzzed) check(t testing.TB) {
+	for _, harm := range f.harms() {
+		t.Error(harm)
+	}
+}
+
+// harms says what the messages did that none may do.
+func (f *fuzzed) harms() (harms []string) {
 	if n := f.tape.value(`SELECT coalesce(sum(next_seq - 1 - stored - quarantined - missing), 0) FROM producers`); n != 0 {
-		t.Errorf("the books are off by %d", n)
+		harms = append(harms, fmt.Sprintf("the books are off by %d", n))
 	}
 	if n := f.tape.value(witness); n != 4+2000+4000000 {
-		t.Errorf("the other host has %d", n)
+		harms = append(harms, fmt.Sprintf("the other host has %d", n))
+	}
+	return harms
+}
+
+// TestFold_MutatedNotices is the control: a fold that believes the host which a message names, not the key that its subject stands for; and
+// one that books what it does not store.
+func TestFold_MutatedNotices(t *testing.T) {
+	f := &fuzzed{dir: fastDir(t)}
+	f.renew(t)
+	defer func() { f.tape.close() }()
+	if harms := f.harms(); len(harms) > 0 {
+		t.Fatalf("before: %q", harms)
+	}
+	forged := newHost("alpha", schema.Process{PID: 7})
+	forged.instance[0]++ // another life of it
+	f.tape.fold(f.log.publish(forged.snapshot()))
+	if harms := f.harms(); len(harms) != 1 || !strings.HasPrefix(harms[0], "the other host") {
+		t.Errorf("of a message that is believed to be the other host's, found: %q", harms)
+	}
+	f.tape.exec(`UPDATE producers SET stored = stored - 1 WHERE (host_id, instance, kind) IN (SELECT host_id, instance, kind FROM producers LIMIT 1)`)
+	if harms := f.harms(); len(harms) == 0 || !strings.HasPrefix(harms[0], "the books") {
+		t.Errorf("of a message that is booked and not stored, found: %q", harms)
 	}
 }
 

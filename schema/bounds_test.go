@@ -162,9 +162,22 @@ func TestSpread_SumStops(t *testing.T) {
 }
 
 func TestAddSaturated(t *testing.T) {
-	for _, test := range [][3]int64{{1, 2, 3}, {MaxSum, 1, MaxSum}, {MaxSum - 1, 1, MaxSum}, {5, math.MaxInt64, MaxSum}, {math.MaxInt64, math.MaxInt64, MaxSum}} {
-		if got := AddSaturated(test[0], test[1]); got != test[2] {
-			t.Errorf("%d + %d: got %d, want %d", test[0], test[1], got, test[2])
+	if wrong := wrongSums(AddSaturated); len(wrong) > 0 {
+		t.Errorf("%q", wrong)
+	}
+	plain := func(a, b int64) int64 { return a + b } // the control: it wraps, and goes past the largest that is stored
+	if wrong := wrongSums(plain); len(wrong) != 4 {
+		t.Errorf("of the four sums that plain addition gets wrong these were found: %q", wrong)
+	}
+}
+
+// wrongSums are those of the sums around the largest that an addition gets wrong.
+func wrongSums(add func(a, b int64) int64) (wrong []string) {
+	for _, test := range [][3]int64{{1, 2, 3}, {MaxSum, 1, MaxSum}, {MaxSum - 1, 1, MaxSum}, {5, math.MaxInt64, MaxSum}, {math.MaxInt64, math.MaxInt64, MaxSum},
+		{MaxSum, MaxSum, MaxSum}} {
+		if got := add(test[0], test[1]); got != test[2] {
+			wrong = append(wrong, fmt.Sprintf("%d + %d: got %d, want %d", test[0], test[1], got, test[2]))
 		}
 	}
+	return wrong
 }
