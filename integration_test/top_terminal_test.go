@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -122,6 +123,19 @@ func (s *screenTerminal) press(keys ...string) {
 		}
 		if _, err := s.near.WriteString(k); err != nil {
 			s.t.Fatal(err)
+		}
+	}
+}
+
+// click clicks on the first text on the screen, as a terminal tells it: xterm's control sequences, Mouse Tracking, SGR.
+func (s *screenTerminal) click(text string) {
+	s.t.Helper()
+	s.awaitText(text)
+	for y, line := range strings.Split(s.screen(), "\n") {
+		if before, _, found := strings.Cut(line, text); found {
+			x := len([]rune(before)) + 2
+			s.press(fmt.Sprintf("\x1b[<0;%d;%dM\x1b[<0;%d;%dm", x, y+1, x, y+1))
+			return
 		}
 	}
 }

@@ -74,15 +74,24 @@ func TestTop_Live(t *testing.T) {
 	s.awaitText("◀ PAST")
 	s.press(".")
 	s.awaitText("● LIVE")
-	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
-		t.Fatal(err)
+	s.press("k")
+	s.awaitText(fmt.Sprintf(" %d (Esc: none): TERM", pid))
+	s.press("esc")
+	s.await("no question", func(screen string) bool { return !strings.Contains(screen, "Esc: none") })
+	if err := unix.Kill(pid, 0); err != nil {
+		t.Errorf("after Esc: %v", err)
 	}
+	s.press("k", "ctrl+u", "KILL", "enter")
 	s.awaitText("† ")
 	s.press("[")
 	s.awaitText("◀ PAST") // of which process is another test's matter: others may die here meanwhile
 	s.press("?")
 	s.awaitText("Moving")
 	s.press("?", "ctrl+l")
+	s.await("no help", func(screen string) bool { return !strings.Contains(screen, "Moving") })
+	s.click(" / filter")
+	s.awaitText("filter:")
+	s.press("esc")
 	s.await("all processes", func(screen string) bool { return !strings.Contains(screen, "/~worker-") })
 	s.size(120, 40)
 	s.await("the other size", func(screen string) bool {

@@ -43,6 +43,7 @@ type topFlags struct {
 	by, metric string
 	at         timeText
 	once       bool
+	noMouse    bool
 }
 
 func topCommand(s *settings) *cobra.Command {
@@ -67,6 +68,7 @@ line is the sum of its processes' largest, which may not have come at once, and 
 	t.listing.register(cmd, s, 20)
 	f.Lookup("newest").Hidden = true
 	f.BoolVar(&t.once, "once", false, "list once, also on a terminal")
+	f.BoolVar(&t.noMouse, "no-mouse", false, "leave the mouse to the terminal, for its own selection")
 	f.Var(&t.at, "at", "as it was at this `time`")
 	f.StringVar(&t.by, "by", t.by, "a line for each: "+strings.Join(query.TopBy, ", "))
 	f.BoolVar(&t.json, "json", false, "print JSON, one object a line")
@@ -149,7 +151,7 @@ func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {
 	}
 	filter.Limit = t.limit
 	if wantsScreen(cmd) {
-		return t.withJob(cmd, s, t.job, func(db *query.DB) error { return showTop(cmd, t.metric, &filter, at, top.NewDatabase(db)) })
+		return t.withJob(cmd, s, t.job, func(db *query.DB) error { return showTop(cmd, t.metric, !t.noMouse, &filter, at, top.NewDatabase(db)) })
 	}
 	return t.withJob(cmd, s, t.job, func(db *query.DB) error {
 		q := query.TopQuery{Filter: filter, By: t.by, Sort: t.metric}

@@ -33,9 +33,9 @@ func wantsScreen(cmd *cobra.Command) bool {
 var sortColumns = map[string]string{"cpu": "cpu", "mem": "rss", "io": "disk", "faults": "faults"}
 
 // showTop shows the screen until somebody quits.
-func showTop(cmd *cobra.Command, metric string, f *query.Filter, at time.Time, source top.Source) error {
+func showTop(cmd *cobra.Command, metric string, mouse bool, f *query.Filter, at time.Time, source top.Source) error {
 	o := top.Options{
-		Columns: keptColumns(), Host: f.Host, Filter: screenFilter(f), Sort: sortColumns[metric], Location: time.Local, ASCII: top.IsASCII(os.Getenv), User: userName,
+		Columns: keptColumns(), Host: f.Host, Filter: screenFilter(f), Sort: sortColumns[metric], Location: time.Local, ASCII: top.IsASCII(os.Getenv), User: userName, BootID: bootID(),
 		Time: func(text string, now float64) (float64, error) {
 			got, err := parseTime(text, time.Unix(0, int64(now*1e9)).In(time.Local))
 			return timestamp(got), err
@@ -51,7 +51,8 @@ func showTop(cmd *cobra.Command, metric string, f *query.Filter, at time.Time, s
 	// Without this these signals would end the program and leave the terminal as the screen has it.
 	ctx, stop := signal.NotifyContext(cmd.Context(), unix.SIGHUP, unix.SIGQUIT)
 	defer stop()
-	return top.Run(ctx, m, source, keepColumns, cmd.InOrStdin(), screen(cmd.OutOrStdout()), os.Environ())
+	hands := top.Hands{Keep: keepColumns, Signal: sendSignal, Mouse: mouse}
+	return top.Run(ctx, m, source, hands, cmd.InOrStdin(), screen(cmd.OutOrStdout()), os.Environ())
 }
 
 // screenFilter is what flags pick, as the screen's filter says it.

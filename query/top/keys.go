@@ -79,6 +79,7 @@ func listKeys() []Key {
 		{Keys: []string{"g"}, Name: "g", Help: "group by user, command, job, control group, parent, and not", Part: partList, on: list, do: groupNext},
 		{Keys: []string{"F"}, Name: "F", Help: "follow the selected process through any filter", Part: partList, on: list, do: follow},
 		{Keys: []string{"u"}, Name: "u", Help: "tag the process: the alert line sums up those that are tagged", Part: partList, on: list, do: tag},
+		{Keys: []string{"k", "f9"}, Name: "k F9", Help: "signal the process, or those that are tagged, after a question: live, on this machine", Part: partList, on: list, do: askSignal},
 		{Keys: []string{"S", "f2"}, Name: "S F2", Help: "choose columns, which is kept", Part: partList, on: list, do: openScreen(columnsScreen)},
 	}
 }

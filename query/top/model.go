@@ -19,6 +19,7 @@ type Options struct {
 	User     func(uid int64) string // the name of a user
 	Time     TimeParser             // reads a time that somebody typed
 	Columns  []string               // that were chosen; nil for those of the program
+	BootID   string                 // of the machine on which the screen is; empty for no signals
 }
 
 // TimeParser reads a time as people write it, in Unix seconds. Now is what "-15m" counts from.

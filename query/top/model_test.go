@@ -167,6 +167,14 @@ var keyCases = map[string]keyCase{
 	"u": {nil, func(m *Model, _ []Request) bool {
 		return strings.Contains(m.View().Plain(), "1 tagged, 1 here now: CPU 29.0 %")
 	}},
+	"k F9": {func(m *Model) { m.opts.BootID, m.frame.Hosts[0].BootID = "boot", "boot" }, func(m *Model, _ []Request) bool {
+		press1(m, "ctrl+u")
+		typed(m, "hup")
+		press1(m, "enter")
+		return m.prompt == nil && asked(m.Requests(), func(a AskSignal) bool {
+			return a.Signal == 1 && len(a.To) == 1 && a.To[0] == Target{1, 1, "worker-1 --part 1"}
+		})
+	}},
 	"S F2": {nil, func(m *Model, _ []Request) bool {
 		for range 11 {
 			press1(m, "down")

@@ -15,11 +15,17 @@ import (
 // refresh is how often the screen learns the time. A replay is drawn as often.
 const refresh = 500 * time.Millisecond
 
+// Hands do what a screen does beside showing.
+type Hands struct {
+	Keep   func(columns []string) error // keeps the columns that somebody chose
+	Signal func(AskSignal) error        // sends a signal; an error says what was not sent, and why
+	Mouse  bool                         // the screen takes the mouse, which the terminal then does not have for its own selection
+}
+
 // Run shows a model on a terminal until somebody quits or ctx ends, and leaves the terminal as it was.
-// Keep is called with the columns that somebody chooses.
-func Run(ctx context.Context, m *Model, source Source, keep func(columns []string) error, in io.Reader, out io.Writer, environment []string) error {
+func Run(ctx context.Context, m *Model, source Source, hands Hands, in io.Reader, out io.Writer, environment []string) error {
 	ctx, stop := context.WithCancel(ctx)
-	p := &program{ctx: ctx, model: m, source: source, keep: keep, palette: NewPalette(Colours256, false), depth: Colours256}
+	p := &program{ctx: ctx, model: m, source: source, hands: hands, palette: NewPalette(Colours256, false), depth: Colours256}
 	_, err := tea.NewProgram(p, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(environment), tea.WithoutSignalHandler()).Run()
 	ended := ctx.Err() != nil
 	stop()
@@ -35,7 +41,7 @@ type program struct {
 	ctx     context.Context // of the program: requests end with it
 	model   *Model
 	source  Source
-	keep    func(columns []string) error
+	hands   Hands
 	palette Palette
 	depth   Depth
 	light   bool
@@ -58,6 +64,14 @@ func (p *program) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		p.model.Update(Pressed{Key: m.String(), Text: m.Key().Text})
 	case tea.PasteMsg:
 		p.model.Update(Pressed{Text: m.Content})
+	case tea.MouseClickMsg:
+		if m.Button == tea.MouseLeft {
+			p.model.Update(Clicked{m.X, m.Y})
+		}
+	case tea.MouseWheelMsg:
+		if m.Button == tea.MouseWheelUp || m.Button == tea.MouseWheelDown {
+			p.model.Update(Wheeled{m.Button == tea.MouseWheelUp})
+		}
 	case tea.WindowSizeMsg:
 		p.model.Update(Sized{m.Width, m.Height})
 	case tea.ColorProfileMsg:
@@ -79,6 +93,9 @@ func (p *program) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (p *program) View() tea.View {
 	v := tea.NewView(p.model.View().Styled(&p.palette))
 	v.AltScreen = true
+	if p.hands.Mouse {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
 	return v
 }
 
@@ -145,7 +162,9 @@ func (p *program) command(r Request) tea.Cmd {
 			return DetailRead{d, err}
 		})
 	case AskKeep:
-		return p.ask(func() tea.Msg { return Done{"", p.keep(r.Columns)} })
+		return p.ask(func() tea.Msg { return Done{"", p.hands.Keep(r.Columns)} })
+	case AskSignal:
+		return p.ask(func() tea.Msg { return Done{signalText(r), p.hands.Signal(r)} })
 	case Suspend:
 		return tea.Suspend
 	case Quit:

@@ -56,13 +56,26 @@ func footView(m *Model) line {
 		return promptView(p, m.width)
 	}
 	var l line
-	for i := range Keys {
-		if k := &Keys[i]; k.Foot != "" && keyFor(k.Keys[0], m.screen) == k {
-			name, _, _ := strings.Cut(k.Name, " ")
-			l = append(l, span{" " + name, accent}, span{" " + k.Foot + " ", plain})
-		}
+	for _, k := range footKeys(m) {
+		l = append(l, footKey(k)...)
 	}
 	return l
+}
+
+// footKeys are the keys that stand at the bottom of a screen.
+func footKeys(m *Model) (keys []*Key) {
+	for i := range Keys {
+		if k := &Keys[i]; k.Foot != "" && keyFor(k.Keys[0], m.screen) == k {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// footKey is a key at the bottom.
+func footKey(k *Key) line {
+	name, _, _ := strings.Cut(k.Name, " ")
+	return line{{" " + name, accent}, {" " + k.Foot + " ", plain}}
 }
 
 // promptView is a line that somebody types, its end where it is too long, with its error behind it.
