@@ -75,7 +75,7 @@ func TestRunTotals_OnEveryRung(t *testing.T) {
 		"ordinary user":         {front: []string{"setpriv", "--reuid", fmt.Sprint(nobody), "--regid", fmt.Sprint(nobody), "--clear-groups"}},
 		"without CAP_NET_ADMIN": {front: []string{"setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"}},
 		"pid namespace":         {front: []string{"unshare", "-p", "-f", "--kill-child", "--mount-proc"}},
-		"recorder away":         {between: `sleep 0.3; kill -KILL $UP; wait $UP || true; sleep 0.5; up`},
+		"recorder away":         {between: `until "$0" jobs load --data $D --json 2>/dev/null | grep -q '"run":1'; do sleep 0.1; done; kill -KILL $UP; wait $UP || true; sleep 0.5; up`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run, tiny, cpuMillis := runUnder(t, c.between, c.front...)

@@ -30,6 +30,11 @@ func checkStatus(t *testing.T, args ...string) (code int, line string) {
 // awaitCheck waits for an exit code and words of the line.
 func awaitCheck(t *testing.T, dir string, code int, words string) (line string) {
 	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("status --check says last: %s", line)
+		}
+	}()
 	await(t, fmt.Sprintf("status --check with %d and %q", code, words), func() bool {
 		var got int
 		got, line = checkStatus(t, "--data", dir)

@@ -19,7 +19,7 @@ func TestTrouble_Told(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	db, lines, lives := filepath.Join(dir, "monitor.db"), filepath.Join(dir, "monitor.jsonl"), filepath.Join(dir, "lives")
-	recorder := start(t, "up", "--data", dir, "--host", "here", "--interval", "500ms")
+	recorder := start(t, "up", "--data", dir, "--host", "here", "--interval", "3s") // a busy machine has time for that
 	recorder.awaitLine("In another terminal")
 	await(t, "a life that is written down", func() bool { return len(must(filepath.Glob(filepath.Join(lives, "*.life")))(t)) > 0 })
 	for _, c := range []struct {
