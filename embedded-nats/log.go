@@ -6,13 +6,15 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 )
 
 // logger passes the server's log lines on. The server reports that it cannot start by Fatalf alone, and then returns as if
 // all were well; so a fatal line is passed to the one who starts it too.
 type logger struct {
-	log   *slog.Logger
-	fatal chan string
+	log     *slog.Logger
+	fatal   chan string
+	clients clientLines
 }
 
 func newLogger(log *slog.Logger) *logger {
@@ -39,7 +41,14 @@ func (l *logger) tell(level slog.Level, text string) {
 	if slices.ContainsFunc(untold, func(words string) bool { return strings.Contains(text, words) }) {
 		level = slog.LevelDebug
 	}
-	l.log.Log(context.Background(), level, text)
+	pass, unsaid := l.clients.take(text, time.Now())
+	switch {
+	case !pass:
+	case unsaid > 0:
+		l.log.Log(context.Background(), level, text, "unsaid", unsaid)
+	default:
+		l.log.Log(context.Background(), level, text)
+	}
 }
 
 func (l *logger) Fatalf(format string, v ...any) {

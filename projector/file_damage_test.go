@@ -68,7 +68,7 @@ func TestFileDamage_OneBit(t *testing.T) {
 	l.checked(t, live, passed(t, live))
 	trials := 4
 	if soak {
-		trials = 50
+		trials = 60
 	}
 	want := map[string][]byte{}
 	for _, name := range []string{"monitor.jsonl", "monitor.jsonl.1", "monitor.jsonl.2", "events.jsonl", "events.jsonl.1", "events.jsonl.2"} {
