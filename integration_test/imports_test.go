@@ -40,6 +40,7 @@ var rooms = map[string]room{
 	"schema/filecheck":       {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/proof":           {uses: []string{"schema/filecheck"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/lockfile":        {uses: []string{"schema/filecheck"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
+	"schema/backup":          {uses: []string{"schema/filecheck"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/trouble":         {never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/state":           {uses: []string{"schema/filecheck", "schema/trouble"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/metric/generate": {uses: []string{"schema/metric"}},

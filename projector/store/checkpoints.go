@@ -38,6 +38,15 @@ func (t Tables) Checkpoint(stream string) (c *Checkpoint, found bool, err error)
 	return c, found, nil
 }
 
+// MoveCheckpoint says that a stream is the one that was made at the time from, restored at the time to, both in Unix ns. A checkpoint of
+// another stream stays as it is.
+func (tx *Tx) MoveCheckpoint(stream string, from, to int64) error {
+	if _, err := tx.Exec(`UPDATE checkpoints SET created=? WHERE stream=? AND created=?`, to, stream, from); err != nil {
+		return fmt.Errorf("move the checkpoint of stream %s: %w", stream, err)
+	}
+	return nil
+}
+
 func writeCheckpoints(tx *Tx, checkpoints []Checkpoint) error {
 	err := execAll(tx, checkpoints, `INSERT INTO checkpoints(stream, epoch, created, id_base, first_seq, seq, message_time, process_id)
 		VALUES (?,?,?,?,?,?,?,?) ON CONFLICT(stream) DO UPDATE SET epoch=excluded.epoch, created=excluded.created,
