@@ -3,6 +3,7 @@ package integration_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,6 +87,9 @@ func TestRunTotals_OnEveryRung(t *testing.T) {
 			t.Logf("%.0f ms by %s, %.0f ms by getrusage", got, *run.CPUSource, want)
 			if slack := 0.02*want + 30; got < want-slack || got > want+slack { // 30 ms: the actor that measures
 				t.Errorf("got %.0f ms of CPU time, want %.0f ms within 2 %%", got, want)
+			}
+			if run.SystemCPU == nil || *run.SystemCPU == 0 || math.Abs(*run.UserCPU+*run.SystemCPU-*run.CPUSeconds) > 1e-5 {
+				t.Errorf("got user %v and system %v of %v s, want both", run.UserCPU, run.SystemCPU, *run.CPUSeconds)
 			}
 			if run.ExitCode == nil || *run.ExitCode != 0 || run.Ended == nil || run.Number != 1 {
 				t.Errorf("got %+v, want the end of run 1", run)

@@ -127,11 +127,11 @@ func TestRunRecords_OutliveTheEvents(t *testing.T) {
 		Totals: &schema.Totals{CPUMicros: schema.Some[int64](70), CPUSource: schema.FromWait}}))
 	tell(finish(h, "build", 1, nil))
 	tell(begin(h, "build", 2), finish(h, "build", 2, func(e *schema.JobEvent) {
-		e.Totals = &schema.Totals{CPUMicros: schema.Some[int64](2_100_000), CPUSource: schema.FromWait, GroupPeak: schema.Some[int64](4096)}
+		e.Totals = &schema.Totals{CPUMicros: schema.Some[int64](2_100_000), System: schema.Some[int64](600_000), CPUSource: schema.FromWait, GroupPeak: schema.Some[int64](4096)}
 	}))
 	d.look(k)
 	before := runsOf(t, d.path, "build")
-	if !strings.Contains(before, `"total_cpu_seconds":1.5,"cpu_source":"exits"`) || !strings.Contains(before, `"total_cpu_seconds":2.1,"cpu_source":"wait4"`) {
+	if !strings.Contains(before, `"total_cpu_seconds":1.5,"cpu_source":"exits","user_cpu_seconds":null,"system_cpu_seconds":null`) || !strings.Contains(before, `"total_cpu_seconds":2.1,"cpu_source":"wait4","user_cpu_seconds":1.5,"system_cpu_seconds":0.6`) {
 		t.Fatalf("got %s, want totals by exits where nobody told them", before)
 	}
 

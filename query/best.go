@@ -11,7 +11,10 @@ type Best struct {
 	Runs       int64    `json:"runs"`              // that were declared
 	CPUSeconds *float64 `json:"total_cpu_seconds"` // of all runs
 	CPUSource  *string  `json:"cpu_source"`        // cgroup, wait4, exits or samples; of several, the least good
-	PeakRSS    *float64 `json:"peak_rss_mb"`       // of the largest process of all runs
+	// UserCPU is what programs used themselves, and SystemCPU what the kernel used on their behalf; both nil when they are not known apart of all runs.
+	UserCPU    *float64 `json:"user_cpu_seconds"`
+	SystemCPU  *float64 `json:"system_cpu_seconds"`
+	PeakRSS    *float64 `json:"peak_rss_mb"` // of the largest process of all runs
 	PeakSource *string  `json:"peak_source"`
 	GroupPeak  *float64 `json:"group_peak_mb"` // the most that the control group of a run was charged at one time, page cache included
 	Together            // of the processes of a run
@@ -39,7 +42,7 @@ func BestTotals(ctx context.Context, db *DB, f JobFilter, p *Profile) (*Best, er
 		exits = "samples"
 	}
 	if p.CPUSeconds > 0 && (b.CPUSeconds == nil || p.CPUSeconds > *b.CPUSeconds) {
-		b.CPUSeconds, b.CPUSource = &p.CPUSeconds, &exits
+		b.CPUSeconds, b.CPUSource, b.UserCPU, b.SystemCPU = &p.CPUSeconds, &exits, nil, nil
 	}
 	if p.PeakRSS > 0 && (b.PeakRSS == nil || p.PeakRSS > *b.PeakRSS) {
 		b.PeakRSS, b.PeakSource = &p.PeakRSS, &exits
@@ -50,11 +53,12 @@ func BestTotals(ctx context.Context, db *DB, f JobFilter, p *Profile) (*Best, er
 // add adds what one run used.
 func (b *Best) add(t *Totals) {
 	if t.CPUSeconds != nil {
-		sum := *t.CPUSeconds
-		if b.CPUSeconds != nil {
-			sum += *b.CPUSeconds
+		if b.CPUSeconds == nil {
+			b.UserCPU, b.SystemCPU = t.UserCPU, t.SystemCPU
+		} else {
+			b.UserCPU, b.SystemCPU = plusKnown(b.UserCPU, t.UserCPU), plusKnown(b.SystemCPU, t.SystemCPU)
 		}
-		b.CPUSeconds, b.CPUSource = &sum, lessGood(b.CPUSource, t.CPUSource)
+		b.CPUSeconds, b.CPUSource = plus(b.CPUSeconds, t.CPUSeconds), lessGood(b.CPUSource, t.CPUSource)
 	}
 	if t.PeakRSS != nil && (b.PeakRSS == nil || *t.PeakRSS > *b.PeakRSS) {
 		b.PeakRSS, b.PeakSource = t.PeakRSS, t.PeakSource
@@ -62,6 +66,14 @@ func (b *Best) add(t *Totals) {
 	if t.GroupPeak != nil && (b.GroupPeak == nil || *t.GroupPeak > *b.GroupPeak) {
 		b.GroupPeak = t.GroupPeak
 	}
+}
+
+// plusKnown adds; nil when either is not known.
+func plusKnown(a, b *float64) *float64 {
+	if a == nil || b == nil {
+		return nil
+	}
+	return plus(a, b)
 }
 
 // lessGood is the source of the two that is worth less; nil is not known yet.

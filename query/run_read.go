@@ -13,11 +13,11 @@ import (
 )
 
 // totalColumns are the columns of totals, in the order in which scan reads them.
-const totalColumns = `t.cpu_us / 1e6, t.cpu_source, t.peak_rss_kib / 1024.0, t.peak_source, t.group_peak_kib / 1024.0, t.read_kib / 1024.0,
+const totalColumns = `t.cpu_us / 1e6, t.cpu_source, max(t.cpu_us - t.system_cpu_us, 0) / 1e6, t.system_cpu_us / 1e6, t.peak_rss_kib / 1024.0, t.peak_source, t.group_peak_kib / 1024.0, t.read_kib / 1024.0,
 	t.write_kib / 1024.0, t.io_source, t.pids_peak, t.processes`
 
 func (t *Totals) into() []any {
-	return []any{&t.CPUSeconds, &t.CPUSource, &t.PeakRSS, &t.PeakSource, &t.GroupPeak, &t.Read, &t.Write, &t.IOSource, &t.PIDsPeak, &t.Processes}
+	return []any{&t.CPUSeconds, &t.CPUSource, &t.UserCPU, &t.SystemCPU, &t.PeakRSS, &t.PeakSource, &t.GroupPeak, &t.Read, &t.Write, &t.IOSource, &t.PIDsPeak, &t.Processes}
 }
 
 // runColumns are the columns of a run in runs and in run_records, in the order in which scan reads them, but for its number, its start and
@@ -151,9 +151,11 @@ func totalsOf(t *schema.Totals) Totals {
 		text := string(s)
 		return &text
 	}
-	return Totals{CPUSeconds: inUnits(t.CPUMicros, 1e6), CPUSource: source(t.CPUSource), PeakRSS: inUnits(t.PeakRSS, 1024), PeakSource: source(t.PeakSource),
+	of := Totals{PeakRSS: inUnits(t.PeakRSS, 1024), PeakSource: source(t.PeakSource),
 		GroupPeak: inUnits(t.GroupPeak, 1024), Read: inUnits(t.ReadKiB, 1024), Write: inUnits(t.WriteKiB, 1024), IOSource: source(t.IOSource),
 		PIDsPeak: optional(t.PIDsPeak), Processes: optional(t.Processes)}
+	of.SetCPU(inUnits(t.CPUMicros, 1e6), source(t.CPUSource), inUnits(t.System, 1e6))
+	return of
 }
 
 // inUnits is a number in a larger unit, which is so many of its own; nil when it is not known.
@@ -193,7 +195,7 @@ func addCounted(ctx context.Context, db *DB, r *Run) error {
 	}
 	source := string(schema.FromExits)
 	if r.CPUSeconds == nil && cpu != nil {
-		r.CPUSeconds, r.CPUSource = cpu, &source
+		r.SetCPU(cpu, &source, nil)
 	}
 	if r.PeakRSS == nil && peak != nil {
 		r.PeakRSS, r.PeakSource = peak, &source

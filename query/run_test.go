@@ -21,10 +21,10 @@ func TestBestTotals(t *testing.T) {
 	for _, job := range []string{"told", "untold", "more"} {
 		r.build7(few.with(row{"job_id": job}))
 	}
-	r.run("told", "aa", 100, row{"ended": 110.0, "exit_code": 0, "cpu_us": 2_100_000, "cpu_source": "wait4", "peak_rss_kib": 308_224, "peak_source": "wait4"})
-	r.run("told", "bb", 120, row{"ended": 130.0, "cpu_us": 1_000_000, "cpu_source": "cgroup", "group_peak_kib": 512_000})
+	r.run("told", "aa", 100, row{"ended": 110.0, "exit_code": 0, "cpu_us": 2_100_000, "system_cpu_us": 100_000, "cpu_source": "wait4", "peak_rss_kib": 308_224, "peak_source": "wait4"})
+	r.run("told", "bb", 120, row{"ended": 130.0, "cpu_us": 1_000_000, "system_cpu_us": 250_000, "cpu_source": "cgroup", "group_peak_kib": 512_000})
 	r.run("untold", "cc", 100, nil)
-	r.run("more", "dd", 100, row{"cpu_us": 1000, "cpu_source": "wait4"})
+	r.run("more", "dd", 100, row{"cpu_us": 1000, "system_cpu_us": 500, "cpu_source": "wait4"})
 	db := r.open()
 	for _, c := range []struct {
 		job, source, peakSource string
@@ -45,6 +45,12 @@ func TestBestTotals(t *testing.T) {
 		}
 		if *b.CPUSeconds != c.cpu || *b.CPUSource != c.source || *b.PeakRSS != c.peak || *b.PeakSource != c.peakSource {
 			t.Errorf("%s: got %v by %s, %v by %s", c.job, *b.CPUSeconds, *b.CPUSource, *b.PeakRSS, *b.PeakSource)
+		}
+		if apart := b.UserCPU != nil && *b.UserCPU == 2.75 && *b.SystemCPU == 0.35; apart != (c.job == "told") || !apart && b.SystemCPU != nil {
+			t.Errorf("%s: user %v and system %v, want them of the runs that told them, and no other", c.job, b.UserCPU, b.SystemCPU)
+		}
+		if b.Together.Peak == nil || *b.Together.Peak < *b.PeakRSS || c.job == "told" && (*b.Together.Peak != 500 || *b.Together.Source != "cgroup") {
+			t.Errorf("%s: %v MiB together, by %v", c.job, b.Together.Peak, b.Together.Source)
 		}
 	}
 }

@@ -5,7 +5,9 @@ package query
 type Totals struct {
 	CPUSeconds *float64 `json:"total_cpu_seconds"`
 	CPUSource  *string  `json:"cpu_source"`
-	PeakRSS    *float64 `json:"peak_rss_mb"` // of the largest process
+	UserCPU    *float64 `json:"user_cpu_seconds"`   // of CPUSeconds, what its programs used themselves
+	SystemCPU  *float64 `json:"system_cpu_seconds"` // and what the kernel used on their behalf; both nil when they are not known apart
+	PeakRSS    *float64 `json:"peak_rss_mb"`        // of the largest process
 	PeakSource *string  `json:"peak_source"`
 	GroupPeak  *float64 `json:"group_peak_mb"` // of all processes at one time, page cache included, by the control group
 	Read       *float64 `json:"read_mb"`       // from storage
@@ -13,6 +15,15 @@ type Totals struct {
 	IOSource   *string  `json:"io_source"`
 	PIDsPeak   *int64   `json:"pids_peak"` // tasks at one time, threads included
 	Processes  *int64   `json:"processes"`
+}
+
+// SetCPU sets the CPU time, where it is from, and how much of it the kernel used; each may be nil.
+func (t *Totals) SetCPU(seconds *float64, source *string, system *float64) {
+	t.CPUSeconds, t.CPUSource, t.UserCPU, t.SystemCPU = seconds, source, nil, nil
+	if seconds != nil && system != nil {
+		user := max(0, *seconds-*system)
+		t.UserCPU, t.SystemCPU = &user, system
+	}
 }
 
 // Run is one execution of a job.

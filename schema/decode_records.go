@@ -144,6 +144,7 @@ func readTotals(r *wire.Reader) *Totals {
 	t.IOSource = TotalSource(r.String(MaxName))
 	t.PIDsPeak = readOpt(r)
 	t.Processes = readOpt(r)
+	t.System = readOpt(r)
 	r.Close(outer)
 	return t
 }

@@ -130,7 +130,11 @@ func writeTotals(w *writer, t *Totals) {
 		w.Nil()
 		return
 	}
-	w.Array(10)
+	if t.System.Known {
+		w.Array(11)
+	} else { // as before there was such a field
+		w.Array(10)
+	}
 	writeOpt(w, t.CPUMicros)
 	w.String(string(t.CPUSource))
 	writeOpt(w, t.PeakRSS)
@@ -141,6 +145,9 @@ func writeTotals(w *writer, t *Totals) {
 	w.String(string(t.IOSource))
 	writeOpt(w, t.PIDsPeak)
 	writeOpt(w, t.Processes)
+	if t.System.Known {
+		writeOpt(w, t.System)
+	}
 }
 
 func writeRunRecord(w *writer, v *RunRecord) {

@@ -184,7 +184,8 @@ var genTotals = rapid.Custom(func(t *rapid.T) *Totals {
 	return &Totals{CPUMicros: optIn(boundTotal).Draw(t, "cpu"), CPUSource: source.Draw(t, "cpu source"),
 		PeakRSS: optIn(boundKiB).Draw(t, "peak"), PeakSource: source.Draw(t, "peak source"), GroupPeak: optIn(boundKiB).Draw(t, "group"),
 		ReadKiB: optIn(boundTotal).Draw(t, "read"), WriteKiB: optIn(boundTotal).Draw(t, "written"), IOSource: source.Draw(t, "io source"),
-		PIDsPeak: optIn(boundPID).Draw(t, "pids"), Processes: optIn(boundCount).Draw(t, "processes")}
+		PIDsPeak: optIn(boundPID).Draw(t, "pids"), Processes: optIn(boundCount).Draw(t, "processes"),
+		System: optIn(boundTotal).Draw(t, "system")}
 })
 
 var genRecord = rapid.Custom(func(t *rapid.T) *RunRecord {

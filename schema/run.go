@@ -63,14 +63,15 @@ const (
 // Totals are what a run, or a step of one, used in all, as its conductor knows it. A figure of which the source is empty is
 // not known.
 type Totals struct {
-	CPUMicros  Opt[int64]  `json:"cpu_us"`         // user and system time, microseconds
-	CPUSource  TotalSource `json:"cpu_source"`     // where cpu_us is from: cgroup, wait4, exits or samples
-	PeakRSS    Opt[int64]  `json:"peak_rss_kib"`   // most resident memory of one process
-	PeakSource TotalSource `json:"peak_source"`    // where peak_rss_kib is from: wait4, exits or samples
-	GroupPeak  Opt[int64]  `json:"group_peak_kib"` // most memory of all processes at one time, page cache included, by the control group
-	ReadKiB    Opt[int64]  `json:"read_kib"`       // read from storage
-	WriteKiB   Opt[int64]  `json:"write_kib"`      // written to storage
-	IOSource   TotalSource `json:"io_source"`      // where read_kib and write_kib are from: cgroup or exits
-	PIDsPeak   Opt[int64]  `json:"pids_peak"`      // most tasks at one time, threads included, by the control group
-	Processes  Opt[int64]  `json:"processes"`      // processes that there were in all
+	CPUMicros  Opt[int64]  `json:"cpu_us"`                 // user and system time, microseconds
+	CPUSource  TotalSource `json:"cpu_source"`             // where cpu_us is from: cgroup, wait4, exits or samples
+	PeakRSS    Opt[int64]  `json:"peak_rss_kib"`           // most resident memory of one process
+	PeakSource TotalSource `json:"peak_source"`            // where peak_rss_kib is from: wait4, exits or samples
+	GroupPeak  Opt[int64]  `json:"group_peak_kib"`         // most memory of all processes at one time, page cache included, by the control group
+	ReadKiB    Opt[int64]  `json:"read_kib"`               // read from storage
+	WriteKiB   Opt[int64]  `json:"write_kib"`              // written to storage
+	IOSource   TotalSource `json:"io_source"`              // where read_kib and write_kib are from: cgroup or exits
+	PIDsPeak   Opt[int64]  `json:"pids_peak"`              // most tasks at one time, threads included, by the control group
+	Processes  Opt[int64]  `json:"processes"`              // processes that there were in all
+	System     Opt[int64]  `json:"system_cpu_us,omitzero"` // of cpu_us, what the kernel used on their behalf; the remainder they used themselves
 }

@@ -298,7 +298,7 @@ func (t *Totals) validate() error {
 	return errors.Join(boundTotal.checkOpt("cpu_us", t.CPUMicros), boundKiB.checkOpt("peak_rss_kib", t.PeakRSS),
 		boundKiB.checkOpt("group_peak_kib", t.GroupPeak), boundTotal.checkOpt("read_kib", t.ReadKiB),
 		boundTotal.checkOpt("write_kib", t.WriteKiB), boundPID.checkOpt("pids_peak", t.PIDsPeak),
-		boundCount.checkOpt("processes", t.Processes), t.CPUSource.validate("cpu_source"),
+		boundCount.checkOpt("processes", t.Processes), boundTotal.checkOpt("system_cpu_us", t.System), t.CPUSource.validate("cpu_source"),
 		t.PeakSource.validate("peak_source"), t.IOSource.validate("io_source"))
 }
 

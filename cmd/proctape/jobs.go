@@ -57,9 +57,9 @@ declared for all hosts; its figures are the sums over them. With --host, the fig
 host, and jobs of other hosts are left out.
 
 With a JOB it lists the runs of the job, which are its executions, by their numbers. "proctape report JOB
---run N" shows one. The columns of runs are run, host, started, ended, wall, outcome, cpu, peak,
-group_peak, processes, status, id and command. group_peak is what the control group was charged at most,
-without pages that others had loaded: it may be less than the largest process had.`
+--run N" shows one. The columns of runs are run, host, started, ended, wall, outcome, cpu, user, system,
+peak, group_peak, processes, status, id and command. group_peak is what the control group was charged at
+most, without pages that others had loaded: it may be less than the largest process had.`
 
 func jobsCommand(s *settings) *cobra.Command {
 	l := new(listing)

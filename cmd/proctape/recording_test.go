@@ -147,7 +147,7 @@ func fixedMessages(start time.Time) []*schema.Message {
 			h.job(at, schema.JobEvent{Type: schema.JobDeclared, JobID: "agent-7f3", Run: agent, Status: "running", Command: "claude", PID: sheet(4090), StartTicks: 99_000})
 		case 21 * s:
 			h.job(at, schema.JobEvent{Type: schema.JobSheetEnded, JobID: "build-7", Run: run, Sheet: sheet(1), ExitCode: sheet(0), LastCompleted: sheet(1), Totals: &schema.Totals{
-				CPUMicros: sheet(16_560_000), CPUSource: schema.FromWait, PeakRSS: sheet(192 << 10), PeakSource: schema.FromWait, GroupPeak: sheet(230 << 10)}})
+				CPUMicros: sheet(16_560_000), System: sheet(2_060_000), CPUSource: schema.FromWait, PeakRSS: sheet(192 << 10), PeakSource: schema.FromWait, GroupPeak: sheet(230 << 10)}})
 		case 12 * s:
 			h.publish(schema.KindExec, at, schema.Message{Execs: []schema.Exec{{Wall: h.start.Add(at).UnixNano(), Boot: int64(fixedUptime + at), PID: 4100, StartTicks: all[7].startTicks(),
 				UID: sheet(3101), Command: "node mcp-server.js", JobID: "agent-7f3", Source: "connector"}}})
@@ -156,7 +156,7 @@ func fixedMessages(start time.Time) []*schema.Message {
 		case 52 * s:
 			h.job(at, schema.JobEvent{Type: schema.JobSheetEnded, JobID: "build-7", Run: run, Sheet: sheet(2), ExitCode: sheet(2), Status: "failed"})
 			h.job(at, schema.JobEvent{Type: schema.JobEnded, JobID: "build-7", Run: run, Status: "failed", ExitCode: sheet(2), Totals: &schema.Totals{
-				CPUMicros: sheet(103_500_000), CPUSource: schema.FromGroup, PeakRSS: sheet(5100 << 10), PeakSource: schema.FromExits, GroupPeak: sheet(5200 << 10),
+				CPUMicros: sheet(103_500_000), System: sheet(9_250_000), CPUSource: schema.FromGroup, PeakRSS: sheet(5100 << 10), PeakSource: schema.FromExits, GroupPeak: sheet(5200 << 10),
 				ReadKiB: sheet(2100), WriteKiB: sheet(1024), IOSource: schema.FromGroup, Processes: sheet(4)}})
 		}
 		h.lives(all, at)

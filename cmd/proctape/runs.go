@@ -22,6 +22,8 @@ var runColumns = []column[query.Run]{
 	{name: "wall", head: "WALL", value: func(r *query.Run) any { return valueOf(runWall(r)) }, show: func(r *query.Run) string { return orDash(runWall(r), term.Span) }, drop: 6},
 	{name: "outcome", head: "OUTCOME", value: func(r *query.Run) any { return runOutcome(r) }, text: true},
 	{name: "cpu", head: "CPU s", value: func(r *query.Run) any { return valueOf(r.CPUSeconds) }, show: func(r *query.Run) string { return orDash(r.CPUSeconds, twoDecimals) }},
+	{name: "user", head: "USER s", value: func(r *query.Run) any { return valueOf(r.UserCPU) }, show: func(r *query.Run) string { return orDash(r.UserCPU, twoDecimals) }, drop: 7},
+	{name: "system", head: "SYSTEM s", value: func(r *query.Run) any { return valueOf(r.SystemCPU) }, show: func(r *query.Run) string { return orDash(r.SystemCPU, twoDecimals) }, drop: 7},
 	{name: "peak", head: "PEAK RSS MiB", value: func(r *query.Run) any { return valueOf(r.PeakRSS) }},
 	{name: "group_peak", head: "GROUP PEAK MiB", value: func(r *query.Run) any { return valueOf(r.GroupPeak) }, extra: true},
 	{name: "processes", head: "PROCESSES", value: func(r *query.Run) any { return valueOf(r.Processes) }, drop: 4},
@@ -113,10 +115,18 @@ func printBest(cmd *cobra.Command, b *query.Best) {
 	default:
 		printFigure(out, "peak of all", b.Together.Peak, "at least %.1f MiB", fmt.Sprintf(" at one time, by its largest process; its control group was charged %.1f MiB, for pages that others had loaded do not count there", *b.GroupPeak))
 	}
-	printFigure(out, "CPU time", b.CPUSeconds, "%.2f s", bySource(b.CPUSource))
+	printFigure(out, "CPU time", b.CPUSeconds, "%.2f s", userAndSystem(b)+bySource(b.CPUSource))
 	if b.Runs > 1 {
 		fmt.Fprintf(out, "  %-17s %d; these figures are of all together\n", "runs", b.Runs)
 	}
+}
+
+// userAndSystem says how much of the CPU time programs used themselves, and how much the kernel on their behalf, where that is known.
+func userAndSystem(b *query.Best) string {
+	if b.SystemCPU == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (user %.2f, system %.2f)", *b.UserCPU, *b.SystemCPU)
 }
 
 // printFigure prints one figure of a report. One that is not known is said to be so.

@@ -178,7 +178,7 @@ RECORDS = {name: fields.split() for name, fields in {
     "gaps": "kind count from_wall_ns to_wall_ns details",
     "jobs": "type wall_ns job_id sheet_num total_sheets last_completed_sheet status pid start_ticks exit_code command details supervisor "
             "own_events uid run:hex join signal_num totals:totals inferred since_ns",
-    "totals": "cpu_us cpu_source peak_rss_kib peak_source group_peak_kib read_kib write_kib io_source pids_peak processes",
+    "totals": "cpu_us cpu_source peak_rss_kib peak_source group_peak_kib read_kib write_kib io_source pids_peak processes system_cpu_us",
     "rollup": "minute_ns samples covers[]cover interval_ns daemon_pid daemon_rss_kib cpus memory_total_kib memory_used_kib:spread "
               "load1_x100:spread load5_x100 load15_x100 cpu_permille:spread process_count zombie_count pressure_level running_jobs "
               "active_sheets partial gpus[]gpu processes[]process_rollup",

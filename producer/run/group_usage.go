@@ -68,7 +68,7 @@ func parseCPU(data []byte) schema.Opt[CPU] {
 	if !user.Known || !system.Known {
 		return schema.Opt[CPU]{}
 	}
-	return schema.Some(CPU{user.V, system.V})
+	return schema.Some(CPU{User: user.V, System: system.V})
 }
 
 // parseLegacyCPU reads cpuacct.usage, and how much of it was in programs and in the kernel where that is known. All are nanoseconds.
@@ -78,7 +78,7 @@ func parseLegacyCPU(all, user, system []byte) schema.Opt[CPU] {
 	case !total.Known:
 		return schema.Opt[CPU]{}
 	case !u.Known || !s.Known || s.V > total.V:
-		return schema.Some(CPU{User: time.Duration(total.V)})
+		return schema.Some(CPU{Whole: time.Duration(total.V)})
 	}
 	return schema.Some(CPU{User: time.Duration(total.V - s.V), System: time.Duration(s.V)})
 }

@@ -68,7 +68,7 @@ func TestGroupUsage(t *testing.T) {
 	}
 	second := &leaf{dir: tree(map[string]string{"cpu.stat": "usage_usec 2500\nuser_usec 2000\nsystem_usec 500\nnr_periods 0\n", "memory.peak": "10485760\n",
 		"io.stat": "8:0 rbytes=4096 wbytes=1048576 rios=1 wios=9 dbytes=0 dios=0\n253:0 rbytes=8192 wbytes=0 rios=2 wios=0 dbytes=0 dios=0\n", "pids.peak": "17\n"})}
-	if got, want := second.usage(), (groupUsage{schema.Some(CPU{2 * time.Millisecond, 500 * time.Microsecond}), schema.Some[uint64](10240),
+	if got, want := second.usage(), (groupUsage{schema.Some(CPU{User: 2 * time.Millisecond, System: 500 * time.Microsecond}), schema.Some[uint64](10240),
 		schema.Some(IO{12, 1024}), schema.Some[uint64](17)}); got != want {
 		t.Errorf("version 2: got %+v, want %+v", got, want)
 	}
@@ -81,7 +81,7 @@ func TestGroupUsage(t *testing.T) {
 		"blkio": tree(map[string]string{"blkio.throttle.io_service_bytes_recursive": "8:0 Read 4096\n8:0 Write 8192\n8:0 Sync 0\n8:0 Async 12288\n8:0 Discard 0\n" +
 			"8:0 Total 12288\nTotal 12288\n"}),
 	}}
-	want := groupUsage{cpu: schema.Some(CPU{2 * time.Millisecond, time.Millisecond}), peakKiB: schema.Some[uint64](20480), io: schema.Some(IO{4, 8})}
+	want := groupUsage{cpu: schema.Some(CPU{User: 2 * time.Millisecond, System: time.Millisecond}), peakKiB: schema.Some[uint64](20480), io: schema.Some(IO{4, 8})}
 	var got groupUsage
 	if first.add(&got); got != want {
 		t.Errorf("version 1: got %+v, want %+v", got, want)
@@ -93,7 +93,7 @@ func TestGroupUsage(t *testing.T) {
 	bare := &legacy{leaves: map[string]string{"cpuacct": tree(map[string]string{"cpuacct.usage": "5000\n"}), "memory": tree(nil),
 		"blkio": tree(map[string]string{"blkio.throttle.io_service_bytes": "Total 0\n"})}}
 	got = groupUsage{}
-	if bare.add(&got); got != (groupUsage{cpu: schema.Some(CPU{User: 5 * time.Microsecond})}) {
+	if bare.add(&got); got != (groupUsage{cpu: schema.Some(CPU{Whole: 5 * time.Microsecond})}) {
 		t.Errorf("version 1 of few files: got %+v", got)
 	}
 }

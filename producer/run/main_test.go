@@ -125,7 +125,7 @@ func playEngine() error {
 func childrenCPU() CPU {
 	var ru unix.Rusage
 	unix.Getrusage(unix.RUSAGE_CHILDREN, &ru)
-	return CPU{time.Duration(ru.Utime.Nano()), time.Duration(ru.Stime.Nano())}
+	return CPU{User: time.Duration(ru.Utime.Nano()), System: time.Duration(ru.Stime.Nano())}
 }
 
 // self is the command line by which a command plays a role.

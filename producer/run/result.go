@@ -53,11 +53,11 @@ type Result struct {
 // IO is what was read from and written to storage.
 type IO struct{ ReadKiB, WriteKiB uint64 }
 
-// CPU is processor time spent in programs and, on their behalf, in the kernel.
-type CPU struct{ User, System time.Duration }
+// CPU is processor time spent in programs and, on their behalf, in the kernel. Whole is that of which nobody tells in which of the two it was spent.
+type CPU struct{ User, System, Whole time.Duration }
 
 // Total is all of it.
-func (c CPU) Total() time.Duration { return c.User + c.System }
+func (c CPU) Total() time.Duration { return c.User + c.System + c.Whole }
 
 // CPU is the processor time of the command and its descendants: the larger of the two figures, for each of them can miss
 // something and neither can count what is not the command's.
@@ -74,6 +74,9 @@ func (r Result) Totals(largest schema.Opt[int64], processes schema.Opt[uint64]) 
 	t := &schema.Totals{CPUMicros: schema.Some(r.CPU().Total().Microseconds()), CPUSource: schema.FromWait}
 	if r.CgroupCPU.V.Total() > r.WaitedCPU.Total() {
 		t.CPUSource = schema.FromGroup
+	}
+	if cpu := r.CPU(); cpu.Whole == 0 {
+		t.System = schema.Some(cpu.System.Microseconds())
 	}
 	if r.MaxRSSKiB.Known {
 		t.PeakRSS, t.PeakSource = schema.Some(int64(r.MaxRSSKiB.V)), schema.FromWait

@@ -24,7 +24,7 @@ type About struct {
 func Summary(r Result, about About) string {
 	parts := []string{
 		fmt.Sprintf("%s after %s", paint(r.outcome(), r.ExitCode == 0, about.Colour), round(r.Wall)),
-		fmt.Sprintf("%.1f s CPU (user %.1f, system %.1f)", r.CPU().Total().Seconds(), r.CPU().User.Seconds(), r.CPU().System.Seconds()),
+		r.CPU().text(),
 	}
 	switch {
 	case r.PeakMemoryKiB.Known:
@@ -42,6 +42,15 @@ func Summary(r Result, about About) string {
 		parts = append(parts, count(uint64(r.Undelivered), "signal", "signals")+" not passed on")
 	}
 	return fmt.Sprintf("proctape: %s: %s", about.name(), strings.Join(parts, ", "))
+}
+
+// text is the time in seconds, and how much of it was where, if that is known.
+func (c CPU) text() string {
+	all := fmt.Sprintf("%.1f s CPU", c.Total().Seconds())
+	if c.Whole > 0 {
+		return all
+	}
+	return all + fmt.Sprintf(" (user %.1f, system %.1f)", c.User.Seconds(), c.System.Seconds())
 }
 
 // name names the job. The terminal would obey control characters in it.

@@ -14,7 +14,7 @@ func TestSummary(t *testing.T) {
 	t.Parallel()
 	full := Result{
 		ExitCode: 3, Wall: 72*time.Second + 300*time.Millisecond,
-		WaitedCPU: CPU{38100 * time.Millisecond, 3200 * time.Millisecond}, CgroupCPU: schema.Some(CPU{time.Second, 0}),
+		WaitedCPU: CPU{User: 38100 * time.Millisecond, System: 3200 * time.Millisecond}, CgroupCPU: schema.Some(CPU{User: time.Second}),
 		MaxRSSKiB: schema.Some[uint64](1024), PeakMemoryKiB: schema.Some[uint64](512*1024 + 410),
 		LeftBehind: schema.Some(0),
 	}
@@ -29,7 +29,7 @@ func TestSummary(t *testing.T) {
 		{"little", Result{Wall: 12 * time.Millisecond}, About{Job: "j"},
 			"proctape: job j: exit 0 after 12ms, 0.0 s CPU (user 0.0, system 0.0)"},
 		{"killed", Result{ExitCode: 137, Signal: unix.SIGKILL, Wall: 1234 * time.Millisecond, Undelivered: 1, LeftBehind: schema.Some(2),
-			CgroupCPU: schema.Some(CPU{2 * time.Second, time.Second}), MaxRSSKiB: schema.Some[uint64](2048)},
+			CgroupCPU: schema.Some(CPU{User: 2 * time.Second, System: time.Second}), MaxRSSKiB: schema.Some[uint64](2048)},
 			About{Job: "j", Processes: schema.Some[uint64](1)},
 			"proctape: job j: killed by SIGKILL after 1.23s, 3.0 s CPU (user 2.0, system 1.0), largest process 2.0 MiB, 1 process, 2 still running, 1 signal not passed on"},
 		{"core", Result{ExitCode: 139, Signal: unix.SIGSEGV, Core: true, Wall: 3 * time.Hour}, About{Job: "\x1b[2Jé\""},

@@ -200,3 +200,22 @@ func TestWait_WallAndIdentity(t *testing.T) {
 	}
 	e.end(t)
 }
+
+// What a run's end tells has user and system time apart where the source of the sum has them, and never a 0 for what is not known.
+func TestResult_Totals_UserAndSystem(t *testing.T) {
+	waited := CPU{User: 3 * time.Second, System: time.Second}
+	for _, c := range []struct {
+		group  schema.Opt[CPU]
+		system schema.Opt[int64]
+	}{
+		{schema.Opt[CPU]{}, schema.Some[int64](1_000_000)},
+		{schema.Some(CPU{User: 5 * time.Second, System: 2 * time.Second}), schema.Some[int64](2_000_000)},
+		{schema.Some(CPU{Whole: 7 * time.Second}), schema.Opt[int64]{}},
+		{schema.Some(CPU{Whole: time.Second}), schema.Some[int64](1_000_000)}, // the other source has more
+	} {
+		r := Result{WaitedCPU: waited, CgroupCPU: c.group}
+		if got := r.Totals(schema.Opt[int64]{}, schema.Opt[uint64]{}); got.System != c.system || got.CPUMicros.V != r.CPU().Total().Microseconds() {
+			t.Errorf("of %+v: system %v of %v us, want %v", r, got.System, got.CPUMicros, c.system)
+		}
+	}
+}

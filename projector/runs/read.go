@@ -62,7 +62,7 @@ const recordColumns = `started, ended, ended_since, inferred, exit_code, signal_
 
 // totalColumns are in the order of totals.
 const totalColumns = `cpu_us, coalesce(cpu_source, ''), peak_rss_kib, coalesce(peak_source, ''), group_peak_kib, read_kib, write_kib,
-	coalesce(io_source, ''), pids_peak, processes`
+	coalesce(io_source, ''), pids_peak, processes, system_cpu_us`
 
 func into(r *schema.RunRecord, t *schema.Totals) []any {
 	return append([]any{(*moment)(&r.Started), optMoment{&r.Ended}, optMoment{&r.Since}, &r.Inferred, opt{&r.ExitCode}, opt{&r.Signal},
@@ -71,7 +71,7 @@ func into(r *schema.RunRecord, t *schema.Totals) []any {
 
 func totals(t *schema.Totals) []any {
 	return []any{opt{&t.CPUMicros}, &t.CPUSource, opt{&t.PeakRSS}, &t.PeakSource, opt{&t.GroupPeak}, opt{&t.ReadKiB}, opt{&t.WriteKiB},
-		&t.IOSource, opt{&t.PIDsPeak}, opt{&t.Processes}}
+		&t.IOSource, opt{&t.PIDsPeak}, opt{&t.Processes}, opt{&t.System}}
 }
 
 // orNone is totals of which something is known, or nil.

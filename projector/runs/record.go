@@ -71,7 +71,7 @@ func mergeTotals(now, told *schema.Totals) *schema.Totals {
 	}
 	t := *now
 	if !t.CPUMicros.Known {
-		t.CPUMicros, t.CPUSource = told.CPUMicros, told.CPUSource
+		t.CPUMicros, t.CPUSource, t.System = told.CPUMicros, told.CPUSource, told.System
 	}
 	if !t.PeakRSS.Known {
 		t.PeakRSS, t.PeakSource = told.PeakRSS, told.PeakSource

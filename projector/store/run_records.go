@@ -18,13 +18,13 @@ type RunRecord struct {
 // A record that is not newer than the one that is there changes nothing, so they may come in any order.
 const upsertRunRecord = `INSERT INTO run_records(job_id, fleet, host_id, run_id, id, timestamp, number, record, started, ended, ended_since, inferred,
 	exit_code, signal_num, details, status, command, total_sheets, last_completed_sheet, steps, lower_bound, ` + totalColumns + `)
-	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 	ON CONFLICT(job_id, fleet, host_id, run_id) DO UPDATE SET id=excluded.id, timestamp=excluded.timestamp, number=excluded.number, record=excluded.record,
 	started=excluded.started, ended=excluded.ended, ended_since=excluded.ended_since, inferred=excluded.inferred, exit_code=excluded.exit_code,
 	signal_num=excluded.signal_num, details=excluded.details, status=excluded.status, command=excluded.command, total_sheets=excluded.total_sheets,
 	last_completed_sheet=excluded.last_completed_sheet, steps=excluded.steps, lower_bound=excluded.lower_bound, cpu_us=excluded.cpu_us, cpu_source=excluded.cpu_source,
 	peak_rss_kib=excluded.peak_rss_kib, peak_source=excluded.peak_source, group_peak_kib=excluded.group_peak_kib, read_kib=excluded.read_kib,
-	write_kib=excluded.write_kib, io_source=excluded.io_source, pids_peak=excluded.pids_peak, processes=excluded.processes
+	write_kib=excluded.write_kib, io_source=excluded.io_source, pids_peak=excluded.pids_peak, processes=excluded.processes, system_cpu_us=excluded.system_cpu_us
 	WHERE excluded.record > record`
 
 func writeRunRecords(tx *Tx, records []RunRecord) error {

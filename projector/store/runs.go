@@ -73,14 +73,14 @@ func hasStep(tx *Tx, e *JobEvent, run schema.RunID) (has bool, err error) {
 }
 
 // totalColumns are the columns of totals, in the order of totalValues.
-const totalColumns = `cpu_us, cpu_source, peak_rss_kib, peak_source, group_peak_kib, read_kib, write_kib, io_source, pids_peak, processes`
+const totalColumns = `cpu_us, cpu_source, peak_rss_kib, peak_source, group_peak_kib, read_kib, write_kib, io_source, pids_peak, processes, system_cpu_us`
 
 func totalValues(t *schema.Totals) []any {
 	if t == nil {
 		t = new(schema.Totals)
 	}
 	return []any{optional(t.CPUMicros), optionalText(string(t.CPUSource)), optional(t.PeakRSS), optionalText(string(t.PeakSource)), optional(t.GroupPeak),
-		optional(t.ReadKiB), optional(t.WriteKiB), optionalText(string(t.IOSource)), optional(t.PIDsPeak), optional(t.Processes)}
+		optional(t.ReadKiB), optional(t.WriteKiB), optionalText(string(t.IOSource)), optional(t.PIDsPeak), optional(t.Processes), optional(t.System)}
 }
 
 // setTotals is the SQL that takes over totals when they come with an end: those of another event are all NULL.
@@ -88,7 +88,8 @@ const setTotals = `cpu_us=coalesce(excluded.cpu_us, cpu_us), cpu_source=coalesce
 	peak_rss_kib=coalesce(excluded.peak_rss_kib, peak_rss_kib), peak_source=coalesce(excluded.peak_source, peak_source),
 	group_peak_kib=coalesce(excluded.group_peak_kib, group_peak_kib), read_kib=coalesce(excluded.read_kib, read_kib),
 	write_kib=coalesce(excluded.write_kib, write_kib), io_source=coalesce(excluded.io_source, io_source),
-	pids_peak=coalesce(excluded.pids_peak, pids_peak), processes=coalesce(excluded.processes, processes)`
+	pids_peak=coalesce(excluded.pids_peak, pids_peak), processes=coalesce(excluded.processes, processes),
+	system_cpu_us=CASE WHEN excluded.cpu_us IS NULL THEN system_cpu_us ELSE excluded.system_cpu_us END`
 
 // setStatus is the SQL that keeps the newest status, whatever comes first.
 const setStatus = `status=CASE WHEN excluded.status_time >= coalesce(status_time, -1) THEN excluded.status ELSE status END,
@@ -100,7 +101,7 @@ const newerEnd = `(excluded.ended IS NOT NULL AND (ended IS NULL OR excluded.inf
 
 const upsertRun = `INSERT INTO runs(job_id, fleet, host_id, run_id, declared, steps_only, started, ended, ended_since, inferred, exit_code, signal_num,
 	details, status, status_time, command, total_sheets, last_completed_sheet, boot_id, pid, start_ticks, supervisor, last_event, ` + totalColumns + `)
-	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 	ON CONFLICT(job_id, fleet, host_id, run_id) DO UPDATE SET declared=max(declared, excluded.declared),
 	started=CASE WHEN declared = excluded.declared THEN min(started, excluded.started) WHEN declared THEN started ELSE excluded.started END,
 	steps_only=min(steps_only, excluded.steps_only),
@@ -141,7 +142,7 @@ func updateRun(tx *Tx, e *JobEvent, run schema.RunID, stepsOnly bool) error {
 }
 
 const upsertRunStep = `INSERT INTO run_steps(job_id, fleet, host_id, run_id, sheet_num, started, ended, exit_code, signal_num, status, status_time, ` + totalColumns + `)
-	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 	ON CONFLICT(job_id, fleet, host_id, run_id, sheet_num) DO UPDATE SET
 	started=nullif(min(coalesce(started, 9e99), coalesce(excluded.started, 9e99)), 9e99),
 	exit_code=CASE WHEN excluded.ended >= coalesce(ended, -1) THEN excluded.exit_code ELSE exit_code END,

@@ -25,7 +25,7 @@ func endOf(r *query.Run, now float64) float64 {
 func forgetCounted(t *query.Totals) {
 	counted := func(source *string) bool { return source != nil && (*source == "exits" || *source == "samples") }
 	if counted(t.CPUSource) {
-		t.CPUSeconds, t.CPUSource = nil, nil
+		t.SetCPU(nil, nil, nil)
 	}
 	if counted(t.PeakSource) {
 		t.PeakRSS, t.PeakSource = nil, nil

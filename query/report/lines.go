@@ -31,11 +31,7 @@ func (t *text) line(format string, args ...any) {
 func (t *text) table(heads []string, rows [][]string, drop ...string) {
 	all := append([][]string{heads}, rows...)
 	for t.width > 0 && len(drop) > 0 && total(all) > t.width {
-		out := slices.Index(heads, drop[0])
-		drop = drop[1:]
-		for i := range all {
-			all[i] = slices.Delete(slices.Clone(all[i]), out, out+1)
-		}
+		all, drop = without(all, drop[0]), drop[1:]
 		heads = all[0]
 	}
 	widths := widthsOf(all)
@@ -56,6 +52,15 @@ func (t *text) table(heads []string, rows [][]string, drop ...string) {
 		}
 		t.line("%s", s)
 	}
+}
+
+// without leaves a column out of rows, of which the first is the head.
+func without(all [][]string, head string) [][]string {
+	out := slices.Index(all[0], head)
+	for i := range all {
+		all[i] = slices.Delete(slices.Clone(all[i]), out, out+1)
+	}
+	return all
 }
 
 // widthsOf are the widths of columns, of which the first row is the head.

@@ -200,8 +200,8 @@ func (s *Step) complete(u *query.StepUse) {
 // addSteps sets the walls of the steps, and gives the run what its steps tell where that is more.
 func (r *runReader) addSteps() {
 	o := r.out
-	var cpu *float64
-	var group, largest *float64
+	var cpu, system, group, largest *float64
+	apart := true // all steps of which CPU is known have it apart
 	for i := range o.Steps {
 		s := &o.Steps[i]
 		if s.Started != nil {
@@ -215,9 +215,13 @@ func (r *runReader) addSteps() {
 			s.Seconds, s.Cores = &wall, perSecond(s.CPUSeconds, &wall)
 		}
 		cpu, group, largest = sum(cpu, s.CPUSeconds), most(group, s.GroupPeak), most(largest, s.PeakRSS)
+		system, apart = sum(system, s.SystemCPU), apart && (s.CPUSeconds == nil) == (s.SystemCPU == nil)
 	}
 	if cpu != nil && (o.CPUSeconds == nil || *cpu > *o.CPUSeconds) {
-		o.CPUSeconds, o.CPUSource = cpu, o.Steps[len(o.Steps)-1].CPUSource
+		if !apart {
+			system = nil
+		}
+		o.SetCPU(cpu, o.Steps[len(o.Steps)-1].CPUSource, system)
 	}
 	if largest != nil && (o.PeakRSS == nil || *largest > *o.PeakRSS) {
 		o.PeakRSS = largest
@@ -230,7 +234,7 @@ func (r *runReader) addSteps() {
 // fill sets what is not known of totals.
 func fill(t *query.Totals, cpu, largest, read, write *float64, source *string) {
 	if t.CPUSeconds == nil && cpu != nil {
-		t.CPUSeconds, t.CPUSource = cpu, source
+		t.SetCPU(cpu, source, nil)
 	}
 	if largest != nil && (t.PeakRSS == nil || *largest > *t.PeakRSS) {
 		t.PeakRSS, t.PeakSource = largest, source

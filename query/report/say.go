@@ -93,6 +93,9 @@ func (r *RunReport) earlier() string {
 // usedCPU is the line of CPU time and of processes.
 func (r *RunReport) usedCPU() string {
 	s := "CPU " + show(r.CPUSeconds, seconds) + " s" + source(r.CPUSource)
+	if r.SystemCPU != nil {
+		s += fmt.Sprintf(", user %s, system %s", seconds(*r.UserCPU), seconds(*r.SystemCPU))
+	}
 	if r.Cores != nil {
 		s += fmt.Sprintf(", %.1f", *r.Cores)
 		if r.CPUs > 0 {

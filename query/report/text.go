@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/proctape/proctape/query"
@@ -53,14 +54,19 @@ func (t *text) stepTable(r *RunReport) {
 		return
 	}
 	t.line("")
-	heads := []string{"STEP", "WALL", "CPU s", "CORES", "PEAK MiB", "READ MiB", "WROTE MiB", "SPAWNS", "FAILED", "-EXIT"}
+	heads := []string{"STEP", "WALL", "CPU s", "SYSTEM s", "CORES", "PEAK MiB", "READ MiB", "WROTE MiB", "SPAWNS", "FAILED", "-EXIT"}
 	var rows [][]string
 	for i := range r.Steps {
 		s := &r.Steps[i]
-		rows = append(rows, []string{fmt.Sprint(s.Sheet), show(s.Seconds, term.Span), show(s.CPUSeconds, seconds), show(s.Cores, oneDecimal), show(s.Together.Peak, mib),
+		rows = append(rows, []string{fmt.Sprint(s.Sheet), show(s.Seconds, term.Span), show(s.CPUSeconds, seconds), show(s.SystemCPU, seconds), show(s.Cores, oneDecimal), show(s.Together.Peak, mib),
 			show(s.Read, mib), show(s.Write, mib), r.counted(s.Spawns), r.counted(s.Failed), s.exit()})
 	}
-	t.table(heads, rows, "READ MiB", "WROTE MiB", "CORES", "SPAWNS")
+	if all := append([][]string{heads}, rows...); !slices.ContainsFunc(r.Steps, func(s Step) bool { return s.SystemCPU != nil }) {
+		all = without(all, "SYSTEM s")
+		t.table(all[0], all[1:], "READ MiB", "WROTE MiB", "CORES", "SPAWNS")
+		return
+	}
+	t.table(heads, rows, "SYSTEM s", "READ MiB", "WROTE MiB", "CORES", "SPAWNS")
 }
 
 // deathLines writes how processes died; of those for want of memory, who had it.

@@ -34,7 +34,7 @@ func addWhole(ctx context.Context, db *query.DB, o *RunReport) error {
 // raise takes figures over where they are more than what is known.
 func raise(t *query.Totals, cpu *float64, cpuSource *string, largest *float64, peakSource *string) {
 	if cpu != nil && (t.CPUSeconds == nil || *cpu > *t.CPUSeconds) {
-		t.CPUSeconds, t.CPUSource = cpu, cpuSource
+		t.SetCPU(cpu, cpuSource, nil)
 	}
 	if largest != nil && (t.PeakRSS == nil || *largest > *t.PeakRSS) {
 		t.PeakRSS, t.PeakSource = largest, peakSource

@@ -11,7 +11,7 @@ import (
 type hashedTable struct{ table, query string }
 
 // totals are the columns of what a run, or a step of one, used.
-const totals = `cpu_us, cpu_source, peak_rss_kib, peak_source, group_peak_kib, read_kib, write_kib, io_source, pids_peak, processes`
+const totals = `cpu_us, cpu_source, peak_rss_kib, peak_source, group_peak_kib, read_kib, write_kib, io_source, pids_peak, processes, system_cpu_us`
 
 // hashedTables are the tables whose content is compared.
 var hashedTables = []hashedTable{
