@@ -64,7 +64,7 @@ func TestFold_Minutes(t *testing.T) {
 	p := newTape(t, -1)
 	p.fold(story{}.tell(seeded(1), 60)...)
 	p.exec(`INSERT INTO process_events SELECT id + 1000000, timestamp, pid, 'exit', exit_code, signal_num, job_id, sheet_num, details, host_id,
-		boot_id, boot_ns, start_ticks, ppid, uid, command, core, cpu_ms, peak_rss_kib, read_kib, write_kib, lifetime_ms, sampled_cpu_ms, source, instance, seq, fleet, within_ms
+		boot_id, boot_ns, start_ticks, ppid, uid, command, core, cpu_ms, peak_rss_kib, read_kib, write_kib, lifetime_ms, sampled_cpu_ms, source, instance, seq, fleet, within_ms, system_cpu_ms
 		FROM process_events LIMIT 1`)
 	if len(p.minuteDefects()) == 0 {
 		t.Error("control: an exit that no minute counts is not noticed")

@@ -56,12 +56,12 @@ func EventOf(ctx context.Context, db *DB, id int64) (*Event, error) {
 }
 
 const eventColumns = `SELECT t.id, t.timestamp, h.name, pid, event_type, exit_code, signal_num, job_id, fleet, sheet_num,
-		coalesce(details,''), ppid, uid, coalesce(command,''), start_ticks, core, cpu_ms/1000.0, peak_rss_kib/1024.0, read_kib/1024.0,
+		coalesce(details,''), ppid, uid, coalesce(command,''), start_ticks, core, cpu_ms/1000.0, system_cpu_ms/1000.0, peak_rss_kib/1024.0, read_kib/1024.0,
 		write_kib/1024.0, lifetime_ms/1000.0, source, within_ms/1000.0 FROM process_events t JOIN hosts h ON h.id = t.host_id`
 
 func scanEvent(r *sql.Rows, e *Event) error {
 	return r.Scan(&e.ID, &e.Timestamp, &e.Host, &e.PID, &e.Type, &e.ExitCode, &e.Signal, &e.JobID, &e.Fleet, &e.Sheet, &e.Details,
-		&e.PPID, &e.UID, &e.Command, &e.StartTicks, &e.Core, &e.CPUSeconds, &e.PeakRSS, &e.Read, &e.Write, &e.Lifetime, &e.Source, &e.Within)
+		&e.PPID, &e.UID, &e.Command, &e.StartTicks, &e.Core, &e.CPUSeconds, &e.SystemCPU, &e.PeakRSS, &e.Read, &e.Write, &e.Lifetime, &e.Source, &e.Within)
 }
 
 func readEventRows(ctx context.Context, db *DB, f Filter) ([]Event, error) {

@@ -37,7 +37,8 @@ type StepUse struct {
 	Failed     int64    `json:"failed_count"` // that ended by a signal or with another exit code than 0
 	OOMs       int64    `json:"oom_count"`
 	CPUSeconds *float64 `json:"cpu_seconds"`
-	PeakRSS    *float64 `json:"peak_rss_mb"` // of the largest process
+	SystemCPU  *float64 `json:"system_cpu_seconds"` // of CPUSeconds; nil unless it is known of all whose CPU is
+	PeakRSS    *float64 `json:"peak_rss_mb"`        // of the largest process
 	Read       *float64 `json:"read_mb"`
 	Write      *float64 `json:"write_mb"`
 	IOKnown    int64    `json:"io_known_count"` // of how many exits I/O is known
@@ -46,17 +47,20 @@ type StepUse struct {
 	Last       float64  `json:"last_time"`  // of the last event
 }
 
+// systemSum is the SQL of what the kernel used of sum(cpu_ms) of exits; NULL unless it is known of all whose CPU is.
+const systemSum = `CASE WHEN count(system_cpu_ms) = count(cpu_ms) THEN sum(system_cpu_ms) END`
+
 // StepUses returns what starts and ends tell of a job within a time, step by step; processes of no step come first.
 func StepUses(ctx context.Context, db *DB, j JobTime) ([]StepUse, error) {
 	where, args := j.where()
 	uses, err := collect(ctx, db, `SELECT sheet_num, CAST(total(event_type = 'spawn') AS INTEGER), CAST(total(event_type = 'exit') AS INTEGER),
 		CAST(total(event_type = 'exit' AND (coalesce(exit_code, 0) <> 0 OR signal_num IS NOT NULL)) AS INTEGER), CAST(total(event_type = 'oom') AS INTEGER),
-		sum(cpu_ms) / 1000.0, max(peak_rss_kib) / 1024.0, sum(read_kib) / 1024.0, sum(write_kib) / 1024.0,
+		sum(cpu_ms) / 1000.0, `+systemSum+` / 1000.0, max(peak_rss_kib) / 1024.0, sum(read_kib) / 1024.0, sum(write_kib) / 1024.0,
 		CAST(total(event_type = 'exit' AND read_kib IS NOT NULL) AS INTEGER), avg(lifetime_ms) / 1000.0,
 		min(timestamp - coalesce(lifetime_ms, 0) / 1000.0), max(timestamp)
 		FROM process_events t WHERE`+where+` AND t.event_type IN ('spawn', 'exit', 'oom') AND t.timestamp BETWEEN ?4 AND ?5 GROUP BY sheet_num ORDER BY sheet_num`,
 		args, func(r *sql.Rows, u *StepUse) error {
-			return r.Scan(&u.Sheet, &u.Spawns, &u.Exits, &u.Failed, &u.OOMs, &u.CPUSeconds, &u.PeakRSS, &u.Read, &u.Write, &u.IOKnown, &u.MeanLife, &u.First, &u.Last)
+			return r.Scan(&u.Sheet, &u.Spawns, &u.Exits, &u.Failed, &u.OOMs, &u.CPUSeconds, &u.SystemCPU, &u.PeakRSS, &u.Read, &u.Write, &u.IOKnown, &u.MeanLife, &u.First, &u.Last)
 		})
 	if err != nil {
 		return nil, fmt.Errorf("read what the steps of job %q used: %w", j.Job, err)

@@ -99,7 +99,7 @@ func EventsFromMessage(m *schema.Message) []Event {
 			Timestamp: schema.Timestamp(e.Wall), Host: m.Host, PID: int64(e.PID), Type: m.Kind.EventType(),
 			ExitCode: pointer(e.ExitCode), Signal: pointer(e.Signal), Sheet: pointer(e.Sheet), Details: e.Details,
 			PPID: pointer(e.PPID), UID: pointer(e.UID), Command: e.Command, StartTicks: int64(e.StartTicks), Core: e.Core,
-			CPUSeconds: scaled(e.CPUMillis, 1000), PeakRSS: scaled(e.PeakRSS, 1024), Read: scaled(e.ReadKiB, 1024), Write: scaled(e.WriteKiB, 1024),
+			CPUSeconds: scaled(e.CPUMillis, 1000), SystemCPU: scaled(e.System, 1000), PeakRSS: scaled(e.PeakRSS, 1024), Read: scaled(e.ReadKiB, 1024), Write: scaled(e.WriteKiB, 1024),
 			Lifetime: scaled(e.Lifetime, 1000), Source: e.Source, Within: scaled(e.Within, 1000),
 		}
 		if e.JobID != "" {

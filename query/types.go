@@ -116,6 +116,7 @@ type Event struct {
 	StartTicks int64    `json:"start_ticks"`
 	Core       bool     `json:"core"` // the signal was one that dumps core
 	CPUSeconds *float64 `json:"cpu_seconds"`
+	SystemCPU  *float64 `json:"system_cpu_seconds"` // of CPUSeconds, what the kernel used on its behalf
 	PeakRSS    *float64 `json:"peak_rss_mb"`
 	Read       *float64 `json:"read_mb"`  // from storage, in the whole life
 	Write      *float64 `json:"write_mb"` // to storage, in the whole life

@@ -147,7 +147,7 @@ func extend(v any) any {
 	if list || !slices.ContainsFunc(fields, func(v any) bool { _, text := v.(string); return !text }) {
 		return fields
 	}
-	return append(fields, later()...)
+	return append(append(fields, nil, nil), later()...) // at most two fields at the end are left out where they are not known
 }
 
 // extendByMetric puts metrics of a later version around those of a list of numbers and values.

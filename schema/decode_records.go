@@ -74,6 +74,7 @@ func readEvent(r *wire.Reader, e *Event) {
 	e.SampledCPU = readOpt(r)
 	e.Fleet = r.Bool()
 	e.Within = readOpt(r)
+	e.System = readOpt(r)
 	r.Close(outer)
 }
 

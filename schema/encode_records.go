@@ -46,11 +46,14 @@ func writeGPU(w *writer, g *GPU) {
 }
 
 func writeEvent(w *writer, e *Event) {
+	n := 21 // as before there were the last two
 	if e.Within.Known {
-		w.Array(22)
-	} else { // as before there was such a field
-		w.Array(21)
+		n = 22
 	}
+	if e.System.Known {
+		n = 23
+	}
+	w.Array(n)
 	w.Int(e.Wall)
 	w.Int(e.Boot)
 	w.Int(int64(e.PID))
@@ -72,8 +75,8 @@ func writeEvent(w *writer, e *Event) {
 	w.String(e.Details)
 	writeOpt(w, e.SampledCPU)
 	w.Bool(e.Fleet)
-	if e.Within.Known {
-		writeOpt(w, e.Within)
+	for _, v := range []Opt[int64]{e.Within, e.System}[:n-21] {
+		writeOpt(w, v)
 	}
 }
 

@@ -33,6 +33,7 @@ type Event struct {
 	// Within says that nobody saw the end itself: it came within so many milliseconds before the event's time. Then CPUMillis, ReadKiB
 	// and WriteKiB are what was known before, and so at least that; Lifetime is at most that. Unknown where the end was seen.
 	Within Opt[int64] `json:"within_ms,omitzero"`
+	System Opt[int64] `json:"system_cpu_ms,omitzero"` // of cpu_ms, what the kernel used on its behalf, as clock ticks found it there
 }
 
 // KindedEvent is an event and its kind, which is one of those with [Kind.IsEvent]. An exec travels as an [Exec]; see

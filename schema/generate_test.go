@@ -149,7 +149,7 @@ var genEvent = rapid.Custom(func(t *rapid.T) Event {
 		StartTicks: uint64(in(boundTicks).Draw(t, "start")), UID: optIn(boundUID).Draw(t, "uid"), Command: genCmd.Draw(t, "command"), JobID: genName.Draw(t, "job"),
 		Sheet: optIn(boundStep).Draw(t, "sheet"), ExitCode: optIn(boundExit).Draw(t, "exit"), Signal: optIn(boundSignal).Draw(t, "signal"), Core: rapid.Bool().Draw(t, "core"),
 		CPUMillis: optIn(boundGrowing).Draw(t, "cpu"), PeakRSS: optIn(boundKiB).Draw(t, "peak"), ReadKiB: optIn(boundGrowing).Draw(t, "read"), WriteKiB: optIn(boundGrowing).Draw(t, "write"),
-		Lifetime: optIn(boundMillis).Draw(t, "lifetime"), Within: optIn(boundMillis).Draw(t, "within"), Source: genName.Draw(t, "source"), Details: genLong.Draw(t, "details"), SampledCPU: optIn(boundGrowing).Draw(t, "sampled"),
+		Lifetime: optIn(boundMillis).Draw(t, "lifetime"), Within: optIn(boundMillis).Draw(t, "within"), Source: genName.Draw(t, "source"), Details: genLong.Draw(t, "details"), SampledCPU: optIn(boundGrowing).Draw(t, "sampled"), System: optIn(boundGrowing).Draw(t, "system"),
 		Fleet: rapid.Bool().Draw(t, "fleet"),
 	}
 })

@@ -150,10 +150,10 @@ type figure struct {
 	value *Opt[int64]
 }
 
-func (e *Event) figures() [7]figure {
+func (e *Event) figures() [8]figure {
 	return [...]figure{{"cpu_ms", boundGrowing, &e.CPUMillis}, {"sampled_cpu_ms", boundGrowing, &e.SampledCPU}, {"peak_rss_kib", boundKiB, &e.PeakRSS},
 		{"read_kib", boundGrowing, &e.ReadKiB}, {"write_kib", boundGrowing, &e.WriteKiB}, {"lifetime_ms", boundMillis, &e.Lifetime},
-		{"within_ms", boundMillis, &e.Within}}
+		{"within_ms", boundMillis, &e.Within}, {"system_cpu_ms", boundGrowing, &e.System}}
 }
 
 // ForgetImpossible makes figures unknown that no machine can have, as a counter of the kernel that wrapped, and returns the names of

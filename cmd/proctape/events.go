@@ -21,6 +21,7 @@ var eventColumns = []column[query.Event]{
 	{name: "lifetime", head: "LIFETIME s", value: func(e *query.Event) any { return valueOf(e.Lifetime) }, extra: true},
 	{name: "within", head: "WITHIN s", value: func(e *query.Event) any { return valueOf(e.Within) }, extra: true},
 	{name: "cpu", head: "CPU s", value: func(e *query.Event) any { return valueOf(e.CPUSeconds) }, show: eventCPU, drop: 3},
+	{name: "system", head: "SYSTEM s", value: func(e *query.Event) any { return valueOf(e.SystemCPU) }, show: func(e *query.Event) string { return orDash(e.SystemCPU, twoDecimals) }, extra: true},
 	{name: "peak", head: "PEAK MiB", value: func(e *query.Event) any { return valueOf(e.PeakRSS) }, drop: 3},
 	{name: "read", head: "READ MiB", value: func(e *query.Event) any { return valueOf(e.Read) }, extra: true},
 	{name: "write", head: "WRITE MiB", value: func(e *query.Event) any { return valueOf(e.Write) }, extra: true},

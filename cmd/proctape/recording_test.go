@@ -105,7 +105,7 @@ func (p *fixedProcess) about() schema.Event {
 // end is the end of the process.
 func (p *fixedProcess) end(code, signal int64) schema.Event {
 	e, lived := p.about(), p.dies-p.born
-	e.CPUMillis, e.Lifetime = schema.Some(lived.Milliseconds()*p.cpu/1000), schema.Some(lived.Milliseconds())
+	e.CPUMillis, e.System, e.Lifetime = schema.Some(lived.Milliseconds()*p.cpu/1000), schema.Some(lived.Milliseconds()*p.cpu/10000), schema.Some(lived.Milliseconds())
 	e.PeakRSS, e.ReadKiB, e.WriteKiB = schema.Some(p.rss+p.grows*int64(lived/(5*time.Second))), schema.Some[int64](2048), schema.Some[int64](512)
 	if signal != 0 {
 		e.Signal = schema.Some(signal)

@@ -173,7 +173,7 @@ RECORDS = {name: fields.split() for name, fields in {
     "job_progress": "job_id total_sheets last_completed_sheet current_sheet status fleet",
     "gpu": "index utilization_x10 memory_used_kib memory_total_kib temperature_x10",
     "events": "wall_ns boot_ns pid ppid start_ticks uid command job_id sheet_num exit_code signal_num core cpu_ms peak_rss_kib read_kib "
-              "write_kib lifetime_ms source details sampled_cpu_ms fleet within_ms",
+              "write_kib lifetime_ms source details sampled_cpu_ms fleet within_ms system_cpu_ms",
     "execs": "wall_ns boot_ns pid start_ticks uid command job_id sheet_num source fleet",
     "gaps": "kind count from_wall_ns to_wall_ns details",
     "jobs": "type wall_ns job_id sheet_num total_sheets last_completed_sheet status pid start_ticks exit_code command details supervisor "

@@ -107,7 +107,7 @@ func (w *Watcher) addEvent(events []schema.KindedEvent, o schema.KindedEvent) []
 
 // killEvent is the event that says what kind of a death by signal an exit was: signal, kill or oom.
 func (w *Watcher) killEvent(e schema.Event, cgroup string) schema.KindedEvent {
-	e.CPUMillis, e.PeakRSS, e.SampledCPU = schema.Opt[int64]{}, schema.Opt[int64]{}, schema.Opt[int64]{} // the exit has them
+	e.CPUMillis, e.System, e.PeakRSS, e.SampledCPU = schema.Opt[int64]{}, schema.Opt[int64]{}, schema.Opt[int64]{}, schema.Opt[int64]{} // the exit has them
 	e.ReadKiB, e.WriteKiB = schema.Opt[int64]{}, schema.Opt[int64]{}
 	if e.Signal.V != 9 {
 		return schema.KindedEvent{Kind: schema.KindSignal, Event: e}

@@ -63,6 +63,7 @@ type tally struct {
 	threaded         bool // it had more than one thread
 	life             time.Duration
 	busy             time.Duration // user and system
+	system           time.Duration // of it
 	peak             uint64        // KiB
 	read, writeBytes uint64
 }
@@ -137,6 +138,7 @@ func (p *process) addRecord(r *netlink.Record) {
 	}
 	p.recorded = true
 	p.busy += r.CPU
+	p.system += r.System
 	p.peak = max(p.peak, r.PeakRSS)
 	p.read += r.ReadBytes
 	p.writeBytes += r.WriteBytes

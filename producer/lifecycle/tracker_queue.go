@@ -190,6 +190,7 @@ func (q *eventQueue) addTally(e *schema.Event, p *process) (wanting string) {
 	whole := p.recordsDue == 0 && p.recordsMissed == 0 && (p.last && !p.threaded || p.epoch == q.epoch)
 	if whole {
 		e.CPUMillis = schema.Some(cpu)
+		e.System = schema.Some(min(cpu, p.system.Round(time.Millisecond).Milliseconds()))
 		e.ReadKiB, e.WriteKiB = schema.Some(int64(p.read/1024)), schema.Some(int64(p.writeBytes/1024))
 		return ""
 	}

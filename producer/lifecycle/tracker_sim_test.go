@@ -108,7 +108,7 @@ func (s *sim) exit(pid, tid int, status uint32) {
 	last := len(p.threads) == 1
 	s.records = append(s.records, netlink.Record{
 		PID: tid, TGID: pid, ParentTGID: p.ppid, UID: 1000, Comm: p.command, Status: status, Last: last,
-		Threads: last && p.threaded, Life: time.Duration(s.now - p.started), CPU: 3 * time.Millisecond, PeakRSS: 100,
+		Threads: last && p.threaded, Life: time.Duration(s.now - p.started), CPU: 3 * time.Millisecond, System: time.Millisecond, PeakRSS: 100,
 		ReadBytes: 2048, WriteBytes: 1024,
 	})
 	p.cpu += 3 * time.Millisecond

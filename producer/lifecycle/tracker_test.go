@@ -135,6 +135,7 @@ func TestTracker_EventFields(t *testing.T) {
 	exit.Boot, exit.Wall, exit.Source = ended, ended+simEpoch, "taskstats"
 	exit.Signal, exit.Core = schema.Some(int64(11)), true
 	exit.CPUMillis, exit.PeakRSS = schema.Some(int64(6)), schema.Some(int64(100))
+	exit.System = schema.Some(int64(2))
 	exit.ReadKiB, exit.WriteKiB = schema.Some(int64(4)), schema.Some(int64(2))
 	exit.Lifetime = schema.Some((ended - born) / 1e6)
 	want := []schema.KindedEvent{{Kind: schema.KindSpawn, Event: spawn}, {Kind: schema.KindExit, Event: exit}}

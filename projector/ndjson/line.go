@@ -320,6 +320,9 @@ func AppendEvent(b []byte, m *schema.Message, e *schema.Event) []byte {
 	optMiB(o, "read_mb", e.ReadKiB)
 	optMiB(o, "write_mb", e.WriteKiB)
 	optDecimal(o, "lifetime_seconds", e.Lifetime, 3)
+	if e.System.Known {
+		optDecimal(o, "system_cpu_seconds", e.System, 3)
+	}
 	if e.Within.Known {
 		optDecimal(o, "within_seconds", e.Within, 3)
 	}

@@ -26,10 +26,11 @@ func (t *tables) count(ctx context.Context, run *state) error {
 	}
 	var sum schema.Totals
 	var exits, spawns int64
-	err = t.db.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE event_type = 'exit'), count(*) FILTER (WHERE event_type = 'spawn'), sum(cpu_ms) * 1000, max(peak_rss_kib),
+	err = t.db.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE event_type = 'exit'), count(*) FILTER (WHERE event_type = 'spawn'), sum(cpu_ms) * 1000,
+		CASE WHEN count(system_cpu_ms) = count(cpu_ms) THEN sum(system_cpu_ms) * 1000 END, max(peak_rss_kib),
 		sum(read_kib), sum(write_kib) FROM process_events WHERE job_id = ? AND fleet = ? AND (fleet OR host_id = ?) AND event_type IN ('exit', 'spawn')
 		AND timestamp BETWEEN ? AND ?`, run.job, run.fleet, run.hostID, from, to).
-		Scan(&exits, &spawns, opt{&sum.CPUMicros}, opt{&sum.PeakRSS}, opt{&sum.ReadKiB}, opt{&sum.WriteKiB})
+		Scan(&exits, &spawns, opt{&sum.CPUMicros}, opt{&sum.System}, opt{&sum.PeakRSS}, opt{&sum.ReadKiB}, opt{&sum.WriteKiB})
 	if err != nil || exits+spawns == 0 {
 		return err
 	}

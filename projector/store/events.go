@@ -16,7 +16,7 @@ type Event struct {
 
 const eventColumns = `id, timestamp, pid, event_type, exit_code, signal_num, job_id, sheet_num, details, host_id, boot_id,
 	boot_ns, start_ticks, ppid, uid, command, core, cpu_ms, peak_rss_kib, read_kib, write_kib, lifetime_ms,
-	sampled_cpu_ms, source, instance, seq, fleet, within_ms`
+	sampled_cpu_ms, source, instance, seq, fleet, within_ms, system_cpu_ms`
 
 // column is the value of one of eventColumns.
 func (e *Event) column(col int) vtab.Value {
@@ -82,6 +82,8 @@ func (e *Event) countedColumn(col int) vtab.Value {
 		return int64(e.Seq)
 	case 26:
 		return e.Job().Fleet
+	case 27:
+		return optional(e.Within)
 	}
-	return optional(e.Within)
+	return optional(e.System)
 }

@@ -49,12 +49,12 @@ type ToldEvent struct {
 // ToldEvents passes on the events of an occasion that other producers than instance told of, oldest row first.
 func (t Tables) ToldEvents(of Occasion, bootID, instance string, visit func(ToldEvent)) error {
 	err := t.lookup(`SELECT id, instance, boot_ns, start_ticks, exit_code, signal_num, cpu_ms, sampled_cpu_ms, peak_rss_kib, read_kib,
-		write_kib, lifetime_ms, within_ms, timestamp, source, details,
+		write_kib, lifetime_ms, within_ms, system_cpu_ms, timestamp, source, details,
 		coalesce(command, '') FROM process_events WHERE pid = ? AND host_id = ? AND event_type = ? AND boot_id = ? AND instance != ? ORDER BY id`,
 		func(r *sql.Rows) error {
 			var e ToldEvent
-			var n [9]sql.NullInt64
-			if err := r.Scan(&e.ID, &e.Instance, &e.Boot, &e.StartTicks, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8],
+			var n [10]sql.NullInt64
+			if err := r.Scan(&e.ID, &e.Instance, &e.Boot, &e.StartTicks, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8], &n[9],
 				&e.At, &e.Source, &e.Details, &e.Command); err != nil {
 				return err
 			}
@@ -71,8 +71,8 @@ func (t Tables) ToldEvents(of Occasion, bootID, instance string, visit func(Told
 }
 
 // told are the figures of an event that one producer may know and another not.
-func (e *ToldEvent) told() [9]*schema.Opt[int64] {
-	return [...]*schema.Opt[int64]{&e.ExitCode, &e.Signal, &e.CPUMillis, &e.SampledCPU, &e.PeakRSS, &e.ReadKiB, &e.WriteKiB, &e.Lifetime, &e.Within}
+func (e *ToldEvent) told() [10]*schema.Opt[int64] {
+	return [...]*schema.Opt[int64]{&e.ExitCode, &e.Signal, &e.CPUMillis, &e.SampledCPU, &e.PeakRSS, &e.ReadKiB, &e.WriteKiB, &e.Lifetime, &e.Within, &e.System}
 }
 
 // Learn takes over what another producer knows of the event and this one did not. It reports whether that is anything. Of an end that
@@ -98,12 +98,12 @@ func (e *ToldEvent) Learn(from *schema.Event) (more bool) {
 // writeTold writes what a second producer knew of events that have their rows.
 func writeTold(tx *Tx, events map[int64]*ToldEvent) error {
 	for id, e := range events {
-		values := make([]any, 0, 14)
+		values := make([]any, 0, 15)
 		for _, v := range e.told() {
 			values = append(values, optional(*v))
 		}
 		if _, err := tx.Exec(`UPDATE process_events SET exit_code = ?, signal_num = ?, cpu_ms = ?, sampled_cpu_ms = ?, peak_rss_kib = ?,
-			read_kib = ?, write_kib = ?, lifetime_ms = ?, within_ms = ?, timestamp = ?, boot_ns = ?, source = ?, details = ? WHERE id = ?`,
+			read_kib = ?, write_kib = ?, lifetime_ms = ?, within_ms = ?, system_cpu_ms = ?, timestamp = ?, boot_ns = ?, source = ?, details = ? WHERE id = ?`,
 			append(values, e.At, e.Boot, e.Source, e.Details, id)...); err != nil {
 			return fmt.Errorf("store what a second sampler told of event %d: %w", id, err)
 		}

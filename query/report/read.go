@@ -147,16 +147,21 @@ func (r *runReader) readUse(ctx context.Context) error {
 		return err
 	}
 	o, exits := r.out, "exits"
-	var cpu, read, write, largest *float64
+	var cpu, system, read, write, largest *float64
+	apart := true
 	for _, u := range uses {
 		o.Spawns, o.Exits, o.Failed, o.IOKnown = o.Spawns+u.Spawns, o.Exits+u.Exits, o.Failed+u.Failed, o.IOKnown+u.IOKnown
+		system, apart = sum(system, u.SystemCPU), apart && (u.CPUSeconds == nil) == (u.SystemCPU == nil)
 		cpu, read, write, largest = sum(cpu, u.CPUSeconds), sum(read, u.Read), sum(write, u.Write), most(largest, u.PeakRSS)
 		if u.Sheet != nil {
 			r.step(&u).complete(&u)
 		}
 	}
 	slices.SortFunc(o.Steps, func(a, b Step) int { return int(a.Sheet - b.Sheet) })
-	fill(&o.Totals, cpu, largest, read, write, &exits)
+	if !apart {
+		system = nil
+	}
+	fill(&o.Totals, cpu, system, largest, read, write, &exits)
 	r.addSteps()
 	if n := max(o.Spawns, o.Exits); n > 0 && o.Processes == nil {
 		o.Processes = &n
@@ -194,7 +199,7 @@ func (r *runReader) step(u *query.StepUse) *Step {
 func (s *Step) complete(u *query.StepUse) {
 	exits := "exits"
 	s.Spawns, s.Failed, s.OOMs = u.Spawns, u.Failed, u.OOMs
-	fill(&s.Totals, u.CPUSeconds, u.PeakRSS, u.Read, u.Write, &exits)
+	fill(&s.Totals, u.CPUSeconds, u.SystemCPU, u.PeakRSS, u.Read, u.Write, &exits)
 }
 
 // addSteps sets the walls of the steps, and gives the run what its steps tell where that is more.
@@ -232,9 +237,9 @@ func (r *runReader) addSteps() {
 }
 
 // fill sets what is not known of totals.
-func fill(t *query.Totals, cpu, largest, read, write *float64, source *string) {
+func fill(t *query.Totals, cpu, system, largest, read, write *float64, source *string) {
 	if t.CPUSeconds == nil && cpu != nil {
-		t.SetCPU(cpu, source, nil)
+		t.SetCPU(cpu, source, system)
 	}
 	if largest != nil && (t.PeakRSS == nil || *largest > *t.PeakRSS) {
 		t.PeakRSS, t.PeakSource = largest, source

@@ -31,7 +31,7 @@ var hashedTables = []hashedTable{
 		LEFT JOIN snapshots l ON l.id = p.last_snapshot`},
 	{"process_events", `SELECT h.name, e.timestamp, e.instance, e.event_type, e.seq, e.pid, e.exit_code, e.signal_num, e.job_id, e.fleet,
 		e.sheet_num, e.details, e.boot_id, e.boot_ns, e.start_ticks, e.ppid, e.uid, e.command, e.core, e.cpu_ms, e.peak_rss_kib,
-		e.read_kib, e.write_kib, e.lifetime_ms, e.sampled_cpu_ms, e.source, e.within_ms FROM process_events e JOIN hosts h ON h.id = e.host_id`},
+		e.read_kib, e.write_kib, e.lifetime_ms, e.sampled_cpu_ms, e.source, e.within_ms, e.system_cpu_ms FROM process_events e JOIN hosts h ON h.id = e.host_id`},
 	{"process_execs", `SELECT h.name, e.timestamp, e.instance, e.seq, e.boot_id, e.boot_ns, e.pid, e.start_ticks, e.uid, e.command,
 		e.job_id, e.fleet, e.sheet_num, e.source FROM process_execs e JOIN hosts h ON h.id = e.host_id`},
 	{"jobs", `SELECT h.name, NULL, job_id, fleet, first_seen, last_seen, samples, peak_rss_kib, max_cpu_permille, cpu_ms, unique_pids, spawns,

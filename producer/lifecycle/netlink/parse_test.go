@@ -180,7 +180,7 @@ func someStats(version uint16) unix.Taskstats {
 func TestParseRecord(t *testing.T) {
 	full := Record{
 		PID: 11, TGID: 10, ParentTGID: 1, UID: 1000, Comm: "a name", Status: 0x500, Last: true, Life: 2 * time.Second,
-		CPU: 7 * time.Millisecond, PeakRSS: 512, ReadBytes: 1024, WriteBytes: 2048,
+		CPU: 7 * time.Millisecond, System: 4 * time.Millisecond, PeakRSS: 512, ReadBytes: 1024, WriteBytes: 2048,
 	}
 	threaded := full
 	threaded.Threads = true

@@ -36,6 +36,7 @@ type Record struct {
 
 	Life                  time.Duration // since the process began
 	CPU                   time.Duration // user and system; of a life of milliseconds a guess, and often 0
+	System                time.Duration // of CPU, in the kernel, in the proportion in which ticks found the thread there
 	PeakRSS               uint64        // KiB, of the whole process since it last executed a program; 0 of a kernel thread
 	ReadBytes, WriteBytes uint64        // from and to storage
 }
@@ -95,7 +96,11 @@ func (r *Record) parseStats(data []byte) error {
 	r.TGID, r.ParentTGID, r.UID = int(ts.Ac_tgid), int(ts.Ac_ppid), ts.Ac_uid
 	r.Comm = text(ts.Ac_comm[:])
 	r.Life = microseconds(ts.Ac_tgetime)
-	r.CPU = cpu(microseconds(ts.Ac_utime)+microseconds(ts.Ac_stime), time.Duration(ts.Cpu_run_virtual_total))
+	ticked := microseconds(ts.Ac_utime) + microseconds(ts.Ac_stime)
+	r.CPU = cpu(ticked, time.Duration(ts.Cpu_run_virtual_total))
+	if ticked > 0 {
+		r.System = time.Duration(float64(r.CPU) * float64(microseconds(ts.Ac_stime)) / float64(ticked))
+	}
 	r.PeakRSS, r.ReadBytes, r.WriteBytes = ts.Hiwater_rss, ts.Read_bytes, ts.Write_bytes
 	return nil
 }

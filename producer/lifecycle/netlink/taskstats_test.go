@@ -49,7 +49,10 @@ func TestTaskstats_Record(t *testing.T) {
 	if r.PeakRSS < 100 || r.PeakRSS > 100<<10 {
 		t.Errorf("got peak RSS %d KiB, want that of a shell", r.PeakRSS)
 	}
-	r.CPU, r.Life, r.PeakRSS, r.ReadBytes = 0, 0, 0, 0
+	if r.System < 0 || r.System > r.CPU {
+		t.Errorf("got %s in the kernel, of %s", r.System, r.CPU)
+	}
+	r.CPU, r.System, r.Life, r.PeakRSS, r.ReadBytes = 0, 0, 0, 0, 0
 	want := Record{
 		PID: pid, TGID: pid, ParentTGID: os.Getpid(), UID: uint32(os.Getuid()), Comm: "sh", Status: 7 << 8, Last: true,
 	}
