@@ -2,26 +2,9 @@ package query
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 )
-
-// Best is what all runs of a job used together, by the best source that is known: what the conductors of its runs told at their ends,
-// where that is more than processes tell. Figures of which nothing is known are nil.
-type Best struct {
-	Runs       int64    `json:"runs"`              // that were declared
-	CPUSeconds *float64 `json:"total_cpu_seconds"` // of all runs
-	CPUSource  *string  `json:"cpu_source"`        // cgroup, wait4, exits or samples; of several, the least good
-	// UserCPU is what programs used themselves, and SystemCPU what the kernel used on their behalf; both nil when they are not known apart of all runs.
-	UserCPU    *float64 `json:"user_cpu_seconds"`
-	SystemCPU  *float64 `json:"system_cpu_seconds"`
-	PeakRSS    *float64 `json:"peak_rss_mb"` // of the largest process of all runs
-	PeakSource *string  `json:"peak_source"`
-	GroupPeak  *float64 `json:"group_peak_mb"` // the most that the control group of a run was charged at one time, page cache included
-	Together            // of the processes of a run
-}
-
-// sourcesBestFirst are the sources of totals in the order of their worth.
-var sourcesBestFirst = []string{"cgroup", "wait4", "exits", "samples"}
 
 // BestTotals returns the best that is known of what the jobs of a filter used. p is the profile of the same jobs; nil for none.
 func BestTotals(ctx context.Context, db *DB, f JobFilter, p *Profile) (*Best, error) {
@@ -30,67 +13,42 @@ func BestTotals(ctx context.Context, db *DB, f JobFilter, p *Profile) (*Best, er
 		return nil, fmt.Errorf("read what runs of job %q used: %w", f.Name, err)
 	}
 	b := &Best{Runs: int64(len(runs))}
-	defer func() { b.Together = TogetherOf(b.GroupPeak, nil, b.PeakRSS) }()
 	for i := range runs {
 		b.add(&runs[i].Totals)
 	}
 	if p == nil {
-		return b, nil
-	}
-	exits := "exits"
-	if p.Exits == 0 {
-		exits = "samples"
-	}
-	if p.CPUSeconds > 0 && (b.CPUSeconds == nil || p.CPUSeconds > *b.CPUSeconds) {
-		b.CPUSeconds, b.CPUSource, b.UserCPU, b.SystemCPU = &p.CPUSeconds, &exits, nil, nil
-	}
-	if p.PeakRSS > 0 && (b.PeakRSS == nil || p.PeakRSS > *b.PeakRSS) {
-		b.PeakRSS, b.PeakSource = &p.PeakRSS, &exits
+		b.finish(0, 0, 0)
+	} else {
+		b.finish(p.CPUSeconds, p.PeakRSS, p.Exits)
 	}
 	return b, nil
 }
 
-// add adds what one run used.
-func (b *Best) add(t *Totals) {
-	if t.CPUSeconds != nil {
-		if b.CPUSeconds == nil {
-			b.UserCPU, b.SystemCPU = t.UserCPU, t.SystemCPU
-		} else {
-			b.UserCPU, b.SystemCPU = plusKnown(b.UserCPU, t.UserCPU), plusKnown(b.SystemCPU, t.SystemCPU)
-		}
-		b.CPUSeconds, b.CPUSource = plus(b.CPUSeconds, t.CPUSeconds), lessGood(b.CPUSource, t.CPUSource)
-	}
-	if t.PeakRSS != nil && (b.PeakRSS == nil || *t.PeakRSS > *b.PeakRSS) {
-		b.PeakRSS, b.PeakSource = t.PeakRSS, t.PeakSource
-	}
-	if t.GroupPeak != nil && (b.GroupPeak == nil || *t.GroupPeak > *b.GroupPeak) {
-		b.GroupPeak = t.GroupPeak
-	}
-}
+// bestQuery sums up what was told of the runs of a job, source by source: a few rows, however many runs there were.
+var bestQuery = `SELECT count(*), sum(cpu), cpu_source, CASE WHEN count(system) = count(cpu) THEN sum(user) END, CASE WHEN count(system) = count(cpu) THEN sum(system) END,
+	max(peak), peak_source, max(group_peak) FROM (` + fmt.Sprintf(runsQuery, ofJob) + `) GROUP BY cpu_source, peak_source`
 
-// plusKnown adds; nil when either is not known.
-func plusKnown(a, b *float64) *float64 {
-	if a == nil || b == nil {
-		return nil
-	}
-	return plus(a, b)
-}
-
-// lessGood is the source of the two that is worth less; nil is not known yet.
-func lessGood(a, b *string) *string {
-	if a == nil || b == nil {
-		if a == nil {
-			return b
+// AddBest reads what all runs of each job used by the best source that is known, of those that have ended; and what processes tell, where that is more.
+func AddBest(ctx context.Context, db *DB, jobs []Job) error {
+	for i := range jobs {
+		j := &jobs[i]
+		j.Best = new(Best)
+		if j.Runs > 0 {
+			err := each(ctx, db.db, bestQuery, j.key(), func(r *sql.Rows) error {
+				var n int64
+				var t Totals
+				if err := r.Scan(&n, &t.CPUSeconds, &t.CPUSource, &t.UserCPU, &t.SystemCPU, &t.PeakRSS, &t.PeakSource, &t.GroupPeak); err != nil {
+					return err
+				}
+				j.Best.Runs += n
+				j.Best.add(&t)
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("read what the runs of job %q used: %w", j.JobID, err)
+			}
 		}
-		return a
+		j.Best.finish(j.CPUSeconds, deref(j.PeakRSS, 0), j.Exits)
 	}
-	for i := range sourcesBestFirst {
-		switch last := sourcesBestFirst[len(sourcesBestFirst)-1-i]; last {
-		case *a:
-			return a
-		case *b:
-			return b
-		}
-	}
-	return a
+	return nil
 }

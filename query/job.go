@@ -69,9 +69,10 @@ type Job struct {
 	Signals    int64    `json:"signal_count"` // signal and kill events
 	OOMs       int64    `json:"oom_count"`
 	Command    *string  `json:"command"`
-	Runs       int64    `json:"runs"`               // that are in the recording
-	LastRun    *Run     `json:"last_run,omitempty"` // the one that began last, without its steps and coverage; only where [AddLastRuns] has read it
-	AtLeast    []string `json:"at_least,omitempty"` // keys of figures that are lower bounds: what is stored of them stopped at [schema.MaxSum]
+	Runs       int64    `json:"runs"`                  // that are in the recording
+	LastRun    *Run     `json:"last_run,omitempty"`    // the one that began last, without its steps and coverage; only where [AddLastRuns] has read it
+	Best       *Best    `json:"best_totals,omitempty"` // what all its runs used by the best source that is known; only where [AddBest] has read it
+	AtLeast    []string `json:"at_least,omitempty"`    // keys of figures that are lower bounds: what is stored of them stopped at [schema.MaxSum]
 
 	cpuMillis float64
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // totalColumns are the columns of totals, in the order in which scan reads them.
-const totalColumns = `t.cpu_us / 1e6, t.cpu_source, max(t.cpu_us - t.system_cpu_us, 0) / 1e6, t.system_cpu_us / 1e6, t.peak_rss_kib / 1024.0, t.peak_source, t.group_peak_kib / 1024.0, t.read_kib / 1024.0,
+const totalColumns = `t.cpu_us / 1e6 AS cpu, t.cpu_source AS cpu_source, max(t.cpu_us - t.system_cpu_us, 0) / 1e6 AS user, t.system_cpu_us / 1e6 AS system,
+	t.peak_rss_kib / 1024.0 AS peak, t.peak_source AS peak_source, t.group_peak_kib / 1024.0 AS group_peak, t.read_kib / 1024.0,
 	t.write_kib / 1024.0, t.io_source, t.pids_peak, t.processes`
 
 func (t *Totals) into() []any {
@@ -55,6 +56,18 @@ func Runs(ctx context.Context, db *DB, f JobFilter) ([]Run, error) {
 	return runs, nil
 }
 
+// ofJob is the condition of runsQuery for one job, whose arguments are its key.
+const ofJob = `t.job_id = ?1 AND t.fleet = ?2 AND h.name = ?3`
+
+// key names the job among those of all hosts and of the fleet.
+func (j *Job) key() []any {
+	host := j.Host
+	if j.Fleet {
+		host = schema.Fleet
+	}
+	return []any{j.JobID, j.Fleet, host}
+}
+
 // AddLastRuns reads the run of each job that began last, if it had one that was declared. The processes of a run that goes on are not counted.
 func AddLastRuns(ctx context.Context, db *DB, jobs []Job) error {
 	for i := range jobs {
@@ -62,12 +75,7 @@ func AddLastRuns(ctx context.Context, db *DB, jobs []Job) error {
 		if j.Runs == 0 {
 			continue
 		}
-		host := j.Host
-		if j.Fleet {
-			host = schema.Fleet
-		}
-		args := []any{j.JobID, j.Fleet, host}
-		runs, err := collect(ctx, db, `SELECT * FROM (`+fmt.Sprintf(runsQuery, `t.job_id = ?1 AND t.fleet = ?2 AND h.name = ?3`)+`) ORDER BY started DESC LIMIT 1`, args, scanRun)
+		runs, err := collect(ctx, db, `SELECT * FROM (`+fmt.Sprintf(runsQuery, ofJob)+`) ORDER BY started DESC LIMIT 1`, j.key(), scanRun)
 		if err != nil {
 			return fmt.Errorf("read the last run of job %q: %w", j.JobID, err)
 		}
@@ -186,16 +194,16 @@ func addCounted(ctx context.Context, db *DB, r *Run) error {
 		until = *r.Ended
 	}
 	var exits, spawns int64
-	var cpu, peak *float64
-	err := db.db.QueryRowContext(ctx, `SELECT total(event_type = 'exit'), total(event_type = 'spawn'), sum(cpu_ms) / 1000.0, max(peak_rss_kib) / 1024.0 FROM process_events
+	var cpu, system, peak *float64
+	err := db.db.QueryRowContext(ctx, `SELECT total(event_type = 'exit'), total(event_type = 'spawn'), sum(cpu_ms) / 1000.0, `+systemSum+` / 1000.0, max(peak_rss_kib) / 1024.0 FROM process_events
 		WHERE job_id = ? AND fleet = ? AND event_type IN ('exit', 'spawn') AND timestamp BETWEEN ? AND ?
-		AND (fleet OR host_id = (SELECT id FROM hosts WHERE name = ?))`, r.JobID, r.Fleet, r.Started, until, r.Host).Scan(&exits, &spawns, &cpu, &peak)
+		AND (fleet OR host_id = (SELECT id FROM hosts WHERE name = ?))`, r.JobID, r.Fleet, r.Started, until, r.Host).Scan(&exits, &spawns, &cpu, &system, &peak)
 	if err != nil || exits+spawns == 0 {
 		return err
 	}
 	source := string(schema.FromExits)
 	if r.CPUSeconds == nil && cpu != nil {
-		r.SetCPU(cpu, &source, nil)
+		r.SetCPU(cpu, &source, system)
 	}
 	if r.PeakRSS == nil && peak != nil {
 		r.PeakRSS, r.PeakSource = peak, &source

@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 
 	"github.com/proctape/proctape/query"
@@ -45,6 +46,15 @@ func TestBestTotals(t *testing.T) {
 		}
 		if *b.CPUSeconds != c.cpu || *b.CPUSource != c.source || *b.PeakRSS != c.peak || *b.PeakSource != c.peakSource {
 			t.Errorf("%s: got %v by %s, %v by %s", c.job, *b.CPUSeconds, *b.CPUSource, *b.PeakRSS, *b.PeakSource)
+		}
+		jobs, err := query.Jobs(t.Context(), db, query.Range{})
+		if err := errors.Join(err, query.AddBest(t.Context(), db, jobs)); err != nil {
+			t.Fatal(err)
+		}
+		for i := range jobs {
+			if jobs[i].JobID == c.job && !reflect.DeepEqual(jobs[i].Best, b) {
+				t.Errorf("%s: the list of jobs has %+v, its own totals are %+v", c.job, jobs[i].Best, b)
+			}
 		}
 		if apart := b.UserCPU != nil && *b.UserCPU == 2.75 && *b.SystemCPU == 0.35; apart != (c.job == "told") || !apart && b.SystemCPU != nil {
 			t.Errorf("%s: user %v and system %v, want them of the runs that told them, and no other", c.job, b.UserCPU, b.SystemCPU)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -18,16 +19,25 @@ var jobColumns = []column[query.Job]{
 	{name: "wall", head: "WALL", value: func(j *query.Job) any { return valueOf(lastWall(j)) }, show: func(j *query.Job) string { return orDash(lastWall(j), term.Span) }, drop: 6},
 	{name: "status", head: "STATUS", value: func(j *query.Job) any { return valueOf(j.Status) }, text: true, extra: true},
 	{name: "exit_code", head: "EXIT", value: func(j *query.Job) any { return valueOf(j.ExitCode) }, extra: true},
-	{name: "peak", head: "PEAK RSS MiB", value: func(j *query.Job) any { return valueOf(j.PeakRSS) }},
+	{name: "peak", head: "PEAK MiB", value: func(j *query.Job) any { return valueOf(j.Best.PeakRSS) }},
 	{name: "max_cpu", head: "MAX CPU%", value: func(j *query.Job) any { return valueOf(j.MaxCPU) }, drop: 3},
-	{name: "cpu_seconds", head: "CPU s", value: func(j *query.Job) any { return j.CPUSeconds }, show: func(j *query.Job) string { return atLeast(j.AtLeast, "total_cpu_seconds", twoDecimals(j.CPUSeconds)) }},
+	{name: "cpu_seconds", head: "CPU s", value: func(j *query.Job) any { return bestCPU(j) }, show: func(j *query.Job) string { return atLeast(j.AtLeast, "total_cpu_seconds", twoDecimals(bestCPU(j))) }, drop: 1},
+	{name: "cpu_source", head: "CPU BY", value: func(j *query.Job) any { return valueOf(j.Best.CPUSource) }, text: true, extra: true},
 	{name: "pids", head: "PIDS", value: func(j *query.Job) any { return j.PIDs }, drop: 4},
-	{name: "spawns", head: "SPAWNS", value: func(j *query.Job) any { return j.Spawns }, drop: 1},
+	{name: "spawns", head: "SPAWNS", value: func(j *query.Job) any { return j.Spawns }, drop: 2},
 	{name: "exits", head: "EXITS", value: func(j *query.Job) any { return j.Exits }, extra: true},
 	{name: "signals", head: "SIGNALS", value: func(j *query.Job) any { return j.Signals }, extra: true},
 	{name: "ooms", head: "OOMS", value: func(j *query.Job) any { return j.OOMs }, extra: true},
 	{name: "runs", head: "RUNS", value: func(j *query.Job) any { return j.Runs }, drop: 5},
 	{name: "command", head: "COMMAND", value: func(j *query.Job) any { return valueOf(j.Command) }, text: true, extra: true},
+}
+
+// bestCPU is the CPU time of all of a job, in seconds.
+func bestCPU(j *query.Job) float64 {
+	if j.Best.CPUSeconds == nil {
+		return 0
+	}
+	return *j.Best.CPUSeconds
 }
 
 // ofLastRun says something of the last run of a job; empty for a job without a declared run.
@@ -50,7 +60,9 @@ const jobsLong = `List jobs; the job that was seen last comes last. A process be
 environment names, or else to its parent's job. PROCTAPE_SHEET names the step (sheet). docs/jobs.md
 tells of the other ways.
 
-OUTCOME and WALL are of its last run: how it ended, or running, and how long it took.
+OUTCOME and WALL are of its last run: how it ended, or running, and how long it took. CPU and peak are of
+all its runs, by the best source that is known, which cpu_source names: what control groups or wait4(2)
+told at their ends, or what processes tell, where that is more. JSON has them in best_totals.
 
 A job belongs to its host: one name on two hosts is two jobs. "fleet" marks a job that a conductor
 declared for all hosts; its figures are the sums over them. With --host, the figures are those of that
@@ -89,7 +101,7 @@ func jobsCommand(s *settings) *cobra.Command {
 					return err
 				}
 				jobs = withinLimit(cmd, l, r, jobs)
-				if err := query.AddLastRuns(cmd.Context(), db, jobs); err != nil {
+				if err := errors.Join(query.AddLastRuns(cmd.Context(), db, jobs), query.AddBest(cmd.Context(), db, jobs)); err != nil {
 					return err
 				}
 				covers, err := jobsCoverage(cmd, db, l, r, jobs)
