@@ -18,6 +18,14 @@ type Best struct {
 // sourcesBestFirst are the sources of totals in the order of their worth.
 var sourcesBestFirst = []string{"cgroup", "wait4", "exits", "samples"}
 
+// BestOf is what one run used.
+func BestOf(r *Run) *Best {
+	b := &Best{Runs: 1}
+	b.add(&r.Totals)
+	b.finish(0, 0, 0)
+	return b
+}
+
 // finish takes over what processes tell, where that is more: CPU seconds, MiB of the largest, and how many ended.
 func (b *Best) finish(cpu, peak float64, ends int64) {
 	exits := "exits"

@@ -13,7 +13,8 @@ import (
 // NoRunError says that a job has no run of a number or an id.
 type NoRunError struct {
 	Job, Run string
-	Last     int64 // number of the job's last run; 0 when it has none
+	First    int64 // number of the first run of the job that is in the recording; 0 when there is none
+	Last     int64 // and of its last
 }
 
 func (e *NoRunError) Error() string {
@@ -37,17 +38,20 @@ func FindRun(ctx context.Context, db *DB, f JobFilter, run string) (*Run, error)
 	if err != nil {
 		return nil, err
 	}
-	var last int64
+	var first, last int64
 	var found []*Run
 	for i := range runs {
 		last = max(last, runs[i].Number)
+		if first == 0 || runs[i].Number < first {
+			first = runs[i].Number
+		}
 		if runs[i].ID == strings.ToLower(run) || strconv.FormatInt(runs[i].Number, 10) == run {
 			found = append(found, &runs[i])
 		}
 	}
 	switch len(found) {
 	case 0:
-		return nil, &NoRunError{f.Name, run, last}
+		return nil, &NoRunError{f.Name, run, first, last}
 	case 1:
 		if err := errors.Join(addRunSteps(ctx, db, found[0]), addRunCoverage(ctx, db, found[0])); err != nil {
 			return nil, fmt.Errorf("read run %s of job %q: %w", run, f.Name, err)

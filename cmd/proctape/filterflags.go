@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os/user"
 	"slices"
 	"strconv"
@@ -117,6 +118,17 @@ func (f *filterFlags) filter(cmd *cobra.Command, r query.Range) (query.Filter, e
 		out.Signal, err = signalNamed(f.signal)
 	}
 	return out, err
+}
+
+// ofJob says of which job and run something is; empty for any.
+func (f *filterFlags) ofJob() string {
+	switch {
+	case f.job == "":
+		return ""
+	case f.run == "":
+		return fmt.Sprintf(" as one of job %q", f.job)
+	}
+	return fmt.Sprintf(" as one of run %s of job %q", f.run, f.job)
 }
 
 // userNamed is the number of a user, whom a name or a number names.

@@ -37,11 +37,11 @@ var historyColumns = []column[query.HistoryPoint]{
 }
 
 func historyCommand(s *settings) *cobra.Command {
-	l := new(listing)
+	l, f := new(listing), new(filterFlags)
 	cmd := &cobra.Command{
 		Use: "history PID", Short: "Show one process over time", Args: oneArg("pid"),
 		Long: `Show what was recorded of a pid, oldest first. A pid that was reused is more than one process: each of
-them gets a table of its own.`,
+them gets a table of its own. --job keeps what it was for that job, and --run while that run of it went on.`,
 		Example: `  proctape history 4242 --since -1h
   proctape history 4242 --columns time,rss,swap --csv`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -60,13 +60,16 @@ them gets a table of its own.`,
 			if !l.json && !l.csv && l.sort == "" {
 				to = byProcess(l, cmd.OutOrStdout())
 			}
-			return l.withDatabase(cmd, s, func(db *query.DB) error {
+			return l.withJob(cmd, s, f.job, func(db *query.DB) error {
+				if err := f.narrow(cmd, db, &r); err != nil {
+					return err
+				}
 				l.hosts = map[string]bool{}
 				err := list(cmd, db, l, r, func(r query.Range) iter.Seq2[query.HistoryPoint, error] {
-					return notingHosts(l.hosts, query.HistorySeq(cmd.Context(), db, query.Identity{PID: pid}, r))
+					return notingHosts(l.hosts, f.job, query.HistorySeq(cmd.Context(), db, query.Identity{PID: pid}, r))
 				}, to, historyColumns, "", query.DataSnapshots, query.DataIO)
 				if err == nil && len(l.hosts) == 0 {
-					return hinted(fmt.Errorf("process %d is not in the recording", pid),
+					return hinted(fmt.Errorf("process %d is not in the recording%s", pid, f.ofJob()),
 						`a process that ends before its first sample leaves only events: "proctape events --pid %d"`, pid)
 				}
 				return err
@@ -74,13 +77,17 @@ them gets a table of its own.`,
 		},
 	}
 	registerList(l, cmd, s, historyColumns)
+	f.register(cmd, s, "job", "run")
 	return cmd
 }
 
-// notingHosts notes of which hosts a history is.
-func notingHosts(hosts map[string]bool, items iter.Seq2[query.HistoryPoint, error]) iter.Seq2[query.HistoryPoint, error] {
+// notingHosts notes of which hosts a history is. Of one with a job it leaves out what is not of it.
+func notingHosts(hosts map[string]bool, job string, items iter.Seq2[query.HistoryPoint, error]) iter.Seq2[query.HistoryPoint, error] {
 	return func(yield func(query.HistoryPoint, error) bool) {
 		for item, err := range items {
+			if err == nil && job != "" && (item.JobID == nil || *item.JobID != job) {
+				continue
+			}
 			if err == nil {
 				hosts[item.Host] = true
 			}

@@ -16,13 +16,21 @@ import (
 
 func profileCommand(s *settings) *cobra.Command {
 	l := new(listing)
+	var run string
 	cmd := &cobra.Command{
 		Use: "profile JOB", Short: "Show what a job used", Args: oneArg("job"), ValidArgsFunction: completeJobs(s),
 		Long: `Show what a job used. A job belongs to its host. The figures are those of all jobs of the name, on whatever
-hosts, and a note says which; --host narrows them to one.`,
-		Example: `  proctape profile build-7 --json`,
+hosts and of all runs, and a note says which; --host narrows them to one host, --run to one run.`,
+		Example: `  proctape profile build-7 --json
+  proctape profile build-7 --run 3`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("run") && run == "" {
+				return hinted(misuse("--run is empty"), "leave it out for all runs")
+			}
 			return s.withDatabase(cmd, func(db *query.DB) error {
+				if run != "" && run != allRuns {
+					return printRunProfile(cmd, db, l, args[0], run)
+				}
 				p, err := query.JobProfile(cmd.Context(), db, query.JobFilter{Name: args[0], Host: l.host})
 				switch {
 				case errors.Is(err, query.ErrNoJob):
@@ -42,6 +50,8 @@ hosts, and a note says which; --host narrows them to one.`,
 			})
 		},
 	}
+	cmd.Flags().StringVar(&run, "run", "", "only this run, by its `number` or id, or all (default: all)")
+	completeRuns(cmd, s)
 	l.registerJobHost(cmd, s)
 	l.registerJSON(cmd)
 	return cmd

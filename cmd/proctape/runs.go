@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -160,7 +161,7 @@ func explainRun(err error) error {
 	case errors.As(err, &none) && none.Last == 0:
 		return hinted(err, `"proctape jobs" lists the jobs`)
 	case errors.As(err, &none):
-		return hinted(err, "its last run has the number %d; \"proctape jobs %s\" lists them", none.Last, printable(none.Job))
+		return hinted(err, "its runs have the numbers %d to %d; \"proctape jobs %s\" lists them", none.First, none.Last, printable(none.Job))
 	case errors.As(err, &several):
 		return hinted(err, "--host picks one, or give the run's id")
 	}
@@ -187,15 +188,46 @@ func completeRuns(cmd *cobra.Command, s *settings) {
 	})
 }
 
-// narrow narrows a range to the time and the host of the run that --run names.
+// narrow narrows a range to the time and the host of the run that --run names, and checks that the job has the step that --step names.
 func (f *filterFlags) narrow(cmd *cobra.Command, db *query.DB, r *query.Range) error {
+	switch {
+	case f.run != "" && f.job == "":
+		return hinted(misuse("--run without --job"), `"proctape jobs JOB" lists the runs of a job`)
+	case f.job == "":
+		return nil
+	}
+	job := query.JobFilter{Name: f.job, Host: r.Host}
+	if flag := cmd.Flags().Lookup("step"); flag != nil && flag.Changed {
+		if err := checkStep(cmd, db, job, f.step); err != nil {
+			return err
+		}
+	}
 	if f.run == "" {
 		return nil
 	}
-	if f.job == "" {
-		return hinted(misuse("--run without --job"), `"proctape jobs JOB" lists the runs of a job`)
+	return narrowToRun(cmd, db, job, f.run, r)
+}
+
+// checkStep reports a step that the job does not have, and names those that it has.
+func checkStep(cmd *cobra.Command, db *query.DB, job query.JobFilter, step int64) error {
+	steps, err := query.JobSteps(cmd.Context(), db, job)
+	if err != nil || slices.Contains(steps, step) {
+		return err
 	}
-	run, err := query.FindRun(cmd.Context(), db, query.JobFilter{Name: f.job, Host: r.Host}, f.run)
+	err = fmt.Errorf("job %q has no step %d in the recording", job.Name, step)
+	if len(steps) == 0 {
+		return hinted(err, "it has no steps; leave --step out")
+	}
+	names := make([]string, len(steps))
+	for i, n := range steps {
+		names[i] = strconv.FormatInt(n, 10)
+	}
+	return hinted(err, "its steps are %s", hostList(names))
+}
+
+// narrowToRun narrows a range to the time and the host of a run of a job.
+func narrowToRun(cmd *cobra.Command, db *query.DB, job query.JobFilter, name string, r *query.Range) error {
+	run, err := query.FindRun(cmd.Context(), db, job, name)
 	if err != nil {
 		return explainRun(err)
 	}

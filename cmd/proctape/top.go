@@ -53,8 +53,8 @@ func topCommand(s *settings) *cobra.Command {
 		Long: `On a terminal, show what the processes use, live or as it was at a time (--at), on a screen that goes back and forth in
 time: ? lists its keys. --host and the flags that pick processes are its filter at first, and --sort its order.
 
-With --once, --since, --limit, --columns, --by, --json or --csv, or without a terminal, list who used most: at a time (--at; now
-without it), or within a range (--since, --until). At a time, it is of the snapshot then: CPU, I/O, faults and forks are those since the snapshot before it. --by sums up what belongs together. Memory of a
+With --once, --since, --run, --limit, --columns, --by, --json or --csv, or without a terminal, list who used most: at a time (--at; now
+without it), or within a range (--since, --until, or the time of --run). At a time, it is of the snapshot then: CPU, I/O, faults and forks are those since the snapshot before it. --by sums up what belongs together. Memory of a
 line is the sum of its processes' largest, which may not have come at once, and pages that they share count for each.`,
 		Example: `  proctape top
   proctape top --at "03:10" --job build-7
@@ -79,7 +79,7 @@ line is the sum of its processes' largest, which may not have come at once, and 
 	mustComplete(cmd, "by", query.TopBy)
 	mustComplete(cmd, "sort", query.TopMetrics)
 	mustComplete(cmd, "columns", columnNames(topColumnsBy("process")))
-	t.filterFlags.register(cmd, s, "job", "step", "pid", "user", "command", "cgroup")
+	t.filterFlags.register(cmd, s, "job", "run", "step", "pid", "user", "command", "cgroup")
 	return cmd
 }
 
@@ -131,8 +131,8 @@ func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {
 	if err != nil {
 		return err
 	}
-	if t.at != "" && (t.since != "" || t.until != "") {
-		return hinted(misuse("--at does not go with --since and --until"), "--at is one time, the others are a range")
+	if t.at != "" && (t.since != "" || t.until != "" || t.run != "") {
+		return hinted(misuse("--at does not go with --since, --until and --run"), "--at is one time, the others are a range")
 	}
 	if t.until != "" && t.since == "" {
 		return hinted(misuse("--until without --since"), "--at is for one time")
@@ -155,23 +155,30 @@ func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {
 	}
 	return t.withJob(cmd, s, t.job, func(db *query.DB) error {
 		q := query.TopQuery{Filter: filter, By: t.by, Sort: t.metric}
-		var answer *query.Top
-		if t.since != "" {
-			if q.Until == 0 {
-				q.Until = timestamp(time.Now())
-			}
-			answer, err = query.TopOf(cmd.Context(), db, q)
-		} else {
-			if at.IsZero() {
-				at = time.Now()
-			}
-			answer, err = query.TopAt(cmd.Context(), db, timestamp(at), q)
+		if err := t.narrow(cmd, db, &q.Range); err != nil {
+			return err
 		}
+		answer, err := t.ask(cmd, db, q, at)
 		if err != nil {
 			return err
 		}
 		return printTop(cmd, t, to, answer)
 	})
+}
+
+// ask asks for who used most at a time, which is now where it is zero, or within a range.
+func (t *topFlags) ask(cmd *cobra.Command, db *query.DB, q query.TopQuery, at time.Time) (*query.Top, error) {
+	now := time.Now()
+	if t.since != "" || t.run != "" {
+		if q.Until == 0 {
+			q.Until = timestamp(now)
+		}
+		return query.TopOf(cmd.Context(), db, q)
+	}
+	if at.IsZero() {
+		at = now
+	}
+	return query.TopAt(cmd.Context(), db, timestamp(at), q)
 }
 
 func printTop(cmd *cobra.Command, t *topFlags, to sink[query.TopRow], answer *query.Top) error {

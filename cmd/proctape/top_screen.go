@@ -20,7 +20,7 @@ import (
 
 // wantsScreen reports whether top shows its screen: on a terminal that can be steered, unless a flag asks for a list.
 func wantsScreen(cmd *cobra.Command) bool {
-	for _, flag := range []string{"once", "since", "until", "limit", "columns", "by", "json", "csv", "wide"} {
+	for _, flag := range []string{"once", "since", "until", "run", "limit", "columns", "by", "json", "csv", "wide"} {
 		if cmd.Flags().Changed(flag) {
 			return false
 		}

@@ -17,6 +17,7 @@ import (
 func whyCommand(s *settings) *cobra.Command {
 	var l listing
 	var at timeText
+	var run string
 	var event int64
 	cmd := &cobra.Command{
 		Use: "why PID|JOB", Short: "Tell how a process lived and why it ended", Args: oneArgAtMost, ValidArgsFunction: completeJobs(s),
@@ -25,9 +26,10 @@ its death took with it, and what of that is not known. Of a death for want of me
 control group and of the machine, and how they grew in the minute before.
 
 PID is the process of that number that was seen last, or the one that lived at --at. JOB lists what failed in the job and tells of
-the process that it began with. --event takes the id of an event, as "proctape events --json" prints it.`,
+the process that it began with; --run does so for one run. --event takes the id of an event, as "proctape events --json" prints it.`,
 		Example: `  proctape why 48211
   proctape why build-7
+  proctape why build-7 --run 3
   proctape why 48211 --at "03:10" --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			when, err := timeFlag("at", string(at), time.Now())
@@ -37,10 +39,16 @@ the process that it began with. --event takes the id of an event, as "proctape e
 			if (len(args) == 1) == (event > 0) {
 				return hinted(misuse("proctape why takes either a pid or job, or --event"), `for example "proctape why 48211"`)
 			}
+			if cmd.Flags().Changed("run") && (len(args) == 0 || run == "") {
+				return hinted(misuse("--run names a run of a job"), `for example "proctape why build-7 --run 3"`)
+			}
 			return l.withDatabase(cmd, s, func(db *query.DB) error {
 				if event > 0 {
 					story, err := why.Event(cmd.Context(), db, event)
 					return l.printStory(cmd, story, err, fmt.Sprintf("event %d", event))
+				}
+				if run != "" {
+					return l.tellOfJob(cmd, db, args[0], run)
 				}
 				return l.tellOf(cmd, db, args[0], when)
 			})
@@ -48,6 +56,8 @@ the process that it began with. --event takes the id of an event, as "proctape e
 	}
 	cmd.Flags().Var(&at, "at", "of several processes of a pid, the one that lived at this `time`")
 	cmd.Flags().Int64Var(&event, "event", 0, "the process that the event of this `id` is of")
+	cmd.Flags().StringVar(&run, "run", "", "of a job: only this run, by its `number` or id")
+	completeRuns(cmd, s)
 	cmd.Flags().StringVar(&l.host, "host", "", "only this `host`")
 	completeHosts(cmd, s)
 	l.registerJSON(cmd)
@@ -67,17 +77,28 @@ func (l *listing) tellOf(cmd *cobra.Command, db *query.DB, name string, when tim
 			return l.printStory(cmd, story, err, "")
 		}
 	}
-	story, err := why.Job(cmd.Context(), db, query.JobFilter{Name: name, Host: l.host})
-	if errors.Is(err, query.ErrNoJob) && pid > 0 {
+	if _, err := query.JobScopes(cmd.Context(), db, query.JobFilter{Name: name}); errors.Is(err, query.ErrNoJob) && pid > 0 {
 		return l.printStory(cmd, nil, why.ErrNoProcess, "process "+name)
 	}
-	if errors.Is(err, query.ErrNoJob) {
-		return noJob(cmd, db, name)
+	return l.tellOfJob(cmd, db, name, "")
+}
+
+// tellOfJob prints the story of a job, or of one run of it.
+func (l *listing) tellOfJob(cmd *cobra.Command, db *query.DB, name, run string) error {
+	if err := l.checkJob(cmd, db, name); err != nil {
+		return err
 	}
+	job, within := query.JobFilter{Name: name, Host: l.host}, query.Range{Host: l.host}
+	if run != "" {
+		if err := narrowToRun(cmd, db, job, run, &within); err != nil {
+			return err
+		}
+	}
+	story, err := why.JobWithin(cmd.Context(), db, job, within)
 	if err != nil {
-		return explainJob(err)
+		return err
 	}
-	covers, err := query.JobCoverage(cmd.Context(), db, query.JobFilter{Name: name, Host: l.host})
+	covers, err := query.JobCoverage(cmd.Context(), db, job)
 	if err != nil {
 		return err
 	}

@@ -23,11 +23,16 @@ const mostFailures = 50
 
 // Job tells what went wrong in the jobs of a name. It returns [query.ErrNoJob], or a *[query.JobHostError], when there is none.
 func Job(ctx context.Context, db *query.DB, f query.JobFilter) (*JobStory, error) {
+	return JobWithin(ctx, db, f, query.Range{Host: f.Host})
+}
+
+// JobWithin is [Job] for a part of its time, such as that of a run: of the range the host, the beginning and the end count.
+func JobWithin(ctx context.Context, db *query.DB, f query.JobFilter, r query.Range) (*JobStory, error) {
 	scopes, err := query.JobScopes(ctx, db, f)
 	if err != nil {
 		return nil, err
 	}
-	events := query.EventSeq(ctx, db, query.Filter{Job: f.Name, Failed: true, Range: query.Range{Host: f.Host, Reverse: true}})
+	events := query.EventSeq(ctx, db, query.Filter{Job: f.Name, Failed: true, Range: query.Range{Host: r.Host, Since: r.Since, Until: r.Until, Reverse: true}})
 	s := &JobStory{Job: f.Name, Scopes: scopes, Failures: []query.Event{}}
 	for e, err := range query.WithCauses(events) {
 		if err != nil {
