@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,21 +68,28 @@ func CellFor(seconds float64, most int) float64 {
 // alone. Limit, order and cursor of the range mean nothing here.
 func ReadSeries(ctx context.Context, db *DB, r Range, most int) (Series, error) {
 	s := Series{Cell: CellFor(r.Until-r.Since, most), Of: OfMinutes, Hosts: []HostSeries{}}
-	read := minuteSeries
+	parts := []seriesPart{minuteSeries(r)}
 	switch {
 	case s.Cell < Minute:
-		s.Of, read = OfSamples, sampleSeries
-	case s.Cell >= hourSeconds:
-		s.Of, read = OfHours, hourSeries
+		s.Of, parts = OfSamples, []seriesPart{sampleSeries(r)}
+	case s.Cell == hourSeconds:
+		s.Of, parts = OfHours, []seriesPart{hourSeries(r), youngMinuteSeries(r)}
+	case s.Cell > hourSeconds:
+		s.Of, parts = OfHours, []seriesPart{hourSeries(r).and(youngMinuteSeries(r))}
 	}
-	query, args := read(r)
-	host := ``
-	if r.Host != "" {
-		host, args = ` WHERE host_id = (SELECT id FROM hosts WHERE name = ?)`, append(args, r.Host)
+	names := map[int64]string{}
+	err := each(ctx, db.db, `SELECT id, name FROM hosts WHERE ? IN ('', name)`, []any{r.Host}, func(rows *sql.Rows) error {
+		var id int64
+		var name string
+		err := rows.Scan(&id, &name)
+		names[id] = name
+		return err
+	})
+	of := map[int64]int{}
+	for _, p := range parts {
+		query, args := p.cells(s.Cell, r.Host)
+		err = errors.Join(err, each(ctx, db.db, query, args, func(rows *sql.Rows) error { return s.scan(rows, of, names) }))
 	}
-	query = `SELECT (SELECT name FROM hosts WHERE id = host_id), cell, ` + seriesSums + ` FROM (SELECT *, CAST(floor(timestamp / ?) AS INTEGER) AS cell FROM (` +
-		query + `)` + host + `) GROUP BY host_id, cell`
-	err := each(ctx, db.db, query, append([]any{s.Cell}, args...), func(rows *sql.Rows) error { return s.scan(rows) })
 	if err != nil {
 		return Series{}, fmt.Errorf("read a series of %s: %w", s.Of, err)
 	}
@@ -90,15 +98,38 @@ func ReadSeries(ctx context.Context, db *DB, r Range, most int) (Series, error) 
 	return s, err
 }
 
+// seriesPart is what a series, or a part of it, is read from: a query of seriesColumns, by time.
+type seriesPart struct {
+	query  string
+	args   []any
+	length float64 // of what a row tells of, in seconds; 0 for a moment
+}
+
+// and is both parts as one.
+func (p seriesPart) and(q seriesPart) seriesPart {
+	return seriesPart{p.query + ` UNION ALL ` + q.query, append(p.args, q.args...), 0}
+}
+
+// cells is the query of a part's cells. Rows that are cells already are not summed up: sorting them is most of the work.
+func (p seriesPart) cells(cell float64, host string) (string, []any) {
+	query, args := `SELECT *, CAST(floor(timestamp / ?) AS INTEGER) AS cell FROM (`+p.query+`)`, append([]any{cell}, p.args...)
+	if host != "" {
+		query, args = query+` WHERE host_id = (SELECT id FROM hosts WHERE name = ?)`, append(args, host)
+	}
+	if p.length == cell {
+		return `SELECT host_id, cell, ` + strings.TrimPrefix(seriesColumns, `timestamp, host_id, `) + ` FROM (` + query + `)`, args
+	}
+	return `SELECT host_id, cell, ` + seriesSums + ` FROM (` + query + `) GROUP BY host_id, cell`, args
+}
+
 const seriesColumns = `timestamp, host_id, samples, cpu_samples, cpu_sum, cpu_max, memory_samples, memory_sum, memory_max, memory_total_kib, starts, ends, deaths`
 
 const seriesSums = `sum(samples), sum(cpu_samples), total(cpu_sum), max(cpu_max), sum(memory_samples), total(memory_sum), max(memory_max), max(memory_total_kib),
 	sum(starts), sum(ends), sum(deaths)`
 
-// scan adds a cell.
-func (s *Series) scan(rows *sql.Rows) error {
-	var host string
-	var cell, cpuSamples, memorySamples int64
+// scan adds a cell to its host, whose place among the series is in of.
+func (s *Series) scan(rows *sql.Rows, of map[int64]int, names map[int64]string) error {
+	var host, cell, cpuSamples, memorySamples int64
 	var cpu, memory float64
 	var cpuMax, memoryMax, memoryHas *float64
 	var p SeriesPoint
@@ -120,34 +151,38 @@ func (s *Series) scan(rows *sql.Rows) error {
 	if memorySamples > 0 {
 		p.Memory, p.MemoryMax, p.MemoryHas = per(&memory, 1024*float64(memorySamples)), per(memoryMax, 1024), per(memoryHas, 1024)
 	}
-	if n := len(s.Hosts); n == 0 || s.Hosts[n-1].Host != host {
-		s.Hosts = append(s.Hosts, HostSeries{Host: host})
+	at, known := of[host]
+	if !known {
+		at, of[host] = len(s.Hosts), len(s.Hosts)
+		s.Hosts = append(s.Hosts, HostSeries{Host: names[host]})
 	}
-	of := &s.Hosts[len(s.Hosts)-1]
-	of.Points = append(of.Points, p)
+	s.Hosts[at].Points = append(s.Hosts[at].Points, p)
 	return nil
 }
 
 // minuteSeries reads the minutes of a range.
-func minuteSeries(r Range) (string, []any) {
-	return `SELECT ` + seriesColumns + ` FROM host_minutes WHERE timestamp >= ? AND timestamp < ?`, []any{r.Since, r.Until}
+func minuteSeries(r Range) seriesPart {
+	return seriesPart{`SELECT ` + seriesColumns + ` FROM host_minutes WHERE timestamp >= ? AND timestamp < ?`, []any{r.Since, r.Until}, Minute}
 }
 
-// hourSeries reads the hours of a range, and the minutes that are younger than all hours.
-func hourSeries(r Range) (string, []any) {
-	const newest = `(SELECT coalesce(max(timestamp) + 3600, -9e99) FROM host_hours)`
-	return `SELECT ` + seriesColumns + ` FROM host_hours WHERE timestamp >= ? AND timestamp < ?
-		UNION ALL SELECT ` + seriesColumns + ` FROM host_minutes WHERE timestamp >= max(?, ` + newest + `) AND timestamp < ?`,
-		[]any{r.Since, r.Until, r.Since, r.Until}
+// hourSeries reads the hours of a range.
+func hourSeries(r Range) seriesPart {
+	return seriesPart{`SELECT ` + seriesColumns + ` FROM host_hours WHERE timestamp >= ? AND timestamp < ?`, []any{r.Since, r.Until}, hourSeconds}
+}
+
+// youngMinuteSeries reads the minutes of a range that are younger than all hours.
+func youngMinuteSeries(r Range) seriesPart {
+	return seriesPart{`SELECT ` + seriesColumns + ` FROM host_minutes WHERE timestamp >= max(?, (SELECT coalesce(max(timestamp) + 3600, -9e99) FROM host_hours))
+		AND timestamp < ?`, []any{r.Since, r.Until}, Minute}
 }
 
 // sampleSeries reads the snapshots of a range, and the starts and ends in it.
-func sampleSeries(r Range) (string, []any) {
+func sampleSeries(r Range) seriesPart {
 	lives := slices.Repeat([]string{"0"}, 8)
-	return `SELECT s.timestamp, s.host_id, 1 AS samples, busy IS NOT NULL AS cpu_samples, coalesce(busy, 0) AS cpu_sum, busy AS cpu_max,
+	return seriesPart{`SELECT s.timestamp, s.host_id, 1 AS samples, busy IS NOT NULL AS cpu_samples, coalesce(busy, 0) AS cpu_sum, busy AS cpu_max,
 		system_memory_used_mb IS NOT NULL AS memory_samples, coalesce(system_memory_used_mb, 0) * 1024 AS memory_sum, system_memory_used_mb * 1024 AS memory_max,
 		system_memory_total_mb * 1024 AS memory_total_kib, 0 AS starts, 0 AS ends, 0 AS deaths FROM (SELECT s.*, (SELECT sum(m.cpu_permille) FROM samples m
 		WHERE m.id BETWEEN s.id << 22 AND s.id << 22 | 4194303) AS busy FROM snapshots s WHERE s.timestamp >= ? AND s.timestamp < ?) s
 		UNION ALL SELECT timestamp, host_id, ` + strings.Join(lives, ", ") + `, event_type = 'spawn', event_type = 'exit', event_type = 'exit' AND signal_num IS NOT NULL
-		FROM process_events WHERE timestamp >= ? AND timestamp < ? AND event_type IN ('spawn', 'exit')`, []any{r.Since, r.Until, r.Since, r.Until}
+		FROM process_events WHERE timestamp >= ? AND timestamp < ? AND event_type IN ('spawn', 'exit')`, []any{r.Since, r.Until, r.Since, r.Until}, 0}
 }
