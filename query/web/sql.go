@@ -26,8 +26,8 @@ var paramsOfSQL = []param{
 	}},
 }
 
-// statementTime is how long a statement may run.
-const statementTime = 30 * time.Second
+// StatementTime is how long a statement that somebody asks over HTTP may run.
+const StatementTime = 30 * time.Second
 
 // sql answers with the rows of a statement, a line each: first the names of the columns, and null behind the last one. An answer that
 // could not come to its end has no null. It is what the program's own commands ask with --url.
@@ -41,7 +41,7 @@ func (s *Server) sql(w http.ResponseWriter, r *http.Request) {
 		refuse(w, s.problemOf(r, err))
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), statementTime)
+	ctx, cancel := context.WithTimeout(r.Context(), StatementTime)
 	defer cancel()
 	begun := false
 	err = query.ForeignRows(ctx, s.cfg.DB, q.statement, q.args, func(rows *sql.Rows) error {
@@ -57,6 +57,8 @@ func (s *Server) sql(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // whoever asked is not to take this for all rows
 	case errors.Is(err, query.ErrNotARead):
 		err = badParameter("query", err.Error(), "nothing can be changed here")
+	case errors.Is(err, query.ErrNotOne):
+		err = badParameter("query", err.Error(), "ask for each by itself")
 	case errors.As(err, &wrong):
 		err = badParameter("query", err.Error(), "the tables are those of the database")
 	}
