@@ -1,6 +1,7 @@
 -- The tables that the log is folded into. Every table is fed by one stream, or its columns are, group by group;
 -- so the rows are the same however the streams interleave (docs/adr/0003-one-table-one-stream.md).
 
+-- What the database says of itself, by name.
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -26,6 +27,7 @@ CREATE TABLE files (
   lines      INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+-- The hosts that samples came from. The host _ stands for the fleet.
 CREATE TABLE hosts (
   id   INTEGER PRIMARY KEY,               -- from the name, so that every database gives a host the same id
   name TEXT NOT NULL UNIQUE
@@ -33,10 +35,10 @@ CREATE TABLE hosts (
 
 -- One row for each kind that each life of a producer has sent: what came, and the next number expected.
 CREATE TABLE producers (
-  host_id     INTEGER NOT NULL,
-  instance    TEXT NOT NULL,
-  kind        TEXT NOT NULL,
-  boot_id     TEXT NOT NULL,
+  host_id     INTEGER NOT NULL,           -- hosts.id
+  instance    TEXT NOT NULL,              -- a life of a producer
+  kind        TEXT NOT NULL,              -- of the messages
+  boot_id     TEXT NOT NULL,              -- of the kernel: /proc/sys/kernel/random/boot_id
   next_seq    INTEGER NOT NULL,
   stored      INTEGER NOT NULL DEFAULT 0,
   duplicates  INTEGER NOT NULL DEFAULT 0,
@@ -72,9 +74,10 @@ CREATE TABLE boots (
   PRIMARY KEY (host_id, boot_id)
 ) WITHOUT ROWID;
 
+-- A look at a host: all of its processes at one time. The processes are in process_metrics.
 CREATE TABLE snapshots (
   id INTEGER PRIMARY KEY,
-  timestamp REAL NOT NULL,
+  timestamp REAL NOT NULL,                -- of the look
   daemon_pid INTEGER,
   system_memory_total_mb REAL,
   system_memory_available_mb REAL,
@@ -159,11 +162,12 @@ CREATE TABLE samples (
   gpu_memory_kib INTEGER/* and further metrics of samples */
 );
 
+-- Starts, ends and deaths of processes, one by one.
 CREATE TABLE process_events (
   id INTEGER PRIMARY KEY,
   timestamp REAL NOT NULL,
   pid INTEGER NOT NULL,
-  event_type TEXT NOT NULL,
+  event_type TEXT NOT NULL,               -- spawn, exit, signal, kill or oom
   exit_code INTEGER,
   signal_num INTEGER,
   job_id TEXT,
@@ -266,6 +270,7 @@ CREATE TABLE jobs (
   PRIMARY KEY (job_id, fleet, host_id)
 ) WITHOUT ROWID;
 
+-- The same of each step (sheet) of a job.
 CREATE TABLE job_sheets (
   job_id TEXT NOT NULL,
   fleet INTEGER NOT NULL DEFAULT 0,
@@ -280,6 +285,7 @@ CREATE TABLE job_sheets (
   PRIMARY KEY (job_id, fleet, host_id, sheet_num)
 ) WITHOUT ROWID;
 
+-- The pids that a job was ever seen with.
 CREATE TABLE job_pids (
   job_id TEXT NOT NULL,
   fleet INTEGER NOT NULL DEFAULT 0,
@@ -288,6 +294,7 @@ CREATE TABLE job_pids (
   PRIMARY KEY (job_id, fleet, host_id, pid)
 ) WITHOUT ROWID;
 
+-- The system calls of a job, of the processes that were traced.
 CREATE TABLE job_syscalls (
   job_id TEXT NOT NULL,
   fleet INTEGER NOT NULL DEFAULT 0,
@@ -330,6 +337,7 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_start ON runs(job_id, fleet, host_id, started, run_id);
 CREATE INDEX runs_by_event ON runs(last_event);
 
+-- The steps (sheets) of runs.
 CREATE TABLE run_steps (
   job_id TEXT NOT NULL,
   fleet INTEGER NOT NULL DEFAULT 0,
