@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"modernc.org/sqlite"
 	sqlitelib "modernc.org/sqlite/lib"
@@ -67,7 +68,8 @@ func foreignError(ctx context.Context, err error) error {
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &failed) && slices.Contains([]int{sqlitelib.SQLITE_AUTH, sqlitelib.SQLITE_READONLY}, failed.Code()&0xff):
+	case errors.As(err, &failed) && (slices.Contains([]int{sqlitelib.SQLITE_AUTH, sqlitelib.SQLITE_READONLY}, failed.Code()&0xff) ||
+		strings.Contains(failed.Error(), "not authorized to use function: ")): // which has no code of its own
 		return ErrNotARead
 	}
 	return err

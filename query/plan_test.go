@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -156,6 +158,51 @@ func scansLarge(text, step string) bool {
 	return slices.ContainsFunc(large, func(table string) bool {
 		return words[1] == table || strings.Contains(spaced, " "+table+" "+words[1]+" ")
 	})
+}
+
+// statementsOf are the statements that a document asks in its samples.
+func statementsOf(document string) (statements []string) {
+	for _, m := range regexp.MustCompile(`\$ (?:proctape sql|sqlite3)[^"\n]*"([^"]+)"`).FindAllStringSubmatch(document, -1) {
+		statements = append(statements, m[1])
+	}
+	return statements
+}
+
+// scansOf are the steps of a statement that go through a large table from end to end, by its name or by that in the view.
+func scansOf(t *testing.T, r *recording, text string) (scans []string) {
+	t.Helper()
+	inView := strings.Contains(text, "process_metrics")
+	for _, s := range plan(t, r, asked{text: text}) {
+		if scansLarge(text, s) || inView && (strings.HasPrefix(s+" ", "SCAN m ") || strings.HasPrefix(s+" ", "SCAN p ")) {
+			scans = append(scans, s)
+		}
+	}
+	return scans
+}
+
+// The forms that docs/sql.md calls fast go through no large table; one that it warns of is the control.
+func TestPlans_Document(t *testing.T) {
+	r := newRecording(t)
+	eventfulJob(r)
+	wholeRows(r)
+	text, err := os.ReadFile("../docs/sql.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	statements := statementsOf(string(text))
+	if len(statements) < 8 {
+		t.Fatalf("got %d statements", len(statements))
+	}
+	for _, s := range statements {
+		if scans := scansOf(t, r, s); len(scans) > 0 {
+			t.Errorf("%s\n%q", s, scans)
+		}
+	}
+	for _, s := range []string{`SELECT pid FROM process_metrics WHERE command = 'x'`, `SELECT pid FROM process_events WHERE command = 'x'`} {
+		if len(scansOf(t, r, s)) == 0 {
+			t.Errorf("%s is taken for fast", s)
+		}
+	}
 }
 
 // TestPlans_Catches is the control: what the test above exists to find is found.
