@@ -97,7 +97,11 @@ func (c *Column) complete(table string, tables []Table) {
 	if m := metricOf(table, c.Name); m != nil {
 		c.Unit = m.Unit.Name
 		if c.Doc == "" {
-			c.Doc = m.Doc
+			doc, _, onWire := strings.Cut(m.Doc, "; empty ") // as the wire has what the tables have NULL for
+			if onWire {
+				doc += "."
+			}
+			c.Doc = doc
 		}
 	}
 	if c.Unit == "" && c.Type != "TEXT" {
