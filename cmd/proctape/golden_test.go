@@ -72,6 +72,8 @@ var goldenCases = map[string]string{
 	"report.json":            "report build-7 --format json",
 	"gaps.txt":               "gaps --since 2026-11-23T03:10:00 --until 2026-11-23T03:11:01",
 	"gaps.json":              "gaps --since 2026-11-23T03:10:00 --until 2026-11-23T03:11:01 --json",
+	"sql_schema.txt":         "sql --schema",
+	"sql_schema_view.txt":    "sql --schema process_metrics",
 	"quarantine_list.txt":    "quarantine list",
 	"quarantine_show.txt":    "quarantine show PROCTAPE_EVENTS/1/21",
 	"quarantine_show.json":   "quarantine show PROCTAPE_EVENTS/1/21 --json",
