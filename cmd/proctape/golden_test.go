@@ -70,6 +70,10 @@ var goldenCases = map[string]string{
 	"report_agent.txt":       "report agent-7f3 --run 1",
 	"report.md":              "report build-7 --format markdown",
 	"report.json":            "report build-7 --format json",
+	"compare.txt":            "compare build-7 agent-7f3 --against 1",
+	"compare.md":             "compare build-7 agent-7f3 --against 1 --format markdown",
+	"compare.json":           "compare build-7 agent-7f3 --against 1 --json",
+	"misuse_compare.txt":     "compare build-7 --fail-over 20",
 	"gaps.txt":               "gaps --since 2026-11-23T03:10:00 --until 2026-11-23T03:11:01",
 	"gaps.json":              "gaps --since 2026-11-23T03:10:00 --until 2026-11-23T03:11:01 --json",
 	"sql_schema.txt":         "sql --schema",
@@ -88,7 +92,7 @@ var goldenCases = map[string]string{
 }
 
 // goldenWidths are cases that are shown on a narrow terminal too.
-var goldenWidths = []string{"snapshots.txt", "events.txt", "history.txt", "top_at.txt", "tree.txt", "diff.txt", "orphans.txt", "why_pid.txt", "jobs.txt", "runs.txt", "profile.txt", "report.txt", "gaps.txt", "report_agent.txt"}
+var goldenWidths = []string{"compare.txt", "snapshots.txt", "events.txt", "history.txt", "top_at.txt", "tree.txt", "diff.txt", "orphans.txt", "why_pid.txt", "jobs.txt", "runs.txt", "profile.txt", "report.txt", "gaps.txt", "report_agent.txt"}
 
 // TestGolden compares what commands print of the fixed recording with files: results, and below them what stands on stderr.
 func TestGolden(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"reflect"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/compare"
 	"github.com/proctape/proctape/query/report"
 	"github.com/proctape/proctape/query/why"
 )
@@ -28,6 +29,11 @@ var jobEndpoints = []endpoint{
 	several("report", "what a run of a job used, and what happened to its processes; without run it is the newest, and with all it is all runs together",
 		[]param{paramJob, paramHost, text("run", "a run, by its number or its id, or "+allRuns, func(q *question, s string) { q.run = s })},
 		reportOf, []reflect.Type{reflect.TypeFor[report.RunReport](), reflect.TypeFor[report.Report]()}, "job"),
+	single("compare", "what changed between the newest runs of a job and those before them, or those of another job, and whether their own spread explains it",
+		[]param{paramHost, text("run", "the last of the runs, by its number or its id", func(q *question, s string) { q.run = s }),
+			number("runs", "how many runs are compared", 1, compare.MostRuns, func(q *question, n int64) { q.runs = int(n) }),
+			number("against", "with how many runs", 1, compare.MostRuns, func(q *question, n int64) { q.last = int(n) }),
+			text("other", "the job whose newest runs they are compared with", func(q *question, s string) { q.other = s }), paramJob}, compareRuns, "job"),
 	several("why", "how a process lived and why it ended: of a pid, or of the process that an event is of; of a job, what failed in it and the process that it began with",
 		[]param{paramHost, paramPID, paramJob, moment("at", "of several processes of a pid, the one that lived at this time", func(q *question, t float64) { q.at = t }),
 			number("event", "the process that the event of this id is of", 1, math.MaxInt64, func(q *question, n int64) { q.event = n }),
@@ -55,6 +61,15 @@ func runs(ctx context.Context, s *Server, q *question) (*list[query.Run], error)
 	}
 	l.Coverage, err = query.JobCoverage(ctx, s.cfg.DB, job)
 	return l, err
+}
+
+// compareRuns answers what changed between runs.
+func compareRuns(ctx context.Context, s *Server, q *question) (*compare.Comparison, error) {
+	c, err := compare.Read(ctx, s.cfg.DB, compare.Question{Job: query.JobFilter{Name: q.Job, Host: q.Host}, Run: q.run, Runs: q.runs, Last: q.last, Other: q.other})
+	if errors.Is(err, compare.ErrNothingBefore) {
+		return nil, &Problem{Title: "nothing to compare", Status: http.StatusNotFound, Detail: err.Error(), Parameter: "job", Hint: "GET /api/v1/runs lists the runs of a job"}
+	}
+	return c, err
 }
 
 // reportOf answers the report of a run, or of all.

@@ -23,6 +23,8 @@ type question struct {
 	at, earlier float64 // Unix seconds; 0 for now, and for none
 	by, sort    string
 	run         string // of a job, by number or id; empty for the newest
+	other       string // a job that another is compared with
+	runs, last  int    // how many runs are compared, and with how many; 0 is what is usual
 	event       int64  // id of an event; 0 for none
 	statement   string // of SQL
 	poll        time.Duration

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/compare"
 	"github.com/proctape/proctape/query/remote"
 	"github.com/proctape/proctape/query/report"
 	"github.com/proctape/proctape/query/why"
@@ -57,9 +58,12 @@ func TestRemote_IsTheDatabase(t *testing.T) {
 		"top": func(ctx context.Context, db *query.DB) (any, error) {
 			return query.TopOf(ctx, db, query.TopQuery{Filter: query.Filter{Range: query.Range{Since: at - 4, Until: at}}, By: "command", Sort: "cpu"})
 		},
-		"jobs":    func(ctx context.Context, db *query.DB) (any, error) { return query.Jobs(ctx, db, query.Range{}) },
-		"report":  func(ctx context.Context, db *query.DB) (any, error) { return report.ReadRun(ctx, db, job, "", noon) },
-		"all":     func(ctx context.Context, db *query.DB) (any, error) { return report.Read(ctx, db, job, noon) },
+		"jobs":   func(ctx context.Context, db *query.DB) (any, error) { return query.Jobs(ctx, db, query.Range{}) },
+		"report": func(ctx context.Context, db *query.DB) (any, error) { return report.ReadRun(ctx, db, job, "", noon) },
+		"all":    func(ctx context.Context, db *query.DB) (any, error) { return report.Read(ctx, db, job, noon) },
+		"compare": func(ctx context.Context, db *query.DB) (any, error) {
+			return compare.Read(ctx, db, compare.Question{Job: job, Other: "build"})
+		},
 		"why":     func(ctx context.Context, db *query.DB) (any, error) { return why.Job(ctx, db, job) },
 		"balance": func(ctx context.Context, db *query.DB) (any, error) { return query.Checkpoints(ctx, db) },
 		"coverage": func(ctx context.Context, db *query.DB) (any, error) {

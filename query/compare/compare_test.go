@@ -1,0 +1,140 @@
+package compare
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/proctape/proctape/query"
+)
+
+// TestRankTest compares p with R's wilcox.test(exact = TRUE), whose figures for values without ties are those of the tables of Mann and
+// Whitney (1947): 2 P(U <= u) of n choose m.
+func TestRankTest(t *testing.T) {
+	for _, c := range []struct {
+		a, b []float64
+		want float64
+	}{
+		{[]float64{1, 2, 3}, []float64{4, 5, 6}, 2.0 / 20},
+		{[]float64{1, 2, 3, 4}, []float64{5, 6, 7, 8}, 2.0 / 70},
+		{[]float64{1, 2, 3, 4, 5}, []float64{6, 7, 8, 9, 10}, 2.0 / 252},  // U = 0
+		{[]float64{1, 2, 3, 4, 6}, []float64{5, 7, 8, 9, 10}, 4.0 / 252},  // U = 1
+		{[]float64{1, 2, 3, 4, 7}, []float64{5, 6, 8, 9, 10}, 8.0 / 252},  // U = 2
+		{[]float64{1, 2, 3, 5, 7}, []float64{4, 6, 8, 9, 10}, 14.0 / 252}, // U = 3
+		{[]float64{9}, []float64{1, 2, 3, 4, 5}, 2.0 / 6},                 // one against five
+		{[]float64{3, 3, 3, 3}, []float64{3, 3, 3, 3}, 1},                 // all equal
+		{[]float64{1, 1, 2, 2}, []float64{2, 2, 3, 3}, 12.0 / 70},         // ties share their mean rank: counted by hand
+		{[]float64{1, 4, 5, 8}, []float64{2, 3, 6, 7}, 1},                 // in the middle
+	} {
+		if got := rankTest(c.a, c.b); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%v against %v: got p = %g, want %g", c.a, c.b, got, c.want)
+		}
+		if x, y := rankTest(c.a, c.b), rankTest(c.b, c.a); math.Abs(x-y) > 1e-12 {
+			t.Errorf("%v against %v: %g one way, %g the other", c.a, c.b, x, y)
+		}
+	}
+}
+
+// made are simulated runs whose figures vary as those of builds do: by some percent, CPU and time together.
+func made(random *rand.Rand, n int, cpu float64) []query.Run {
+	cgroup := "cgroup"
+	runs := make([]query.Run, n)
+	for i := range runs {
+		around := func(mean, spread float64) *float64 {
+			v := mean * (1 + spread*random.NormFloat64())
+			return &v
+		}
+		load := 1 + 0.02*random.NormFloat64()
+		c, end, count, zero := 100*cpu*load*(1+0.01*random.NormFloat64()), 1000+60*load*(1+0.03*random.NormFloat64()), int64(200+random.IntN(3)), int64(0)
+		runs[i] = query.Run{JobID: "j", Number: int64(i + 1), Started: 1000, Ended: &end, ExitCode: &zero, Totals: query.Totals{CPUSeconds: &c, CPUSource: &cgroup,
+			PeakRSS: around(800, 0.04), PeakSource: &cgroup, Read: around(300, 0.1), Write: around(500, 0.05), IOSource: &cgroup, Processes: &count}}
+	}
+	return runs
+}
+
+func compared(runs, against []query.Run) *Comparison {
+	return Of(sideOf("j", runs), sideOf("j", against), runs, against, DefaultMinRelative)
+}
+
+func (c *Comparison) figure(name string) *Figure {
+	return &c.Figures[slices.IndexFunc(c.Figures, func(f Figure) bool { return f.Name == name })]
+}
+
+// TestCompare_FindsChanges holds the promise of compare: of pairs of five runs a side without a change at most 5 % get an alarm, of those
+// with 20 % more CPU at least 95 % are found. The control: of the same pairs with shuffled labels hardly any is found.
+func TestCompare_FindsChanges(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 21))
+	const pairs = 2000
+	alarms, found, shuffled := 0, 0, 0
+	for range pairs {
+		before := made(random, 5, 1)
+		if slices.ContainsFunc(compared(made(random, 5, 1), before).Figures, func(f Figure) bool { return f.Verdict == More || f.Verdict == Less }) {
+			alarms++
+		}
+		now := made(random, 5, 1.2)
+		if c := compared(now, before); c.figure("cpu").Verdict == More {
+			found++
+		}
+		all := slices.Concat(before, now)
+		random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		if v := compared(all[:5], all[5:]).figure("cpu").Verdict; v == More || v == Less {
+			shuffled++
+		}
+	}
+	t.Logf("of %d pairs: %d false alarms, %d changes found, %d with shuffled labels", pairs, alarms, found, shuffled)
+	if alarms > pairs*5/100 {
+		t.Errorf("%d of %d pairs without a change got an alarm", alarms, pairs)
+	}
+	if found < pairs*95/100 {
+		t.Errorf("of %d pairs with a change %d were found", pairs, found)
+	}
+	if shuffled > pairs*10/100 {
+		t.Errorf("control: with shuffled labels %d of %d pairs were found", shuffled, pairs)
+	}
+}
+
+// TestCompare_Decides checks what may decide, and what may not. Each case has its control in the first two.
+func TestCompare_Decides(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	before := made(random, 5, 1)
+	one := func(change func(r *query.Run)) *Comparison {
+		now := made(random, 1, 1.5)
+		change(&now[0])
+		return compared(now, before)
+	}
+	exits := "exits"
+	for name, c := range map[string]struct {
+		of   *Comparison
+		want Verdict
+		over int
+	}{
+		"much more":      {one(func(*query.Run) {}), More, 1},
+		"few before":     {compared(made(random, 1, 1.5), before[:2]), NotClear, 0},
+		"lower bound":    {one(func(r *query.Run) { r.LowerBound, r.CPUSource = true, &exits }), NotKnown, 0},
+		"by the cgroup":  {one(func(r *query.Run) { r.LowerBound = true }), More, 1},
+		"failed":         {one(func(r *query.Run) { *r.ExitCode = 1 }), NotKnown, 0},
+		"other source":   {one(func(r *query.Run) { r.CPUSource = &exits }), NotClear, 0},
+		"not known":      {one(func(r *query.Run) { r.CPUSeconds = nil }), NotKnown, 0},
+		"a tiny change":  {one(func(r *query.Run) { v := *median(before) + 0.05; r.CPUSeconds = &v }), Same, 0},
+		"less":           {one(func(r *query.Run) { v := 50.0; r.CPUSeconds = &v }), Less, 0},
+		"five with five": {compared(made(random, 5, 1.5), before), More, 1},
+		"in a step alone": {one(func(r *query.Run) {
+			r.CPUSeconds = median(before)
+			r.Steps = []query.RunStep{{Sheet: 1, Totals: r.Totals}}
+		}), Same, 0},
+	} {
+		over := slices.DeleteFunc(c.of.Over(0.2), func(f Figure) bool { return f.Name != "cpu" })
+		if f := c.of.figure("cpu"); f.Verdict != c.want || len(over) != c.over {
+			t.Errorf("%s: got %q (%s) and %d over 20 %%, want %q and %d", name, f.Verdict, f.Note, len(over), c.want, c.over)
+		}
+	}
+}
+
+func median(runs []query.Run) *float64 {
+	var v values
+	for i := range runs {
+		v.known = append(v.known, *runs[i].CPUSeconds)
+	}
+	return v.spread().Median
+}

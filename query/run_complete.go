@@ -1,0 +1,15 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// CompleteRun adds to a run that [Runs] returned what only [FindRun] reads: its steps, and how much is known of its time.
+func CompleteRun(ctx context.Context, db *DB, r *Run) error {
+	if err := errors.Join(addRunSteps(ctx, db, r), addRunCoverage(ctx, db, r)); err != nil {
+		return fmt.Errorf("read run %d of job %q: %w", r.Number, r.JobID, err)
+	}
+	return nil
+}
