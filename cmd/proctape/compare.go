@@ -67,7 +67,8 @@ that failed, are counted but never decide.
 	q := &f.question
 	cmd.Flags().StringVar(&q.Run, "run", "", "the run to compare, by its `number` or id (default: the newest that has ended)")
 	cmd.Flags().IntVar(&q.Runs, "runs", 1, "compare this `many` runs, up to that one")
-	cmd.Flags().IntVar(&q.Last, "against", compare.DefaultLast, "with this `many` runs before them, or of the other job")
+	cmd.Flags().StringVar(&q.Against, "against", "", "with this one run, by its `number` or id (default: the last ones)")
+	cmd.Flags().IntVar(&q.Last, "last", compare.DefaultLast, "with this `many` runs before them, or of the other job")
 	cmd.Flags().StringVar(&f.minChange, "min-change", f.minChange, "a smaller change of a median is none: a `share`")
 	cmd.Flags().StringVar(&f.failOver, "fail-over", "", "exit with 3 when a figure became more by over this `share`, such as 20%")
 	cmd.Flags().StringVar(&f.format, "format", f.format, "`form`: "+strings.Join(compareFormats, ", "))
@@ -81,7 +82,7 @@ that failed, are counted but never decide.
 
 // check reads shares, and reports flags that do not go together.
 func (f *compareFlags) check(cmd *cobra.Command) (err error) {
-	for name, n := range map[string]int{"--runs": f.question.Runs, "--against": f.question.Last} {
+	for name, n := range map[string]int{"--runs": f.question.Runs, "--last": f.question.Last} {
 		if n < 1 || n > compare.MostRuns {
 			return misuse("%s: want a number from 1 to %d, got %d", name, compare.MostRuns, n)
 		}
@@ -93,6 +94,10 @@ func (f *compareFlags) check(cmd *cobra.Command) (err error) {
 		return misuse("--format %s and --json cannot be combined", f.format)
 	case f.question.Run == allRuns:
 		return hinted(misuse("--run all: compare is of single runs"), "--runs 5 compares the last five")
+	case f.question.Against == allRuns:
+		return hinted(misuse("--against all: that is one run"), "--last 5 compares with the last five")
+	case f.question.Against != "" && cmd.Flags().Changed("last"):
+		return misuse("--against and --last cannot be combined: one names a run, the other says how many")
 	case cmd.Flags().Changed("run") && f.question.Run == "":
 		return hinted(misuse("--run is empty"), "leave it out for the newest run")
 	}

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ type Question struct {
 	Run   string // the last of the runs, by number or id; empty for the newest that has ended
 	Runs  int    // how many runs, up to and with that one; 0 is 1
 	Last  int    // how many runs they are compared with; 0 is [DefaultLast]
+	// Against is the one run with which they are compared, by number or id; empty for the last ones.
+	Against string
 	Other string // the job whose newest runs they are compared with; empty for those of the same job before them
 	// MinRelative is the least change that counts, as a share; 0 is [DefaultMinRelative].
 	MinRelative float64
@@ -45,10 +48,12 @@ func Read(ctx context.Context, db *query.DB, q Question) (*Comparison, error) {
 	if err != nil {
 		return nil, err
 	}
-	against, other := before, q.Job.Name
-	if q.Other != "" {
-		other = q.Other
-		if against, _, err = chosen(ctx, db, query.JobFilter{Name: q.Other, Host: q.Job.Host}, "", q.Last); err != nil {
+	against, other := before, cmp.Or(q.Other, q.Job.Name)
+	if q.Against != "" {
+		q.Last = 1
+	}
+	if q.Other != "" || q.Against != "" {
+		if against, _, err = chosen(ctx, db, query.JobFilter{Name: other, Host: q.Job.Host}, q.Against, q.Last); err != nil {
 			return nil, err
 		}
 	}

@@ -32,7 +32,8 @@ var jobEndpoints = []endpoint{
 	single("compare", "what changed between the newest runs of a job and those before them, or those of another job, and whether their own spread explains it",
 		[]param{paramHost, text("run", "the last of the runs, by its number or its id", func(q *question, s string) { q.run = s }),
 			number("runs", "how many runs are compared", 1, compare.MostRuns, func(q *question, n int64) { q.runs = int(n) }),
-			number("against", "with how many runs", 1, compare.MostRuns, func(q *question, n int64) { q.last = int(n) }),
+			text("against", "the one run with which they are compared, by number or id", func(q *question, s string) { q.against = s }),
+			number("last", "with how many runs they are compared", 1, compare.MostRuns, func(q *question, n int64) { q.last = int(n) }),
 			text("other", "the job whose newest runs they are compared with", func(q *question, s string) { q.other = s }), paramJob}, compareRuns, "job"),
 	several("why", "how a process lived and why it ended: of a pid, or of the process that an event is of; of a job, what failed in it and the process that it began with",
 		[]param{paramHost, paramPID, paramJob, moment("at", "of several processes of a pid, the one that lived at this time", func(q *question, t float64) { q.at = t }),
@@ -65,7 +66,7 @@ func runs(ctx context.Context, s *Server, q *question) (*list[query.Run], error)
 
 // compareRuns answers what changed between runs.
 func compareRuns(ctx context.Context, s *Server, q *question) (*compare.Comparison, error) {
-	c, err := compare.Read(ctx, s.cfg.DB, compare.Question{Job: query.JobFilter{Name: q.Job, Host: q.Host}, Run: q.run, Runs: q.runs, Last: q.last, Other: q.other})
+	c, err := compare.Read(ctx, s.cfg.DB, compare.Question{Job: query.JobFilter{Name: q.Job, Host: q.Host}, Run: q.run, Runs: q.runs, Last: q.last, Against: q.against, Other: q.other})
 	if errors.Is(err, compare.ErrNothingBefore) {
 		return nil, &Problem{Title: "nothing to compare", Status: http.StatusNotFound, Detail: err.Error(), Parameter: "job", Hint: "GET /api/v1/runs lists the runs of a job"}
 	}

@@ -24,6 +24,7 @@ type question struct {
 	by, sort    string
 	run         string // of a job, by number or id; empty for the newest
 	other       string // a job that another is compared with
+	against     string // the run with which others are compared
 	runs, last  int    // how many runs are compared, and with how many; 0 is what is usual
 	event       int64  // id of an event; 0 for none
 	statement   string // of SQL
