@@ -14,13 +14,13 @@ import (
 
 // Question says which runs are compared.
 type Question struct {
-	Job   query.JobFilter
-	Run   string // the last of the runs, by number or id; empty for the newest that has ended
-	Runs  int    // how many runs, up to and with that one; 0 is 1
-	Last  int    // how many runs they are compared with; 0 is [DefaultLast]
+	Job  query.JobFilter
+	Run  string // the last of the runs, by number or id; empty for the newest that has ended
+	Runs int    // how many runs, up to and with that one; 0 is 1
+	Last int    // how many runs they are compared with; 0 is [DefaultLast]
 	// Against is the one run with which they are compared, by number or id; empty for the last ones.
 	Against string
-	Other string // the job whose newest runs they are compared with; empty for those of the same job before them
+	Other   string // the job whose newest runs they are compared with; empty for those of the same job before them
 	// MinRelative is the least change that counts, as a share; 0 is [DefaultMinRelative].
 	MinRelative float64
 }
