@@ -82,7 +82,14 @@ func TestTop_Live(t *testing.T) {
 		t.Errorf("after Esc: %v", err)
 	}
 	s.press("k", "ctrl+u", "KILL", "enter")
-	s.awaitText("† ")
+	s.awaitText("sent KILL to")
+	await(t, "its death", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		return err != nil || strings.Contains(string(stat), ") Z ")
+	})
+	await(t, "its end in the recording", func() bool {
+		return count(t, filepath.Join(dir, "monitor.db"), fmt.Sprintf(`SELECT count(*) FROM process_events WHERE event_type='exit' AND pid=%d`, pid)) > 0
+	})
 	s.press("[")
 	s.awaitText("◀ PAST") // of which process is another test's matter: others may die here meanwhile
 	s.press("?")
