@@ -38,6 +38,7 @@ func TestWatchdog_EachPart(t *testing.T) {
 			close(ended)
 		}()
 		goOn := func(parts []func(), seconds int) (words int) {
+			synctest.Wait()
 			before := told
 			for range seconds {
 				time.Sleep(time.Second)
