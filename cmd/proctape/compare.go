@@ -144,6 +144,9 @@ func (f *compareFlags) compare(cmd *cobra.Command, db *query.DB) error {
 	for i := range risen {
 		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: %s is over the gate of %s\n", risen[i].Name, f.failOver)
 	}
+	for _, figure := range c.Undecided(f.gate) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: %s rose by more than %s, and the gate lets it pass: %s\n", figure.Name, f.failOver, figure.Note)
+	}
 	if len(risen) > 0 {
 		return &exitCodeError{gateOver}
 	}

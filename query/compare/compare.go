@@ -89,3 +89,13 @@ func (c *Comparison) Over(share float64) (over []Figure) {
 	}
 	return over
 }
+
+// Undecided returns the figures of whole runs that rose by more than a share, and of which it is not clear whether that is chance.
+func (c *Comparison) Undecided(share float64) (undecided []Figure) {
+	for _, f := range c.Figures {
+		if f.Verdict == NotClear && f.Relative != nil && *f.Relative > share {
+			undecided = append(undecided, f)
+		}
+	}
+	return undecided
+}

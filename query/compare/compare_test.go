@@ -1,16 +1,17 @@
 package compare
 
 import (
+	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/proctape/proctape/query"
 )
 
-// TestRankTest compares p with R's wilcox.test(exact = TRUE), whose figures for values without ties are those of the tables of Mann and
-// Whitney (1947): 2 P(U <= u) of n choose m.
+// TestRankTest compares p with what is counted by hand: 2 P(U <= u) of all choices of so many ranks (Mann and Whitney, 1947).
 func TestRankTest(t *testing.T) {
 	for _, c := range []struct {
 		a, b []float64
@@ -137,4 +138,32 @@ func median(runs []query.Run) *float64 {
 		v.known = append(v.known, *runs[i].CPUSeconds)
 	}
 	return v.spread().Median
+}
+
+// What is not recorded of runs is said with its reason, in text, Markdown and JSON. What a gate cannot decide is told apart.
+func TestCompare_SaysWhatItDoesNotKnow(t *testing.T) {
+	runs := made(rand.New(rand.NewPCG(1, 2)), 6, 1)
+	for i := range runs {
+		runs[i].Coverage = []query.Coverage{{Host: "h", From: 1000, To: 1060, Reasons: []query.Reason{{Kind: "away", Data: []query.Data{query.DataCPU}}}}}
+	}
+	c := compared(runs[5:], runs[:5])
+	var text strings.Builder
+	if err := c.Text(&text, 0); err != nil {
+		t.Fatal(err)
+	}
+	j, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, said := range map[string]string{"text": text.String(), "Markdown": c.Markdown(), "JSON": string(j)} {
+		if n := strings.Count(said, "is incomplete: "); n != mostReasons || !strings.Contains(said, "3 more of the runs are incomplete") {
+			t.Errorf("%s gives %d reasons:\n%s", name, n, said)
+		}
+	}
+	whole := made(rand.New(rand.NewPCG(1, 2)), 2, 1)
+	*whole[1].CPUSeconds *= 2
+	c = compared(whole[1:], whole[:1])
+	if u := c.Undecided(0.2); len(c.Over(0.2)) > 0 || len(u) != 1 || u[0].Name != "cpu" || u[0].Note == "" {
+		t.Errorf("one run beside one: decided %v, undecided %v", c.Over(0.2), u)
+	}
 }

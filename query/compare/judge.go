@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -42,7 +43,7 @@ func judgeAll(figures []Figure, runs, against []values, least float64) {
 			tested = append(tested, i)
 		}
 	}
-	slices.SortFunc(tested, func(i, j int) int { return compareP(*figures[i].P, *figures[j].P) })
+	slices.SortFunc(tested, func(i, j int) int { return cmp.Compare(*figures[i].P, *figures[j].P) })
 	sure := true
 	for place, i := range tested {
 		f := &figures[i]
@@ -55,16 +56,6 @@ func judgeAll(figures []Figure, runs, against []values, least float64) {
 			f.Note = "within what chance does between runs like these"
 		}
 	}
-}
-
-func compareP(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // measure fills in a figure, and says whether the rank test is to decide on it.

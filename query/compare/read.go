@@ -140,7 +140,7 @@ func Of(side, other Side, runs, against []query.Run, least float64) *Comparison 
 	}
 	c.noteRuns("failed: their figures do not decide", func(r *Run) bool { return r.Failed })
 	c.noteRuns("had processes that nobody saw: their figures from exits and samples are lower bounds and do not decide", func(r *Run) bool { return r.LowerBound })
-	c.noteRuns("have times that are not wholly recorded", func(r *Run) bool { return r.Incomplete != "" })
+	c.noteIncomplete()
 	return c
 }
 
@@ -160,6 +160,26 @@ func (c *Comparison) noteRuns(what string, is func(*Run) bool) {
 	}
 	if len(names) > 0 {
 		c.note("of the runs, %s %s", strings.Join(names, ", "), what)
+	}
+}
+
+// mostReasons is how many runs a comparison gives the reason of why they are incomplete.
+const mostReasons = 3
+
+// noteIncomplete notes which runs are not wholly recorded, the newest first, and why.
+func (c *Comparison) noteIncomplete() {
+	lacking := 0
+	for _, side := range []*Side{&c.Runs, &c.Against} {
+		for i := len(side.Runs) - 1; i >= 0; i-- {
+			if r := &side.Runs[i]; r.Incomplete != "" {
+				if lacking++; lacking <= mostReasons {
+					c.note("run %s is %s", side.name(i, c), r.Incomplete)
+				}
+			}
+		}
+	}
+	if lacking > mostReasons {
+		c.note("%d more of the runs are incomplete; JSON says why", lacking-mostReasons)
 	}
 }
 

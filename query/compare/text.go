@@ -31,7 +31,7 @@ func (c *Comparison) Text(w io.Writer, width int) error {
 // Markdown is a comparison for a comment of a pull request.
 func (c *Comparison) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n| figure | verdict | change | before | now | why |\n|---|---|---:|---:|---:|---|\n", markdownSafe(c.title()))
+	fmt.Fprintf(&b, "### %s\n\n| figure | verdict | change | before | now | why |\n|---|---|---:|---:|---:|---|\n", term.Markdown(c.title()))
 	row := func(where string, f *Figure) {
 		fmt.Fprintf(&b, "| %s%s | %s | %s | %s | %s | %s |\n", where, f.label(), f.Verdict, f.changeText(), f.Against.text(), f.Runs.text(), f.why())
 	}
@@ -44,7 +44,7 @@ func (c *Comparison) Markdown() string {
 		}
 	}
 	for _, n := range c.Notes {
-		fmt.Fprintf(&b, "\n%s\n", markdownSafe(n))
+		fmt.Fprintf(&b, "\n%s\n", term.Markdown(term.Safe(n)))
 	}
 	return b.String()
 }
@@ -125,9 +125,4 @@ func (f *Figure) why() string {
 		return f.Note
 	}
 	return strings.TrimSuffix(fmt.Sprintf("p %.3f; %s", *f.P, f.Note), "; ")
-}
-
-// markdownSafe is a text of which nothing is read as a table, a link or a tag.
-func markdownSafe(s string) string {
-	return strings.NewReplacer("|", "\\|", "<", "&lt;", "[", "\\[", "`", "\\`", "@", "@\u200b", "*", "\\*").Replace(term.Safe(s))
 }

@@ -14,18 +14,18 @@ func (r *RunReport) Markdown() string {
 	if r.Number > 0 {
 		name += fmt.Sprintf(" run %d", r.Number)
 	}
-	fmt.Fprintf(&b, "**%s** %s, %s", name, escape(r.verdict()), term.Span(*r.Seconds))
+	fmt.Fprintf(&b, "**%s** %s, %s", name, term.Markdown(r.verdict()), term.Span(*r.Seconds))
 	if r.Before != nil {
 		fmt.Fprintf(&b, " (run %d: %s in %s)", r.Before.Number, r.Before.Outcome, term.Span(r.Before.Seconds))
 	}
-	fmt.Fprintf(&b, "  \n%s  \n%s\n", escape(r.usedCPU()), escape(r.usedMemory()))
+	fmt.Fprintf(&b, "  \n%s  \n%s\n", term.Markdown(r.usedCPU()), term.Markdown(r.usedMemory()))
 	r.markdownSteps(&b)
 	for i := range r.Deaths {
 		d := &r.Deaths[i]
 		if i == 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "- %s %s %d %s\n", d.mark(), code(line(d.Command, 60)), d.PID, escape(d.how()))
+		fmt.Fprintf(&b, "- %s %s %d %s\n", d.mark(), code(line(d.Command, 60)), d.PID, term.Markdown(d.how()))
 	}
 	if r.MoreDeaths > 0 {
 		fmt.Fprintf(&b, "- and %s more\n", grouped(r.MoreDeaths))
@@ -34,9 +34,9 @@ func (r *RunReport) Markdown() string {
 		if i == 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "> %s\n", escape(a.Text))
+		fmt.Fprintf(&b, "> %s\n", term.Markdown(a.Text))
 	}
-	fmt.Fprintf(&b, "\nKnown: %s\n", escape(r.known()))
+	fmt.Fprintf(&b, "\nKnown: %s\n", term.Markdown(r.known()))
 	return b.String()
 }
 
@@ -69,9 +69,4 @@ func (r *RunReport) markdownSteps(b *strings.Builder) {
 func code(s string) string {
 	s = line(s, 200)
 	return "`" + strings.ReplaceAll(s, "`", "'") + "`"
-}
-
-// escape keeps text of outside within a sentence from being Markdown or HTML.
-func escape(s string) string {
-	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "[", `\[`, "`", "'", "@", "@\u200b").Replace(s)
 }
