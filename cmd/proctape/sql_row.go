@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -72,7 +73,7 @@ func (r *sqlRow) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		name, err := json.Marshal(c.name)
+		name, err := plainJSON(c.name)
 		if err != nil {
 			return nil, err
 		}
@@ -81,13 +82,22 @@ func (r *sqlRow) MarshalJSON() ([]byte, error) {
 			b = append(b, numberSQL(f)...)
 			continue
 		}
-		value, err := json.Marshal(plainSQL(r.values[i]))
+		value, err := plainJSON(plainSQL(r.values[i]))
 		if err != nil {
 			return nil, err
 		}
 		b = append(b, value...)
 	}
 	return append(b, '}'), nil
+}
+
+// plainJSON is a value as other lines of JSON have it: with < and & as they are.
+func plainJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // isTerminalInput reports whether somebody types what is read.
