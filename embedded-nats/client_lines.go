@@ -27,11 +27,12 @@ type tally struct {
 	said, unsaid int
 }
 
-// take counts a line. Pass is whether it is to be said, unsaid how many before it, of that client, were not.
-func (c *clientLines) take(text string, now time.Time) (pass bool, unsaid int) {
+// take counts a line. Pass is whether it is to be said; about is what is to be said with it: how many lines of the client before it
+// were not, or that those behind it will not be.
+func (c *clientLines) take(text string, now time.Time) (pass bool, about []any) {
 	who := clientOf(text)
 	if who == "" {
-		return true, 0
+		return true, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,15 +45,19 @@ func (c *clientLines) take(text string, now time.Time) (pass bool, unsaid int) {
 		c.tallys[who] = t
 	}
 	if now.Sub(t.since) >= linesFor {
-		unsaid = t.unsaid
+		if t.unsaid > 0 {
+			about = append(about, "unsaid", t.unsaid)
+		}
 		*t = tally{since: now}
 	}
 	if t.said >= linesOfClient {
 		t.unsaid++
-		return false, 0
+		return false, nil
 	}
-	t.said++
-	return true, unsaid
+	if t.said++; t.said == linesOfClient {
+		about = append(about, "more_of_this_client", "counted and not said for up to "+linesFor.String())
+	}
+	return true, about
 }
 
 // Lines about a client begin with its address and the number of its connection, which are others each time; the server quotes the

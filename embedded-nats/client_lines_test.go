@@ -30,6 +30,9 @@ func TestLogger_OneClientsLines(t *testing.T) {
 		if n := strings.Count(said.String(), "mallory"); n != linesOfClient {
 			t.Errorf("%d lines of one client, want %d", n, linesOfClient)
 		}
+		if n := strings.Count(said.String(), "counted and not said"); n != 1 {
+			t.Errorf("%d lines say that more are left out, want one", n)
+		}
 		if strings.Count(said.String(), "alpha") != 1 || strings.Count(said.String(), "the server's own") != 3 {
 			t.Errorf("others are not heard:\n%s", said.String())
 		}

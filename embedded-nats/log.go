@@ -41,13 +41,8 @@ func (l *logger) tell(level slog.Level, text string) {
 	if slices.ContainsFunc(untold, func(words string) bool { return strings.Contains(text, words) }) {
 		level = slog.LevelDebug
 	}
-	pass, unsaid := l.clients.take(text, time.Now())
-	switch {
-	case !pass:
-	case unsaid > 0:
-		l.log.Log(context.Background(), level, text, "unsaid", unsaid)
-	default:
-		l.log.Log(context.Background(), level, text)
+	if pass, about := l.clients.take(text, time.Now()); pass {
+		l.log.Log(context.Background(), level, text, about...)
 	}
 }
 
