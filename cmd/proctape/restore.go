@@ -21,7 +21,7 @@ import (
 func restoreCommand(s *settings) *cobra.Command {
 	var only string
 	cmd := &cobra.Command{
-		Use: "restore FOLDER", Short: "Make a data folder of a backup", Args: oneBackup,
+		Use: "restore FOLDER", Short: "Make a data folder of a backup", Args: oneArg("folder of a backup"),
 		Long: `Make a data folder of what "proctape backup" copied: its database, its log, or both. All files are read first, and one that is not as it was
 written is refused before anything is made. The data folder has no recording yet. A recorder that starts on it then goes on: what the log has
 and the database has not is projected. With the log alone it makes the database anew.`,
@@ -39,14 +39,6 @@ and the database has not is projected. With the log alone it makes the database 
 	}
 	cmd.Flags().StringVar(&only, "only", "", "restore this `part` alone: database or log")
 	return cmd
-}
-
-// oneBackup accepts exactly one argument, a backup.
-func oneBackup(_ *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return hinted(misuse("it needs one argument, the folder of a backup"), "for example: proctape restore /backup/2026-11-28 --data FOLDER")
-	}
-	return nil
 }
 
 // restoreBackup checks the backup and the data folder, and restores.
