@@ -3,7 +3,6 @@ package query
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -77,25 +76,35 @@ func ReadSeries(ctx context.Context, db *DB, r Range, most int) (Series, error) 
 	case s.Cell > hourSeconds:
 		s.Of, parts = OfHours, []seriesPart{hourSeries(r).and(youngMinuteSeries(r))}
 	}
-	names := map[int64]string{}
-	err := each(ctx, db.db, `SELECT id, name FROM hosts WHERE ? IN ('', name)`, []any{r.Host}, func(rows *sql.Rows) error {
-		var id int64
-		var name string
-		err := rows.Scan(&id, &name)
-		names[id] = name
-		return err
-	})
-	of := map[int64]int{}
-	for _, p := range parts {
-		query, args := p.cells(s.Cell, r.Host)
-		err = errors.Join(err, each(ctx, db.db, query, args, func(rows *sql.Rows) error { return s.scan(rows, of, names) }))
-	}
+	err := view(ctx, db, func(tx *sql.Tx) error { return s.read(ctx, tx, parts, r.Host) })
 	if err != nil {
 		return Series{}, fmt.Errorf("read a series of %s: %w", s.Of, err)
 	}
 	slices.SortFunc(s.Hosts, func(a, b HostSeries) int { return strings.Compare(a.Host, b.Host) })
 	s.Coverage, err = HostCoverage(ctx, db, Range{Since: r.Since, Until: min(r.Until, schema.Timestamp(time.Now().UnixNano())), Host: r.Host})
 	return s, err
+}
+
+// read reads the parts of a series, in a view of one moment: an hour that is made of minutes meanwhile is neither missing nor there twice.
+func (s *Series) read(ctx context.Context, tx *sql.Tx, parts []seriesPart, host string) error {
+	names, of := map[int64]string{}, map[int64]int{}
+	err := each(ctx, tx, `SELECT id, name FROM hosts WHERE ? IN ('', name)`, []any{host}, func(rows *sql.Rows) error {
+		var id int64
+		var name string
+		err := rows.Scan(&id, &name)
+		names[id] = name
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		query, args := p.cells(s.Cell, host)
+		if err := each(ctx, tx, query, args, func(rows *sql.Rows) error { return s.scan(rows, of, names) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // seriesPart is what a series, or a part of it, is read from: a query of seriesColumns, by time.
