@@ -90,8 +90,10 @@ func TestTop_Live(t *testing.T) {
 	await(t, "its end in the recording", func() bool {
 		return count(t, filepath.Join(dir, "monitor.db"), fmt.Sprintf(`SELECT count(*) FROM process_events WHERE event_type='exit' AND pid=%d`, pid)) > 0
 	})
-	s.press("[")
-	s.awaitText("◀ PAST") // of which process is another test's matter: others may die here meanwhile
+	await(t, "the time of a death", func() bool { // of which process is another test's matter: others may die here meanwhile
+		s.press("[") // it looks before the last tick of the screen's clock
+		return strings.Contains(s.screen(), "◀ PAST")
+	})
 	s.press("?")
 	s.awaitText("Moving")
 	s.press("?", "ctrl+l")

@@ -53,6 +53,9 @@ func (a *ailment) begin(err error) {
 		t.Figures = freeBytes(t.About)
 	case isReadOnly(err, a.db):
 		t.Kind, t.About = trouble.ReadOnly, filepath.Dir(a.db)
+		if refused := filecheck.Writable(t.About); refused != nil { // SQLite says no more than that there was an error
+			t.Reason += ": " + refused.Error()
+		}
 	}
 	a.report.Begin(reporting, t)
 	a.kinds[string(t.Kind)+"\x00"+t.About] = true

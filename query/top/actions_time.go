@@ -139,7 +139,11 @@ func step(to Stop, back bool) func(*Model) {
 			return
 		}
 		from := shown(m)
-		if f := m.frame; f != nil && to == StopSample && len(f.Hosts) == 1 && m.clock.mode == live {
+		switch f := m.frame; {
+		case m.clock.mode != live:
+		case to != StopSample:
+			from = m.clock.now // the frame is some seconds old, and what died since is what is looked for
+		case f != nil && len(f.Hosts) == 1:
 			from = f.Hosts[0].Timestamp
 		}
 		request(m, AskStep{from, to, back, m.opts.Host})
