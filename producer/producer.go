@@ -133,7 +133,7 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	p := &Producer{cfg: cfg, fs: fs, nc: nc, instance: schema.NewInstance()}
 	p.publisher, err = publish.New(nc, publish.Config{
 		Origin:   publish.Origin{Host: cfg.Host, BootID: boot, Instance: p.instance},
-		MaxQueue: cfg.MaxQueue, Drain: cfg.Drain, Lives: cfg.Lives, TellsEnds: true, Beat: cfg.PublishBeat, Log: cfg.Log, Trouble: cfg.Trouble,
+		MaxQueue: cfg.MaxQueue, Drain: cfg.Drain, Lives: cfg.Lives, TellsEnds: true, Began: began, Beat: cfg.PublishBeat, Log: cfg.Log, Trouble: cfg.Trouble,
 	})
 	if err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ const recordedPath = "testdata/recorded.jsonl.gz"
 const recordedHash = "6b1c57e14f016f85a7fbdac1c076fdc5259d2b469f763d2669742a70a3af4f65"
 
 // youngerColumns are columns that the recorded log fills and its hash is older than.
-var youngerColumns = map[string]bool{"checkpoints.first_seq": true, "producers.produced": true, "producers.acked": true, "producers.ended_ns": true,
+var youngerColumns = map[string]bool{"checkpoints.first_seq": true, "producers.produced": true, "producers.acked": true, "producers.ended_ns": true, "producers.began_ns": true,
 	"files.sum": true, "rosters.lead_wall_ns": true, "rosters.lead_boot_ns": true, "rosters.silent": true, "rosters.doubled": true}
 
 // youngerTables are tables that the recorded log fills and its hash is older than.

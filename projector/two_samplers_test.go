@@ -35,8 +35,9 @@ func ofWorker(h *simHost, kind schema.Kind, start uint64, cpu, sampled schema.Op
 }
 
 // twice records a machine with one sampler for three seconds and with a second one beside it for eight more; a worker of a job lives in
-// them and uses 900 ms. The second sampler puts the worker's start later by shift.
-func twice(shift uint64) []*received {
+// them and uses 900 ms. The second sampler puts the worker's start later by shift. The first has told of no event before the second began,
+// as on a machine where nothing happens; in their exits they tell when they began, unless untold.
+func twice(shift uint64, untold bool) []*received {
 	some := schema.Some[int64]
 	l, a := newLog(), newHost("h")
 	var told []*received
@@ -44,7 +45,6 @@ func twice(shift uint64) []*received {
 	for range 3 {
 		tell(a.snapshot())
 	}
-	tell(a.events(schema.KindOOM, 1))
 	b := twin(a, 2)
 	var worker *schema.Process
 	for i := range 8 {
@@ -62,7 +62,11 @@ func twice(shift uint64) []*received {
 		case 6:
 			delete(b.procs, 50)
 			// The first to tell does not know what it used, as without the kernel's accounting, and has newer samples of it.
-			tell(ofWorker(a, schema.KindExit, 12_345, schema.Opt[int64]{}, some(800)), ofWorker(b, schema.KindExit, 12_345+shift, some(900), some(500)))
+			ends := []*schema.Message{ofWorker(a, schema.KindExit, 12_345, schema.Opt[int64]{}, some(800)), ofWorker(b, schema.KindExit, 12_345+shift, some(900), some(500))}
+			if !untold {
+				ends[0].Began, ends[1].Began = second, 60*second
+			}
+			tell(ends...)
 		}
 	}
 	return told
@@ -75,7 +79,7 @@ func (p *tape) doubles() (defects []string) {
 		`SELECT count(DISTINCT instance) FROM snapshots WHERE id > 4`:                                                              "1",
 		`SELECT spawns, exits, samples, cpu_ms, exit_cpu_ms, exit_peak_rss_kib FROM jobs`:                                          "1 1 5 500 400 4096",
 		`SELECT cpu_ms, exit_cpu_ms FROM job_sheets`:                                                                               "500 400",
-		`SELECT group_concat(event_type || ' ' || coalesce(exit_code, '-')) FROM process_events`:                                   "oom -,spawn -,exit 3",
+		`SELECT group_concat(event_type || ' ' || coalesce(exit_code, '-')) FROM process_events`:                                   "spawn -,exit 3",
 		`SELECT cpu_ms, sampled_cpu_ms, peak_rss_kib FROM process_events WHERE event_type='exit'`:                                  "900 500 4096",
 		`SELECT count(*) FROM process_execs`:                                                                                       "1",
 		`SELECT count(*), sum(count), sum(to_time - from_time > 6) FROM gaps WHERE kind = '` + string(schema.GapTwoSamplers) + `'`: "1 0 1",
@@ -90,11 +94,11 @@ func (p *tape) doubles() (defects []string) {
 }
 
 // Two samplers of one machine: nothing counts twice, what either knows of an end is known, and a gap says since when and until when.
-// The control is a second sampler that tells of another process under the worker's pid.
+// The controls are a second sampler that tells of another process under the worker's pid, and two that do not tell which began later.
 func TestFold_TwoSamplers(t *testing.T) {
 	for _, n := range []int{1, 7, 1000} {
 		p := newTape(t, 0)
-		for told := range slices.Chunk(twice(0), n) {
+		for told := range slices.Chunk(twice(0, false), n) {
 			p.fold(told...)
 			p.reopen()
 		}
@@ -106,10 +110,14 @@ func TestFold_TwoSamplers(t *testing.T) {
 			t.Errorf("in batches of %d: %d lines tell of it, want 1", n, lines)
 		}
 	}
-	p := newTape(t, -1)
-	p.fold(twice(100)...)
-	if len(p.doubles()) == 0 {
-		t.Error("control: a process that counts twice is not noticed")
+	for fault, told := range map[string][]*received{
+		"a process that counts twice": twice(100, false), "CPU that counts twice": twice(0, true),
+	} {
+		p := newTape(t, -1)
+		p.fold(told...)
+		if len(p.doubles()) == 0 {
+			t.Errorf("control: %s is not noticed", fault)
+		}
 	}
 }
 

@@ -49,6 +49,7 @@ func readMessage(r *wire.Reader) (*Message, error) {
 	readBody(r, m)
 	m.Acked = r.Uint()
 	m.Ended = readList(r, MaxEnds, 9, readEnd)
+	m.Began = readOpt(r).V
 	r.Close(outer)
 	return m, nil
 }

@@ -26,7 +26,11 @@ func (msgpackCodec) Append(b []byte, m *Message) ([]byte, error) {
 }
 
 func writeMessage(w *writer, m *Message) {
-	w.Array(13)
+	fields := 13
+	if m.Began != 0 {
+		fields++
+	}
+	w.Array(fields)
 	w.Uint(uint64(m.Version))
 	w.String(string(m.Kind))
 	w.String(m.Host)
@@ -40,6 +44,9 @@ func writeMessage(w *writer, m *Message) {
 	writeBody(w, m)
 	w.Uint(m.Acked)
 	writeList(w, m.Ended, writeEnd)
+	if m.Began != 0 {
+		w.Int(m.Began)
+	}
 }
 
 func writeBody(w *writer, m *Message) {

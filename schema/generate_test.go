@@ -72,6 +72,7 @@ var genEnvelope = rapid.Custom(func(t *rapid.T) Envelope {
 	}), 0, 3).Draw(t, "dropped")
 	e.Acked = genUint.Draw(t, "acked")
 	e.Ended = rapid.SliceOfN(genEnd, 0, 2).Draw(t, "ended")
+	e.Began = rapid.OneOf(rapid.Just[int64](0), genBoot).Draw(t, "began")
 	return e
 })
 

@@ -24,6 +24,9 @@ type Envelope struct {
 	// until the log has one of each stream that keeps something of that life. One that stops in order tells it of itself, in a
 	// message of gaps that may have none.
 	Ended []End `json:"ended,omitempty"`
+	// Began is when a sampler began, in nanoseconds of CLOCK_BOOTTIME: told with exits, so that of two samplers under one name the
+	// later one's sampled CPU counts. 0 is not told.
+	Began int64 `json:"began_ns,omitempty"`
 }
 
 // Message is an envelope and the one body that its kind asks for.

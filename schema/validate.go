@@ -38,7 +38,7 @@ func (m *Message) validateEnvelope() error {
 	case m.BootID == "":
 		return errors.New("no boot id")
 	}
-	return errors.Join(boundWall.check("wall_ns", m.Wall), boundBoot.check("boot_ns", m.Boot),
+	return errors.Join(boundWall.check("wall_ns", m.Wall), boundBoot.check("boot_ns", m.Boot), boundBoot.check("began_ns", m.Began),
 		boundCount.checkUnsigned("produced", m.Produced), boundCount.checkUnsigned("acked", m.Acked),
 		text("boot id", m.BootID, 64), eachOf("drop count", m.Dropped, maxList, (*Drop).validate),
 		eachOf("life that ended", m.Ended, MaxEnds, (*End).Validate))

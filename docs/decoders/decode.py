@@ -161,7 +161,7 @@ def processes(columns, calls):
 
 # The fields of records, in their order. field:record is a record of its own, field[]record a list of them.
 RECORDS = {name: fields.split() for name, fields in {
-    "envelope": "v kind host boot_id instance:hex seq wall_ns boot_ns produced dropped[]drop body acked ended[]end",
+    "envelope": "v kind host boot_id instance:hex seq wall_ns boot_ns produced dropped[]drop body acked ended[]end began_ns",
     "drop": "reason count",
     "end": "instance:hex boot_id wall_ns boot_ns final produced acked dropped[]drop reached[]reached",
     "reached": "kind seq",

@@ -36,6 +36,7 @@ type Config struct {
 	// TellsEnds has the publisher tell the log what the lives in Lives that have ended had reached, and keep the file of its own
 	// for the next. Without it the file goes when the log has all that was made.
 	TellsEnds bool
+	Began     int64  // when this life began to sample, in nanoseconds of CLOCK_BOOTTIME; 0 for one that takes no samples
 	Beat      func() // is called with each try to publish; nil for nobody who wants to know
 	Log       *slog.Logger
 	Trouble   *trouble.Reporter // is told of trouble; default one that reports to Log
@@ -128,6 +129,9 @@ func (p *Publisher) enqueue(m *schema.Message) (dropped uint64, err error) {
 	m.Seq = p.last[m.Kind] + 1
 	m.Produced = p.stats.Produced + count
 	m.Dropped, m.Acked = p.queue.drops(), p.stats.Acked
+	if m.Kind == schema.KindExit {
+		m.Began = p.cfg.Began
+	}
 	own := m.Ended
 	m.Ended = p.ended.in(schema.StreamFor(m.Kind))
 	m.Ended = append(m.Ended[:min(len(m.Ended), schema.MaxEnds-len(own))], own...)

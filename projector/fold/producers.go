@@ -129,7 +129,7 @@ func (p *producer) note(m *schema.Message) {
 	if p.FirstTime == 0 {
 		p.FirstTime, p.BootID = m.Wall, strings.Clone(m.BootID)
 	}
-	p.Produced, p.Acked = max(p.Produced, m.Produced), max(p.Acked, m.Acked)
+	p.Produced, p.Acked, p.Began = max(p.Produced, m.Produced), max(p.Acked, m.Acked), max(p.Began, m.Began)
 	if m.Boot < p.LastBoot { // late: what is known is newer
 		return
 	}

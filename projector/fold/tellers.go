@@ -64,7 +64,7 @@ func (ts *tellers) telling(to place, m *schema.Message) (*telling, error) {
 		t.by = &store.EventTeller{Instance: m.Instance.String(), BootID: strings.Clone(m.BootID), First: m.Wall, LastBoot: m.Boot}
 		all[t.by.Instance] = t.by
 	}
-	t.by.LastBoot = max(t.by.LastBoot, m.Boot)
+	t.by.LastBoot, t.by.Began = max(t.by.LastBoot, m.Boot), max(t.by.Began, m.Began)
 	for _, o := range all {
 		t.others = t.others || o != t.by && o.BootID == m.BootID && o.LastBoot+toldWithin > m.Boot
 	}
@@ -92,7 +92,15 @@ func (ts *tellers) of(hostID int64) (hostTellers, error) {
 // later reports whether this message's producer began after another: then the snapshots that count are its own.
 func (t *telling) later(instance string) bool {
 	o := t.all[instance]
-	return o == nil || t.by.First > o.First || t.by.First == o.First && t.by.Instance > instance
+	switch {
+	case o == nil:
+		return true
+	case t.by.Began != o.Began && t.by.Began != 0 && o.Began != 0:
+		return t.by.Began > o.Began
+	case t.by.First != o.First:
+		return t.by.First > o.First
+	}
+	return t.by.Instance > instance
 }
 
 // find is the oldest event of another producer that is one with e, as it is known now, in any batches; ok is false when there is none. at is its

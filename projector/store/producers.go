@@ -33,6 +33,7 @@ type Producer struct {
 	Acked       uint64 // of which the log had acknowledged so many
 	EndTime     int64  // wall time of the life's last item, Unix ns; 0 until its end was told
 	Dropped     string // JSON object reason -> count, as the producer last said
+	Began       int64  // when its sampler began, by the boot clock, ns; 0 when it did not tell
 	FirstTime   int64  // wall time of the first message, Unix ns; 0 before there is one
 	LastTime    int64  // of the newest
 	LastBoot    int64  // the same by the boot clock, ns
@@ -43,10 +44,10 @@ type Producer struct {
 func (t Tables) Producer(key ProducerKey) (p Producer, err error) {
 	p = Producer{Key: key, Numbers: Numbers{Next: 1}, Dropped: "{}"}
 	err = t.lookup(`SELECT boot_id, next_seq, stored, duplicates, quarantined, missing, produced, acked, ended_ns, dropped,
-		first_ns, last_ns, last_boot_ns FROM producers WHERE host_id=? AND instance=? AND kind=?`,
+		began_ns, first_ns, last_ns, last_boot_ns FROM producers WHERE host_id=? AND instance=? AND kind=?`,
 		func(r *sql.Rows) error {
 			return r.Scan(&p.BootID, &p.Next, &p.Stored, &p.Duplicates, &p.Quarantined, &p.Missing, &p.Produced, &p.Acked,
-				&p.EndTime, &p.Dropped, &p.FirstTime, &p.LastTime, &p.LastBoot)
+				&p.EndTime, &p.Dropped, &p.Began, &p.FirstTime, &p.LastTime, &p.LastBoot)
 		}, key.HostID, key.Instance, key.Kind)
 	if err != nil {
 		return p, fmt.Errorf("load producer %s: %w", key.Instance, err)
@@ -71,14 +72,14 @@ func writeProducers(tx *Tx, producers []*Producer) error {
 	for _, p := range producers {
 		p.Queued = false
 		if _, err := tx.Exec(`INSERT INTO producers(host_id, instance, kind, boot_id, next_seq, stored, duplicates,
-			quarantined, missing, produced, acked, ended_ns, dropped, first_ns, last_ns, last_boot_ns)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+			quarantined, missing, produced, acked, ended_ns, dropped, began_ns, first_ns, last_ns, last_boot_ns)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 			ON CONFLICT(host_id, instance, kind) DO UPDATE SET boot_id=excluded.boot_id, next_seq=excluded.next_seq,
 			stored=excluded.stored, duplicates=excluded.duplicates, quarantined=excluded.quarantined,
-			missing=excluded.missing, produced=excluded.produced, acked=excluded.acked, ended_ns=excluded.ended_ns, dropped=excluded.dropped, first_ns=excluded.first_ns,
+			missing=excluded.missing, produced=excluded.produced, acked=excluded.acked, ended_ns=excluded.ended_ns, dropped=excluded.dropped, began_ns=excluded.began_ns, first_ns=excluded.first_ns,
 			last_ns=excluded.last_ns, last_boot_ns=excluded.last_boot_ns`,
 			p.Key.HostID, p.Key.Instance, p.Key.Kind, p.BootID, int64(p.Next), int64(p.Stored), int64(p.Duplicates),
-			int64(p.Quarantined), int64(p.Missing), int64(p.Produced), int64(p.Acked), p.EndTime, p.Dropped, p.FirstTime, p.LastTime, p.LastBoot); err != nil {
+			int64(p.Quarantined), int64(p.Missing), int64(p.Produced), int64(p.Acked), p.EndTime, p.Dropped, p.Began, p.FirstTime, p.LastTime, p.LastBoot); err != nil {
 			return fmt.Errorf("store producer %s: %w", p.Key.Instance, err)
 		}
 	}

@@ -12,16 +12,17 @@ import (
 type EventTeller struct {
 	Instance string
 	BootID   string
+	Began    int64 // when its sampler began, by the boot clock, ns; 0 when it has not told
 	First    int64 // wall time of its first message of them, Unix ns
 	LastBoot int64 // boot clock of the newest, ns
 }
 
 // EventTellers are the lives of producers that told of a host's starts and ends.
 func (t Tables) EventTellers(hostID int64) (tellers []EventTeller, err error) {
-	err = t.lookup(`SELECT instance, boot_id, min(first_ns), max(last_boot_ns) FROM producers
+	err = t.lookup(`SELECT instance, boot_id, max(began_ns), min(first_ns), max(last_boot_ns) FROM producers
 		WHERE host_id = ? AND kind LIKE 'event.%' AND kind != 'event.gap' AND stored > 0 GROUP BY instance`, func(r *sql.Rows) error {
 		var e EventTeller
-		err := r.Scan(&e.Instance, &e.BootID, &e.First, &e.LastBoot)
+		err := r.Scan(&e.Instance, &e.BootID, &e.Began, &e.First, &e.LastBoot)
 		tellers = append(tellers, e)
 		return err
 	}, hostID)
