@@ -101,6 +101,14 @@ type JobExtent struct {
 	Command  *string
 }
 
+// scope is whose job it is, as people read it.
+func (e *JobExtent) scope() string {
+	if e.Fleet {
+		return "fleet"
+	}
+	return e.Host
+}
+
 // JobExtents returns when the jobs of a filter were there.
 func JobExtents(ctx context.Context, db *DB, f JobFilter) ([]JobExtent, error) {
 	host, args := f.ofHost(` AND h.name IN (?2, '` + schema.Fleet + `')`)

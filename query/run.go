@@ -21,13 +21,16 @@ func (e *NoRunError) Error() string {
 	return fmt.Sprintf("job %q has no run %s in the recording", e.Job, e.Run)
 }
 
-// RunHostsError says that several jobs of a name have a run of the number that was asked for.
+// RunHostsError says that several jobs of a name have a run of the number that was asked for, or a newest one.
 type RunHostsError struct {
-	Job, Run string
+	Job, Run string   // an empty Run is the newest
 	Hosts    []string // whose jobs they are, sorted; "fleet" for the fleet's
 }
 
 func (e *RunHostsError) Error() string {
+	if e.Run == "" {
+		return fmt.Sprintf("job %q is several, and each has a newest run: of %s", e.Job, strings.Join(e.Hosts, ", "))
+	}
 	return fmt.Sprintf("run %s of job %q is several: of %s", e.Run, e.Job, strings.Join(e.Hosts, ", "))
 }
 
@@ -58,12 +61,50 @@ func FindRun(ctx context.Context, db *DB, f JobFilter, run string) (*Run, error)
 		}
 		return found[0], nil
 	}
-	several := &RunHostsError{Job: f.Name, Run: run}
-	for _, r := range found {
-		several.Hosts = append(several.Hosts, r.scope())
+	return nil, &RunHostsError{Job: f.Name, Run: run, Hosts: namesOf(found, (*Run).scope)}
+}
+
+// NewestRun is the run of a job that began last, of those that [Runs] returned and that count; nil when none does. Without a host in
+// the filter it is a *[RunHostsError] when jobs of several hosts have one that counts: which is meant, nobody can tell.
+func NewestRun(f JobFilter, runs []Run, counts func(*Run) bool) (*Run, error) {
+	var counted []*Run
+	for i := range runs {
+		if counts(&runs[i]) {
+			counted = append(counted, &runs[i])
+		}
 	}
-	slices.Sort(several.Hosts)
-	return nil, several
+	return newestOf(f, counted, (*Run).scope, func(r *Run) float64 { return r.Started })
+}
+
+// NewestExtent is where the job of a name was there last, of what [JobExtents] returned; nil for nothing. It fails as [NewestRun] does.
+func NewestExtent(f JobFilter, extents []JobExtent) (*JobExtent, error) {
+	var all []*JobExtent
+	for i := range extents {
+		all = append(all, &extents[i])
+	}
+	return newestOf(f, all, (*JobExtent).scope, func(e *JobExtent) float64 { return e.To })
+}
+
+// newestOf is the item with the latest time. With no host in the filter all must be of one job.
+func newestOf[T any](f JobFilter, items []*T, scope func(*T) string, at func(*T) float64) (newest *T, err error) {
+	for _, item := range items {
+		if newest == nil || at(item) > at(newest) {
+			newest = item
+		}
+	}
+	if scopes := namesOf(items, scope); f.Host == "" && len(scopes) > 1 {
+		return nil, &RunHostsError{Job: f.Name, Hosts: scopes}
+	}
+	return newest, nil
+}
+
+// namesOf are whose jobs the items are of, sorted, each once.
+func namesOf[T any](items []*T, scope func(*T) string) (names []string) {
+	for _, item := range items {
+		names = append(names, scope(item))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // scope is whose job the run's is, as people read it.

@@ -3,6 +3,7 @@ package query_test
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/proctape/proctape/query"
@@ -65,7 +66,7 @@ func TestBestTotals(t *testing.T) {
 	}
 }
 
-// A run is found by its number, which is its place, and by its id. A number of several hosts' jobs wants a host.
+// A run is found by its number, which is its place, and by its id. A number of several hosts' jobs wants a host, and so does the newest run of several.
 func TestFindRun(t *testing.T) {
 	r := newRecording(t)
 	r.run("j", "bb", 200, nil)
@@ -82,6 +83,28 @@ func TestFindRun(t *testing.T) {
 	var several *query.RunHostsError
 	if _, err := query.FindRun(t.Context(), db, query.JobFilter{Name: "j"}, "1"); !errors.As(err, &several) || len(several.Hosts) != 2 {
 		t.Errorf("got error %v, want that it is of two hosts", err)
+	}
+	runs, err := query.Runs(t.Context(), db, query.JobFilter{Name: "j"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest := func(host string, before float64) (string, error) {
+		r, err := query.NewestRun(query.JobFilter{Name: "j", Host: host}, runs, func(r *query.Run) bool { return r.Started < before })
+		if r == nil {
+			return "", err
+		}
+		return r.ID, err
+	}
+	if id, err := newest("", 300); !errors.As(err, &several) || several.Run != "" || !slices.Equal(several.Hosts, []string{"alpha", "beta"}) {
+		t.Errorf("the newest run is %s, error %v, want that it is of two hosts", id, err)
+	}
+	for _, c := range []struct {
+		host, id string
+		before   float64
+	}{{"", "cc", 60}, {"alpha", "bb", 300}, {"", "", 10}} {
+		if id, err := newest(c.host, c.before); id != c.id || err != nil {
+			t.Errorf("the newest run before %v of host %q is %q, error %v, want %q", c.before, c.host, id, err, c.id)
+		}
 	}
 	var none *query.NoRunError
 	if _, err := query.FindRun(t.Context(), db, query.JobFilter{Name: "j"}, "3"); !errors.As(err, &none) || none.Last != 2 {

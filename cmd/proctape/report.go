@@ -32,7 +32,7 @@ memory then, the largest processes, what it left behind, and what of that is kno
 one before it; "proctape jobs JOB" lists them. Of a job that nobody declared it is all that is known.
 
 --run all is of all runs together. --format classic prints the text of all runs that other tools read, also for a job that is not
-in the recording; markdown is for a comment of a pull request. A job belongs to its host; --host picks one where several have the name.`,
+in the recording; markdown is for a comment of a pull request. A job belongs to its host: where several have the name, --host has to pick one.`,
 		Example: `  proctape report build-7
   proctape report build-7 --run 3
   proctape report build-7 --run all --host build-07

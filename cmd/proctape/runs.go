@@ -162,6 +162,8 @@ func explainRun(err error) error {
 		return hinted(err, `"proctape jobs" lists the jobs`)
 	case errors.As(err, &none):
 		return hinted(err, "its runs have the numbers %d to %d; \"proctape jobs %s\" lists them", none.First, none.Last, printable(none.Job))
+	case errors.As(err, &several) && several.Run == "":
+		return hinted(err, "--host picks one; \"proctape jobs %s\" lists the runs of all", printable(several.Job))
 	case errors.As(err, &several):
 		return hinted(err, "--host picks one, or give the run's id")
 	}

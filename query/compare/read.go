@@ -83,13 +83,14 @@ func chosen(ctx context.Context, db *query.DB, job query.JobFilter, run string, 
 			return nil, nil, err
 		}
 	}
-	last := latest(all)
-	if run != "" {
-		found, err := query.FindRun(ctx, db, job, run)
-		if err != nil {
-			return nil, nil, err
-		}
-		last = found
+	var last *query.Run
+	if run == "" {
+		last, err = query.NewestRun(job, all, func(r *query.Run) bool { return r.Ended != nil })
+	} else {
+		last, err = query.FindRun(ctx, db, job, run)
+	}
+	if err != nil {
+		return nil, nil, err
 	}
 	if last == nil {
 		return nil, nil, fmt.Errorf("job %q: %w", job.Name, ErrNothingBefore)
@@ -99,16 +100,6 @@ func chosen(ctx context.Context, db *query.DB, job query.JobFilter, run string, 
 	})
 	at := max(0, len(all)-n)
 	return all[at:], all[:at], nil
-}
-
-// latest is the run that began last of those that have ended; nil for none.
-func latest(all []query.Run) (last *query.Run) {
-	for i := range all {
-		if r := &all[i]; r.Ended != nil && (last == nil || r.Started > last.Started) {
-			last = r
-		}
-	}
-	return last
 }
 
 func sideOf(job string, runs []query.Run) Side {

@@ -56,7 +56,10 @@ func (r *runReader) find(ctx context.Context, job query.JobFilter, run string) e
 		if len(runs) == 0 {
 			return r.findUndeclared(ctx, job)
 		}
-		newest := slices.MaxFunc(runs, func(a, b query.Run) int { return compare(a.Started, b.Started) })
+		newest, err := query.NewestRun(job, runs, func(*query.Run) bool { return true })
+		if err != nil {
+			return err
+		}
 		run = newest.ID
 	}
 	found, err := query.FindRun(ctx, r.db, job, run)
@@ -116,10 +119,13 @@ func (r *runReader) findUndeclared(ctx context.Context, job query.JobFilter) err
 		return err
 	}
 	of, err := query.JobExtents(ctx, r.db, job)
-	if err != nil || len(of) == 0 {
+	if err != nil {
 		return err
 	}
-	last := slices.MaxFunc(of, func(a, b query.JobExtent) int { return compare(a.To, b.To) })
+	last, err := query.NewestExtent(job, of)
+	if err != nil || last == nil {
+		return err
+	}
 	o := r.out
 	o.JobID, o.Host, o.Fleet, o.Started, o.Newest, o.Command = job.Name, last.Host, last.Fleet, last.From, true, last.Command
 	o.ExitCode, o.Status = last.ExitCode, last.Status
