@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/producer/jobs"
+	"github.com/proctape/proctape/producer/publish"
 	"github.com/proctape/proctape/producer/run"
 	"github.com/proctape/proctape/producer/scrub"
 	"github.com/proctape/proctape/schema"
@@ -115,7 +116,7 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 		return &exitCodeError{run.ExitCode(err)}
 	}
 	if err := errors.Join(companion.End(result.ExitCode, result.Signal, result.Totals(companion.PeakRSS(), companion.Processes())), companion.Close()); err != nil {
-		note("job %s is not recorded in full: %v", printable(f.job), err)
+		note("%s", unrecorded(f.job, err))
 	}
 	if peak := companion.PeakRSS(); peak.Known && uint64(peak.V) > result.MaxRSSKiB.V {
 		result.MaxRSSKiB = schema.Some(uint64(peak.V))
@@ -190,4 +191,13 @@ func runOfEnvironment(job string) schema.RunID {
 		return schema.RunID{}
 	}
 	return id
+}
+
+// unrecorded says what of a job is not recorded, or not yet.
+func unrecorded(job string, err error) string {
+	if left, ok := errors.AsType[*publish.LeftError](err); ok && left.Kept {
+		return fmt.Sprintf("the end of job %s is not recorded yet: the log did not answer for %s. It waits on disk, and the next recorder or sampler of this host records it",
+			printable(job), left.Within)
+	}
+	return fmt.Sprintf("job %s is not recorded in full: %v", printable(job), err)
 }

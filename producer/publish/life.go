@@ -47,9 +47,10 @@ func (p lifeKeeper) start() (end func()) {
 // more is made.
 func (p lifeKeeper) save(final bool) {
 	p.mu.Lock()
-	reached, told := p.reached(final), p.ended.takeTold()
+	reached, told := p.reached(final), p.ended.takeTold(p.queue.waitsOf)
+	left := p.left
 	p.mu.Unlock()
-	p.lives.save(&reached)
+	p.lives.save(&reached, left)
 	p.lives.forget(told)
 }
 

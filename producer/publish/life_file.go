@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/nats-io/nats.go"
 	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/schema"
@@ -17,12 +18,16 @@ import (
 	"github.com/proctape/proctape/schema/lockfile"
 )
 
-// maxLifeFile is more than any life has to say, in bytes.
-const maxLifeFile = 64 << 10
+// maxLifeFile is more than any life has to say, in bytes: what it leaves is in it as base64, with headers.
+const maxLifeFile = 64<<10 + 4*MostLeft
 
 // lifeText is what the file of a life says: a line of JSON, and a line with its CRC-32C.
-func lifeText(host string, e *schema.End) ([]byte, error) {
-	line, err := json.Marshal(lifeLine{1, host, *e})
+func lifeText(host string, e *schema.End, left []queued) ([]byte, error) {
+	said := lifeLine{Version: 1, Host: host, End: *e}
+	for i := range left {
+		said.Left = append(said.Left, leftMessage{left[i].msg.Subject, left[i].msg.Header, left[i].msg.Data})
+	}
+	line, err := json.Marshal(said)
 	if err != nil {
 		return nil, err
 	}
@@ -32,32 +37,73 @@ func lifeText(host string, e *schema.End) ([]byte, error) {
 
 // lifeLine is the first line of the file of a life.
 type lifeLine struct {
-	Version int        `json:"v"`
-	Host    string     `json:"host"`
-	End     schema.End `json:"end"`
+	Version int           `json:"v"`
+	Host    string        `json:"host"`
+	End     schema.End    `json:"end"`
+	Left    []leftMessage `json:"left,omitempty"`
+}
+
+// leftMessage is a message that the log did not take.
+type leftMessage struct {
+	Subject string      `json:"subject"`
+	Header  nats.Header `json:"header"`
+	Data    []byte      `json:"data"`
+}
+
+// queued is the message as it is to be published. It has to be one of the life that left it.
+func (m *leftMessage) queued(host string, life schema.Instance) (queued, error) {
+	said, err := schema.DecodeMsg(m.Subject, m.Header, m.Data)
+	if err != nil {
+		return queued{}, err
+	}
+	if said.Host != host || said.Instance != life {
+		return queued{}, fmt.Errorf("a message of host %.80q, life %s", said.Host, said.Instance)
+	}
+	q := newQueued(said, m.Data, m.Header.Get(schema.HeaderEncoding))
+	q.life = life
+	return q, nil
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func crc32of(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
+// pastLife is a life that has ended, and the messages that it left.
+type pastLife struct {
+	end        schema.End
+	left       []queued
+	unreadable error // why some of what it left is not here
+}
+
 // parseLife reads what the file of a life of a host says.
-func parseLife(host string, b []byte) (schema.End, error) {
+func parseLife(host string, b []byte) (life pastLife, err error) {
 	i := bytes.IndexByte(b, '\n') + 1
 	if want := fmt.Appendf(nil, "%08x\n", crc32of(b[:i])); i == 0 || !bytes.Equal(b[i:], want) {
-		return schema.End{}, errors.New("its checksum is wrong")
+		return life, errors.New("its checksum is wrong")
 	}
 	var line lifeLine
 	if err := json.Unmarshal(b[:i], &line); err != nil {
-		return schema.End{}, err
+		return life, err
 	}
 	switch {
 	case line.Version != 1:
-		return schema.End{}, fmt.Errorf("version %d is not 1", line.Version)
+		return life, fmt.Errorf("version %d is not 1", line.Version)
 	case line.Host != host:
-		return schema.End{}, fmt.Errorf("it is of host %.80q", line.Host)
+		return life, fmt.Errorf("it is of host %.80q", line.Host)
 	}
-	return line.End, line.End.Validate()
+	life.end = line.End
+	if err := life.end.Validate(); err != nil {
+		return life, err
+	}
+	for i := range line.Left {
+		q, err := line.Left[i].queued(host, life.end.Instance)
+		if err != nil {
+			life.unreadable = errors.Join(life.unreadable, fmt.Errorf("message %d: %w", i+1, err))
+			continue
+		}
+		life.left = append(life.left, q)
+	}
+	return life, nil
 }
 
 // lifeFile is the file of a life. Who has it open holds its lock.

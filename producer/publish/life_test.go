@@ -2,7 +2,9 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -92,8 +94,8 @@ func TestPublisher_TellsOfTheLifeBefore(t *testing.T) {
 	}
 }
 
-// What was not taken when the time to publish is over is said at once, by the newest message of each stream. There are more
-// than are sent at a time: one that was sent already cannot say more, as the log takes it once.
+// How far a life came is said at once when the time to publish is over, by the newest message of each stream; the others wait on
+// disk. There are more than are sent at a time: one that was sent already cannot say more, as the log takes it once.
 func TestPublisher_LastWord(t *testing.T) {
 	nc, folder := serve(t), filepath.Join(t.TempDir(), "lives")
 	p := newLife(t, nc, folder, Config{Drain: time.Nanosecond})
@@ -107,7 +109,7 @@ func TestPublisher_LastWord(t *testing.T) {
 		t.Fatal("all was published in no time: this test shows nothing")
 	}
 	s := p.Stats()
-	if s.Produced != 3*made || s.Acked+s.Dropped != s.Produced || s.Dropped == 0 || s.Waiting != 0 {
+	if s.Produced != 3*made || s.Acked+s.Left != s.Produced || s.Left == 0 || s.Dropped+uint64(s.Waiting) != 0 {
 		t.Errorf("got %+v", s)
 	}
 	for stream, reached := range map[string]string{
@@ -118,13 +120,107 @@ func TestPublisher_LastWord(t *testing.T) {
 			t.Errorf("%s: got %q", stream, got)
 		}
 		last := stored(t, nc, stream)
-		if m := decode(t, last[len(last)-1].Header, last[len(last)-1].Data); len(m.Dropped) != 1 || m.Dropped[0].Reason != dropStopped {
+		if m := decode(t, last[len(last)-1].Header, last[len(last)-1].Data); len(m.Dropped) > 0 {
 			t.Errorf("%s: the last message says %v was dropped", stream, m.Dropped)
 		}
 	}
 	if got := livesIn(t, folder); len(got) != 1 {
-		t.Errorf("the file of a life that lost items is gone: %v", got)
+		t.Errorf("the file of a life that left items is gone: %v", got)
 	}
+}
+
+// What a life could not publish before it had to stop, the next one publishes, each message once and in its order, and only then tells
+// of that life's end; also when one more life comes and goes between them without
+// a server. The control is a file that has lost what was left.
+func TestPublisher_LeavesWhatWaits(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		dir, folder := t.TempDir(), filepath.Join(t.TempDir(), "lives")
+		server := startServer(t, dir)
+		nc := connect(t, dir)
+		declare(t, nc)
+		p := newLife(t, nc, folder, Config{Drain: time.Millisecond})
+		offer(t, p, snapshot(10), events(schema.KindSpawn, 2))
+		publishAll(t, p)
+		closeServer(t, server)
+		for range 30 {
+			offer(t, p, snapshot(10), events(schema.KindSpawn, 2))
+		}
+		var left *LeftError
+		if err := run(p); !errors.As(err, &left) || !left.Kept || left.Messages != 60 {
+			t.Fatalf("got error %v, want that 60 messages wait on disk", err)
+		}
+		if s := p.Stats(); s.Left != 90 || s.Dropped != 0 {
+			t.Errorf("got %+v, want 90 items that are left", s)
+		}
+		between := newLife(t, nc, folder, Config{TellsEnds: true, Drain: time.Millisecond})
+		offer(t, between, events(schema.KindExit, 1))
+		if err := run(between); err == nil {
+			t.Fatal("all was published without a server")
+		}
+		if lost {
+			forgetLeft(t, folder)
+		}
+		server = startServer(t, dir)
+		nc = connect(t, dir)
+		next := newLife(t, nc, folder, Config{TellsEnds: true, Drain: testTimeout})
+		offer(t, next, events(schema.KindOOM, 1), snapshot(10))
+		runToEnd(t, next)
+		if s := next.Stats(); s.Acked != 2 || s.Produced != 2 || s.Waiting != 0 {
+			t.Errorf("the next life counts what it did not make: %+v", s)
+		}
+		events := slices.DeleteFunc(numbersIn(t, nc, schema.StreamEvents), func(n string) bool { return n == "event.exit 1" }) // of the life between: at any place
+		got := fmt.Sprint(numbersIn(t, nc, schema.StreamSnapshots), events)
+		var snapshots, spawns []string
+		for i := range 31 {
+			snapshots, spawns = append(snapshots, fmt.Sprint("snapshot ", i+1)), append(spawns, fmt.Sprint("event.spawn ", 2*i+1))
+		}
+		want := fmt.Sprint(append(snapshots, "snapshot 1"), append(spawns, "event.oom 1"))
+		if (got == want) == lost {
+			t.Errorf("lost %v: the log has %s, want %s", lost, got, want)
+		}
+		if files := livesIn(t, folder); len(files) != 1 {
+			t.Errorf("lost %v: the files %v are there, want that of the last life", lost, files)
+		}
+		closeServer(t, server)
+	}
+}
+
+// forgetLeft has the files of a folder of lives say that nothing was left.
+func forgetLeft(t *testing.T, folder string) {
+	t.Helper()
+	for path := range files(t, folder) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		life, err := parseLife("h", text)
+		if err == nil {
+			text, err = lifeText("h", &life.end, nil)
+		}
+		if err := errors.Join(err, os.WriteFile(path, text, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// files are the paths of the files in a folder.
+func files(t *testing.T, folder string) iter.Seq[string] {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(folder, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Values(paths)
+}
+
+// numbersIn are the kinds and numbers of the messages of a stream.
+func numbersIn(t *testing.T, nc *nats.Conn, stream string) (numbers []string) {
+	t.Helper()
+	for _, raw := range stored(t, nc, stream) {
+		m := decode(t, raw.Header, raw.Data)
+		numbers = append(numbers, fmt.Sprint(m.Kind, " ", m.Seq))
+	}
+	return numbers
 }
 
 // A server that takes nothing learns from the next life what was lost, to the item; and a life that was cut off is told of as
@@ -156,8 +252,12 @@ func TestPublisher_TellsWhatALifeLost(t *testing.T) {
 		runToEnd(t, next)
 		want := fmt.Sprintf(": [{snapshot 31} {event.spawn 62}] final %v, 3 of 93 acknowledged", !cut)
 		for stream, first := range map[string]string{schema.StreamSnapshots: "snapshot 1", schema.StreamEvents: "event.spawn 1"} {
-			if got := endsIn(t, nc, stream); !slices.Equal(got, []string{first + want}) {
-				t.Errorf("cut %v: %s: got %q, want %q", cut, stream, got, first+want)
+			wanted := []string{first + want}
+			if !cut && stream == schema.StreamEvents { // what was left tells it first
+				wanted = []string{"event.spawn 61" + want, first + want}
+			}
+			if got := endsIn(t, nc, stream); !slices.Equal(got, wanted) {
+				t.Errorf("cut %v: %s: got %q, want %q", cut, stream, got, wanted)
 			}
 		}
 	}
@@ -239,12 +339,12 @@ func TestPublisher_PassesOverFiles(t *testing.T) {
 // No bit of a file can be wrong and the file be believed.
 func TestParseLife_AnyBit(t *testing.T) {
 	end := schema.End{Instance: schema.Instance{1}, BootID: "b", Wall: 5, Boot: 6, Produced: 40, Acked: 38, Reached: []schema.Reached{{Kind: schema.KindSnapshot, Seq: 40}}}
-	text, err := lifeText("h", &end)
+	text, err := lifeText("h", &end, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := parseLife("h", text); err != nil || !reflect.DeepEqual(got, end) {
-		t.Fatalf("got %+v, error %v, want %+v", got, err, end)
+	if got, err := parseLife("h", text); err != nil || !reflect.DeepEqual(got.end, end) {
+		t.Fatalf("got %+v, error %v, want %+v", got.end, err, end)
 	}
 	unchecked := 0
 	for bit := range 8 * len(text) {
@@ -255,7 +355,7 @@ func TestParseLife_AnyBit(t *testing.T) {
 		}
 		line := b[:strings.IndexByte(string(b)+"\n", '\n')]
 		again, err := parseLife("h", fmt.Appendf(nil, "%s\n%08x\n", line, checksum(line)))
-		if err == nil && !reflect.DeepEqual(again, end) {
+		if err == nil && !reflect.DeepEqual(again.end, end) {
 			unchecked++
 		}
 	}

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -45,12 +46,12 @@ func openLives(folder, host string, instance schema.Instance, log *slog.Logger, 
 		own: lifeFile{path: filepath.Join(folder, host+"."+instance.String()+lifeSuffix)}}, nil
 }
 
-// save writes down what this life has reached, unless that stands there already.
-func (l *lives) save(e *schema.End) {
+// save writes down what this life has reached, and the messages that it leaves, unless that stands there already.
+func (l *lives) save(e *schema.End, left []queued) {
 	if len(e.Reached) == 0 {
 		return // it has made nothing
 	}
-	text, err := lifeText(l.host, e)
+	text, err := lifeText(l.host, e, left)
 	if err != nil || bytes.Equal(text, l.text) {
 		return
 	}
@@ -70,9 +71,9 @@ func (l *lives) save(e *schema.End) {
 	}
 }
 
-// takeUp returns what lives of the host that have ended had reached, the oldest first, and keeps them from others. What cannot
+// takeUp returns the lives of the host that have ended, with what they had reached and left, the oldest first, and keeps them from others. What cannot
 // be read is logged once, and costs itself alone.
-func (l *lives) takeUp() (ends []schema.End) {
+func (l *lives) takeUp() (past []pastLife) {
 	entries, err := os.ReadDir(l.folder)
 	if err != nil {
 		return nil // there is none yet
@@ -87,38 +88,41 @@ func (l *lives) takeUp() (ends []schema.End) {
 		case !strings.HasPrefix(entry.Name(), l.host+"."):
 			l.pass(path)
 		default:
-			if end, ok := l.takeFile(path); ok {
-				ends = append(ends, end)
+			if life, ok := l.takeFile(path); ok {
+				past = append(past, life)
 			}
 		}
 	}
-	slices.SortFunc(ends, func(a, b schema.End) int { return int(min(max(a.Wall-b.Wall, -1), 1)) })
-	return ends
+	slices.SortFunc(past, func(a, b pastLife) int { return cmp.Compare(a.end.Wall, b.end.Wall) })
+	return past
 }
 
 // takeFile takes up the life of a file; ok is false when it goes on, is taken already, or cannot be read.
-func (l *lives) takeFile(path string) (end schema.End, ok bool) {
+func (l *lives) takeFile(path string) (life pastLife, ok bool) {
 	f, err := openLifeFile(path)
 	if _, held := errors.AsType[*lockfile.HeldError](err); held || errors.Is(err, errReplaced) || errors.Is(err, fs.ErrNotExist) {
-		return end, false
+		return life, false
 	}
 	if err != nil {
 		l.passOver(path, err)
-		return end, false
+		return life, false
 	}
 	text, err := f.read()
 	if err == nil {
-		end, err = parseLife(l.host, text)
+		life, err = parseLife(l.host, text)
 	}
-	if err == nil && filepath.Base(path) != l.host+"."+end.Instance.String()+lifeSuffix {
+	if err == nil && filepath.Base(path) != l.host+"."+life.end.Instance.String()+lifeSuffix {
 		err = errors.New("its name is another life's")
 	}
 	if err != nil {
 		l.log.Warn("what a life of this host had reached cannot be read: what was lost at its end is not known", "file", path, "err", errors.Join(err, f.setAside()))
-		return end, false
+		return life, false
 	}
-	l.taken[end.Instance] = f
-	return end, true
+	if life.unreadable != nil {
+		l.log.Warn("some of what a life of this host left for the log cannot be read, and is lost", "file", path, "err", life.unreadable)
+	}
+	l.taken[life.end.Instance] = f
+	return life, true
 }
 
 // forget removes the files of lives of which the log has heard.

@@ -58,6 +58,7 @@ type Publisher struct {
 	boot  int64                  // the same by the boot clock
 	ended ended
 	stats Stats
+	left  []queued      // what the log did not take before the stop, for the next life
 	wake  chan struct{} // holds one token when the queue may have grown
 
 	lives *lives // nil: what this life has reached is not written down
@@ -68,6 +69,7 @@ type Stats struct {
 	Produced uint64 // numbered
 	Acked    uint64 // acknowledged by the log
 	Dropped  uint64 // lost for want of room, or refused by the server
+	Left     uint64 // left on disk at the end, for the next life to publish
 	Waiting  int    // messages in the queue
 }
 
@@ -185,10 +187,19 @@ func (p *Publisher) takeUpLives() {
 	if p.lives == nil || !p.cfg.TellsEnds {
 		return
 	}
-	ends := p.lives.takeUp()
+	past := p.lives.takeUp()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, end := range ends {
-		p.ended.add(end)
+	for _, life := range past {
+		for _, m := range life.left {
+			p.stats.Dropped += p.queue.push(m)
+		}
+		p.ended.add(life.end) // behind them: what comes after tells of its end
+	}
+	if len(past) > 0 {
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
 	}
 }

@@ -31,7 +31,14 @@ type queued struct {
 	kind  schema.Kind
 	count uint64       // its items
 	ends  []schema.End // of which it tells
+	// life is the earlier life that left the message; zero for one of this life. What another life made does not count as this one's.
+	life schema.Instance
 }
+
+func (m *queued) isOwn() bool { return m.life == schema.Instance{} }
+
+// MostLeft is how many bytes of messages a life leaves on disk for the next one. What is over it is dropped, snapshots before events.
+const MostLeft = 8 << 20
 
 // ackTime is how long the log has to acknowledge a message before it is published again.
 const ackTime = 10 * time.Second
@@ -50,7 +57,7 @@ func newQueued(m *schema.Message, payload []byte, encoding string) queued {
 	if encoding != "" {
 		msg.Header.Set(schema.HeaderEncoding, encoding)
 	}
-	return queued{msg, m.Kind, m.Count(), m.Ended}
+	return queued{msg: msg, kind: m.Kind, count: m.Count(), ends: m.Ended}
 }
 
 // queue holds the messages that wait, the oldest first, within a bound of bytes.
@@ -84,40 +91,71 @@ func (q *queue) oldest() int {
 	return q.inFlight
 }
 
-// drop removes the message at a place and counts its items as lost. It returns how many they are.
+// drop removes the message at a place and counts its items as lost. It returns how many they are: none of a message that an
+// earlier life left, of which the log learns that it did not come.
 func (q *queue) drop(i int, reason string) uint64 {
 	m := q.messages[i]
 	q.size -= len(m.msg.Data)
 	q.messages = slices.Delete(q.messages, i, i+1)
+	if !m.isOwn() {
+		return 0
+	}
 	q.dropped[reason] += m.count
 	return m.count
 }
 
-// dropBut drops all messages but the newest of each stream. It returns how many items went.
-func (q *queue) dropBut() (dropped uint64) {
-	kept := map[string]bool{}
-	for i := len(q.messages) - 1; i >= 0; i-- {
-		if stream := schema.StreamFor(q.messages[i].kind); kept[stream] {
-			dropped += q.drop(i, dropStopped)
-		} else {
-			kept[stream] = true
-		}
+// dropOver drops what is over a number of bytes, as a full queue does. It returns how many items went.
+func (q *queue) dropOver(limit int) (dropped uint64) {
+	q.inFlight = 0
+	for q.size > limit {
+		dropped += q.drop(q.oldest(), dropStopped)
 	}
 	return dropped
+}
+
+// takeOthers takes out all messages but the newest of each stream, and returns them, the oldest first.
+func (q *queue) takeOthers() (others []queued) {
+	var newest []queued
+	seen := map[string]bool{}
+	for _, m := range slices.Backward(q.messages) {
+		if stream := schema.StreamFor(m.kind); seen[stream] {
+			others = append(others, m)
+		} else {
+			seen[stream] = true
+			newest = append(newest, m)
+		}
+	}
+	slices.Reverse(others)
+	slices.Reverse(newest)
+	q.messages, q.size = nil, 0
+	for _, m := range newest {
+		q.messages, q.size = append(q.messages, m), q.size+len(m.msg.Data)
+	}
+	return others
+}
+
+// removeInherited takes out what earlier lives left, and returns which lives these are.
+func (q *queue) removeInherited() (lives []schema.Instance) {
+	q.messages = slices.DeleteFunc(q.messages, func(m queued) bool {
+		if m.isOwn() {
+			return false
+		}
+		q.size -= len(m.msg.Data)
+		lives = append(lives, m.life)
+		return true
+	})
+	return lives
+}
+
+// waitsOf reports whether a message waits that an earlier life left.
+func (q *queue) waitsOf(life schema.Instance) bool {
+	return slices.ContainsFunc(q.messages, func(m queued) bool { return m.life == life })
 }
 
 // replace puts another form of a message in its place.
 func (q *queue) replace(i int, m queued) {
 	q.size += len(m.msg.Data) - len(q.messages[i].msg.Data)
 	q.messages[i] = m
-}
-
-// dropAll drops all messages.
-func (q *queue) dropAll() (dropped uint64) {
-	for len(q.messages) > 0 {
-		dropped += q.drop(len(q.messages)-1, dropStopped)
-	}
-	return dropped
 }
 
 // drops lists what was lost so far, in the order of the reasons, so that equal counts encode equally.
@@ -145,7 +183,9 @@ func (q *queue) finishBatch(errs []error) (all bool, acked, dropped uint64) {
 	for i, m := range q.messages {
 		switch {
 		case i < len(errs) && errs[i] == nil:
-			acked += m.count
+			if m.isOwn() {
+				acked += m.count
+			}
 			q.size -= len(m.msg.Data)
 		case i < len(errs) && tooLarge(errs[i]):
 			refused = append(refused, m)

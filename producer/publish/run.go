@@ -13,8 +13,24 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// Run publishes until ctx ends, and then for as long as Drain what waits. It returns an error if
-// something was left. With Lives that is given up, and the log is told so if it still takes a message.
+// LeftError says that the log did not take all that was published in the time that it had after the stop.
+type LeftError struct {
+	Messages int
+	Within   time.Duration
+	Kept     bool // in the folder of lives: the next sampler of the host publishes them
+}
+
+func (e *LeftError) Error() string {
+	said := fmt.Sprintf("%d messages were not acknowledged within %s of the stop", e.Messages, e.Within)
+	if e.Kept {
+		said += "; they wait on disk, and the next recorder or sampler of this host publishes them"
+	}
+	return said
+}
+
+// Run publishes until ctx ends, and then for as long as Drain what waits. It returns a *[LeftError] if something was left. With
+// Lives that is written down for the next life to publish, up to [MostLeft] bytes of it, and the log is told how far this life
+// came if it still takes a message.
 func (p *Publisher) Run(ctx context.Context) error {
 	flushing, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -24,14 +40,14 @@ func (p *Publisher) Run(ctx context.Context) error {
 	defer lifeKeeper{p}.start()()
 	p.publish(ctx, flushing)
 	p.drain(flushing)
-	n := p.Stats().Waiting
-	if n == 0 {
+	left := &LeftError{Messages: p.Stats().Waiting, Within: p.cfg.Drain}
+	if left.Messages == 0 {
 		return nil
 	}
 	if p.lives != nil {
-		p.giveUp()
+		left.Kept = p.leave()
 	}
-	return fmt.Errorf("%d messages were not acknowledged within %s of the stop", n, p.cfg.Drain)
+	return left
 }
 
 // drain publishes what waits, until ctx ends.
@@ -136,11 +152,15 @@ func (p *Publisher) finishBatch(errs []error) bool {
 // lastWordTime is how long the log may take for the last word of a life, whose time to publish is over.
 const lastWordTime = time.Second
 
-// giveUp drops what waits, but for the newest message of each stream: these tell what this life had reached, and are published
-// if the log takes them now.
-func (p *Publisher) giveUp() {
+// leave sets aside what waits, to be written down with what this life has reached. The newest message of each stream tells how far this
+// life came, and is published if the log takes it now. Messages that earlier lives left stay in their own files. It reports whether
+// all of its own is kept.
+func (p *Publisher) leave() (all bool) {
 	p.mu.Lock()
-	p.stats.Dropped += p.queue.dropBut()
+	p.ended.forget(p.queue.removeInherited())
+	over := p.queue.dropOver(MostLeft)
+	p.stats.Dropped += over
+	others := p.queue.takeOthers()
 	end := lifeKeeper{p}.reached(true)
 	for i := range p.queue.messages {
 		p.queue.replace(i, withEnd(p.queue.messages[i], end, p.stats.Acked))
@@ -151,7 +171,12 @@ func (p *Publisher) giveUp() {
 	p.drain(brief)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stats.Dropped += p.queue.dropAll()
+	p.left = append(others, p.queue.messages...)
+	for i := range p.left {
+		p.stats.Left += p.left[i].count
+	}
+	p.queue.messages, p.queue.size = nil, 0
+	return over == 0
 }
 
 // withEnd is a message that waits, with what its life had reached. One that cannot be changed stays as it is.

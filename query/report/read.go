@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -137,13 +138,6 @@ func (r *runReader) findUndeclared(ctx context.Context, job query.JobFilter) err
 	}
 	r.during = query.JobTime{Job: job.Name, Fleet: last.Fleet, Host: last.Host, From: last.From, To: r.now}
 	return nil
-}
-
-func compare(a, b float64) int {
-	if a < b {
-		return -1
-	}
-	return 1
 }
 
 // readUse reads what starts and ends tell, and completes the totals of the run and of its steps.
@@ -317,7 +311,7 @@ func (r *runReader) readDeaths(ctx context.Context) error {
 	if len(deaths) > mostDeaths {
 		r.out.MoreDeaths, deaths = int64(len(deaths)-mostDeaths), deaths[:mostDeaths]
 	}
-	slices.SortStableFunc(deaths, func(a, b Death) int { return compare(a.Timestamp, b.Timestamp) })
+	slices.SortStableFunc(deaths, func(a, b Death) int { return cmp.Compare(a.Timestamp, b.Timestamp) })
 	for i := range deaths {
 		if d := &deaths[i]; d.OutOfMemory() {
 			var err error
