@@ -132,7 +132,7 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 // publishes the job alone.
 func withPlace(cfg run.CompanionConfig, s *settings) run.CompanionConfig {
 	if cfg.JobsAlone = isMember(s); !cfg.JobsAlone {
-		cfg.Lives = livesIn(s.data)
+		cfg.Lives, cfg.Into = livesIn(s.data), servers(s.server).String()
 	}
 	return cfg
 }

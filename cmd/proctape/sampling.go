@@ -57,7 +57,7 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 		return producer.Config{}, err
 	}
 	cfg := producer.Config{Host: f.host, Interval: f.interval, Argv: mode, ScrubWords: f.scrubWords, KernelThreads: f.kernelThreads,
-		NvidiaSMI: f.nvidiaSMI, Syscalls: f.syscalls, TraceJobs: f.traceJobs, Lives: livesIn(s.data), Log: s.logger(cmd)}
+		NvidiaSMI: f.nvidiaSMI, Syscalls: f.syscalls, TraceJobs: f.traceJobs, Lives: livesIn(s.data), Into: servers(s.server).String(), Log: s.logger(cmd)}
 	if f.events != "auto" {
 		rung := lifecycle.SourceKind("events-" + f.events)
 		if !slices.Contains(lifecycle.SourceKinds, rung) {

@@ -22,8 +22,8 @@ import (
 const maxLifeFile = 64<<10 + 4*MostLeft
 
 // lifeText is what the file of a life says: a line of JSON, and a line with its CRC-32C.
-func lifeText(host string, e *schema.End, left []queued) ([]byte, error) {
-	said := lifeLine{Version: 1, Host: host, End: *e}
+func lifeText(host, into string, e *schema.End, left []queued) ([]byte, error) {
+	said := lifeLine{Version: 1, Host: host, Into: into, End: *e}
 	for i := range left {
 		said.Left = append(said.Left, leftMessage{left[i].msg.Subject, left[i].msg.Header, left[i].msg.Data})
 	}
@@ -39,6 +39,7 @@ func lifeText(host string, e *schema.End, left []queued) ([]byte, error) {
 type lifeLine struct {
 	Version int           `json:"v"`
 	Host    string        `json:"host"`
+	Into    string        `json:"log,omitempty"`
 	End     schema.End    `json:"end"`
 	Left    []leftMessage `json:"left,omitempty"`
 }
@@ -71,6 +72,7 @@ func crc32of(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 // pastLife is a life that has ended, and the messages that it left.
 type pastLife struct {
 	end        schema.End
+	into       string // the log that it published into
 	left       []queued
 	unreadable error // why some of what it left is not here
 }
@@ -91,7 +93,7 @@ func parseLife(host string, b []byte) (life pastLife, err error) {
 	case line.Host != host:
 		return life, fmt.Errorf("it is of host %.80q", line.Host)
 	}
-	life.end = line.End
+	life.end, life.into = line.End, line.Into
 	if err := life.end.Validate(); err != nil {
 		return life, err
 	}

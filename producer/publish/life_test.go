@@ -162,6 +162,11 @@ func TestPublisher_LeavesWhatWaits(t *testing.T) {
 		}
 		server = startServer(t, dir)
 		nc = connect(t, dir)
+		elsewhere := newLife(t, nc, folder, Config{TellsEnds: true, Into: "another log"})
+		runToEnd(t, elsewhere)
+		if got := numbersIn(t, nc, schema.StreamSnapshots); len(got) != 1 {
+			t.Errorf("a life that publishes into another log published %v", got)
+		}
 		next := newLife(t, nc, folder, Config{TellsEnds: true, Drain: testTimeout})
 		offer(t, next, events(schema.KindOOM, 1), snapshot(10))
 		runToEnd(t, next)
@@ -195,7 +200,7 @@ func forgetLeft(t *testing.T, folder string) {
 		}
 		life, err := parseLife("h", text)
 		if err == nil {
-			text, err = lifeText("h", &life.end, nil)
+			text, err = lifeText("h", "", &life.end, nil)
 		}
 		if err := errors.Join(err, os.WriteFile(path, text, 0o600)); err != nil {
 			t.Fatal(err)
@@ -339,7 +344,7 @@ func TestPublisher_PassesOverFiles(t *testing.T) {
 // No bit of a file can be wrong and the file be believed.
 func TestParseLife_AnyBit(t *testing.T) {
 	end := schema.End{Instance: schema.Instance{1}, BootID: "b", Wall: 5, Boot: 6, Produced: 40, Acked: 38, Reached: []schema.Reached{{Kind: schema.KindSnapshot, Seq: 40}}}
-	text, err := lifeText("h", &end, nil)
+	text, err := lifeText("h", "", &end, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

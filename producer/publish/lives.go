@@ -21,6 +21,7 @@ import (
 // locked: HOST.INSTANCE.life. A file whose lock is free is of a life that has ended. One goroutine at a time uses it.
 type lives struct {
 	folder, host string
+	into         string // see [Config]
 	log          *slog.Logger
 	trouble      *trouble.Reporter
 
@@ -38,11 +39,11 @@ const reportingLives = "lives"
 const lifeSuffix = ".life"
 
 // openLives returns the lives in a folder, which the first write makes.
-func openLives(folder, host string, instance schema.Instance, log *slog.Logger, report *trouble.Reporter) (*lives, error) {
+func openLives(folder, into, host string, instance schema.Instance, log *slog.Logger, report *trouble.Reporter) (*lives, error) {
 	if err := filecheck.Folder(folder); err != nil {
 		return nil, err
 	}
-	return &lives{folder: folder, host: host, log: log, trouble: report, taken: map[schema.Instance]*lifeFile{}, passed: map[string]bool{},
+	return &lives{folder: folder, host: host, into: into, log: log, trouble: report, taken: map[schema.Instance]*lifeFile{}, passed: map[string]bool{},
 		own: lifeFile{path: filepath.Join(folder, host+"."+instance.String()+lifeSuffix)}}, nil
 }
 
@@ -51,7 +52,7 @@ func (l *lives) save(e *schema.End, left []queued) {
 	if len(e.Reached) == 0 {
 		return // it has made nothing
 	}
-	text, err := lifeText(l.host, e, left)
+	text, err := lifeText(l.host, l.into, e, left)
 	if err != nil || bytes.Equal(text, l.text) {
 		return
 	}
@@ -118,6 +119,11 @@ func (l *lives) takeFile(path string) (life pastLife, ok bool) {
 		l.log.Warn("what a life of this host had reached cannot be read: what was lost at its end is not known", "file", path, "err", errors.Join(err, f.setAside()))
 		return life, false
 	}
+	if len(life.left) > 0 && life.into != l.into {
+		l.leaveAlone(path, &life)
+		_ = f.close() // nothing was written
+		return life, false
+	}
 	if life.unreadable != nil {
 		l.log.Warn("some of what a life of this host left for the log cannot be read, and is lost", "file", path, "err", life.unreadable)
 	}
@@ -163,6 +169,15 @@ func (l *lives) pass(path string) {
 	if !l.passed[path] && !lifeGoesOn(path) {
 		l.passed[path] = true
 		l.log.Info("a life of another host is left alone: only a producer of that name tells what became of it", "file", path)
+	}
+}
+
+// leaveAlone logs once that a life left something for another log.
+func (l *lives) leaveAlone(path string, life *pastLife) {
+	if !l.passed[path] {
+		l.passed[path] = true
+		l.log.Info("a life left messages for another log, and only a sampler that publishes into that one takes them", "file", path,
+			"messages", len(life.left), "log", life.into)
 	}
 }
 

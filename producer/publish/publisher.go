@@ -33,6 +33,9 @@ type Config struct {
 	// Lives is a folder in which this life writes down what it has reached, so that a later one can tell the log what was lost
 	// at its end; empty for none. It may hold the lives of many producers.
 	Lives string
+	// Into names the log, as its URL does without what is secret; empty for the log whose folder has Lives. What a life leaves is
+	// published into that log and no other.
+	Into string
 	// TellsEnds has the publisher tell the log what the lives in Lives that have ended had reached, and keep the file of its own
 	// for the next. Without it the file goes when the log has all that was made.
 	TellsEnds bool
@@ -94,7 +97,7 @@ func New(nc *nats.Conn, cfg Config) (*Publisher, error) {
 		spells: spells{to: cfg.Trouble, host: cfg.Origin.Host}}
 	p.queue = queue{limit: cfg.MaxQueue, window: 1, dropped: map[string]uint64{}}
 	if cfg.Lives != "" {
-		if p.lives, err = openLives(cfg.Lives, cfg.Origin.Host, cfg.Origin.Instance, cfg.Log, cfg.Trouble); err != nil {
+		if p.lives, err = openLives(cfg.Lives, cfg.Into, cfg.Origin.Host, cfg.Origin.Instance, cfg.Log, cfg.Trouble); err != nil {
 			level := slog.LevelDebug // anybody may run a command
 			if cfg.TellsEnds {
 				level = slog.LevelWarn

@@ -34,6 +34,7 @@ type CompanionConfig struct {
 	Args      []string          // the command
 	Argv      scrub.Mode        // default scrubbed
 	JobsAlone bool              // the connection may publish job events and nothing else
+	Into      string            // names the log to which the companion publishes, see [publish.Config]
 	Lives     string            // folder in which the companion writes down what it has made, for a sampler to find; empty for none
 	Log       *slog.Logger
 }
@@ -87,7 +88,7 @@ func (c *Companion) startPublishing(ctx context.Context, nc *nats.Conn) error {
 	c.bootID, c.instance = boot, schema.NewInstance()
 	publisher, err := publish.New(nc, publish.Config{
 		Origin:   publish.Origin{Host: c.cfg.Host, BootID: boot, Instance: c.instance},
-		MaxQueue: 8 << 20, Drain: 3 * time.Second, Lives: c.cfg.Lives, Log: c.cfg.Log})
+		MaxQueue: 8 << 20, Drain: 3 * time.Second, Lives: c.cfg.Lives, Into: c.cfg.Into, Log: c.cfg.Log})
 	if err != nil {
 		return err
 	}
