@@ -7,6 +7,9 @@ import (
 	"github.com/proctape/proctape/schema/filecheck"
 )
 
+// maxSecretSize is more than a file with a key or credentials has, in bytes.
+const maxSecretSize = 1 << 20
+
 // readCertificate reads a certificate and its key from PEM files, which two flags name, for a server.
 func readCertificate(certFlag, certFile, keyFlag, keyFile string) (*tls.Config, error) {
 	cert, err := readKeyPair(certFlag, certFile, keyFlag, keyFile)

@@ -113,7 +113,7 @@ func writeExample(w io.Writer, target *cobra.Command) error {
 	fmt.Fprintf(w, "# Settings of proctape %s. The command line and the environment (PROCTAPE_INTERVAL for interval) count more.\n", target.Name())
 	var failed error
 	target.Flags().VisitAll(func(f *pflag.Flag) {
-		elsewhere := target.Name() == "up" && (f.Name == "server" || f.Name == "creds") // up runs a server of its own
+		elsewhere := target.Name() == "up" && slices.Contains([]string{"server", "context", "creds", "tls-ca"}, f.Name) // up runs a server of its own
 		if !isSetting(target, f.Name) || f.Name == "url" || elsewhere {
 			return
 		}

@@ -13,9 +13,6 @@ import (
 	"github.com/proctape/proctape/schema/filecheck"
 )
 
-// maxSecretSize is more than a file with a key or credentials has, in bytes.
-const maxSecretSize = 1 << 20
-
 // whereKeysAre says where a file for --creds comes from.
 const whereKeysAre = `"proctape hosts add NAME", where the recorder runs, makes a key for a host; the other keys are in the folder creds of its data folder`
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -26,12 +27,14 @@ func (s *settings) connectAs(shared embeddednats.Role) (*nats.Conn, error) {
 	if err := servers(s.server).check(); err != nil {
 		return nil, err
 	}
-	creds, err := s.credentials()
+	opts, err := serverOptions(s)
 	if err != nil {
 		return nil, err
 	}
-	nc, err := nats.Connect(s.server, append(connectOptions(), creds...)...)
-	switch {
+	nc, err := nats.Connect(s.server, opts...)
+	switch hint := hintOfTLS(err, &s.tls); {
+	case hint != "":
+		return nil, hinted(servers(s.server).connectError(err), "%s", hint)
 	case errors.Is(err, nats.ErrAuthorization) && s.creds != "":
 		return nil, hinted(fmt.Errorf("%w: the server does not know the key in %s", servers(s.server).connectError(err), s.creds),
 			"the key was removed, or is another recorder's: "+whereKeysAre)
@@ -55,8 +58,21 @@ func checkServer(s *settings) error {
 	if err := servers(s.server).check(); err != nil {
 		return err
 	}
-	_, err := s.credentials()
+	_, err := serverOptions(s)
 	return err
+}
+
+// serverOptions are how a command connects to the server that --server or --context names.
+func serverOptions(s *settings) ([]nats.Option, error) {
+	creds, err := s.credentials()
+	if err != nil {
+		return nil, err
+	}
+	secured, err := s.tls.options()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(connectOptions(), s.login, creds, secured), nil
 }
 
 // connectHere connects to the recorder that runs on the data folder.

@@ -30,7 +30,7 @@ log grows. Any number of databases can follow one log; each has its own checkpoi
 			if s.checksOnly {
 				return checkServer(s)
 			}
-			nc, err := s.connect()
+			nc, err := awaitServer(s, cmd)
 			if err != nil {
 				return err
 			}

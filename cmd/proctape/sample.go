@@ -28,7 +28,7 @@ recorder's "proctape hosts add" makes the key.`,
 			if s.checksOnly {
 				return checkServer(s)
 			}
-			nc, err := s.connect()
+			nc, err := awaitServer(s, cmd)
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,10 @@ recorder's "proctape hosts add" makes the key.`,
 			})
 			made := p.Stats()
 			fmt.Fprintf(out, "\nStopped after %s. %d items were made, %d acknowledged by the log, %d lost.\n",
-				time.Since(began).Round(time.Second), made.Produced, made.Acked, made.Produced-made.Acked)
+				time.Since(began).Round(time.Second), made.Produced, made.Acked, made.Produced-made.Acked-made.Left)
+			if made.Left > 0 {
+				fmt.Fprintf(out, "%d items wait on disk for the next start.\n", made.Left)
+			}
 			return err
 		},
 	}

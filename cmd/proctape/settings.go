@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -23,7 +24,10 @@ type settings struct {
 	server    string
 	url       string // of a recorder elsewhere that is asked; empty for a recording here
 	creds     string
-	tokenFile string // with the token for url
+	context   string        // of the nats command line, which names a server
+	tls       clientTLS     // with the server
+	login     []nats.Option // of the context
+	tokenFile string        // with the token for url
 	config    string
 	logLevel  string
 	utc       bool
@@ -96,7 +100,7 @@ func (s *settings) resolve(cmd *cobra.Command) error {
 
 // settingNames are the flags that may also be set in the environment or a file. What a single listing asks for may not: it
 // would hide things from every listing.
-var settingNames = []string{"data", "db", "server", "creds", "log-level", "interval", "argv", "scrub-word", "kernel-threads", "group", "listen",
+var settingNames = []string{"data", "db", "server", "context", "creds", "tls-ca", "log-level", "interval", "argv", "scrub-word", "kernel-threads", "group", "listen",
 	"tls-cert", "tls-key", "max-log-mb", "ndjson", "ndjson-limit", "no-ndjson", "memory-limit-mb", "full-resolution-hours", "downsampled-days",
 	"events-days", "runs-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-env", "job-rule", "syscalls", "trace-job", "nvidia-smi", "utc", "url", "token-file", "http", "http-cert", "http-key", "http-name"}
 
@@ -117,6 +121,11 @@ func (s *settings) check(cmd *cobra.Command) error {
 	if err := errors.Join(refuseServer(cmd, s), checkElsewhere(cmd, s)); err != nil {
 		return err
 	}
+	if !readsDatabase(cmd) {
+		if err := errors.Join(useContext(s), useNATSVariables(s, cmd)); err != nil {
+			return err
+		}
+	}
 	if s.data, err = expandHome(s.data); err != nil {
 		return err
 	}
@@ -130,8 +139,11 @@ func (s *settings) check(cmd *cobra.Command) error {
 	case s.db == "" && s.data != "":
 		s.db = filepath.Join(s.data, "monitor.db")
 	}
-	if cmd.Flags().Changed("creds") && s.creds != "" && s.server == "" && os.Getenv("PROCTAPE_CREDS") == "" {
-		return hinted(misuse("--creds without --server"), "the recorder on this machine needs no credentials from its own user")
+	for _, name := range []string{"creds", "tls-ca", "tls-cert", "tls-key"} {
+		ofListener := cmd.LocalNonPersistentFlags().Lookup(name) != nil // of up
+		if onLine(cmd, s, name) && s.server == "" && !ofListener {
+			return hinted(misuse("--%s without --server", name), "the recorder on this machine needs no credentials from its own user")
+		}
 	}
 	if err := filecheck.Database(s.db); s.db != "" && s.url == "" && cmd.Name() != "run" && err != nil { // run runs its command in any case
 		return hinted(fmt.Errorf("open database: %w", err), "name a recorder's data folder with --data, or the file of a database with --db")
@@ -174,10 +186,18 @@ func readsDatabase(cmd *cobra.Command) bool {
 // refuseServer refuses a --server of the command line where it would be ignored: the answer would be of another recording than
 // the one that was named. In the environment it may stand for other commands.
 func refuseServer(cmd *cobra.Command, s *settings) error {
-	if !readsDatabase(cmd) || s.server == "" || s.fromElsewhere["server"] {
+	flag := ""
+	switch {
+	case !readsDatabase(cmd):
+	case s.server != "" && !s.fromElsewhere["server"]:
+		flag = "server"
+	case s.context != "" && !s.fromElsewhere["context"]:
+		flag = "context"
+	}
+	if flag == "" {
 		return nil
 	}
-	return hinted(misuse("%s reads a database and does not ask a server: --server does not go with it", cmd.CommandPath()),
+	return hinted(misuse("%s reads a database and does not ask a server: --%s does not go with it", cmd.CommandPath(), flag),
 		`name a database with --db, one made by "proctape project --server", or follow the server with "proctape tail"`)
 }
 
@@ -213,17 +233,56 @@ func onLine(cmd *cobra.Command, s *settings, name string) bool {
 	return cmd.Flags().Changed(name) && !s.fromElsewhere[name]
 }
 
-// expandHome replaces a leading ~ by the user's home folder.
-func expandHome(path string) (string, error) {
-	rest, ok := strings.CutPrefix(path, "~")
-	if !ok || rest != "" && rest[0] != '/' {
-		return path, nil
+// useContext takes from the context that --context names what the command line, the environment and the file leave open.
+func useContext(s *settings) error {
+	if s.context == "" {
+		return nil
 	}
-	home := os.Getenv("HOME")
-	if !filepath.IsAbs(home) {
-		return path, hinted(misuse("%s: HOME is not the path of a folder", path), "write the whole path, or set HOME")
+	if s.server != "" {
+		return hinted(misuse("--context and --server cannot be combined"), "each names a server")
 	}
-	return home + rest, nil
+	c, err := readNATSContext(s.context)
+	if err != nil {
+		return err
+	}
+	s.server = c.URL
+	for _, of := range []struct {
+		to   *string
+		from string
+	}{{&s.creds, c.Creds}, {&s.creds, c.NKey}, {&s.tls.ca, c.CA}, {&s.tls.cert, c.Cert}, {&s.tls.key, c.Key}} {
+		if *of.to == "" {
+			*of.to = os.ExpandEnv(of.from)
+		}
+	}
+	s.tls.first = c.TLSFirst
+	if c.User != "" {
+		s.login = append(s.login, nats.UserInfo(c.User, c.Password))
+	}
+	if c.Token != "" {
+		s.login = append(s.login, nats.Token(c.Token))
+	}
+	if c.InboxPrefix != "" {
+		s.login = append(s.login, nats.CustomInboxPrefix(c.InboxPrefix))
+	}
+	return nil
+}
+
+// usesNATSVariables are the commands whose log may be anywhere: for them the variables of the nats command line count. The others ask the
+// recorder on this machine, and a variable that another program needs must not send a job to another log.
+var usesNATSVariables = []string{"sample", "project", "simulate"}
+
+// useNATSVariables takes the server of NATS_URL, and the credentials of NATS_CREDS, where no server and no data folder was named.
+func useNATSVariables(s *settings, cmd *cobra.Command) error {
+	named := s.server != "" || s.context != "" || cmd.Flags().Changed("data")
+	server := os.Getenv("NATS_URL")
+	if named || server == "" || cmd.HasParent() && cmd.Parent().HasParent() || !slices.Contains(usesNATSVariables, cmd.Name()) {
+		return nil
+	}
+	s.server = server
+	if s.creds == "" {
+		s.creds = os.Getenv("NATS_CREDS")
+	}
+	return nil
 }
 
 // logger logs to stderr what --log-level asks for, or what a reload asked for since.
