@@ -21,6 +21,10 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+
+	embeddednats "github.com/proctape/proctape/embedded-nats"
+	"github.com/proctape/proctape/schema"
 )
 
 // authority is a private certificate authority, and what it certified.
@@ -202,4 +206,33 @@ func TestConnect_ServerComesLater(t *testing.T) {
 	if said, code := exitOf(t, "sample", "--server", fmt.Sprintf("nats://127.0.0.1:%d", closed), "--host", "late", "--data", t.TempDir()); code != 1 || !strings.Contains(said, "--creds") {
 		t.Errorf("exit code %d, and it says %s, want that a key is missing", code, said)
 	}
+}
+
+// Who looks at the server with the nats command line sees what each stream holds and whose each durable is.
+func TestConnect_DurablesSayWhose(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	recorder := record(t, proctape, dir)
+	nc := must(embeddednats.Connect(dir, embeddednats.RoleReader))(t)
+	defer nc.Close()
+	js := must(jetstream.New(nc))(t)
+	host := must(os.Hostname())(t)
+	for _, name := range append([]string{schema.StreamOps}, schema.DataStreams...) {
+		stream := must(js.Stream(t.Context(), name))(t)
+		if said := stream.CachedInfo().Config.Description; !strings.HasPrefix(said, "proctape: ") {
+			t.Errorf("stream %s is described as %q", name, said)
+		}
+		await(t, "a durable on "+name, func() bool {
+			for range stream.ConsumerNames(t.Context()).Name() {
+				return true
+			}
+			return false
+		})
+		for info := range stream.ListConsumers(t.Context()).Info() {
+			if said := info.Config.Description; !strings.Contains(said, filepath.Join(dir, "monitor.db")) || !strings.Contains(said, host) {
+				t.Errorf("durable %s of %s is described as %q, want the database and the host", info.Name, name, said)
+			}
+		}
+	}
+	recorder.stop()
 }

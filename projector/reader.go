@@ -43,6 +43,7 @@ type reader struct {
 	js         jetstream.JetStream
 	once       bool
 	databaseID string
+	path       string              // of the database
 	policy     *schema.Policy      // nil: the database keeps all
 	memory     *semaphore.Weighted // of decoded messages
 	decoded    int64               // bytes of all of it
@@ -50,7 +51,7 @@ type reader struct {
 }
 
 func newReader(js jetstream.JetStream, cfg Config, databaseID string) *reader {
-	r := &reader{js: js, once: cfg.Once, databaseID: databaseID,
+	r := &reader{js: js, once: cfg.Once, databaseID: databaseID, path: cfg.DB,
 		memory: semaphore.NewWeighted(cfg.Memory.Decoded), decoded: cfg.Memory.Decoded, ahead: cfg.Memory.Ahead}
 	if cfg.Retention != nil {
 		r.policy = &cfg.Retention.Policy
@@ -120,6 +121,7 @@ func (r *reader) consumer(ctx context.Context, stream string, from uint64) (jets
 	if r.policy != nil {
 		cfg = schema.Keeping(cfg, r.policy.Keeps(stream))
 	}
+	cfg = schema.OfDatabase(cfg, "how far the stream is in the database", r.path)
 	consumer, err := r.js.CreateOrUpdateConsumer(ctx, stream, cfg)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,9 @@
 package schema
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -98,21 +101,21 @@ func IsOurs(cfg jetstream.StreamConfig) bool { return cfg.Metadata[metadataMadeB
 // every publish. Together the limits stay within the store.
 func Streams(p Policy, replicas int) []jetstream.StreamConfig {
 	p = p.WithDefaults()
-	stream := func(name string, share int64, subjects ...string) jetstream.StreamConfig {
+	stream := func(name, what string, share int64, subjects ...string) jetstream.StreamConfig {
 		return jetstream.StreamConfig{
-			Name: name, Subjects: subjects, Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy,
+			Name: name, Description: "proctape: " + what, Subjects: subjects, Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy,
 			Discard: jetstream.DiscardOld, MaxAge: MaxAge(p.Keeps(name)), MaxBytes: max(p.MaxLogBytes*share/100, -1),
 			Duplicates: DuplicateWindow, AllowDirect: true, Replicas: max(replicas, 1), Compression: jetstream.S2Compression,
 			Metadata: map[string]string{metadataMadeBy: madeBy},
 		}
 	}
-	ops := stream(StreamOps, 1, "proctape.ops.>")
+	ops := stream(StreamOps, "what databases are told to do, on a schedule", 1, "proctape.ops.>")
 	ops.AllowMsgSchedules, ops.AllowMsgTTL, ops.AllowRollup = true, true, true
 	return []jetstream.StreamConfig{
-		stream(StreamSnapshots, 60, SubjectPrefix+"*.snapshot"),
-		stream(StreamEvents, 27, SubjectPrefix+"*.event.>", SubjectPrefix+"*.anomaly.>", SubjectPrefix+"*.job"),
-		stream(StreamRollups, 10, SubjectPrefix+"*.rollup"),
-		stream(StreamHistory, 2, SubjectPrefix+"*.run"),
+		stream(StreamSnapshots, "what ran on each host, at each sample", 60, SubjectPrefix+"*.snapshot"),
+		stream(StreamEvents, "starts, ends and execs of processes, jobs, and gaps", 27, SubjectPrefix+"*.event.>", SubjectPrefix+"*.anomaly.>", SubjectPrefix+"*.job"),
+		stream(StreamRollups, "minutes and hours of what ran on each host", 10, SubjectPrefix+"*.rollup"),
+		stream(StreamHistory, "runs of jobs that have ended, with their totals", 2, SubjectPrefix+"*.run"),
 		ops,
 	}
 }
@@ -129,6 +132,29 @@ func MaxAge(keeps time.Duration) time.Duration {
 // Keeping returns the settings of a durable that say how long its database wants the stream kept.
 func Keeping(cfg jetstream.ConsumerConfig, keeps time.Duration) jetstream.ConsumerConfig {
 	cfg.Metadata = map[string]string{metadataKeeps: keeps.String()}
+	return cfg
+}
+
+// metadataDatabase and metadataHost say whose a durable is.
+const (
+	metadataDatabase = "database"
+	metadataHost     = "host"
+)
+
+// OfDatabase has a durable say whose it is, to who looks at the server: the path of the database, and the name of this machine.
+func OfDatabase(cfg jetstream.ConsumerConfig, what, path string) jetstream.ConsumerConfig {
+	if whole, err := filepath.Abs(path); err == nil {
+		path = whole
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "a machine without a name"
+	}
+	cfg.Description = fmt.Sprintf("proctape: %s %s on %s", what, path, host)
+	if cfg.Metadata == nil {
+		cfg.Metadata = map[string]string{}
+	}
+	cfg.Metadata[metadataDatabase], cfg.Metadata[metadataHost] = path, host
 	return cfg
 }
 

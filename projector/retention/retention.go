@@ -90,7 +90,7 @@ func (r *Retention) Run(ctx context.Context) error {
 
 // follow makes a pass for every tick.
 func (r *Retention) follow(ctx context.Context) error {
-	ticks, err := openTicks(ctx, r.cfg.JS, r.db.ID(), r.cfg.Settings.Interval)
+	ticks, err := openTicks(ctx, r.cfg.JS, r.db.ID(), r.cfg.Path, r.cfg.Settings.Interval)
 	if err != nil {
 		return err
 	}

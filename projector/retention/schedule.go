@@ -14,11 +14,11 @@ import (
 )
 
 // openTicks installs the schedule, which all databases of the log share, and returns where this database reads its ticks.
-func openTicks(ctx context.Context, js jetstream.JetStream, databaseID string, every time.Duration) (jetstream.Consumer, error) {
+func openTicks(ctx context.Context, js jetstream.JetStream, databaseID, path string, every time.Duration) (jetstream.Consumer, error) {
 	if err := InstallSchedule(ctx, js, every); err != nil {
 		return nil, fmt.Errorf("install the schedule of retention: %w", err)
 	}
-	consumer, err := js.CreateOrUpdateConsumer(ctx, schema.StreamOps, schema.TickConsumer(databaseID))
+	consumer, err := js.CreateOrUpdateConsumer(ctx, schema.StreamOps, schema.OfDatabase(schema.TickConsumer(databaseID), "when old data leaves the database", path))
 	if err != nil {
 		return nil, fmt.Errorf("read the ticks of retention: %w", err)
 	}
