@@ -46,9 +46,18 @@ check: ## format, vet, staticcheck, revive, known vulnerabilities, generated fil
 	$(GO) tool -modfile=.ci/tools/go.mod revive -config .ci/revive.toml -formatter plain ./...
 	$(GO) mod tidy -diff
 	cd .ci/tools && $(GO) mod tidy -diff
+	cd deploy/packages/tools && $(GO) mod tidy -diff
 	@.ci/libc-version
 	@.ci/govulncheck
 	CGO_ENABLED=0 $(GO) test -run 'TestImports|TestStructure' ./integration_test
+
+.PHONY: packages
+packages: ## deb and rpm for amd64 and arm64, binaries, bill of materials and checksums, into dist; the same bytes every time
+	@VERSION='$(VERSION)' deploy/packages/build
+
+.PHONY: release
+release: ## what a release of the tag at HEAD would be: checked, built and verified; nothing is published
+	@deploy/packages/release
 
 .PHONY: structure
 structure: ## how the code is built: arrows and circles between files, the way of a message, sizes, old names (ARGS=-v for all of it)

@@ -94,6 +94,9 @@ var rooms = map[string]room{
 
 	"cmd/proctape": {uses: []string{"schema/...", "producer/...", "embedded-nats", "projector", "projector/retention", "query/..."}},
 
+	// It reads a program from outside.
+	"deploy/packages/sbom": {},
+
 	// The benchmarks measure the program, not its packages.
 	"bench/structure":     {},
 	"bench/wire":          {uses: []string{"schema", "producer/simulate"}},
