@@ -46,7 +46,7 @@ check: ## format, vet, staticcheck, revive, known vulnerabilities, generated fil
 	$(GO) tool -modfile=.ci/tools/go.mod revive -config .ci/revive.toml -formatter plain ./...
 	$(GO) mod tidy -diff
 	cd .ci/tools && $(GO) mod tidy -diff
-	cd deploy/packages/tools && $(GO) mod tidy -diff
+	cd deploy/tools && $(GO) mod tidy -diff
 	@.ci/libc-version
 	@.ci/govulncheck
 	CGO_ENABLED=0 $(GO) test -run 'TestImports|TestStructure' ./integration_test

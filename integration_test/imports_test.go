@@ -95,7 +95,8 @@ var rooms = map[string]room{
 	"cmd/proctape": {uses: []string{"schema/...", "producer/...", "embedded-nats", "projector", "projector/retention", "query/..."}},
 
 	// It reads a program from outside.
-	"deploy/packages/sbom": {},
+	"deploy/packages/sbom":  {},
+	"deploy/tools/manifest": {},
 
 	// The benchmarks measure the program, not its packages.
 	"bench/structure":     {},
