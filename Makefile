@@ -5,6 +5,7 @@ export CGO_ENABLED = 0
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 DATA    ?= run-data
+HTTP    ?= 127.0.0.1:7447
 FUZZTIME ?= 20s
 # The race detector, but not for SQLite itself: it is translated C, its memory is not Go's heap, so the
 # detector finds nothing there and tests that store rows take three times as long.
@@ -16,12 +17,13 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build bin/proctape
+build: ## build bin/proctape; the first time takes about two minutes on two cores
+	@test -e bin/proctape || echo "The first build takes about two minutes on two cores: SQLite, translated into Go, is one large package. Later ones take seconds."
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/proctape ./cmd/proctape
 
 .PHONY: run
-run: build ## record this machine into ./run-data (DATA=… for another folder); Ctrl-C stops it
-	@exec bin/proctape up --data $(DATA)
+run: build ## record this machine into ./run-data (DATA=… for another folder), with the page (HTTP=… for another address, HTTP= for none); Ctrl-C stops it
+	@exec bin/proctape up --data $(DATA) $(if $(HTTP),--http $(HTTP))
 
 # The tests of four packages at a time: many wait more than they work. make check vets all of it.
 TESTS    := -vet=off -p 4 -timeout 60m

@@ -201,7 +201,7 @@ func newStage(t *testing.T) *stage {
 // record starts the recorder of the documents and waits until it has the dd.
 func (s *stage) record(t *testing.T) (up *process) {
 	t.Helper()
-	up = start(t, "up", "--data", filepath.Join(s.dir, "run-data"), "--interval", "1s")
+	up = start(t, "up", "--data", filepath.Join(s.dir, "run-data"), "--interval", "1s", "--http", "127.0.0.1:0")
 	up.awaitLine("Recorded:")
 	await(t, "samples of dd", func() bool {
 		out, _ := s.run("proctape history " + s.pid)

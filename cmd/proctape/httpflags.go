@@ -64,7 +64,7 @@ func (f *httpFlags) open(ctx context.Context, cmd *cobra.Command, s *settings, j
 		return nil, hinted(misuse("--http: %w", err), "name one with --http-cert and --http-key, or use 127.0.0.1")
 	}
 	if err != nil {
-		return nil, hinted(fmt.Errorf("--http: %w", err), "name an address of this machine and a free port, such as 127.0.0.1:7447")
+		return nil, hinted(fmt.Errorf("--http: %w", err), "name an address of this machine and a free port, such as 127.0.0.1:7448; port 0 is one that is free")
 	}
 	h := &httpServer{listener: l, url: "http://" + l.Addr().String(), token: token}
 	if certificate != nil {

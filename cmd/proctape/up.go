@@ -180,7 +180,17 @@ func printStart(w io.Writer, s *settings, ndjsonDir string, p *producer.Producer
 		fmt.Fprintf(w, "  listening %s, for hosts that have a key: %s hosts add NAME makes one\n", url, here)
 	}
 	printCapabilities(w, p.Capabilities())
-	fmt.Fprintf(w, "\nIn another terminal: %s snapshots (or: tail snapshots, status)\n", here)
+	printNext(w, here)
+}
+
+// printNext says what to type next.
+func printNext(w io.Writer, here string) {
+	fmt.Fprint(w, "\nIn another terminal:\n")
+	for _, next := range [][2]string{
+		{"who uses what", "top"}, {"what ran", "snapshots --since -1m"}, {"a command as a job", "run --job try -- make"}, {"what it used", "report try"}, {"is all well?", "status"},
+	} {
+		fmt.Fprintf(w, "  %-19s %s %s\n", next[0], here, next[1])
+	}
 }
 
 // printEnd says what was recorded.
