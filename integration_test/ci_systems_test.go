@@ -19,6 +19,7 @@ type ciMachine struct {
 	store  string            // with the folders history and artifact
 	inputs map[string]string // of the action, or variables by their short names: job, program, over, comment, token
 	env    []string
+	open   bool                  // others may write to its folders
 	dir    string                // of the newest job
 	step   func(cmd *os.Process) // is told of the process of the step that runs the command
 }
@@ -52,6 +53,11 @@ func (c *ciMachine) write(path, text string) {
 func (c *ciMachine) job(system, commands string) (code int) {
 	c.t.Helper()
 	c.dir = c.t.TempDir()
+	if c.open {
+		if err := os.Chmod(c.dir, 0o777); err != nil {
+			c.t.Fatal(err)
+		}
+	}
 	os.RemoveAll(filepath.Join(c.store, "artifact"))
 	if system == "github" {
 		return c.github(commands)

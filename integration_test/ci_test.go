@@ -32,6 +32,7 @@ var ciTrouble = map[string]struct{ program, commands string }{
 	"runs nothing":    {`[ "$1" = run ] && exit 1; exec PROCTAPE "$@"`, ""},
 	"reports nothing": {`case $1 in backup | report | compare) exit 1 ;; esac; exec PROCTAPE "$@"`, ""},
 	"dies":            {"", killsRecorder},
+	"open folder":     {"", ""},
 }
 
 // wrongOfJob runs a job that ends with a code where proctape has a trouble, and says what is not as it has to be.
@@ -45,7 +46,12 @@ func wrongOfJob(c *ciMachine, system, trouble string, code int) (wrong []string)
 		c.inputs["program"] = filepath.Join(c.recipe, "fake")
 		c.write(c.inputs["program"], "#!/bin/sh\n"+strings.ReplaceAll(is.program, "PROCTAPE", proctape)+"\n")
 	}
-	c.env = append(c.env, "PROCTAPE_CI_WAIT=3")
+	c.open = trouble == "open folder"
+	patience := "300" // in seconds, for a busy machine
+	if trouble == "start hangs" {
+		patience = "3"
+	}
+	c.env = append(c.env, "PROCTAPE_CI_WAIT="+patience)
 	ran := filepath.Join(c.recipe, "ran")
 	os.Remove(ran)
 	if got := c.job(system, fmt.Sprintf("%secho once >>%s\nexit %d\n", is.commands, ran, code)); got != code {
@@ -63,7 +69,7 @@ func wrongOfArtifact(c *ciMachine, trouble string, code int) (wrong []string) {
 	database := filepath.Join(c.store, "artifact", "monitor.db")
 	_, err := os.Stat(database)
 	switch trouble {
-	case "none", "dies":
+	case "none", "dies", "open folder":
 		if err != nil {
 			return []string{"the database was not kept"}
 		}
@@ -126,6 +132,7 @@ func TestCI_KilledWithAll(t *testing.T) {
 		t.Run(system, func(t *testing.T) {
 			t.Parallel()
 			c := newCI(t, "", "", "")
+			c.env = append(c.env, "PROCTAPE_CI_WAIT=300")
 			started := filepath.Join(c.recipe, "started")
 			c.step = func(p *os.Process) {
 				await(t, "a sample of the command", func() bool {
@@ -191,14 +198,14 @@ func TestCI_CommentsOnChange(t *testing.T) {
 			server := httptest.NewServer(comments)
 			defer server.Close()
 			c := newCI(t, "", "", "")
-			c.inputs["comment"], c.inputs["token"], c.inputs["over"] = "true", "s3cret", "100%"
-			c.env = append(c.env, "GITHUB_API_URL="+server.URL, "CI_API_V4_URL="+server.URL)
+			c.inputs["comment"], c.inputs["token"], c.inputs["over"] = "true", "s3cret", "300%"
+			c.env = append(c.env, "PROCTAPE_CI_WAIT=300", "GITHUB_API_URL="+server.URL, "CI_API_V4_URL="+server.URL)
 			if system == "github" {
 				c.env = append(c.env, "GITHUB_REF=refs/pull/7/merge")
 			} else {
 				c.env = append(c.env, "CI_MERGE_REQUEST_IID=7")
 			}
-			for i, commands := range []string{"sleep 1", "sleep 1", "sleep 1", "sleep 1", "sleep 6", "sleep 1"} {
+			for i, commands := range []string{"sleep 1", "sleep 1", "sleep 1", "sleep 1", "sleep 10", "sleep 1"} {
 				if code := c.job(system, commands+"\n"); code != 0 {
 					t.Fatalf("job %d ends with %d\n%s", i, code, c.log())
 				}
