@@ -84,6 +84,9 @@ func checkPages(t *testing.T, folder string, cmd *cobra.Command) {
 	if missing := missingWords(string(page), helpWords(cmd)); missing != nil {
 		t.Errorf("the page of %s lacks %q", cmd.CommandPath(), missing)
 	}
+	if home, err := os.UserHomeDir(); err == nil && len(home) > 1 && strings.Contains(string(page), home+"/") {
+		t.Errorf("the page of %s names the folder of whoever made it", cmd.CommandPath())
+	}
 	for _, sub := range cmd.Commands() {
 		checkPages(t, folder, sub)
 	}
