@@ -49,13 +49,14 @@ func answersOf(dir, job string, pid int, from, to float64) (answers []answer) {
 		{[]string{"orphans"}, moment, []string{"", "--csv", "--json"}},
 		{[]string{"diff", in(from - 1), in(to + 1)}, nil, []string{"", "--csv", "--json"}},
 		{[]string{"gaps"}, between, []string{"", "--json"}},
+		{[]string{"export"}, between, []string{"--format=ndjson", "--format=csv"}},
 	} {
 		for _, format := range c.formats {
 			args := slices.Concat(c.command, c.more, []string{"--data", dir})
 			if format != "" {
 				args = append(args, format)
 			}
-			answers = append(answers, answer{c.command[0], args, format == "--json"})
+			answers = append(answers, answer{c.command[0], args, format == "--json" || format == "--format=ndjson"})
 		}
 	}
 	return answers

@@ -43,6 +43,17 @@ func writeBytes(w io.Writer, text string) error {
 	return err
 }
 
+// rawOutput writes bytes as they are to where an output leads, which must not be a terminal.
+type rawOutput struct{ to io.Writer }
+
+func (r rawOutput) Write(b []byte) (int, error) {
+	o, ok := r.to.(*output)
+	if !ok {
+		return r.to.Write(b)
+	}
+	return o.note(o.w.Write(b))
+}
+
 // screen is the terminal that w is, for text of our own that steers it.
 func screen(w io.Writer) io.Writer {
 	if o, ok := w.(*output); ok {

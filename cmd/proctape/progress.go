@@ -52,3 +52,21 @@ func progressLines(w io.Writer) (show func(projector.ReplayProgress), finish fun
 		fmt.Fprintf(w, "proctape: replay: %d of %d messages, %d%%, %.0f/s, left %s\n", p.Projected, p.All, 100*p.Projected/p.All, rate, left.Round(time.Second))
 	}, func() {}
 }
+
+// exportBar draws how much of a range was exported; without a beginning, from the first time that is shown.
+func exportBar(w io.Writer, since, until float64) (show func(at float64), finish func()) {
+	bars := mpb.New(mpb.WithOutput(screen(w)), mpb.WithWidth(60))
+	const steps = 10_000
+	bar := bars.AddBar(steps, mpb.PrependDecorators(decor.Name("export ")), mpb.AppendDecorators(decor.Percentage(), decor.Name(", left "), decor.AverageETA(decor.ET_STYLE_GO)))
+	return func(at float64) {
+			if since == 0 {
+				since = at
+			}
+			if until > since {
+				bar.SetCurrent(min(int64(steps*(at-since)/(until-since)), steps-1))
+			}
+		}, func() {
+			bar.SetTotal(-1, true)
+			bars.Wait()
+		}
+}
