@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
@@ -34,11 +35,13 @@ not grow with the range. What of the range is not known is said on stderr, and i
 
   ndjson       one object a line: gaps, runs, then events and snapshots by time
   csv          one table: samples, events, runs or gaps
+  perfetto     a trace for https://ui.perfetto.dev: processes below those that bore them, what they used, runs, steps, deaths, gaps
 
 A file has its name once it is whole; until then it is FILE.part. An export of ndjson or csv that was cut, by Ctrl-C or otherwise, goes on with
 --resume, and gives the same file. An export in another form, or to the standard output, is begun anew.`,
 		Example: `  proctape export --since -1h -o hour.ndjson
   proctape export --since -1h --what events --format csv | head
+  proctape export --since yesterday --until today -o yesterday.pftrace
   proctape export --resume -o hour.ndjson`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.resume {
@@ -132,7 +135,7 @@ func (f *exportFlags) question(cmd *cobra.Command, format *exportFormat) (q expo
 	if r.Since >= r.Until {
 		return q, misuse("--since %s is in the future", f.since)
 	}
-	q.What = f.what
+	q.What, q.Causes = f.what, format.causes
 	q.Filter, err = f.filter(cmd, r)
 	return q, err
 }
@@ -140,17 +143,23 @@ func (f *exportFlags) question(cmd *cobra.Command, format *exportFormat) (q expo
 // begin begins an export.
 func (f *exportFlags) begin(cmd *cobra.Command, s *settings, db *query.DB, format *exportFormat, q export.Question) error {
 	if f.output == "" {
-		out := cmd.OutOrStdout()
-		if format.binary {
-			out = rawOutput{out}
-		}
-		return runExport(cmd, db, format, q, export.Place{}, out, func(export.Place) error { return nil })
+		return exportToOutput(cmd, db, format, q)
 	}
 	file, err := createExport(f.output, exportState{Format: format.name, Question: q, Source: recordingOf(s)}, format.resumes)
 	if err != nil {
 		return err
 	}
 	return file.fill(cmd, db, format)
+}
+
+// exportToOutput writes an export to the standard output. What is not for a terminal is buffered, and its bytes are those of a file.
+func exportToOutput(cmd *cobra.Command, db *query.DB, format *exportFormat, q export.Question) error {
+	nothing := func(export.Place) error { return nil }
+	if isTerminal(cmd.OutOrStdout()) {
+		return runExport(cmd, db, format, q, export.Place{}, cmd.OutOrStdout(), nothing)
+	}
+	out := bufio.NewWriterSize(rawOutput{cmd.OutOrStdout()}, 1<<16)
+	return cmp.Or(runExport(cmd, db, format, q, export.Place{}, out, nothing), out.Flush())
 }
 
 // goOn goes on with an export that was cut.

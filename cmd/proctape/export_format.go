@@ -17,6 +17,7 @@ type exportFormat struct {
 	table        bool // it holds one table
 	binary       bool
 	resumes      bool // what was cut is gone on with
+	causes       bool // a death is one event
 	what         []string
 	of           []query.Data // that it is made of; none for all
 	writer       func(to io.Writer) (export.Writer, error)
@@ -25,6 +26,7 @@ type exportFormat struct {
 var exportFormats = []exportFormat{
 	{name: "ndjson", ending: ".ndjson", resumes: true, what: export.AllWhat, writer: func(to io.Writer) (export.Writer, error) { return export.NewNDJSON(to), nil }},
 	{name: "csv", ending: ".csv", table: true, resumes: true, what: export.AllWhat, writer: func(to io.Writer) (export.Writer, error) { return export.NewCSV(to), nil }},
+	{name: "perfetto", ending: ".pftrace", binary: true, causes: true, what: export.AllWhat, writer: func(to io.Writer) (export.Writer, error) { return export.NewPerfetto(to), nil }},
 }
 
 func exportFormatNames() (names []string) {

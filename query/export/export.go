@@ -68,7 +68,12 @@ func writeHeads(ctx context.Context, db *query.DB, q Question, w Writer) error {
 
 // merge writes events and snapshots in the order of time. At one time an event comes first.
 func merge(ctx context.Context, db *query.DB, q Question, from Place, w Writer, at func(Place, float64) error) error {
-	events := pull(q.Filter, from.Events, slices.Contains(q.What, Events), func(f query.Filter) iter.Seq2[query.Event, error] { return query.EventSeq(ctx, db, f) })
+	events := pull(q.Filter, from.Events, slices.Contains(q.What, Events), func(f query.Filter) iter.Seq2[query.Event, error] {
+		if q.Causes {
+			return query.WithCauses(query.EventSeq(ctx, db, f))
+		}
+		return query.EventSeq(ctx, db, f)
+	})
 	defer events.stop()
 	snapshots := pull(q.Filter, from.Samples, slices.Contains(q.What, Samples), func(f query.Filter) iter.Seq2[query.Snapshot, error] { return query.SnapshotSeq(ctx, db, f) })
 	defer snapshots.stop()

@@ -18,6 +18,8 @@ type Question struct {
 	// Filter must have an Until that is not in the future. Its Limit and its order mean nothing here. Of gaps its host alone picks, of runs also its job.
 	query.Filter
 	What []string // some of [AllWhat]
+	// Causes joins the two events of a death by a signal into one, its exit, as [query.WithCauses] does. Such an export is not to be resumed.
+	Causes bool
 }
 
 // Place is how far an export has come: everything up to it was given to the writer. The zero Place is the beginning.
