@@ -35,6 +35,7 @@ not grow with the range. What of the range is not known is said on stderr, and i
 
   ndjson       one object a line: gaps, runs, then events and snapshots by time
   csv          one table: samples, events, runs or gaps
+  openmetrics  what hosts and jobs used at each snapshot, with times, such as Prometheus is backfilled with
   perfetto     a trace for https://ui.perfetto.dev: processes below those that bore them, what they used, runs, steps, deaths, gaps
 
 A file has its name once it is whole; until then it is FILE.part. An export of ndjson or csv that was cut, by Ctrl-C or otherwise, goes on with
@@ -98,6 +99,8 @@ func (f *exportFlags) check(cmd *cobra.Command) (*exportFormat, error) {
 		}
 	}
 	switch {
+	case format.spools && len(f.what) > 0 && !slices.Contains(f.what, export.Samples):
+		return nil, hinted(misuse("--what %s: %s has its points at snapshots", strings.Join(f.what, ","), format.name), "name samples too")
 	case len(f.what) == 0 && format.table:
 		f.what = []string{export.Samples}
 	case len(f.what) == 0:
@@ -154,12 +157,13 @@ func (f *exportFlags) begin(cmd *cobra.Command, s *settings, db *query.DB, forma
 
 // exportToOutput writes an export to the standard output. What is not for a terminal is buffered, and its bytes are those of a file.
 func exportToOutput(cmd *cobra.Command, db *query.DB, format *exportFormat, q export.Question) error {
-	nothing := func(export.Place) error { return nil }
-	if isTerminal(cmd.OutOrStdout()) {
-		return runExport(cmd, db, format, q, export.Place{}, cmd.OutOrStdout(), nothing)
+	e := exporting{format: format, question: q, to: cmd.OutOrStdout()}
+	if isTerminal(e.to) {
+		return e.run(cmd, db)
 	}
-	out := bufio.NewWriterSize(rawOutput{cmd.OutOrStdout()}, 1<<16)
-	return cmp.Or(runExport(cmd, db, format, q, export.Place{}, out, nothing), out.Flush())
+	out := bufio.NewWriterSize(rawOutput{e.to}, 1<<16)
+	e.to = out
+	return cmp.Or(e.run(cmd, db), out.Flush())
 }
 
 // goOn goes on with an export that was cut.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -119,7 +120,7 @@ func (e *exportFile) Write(b []byte) (int, error) {
 
 // fill writes the export, and gives the file its name.
 func (e *exportFile) fill(cmd *cobra.Command, db *query.DB, format *exportFormat) error {
-	err := runExport(cmd, db, format, e.state.Question, e.state.Place, e, e.note)
+	err := (&exporting{format, e.state.Question, e.state.Place, e, filepath.Dir(e.path), e.note}).run(cmd, db)
 	if err == nil {
 		return e.finish()
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"io"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -20,13 +21,15 @@ type exportFormat struct {
 	causes       bool // a death is one event
 	what         []string
 	of           []query.Data // that it is made of; none for all
-	writer       func(to io.Writer) (export.Writer, error)
+	spools       bool         // it holds points until the end, in a file
+	writer       func(to io.Writer, spool export.Spool) export.Writer
 }
 
 var exportFormats = []exportFormat{
-	{name: "ndjson", ending: ".ndjson", resumes: true, what: export.AllWhat, writer: func(to io.Writer) (export.Writer, error) { return export.NewNDJSON(to), nil }},
-	{name: "csv", ending: ".csv", table: true, resumes: true, what: export.AllWhat, writer: func(to io.Writer) (export.Writer, error) { return export.NewCSV(to), nil }},
-	{name: "perfetto", ending: ".pftrace", binary: true, causes: true, what: export.AllWhat, writer: func(to io.Writer) (export.Writer, error) { return export.NewPerfetto(to), nil }},
+	{name: "ndjson", ending: ".ndjson", resumes: true, what: export.AllWhat, writer: func(to io.Writer, _ export.Spool) export.Writer { return export.NewNDJSON(to) }},
+	{name: "csv", ending: ".csv", table: true, resumes: true, what: export.AllWhat, writer: func(to io.Writer, _ export.Spool) export.Writer { return export.NewCSV(to) }},
+	{name: "openmetrics", ending: ".om", spools: true, what: []string{export.Samples, export.Events}, writer: func(to io.Writer, spool export.Spool) export.Writer { return export.NewOpenMetrics(to, spool) }},
+	{name: "perfetto", ending: ".pftrace", binary: true, causes: true, what: export.AllWhat, writer: func(to io.Writer, _ export.Spool) export.Writer { return export.NewPerfetto(to) }},
 }
 
 func exportFormatNames() (names []string) {
@@ -45,24 +48,50 @@ func formatNamed(name string) *exportFormat {
 	return &exportFormats[i]
 }
 
-// runExport writes what is asked for, and says what of it is not known.
-func runExport(cmd *cobra.Command, db *query.DB, format *exportFormat, q export.Question, from export.Place, to io.Writer, note func(export.Place) error) error {
-	w, err := format.writer(to)
-	if err != nil {
-		return err
+// exporting is an export that is written.
+type exporting struct {
+	format   *exportFormat
+	question export.Question
+	from     export.Place
+	to       io.Writer
+	folder   string                   // for what is held until the end; empty for that of temporary files
+	note     func(export.Place) error // takes how far it is; may be nil
+}
+
+// run writes what is asked for, and says what of it is not known.
+func (e *exporting) run(cmd *cobra.Command, db *query.DB) error {
+	var spool *os.File
+	if e.format.spools {
+		var err error
+		if spool, err = openSpool(e.folder); err != nil {
+			return err
+		}
+		defer spool.Close()
 	}
 	show, finish := func(float64) {}, func() {}
-	if words := cmd.ErrOrStderr(); isTerminal(words) && !isTerminal(to) {
-		show, finish = exportBar(words, q.Since, q.Until)
+	if words := cmd.ErrOrStderr(); isTerminal(words) && !isTerminal(e.to) {
+		show, finish = exportBar(words, e.question.Since, e.question.Until)
 	}
-	covers, err := export.Write(cmd.Context(), db, q, from, w, func(p export.Place, at float64) error {
+	covers, err := export.Write(cmd.Context(), db, e.question, e.from, e.format.writer(e.to, spool), func(p export.Place, at float64) (err error) {
 		show(at)
-		return cmp.Or(note(p), cmd.Context().Err())
+		if e.note != nil {
+			err = e.note(p)
+		}
+		return cmp.Or(err, cmd.Context().Err())
 	})
 	finish()
 	if err != nil {
 		return err
 	}
-	noteIncomplete(cmd, covers, format.of...)
+	noteIncomplete(cmd, covers, e.format.of...)
 	return nil
+}
+
+// openSpool makes a file that is gone when it is closed.
+func openSpool(folder string) (*os.File, error) {
+	f, err := os.CreateTemp(folder, "proctape-export-")
+	if err != nil {
+		return nil, err
+	}
+	return f, os.Remove(f.Name())
 }
