@@ -49,7 +49,7 @@ func answersOf(dir, job string, pid int, from, to float64) (answers []answer) {
 		{[]string{"orphans"}, moment, []string{"", "--csv", "--json"}},
 		{[]string{"diff", in(from - 1), in(to + 1)}, nil, []string{"", "--csv", "--json"}},
 		{[]string{"gaps"}, between, []string{"", "--json"}},
-		{[]string{"export"}, between, []string{"--format=ndjson", "--format=csv", "--format=openmetrics", "--format=perfetto"}},
+		{[]string{"export"}, between, []string{"--format=ndjson", "--format=csv", "--format=parquet", "--format=openmetrics", "--format=perfetto"}},
 	} {
 		for _, format := range c.formats {
 			args := slices.Concat(c.command, c.more, []string{"--data", dir})

@@ -35,6 +35,7 @@ not grow with the range. What of the range is not known is said on stderr, and i
 
   ndjson       one object a line: gaps, runs, then events and snapshots by time
   csv          one table: samples, events, runs or gaps
+  parquet      one such table, with types, units and coverage
   openmetrics  what hosts and jobs used at each snapshot, with times, such as Prometheus is backfilled with
   perfetto     a trace for https://ui.perfetto.dev: processes below those that bore them, what they used, runs, steps, deaths, gaps
 
@@ -42,6 +43,7 @@ A file has its name once it is whole; until then it is FILE.part. An export of n
 --resume, and gives the same file. An export in another form, or to the standard output, is begun anew.`,
 		Example: `  proctape export --since -1h -o hour.ndjson
   proctape export --since -1h --what events --format csv | head
+  proctape export --since -1h -o hour.parquet
   proctape export --since yesterday --until today -o yesterday.pftrace
   proctape export --resume -o hour.ndjson`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

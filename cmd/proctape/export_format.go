@@ -28,6 +28,7 @@ type exportFormat struct {
 var exportFormats = []exportFormat{
 	{name: "ndjson", ending: ".ndjson", resumes: true, what: export.AllWhat, writer: func(to io.Writer, _ export.Spool) export.Writer { return export.NewNDJSON(to) }},
 	{name: "csv", ending: ".csv", table: true, resumes: true, what: export.AllWhat, writer: func(to io.Writer, _ export.Spool) export.Writer { return export.NewCSV(to) }},
+	{name: "parquet", ending: ".parquet", table: true, binary: true, what: export.AllWhat, writer: func(to io.Writer, _ export.Spool) export.Writer { return export.NewParquet(to) }},
 	{name: "openmetrics", ending: ".om", spools: true, what: []string{export.Samples, export.Events}, writer: func(to io.Writer, spool export.Spool) export.Writer { return export.NewOpenMetrics(to, spool) }},
 	{name: "perfetto", ending: ".pftrace", binary: true, causes: true, what: export.AllWhat, writer: func(to io.Writer, _ export.Spool) export.Writer { return export.NewPerfetto(to) }},
 }
