@@ -66,14 +66,12 @@ func (h *hostTracks) tell(c *counter, at, value float64, t track) (err error) {
 // event takes a start or an end.
 func (h *hostTracks) event(e *query.Event) error {
 	id := identity{e.PID, e.StartTicks}
-	l := h.lives[id]
-	if l == nil && (e.Type == "spawn" || e.Type == "exit") {
+	if h.lives[id] == nil && (e.Type == "spawn" || e.Type == "exit") {
 		began := e.Timestamp
 		if e.Type == "exit" {
 			began -= deref(e.Lifetime)
 		}
-		var err error
-		if l, err = h.begin(id, h.trackOf(deref(e.PPID)), began, e.Command, about(e.JobID, e.Sheet, e.UID)); err != nil {
+		if _, err := h.begin(id, h.trackOf(deref(e.PPID)), began, e.Command, about(e.JobID, e.Sheet, e.UID)); err != nil {
 			return err
 		}
 	}

@@ -17,7 +17,7 @@ import (
 type Parquet struct {
 	table
 	out  io.Writer
-	w    *parquet.Writer
+	w    *parquet.GenericWriter[any]
 	row  parquet.Row
 	time int // which column the time is of; -1 for none
 }
@@ -37,7 +37,7 @@ func (p *Parquet) Begin(h *Head) error {
 	if err != nil {
 		return err
 	}
-	p.w = parquet.NewWriter(p.out, schema, parquet.MaxRowsPerRowGroup(groupRows), parquet.CreatedBy("proctape", "", ""))
+	p.w = parquet.NewGenericWriter[any](p.out, schema, parquet.MaxRowsPerRowGroup(groupRows), parquet.CreatedBy("proctape", "", ""))
 	coverage, err := json.Marshal(h.Coverage)
 	if err != nil {
 		return err
