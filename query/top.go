@@ -101,6 +101,9 @@ func (t *Top) fill(g *grouping, q *TopQuery) {
 		rows = rows[:q.Limit]
 	}
 	for _, r := range rows {
+		if r.Process != nil && r.Process.State == "" { // it says which process the line is about, and no sample of it
+			r.Process.Unknown = unknownOfEnded
+		}
 		t.Rows = append(t.Rows, *r)
 	}
 }

@@ -185,13 +185,17 @@ func unvaried(s string) string {
 		return text
 	})
 	s = shareOfNow.ReplaceAllString(s, "$1$2:SHARE") // before times, which the digits of a fraction may look like
-	s = unixTime.ReplaceAllStringFunc(s, func(text string) string {
+	return hash.ReplaceAllString(laterTimes(s), "HASH")
+}
+
+// laterTimes is a text with a word in the place of times that are no time of the recording.
+func laterTimes(s string) string {
+	return unixTime.ReplaceAllStringFunc(s, func(text string) string {
 		if at, err := strconv.ParseFloat(text, 64); err == nil && at > float64(fixedUntil.Unix()) {
 			return "LATER"
 		}
 		return text
 	})
-	return hash.ReplaceAllString(s, "HASH")
 }
 
 // The tests' times are in UTC, from before anything runs that reads the zone. The program of the scripts, which is this one under its own name,

@@ -204,6 +204,12 @@ func (h *fixedHost) lives(all []*fixedProcess, at time.Duration) {
 // database of the log. One message is none that can be read.
 func record(t *testing.T, dir string, start time.Time) {
 	t.Helper()
+	recordMessages(t, dir, fixedMessages(start))
+}
+
+// recordMessages makes a data folder with a recording of messages.
+func recordMessages(t *testing.T, dir string, messages []*schema.Message) {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	a, err := embeddednats.Attach(t.Context(), embeddednats.Config{Dir: dir, Log: quiet}, true)
 	if err != nil {
@@ -213,7 +219,7 @@ func record(t *testing.T, dir string, start time.Time) {
 	if err == nil {
 		err = embeddednats.Declare(t.Context(), js, schema.Streams(schema.Policy{}, 1), true)
 	}
-	for _, msg := range fixedMessages(start) {
+	for _, msg := range messages {
 		if err != nil {
 			break
 		}
