@@ -19,7 +19,7 @@ import (
 func TestGapKinds_AreAllNoticed(t *testing.T) {
 	constants := gapConstants(t)
 	folders := map[schema.GapNoticer]string{schema.NoticedBySampler: "../producer", schema.NoticedByProjector: "../projector",
-		schema.NoticedByLog: "../embedded-nats"}
+		schema.NoticedByLog: "../embedded-nats", schema.NoticedByBundle: "../query/bundle"}
 	named := map[schema.GapNoticer]map[string]bool{}
 	for noticer, folder := range folders {
 		named[noticer] = gapConstantsIn(t, folder)

@@ -91,6 +91,7 @@ var rooms = map[string]room{
 	"query/remote":     {uses: []string{"query", "query/health", "query/remote/row", "schema/filecheck"}, never: natsPackages},
 	"query/remote/row": {never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
 	"query/mcp":        {uses: overQuery},
+	"query/bundle":     {uses: []string{"query", "schema", "schema/filecheck"}, never: slices.Concat(natsPackages, httpPackages)},
 
 	"cmd/proctape": {uses: []string{"schema/...", "producer/...", "embedded-nats", "projector", "projector/retention", "query/..."}},
 

@@ -28,6 +28,7 @@ const (
 	GapLinesLost       GapKind = "lines_lost"
 	GapLogDamaged      GapKind = "log_damaged"
 	GapDatabaseDamaged GapKind = "database_damaged"
+	GapNotBundled      GapKind = "not_bundled"
 )
 
 // GapNoticer is the part of proctape that notices gaps of a kind.
@@ -38,6 +39,7 @@ const (
 	NoticedBySampler   GapNoticer = "sampler"   // it publishes a message of [KindGap]
 	NoticedByProjector GapNoticer = "projector" // it writes a row
 	NoticedByLog       GapNoticer = "log"       // it checks its files; the sampler beside it publishes a message of [KindGap]
+	NoticedByBundle    GapNoticer = "bundle"    // it writes a row into the bundle that it makes
 )
 
 // GapLoss says whether something is missing where there is a gap.
@@ -147,6 +149,9 @@ var gapKinds = [...]GapInfo{
 	{GapDatabaseDamaged, "the database was damaged, and was made anew from the log", NoticedByProjector, LossPossible,
 		"rows that are lost, where they could be counted; 0 when the log had all of it",
 		"Look at the disk. The damaged database is in the folder `damaged`: see docs/damage.md.", HidesStream},
+	{GapNotBundled, "it is not in this bundle", NoticedByBundle, LossPossible,
+		"",
+		"Ask the recording that the bundle was made of, or whoever made it for more: see docs/bundle.md.", HidesAll},
 }
 
 // GapKinds are all kinds of gaps, in the order of the documents. The caller may change the slice.

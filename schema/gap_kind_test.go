@@ -11,7 +11,7 @@ func TestGapKinds_AreAllDescribed(t *testing.T) {
 		if !known || info != k || !k.Kind.WellFormed() || k.Doc == "" || k.Remedy == "" {
 			t.Errorf("%s: described as %+v, known %t", k.Kind, k, known)
 		}
-		if k.Noticer != NoticedBySampler && k.Noticer != NoticedByProjector && k.Noticer != NoticedByLog {
+		if k.Noticer != NoticedBySampler && k.Noticer != NoticedByProjector && k.Noticer != NoticedByLog && k.Noticer != NoticedByBundle {
 			t.Errorf("%s: noticed by %q", k.Kind, k.Noticer)
 		}
 		if k.Loss != LossCertain && k.Loss != LossPossible && k.Loss != LossNone {
