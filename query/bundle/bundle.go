@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -133,12 +132,13 @@ func ofRun(ctx context.Context, db *query.DB, q *Question, m *Manifest) (hosts [
 		return nil, err
 	}
 	if run == nil {
-		covers, err := query.JobCoverage(ctx, db, q.Job)
-		for i, c := range covers {
-			if i == 0 {
-				m.From, m.To = c.From, c.To
-			}
-			m.From, m.To = min(m.From, c.From), max(m.To, c.To)
+		extents, err := query.JobExtents(ctx, db, q.Job)
+		if err != nil {
+			return nil, err
+		}
+		of, err := query.NewestExtent(q.Job, extents)
+		if err == nil && of != nil {
+			m.From, m.To = of.From, of.To
 		}
 		return hosts, err
 	}
@@ -158,13 +158,10 @@ func runOf(ctx context.Context, db *query.DB, q *Question) (*query.Run, error) {
 		return query.FindRun(ctx, db, q.Job, q.Run)
 	}
 	runs, err := query.Runs(ctx, db, q.Job)
-	if err != nil || len(runs) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	newest := slices.MaxFunc(runs, func(a, b query.Run) int {
-		return cmp.Or(cmp.Compare(a.Started, b.Started), cmp.Compare(a.Number, b.Number))
-	})
-	return &newest, nil
+	return query.NewestRun(q.Job, runs, func(*query.Run) bool { return true })
 }
 
 // idsOf are the ids of hosts, and of the fleet; of all when none is named.

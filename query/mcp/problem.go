@@ -61,7 +61,7 @@ func problemOf(err error) *problem {
 	case errors.As(err, &none):
 		return &problem{What: "the job has no such run", Input: "run", Hint: "the tool jobs, with job, lists its runs"}
 	case errors.As(err, &several):
-		return &problem{What: "several hosts have a run of that number", Input: "host", There: several.Hosts}
+		return &problem{What: "jobs of several hosts have such a run", Input: "host", There: several.Hosts}
 	case errors.Is(err, compare.ErrNothingBefore):
 		return &problem{What: "there is no run to compare with", Input: "job", Hint: "the tool jobs, with job, lists its runs; a run that goes on is not compared"}
 	case errors.Is(err, why.ErrNoProcess):
