@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,16 +45,45 @@ func writeManual(folder string) error {
 	root.PersistentFlags().Lookup("data").DefValue = "/var/lib/proctape" // and not of whoever builds
 	forManual(root)
 	date := manDate()
-	return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Date: &date, Source: "proctape", Manual: "proctape"}, folder)
+	if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Date: &date, Source: "proctape", Manual: "proctape"}, folder); err != nil {
+		return err
+	}
+	pages, err := filepath.Glob(filepath.Join(folder, "*.1"))
+	for _, page := range pages {
+		err = errors.Join(err, inASCII(page))
+	}
+	return err
+}
+
+// inASCII writes a page anew with other characters than ASCII as groff names them: it reads bytes, whatever they are.
+func inASCII(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var page strings.Builder
+	for _, r := range string(b) {
+		if r < 0x80 {
+			page.WriteRune(r)
+		} else {
+			fmt.Fprintf(&page, `\[u%04X]`, r)
+		}
+	}
+	return os.WriteFile(path, []byte(page.String()), 0o644)
 }
 
 var (
 	manFont   = regexp.MustCompile(`\\f[A-Z]`)
-	manEscape = strings.NewReplacer(`\-`, "-", `\e`, `\`, `\&`, "", `\(aq`, "'", `\.`, ".", `\[u2014]`, "—")
+	manEscape = strings.NewReplacer(`\-`, "-", `\e`, `\`, `\&`, "", `\(aq`, "'", `\.`, ".")
+	manRune   = regexp.MustCompile(`\\\[u([0-9A-F]{4,6})\]`)
 )
 
 // missingWords are the words of a help that a page lacks.
 func missingWords(page, help string) (missing []string) {
+	page = manRune.ReplaceAllStringFunc(page, func(named string) string {
+		r, _ := strconv.ParseInt(manRune.FindStringSubmatch(named)[1], 16, 32)
+		return string(rune(r))
+	})
 	page = strings.Join(strings.Fields(manEscape.Replace(manFont.ReplaceAllString(page, ""))), " ")
 	for _, word := range strings.Fields(help) {
 		if !strings.Contains(page, word) {
