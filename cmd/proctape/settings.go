@@ -180,7 +180,7 @@ func (s *settings) needsData(cmd *cobra.Command) bool {
 
 // readsDatabase reports whether a command asks nothing but the database.
 func readsDatabase(cmd *cobra.Command) bool {
-	return slices.Contains([]string{"snapshots", "events", "execs", "history", "jobs", "profile", "report", "gaps", "top", "tree", "diff", "orphans", "why", "sql", "compare", "mcp"}, cmd.Name())
+	return slices.Contains([]string{"snapshots", "events", "execs", "history", "jobs", "profile", "report", "gaps", "top", "tree", "diff", "orphans", "why", "sql", "compare", "mcp", "export"}, cmd.Name())
 }
 
 // refuseServer refuses a --server of the command line where it would be ignored: the answer would be of another recording than
@@ -188,7 +188,7 @@ func readsDatabase(cmd *cobra.Command) bool {
 func refuseServer(cmd *cobra.Command, s *settings) error {
 	flag := ""
 	switch {
-	case !readsDatabase(cmd):
+	case !readsDatabase(cmd) && cmd.Name() != "bundle":
 	case s.server != "" && !s.fromElsewhere["server"]:
 		flag = "server"
 	case s.context != "" && !s.fromElsewhere["context"]:
