@@ -137,24 +137,9 @@ func (d *DB) foreign() *sql.DB {
 	return d.guarded
 }
 
-// queryer is a database or a transaction.
-type queryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// each runs a query and passes every row to scan.
-func each(ctx context.Context, q queryer, query string, args []any, scan func(*sql.Rows) error) error {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+// each is [schema.EachRow].
+func each(ctx context.Context, q schema.RowQuerier, query string, args []any, scan func(*sql.Rows) error) error {
+	return schema.EachRow(ctx, q, query, scan, args...)
 }
 
 // view calls f with a transaction, in which the database does not change. f must be short: while it runs, the writer's log

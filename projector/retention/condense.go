@@ -132,7 +132,7 @@ func (c *condenser) count(ctx context.Context, batch []hostMinute) error {
 		c.removed.Snapshots += int64(len(hm.heads))
 		for _, h := range hm.heads {
 			first, last := schema.SampleIDs(h.id)
-			err := each(ctx, c.read, `SELECT count(*) FROM samples WHERE id BETWEEN ? AND ?`, func(rows *sql.Rows) error {
+			err := schema.EachRow(ctx, c.read, `SELECT count(*) FROM samples WHERE id BETWEEN ? AND ?`, func(rows *sql.Rows) error {
 				var n int64
 				err := rows.Scan(&n)
 				c.removed.Samples += n

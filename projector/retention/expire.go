@@ -186,7 +186,7 @@ func deleteRun(tx *store.Tx, key []any) error {
 // closeSilentHosts ends the processes of hosts that have not been heard of for so long that nothing else of them is left.
 func (e *expirer) closeSilentHosts(ctx context.Context) error {
 	var silent []int64
-	err := each(ctx, e.read, `SELECT host_id, count(*) FROM processes WHERE last_snapshot = 4611686018427387904 GROUP BY host_id`, func(rows *sql.Rows) error {
+	err := schema.EachRow(ctx, e.read, `SELECT host_id, count(*) FROM processes WHERE last_snapshot = 4611686018427387904 GROUP BY host_id`, func(rows *sql.Rows) error {
 		var id, open int64
 		err := rows.Scan(&id, &open)
 		if time.Duration(e.ages.now-e.ages.newest[id].Wall) > max(e.limits.full, e.limits.downsampled) {

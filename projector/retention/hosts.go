@@ -107,7 +107,7 @@ func (h *hosts) cameAtOnce(ctx context.Context, hostID int64, n store.SnapshotMa
 	}
 	var base int64
 	var ids, boots []int64
-	err := each(ctx, h.read, `SELECT s.id, s.boot_ns, c.id_base FROM snapshots s JOIN checkpoints c ON c.stream = ?
+	err := schema.EachRow(ctx, h.read, `SELECT s.id, s.boot_ns, c.id_base FROM snapshots s JOIN checkpoints c ON c.stream = ?
 		WHERE s.host_id = ? AND s.boot_id = ? AND s.id IN ((SELECT min(id) FROM snapshots WHERE host_id = ?), (SELECT max(id) FROM snapshots WHERE host_id = ?))
 		ORDER BY s.id`, func(rows *sql.Rows) error {
 		var id, boot int64

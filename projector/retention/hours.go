@@ -29,7 +29,7 @@ const minuteSums = `sum(samples), sum(cpu_samples), min(sum(cpu_sum), 2305843009
 // left the policy take nothing from an hour.
 func (h *hours) run(ctx context.Context) error {
 	var grown []hourOf
-	err := each(ctx, h.read, `SELECT m.start, m.host_id FROM (SELECT CAST(timestamp / 3600 AS INTEGER) * 3600.0 AS start, host_id,
+	err := schema.EachRow(ctx, h.read, `SELECT m.start, m.host_id FROM (SELECT CAST(timestamp / 3600 AS INTEGER) * 3600.0 AS start, host_id,
 		sum(samples) AS samples, sum(starts + ends) AS lives FROM host_minutes WHERE timestamp < ?1 GROUP BY 1, 2) m
 		LEFT JOIN host_hours h ON h.timestamp = m.start AND h.host_id = m.host_id
 		WHERE m.start + 3600 <= ?1 AND (h.host_id IS NULL OR m.samples > h.samples OR m.lives > h.starts + h.ends) ORDER BY 1, 2`,

@@ -62,7 +62,7 @@ func (p *pass) oldMinutes(ctx context.Context, age time.Duration, visit func(hos
 // firstSnapshot is the wall time of the oldest snapshot at or after another. Its timestamp, which has an index, may be
 // that of a later one, for timestamps round.
 func (p *pass) firstSnapshot(ctx context.Context, from int64) (wall int64, ok bool, err error) {
-	err = each(ctx, p.read, `SELECT wall_ns FROM snapshots WHERE timestamp >= ? AND wall_ns >= ? AND typeof(wall_ns) = 'integer'
+	err = schema.EachRow(ctx, p.read, `SELECT wall_ns FROM snapshots WHERE timestamp >= ? AND wall_ns >= ? AND typeof(wall_ns) = 'integer'
 		ORDER BY timestamp, wall_ns LIMIT 1`,
 		func(rows *sql.Rows) error {
 			ok = true
@@ -74,7 +74,7 @@ func (p *pass) firstSnapshot(ctx context.Context, from int64) (wall int64, ok bo
 // minute is the snapshots of a minute, by host. One that cannot be read breaks its host's minute, and no other.
 func (p *pass) minute(ctx context.Context, minute int64) ([]hostMinute, error) {
 	var hosts []hostMinute
-	err := each(ctx, p.read, `SELECT s.id, s.host_id, h.name, s.boot_id, s.boot_ns, s.wall_ns, s.instance, s.seq
+	err := schema.EachRow(ctx, p.read, `SELECT s.id, s.host_id, h.name, s.boot_id, s.boot_ns, s.wall_ns, s.instance, s.seq
 		FROM snapshots s JOIN hosts h ON h.id = s.host_id
 		WHERE s.timestamp BETWEEN ? AND ? ORDER BY s.host_id, s.wall_ns, s.instance, s.seq`,
 		func(rows *sql.Rows) error {

@@ -37,7 +37,7 @@ func (a *processAggregator) add(ctx context.Context, db *sql.DB, h head) (busy i
 	values := make([]sql.NullInt64, len(metric.Spreads))
 	into := append([]any{&sample, &id}, pointers(values)...)
 	first, last := schema.SampleIDs(h.id)
-	err = each(ctx, db, spreadQuery, func(rows *sql.Rows) error {
+	err = schema.EachRow(ctx, db, spreadQuery, func(rows *sql.Rows) error {
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}
@@ -134,14 +134,14 @@ func (a *processAggregator) rollups(ctx context.Context, db *sql.DB, expected in
 func readDescribed(ctx context.Context, db *sql.DB, snapshot int64, samples []int64, add func(*sql.Rows) error) error {
 	if len(samples) < readTogether {
 		for _, id := range samples {
-			if err := each(ctx, db, described, add, id, id); err != nil {
+			if err := schema.EachRow(ctx, db, described, add, id, id); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	first, last := schema.SampleIDs(snapshot)
-	return each(ctx, db, described, add, first, last)
+	return schema.EachRow(ctx, db, described, add, first, last)
 }
 
 func scanDescribed(rows *sql.Rows) (id int64, p schema.ProcessRollup, err error) {

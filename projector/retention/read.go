@@ -8,26 +8,12 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema"
 )
-
-// each passes every row of a query to scan.
-func each(ctx context.Context, db *sql.DB, query string, scan func(*sql.Rows) error, args ...any) error {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
 
 // eachReadable is each, and goes on behind a row that scan cannot read: the trouble is noted of the table.
 func (p *pass) eachReadable(ctx context.Context, table, query string, scan func(*sql.Rows) error, args ...any) error {
-	return each(ctx, p.read, query, func(rows *sql.Rows) error {
+	return schema.EachRow(ctx, p.read, query, func(rows *sql.Rows) error {
 		if err := scan(rows); err != nil {
 			p.troubles.note("table "+table, "rows cannot be read, and stay", "err", err)
 		}

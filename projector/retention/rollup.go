@@ -68,7 +68,7 @@ func (r *roller) published(ctx context.Context, id int64) (*schema.Message, erro
 		return nil, fmt.Errorf("%w: %w", errLog, err)
 	}
 	var base int64
-	err = each(ctx, r.read, `SELECT id_base FROM checkpoints WHERE stream = ?`,
+	err = schema.EachRow(ctx, r.read, `SELECT id_base FROM checkpoints WHERE stream = ?`,
 		func(rows *sql.Rows) error { return rows.Scan(&base) }, schema.StreamRollups)
 	if err != nil {
 		return nil, err
@@ -147,7 +147,7 @@ func (r *roller) aggregate(ctx context.Context, minute int64, heads []head) (*sc
 // stored is which snapshots the rollup of a host's minute covers, and its row id; 0 when there is none.
 func (r *roller) stored(ctx context.Context, hm hostMinute) (covers []schema.Cover, id int64, err error) {
 	var text string
-	err = each(ctx, r.read, `SELECT id, covers FROM rollups WHERE host_id = ? AND timestamp = ?`,
+	err = schema.EachRow(ctx, r.read, `SELECT id, covers FROM rollups WHERE host_id = ? AND timestamp = ?`,
 		func(rows *sql.Rows) error { return rows.Scan(&id, &text) }, hm.hostID, schema.Timestamp(hm.minute))
 	if err != nil || id == 0 {
 		return nil, 0, err

@@ -174,7 +174,7 @@ func (t *trimmer) others(ctx context.Context, stream jetstream.Stream) (map[stri
 // that is at the stream's end does not stand.
 func (t *trimmer) databaseProgress(ctx context.Context, stream string, acked map[string]uint64, last uint64) (map[string]int64, error) {
 	since := map[string]int64{}
-	err := each(ctx, t.read, `SELECT consumer, acked, since_ns FROM retention_databases WHERE stream = ?`, func(rows *sql.Rows) error {
+	err := schema.EachRow(ctx, t.read, `SELECT consumer, acked, since_ns FROM retention_databases WHERE stream = ?`, func(rows *sql.Rows) error {
 		var consumer string
 		var at, from int64
 		err := rows.Scan(&consumer, &at, &from)

@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // hidden are the columns that tokens replace, and how their text is taken apart.
@@ -84,7 +86,7 @@ func (t *tokens) text(text string) string {
 func (t *tokens) replace(ctx context.Context, conn *sql.Conn) error {
 	for _, h := range hidden {
 		var texts []string
-		err := each(ctx, conn, fmt.Sprintf(`SELECT DISTINCT %[2]s FROM %[1]s WHERE %[2]s IS NOT NULL`, h.table, h.column), func(rows *sql.Rows) error {
+		err := schema.EachRow(ctx, conn, fmt.Sprintf(`SELECT DISTINCT %[2]s FROM %[1]s WHERE %[2]s IS NOT NULL`, h.table, h.column), func(rows *sql.Rows) error {
 			var text string
 			err := rows.Scan(&text)
 			texts = append(texts, text)

@@ -4,16 +4,15 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"time"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema"
 )
 
 // Content is what a database holds, as hashes by table, host and day. Rows are named by their producers' identities and
@@ -62,13 +61,8 @@ func ReadContent(ctx context.Context, db *query.DB) (Content, error) {
 	return content, nil
 }
 
-// queryer is a database or a connection.
-type queryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
 // hashTable adds the rows that a query reads to a content.
-func hashTable(ctx context.Context, db queryer, table, query string, content Content) error {
+func hashTable(ctx context.Context, db schema.RowQuerier, table, query string, content Content) error {
 	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return err
@@ -89,7 +83,7 @@ func hashTable(ctx context.Context, db queryer, table, query string, content Con
 		}
 		buf = buf[:0]
 		for _, v := range values[2:] {
-			buf = appendValue(buf, v)
+			buf = schema.AppendValue(buf, v)
 		}
 		host, _ := values[0].(string)
 		b := Bucket{table, host, day(values[1])}
@@ -107,23 +101,6 @@ func day(v any) string {
 		return ""
 	}
 	return time.Unix(int64(t), 0).UTC().Format(time.DateOnly)
-}
-
-// appendValue appends a value so that no two rows of different values look the same.
-func appendValue(b []byte, v any) []byte {
-	switch v := v.(type) {
-	case nil:
-		return append(b, 'n')
-	case int64:
-		return binary.BigEndian.AppendUint64(append(b, 'i'), uint64(v))
-	case float64:
-		return binary.BigEndian.AppendUint64(append(b, 'f'), math.Float64bits(v))
-	case string:
-		return append(binary.BigEndian.AppendUint64(append(b, 's'), uint64(len(v))), v...)
-	case []byte:
-		return append(binary.BigEndian.AppendUint64(append(b, 'b'), uint64(len(v))), v...)
-	}
-	return fmt.Appendf(append(b, '?'), "%T:%v", v, v)
 }
 
 // Tables is the content by table alone. Every table is in it, also one without rows.
