@@ -21,7 +21,7 @@ func projectCommand(s *settings) *cobra.Command {
 log grows. Any number of databases can follow one log; each has its own checkpoints.`,
 		Example: `  proctape project --server nats://127.0.0.1:4222 --creds projector.nk --db second.db
   proctape project --db second.db --ndjson ./files`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: untilStopped(func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			keep, err := retention.config()
 			if err != nil {
@@ -42,7 +42,7 @@ log grows. Any number of databases can follow one log; each has its own checkpoi
 			w := newWorking(cmd, s)
 			cfg := projector.Config{DB: s.db, NDJSON: dir, FileLimit: files.limit, Retention: &keep, Memory: w.memory.projector(), Beat: w.watched.part("the projector", 0), Log: w.log, Trouble: w.trouble}
 			return withRefusals(ctx, nc, s.creds, func(ctx context.Context) error { return project(ctx, cmd, s, nc, cfg, w) })
-		},
+		}),
 	}
 	files.register(cmd)
 	retention.register(cmd)

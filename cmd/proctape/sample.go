@@ -20,7 +20,7 @@ func sampleCommand(s *settings) *cobra.Command {
 or a NATS server with JetStream, 2.14 or later. Without --server that is the recorder on this machine. The
 recorder's "proctape hosts add" makes the key.`,
 		Example: `  proctape sample --server nats://127.0.0.1:4222 --creds build-07.nk --host build-07`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: untilStopped(func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.config(cmd, s)
 			if err != nil {
 				return err
@@ -57,7 +57,7 @@ recorder's "proctape hosts add" makes the key.`,
 				fmt.Fprintf(out, "%d items wait on disk for the next start.\n", made.Left)
 			}
 			return err
-		},
+		}),
 	}
 	f.register(cmd)
 	return cmd

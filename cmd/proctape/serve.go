@@ -27,7 +27,7 @@ of the data folder. Other machines need a certificate: without one only an addre
 		Example: `  proctape serve
   curl -H "Authorization: Bearer $(cat tape/creds/http.token)" 'http://127.0.0.1:7447/api/v1/events?since=-15m'
   proctape token rotate`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd, s, f) },
+		RunE: untilStopped(func(cmd *cobra.Command, _ []string) error { return serve(cmd, s, f) }),
 	}
 	cmd.Flags().StringVar(&f.address, "http", httpAddress, "listen on this `host:port`")
 	f.register(cmd)

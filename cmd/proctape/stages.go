@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/spf13/cobra"
 )
 
 // stage is one long-running part of the pipeline. run works until ctx ends, drains what it holds, and returns.
@@ -44,4 +46,27 @@ func runStages(ctx context.Context, stages ...stage) error {
 		errs = append(errs, <-r.done)
 	}
 	return errors.Join(errs...)
+}
+
+// untilStopped is the work of a command that goes on until it is stopped. A stop that comes while it still starts is a stop, and no failure.
+func untilStopped(work func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		err := work(cmd, args)
+		if err == nil || cmd.Context().Err() == nil || !onlyStopped(err) {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), "Stopped while it was starting.")
+		return nil
+	}
+}
+
+// onlyStopped reports whether an error says that the context ended, and nothing else.
+func onlyStopped(err error) bool {
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(e.Unwrap(), func(err error) bool { return !onlyStopped(err) })
+	case interface{ Unwrap() error }:
+		return e.Unwrap() != nil && onlyStopped(e.Unwrap())
+	}
+	return err == context.Canceled
 }

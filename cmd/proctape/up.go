@@ -49,7 +49,7 @@ here with "proctape sample --server"; "proctape hosts add NAME" makes the key th
 		Example: `  proctape up
   proctape up --data ~/tape --interval 1s
   proctape up --listen 127.0.0.1:4222`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return up(cmd, s, f) },
+		RunE: untilStopped(func(cmd *cobra.Command, _ []string) error { return up(cmd, s, f) }),
 	}
 	f.register(cmd)
 	cmd.Flags().StringVar(&f.group, "group", "", "`group` of users who may read the recording and record jobs of theirs; from then on the data folder is shared with it")
