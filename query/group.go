@@ -74,7 +74,7 @@ func (g *grouping) row(host string, of life, p *Process, parent int64) *TopRow {
 	case "process":
 		one = p
 	case "command":
-		key, of1 = program(p.Command), ""
+		key, of1 = Program(p.Command), ""
 	case "user":
 		if p.UID != nil {
 			key = strconv.FormatInt(*p.UID, 10)

@@ -123,3 +123,17 @@ func headAt(ctx context.Context, db *DB, at float64, host, snapshot int64) (s Sn
 		return cmp.Compare(a.Timestamp+a.Resolution, b.Timestamp+b.Resolution)
 	}), true, nil
 }
+
+// SnapshotInterval is the longest time between two snapshots that hosts of a range were sampled with, in seconds: a minute where only
+// minutes are kept, and 0 where nothing is.
+func SnapshotInterval(ctx context.Context, db *DB, r Range) (seconds float64, err error) {
+	until := cmp.Or(r.Until, 9e99)
+	const host = ` AND (? = '' OR host_id = (SELECT id FROM hosts WHERE name = ?))`
+	err = db.db.QueryRowContext(ctx, `SELECT max(coalesce((SELECT max(interval_ns) / 1e9 FROM snapshots WHERE timestamp >= ? AND timestamp < ?`+host+`), 0),
+		iif(EXISTS (SELECT 1 FROM rollups t WHERE timestamp >= ? AND timestamp < ?`+host+withoutSnapshots+`), ?, 0))`,
+		r.Since, until, r.Host, r.Host, r.Since, until, r.Host, r.Host, Minute).Scan(&seconds)
+	if err != nil {
+		return 0, fmt.Errorf("read the interval of snapshots: %w", err)
+	}
+	return seconds, nil
+}

@@ -57,7 +57,7 @@ func orphansOf(ctx context.Context, db *DB, t *Tree, f Filter) ([]Orphan, error)
 	var walk func(n, parent *Node, oldest string) error
 	walk = func(n, parent *Node, oldest string) error {
 		if oldest == "" && n.PID > 1 {
-			oldest = fmt.Sprintf("%d %s", n.PID, program(n.Command))
+			oldest = fmt.Sprintf("%d %s", n.PID, Program(n.Command))
 		}
 		o, err := jobs.orphan(ctx, n, parent, Identity{Host: t.Host, BootID: boot, PID: n.PID, StartTicks: &n.StartTicks})
 		if err != nil {

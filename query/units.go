@@ -33,8 +33,8 @@ func deref[T any](v *T, otherwise T) T {
 	return *v
 }
 
-// program is the name of the program of a command line.
-func program(command string) string {
+// Program is the name of the program of a command line, without its folder; a kernel thread keeps its brackets.
+func Program(command string) string {
 	if strings.HasPrefix(command, "[") { // a kernel thread, or one without arguments
 		return command
 	}

@@ -26,6 +26,8 @@ type compareFlags struct {
 	listing
 	question            compare.Question
 	format              string
+	before              timeText
+	by                  []string
 	failOver, minChange string // shares, as they were typed
 	gate                float64
 }
@@ -33,9 +35,10 @@ type compareFlags struct {
 func compareCommand(s *settings) *cobra.Command {
 	f := &compareFlags{format: "text", minChange: "5%"}
 	cmd := &cobra.Command{
-		Use: "compare JOB [OTHER-JOB]", Short: "Compare a run of a job with the runs before it, or with another job's", ValidArgsFunction: completeJobs(s),
+		Use: "compare [JOB [OTHER-JOB]]", Short: "Compare a run of a job with the runs before it, or a time with the time before it", ValidArgsFunction: completeJobs(s),
 		Long: `Compare the newest run of a job that has ended with the runs before it, or with the newest runs of another job: time, CPU, memory,
-input and output, processes, in all and step by step.
+input and output, processes, in all and step by step. Without a job and with --since, compare a time with the time right before it, or with
+the one of --before: which commands, users, jobs, steps, hosts and reasons of ends differ most.
 
 A figure counts as changed when its median differs by more than --min-change and by more than a least amount of its own (0.1 s, 4 MiB,
 2 processes), and when the runs' own spread does not explain it: with 4 runs a side or more, by an exact rank test; with fewer, when it
@@ -46,16 +49,24 @@ that failed, are counted but never decide.
 		Example: `  proctape compare build-7
   proctape compare build-7 --run 7 --against 5
   proctape compare build-7 --runs 5 --fail-over 20%
-  proctape compare build-new build-old --runs 5 --format markdown`,
+  proctape compare build-new build-old --runs 5 --format markdown
+  proctape compare --since 02:00 --until 03:00
+  proctape compare --since -1h --before -25h --by command,end`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 || len(args) > 2 || slices.Contains(args, "") {
-				return needs(cmd, "one job, or two")
+			if len(args) == 0 && f.since == "" || len(args) > 2 || slices.Contains(args, "") {
+				return hinted(needs(cmd, "one job, or two"), "with --since it compares a time with the time before it, and needs none")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd); err != nil {
 				return err
+			}
+			if len(args) == 0 {
+				return f.windows(cmd, s)
+			}
+			if name := firstChanged(cmd, windowFlags...); name != "" {
+				return hinted(misuse("--%s is of a time, and %q is a job", name, args[0]), "--run, --runs and --last say which runs of a job are compared")
 			}
 			f.question.Job = query.JobFilter{Name: args[0], Host: f.host}
 			if len(args) == 2 {
@@ -75,6 +86,7 @@ that failed, are counted but never decide.
 	cmd.Flags().BoolVar(&f.wide, "wide", false, "do not shorten text to the terminal's width")
 	mustComplete(cmd, "format", compareFormats)
 	completeRuns(cmd, s)
+	f.registerWindow(cmd)
 	f.registerJobHost(cmd, s)
 	f.registerJSON(cmd)
 	return cmd

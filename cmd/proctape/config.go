@@ -36,7 +36,7 @@ Exit with 0 when all is well, and with 2 when the file, or what it names, is not
 			if err != nil {
 				return err
 			}
-			return checkConfig(cmd.OutOrStdout(), s, target, args[0])
+			return checkConfig(cmd, s, target, args[0])
 		},
 	}
 	cmd.Flags().StringVar(&of, "for", "up", "the `command` that reads the file: up, sample, project or serve")
@@ -61,8 +61,10 @@ func commandNamed(root *cobra.Command, name string) (*cobra.Command, error) {
 }
 
 // checkConfig has a command check its settings with a file.
-func checkConfig(w io.Writer, s *settings, target *cobra.Command, file string) error {
+func checkConfig(cmd *cobra.Command, s *settings, target *cobra.Command, file string) error {
+	w := cmd.OutOrStdout()
 	s.config, s.checksOnly = file, true
+	target.SetContext(cmd.Context())
 	if err := target.ParseFlags(nil); err != nil { // the flags of all commands become the command's
 		return err
 	}

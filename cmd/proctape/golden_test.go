@@ -74,6 +74,10 @@ var goldenCases = map[string]string{
 	"compare.md":             "compare build-7 agent-7f3 --against 1 --format markdown",
 	"compare.json":           "compare build-7 agent-7f3 --against 1 --json",
 	"misuse_compare.txt":     "compare build-7 --fail-over 20",
+	"compare_times.txt":      "compare --since 2026-11-23T03:10:30 --until 2026-11-23T03:11:00",
+	"compare_times.md":       "compare --since 2026-11-23T03:10:30 --until 2026-11-23T03:11:00 --before 2026-11-23T03:09:50 --by all,end --limit 3 --format markdown",
+	"compare_times.json":     "compare --since 2026-11-23T03:10:30 --until 2026-11-23T03:11:00 --limit 4 --json",
+	"misuse_times.txt":       "compare --since 2026-11-23T03:10:30 --until 2026-11-23T03:11:00 --before 2026-11-23T03:10:20",
 	"gaps.txt":               "gaps --since 2026-11-23T03:10:00 --until 2026-11-23T03:11:01",
 	"gaps.json":              "gaps --since 2026-11-23T03:10:00 --until 2026-11-23T03:11:01 --json",
 	"sql_schema.txt":         "sql --schema",
@@ -92,7 +96,7 @@ var goldenCases = map[string]string{
 }
 
 // goldenWidths are cases that are shown on a narrow terminal too.
-var goldenWidths = []string{"compare.txt", "snapshots.txt", "events.txt", "history.txt", "top_at.txt", "tree.txt", "diff.txt", "orphans.txt", "why_pid.txt", "jobs.txt", "runs.txt", "profile.txt", "report.txt", "gaps.txt", "report_agent.txt"}
+var goldenWidths = []string{"compare.txt", "compare_times.txt", "snapshots.txt", "events.txt", "history.txt", "top_at.txt", "tree.txt", "diff.txt", "orphans.txt", "why_pid.txt", "jobs.txt", "runs.txt", "profile.txt", "report.txt", "gaps.txt", "report_agent.txt"}
 
 // TestGolden compares what commands print of the fixed recording with files: results, and below them what stands on stderr.
 func TestGolden(t *testing.T) {

@@ -73,6 +73,7 @@ var sampleQuestions = []struct {
 	{"top", map[string]any{"since": "2026-11-23T03:10:00", "until": "2026-11-23T03:11:01", "sort": "mem"}, "top --once --since 2026-11-23T03:10:00 --until 2026-11-23T03:11:01 --sort mem", "rows"},
 	{"tree", map[string]any{"at": "2026-11-23T03:10:45", "host": "build-07"}, "tree --at 2026-11-23T03:10:45 --host build-07", "trees"},
 	{"compare", map[string]any{"job": "build-7", "other": "agent-7f3", "against": "1"}, "compare build-7 agent-7f3 --against 1", ""},
+	{"compare_times", map[string]any{"since": "2026-11-23T03:10:30", "until": "2026-11-23T03:11:00", "limit": 4}, "compare --since 2026-11-23T03:10:30 --until 2026-11-23T03:11:00 --limit 4", ""},
 	{"events", map[string]any{"since": "2026-11-23", "until": "2026-11-24", "order": "oldest"}, "events --since 2026-11-23 --until 2026-11-24", "items"},
 	{"events", map[string]any{"since": "2026-11-23", "until": "2026-11-24", "signal": 9}, "events --since 2026-11-23 --until 2026-11-24 --signal KILL --newest", "items"},
 	{"events", map[string]any{"since": "2026-11-23", "job": "build-7", "failed": true, "order": "oldest"}, "events --since 2026-11-23 --job build-7 --failed", "items"},
@@ -180,7 +181,7 @@ func TestMCP_Offers(t *testing.T) {
 			}
 		}
 	}
-	if want := strings.Fields("compare events gaps jobs orphans overview report sql top tree why"); !slices.Equal(names, want) {
+	if want := strings.Fields("compare compare_times events gaps jobs orphans overview report sql top tree why"); !slices.Equal(names, want) {
 		t.Errorf("tools %v, want %v", names, want)
 	}
 	for uri, has := range map[string]string{"proctape://schema": `"table":"process_metrics"`, "proctape://gap-kinds": `"kind":"missed_ticks"`} {
@@ -229,6 +230,8 @@ func TestMCP_Refuses(t *testing.T) {
 		{"top", map[string]any{"by": "colour"}, "colour"},
 		{"gaps", map[string]any{"kind": "missed_tick"}, "did you mean missed_ticks?"},
 		{"compare", map[string]any{"job": "build-7"}, "there is no run to compare with"},
+		{"compare_times", map[string]any{"until": "now"}, "it is missing, or not before until"},
+		{"compare_times", map[string]any{"since": "-1h", "about": []string{"colour"}}, "it is not one of what differences are about"},
 		{"sql", map[string]any{"statement": "DELETE FROM hosts"}, "only a statement that reads rows is answered"},
 		{"sql", map[string]any{"statement": "SELECT 1; SELECT 2"}, "only one statement at a time"},
 		{"sql", map[string]any{"statement": "ATTACH 'x.db' AS x"}, "only a statement that reads rows is answered"},

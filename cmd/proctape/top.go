@@ -101,23 +101,31 @@ func topColumnsBy(by string) []column[query.TopRow] {
 
 // topText says what a line is about.
 func topText(by string, r *query.TopRow) string {
-	switch {
-	case by == "process":
+	switch by {
+	case "process":
 		return r.Key + ofJob(r.Process.JobID, r.Process.Fleet, r.Process.Sheet)
-	case by == "parent":
+	case "parent":
 		return dashIfEmpty(r.Process.Command)
-	case by == "user" && r.Key != "":
+	}
+	return keyText(by, r.Key)
+}
+
+// keyText is the key of a line about something that processes share.
+func keyText(by, key string) string {
+	switch {
+	case by == "all":
+		return "processes"
+	case key == "" && by == "job":
+		return "(of no job)"
+	case key == "":
+		return "(not known)"
+	case by == "user":
 		var uid int64
-		if _, err := fmt.Sscan(r.Key, &uid); err == nil {
+		if _, err := fmt.Sscan(key, &uid); err == nil {
 			return userName(uid)
 		}
-	case r.Key == "" && by == "job":
-		return "(of no job)"
 	}
-	if r.Key == "" {
-		return "(not known)"
-	}
-	return r.Key
+	return key
 }
 
 func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {

@@ -53,7 +53,7 @@ func figuresOf(runs, against []used, least float64) []Figure {
 			figures, a, b = append(figures, Figure{Name: k.name, Unit: k.unit, MinimumChange: k.least}), append(a, x), append(b, y)
 		}
 	}
-	judgeAll(figures, a, b, least)
+	judgeAll(figures, a, b, least, holm)
 	return figures
 }
 

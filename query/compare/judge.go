@@ -35,8 +35,8 @@ func (v *values) spread() Spread {
 }
 
 // judgeAll judges figures that are told together. Each may be wrong by chance, so the more figures are tested, the surer each must be:
-// their p are corrected as S. Holm does (Scand. J. Statist. 6, 1979).
-func judgeAll(figures []Figure, runs, against []values, least float64) {
+// sure says of how many p, from the least on, are to be believed, of so many that were tested.
+func judgeAll(figures []Figure, runs, against []values, least float64, sure func(p []float64) int) {
 	tested := []int{}
 	for i := range figures {
 		if measure(&figures[i], &runs[i], &against[i], least) {
@@ -44,18 +44,42 @@ func judgeAll(figures []Figure, runs, against []values, least float64) {
 		}
 	}
 	slices.SortFunc(tested, func(i, j int) int { return cmp.Compare(*figures[i].P, *figures[j].P) })
-	sure := true
+	p := make([]float64, len(tested))
+	for place, i := range tested {
+		p[place] = *figures[i].P
+	}
+	believed := sure(p)
 	for place, i := range tested {
 		f := &figures[i]
-		sure = sure && *f.P*float64(len(tested)-place) <= alpha
 		switch {
 		case f.Verdict == Same:
-		case sure:
+		case place < believed:
 			f.Verdict = direction(*f.Change)
 		default:
-			f.Note = "within what chance does between runs like these"
+			f.Note = "within what chance does between values like these"
 		}
 	}
+}
+
+// holm corrects a few p so that any of them is wrong in at most alpha of all comparisons (S. Holm, Scand. J. Statist. 6, 1979).
+func holm(p []float64) int {
+	for place := range p {
+		if p[place]*float64(len(p)-place) > alpha {
+			return place
+		}
+	}
+	return len(p)
+}
+
+// falseDiscoveries corrects many p so that of those that are believed at most a share of alpha is wrong (Y. Benjamini and Y. Hochberg,
+// J. R. Statist. Soc. B 57, 1995). Where nothing differs, any is believed in at most alpha of all comparisons.
+func falseDiscoveries(p []float64) int {
+	for place := len(p) - 1; place >= 0; place-- {
+		if p[place]*float64(len(p)) <= alpha*float64(place+1) {
+			return place + 1
+		}
+	}
+	return 0
 }
 
 // measure fills in a figure, and says whether the rank test is to decide on it.
@@ -95,11 +119,11 @@ func judgeFew(f *Figure) {
 	apart := *f.Runs.Least > *f.Against.Most || *f.Runs.Most < *f.Against.Least
 	switch {
 	case f.Against.N < fewForEdge:
-		f.Note = fmt.Sprintf("too few runs: the spread of %d is not known", f.Against.N)
+		f.Note = fmt.Sprintf("too few: the spread of %d is not known", f.Against.N)
 	case !apart:
-		f.Note = "within what the runs before had"
+		f.Note = "within what was before"
 	default:
-		f.Verdict, f.Note = direction(*f.Change), fmt.Sprintf("outside of all %d runs; too few for a rank test", f.Against.N)
+		f.Verdict, f.Note = direction(*f.Change), fmt.Sprintf("outside of all %d before; too few for a rank test", f.Against.N)
 	}
 }
 

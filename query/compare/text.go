@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -84,11 +85,8 @@ func fit(line string, width int) string {
 
 // label is a figure's name with its unit.
 func (f *Figure) label() string {
-	name := map[string]string{"duration": "time", "cpu": "CPU", "peak_rss": "peak", "read": "read", "write": "written", "processes": "processes"}[f.Name]
-	if f.Unit != "" {
-		name += " " + f.Unit
-	}
-	return name
+	name := cmp.Or(map[string]string{"duration": "time", "cpu": "CPU", "peak_rss": "peak", "write": "written"}[f.Name], f.Name)
+	return strings.TrimSpace(name + " " + f.Unit)
 }
 
 // text is a side's median, and how far its runs spread.
@@ -124,5 +122,9 @@ func (f *Figure) why() string {
 	if f.P == nil {
 		return f.Note
 	}
-	return strings.TrimSuffix(fmt.Sprintf("p %.3f; %s", *f.P, f.Note), "; ")
+	p := fmt.Sprintf("p %.3f", *f.P)
+	if *f.P < 0.0005 {
+		p = "p < 0.001"
+	}
+	return strings.TrimSuffix(p+"; "+f.Note, "; ")
 }

@@ -16,7 +16,7 @@ const mark = "untrusted_"
 
 // vocabulary are keys whose values are words of the program's own: kinds, sources, names of keys, and hosts, whose names have no blanks.
 var vocabulary = strings.Fields(`host hosts kind event_type state stream message_kind source sources cpu_source peak_source io_source pressure_level
-	unknown at_least run_id boot_id condition unit why cause together_source data events evidence resolution name`)
+	unknown at_least run_id boot_id condition unit why cause together_source data events evidence resolution name by`)
 
 // ofTheStatement is the key of the names of columns: they are of the statement that the agent wrote.
 const ofTheStatement = "columns"

@@ -122,7 +122,7 @@ var endings = [][2]string{{"_mb_s", "MiB a second"}, {"_mb", "MiB"}, {"_seconds"
 	{"proven_until", "Unix seconds"}, {"_permille", "thousandths"}, {"_kib", "KiB"}}
 
 // ofOthers are the units of keys that no rule fits.
-var ofOthers = map[string]string{"sum_cpu": "percent of a core", "sum_rss": "MiB", "now": "Unix seconds", "cores_used": "CPU seconds a second", "seconds": "seconds", "percent": "percent",
+var ofOthers = map[string]string{"sum_cpu": "percent of a core", "share": "share", "sum_rss": "MiB", "now": "Unix seconds", "cores_used": "CPU seconds a second", "seconds": "seconds", "percent": "percent",
 	"max_cpu_pct": "percent of a core", "relative_change": "share", "min_relative": "share", "alpha": "share", "p": "share", "gpu_hours": "hours"}
 
 // unitOf is the unit of a key's numbers; empty for a count, a number of something, or what has a unit beside it.

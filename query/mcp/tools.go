@@ -20,6 +20,8 @@ var tools = []tool{
 	define("tree", "Which process bore which", "The processes of a time, each below the one that bore it, also where that has ended or they were re-parented.", tree, trees{}),
 	define("compare", "What changed between runs", "Whether the newest run of a job used more than the runs before it, or than another job's, in all and step by step, and whether chance explains it.",
 		compareOf, compare.Comparison{}),
+	define("compare_times", "What changed between two times", "Which commands, users, jobs, steps, hosts and reasons of ends differ most between a time (since, until) and the time right before it, or the one that begins at before, and whether chance explains it. Ask it when something became slow and nobody knows what.",
+		timesOf, compare.Windows{}),
 	define("events", "What happened", "Starts, ends, signals and kills of processes, the newest first. failed picks ends by a signal or with another exit code than 0.", events, items[query.Event]{}),
 	define("gaps", "What is missing", "What is missing from the record, and why: of a range, or of the last hour. The resource proctape://gap-kinds says what each kind means and what to do about it.", gaps, items[query.Gap]{}),
 	define("orphans", "What outlived its parent or job", "The processes of a time whose parent or job has ended, and what they used since.", orphans, items[query.Orphan]{}),

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -29,12 +30,14 @@ var jobEndpoints = []endpoint{
 	several("report", "what a run of a job used, and what happened to its processes; without run it is the newest, and with all it is all runs together",
 		[]param{paramJob, paramHost, text("run", "a run, by its number or its id, or "+allRuns, func(q *question, s string) { q.run = s })},
 		reportOf, []reflect.Type{reflect.TypeFor[report.RunReport](), reflect.TypeFor[report.Report]()}, "job"),
-	single("compare", "what changed between the newest runs of a job and those before them, or those of another job, and whether their own spread explains it",
-		[]param{paramHost, text("run", "the last of the runs, by its number or its id", func(q *question, s string) { q.run = s }),
+	several("compare", "what changed between the newest runs of a job and those before them, or those of another job, and whether their own spread explains it; with since and no job, between a time and the one before it",
+		[]param{paramHost, paramSince, paramUntil, paramLimit, moment("before", "when the time begins that another is compared with; right before it when it is left out", func(q *question, t float64) { q.earlier = t }),
+			words("by", "what differences between times are about; all when it is left out", compare.WindowBy, func(q *question, w []string) { q.kinds = w }), text("run", "the last of the runs, by its number or its id", func(q *question, s string) { q.run = s }),
 			number("runs", "how many runs are compared", 1, compare.MostRuns, func(q *question, n int64) { q.runs = int(n) }),
 			text("against", "the one run with which they are compared, by number or id", func(q *question, s string) { q.against = s }),
 			number("last", "with how many runs they are compared", 1, compare.MostRuns, func(q *question, n int64) { q.last = int(n) }),
-			text("other", "the job whose newest runs they are compared with", func(q *question, s string) { q.other = s }), paramJob}, compareRuns, "job"),
+			text("other", "the job whose newest runs they are compared with", func(q *question, s string) { q.other = s }), paramJob},
+		compared, []reflect.Type{reflect.TypeFor[compare.Comparison](), reflect.TypeFor[compare.Windows]()}),
 	several("why", "how a process lived and why it ended: of a pid, or of the process that an event is of; of a job, what failed in it and the process that it began with",
 		[]param{paramHost, paramPID, paramJob, moment("at", "of several processes of a pid, the one that lived at this time", func(q *question, t float64) { q.at = t }),
 			number("event", "the process that the event of this id is of", 1, math.MaxInt64, func(q *question, n int64) { q.event = n }),
@@ -62,6 +65,20 @@ func runs(ctx context.Context, s *Server, q *question) (*list[query.Run], error)
 	}
 	l.Coverage, err = query.JobCoverage(ctx, s.cfg.DB, job)
 	return l, err
+}
+
+// compared answers what changed between runs, or between times.
+func compared(ctx context.Context, s *Server, q *question) (any, error) {
+	switch {
+	case q.Job != "":
+		return compareRuns(ctx, s, q)
+	case q.Since == 0:
+		return nil, badParameter("job", "neither a job nor since is given", "give a job, or since for a time")
+	}
+	if q.Until = cmp.Or(q.Until, now(q)); q.Until <= q.Since {
+		return nil, badParameter("until", "it is not after since", "an end after the beginning")
+	}
+	return compare.ReadWindows(ctx, s.cfg.DB, compare.WindowQuestion{Filter: q.Filter, Before: q.earlier, By: q.kinds})
 }
 
 // compareRuns answers what changed between runs.

@@ -22,12 +22,13 @@ type question struct {
 	gap         schema.GapKind
 	at, earlier float64 // Unix seconds; 0 for now, and for none
 	by, sort    string
-	run         string // of a job, by number or id; empty for the newest
-	other       string // a job that another is compared with
-	against     string // the run with which others are compared
-	runs, last  int    // how many runs are compared, and with how many; 0 is what is usual
-	event       int64  // id of an event; 0 for none
-	statement   string // of SQL
+	kinds       []string // of differences between times
+	run         string   // of a job, by number or id; empty for the newest
+	other       string   // a job that another is compared with
+	against     string   // the run with which others are compared
+	runs, last  int      // how many runs are compared, and with how many; 0 is what is usual
+	event       int64    // id of an event; 0 for none
+	statement   string   // of SQL
 	poll        time.Duration
 	px          int   // width of a picture; 0 when it is not said
 	args        []any // of it

@@ -5,6 +5,7 @@ import { ask } from "../api.js";
 import { change, go, href, param } from "../url.js";
 import { panel, empty } from "../panel.js";
 import { table } from "../table.js";
+import { runsPanel } from "../compare.js";
 import { picture } from "../picture.js";
 import { linkOf } from "../lanes.js";
 import { ended } from "../events.js";
@@ -23,7 +24,10 @@ export function job(main) {
   const deaths = panel("What ended badly in it", "Ends by a signal, for want of memory, or with another code than 0.");
   const d = deathTable();
   deaths.body.append(d.root);
-  fill(main, el("h1", {}, name || "No job is named"), runs.root, verdict.root, water.root, deaths.root);
+  const others = el("select", {});
+  others.addEventListener("change", () => { change({ against: others.value }, { replace: true, quiet: true }); compared.refresh(); });
+  const compared = runsPanel(() => (goesOn ? null : { ...q, run: param("run"), against: param("against") }), el("label", {}, "with ", others));
+  fill(main, el("h1", {}, name || "No job is named"), runs.root, verdict.root, compared.root, water.root, deaths.root);
   let shown = null, goesOn = true;
 
   const readRuns = () => runs.load(async (current) => {
@@ -34,6 +38,8 @@ export function job(main) {
     const longest = Math.max(1e-9, ...list.items.map(length));
     if (!list.items.length) fill(bars, empty("No run of this job is recorded; what is known of it is below."));
     else fill(bars, list.items.map((r) => column(r, longest, String(r.run) === chosen)));
+    const before = list.items.filter((r) => String(r.run) !== chosen && r.ended != null).map((r) => String(r.run)).reverse();
+    fill(others, el("option", { value: "", selected: !param("against") }, "the runs before it"), before.map((n) => el("option", { value: n, selected: n === param("against") }, "run " + n)));
     runs.cover(list.coverage);
   });
   const readRun = () => verdict.load(async (current) => {
@@ -43,6 +49,7 @@ export function job(main) {
     d.update(r.deaths || [], (e) => e.id);
     verdict.cover(r.coverage);
     goesOn = r.ended == null;
+    compared.refresh();
     const to = r.ended ?? (r.started ? Date.now() / 1000 : 0);
     if (!r.started) { fill(water.body, empty("Nobody told when this job began.")); return; }
     const edge = Math.max(0.5, (to - r.started) * 0.02);

@@ -5,6 +5,7 @@ import { change, href, go, param } from "../url.js";
 import { panel } from "../panel.js";
 import { topPanel } from "../top.js";
 import { eventsPanel } from "../events.js";
+import { timesPanel } from "../compare.js";
 import { gesture } from "../gesture.js";
 import { picture } from "../picture.js";
 import { linkOf } from "../lanes.js";
@@ -42,12 +43,13 @@ export function timeline(main) {
   const inside = el("button", { type: "button", onclick: () => sel && window(sel[0], sel[1]) }, "Zoom to it");
   const top = topPanel("Who used most", "Of the selection, or of all that is shown. CPU counts from the kernel's counters, so short lives count too.", below);
   const events = eventsPanel("Deaths", "Processes of the selection that ended badly.", below);
-  fill(main, el("h1", { class: "unseen" }, "Timeline"), main1.root, el("div", { class: "selection" }, heading, inside, clear), top.root, events.root);
+  const differs = timesPanel(below, () => ({ host: param("host") }));
+  fill(main, el("h1", { class: "unseen" }, "Timeline"), main1.root, el("div", { class: "selection" }, heading, inside, clear), top.root, events.root, differs.root);
 
   const title_ = () => {
     setText(title, `${time(at.from)} – ${time(at.to)} ${zone()} (${span(at.to - at.from)})`);
     setText(heading, sel ? `Selected ${time(sel[0])} – ${time(sel[1])} (${span(sel[1] - sel[0])})` : "All that is shown");
-    clear.hidden = inside.hidden = !sel;
+    clear.hidden = inside.hidden = differs.root.hidden = !sel;
     for (const b of main1.root.querySelectorAll("[data-span]")) b.setAttribute("aria-pressed", String(at.live && presets[b.dataset.span] === Math.round(at.to - at.from)));
   };
   const draw = () => { pic.draw(at, sel); title_(); };
@@ -59,7 +61,7 @@ export function timeline(main) {
     setText(made, `· ${told.of}, cells of ${span(told.cell)}` + told.left);
     main1.cover(told.coverage);
   });
-  const details = () => Promise.all([top.refresh(), events.refresh()]);
+  const details = () => Promise.all([top.refresh(), events.refresh(), sel && differs.refresh()]);
 
   // window shows another range. A gesture that is done is a step of the history, one that goes on is not.
   function window(from, to, replace = false) {
