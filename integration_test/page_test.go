@@ -249,6 +249,7 @@ func checkPage(t *testing.T, m *troubled) {
 	if m.outOfMemory() {
 		b.awaitText("out of memory")
 	}
+	b.awaitText("Now: run 2 (failed). Before: run 1.")
 	b.shot("job")
 	b.open("/health")
 	b.awaitText("testhost")
@@ -277,6 +278,7 @@ func dragAndZoom(b *tab, t *testing.T) {
 	await(t, "a selection", func() bool {
 		return b.is(`new URLSearchParams(location.search).get("sel") && document.querySelector(".selected").textContent.startsWith("Selected") && !document.querySelector(".mark").hidden`)
 	})
+	b.awaitText("figures were compared")
 	b.settled()
 	b.shot("timeline")
 	before := b.text(`new URLSearchParams(location.search).get("from")`)
