@@ -13,3 +13,11 @@ func CompleteRun(ctx context.Context, db *DB, r *Run) error {
 	}
 	return nil
 }
+
+// AddSteps reads the steps of a run that [Runs] returned.
+func AddSteps(ctx context.Context, db *DB, r *Run) error {
+	if err := addRunSteps(ctx, db, r); err != nil {
+		return fmt.Errorf("read the steps of run %d of job %q: %w", r.Number, r.JobID, err)
+	}
+	return nil
+}

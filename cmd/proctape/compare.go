@@ -75,6 +75,15 @@ that failed, are counted but never decide.
 			return s.withDatabase(cmd, func(db *query.DB) error { return f.compare(cmd, db) })
 		},
 	}
+	f.registerRuns(cmd, s)
+	f.registerWindow(cmd)
+	f.registerJobHost(cmd, s)
+	f.registerJSON(cmd)
+	return cmd
+}
+
+// registerRuns adds the flags of comparisons of runs, and those of both.
+func (f *compareFlags) registerRuns(cmd *cobra.Command, s *settings) {
 	q := &f.question
 	cmd.Flags().StringVar(&q.Run, "run", "", "the run to compare, by its `number` or id (default: the newest that has ended)")
 	cmd.Flags().IntVar(&q.Runs, "runs", 1, "compare this `many` runs, up to that one")
@@ -86,10 +95,6 @@ that failed, are counted but never decide.
 	cmd.Flags().BoolVar(&f.wide, "wide", false, "do not shorten text to the terminal's width")
 	mustComplete(cmd, "format", compareFormats)
 	completeRuns(cmd, s)
-	f.registerWindow(cmd)
-	f.registerJobHost(cmd, s)
-	f.registerJSON(cmd)
-	return cmd
 }
 
 // check reads shares, and reports flags that do not go together.

@@ -20,26 +20,39 @@ var reportFormats = []string{"text", "classic", "markdown", "json"}
 // reportFlags are the flags of report.
 type reportFlags struct {
 	listing
-	format, run string
+	format, run, groupBy string
 }
 
 func reportCommand(s *settings) *cobra.Command {
 	f := &reportFlags{format: "text"}
 	cmd := &cobra.Command{
-		Use: "report JOB", Short: "Report what a run of a job used and what happened to it", Args: oneArg("job"), ValidArgsFunction: completeJobs(s),
+		Use: "report JOB", Short: "Report what a run of a job used and what happened to it", ValidArgsFunction: completeJobs(s),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && f.groupBy != "" {
+				return nil
+			}
+			return oneArg("job")(cmd, args)
+		},
 		Long: `Report what a run of a job used and what happened to it: how it ended, its steps, who died of what and who had the
 memory then, the largest processes, what it left behind, and what of that is known. Without --run it is the newest run, compared with the
 one before it; "proctape jobs JOB" lists them. Of a job that nobody declared it is all that is known.
 
 --run all is of all runs together. --format classic prints the text of all runs that other tools read, also for a job that is not
-in the recording; markdown is for a comment of a pull request. A job belongs to its host: where several have the name, --host has to pick one.`,
+in the recording; markdown is for a comment of a pull request. A job belongs to its host: where several have the name, --host has to pick one.
+
+--group-by tells of many runs in a few lines, with a histogram of each figure: of all jobs whose names fit JOB, in which * stands for any text.
+An array is the jobs whose names are the same but for their last number.`,
 		Example: `  proctape report build-7
   proctape report build-7 --run 3
   proctape report build-7 --run all --host build-07
-  proctape report build-7 --format markdown`,
+  proctape report build-7 --format markdown
+  proctape report 'train_*' --group-by array --since -7d`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd); err != nil {
 				return err
+			}
+			if f.groupBy != "" {
+				return f.groups(cmd, s, args)
 			}
 			return s.withDatabase(cmd, func(db *query.DB) error { return f.report(cmd, db, args[0]) })
 		},
@@ -48,6 +61,7 @@ in the recording; markdown is for a comment of a pull request. A job belongs to 
 	cmd.Flags().StringVar(&f.run, "run", "", "only this run, by its `number` or id, or all (default: the newest)")
 	cmd.Flags().BoolVar(&f.wide, "wide", false, "do not shorten text to the terminal's width")
 	mustComplete(cmd, "format", reportFormats)
+	f.registerGroups(cmd)
 	completeRuns(cmd, s)
 	f.registerJobHost(cmd, s)
 	f.registerJSON(cmd)
@@ -69,7 +83,7 @@ func (f *reportFlags) check(cmd *cobra.Command) error {
 		return hinted(misuse("--run is empty"), "leave it out for the newest run")
 	}
 	f.json = f.json || f.format == "json"
-	return nil
+	return f.checkGroups(cmd)
 }
 
 // report prints the report that the flags ask for.
