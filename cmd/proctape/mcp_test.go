@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -85,7 +88,35 @@ var sampleQuestions = []struct {
 func TestMCP_AnswersAsTheCommands(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	record(t, dir, fixedStart)
-	a := newAgent(t, "--data", dir)
+	t.Run("here", func(t *testing.T) { answersAsTheCommands(t, newAgent(t, "--data", dir), dir) })
+	t.Run("elsewhere", func(t *testing.T) {
+		url := serveData(t, dir)
+		answersAsTheCommands(t, newAgent(t, "--url", url, "--token-file", filepath.Join(dir, "creds", "http.token")), dir)
+	})
+}
+
+// serveData serves a recording over HTTP, and returns where.
+func serveData(t *testing.T, dir string) string {
+	t.Helper()
+	cmd := exec.Command("proctape", "serve", "--data", dir, "--http", "127.0.0.1:0")
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	first, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(first)
+}
+
+// answersAsTheCommands asks an agent's tools and the commands the same of the fixed recording.
+func answersAsTheCommands(t *testing.T, a *agent, dir string) {
+	t.Helper()
 	for _, q := range sampleQuestions {
 		answer, failed := a.ask(q.tool, q.input)
 		if failed {
@@ -196,6 +227,34 @@ func TestMCP_Offers(t *testing.T) {
 	overview, _ := a.ask("overview", nil)
 	if hosts := overview["answer"].(map[string]any)["hosts"].([]any); len(hosts) != 2 {
 		t.Errorf("hosts of the overview: %v", hosts)
+	}
+}
+
+// TestMCP_Piped pipes questions in whose input ends before they are answered, with lines between them that are no messages: each question is
+// answered, and each such line costs itself only.
+func TestMCP_Piped(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	record(t, dir, fixedStart)
+	long := strings.Repeat("x", 2<<20)
+	slow := `{"name":"sql","arguments":{"statement":"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n LIMIT 200000) SELECT count(*) FROM n"}}`
+	in := strings.Join([]string{"garbage", `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}`,
+		`{"jsonrpc":"2.0","method":"notifications/initialized"}`, "[]", long, "", `{"jsonrpc":"2.0","id":{},"method":"x"}`, `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":` + slow + `}`,
+		`{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"overview","arguments":{}}}`, `{"jsonrpc":"2.0","id":4,"method":"nonsense"}`}, "\n")
+	var out, errs strings.Builder
+	if code := execute(t.Context(), []string{"mcp", "--data", dir}, strings.NewReader(in), &out, &errs); code != 0 || errs.String() != "" {
+		t.Fatalf("it ends with %d and says %s", code, &errs)
+	}
+	var answered []string
+	for line := range strings.Lines(out.String()) {
+		var m struct{ ID, Result, Error json.RawMessage }
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatalf("%v in %s", err, line)
+		}
+		answered = append(answered, fmt.Sprintf("%s %v", m.ID, m.Error == nil))
+	}
+	slices.Sort(answered)
+	if want := "[1 true 2 true 3 true 4 false null false null false null false null false]"; fmt.Sprint(answered) != want {
+		t.Errorf("answered %v, want %s", answered, want)
 	}
 }
 
