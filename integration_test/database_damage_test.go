@@ -33,6 +33,7 @@ func TestDamage_DatabaseKilled(t *testing.T) {
 		<-p.done
 		flipBit(t, db, rand.New(rand.NewPCG(uint64(trial), 1)))
 		p = start(t, args...)
+		p.awaitLine("is recording") // what was stored after it was counted is more than there was, before this one can be stopped
 		await(t, "what there was", func() bool { return snapshotsOf(t, db, "alpha") > before })
 		p.stop()
 		if strings.Contains(p.stderr(), "the database is made anew") {

@@ -167,7 +167,7 @@ func (s *packageSystem) snapshots() int {
 	if code != 0 && !strings.Contains(out, "no such database") && !strings.Contains(out, "it holds no recording") {
 		s.t.Fatalf("snapshots ends with %d: %s", code, out)
 	}
-	return strings.Count(out, "{\"")
+	return strings.Count("\n"+out, "\n{")
 }
 
 // life installs one version, records, upgrades to the next, removes it, and says what was not as it has to be.

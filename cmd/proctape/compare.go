@@ -26,8 +26,7 @@ type compareFlags struct {
 	listing
 	question            compare.Question
 	format              string
-	before              timeText
-	by                  []string
+	times               timesFlags
 	failOver, minChange string // shares, as they were typed
 	gate                float64
 }
@@ -63,7 +62,7 @@ that failed, are counted but never decide.
 				return err
 			}
 			if len(args) == 0 {
-				return f.windows(cmd, s)
+				return f.times.compare(cmd, s, &f.listing, f.format, f.question.MinRelative)
 			}
 			if name := firstChanged(cmd, windowFlags...); name != "" {
 				return hinted(misuse("--%s is of a time, and %q is a job", name, args[0]), "--run, --runs and --last say which runs of a job are compared")
@@ -76,7 +75,7 @@ that failed, are counted but never decide.
 		},
 	}
 	f.registerRuns(cmd, s)
-	f.registerWindow(cmd)
+	f.times.register(cmd, &f.listing)
 	f.registerJobHost(cmd, s)
 	f.registerJSON(cmd)
 	return cmd

@@ -18,26 +18,23 @@ var (
 	runFlags    = []string{"run", "runs", "against", "last", "fail-over"}
 )
 
-func (f *compareFlags) registerWindow(cmd *cobra.Command) {
-	cmd.Flags().Var(&f.since, "since", "without a job: compare from this `time` on, for example -1h or \"2026-11-23 03:10\"")
-	cmd.Flags().Var(&f.until, "until", "up to this `time` (default: now)")
+// timesFlags are the flags of compare that are about times.
+type timesFlags struct {
+	before timeText
+	by     []string
+}
+
+func (f *timesFlags) register(cmd *cobra.Command, l *listing) {
+	cmd.Flags().Var(&l.since, "since", "without a job: compare from this `time` on, for example -1h or \"2026-11-23 03:10\"")
+	cmd.Flags().Var(&l.until, "until", "up to this `time` (default: now)")
 	cmd.Flags().Var(&f.before, "before", "with as long from this `time` on (default: what is right before --since)")
 	cmd.Flags().StringSliceVar(&f.by, "by", nil, "compare only by `these`: "+strings.Join(compare.WindowBy, ", "))
-	cmd.Flags().IntVar(&f.limit, "limit", 20, "show at most this `many` differences; 0 for all")
+	cmd.Flags().IntVar(&l.limit, "limit", 20, "show at most this `many` differences; 0 for all")
 	mustComplete(cmd, "by", compare.WindowBy)
 }
 
-// firstChanged is the first of some flags that was given, or nothing.
-func firstChanged(cmd *cobra.Command, names ...string) string {
-	i := slices.IndexFunc(names, cmd.Flags().Changed)
-	if i < 0 {
-		return ""
-	}
-	return names[i]
-}
-
-// window is the question of two times.
-func (f *compareFlags) window(cmd *cobra.Command) (q compare.WindowQuestion, err error) {
+// question is the question of two times.
+func (f *timesFlags) question(cmd *cobra.Command, l *listing, least float64) (q compare.WindowQuestion, err error) {
 	if name := firstChanged(cmd, runFlags...); name != "" {
 		return q, hinted(misuse("--%s is of the runs of a job, and no job is named", name), "proctape compare JOB --%s …", name)
 	}
@@ -46,7 +43,7 @@ func (f *compareFlags) window(cmd *cobra.Command) (q compare.WindowQuestion, err
 			return q, unknownValue("--by", by, "what a difference can be about", "it is one of", compare.WindowBy)
 		}
 	}
-	r, err := f.timeRange()
+	r, err := l.timeRange()
 	if err != nil {
 		return q, err
 	}
@@ -58,7 +55,7 @@ func (f *compareFlags) window(cmd *cobra.Command) (q compare.WindowQuestion, err
 	if err != nil {
 		return q, err
 	}
-	q = compare.WindowQuestion{Filter: query.Filter{Range: query.Range{Since: r.Since, Until: r.Until, Host: f.host, Limit: f.limit}}, Before: timestamp(before), By: f.by, MinRelative: f.question.MinRelative}
+	q = compare.WindowQuestion{Filter: query.Filter{Range: query.Range{Since: r.Since, Until: r.Until, Host: l.host, Limit: l.limit}}, Before: timestamp(before), By: f.by, MinRelative: least}
 	switch {
 	case r.Since >= r.Until:
 		return q, misuse("--since is not before now")
@@ -68,30 +65,30 @@ func (f *compareFlags) window(cmd *cobra.Command) (q compare.WindowQuestion, err
 	return q, nil
 }
 
-// windows compares two times.
-func (f *compareFlags) windows(cmd *cobra.Command, s *settings) error {
-	q, err := f.window(cmd)
+// compare compares two times.
+func (f *timesFlags) compare(cmd *cobra.Command, s *settings, l *listing, format string, least float64) error {
+	q, err := f.question(cmd, l, least)
 	if err != nil {
 		return err
 	}
 	return s.withDatabase(cmd, func(db *query.DB) error {
-		if err := f.checkHost(cmd, db); err != nil {
+		if err := l.checkHost(cmd, db); err != nil {
 			return err
 		}
 		w, err := compare.ReadWindows(cmd.Context(), db, q)
 		if err != nil {
 			return err
 		}
-		if !f.json { // it has its coverage in it
+		if !l.json { // it has its coverage in it
 			noteIncomplete(cmd, slices.Concat(w.Window.Coverage, w.Against.Coverage))
 		}
 		out := cmd.OutOrStdout()
 		switch {
-		case f.json:
+		case l.json:
 			return printJSON(out, []*compare.Windows{w})
-		case f.format == "markdown":
+		case format == "markdown":
 			_, err = io.WriteString(out, w.Markdown(keyText))
-		case f.wide:
+		case l.wide:
 			err = w.Text(out, 0, keyText)
 		default:
 			err = w.Text(out, terminalWidth(out), keyText)

@@ -11,6 +11,8 @@ import (
 	sqlitelib "modernc.org/sqlite/lib"
 
 	"github.com/proctape/proctape/schema/filecheck"
+	"github.com/spf13/cobra"
+	"slices"
 )
 
 // misuseError is an error of the command line.
@@ -92,4 +94,13 @@ func plainWords(err error) string {
 		text = strings.ReplaceAll(text, fmt.Sprintf(" (%d)", e.Code()), "")
 	}
 	return text
+}
+
+// firstChanged is the first of some flags that was given, or nothing.
+func firstChanged(cmd *cobra.Command, names ...string) string {
+	i := slices.IndexFunc(names, cmd.Flags().Changed)
+	if i < 0 {
+		return ""
+	}
+	return names[i]
 }

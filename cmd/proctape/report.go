@@ -20,7 +20,8 @@ var reportFormats = []string{"text", "classic", "markdown", "json"}
 // reportFlags are the flags of report.
 type reportFlags struct {
 	listing
-	format, run, groupBy string
+	format, run string
+	groups      groupFlags
 }
 
 func reportCommand(s *settings) *cobra.Command {
@@ -28,7 +29,7 @@ func reportCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "report JOB", Short: "Report what a run of a job used and what happened to it", ValidArgsFunction: completeJobs(s),
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 && f.groupBy != "" {
+			if len(args) == 0 && f.groups.by != "" {
 				return nil
 			}
 			return oneArg("job")(cmd, args)
@@ -51,8 +52,8 @@ An array is the jobs whose names are the same but for their last number.`,
 			if err := f.check(cmd); err != nil {
 				return err
 			}
-			if f.groupBy != "" {
-				return f.groups(cmd, s, args)
+			if f.groups.by != "" {
+				return f.groups.report(cmd, s, &f.listing, f.format, args)
 			}
 			return s.withDatabase(cmd, func(db *query.DB) error { return f.report(cmd, db, args[0]) })
 		},
@@ -61,7 +62,7 @@ An array is the jobs whose names are the same but for their last number.`,
 	cmd.Flags().StringVar(&f.run, "run", "", "only this run, by its `number` or id, or all (default: the newest)")
 	cmd.Flags().BoolVar(&f.wide, "wide", false, "do not shorten text to the terminal's width")
 	mustComplete(cmd, "format", reportFormats)
-	f.registerGroups(cmd)
+	f.groups.register(cmd, &f.listing)
 	completeRuns(cmd, s)
 	f.registerJobHost(cmd, s)
 	f.registerJSON(cmd)
@@ -83,7 +84,7 @@ func (f *reportFlags) check(cmd *cobra.Command) error {
 		return hinted(misuse("--run is empty"), "leave it out for the newest run")
 	}
 	f.json = f.json || f.format == "json"
-	return f.checkGroups(cmd)
+	return f.groups.check(cmd, f.run, f.format)
 }
 
 // report prints the report that the flags ask for.

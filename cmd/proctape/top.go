@@ -159,7 +159,9 @@ func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {
 	}
 	filter.Limit = t.limit
 	if wantsScreen(cmd) {
-		return t.withJob(cmd, s, t.job, func(db *query.DB) error { return showTop(cmd, t.metric, !t.noMouse, &filter, at, top.NewDatabase(db)) })
+		return t.withJob(cmd, s, t.job, func(db *query.DB) error {
+			return showTop(cmd, t.metric, !t.noMouse, &filter, at, top.NewDatabase(db, teller(db)))
+		})
 	}
 	return t.withJob(cmd, s, t.job, func(db *query.DB) error {
 		q := query.TopQuery{Filter: filter, By: t.by, Sort: t.metric}

@@ -12,13 +12,16 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 )
 
+// longest is how many bytes a message may have.
+const longest = 1 << 20
+
 // wellFormed passes on the lines that are messages of JSON-RPC and not too long. Of any other it says so, and goes on: one bad message costs
 // itself only. A list of messages is none: the protocol took them out in its version of 2025-06-18.
 type wellFormed struct {
 	io.Closer
 	in     *bufio.Reader
 	refuse func(reason string)
-	rest   []byte // of the line that is being passed on
+	line   []byte // what is not passed on yet of the one that was read
 }
 
 func newWellFormed(in io.ReadCloser, refuse func(reason string)) *wellFormed {
@@ -27,7 +30,7 @@ func newWellFormed(in io.ReadCloser, refuse func(reason string)) *wellFormed {
 
 // Read implements [io.Reader].
 func (w *wellFormed) Read(p []byte) (int, error) {
-	for len(w.rest) == 0 {
+	for len(w.line) == 0 {
 		line, err := w.in.ReadSlice('\n')
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
@@ -40,14 +43,14 @@ func (w *wellFormed) Read(p []byte) (int, error) {
 				w.refuse(wrong.Error())
 				break
 			}
-			w.rest = line // of the buffer, which is not read into before all of it is passed on
+			w.line = line // of the buffer, which is not read into before all of it is passed on
 		}
-		if err != nil && len(w.rest) == 0 {
+		if err != nil && len(w.line) == 0 {
 			return 0, err
 		}
 	}
-	n := copy(p, w.rest)
-	w.rest = w.rest[n:]
+	n := copy(p, w.line)
+	w.line = w.line[n:]
 	return n, nil
 }
 

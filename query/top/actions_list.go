@@ -198,6 +198,8 @@ func showHelp(m *Model) {
 // back goes back one step: from another screen to the processes, from groups to processes, from tags to none, and from a filter to all.
 func back(m *Model) {
 	switch {
+	case m.screen == storyScreen:
+		openScreen(m.storyFrom)(m)
 	case m.screen != processesScreen:
 		m.screen = processesScreen
 	case m.list.groupBy != "":
@@ -230,6 +232,21 @@ func enter(m *Model) {
 		openGroup(m, r.place.group.name)
 	default:
 		openDetail(m, r.ID())
+	}
+}
+
+// tell shows what is to be told of the selected row.
+func tell(m *Model) {
+	r := selection(m)
+	switch {
+	case m.screen == detailScreen && m.of.PID != 0:
+		openStory(m, AskStory{ID: m.of})
+	case isTable(m.screen):
+		if t, c := tableOf(m), cursorOf(m, m.screen); c.index < len(t.rows) && t.rows[c.index].tell != nil {
+			t.rows[c.index].tell(m)
+		}
+	case m.screen == processesScreen && r != nil && r.place.group == nil:
+		openStory(m, AskStory{ID: r.ID()})
 	}
 }
 

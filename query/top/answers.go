@@ -7,7 +7,8 @@ import (
 // Jobs is what is recorded of jobs.
 type Jobs struct {
 	Jobs  []query.Job
-	Steps map[string]map[int64]query.Sheet // of the jobs that were asked for, by name and number
+	Runs  map[string][]query.Run           // of the jobs that were asked for, by name: the last ones with their steps, the newest first
+	Steps map[string]map[int64]query.Sheet // of those of them that have no runs, by name and number
 }
 
 // Happenings are the events before a time, and the gaps among them.
@@ -24,11 +25,11 @@ type Detail struct {
 }
 
 type (
-	// AskJobs asks for the jobs of which anything was seen until a time, with the steps of those that are named.
+	// AskJobs asks for the jobs of which anything was seen until a time, with the runs and steps of those that are named.
 	AskJobs struct {
-		At    float64
-		Host  string
-		Steps []string
+		At   float64
+		Host string
+		Open []string
 	}
 	// AskEvents asks for the events before a time.
 	AskEvents struct {
@@ -39,6 +40,15 @@ type (
 	AskDetail struct {
 		At float64
 		ID ID
+	}
+	// AskStory asks for what is to be told of a process, of a run of a job, or of the newest run of it, until a time.
+	AskStory struct {
+		At    float64
+		ID    ID     // of a process; empty for a job
+		Job   string // empty for a process
+		Host  string // whose job it is; empty for the fleet's
+		Run   string // its id; empty for the newest
+		Width int    // of a line, in cells
 	}
 	// AskKeep asks to keep which columns were chosen.
 	AskKeep struct{ Columns []string }
@@ -60,6 +70,12 @@ type (
 	DetailRead struct {
 		Detail *Detail
 		Err    error
+	}
+	// StoryRead is the answer to AskStory.
+	StoryRead struct {
+		Of    AskStory
+		Lines []string
+		Err   error
 	}
 	// Done says how something went that was asked for: Said is what to tell.
 	Done struct {

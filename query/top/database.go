@@ -11,14 +11,18 @@ import (
 
 // Database is a source that reads a database. A recorder may write it meanwhile.
 type Database struct {
-	db *query.DB
+	db   *query.DB
+	tell Teller
 
 	mu    sync.Mutex
 	cache []*query.HostAt // snapshots with their processes, the last used last
 }
 
-// NewDatabase returns a source over an open database, which stays the caller's to close.
-func NewDatabase(db *query.DB) *Database { return &Database{db: db} }
+// Teller tells what is known of a process or a run, as text of several lines.
+type Teller func(ctx context.Context, q AskStory) (string, error)
+
+// NewDatabase returns a source over an open database, which stays the caller's to close. tell is asked for stories.
+func NewDatabase(db *query.DB, tell Teller) *Database { return &Database{db: db, tell: tell} }
 
 const (
 	cached     = 8    // snapshots that are kept

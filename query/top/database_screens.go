@@ -3,6 +3,7 @@ package top
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/proctape/proctape/query"
 )
@@ -12,6 +13,7 @@ const (
 	mostEvents = 300
 	mostJobs   = 500
 	mostPoints = 200
+	mostRuns   = 20 // of a job
 )
 
 // Jobs reads jobs, the last that were seen first.
@@ -21,16 +23,44 @@ func (d *Database) Jobs(ctx context.Context, q AskJobs) (*Jobs, error) {
 		return nil, err
 	}
 	slices.Reverse(jobs)
-	out := &Jobs{Steps: map[string]map[int64]query.Sheet{}}
+	out := &Jobs{Runs: map[string][]query.Run{}, Steps: map[string]map[int64]query.Sheet{}}
 	out.Jobs = slices.DeleteFunc(jobs, func(j query.Job) bool { return j.FirstSeen != nil && *j.FirstSeen > q.At })
-	for _, name := range q.Steps {
-		p, err := query.JobProfile(ctx, d.db, query.JobFilter{Name: name, Host: q.Host})
-		if err != nil {
+	for _, name := range q.Open {
+		if err := addRuns(ctx, d, out, query.JobFilter{Name: name, Host: q.Host}, q.At); err != nil {
 			return nil, err
 		}
-		out.Steps[name] = p.Sheets
 	}
 	return out, nil
+}
+
+// addRuns adds the last runs of a job that began until a time, with their steps; of a job without runs, its steps.
+func addRuns(ctx context.Context, d *Database, to *Jobs, job query.JobFilter, at float64) error {
+	runs, err := query.Runs(ctx, d.db, job)
+	if err != nil {
+		return err
+	}
+	runs = slices.DeleteFunc(runs, func(r query.Run) bool { return r.Started > at })
+	slices.SortStableFunc(runs, func(a, b query.Run) int { return compare(b.Started, a.Started) })
+	runs = runs[:min(len(runs), mostRuns)]
+	for i := range runs {
+		if err := query.AddSteps(ctx, d.db, &runs[i]); err != nil {
+			return err
+		}
+	}
+	if to.Runs[job.Name] = runs; len(runs) > 0 {
+		return nil
+	}
+	p, err := query.JobProfile(ctx, d.db, job)
+	if err == nil {
+		to.Steps[job.Name] = p.Sheets
+	}
+	return err
+}
+
+// Story asks the teller.
+func (d *Database) Story(ctx context.Context, q AskStory) ([]string, error) {
+	text, err := d.tell(ctx, q)
+	return strings.Split(strings.TrimRight(text, "\n"), "\n"), err
 }
 
 // Events reads the events before a time.

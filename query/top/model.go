@@ -55,6 +55,7 @@ const (
 	hostsScreen
 	eventsScreen
 	detailScreen
+	storyScreen
 	columnsScreen
 	helpScreen
 )
@@ -104,7 +105,10 @@ type Model struct {
 	jobs          *Jobs
 	events        *Happenings
 	detail        *Detail
-	of            ID              // the process of which there is detail
+	of            ID              // the process of which there is detail, or the host
+	story         *StoryRead      // nil while it is read
+	storyOf       AskStory        // what the story is of
+	storyFrom     screenName      // the screen to go back to
 	unfolded      map[string]bool // jobs, and steps of jobs, of which the parts are shown
 	note          string          // in the alert line until the next key
 

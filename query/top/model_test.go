@@ -150,6 +150,9 @@ var keyCases = map[string]keyCase{
 	"Enter": {nil, func(m *Model, r []Request) bool {
 		return m.screen == detailScreen && asked(r, func(a AskDetail) bool { return a.ID.PID == 1 })
 	}},
+	"i": {nil, func(m *Model, r []Request) bool {
+		return m.screen == storyScreen && asked(r, func(a AskStory) bool { return a.ID.PID == 1 && a.At == now })
+	}},
 	"V F5": {nil, func(m *Model, _ []Request) bool { return strings.Contains(m.View().Plain(), "├─worker-2") }},
 	"-": {keys("V"), func(m *Model, _ []Request) bool {
 		return len(m.rows) == 1 && strings.Contains(m.View().Plain(), "+[29] worker-1")
@@ -369,6 +372,56 @@ func TestView_ASCII(t *testing.T) {
 	}
 }
 
+// TestScreens_RunsAndStories unfolds the runs of a job, and opens the stories of what is on the screens.
+func TestScreens_RunsAndStories(t *testing.T) {
+	m := testModel(t, 30)
+	m.frame.Rows[1].JobID, m.frame.Rows[1].Sheet, m.frame.Rows[1].Host = pointer("build-7"), pointer(int64(3)), "dev"
+	m.frame.Hosts[0].Coverage = &query.Coverage{Percent: 40, Reasons: []query.Reason{{Kind: "missed_ticks", Seconds: pointer(25.0), Count: pointer(int64(4))}}}
+	press1(m, "2", "enter")
+	ended := []query.RunStep{{Sheet: 1, Started: pointer(now - 400), Ended: pointer(now - 390), ExitCode: pointer(int64(2))}}
+	m.Update(JobsRead{Jobs: &Jobs{Jobs: []query.Job{{JobID: "build-7", JobScope: query.JobScope{Host: "dev"}}}, Runs: map[string][]query.Run{"build-7": {
+		{ID: "b2", JobID: "build-7", Host: "dev", Number: 2, Started: now - 60, Steps: []query.RunStep{{Sheet: 3, Started: pointer(now - 60)}}},
+		{ID: "b1", JobID: "build-7", Host: "dev", Number: 1, Started: now - 400, Ended: pointer(now - 300), ExitCode: pointer(int64(2)), Steps: ended},
+		{ID: "x1", JobID: "build-7", Host: "other", Number: 9, Started: now - 400}}}}})
+	press1(m, "enter", "down", "enter", "down", "enter", "down", "down", "enter")
+	has(t, m, "run 2", "● run", "step 3", "worker-2", "run 1", "✕ exit 2", "step 1", "1m40s")
+	if strings.Contains(m.View().Plain(), "run 9") {
+		t.Error("the run of another host's job is among the job's")
+	}
+	m.Requests()
+	press1(m, "i")
+	if !asked(m.Requests(), func(a AskStory) bool { return a.Job == "build-7" && a.Run == "b1" && a.At == now }) {
+		t.Error("the story of the run is not asked for")
+	}
+	m.Update(StoryRead{Of: AskStory{Job: "another"}, Lines: []string{"of another run"}})
+	m.Update(StoryRead{Of: m.storyOf, Lines: []string{"it failed in \x1b[31mstep 1"}})
+	has(t, m, "job build-7", "it failed in")
+	if screen := m.View().Plain(); strings.Contains(screen, "another") || strings.Contains(screen, "\x1b") {
+		t.Errorf("the story is another's, or steers the terminal: %q", screen)
+	}
+	press1(m, "esc")
+	if m.screen != jobsScreen {
+		t.Errorf("Esc leads from a story to screen %d", m.screen)
+	}
+	press1(m, "3", "i")
+	has(t, m, "host dev", "cores", "of which", "40.0 % of the hour before", "missed ticks, 25.0s, 4", "it sees")
+	press1(m, "1", "i")
+	if !asked(m.Requests(), func(a AskStory) bool { return a.ID.PID > 0 && a.Job == "" }) {
+		t.Error("the story of a process is not asked for")
+	}
+}
+
+// has checks that texts are on the screen.
+func has(t *testing.T, m *Model, texts ...string) {
+	t.Helper()
+	screen := m.View().Plain()
+	for _, want := range texts {
+		if !strings.Contains(screen, want) {
+			t.Errorf("no %q on the screen:\n%s", want, screen)
+		}
+	}
+}
+
 // TestScreens_ShowWhatIsKnown fills the screens and opens their rows.
 func TestScreens_ShowWhatIsKnown(t *testing.T) {
 	m := testModel(t, 30)
@@ -376,7 +429,7 @@ func TestScreens_ShowWhatIsKnown(t *testing.T) {
 	press1(m, "2")
 	m.Update(JobsRead{Jobs: &Jobs{Jobs: []query.Job{{JobID: "build-7", CPUSeconds: 12, OOMs: 1}}}})
 	press1(m, "enter")
-	if !asked(m.Requests(), func(a AskJobs) bool { return len(a.Steps) == 1 && a.Steps[0] == "build-7" }) {
+	if !asked(m.Requests(), func(a AskJobs) bool { return len(a.Open) == 1 && a.Open[0] == "build-7" }) {
 		t.Error("the steps of the job were not asked for")
 	}
 	m.Update(JobsRead{Jobs: &Jobs{Jobs: m.jobs.Jobs, Steps: map[string]map[int64]query.Sheet{"build-7": {3: {PeakRSS: 512}}}}})
@@ -431,10 +484,11 @@ func TestModel_AnyKeys(t *testing.T) {
 			m.Update(Framed{Frame: f})
 		case 2:
 			m.Update(Framed{Frame: &Frame{At: shown(m), Made: now}})
-			m.Update(JobsRead{Jobs: &Jobs{Jobs: []query.Job{{JobID: "a"}, {JobID: "b"}}}})
+			m.Update(JobsRead{Jobs: &Jobs{Jobs: []query.Job{{JobID: "a"}, {JobID: "b"}}, Runs: map[string][]query.Run{"a": {{ID: "1", Number: 1, Steps: []query.RunStep{{Sheet: 1}}}}}}})
 		case 3:
 			m.Update(EventsRead{Events: &Happenings{Events: []query.Event{{Type: "exit", Timestamp: now - 5}}}})
 			m.Update(DetailRead{Detail: &Detail{ID: m.of}})
+			m.Update(StoryRead{Of: m.storyOf, Lines: []string{"told", strings.Repeat("long ", 60)}})
 			m.Update(Stepped{AskStep{}, now - float64(random.IntN(500)), nil})
 		default:
 			press1(m, all[random.IntN(len(all))])

@@ -83,7 +83,7 @@ func (p *program) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case Ticked:
 		p.model.Update(m)
 		return p, tea.Batch(p.commands(), p.tick())
-	case tea.ResumeMsg, Framed, Lined, Stepped, JobsRead, EventsRead, DetailRead, Done:
+	case tea.ResumeMsg, Framed, Lined, Stepped, JobsRead, EventsRead, DetailRead, StoryRead, Done:
 		p.model.Update(m)
 	}
 	return p, p.commands()
@@ -160,6 +160,11 @@ func (p *program) command(r Request) tea.Cmd {
 		return p.ask(func() tea.Msg {
 			d, err := p.source.Detail(p.ctx, r)
 			return DetailRead{d, err}
+		})
+	case AskStory:
+		return p.ask(func() tea.Msg {
+			lines, err := p.source.Story(p.ctx, r)
+			return StoryRead{r, lines, err}
 		})
 	case AskKeep:
 		return p.ask(func() tea.Msg { return Done{"", p.hands.Keep(r.Columns)} })

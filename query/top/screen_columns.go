@@ -15,7 +15,7 @@ func columnsTable(m *Model) tableView {
 		if isChosen(m, c) {
 			mark = "[x] "
 		}
-		t.rows = append(t.rows, tableRow{line{{" " + mark, plain}, {term.Pad(c.Name, 13, false), accent}, {term.Pad(c.Head, 10, false) + c.Help, plain}}, func(m *Model) { choose(m, c) }})
+		t.rows = append(t.rows, tableRow{line{{" " + mark, plain}, {term.Pad(c.Name, 13, false), accent}, {term.Pad(c.Head, 10, false) + c.Help, plain}}, func(m *Model) { choose(m, c) }, nil})
 	}
 	return t
 }

@@ -40,7 +40,7 @@ func detailTable(m *Model) tableView {
 	detailFigures(m, p, add)
 	for i := len(m.detail.Events) - 1; i >= 0; i-- {
 		e := &m.detail.Events[i]
-		t.rows = append(t.rows, tableRow{eventLine(m, e), func(m *Model) { goToDeath(m, e.Timestamp, m.of) }})
+		t.rows = append(t.rows, tableRow{eventLine(m, e), func(m *Model) { goToDeath(m, e.Timestamp, m.of) }, nil})
 	}
 	return t
 }

@@ -22,7 +22,7 @@ func eventsTable(m *Model) tableView {
 			t.rows = append(t.rows, gapRow(m, &m.events.Gaps[gaps]))
 		}
 		id := ID{Host: e.Host, PID: e.PID, Start: e.StartTicks}
-		t.rows = append(t.rows, tableRow{eventLine(m, e), func(m *Model) { goToDeath(m, e.Timestamp, id) }})
+		t.rows = append(t.rows, tableRow{eventLine(m, e), func(m *Model) { goToDeath(m, e.Timestamp, id) }, func(m *Model) { openStory(m, AskStory{ID: id}) }})
 	}
 	return t
 }

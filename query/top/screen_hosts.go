@@ -12,11 +12,11 @@ func hostsTable(m *Model) tableView {
 	t := tableView{head: line{{" " + term.Pad("HOST", 20, false) + "  CPU                    MEM                      LOAD  PROCS  PSI c/m/i  KNOWN  AGE", heading}},
 		empty: "No host has a snapshot within the hour before this time."}
 	if m.opts.Host != "" {
-		t.rows = append(t.rows, tableRow{line{{" (all hosts)", accent}}, func(m *Model) { showHost(m, "") }})
+		t.rows = append(t.rows, tableRow{line{{" (all hosts)", accent}}, func(m *Model) { showHost(m, "") }, nil})
 	}
 	for i := range m.frame.Hosts {
 		h := &m.frame.Hosts[i]
-		t.rows = append(t.rows, tableRow{hostLine(m, h), func(m *Model) { showHost(m, h.Host) }})
+		t.rows = append(t.rows, tableRow{hostLine(m, h), func(m *Model) { showHost(m, h.Host) }, func(m *Model) { openDetail(m, ID{Host: h.Host}) }})
 	}
 	return t
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/proctape/proctape/query/term"
 )
 
-// jobsTable lists jobs; Enter unfolds a job's steps, and a step's processes.
+// jobsTable lists jobs; Enter unfolds a job's runs, a run's steps, and a step's processes.
 func jobsTable(m *Model) tableView {
 	t := tableView{head: line{{" " + term.Pad("JOB", jobWidth, false) + "  STATE      STEP      WALL    CPU s   PEAK  PROCS  SPAWNS  FAILED", heading}},
 		empty: "No job yet: proctape run --job NAME -- CMD"}
@@ -20,7 +20,7 @@ func jobsTable(m *Model) tableView {
 	}
 	for i := range m.jobs.Jobs {
 		j := &m.jobs.Jobs[i]
-		t.rows = append(t.rows, tableRow{jobLine(m, j), unfold(j.JobID)})
+		t.rows = append(t.rows, tableRow{jobLine(m, j), unfold(j.JobID), func(m *Model) { openStory(m, AskStory{Job: j.JobID, Host: j.Host}) }})
 		if m.unfolded[j.JobID] {
 			t.rows = append(t.rows, stepRows(m, j)...)
 		}
@@ -106,22 +106,107 @@ func jobRows(m *Model, j *query.Job, step *int64) (rows []*Row) {
 	return rows
 }
 
-// stepRows are the rows below a job: its steps, and the processes of those that are unfolded; without steps, its processes. When runs
-// are recorded, they stand between a job and its steps.
+// stepRows are the rows below a job: its runs, or where it has none its steps.
 func stepRows(m *Model, j *query.Job) (rows []tableRow) {
+	runs := m.jobs.Runs[j.JobID]
+	for i := range runs {
+		if r := &runs[i]; r.Fleet == j.Fleet && r.Host == j.Host {
+			rows = append(rows, runRows(m, j, r)...)
+		}
+	}
+	if len(rows) > 0 {
+		return rows
+	}
 	steps := m.jobs.Steps[j.JobID]
 	for _, n := range slices.Sorted(maps.Keys(steps)) {
-		s, name := steps[n], fmt.Sprintf("%s\x00%d", j.JobID, n)
-		living := jobRows(m, j, &n)
-		l := line{{fmt.Sprintf("   %s%s", foldMark(m.unfolded[name]), term.Pad(fmt.Sprintf("step %d", n), jobWidth-3, false)), plain},
-			{fmt.Sprintf("  %-10s %4s %9s %8.1f %6s %6d", map[bool]string{true: "● run", false: ""}[len(living) > 0], "", "", s.CPUSeconds, sizeText(s.PeakRSS), len(living)), plain}}
-		rows = append(rows, tableRow{l, unfold(name)})
-		if m.unfolded[name] {
-			rows = append(rows, processRows(living, "      ")...)
-		}
+		s := steps[n]
+		rows = append(rows, foldedStep(m, j, n, "", "   ", "", fmt.Sprintf("%9s %8.1f %6s", "", s.CPUSeconds, sizeText(s.PeakRSS)), true)...)
 	}
 	if len(steps) == 0 {
 		rows = processRows(jobRows(m, j, nil), "    ")
+	}
+	return rows
+}
+
+// runRows are the row of a run, and of one that is unfolded its steps; of one that goes on and has no steps, its processes.
+func runRows(m *Model, j *query.Job, r *query.Run) []tableRow {
+	name := "\x00run " + r.ID
+	goesOn := r.Ended == nil
+	to := shown(m)
+	if !goesOn {
+		to = *r.Ended
+	}
+	state, how := runState(r)
+	l := line{{fmt.Sprintf("   %s%s  ", foldMark(m.unfolded[name]), term.Pad(fmt.Sprintf("run %d", r.Number), jobWidth-3, false)), plain}, {term.Pad(term.Fit(state, 10), 10, false), how},
+		{fmt.Sprintf(" %4s %s  %s", "", runFigures(max(0, to-r.Started), &r.Totals), m.zone.clock(r.Started)), plain}}
+	rows := []tableRow{{l, unfold(name), func(m *Model) { openStory(m, AskStory{Job: j.JobID, Host: j.Host, Run: r.ID}) }}}
+	if !m.unfolded[name] {
+		return rows
+	}
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		wall, state := -1.0, map[bool]string{true: "● run"}[goesOn && s.Started != nil && s.Ended == nil]
+		if s.Started != nil && s.Ended != nil {
+			wall, state = *s.Ended-*s.Started, endedState(s.ExitCode, s.Signal)
+		}
+		rows = append(rows, foldedStep(m, j, s.Sheet, r.ID, "      ", state, runFigures(wall, &s.Totals), goesOn)...)
+	}
+	if len(r.Steps) == 0 && goesOn {
+		rows = append(rows, processRows(jobRows(m, j, nil), "        ")...)
+	}
+	return rows
+}
+
+// runFigures are the figures of a run or a step in the columns of the table; a wall time below 0 is not known.
+func runFigures(wall float64, t *query.Totals) string {
+	took := ""
+	if wall >= 0 {
+		took = spanText(wall)
+	}
+	return fmt.Sprintf("%9s %8s %6s", took, figureOr(t.CPUSeconds, func(v float64) string { return fmt.Sprintf("%.1f", v) }), figureOr(t.PeakRSS, sizeText))
+}
+
+// runState is how a run stands.
+func runState(r *query.Run) (string, role) {
+	switch {
+	case r.Ended == nil:
+		return "● run", good
+	case r.Signal != nil, r.ExitCode != nil && *r.ExitCode != 0:
+		return endedState(r.ExitCode, r.Signal), bad
+	case r.ExitCode != nil:
+		return endedState(r.ExitCode, r.Signal), good
+	}
+	return "ended", faint
+}
+
+// endedState is how a run or a step ended.
+func endedState(code, signal *int64) string {
+	switch {
+	case signal != nil:
+		return fmt.Sprintf("▲ sig %d", *signal)
+	case code == nil:
+		return "ended"
+	case *code != 0:
+		return fmt.Sprintf("✕ exit %d", *code)
+	}
+	return "✓ exit 0"
+}
+
+// foldedStep is the row of a step, and of one that is unfolded its processes: those that live, of a run that goes on.
+func foldedStep(m *Model, j *query.Job, n int64, run, lead, state, figures string, goesOn bool) []tableRow {
+	name := fmt.Sprintf("%s\x00%s\x00%d", j.JobID, run, n)
+	var living []*Row
+	if goesOn {
+		living = jobRows(m, j, &n)
+	}
+	if len(living) > 0 {
+		state = "● run"
+	}
+	l := line{{fmt.Sprintf("%s%s%s", lead, foldMark(m.unfolded[name]), term.Pad(fmt.Sprintf("step %d", n), max(1, jobWidth-len(lead)), false)), plain},
+		{fmt.Sprintf("  %s %4s %s %6d", term.Pad(state, 10, false), "", figures, len(living)), plain}}
+	rows := []tableRow{{l, unfold(name), nil}}
+	if m.unfolded[name] {
+		rows = append(rows, processRows(living, lead+"   ")...)
 	}
 	return rows
 }
@@ -131,7 +216,7 @@ func processRows(of []*Row, lead string) (rows []tableRow) {
 	for _, r := range of {
 		id := r.ID()
 		text := fmt.Sprintf("%s%7d %s %5s %5s  %s", lead, r.PID, stateText(r), columnNamed("cpu").cell(r, nil), columnNamed("rss").cell(r, nil), term.Safe(r.Command))
-		rows = append(rows, tableRow{line{{strings.TrimRight(text, " "), plain}}, func(m *Model) { openDetail(m, id) }})
+		rows = append(rows, tableRow{line{{strings.TrimRight(text, " "), plain}}, func(m *Model) { openDetail(m, id) }, func(m *Model) { openStory(m, AskStory{ID: id}) }})
 	}
 	return rows
 }

@@ -22,11 +22,24 @@ func askScreen(m *Model) {
 			}
 		}
 		request(m, AskJobs{at, m.opts.Host, names})
+	case storyScreen:
+		m.storyOf.At = at
+		request(m, m.storyOf)
 	case eventsScreen:
 		request(m, AskEvents{at, m.opts.Host})
 	case detailScreen:
-		request(m, AskDetail{at, m.of})
+		if m.of.PID != 0 {
+			request(m, AskDetail{at, m.of})
+		}
 	}
+}
+
+// openStory shows what is to be told of a process or a run.
+func openStory(m *Model, of AskStory) {
+	of.Width = m.width - 2
+	m.story, m.storyOf, m.storyFrom = nil, of, m.screen
+	*cursorOf(m, storyScreen) = tableCursor{}
+	openScreen(storyScreen)(m)
 }
 
 // openDetail shows what is recorded of a process.

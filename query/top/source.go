@@ -18,6 +18,8 @@ type Source interface {
 	Jobs(ctx context.Context, q AskJobs) (*Jobs, error)
 	Events(ctx context.Context, q AskEvents) (*Happenings, error)
 	Detail(ctx context.Context, q AskDetail) (*Detail, error)
+	// Story returns what is to be told of a process or a run, in lines of text.
+	Story(ctx context.Context, q AskStory) ([]string, error)
 	// Now is the time now, by the clock of the machine on which the screen is, in Unix seconds.
 	Now() float64
 }

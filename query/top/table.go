@@ -4,6 +4,7 @@ package top
 type tableRow struct {
 	line  line
 	enter func(m *Model) // what Enter does; nil for nothing
+	tell  func(m *Model) // what shows more of it; nil where there is no more
 }
 
 // tableView is a screen other than the processes': its head, and its rows.

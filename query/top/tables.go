@@ -13,7 +13,12 @@ func tableOf(m *Model) tableView {
 	case eventsScreen:
 		return eventsTable(m)
 	case detailScreen:
+		if m.of.PID == 0 {
+			return hostTable(m)
+		}
 		return detailTable(m)
+	case storyScreen:
+		return storyTable(m)
 	}
 	return columnsTable(m)
 }

@@ -64,6 +64,12 @@ func (m *Model) Update(what any) {
 			m.detail = w.Detail
 		}
 		settle(m)
+	case StoryRead:
+		m.trouble = w.Err
+		if w.Err == nil && w.Of == m.storyOf {
+			m.story = &w
+		}
+		settle(m)
 	case Done:
 		say(m, w.Said)
 		if w.Err != nil {

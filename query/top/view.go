@@ -17,7 +17,7 @@ func (m *Model) View() *Screen {
 	switch m.screen {
 	case helpScreen:
 		s.lines = append(s.lines, helpView(m)...)
-	case jobsScreen, hostsScreen, eventsScreen, detailScreen, columnsScreen:
+	case jobsScreen, hostsScreen, eventsScreen, detailScreen, storyScreen, columnsScreen:
 		s.lines = append(s.lines, tableLines(m)...)
 	default:
 		s.lines = append(s.lines, headView(m)...)

@@ -32,7 +32,7 @@ var jobEndpoints = []endpoint{
 		reportOf, []reflect.Type{reflect.TypeFor[report.RunReport](), reflect.TypeFor[report.Report]()}, "job"),
 	several("compare", "what changed between the newest runs of a job and those before them, or those of another job, and whether their own spread explains it; with since and no job, between a time and the one before it",
 		[]param{paramHost, paramSince, paramUntil, paramLimit, moment("before", "when the time begins that another is compared with; right before it when it is left out", func(q *question, t float64) { q.earlier = t }),
-			words("by", "what differences between times are about; all when it is left out", compare.WindowBy, func(q *question, w []string) { q.kinds = w }), text("run", "the last of the runs, by its number or its id", func(q *question, s string) { q.run = s }),
+			words("by", "what differences between times are about; all when it is left out", compare.WindowBy, func(q *question, w []string) { q.about = w }), text("run", "the last of the runs, by its number or its id", func(q *question, s string) { q.run = s }),
 			number("runs", "how many runs are compared", 1, compare.MostRuns, func(q *question, n int64) { q.runs = int(n) }),
 			text("against", "the one run with which they are compared, by number or id", func(q *question, s string) { q.against = s }),
 			number("last", "with how many runs they are compared", 1, compare.MostRuns, func(q *question, n int64) { q.last = int(n) }),
@@ -78,7 +78,7 @@ func compared(ctx context.Context, s *Server, q *question) (any, error) {
 	if q.Until = cmp.Or(q.Until, now(q)); q.Until <= q.Since {
 		return nil, badParameter("until", "it is not after since", "an end after the beginning")
 	}
-	return compare.ReadWindows(ctx, s.cfg.DB, compare.WindowQuestion{Filter: q.Filter, Before: q.earlier, By: q.kinds})
+	return compare.ReadWindows(ctx, s.cfg.DB, compare.WindowQuestion{Filter: q.Filter, Before: q.earlier, By: q.about})
 }
 
 // compareRuns answers what changed between runs.

@@ -22,7 +22,7 @@ type question struct {
 	gap         schema.GapKind
 	at, earlier float64 // Unix seconds; 0 for now, and for none
 	by, sort    string
-	kinds       []string // of differences between times
+	about       []string // differences between times are
 	run         string   // of a job, by number or id; empty for the newest
 	other       string   // a job that another is compared with
 	against     string   // the run with which others are compared
