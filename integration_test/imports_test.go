@@ -67,8 +67,10 @@ var rooms = map[string]room{
 	"embedded-nats":       {uses: []string{"embedded-nats/block", "schema", "schema/filecheck", "schema/lockfile", "schema/trouble"}, never: sqlPackages},
 	"embedded-nats/block": {never: slices.Concat(sqlPackages, httpPackages), clock: true},
 
-	"projector": {uses: []string{"projector/fold", "projector/ndjson", "projector/retention", "projector/runs", "projector/store", "schema", "schema/filecheck", "schema/lockfile", "schema/proof", "schema/trouble"}},
-	"projector/fold": {uses: []string{"projector/store", "schema"}, // of store the types of rows alone
+	"projector": {uses: []string{"projector/anomaly", "projector/episodes", "projector/fold", "projector/ndjson", "projector/retention", "projector/runs", "projector/store", "schema", "schema/filecheck", "schema/lockfile", "schema/proof", "schema/trouble"}},
+	"projector/anomaly": {uses: []string{"schema", "schema/wire"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
+	"projector/episodes": {uses: []string{"projector/store", "schema"}, never: httpPackages},
+	"projector/fold": {uses: []string{"projector/anomaly", "projector/store", "schema"}, // of store the types of rows alone
 		never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
 	"projector/retention": {uses: []string{"projector/ndjson", "projector/store", "schema", "schema/lockfile", "schema/trouble"}, never: httpPackages},
 	"projector/runs":      {uses: []string{"schema"}, never: httpPackages},
@@ -93,7 +95,7 @@ var rooms = map[string]room{
 	"query/mcp":        {uses: overQuery},
 	"query/bundle":     {uses: []string{"query", "schema", "schema/filecheck"}, never: slices.Concat(natsPackages, httpPackages)},
 
-	"cmd/proctape": {uses: []string{"schema/...", "producer/...", "embedded-nats", "projector", "projector/retention", "query/..."}},
+	"cmd/proctape": {uses: []string{"schema/...", "producer/...", "embedded-nats", "projector", "projector/anomaly", "projector/retention", "query/..."}},
 
 	// It reads a program from outside.
 	"deploy/packages/sbom":  {},

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/proctape/proctape/projector/anomaly"
 	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema/trouble"
 )
@@ -23,6 +24,7 @@ type Config struct {
 	// LackStreams, for Once, makes a stream that the log does not have count as empty. Otherwise it is an error.
 	LackStreams bool
 	Drain       time.Duration // how long Run goes on, after its context ended, to fold what the log holds; default 5 s
+	Rules       *anomaly.Rules // look at what is folded; default the built-in ones
 	// Retention takes away what is too old; nil for nothing, and for Once nothing ever.
 	Retention *retention.Settings
 	// CheckInterval is the time from the beginning of a check of all that was written to the next, at least; default a minute.
@@ -40,6 +42,12 @@ func (c Config) withDefaults() (Config, error) {
 	c.Drain = cmp.Or(c.Drain, 5*time.Second)
 	c.CheckInterval = cmp.Or(c.CheckInterval, time.Minute)
 	c.Memory = c.Memory.withDefaults()
+	if c.Rules == nil {
+		var err error
+		if c.Rules, err = anomaly.Compile(anomaly.BuiltIn()); err != nil {
+			return c, err
+		}
+	}
 	c.Log = cmp.Or(c.Log, slog.Default())
 	if c.Beat == nil {
 		c.Beat = func() {}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/projector/anomaly"
 	"github.com/proctape/proctape/projector/fold"
 	"github.com/proctape/proctape/projector/ndjson"
 	"github.com/proctape/proctape/projector/store"
@@ -281,7 +282,7 @@ func (p *tape) open() {
 	}
 	var log strings.Builder
 	p.s = &session{cfg: Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, progress: newProgress(), poisoned: map[store.GapKey]*fold.Poison{}, doubled: &doubled{seen: map[string]time.Time{}},
-		output: output{store: db, batch: store.NewBatch()}, fold: fold.New(db.Tables(), checkpoints), last: map[string]uint64{}}
+		output: output{store: db, batch: store.NewBatch()}, fold: fold.New(db.Tables(), checkpoints, builtInRules(p.t)), last: map[string]uint64{}}
 	if p.limit >= 0 {
 		if p.s.files, err = ndjson.LockFiles(p.dir, p.limit); err != nil {
 			p.t.Fatal(err)
@@ -489,4 +490,14 @@ func diffFiles(got, want map[string]string) string {
 		return out
 	}
 	return diff(lines(got), lines(want))
+}
+
+// builtInRules are the rules that need no file.
+func builtInRules(t testing.TB) *anomaly.Rules {
+	t.Helper()
+	rules, err := anomaly.Compile(anomaly.BuiltIn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/proctape/proctape/projector/episodes"
 	"github.com/proctape/proctape/projector/fold"
 	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/projector/runs"
@@ -195,7 +196,7 @@ func beatMeanwhile(beat func()) (stop func()) {
 }
 
 func (p *Projector) runSession(ctx context.Context, s *session) error {
-	err := s.run(ctx, p.retain, p.check, p.keepRuns)
+	err := s.run(ctx, p.retain, p.check, p.keepRuns, p.keepEpisodes)
 	return errors.Join(err, s.close())
 }
 
@@ -213,6 +214,19 @@ func (p *Projector) keepRuns(ctx context.Context, s *session) error {
 		return nil
 	}
 	k, err := runs.Open(runs.Config{Path: p.cfg.DB, JS: p.js, Log: p.cfg.Log, Cache: p.cfg.Memory.Reader}, database{s})
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	return k.Run(ctx)
+}
+
+// keepEpisodes publishes what the rules found beside a session, until ctx ends.
+func (p *Projector) keepEpisodes(ctx context.Context, s *session) error {
+	if p.cfg.Retention == nil || p.cfg.Once || p.onePass != nil {
+		return nil
+	}
+	k, err := episodes.Open(episodes.Config{Path: p.cfg.DB, JS: p.js, Log: p.cfg.Log, Cache: p.cfg.Memory.Reader}, database{s})
 	if err != nil {
 		return err
 	}

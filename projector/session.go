@@ -68,7 +68,7 @@ func (s *session) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	s.fold = fold.New(s.store.Tables(), checkpoints)
+	s.fold = fold.New(s.store.Tables(), checkpoints, s.cfg.Rules)
 	if s.cfg.NDJSON != "" {
 		var err error
 		if s.files, err = ndjson.LockFiles(s.cfg.NDJSON, s.cfg.FileLimit); err != nil {

@@ -15,6 +15,7 @@ import (
 func projectCommand(s *settings) *cobra.Command {
 	var files fileFlags
 	var retention retentionFlags
+	var rules ruleFlags
 	cmd := &cobra.Command{
 		Use: "project", Short: "Project a log into a database of its own", Args: noArgs,
 		Long: `Project the log of a NATS server, or of the recorder on this machine, into a database, and go on as the
@@ -24,6 +25,10 @@ log grows. Any number of databases can follow one log; each has its own checkpoi
 		RunE: untilStopped(func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			keep, err := retention.config()
+			if err != nil {
+				return err
+			}
+			watch, err := rules.compile()
 			if err != nil {
 				return err
 			}
@@ -40,12 +45,13 @@ log grows. Any number of databases can follow one log; each has its own checkpoi
 				return err
 			}
 			w := newWorking(cmd, s)
-			cfg := projector.Config{DB: s.db, NDJSON: dir, FileLimit: files.limit, Retention: &keep, Memory: w.memory.projector(), Beat: w.watched.part("the projector", 0), Log: w.log, Trouble: w.trouble}
+			cfg := projector.Config{DB: s.db, NDJSON: dir, FileLimit: files.limit, Retention: &keep, Rules: watch, Memory: w.memory.projector(), Beat: w.watched.part("the projector", 0), Log: w.log, Trouble: w.trouble}
 			return withRefusals(ctx, nc, s.creds, func(ctx context.Context) error { return project(ctx, cmd, s, nc, cfg, w) })
 		}),
 	}
 	files.register(cmd)
 	retention.register(cmd)
+	rules.register(cmd)
 	return cmd
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/projector"
+	"github.com/proctape/proctape/projector/anomaly"
 	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/schema"
@@ -20,6 +21,7 @@ import (
 func retentionRunCommand(s *settings) *cobra.Command {
 	var f retentionFlags
 	l := new(listing)
+	var rules ruleFlags
 	dry := false
 	cmd := &cobra.Command{
 		Use: "run", Short: "Make a pass of retention now", Args: noArgs,
@@ -33,13 +35,18 @@ makes the pass, by its own policy. The flags here are for a database that nobody
 			if err != nil {
 				return err
 			}
+			watch, err := rules.compile()
+			if err != nil {
+				return err
+			}
 			if dry {
 				return planRetention(cmd, s, cfg, l.json)
 			}
-			return runRetention(cmd, s, cfg, l.json)
+			return runRetention(cmd, s, cfg, watch, l.json)
 		},
 	}
 	f.register(cmd)
+	rules.register(cmd)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be removed, and change nothing")
 	l.registerJSON(cmd)
 	return cmd
@@ -78,7 +85,7 @@ func planRetention(cmd *cobra.Command, s *settings, cfg retention.Settings, asJS
 }
 
 // runRetention has the recorder that writes the database make a pass, or makes it when nobody writes the database.
-func runRetention(cmd *cobra.Command, s *settings, cfg retention.Settings, asJSON bool) error {
+func runRetention(cmd *cobra.Command, s *settings, cfg retention.Settings, watch *anomaly.Rules, asJSON bool) error {
 	if err := s.checkDatabase(cmd); err != nil {
 		return err
 	}
@@ -92,7 +99,7 @@ func runRetention(cmd *cobra.Command, s *settings, cfg retention.Settings, asJSO
 		}
 		pass, err = askRetention(cmd.Context(), s)
 	} else {
-		pass, err = makePass(cmd, s, cfg)
+		pass, err = makePass(cmd, s, cfg, watch)
 	}
 	if err != nil {
 		return err
@@ -133,11 +140,11 @@ func askRetention(ctx context.Context, s *settings) (query.RetentionPass, error)
 }
 
 // makePass makes a pass over a database that nobody writes.
-func makePass(cmd *cobra.Command, s *settings, cfg retention.Settings) (query.RetentionPass, error) {
+func makePass(cmd *cobra.Command, s *settings, cfg retention.Settings, watch *anomaly.Rules) (query.RetentionPass, error) {
 	var done retention.Pass
 	err := s.withLog(cmd, func(ctx context.Context, js jetstream.JetStream) error {
 		var err error
-		done, err = projector.Retain(ctx, js, projector.Config{DB: s.db, Retention: &cfg, Log: s.logger(cmd)})
+		done, err = projector.Retain(ctx, js, projector.Config{DB: s.db, Retention: &cfg, Rules: watch, Log: s.logger(cmd)})
 		if errors.Is(err, context.Canceled) {
 			return errors.New("interrupted; the next pass goes on from there")
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/proctape/proctape/producer"
 	"github.com/proctape/proctape/producer/run"
 	"github.com/proctape/proctape/projector"
+	"github.com/proctape/proctape/projector/anomaly"
 	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/state"
@@ -31,6 +32,7 @@ type upFlags struct {
 	cert, key     string
 	http          httpFlags
 	retention     retentionFlags
+	rules         ruleFlags
 	fileLimit     int64
 	noNDJSON      bool
 	memoryLimitMB int64
@@ -59,6 +61,7 @@ here with "proctape sample --server"; "proctape hosts add NAME" makes the key th
 	cmd.Flags().StringVar(&f.http.address, "http", "", "answer questions over HTTP on this `host:port`, such as 127.0.0.1:7447 (proctape serve --help)")
 	f.http.register(cmd)
 	f.retention.register(cmd)
+	f.rules.register(cmd)
 	cmd.Flags().Int64Var(&f.fileLimit, "ndjson-limit", ndjsonLimit, "size in `bytes` at which monitor.jsonl is rotated")
 	cmd.Flags().BoolVar(&f.noNDJSON, "no-ndjson", false, "write no monitor.jsonl and events.jsonl")
 	cmd.Flags().Int64Var(&f.memoryLimitMB, "memory-limit-mb", mostMemory>>20, "memory in `MiB` above which the garbage collector works harder; 0 for no limit; by default less where the control group or the machine has less")
@@ -80,6 +83,10 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 		return err
 	}
 	keep, err := f.retention.config()
+	if err != nil {
+		return err
+	}
+	watch, err := f.rules.compile()
 	if err != nil {
 		return err
 	}
@@ -107,7 +114,7 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 		return explainStart(err, s)
 	}
 	defer s.reloads(cmd.ErrOrStderr(), w.notify, f.reloadCertificate)()
-	err = runRecorder(cmd, s, f, cfg, keep, server, w, state)
+	err = runRecorder(cmd, s, f, cfg, keep, watch, server, w, state)
 	return errors.Join(err, server.Close())
 }
 
@@ -121,7 +128,7 @@ func recordedHost(flag string) string {
 }
 
 // runRecorder runs the projector and the sampler on a server that is up, until the command is interrupted.
-func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Config, keep retention.Settings, server *embeddednats.Server, w *working, state *state.Keeper) error {
+func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Config, keep retention.Settings, watch *anomaly.Rules, server *embeddednats.Server, w *working, state *state.Keeper) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	nc, err := server.Connect(nats.ReconnectBufSize(-1))
 	if err != nil {
@@ -136,7 +143,7 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 	if f.noNDJSON {
 		ndjsonDir = ""
 	}
-	proj, err := projector.Open(ctx, js, projector.Config{DB: s.db, NDJSON: ndjsonDir, FileLimit: f.fileLimit, Retention: &keep,
+	proj, err := projector.Open(ctx, js, projector.Config{DB: s.db, NDJSON: ndjsonDir, FileLimit: f.fileLimit, Retention: &keep, Rules: watch,
 		Memory: w.memory.projector(), Beat: w.watched.part("the projector", 0), Log: w.log, Trouble: w.trouble})
 	if err != nil {
 		return explainDatabase(err, s.db)

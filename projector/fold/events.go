@@ -28,7 +28,7 @@ type lives interface {
 }
 
 // addEvents adds the lifecycle events of a message, and what they tell of jobs, but for those that another producer told of.
-func addEvents(to place, m *schema.Message, others otherTellers, minutes minutes, lives lives) error {
+func addEvents(to place, m *schema.Message, others otherTellers, minutes minutes, lives lives, rules anomalies) error {
 	for i := range m.Events {
 		e := &m.Events[i]
 		if told, err := others.event(to, m, e); err != nil {
@@ -43,6 +43,9 @@ func addEvents(to place, m *schema.Message, others otherTellers, minutes minutes
 		}
 		minutes.event(to, m.Kind, e)
 		if err := lives.event(to, m, e, id); err != nil {
+			return err
+		}
+		if err := rules.event(to, m, e); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ package fold
 import (
 	"errors"
 
+	"github.com/proctape/proctape/projector/anomaly"
 	"github.com/proctape/proctape/projector/store"
 	"github.com/proctape/proctape/schema"
 )
@@ -29,10 +30,11 @@ type Fold struct {
 // another one under the same sequence, of a stream that lost its end. Comparing the stream with the checkpoint tells.
 var ErrRewound = errors.New("the stream went back")
 
-// New returns a fold that goes on from checkpoints, one for each stream. The fold moves them.
-func New(tables Tables, checkpoints map[string]*store.Checkpoint) *Fold {
+// New returns a fold that goes on from checkpoints, one for each stream. The fold moves them. Rules look at what is folded; nil for none.
+func New(tables Tables, checkpoints map[string]*store.Checkpoint, rules *anomaly.Rules) *Fold {
+	found := newFound(tables, rules)
 	return &Fold{checkpoints: checkpoints, hosts: hosts{}, producers: producers{tables, map[store.ProducerKey]*producer{}},
-		snapshots: snapshots{tables: tables, rosters: map[int64]*roster{}, samplers: leaders{}, minutes: minuteCells{}}, others: &tellers{tables: tables, byHost: map[int64]hostTellers{}}, lives: &lifeBook{tables: tables, byHost: map[int64]*hostLives{}}, rollups: rollups{tables}, quarantine: quarantine{tables}, anomalies: found{}}
+		snapshots: snapshots{tables: tables, rosters: map[int64]*roster{}, samplers: leaders{}, minutes: minuteCells{}, anomalies: found}, others: &tellers{tables: tables, byHost: map[int64]hostTellers{}}, lives: &lifeBook{tables: tables, byHost: map[int64]*hostLives{}}, rollups: rollups{tables}, quarantine: quarantine{tables}, anomalies: found}
 }
 
 // Apply adds one message to a batch. An error is one of the database, or [ErrRewound].
@@ -72,13 +74,14 @@ func (f *Fold) add(to place, m *schema.Message, first bool) error {
 	case m.Rollup != nil:
 		return f.rollups.add(to, m)
 	case m.Events != nil:
-		return addEvents(to, m, f.others, f.snapshots.minutes, f.lives)
+		return addEvents(to, m, f.others, f.snapshots.minutes, f.lives, f.anomalies)
 	case m.Execs != nil:
 		return addExecs(to, m, f.others)
 	case m.Gaps != nil:
 		addGaps(to, m)
 	case m.Run != nil:
 		addRunRecord(to, m)
+		return f.anomalies.observe(to, m)
 	case m.Anomaly != nil:
 		f.anomalies.told(to, m)
 	case m.Jobs != nil:
@@ -90,8 +93,9 @@ func (f *Fold) add(to place, m *schema.Message, first bool) error {
 // Checkpoints returns how far each stream has been folded.
 func (f *Fold) Checkpoints() map[string]*store.Checkpoint { return f.checkpoints }
 
-// SaveCheckpoints adds to a batch how far each stream has been folded.
+// SaveCheckpoints adds to a batch how far each stream has been folded, and what the rules remember then.
 func (f *Fold) SaveCheckpoints(batch *store.Batch) {
+	f.anomalies.save(batch)
 	batch.Checkpoints = batch.Checkpoints[:0]
 	for _, name := range schema.DataStreams {
 		batch.Checkpoints = append(batch.Checkpoints, *f.checkpoints[name])

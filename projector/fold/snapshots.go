@@ -8,11 +8,12 @@ import (
 
 // snapshots folds snapshots. It remembers the roster of every host that one came from.
 type snapshots struct {
-	tables   Tables
-	rosters  map[int64]*roster
-	samplers samplers
-	minutes  minutes
-	observed observed
+	tables    Tables
+	rosters   map[int64]*roster
+	samplers  samplers
+	minutes   minutes
+	anomalies anomalies
+	observed  observed
 }
 
 // samplers says which of the samplers of a host counts.
@@ -54,6 +55,9 @@ func (s *snapshots) add(to place, m *schema.Message, first bool) error {
 	s.addProcesses(to.batch)
 	addJobSamples(to, m.Wall, &s.observed)
 	s.minutes.snapshot(to, m, &s.observed)
+	if err := s.anomalies.observe(to, m); err != nil {
+		return err
+	}
 	to.batch.Stats.Snapshots++
 	to.batch.Stats.Processes += uint64(len(s.observed.rows))
 	return nil

@@ -25,6 +25,8 @@ type Tables interface {
 	OpenLives(hostID int64, visit func(store.Life)) error
 	// Lanes passes on until when each lane of a step is taken, in Unix ms.
 	Lanes(of store.StepLanes, visit func(lane int, until int64)) error
+	// RuleMemory is what the rules of a stream remember of a host; nil for nothing.
+	RuleMemory(store.RuleMemoryKey) ([]byte, error)
 	// Quarantined is how many messages of a group have come.
 	Quarantined(store.QuarantineGroup) (int64, error)
 }

@@ -1,0 +1,271 @@
+package anomaly
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/proctape/proctape/schema"
+)
+
+// Rules are rules that were checked. They do not change.
+type Rules struct{ judges []*judge }
+
+// Compile checks rules. The error has all that is wrong with them, each with the rule's name.
+func Compile(rules []Rule) (*Rules, error) {
+	all := &Rules{}
+	var errs []error
+	seen := map[string]bool{}
+	for _, r := range rules {
+		j, err := newJudge(r)
+		if err == nil && seen[r.Name] {
+			err = errors.New("another rule has the same name")
+		}
+		seen[r.Name] = true
+		if err != nil {
+			errs = append(errs, fmt.Errorf("rule %q: %w", r.Name, err))
+			continue
+		}
+		if !r.Off {
+			all.judges = append(all.judges, j)
+		}
+	}
+	return all, errors.Join(errs...)
+}
+
+// Engine finds episodes in messages. It remembers what rules need of earlier messages. One goroutine uses it.
+type Engine struct {
+	rules    *Rules
+	memories map[place]*memory
+	machine  vm.VM
+}
+
+// place is a stream and a host: rules read one stream of one host, so that their result does not depend on how others come.
+type place struct{ stream, host string }
+
+// memory is what rules remember of a host's messages of one stream.
+type memory struct {
+	bootID   string
+	boot     int64 // of the newest message
+	wall     int64
+	interval int64
+	forks    schema.Opt[int64]
+	states   processStates
+	rules    []ruleMemory // beside the rules
+
+	found []*schema.Message // in the message that is looked at
+	now   moment
+}
+
+// ruleMemory is what one rule remembers of a host, by subject.
+type ruleMemory struct {
+	states map[subject]*state
+	tick   uint64
+}
+
+// NewEngine returns an engine that remembers nothing.
+func NewEngine(rules *Rules) *Engine { return &Engine{rules: rules, memories: map[place]*memory{}} }
+
+// Knows reports whether the engine has what it remembers of a host's messages of a stream: [Engine.Load] gave it, or a message came.
+func (e *Engine) Knows(stream, host string) bool { return e.memories[place{stream, host}] != nil }
+
+// Observe takes in a message and returns what is to be told of episodes. Messages of a stream and host come in the stream's order; one that is
+// older than those before it says nothing. The engine does not keep the message, but its texts.
+func (e *Engine) Observe(m *schema.Message) []*schema.Message {
+	mem := e.memory(schema.StreamFor(m.Kind), m.Host)
+	mem.found = nil
+	switch {
+	case m.Snapshot != nil:
+		e.snapshot(mem, m)
+	case m.Events != nil:
+		for i := range m.Events {
+			e.Event(m, &m.Events[i])
+		}
+	case m.Run != nil:
+		e.run(mem, m)
+	}
+	return mem.found
+}
+
+// Event takes in one event of a message.
+func (e *Engine) Event(m *schema.Message, event *schema.Event) []*schema.Message {
+	mem := e.memory(schema.StreamFor(m.Kind), m.Host)
+	mem.found = nil
+	e.event(mem, m, event)
+	return mem.found
+}
+
+func (e *Engine) memory(stream, host string) *memory {
+	at := place{stream, host}
+	mem := e.memories[at]
+	if mem == nil {
+		mem = &memory{rules: make([]ruleMemory, len(e.rules.judges))}
+		e.memories[at] = mem
+	}
+	return mem
+}
+
+// tell adds what is told of an episode to what was found; of none it adds nothing.
+func (mem *memory) tell(host string, e *episode) {
+	if e != nil {
+		mem.found = append(mem.found, e.message(host, mem.now))
+	}
+}
+
+// snapshot takes in a snapshot.
+func (e *Engine) snapshot(mem *memory, m *schema.Message) {
+	if !mem.arrive(e, m) {
+		return
+	}
+	r := &row{m: m, s: m.Snapshot, boot: m.Boot, procs: &m.Snapshot.Processes, states: &mem.states}
+	r.states.note(r)
+	mem.setForks(r, m)
+	for i, j := range e.rules.judges {
+		rules := &mem.rules[i]
+		switch j.On {
+		case OnProcess:
+			rules.tick++
+			about := r.aboutProcess
+			for row := range r.procs.Len() {
+				e.look(j, mem, rules, r, r.process(row), about)
+			}
+		case OnGroup, OnJob:
+			rules.tick++
+			for _, s := range r.sums(j.On, j.By) {
+				r.sum = s
+				e.look(j, mem, rules, r, s.key, func() schema.AnomalySubject { return s.about })
+			}
+		case OnHost:
+			rules.tick++
+			e.look(j, mem, rules, r, subject{}, func() schema.AnomalySubject { return schema.AnomalySubject{Kind: schema.AboutHost} })
+		case OnGPU:
+			rules.tick++
+			r.holders = holdersOf(r.procs)
+			for g := range m.Snapshot.GPUs {
+				r.gpu = &m.Snapshot.GPUs[g]
+				e.look(j, mem, rules, r, subject{id: int64(r.gpu.Index)}, func() schema.AnomalySubject {
+					return schema.AnomalySubject{Kind: schema.AboutGPU, GPU: schema.Some(int64(r.gpu.Index))}
+				})
+			}
+		default:
+			continue
+		}
+		mem.sweep(rules, m.Host)
+	}
+}
+
+// arrive takes in when a snapshot was made. It reports false for one that is older than those before it.
+func (mem *memory) arrive(e *Engine, m *schema.Message) bool {
+	switch {
+	case mem.bootID == m.BootID && m.Boot <= mem.boot:
+		return false
+	case mem.bootID != "" && mem.bootID != m.BootID:
+		mem.now = moment{wall: m.Wall, boot: m.Boot}
+		mem.endAll(e, m.Host, schema.EndRebooted)
+		mem.states, mem.forks, mem.boot = processStates{}, schema.Opt[int64]{}, 0
+	}
+	apart := max(mem.interval, m.Snapshot.Interval)
+	mem.now = moment{wall: m.Wall, boot: m.Boot, interrupted: mem.boot > 0 && m.Boot-mem.boot > 3*apart}
+	mem.bootID, mem.interval = m.BootID, m.Snapshot.Interval
+	return true
+}
+
+// endAll ends all episodes at the newest message, and forgets the subjects.
+func (mem *memory) endAll(e *Engine, host string, why schema.EndReason) {
+	for i, j := range e.rules.judges {
+		if j.On == OnRun { // runs are known by their jobs
+			continue
+		}
+		for key, s := range mem.rules[i].states {
+			mem.tell(host, s.end(why, max(mem.wall, 1), mem.now))
+			delete(mem.rules[i].states, key)
+		}
+	}
+}
+
+// setForks works out how many processes were started a second, and notes the snapshot as the newest.
+func (mem *memory) setForks(r *row, m *schema.Message) {
+	forks := m.Snapshot.HostValues.Forks
+	if seconds := float64(m.Boot-mem.boot) / 1e9; forks.Known && mem.forks.Known && mem.boot > 0 && seconds > 0 && forks.V >= mem.forks.V {
+		r.forks, r.forksKnown = float64(forks.V-mem.forks.V)/seconds, true
+	}
+	mem.forks, mem.boot, mem.wall = forks, m.Boot, m.Wall
+}
+
+// look asks a rule about a row, and takes its answer in.
+func (e *Engine) look(j *judge, mem *memory, rules *ruleMemory, r *row, key subject, about func() schema.AnomalySubject) {
+	r.settings, r.tracked = j.Settings, derived{}
+	says := unknown
+	if len(j.Jobs) > 0 {
+		var off bool
+		if r.settings, off = j.settingsOf(r.jobName(j.On)); off {
+			return
+		}
+	}
+	var s *state
+	if j.track != nil && j.watches(r, &e.machine) {
+		s = rules.at(key, true)
+		s.track(j, r)
+	}
+	if says = j.condition(r, &e.machine); s == nil {
+		s = rules.at(key, says == yes)
+	}
+	if s == nil {
+		return
+	}
+	s.seen = rules.tick
+	mem.tell(r.m.Host, s.take(j, r, says, mem.now, &e.machine, about))
+}
+
+// at is the state of a subject; nil when there is none and none is to be made.
+func (m *ruleMemory) at(key subject, make bool) *state {
+	s := m.states[key]
+	if s == nil && make {
+		if m.states == nil {
+			m.states = map[subject]*state{}
+		}
+		s = &state{}
+		key.name = strings.Clone(key.name)
+		m.states[key] = s
+	}
+	return s
+}
+
+// track adds the value of a row to the window, and says what follows from it.
+func (s *state) track(j *judge, r *row) {
+	v, ok := j.track.get(r).(float64)
+	if !ok {
+		return
+	}
+	r.tracked = s.window.derive(r.boot, v, int64(j.Window))
+	s.window.add(r.boot, v, int64(j.Window))
+}
+
+func (r *row) jobName(scope string) string {
+	switch {
+	case scope == OnProcess:
+		return schema.JobOf(r.procs, r.i).ID
+	case r.sum != nil && (scope == OnJob || scope == OnGroup):
+		return r.sum.about.JobID
+	case r.event != nil:
+		return r.event.JobID
+	case r.run != nil:
+		return r.run.JobID
+	}
+	return ""
+}
+
+// sweep forgets the subjects that were not there, and ends their episodes.
+func (mem *memory) sweep(rules *ruleMemory, host string) {
+	for key, s := range rules.states {
+		switch {
+		case s.seen == rules.tick && (s.episode != nil || len(s.window.points) > 0):
+			continue
+		case s.seen != rules.tick:
+			mem.tell(host, s.end(schema.EndGone, mem.now.wall, mem.now))
+		}
+		delete(rules.states, key)
+	}
+}

@@ -1,0 +1,217 @@
+package anomaly
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/wire"
+)
+
+// memoryVersion is the form of a memory. One of another form is forgotten.
+const memoryVersion = 1
+
+// The most that a memory may hold, of each list, and bytes of a text.
+const (
+	mostItems = 1 << 22
+	mostBytes = 1 << 20
+)
+
+// Save returns what the engine remembers of a host's messages of a stream, for [Engine.Load]: an engine that has loaded it finds what this one
+// would have found.
+func (e *Engine) Save(stream, host string) []byte {
+	mem := e.memory(stream, host)
+	w := wire.NewWriter()
+	w.Begin(nil)
+	w.Array(8)
+	w.Uint(memoryVersion)
+	w.String(mem.bootID)
+	w.Int(mem.boot)
+	w.Int(mem.wall)
+	w.Int(mem.interval)
+	if mem.forks.Known {
+		w.Int(mem.forks.V)
+	} else {
+		w.Nil()
+	}
+	mem.saveStates(w)
+	w.Array(len(mem.rules))
+	for i := range mem.rules {
+		j := e.rules.judges[i]
+		w.Array(3)
+		w.String(j.Name)
+		w.String(j.digest)
+		mem.rules[i].save(w, mem.boot)
+	}
+	return w.Take()
+}
+
+func (mem *memory) saveStates(w *wire.Writer) {
+	keys := sorted(mem.states.since)
+	w.Array(len(keys))
+	for _, key := range keys {
+		s := mem.states.since[key]
+		w.Array(4)
+		w.Int(key.id)
+		w.Uint(key.start)
+		w.Uint(uint64(s.letter))
+		w.Int(s.at)
+	}
+}
+
+// sorted are the keys of a map in an order that is always the same.
+func sorted[V any](m map[subject]V) []subject {
+	keys := make([]subject, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b subject) int {
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.start, b.start), cmp.Compare(a.name, b.name))
+	})
+	return keys
+}
+
+func (m *ruleMemory) save(w *wire.Writer, boot int64) {
+	keys := sorted(m.states)
+	w.Array(len(keys))
+	for _, key := range keys {
+		s := m.states[key]
+		w.Array(6)
+		w.Int(key.id)
+		w.Uint(key.start)
+		w.String(key.name)
+		w.Int(boot - s.window.last)
+		w.Array(3 * len(s.window.points))
+		for _, p := range s.window.points {
+			w.Int(p.at)
+			saveNumber(w, p.v)
+		}
+		if s.episode == nil {
+			w.Nil()
+			continue
+		}
+		b, _ := json.Marshal(s.episode) // numbers and texts always encode
+		w.Bytes(b)
+	}
+}
+
+// saveNumber writes a number: as a whole number of 1024ths where it is one, as sizes are, and else its bits; a truth before it says which.
+func saveNumber(w *wire.Writer, v float64) {
+	scaled := v * 1024
+	whole := scaled == math.Trunc(scaled) && math.Abs(scaled) < 1<<52
+	w.Bool(whole)
+	if whole {
+		w.Int(int64(scaled))
+		return
+	}
+	w.Uint(math.Float64bits(v))
+}
+
+func readNumber(r *wire.Reader) float64 {
+	if r.Bool() {
+		return float64(r.Int()) / 1024
+	}
+	return math.Float64frombits(r.Uint())
+}
+
+// Load gives the engine what another remembered of a host's messages of a stream; nothing for a host that is new. What is remembered for a rule
+// that is gone, or says something else now, is forgotten; episodes of such a rule end, and are returned to be told.
+func (e *Engine) Load(stream, host string, saved []byte) ([]*schema.Message, error) {
+	delete(e.memories, place{stream, host})
+	mem := e.memory(stream, host)
+	if len(saved) == 0 {
+		return nil, nil
+	}
+	r := wire.NewReader(saved)
+	r.Open(mostItems)
+	if r.Uint() != memoryVersion {
+		return nil, nil
+	}
+	mem.bootID = r.String(mostBytes)
+	mem.boot, mem.wall, mem.interval = r.Int(), r.Int(), r.Int()
+	if !r.Nil() {
+		mem.forks = schema.Some(r.Int())
+	}
+	mem.loadStates(r)
+	mem.now = moment{wall: mem.wall, boot: mem.boot}
+	n, _ := r.Open(mostItems)
+	for range n {
+		if err := e.loadRule(mem, r, host); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.Err(); err != nil {
+		return nil, fmt.Errorf("read what the rules remember: %w", err)
+	}
+	return mem.found, nil
+}
+
+func (mem *memory) loadStates(r *wire.Reader) {
+	mem.states.since = map[subject]stateSince{}
+	n, list := r.Open(mostItems)
+	for range n {
+		_, one := r.Open(mostItems)
+		key := subject{id: r.Int(), start: r.Uint()}
+		mem.states.since[key] = stateSince{letter: byte(r.Uint()), at: r.Int()}
+		r.Close(one)
+	}
+	r.Close(list)
+}
+
+func (e *Engine) loadRule(mem *memory, r *wire.Reader, host string) error {
+	_, outer := r.Open(mostItems)
+	name, digest := r.String(mostBytes), r.String(mostBytes)
+	at := slices.IndexFunc(e.rules.judges, func(j *judge) bool { return j.Name == name && j.digest == digest })
+	n, list := r.Open(mostItems)
+	for range n {
+		key, s, err := loadState(r, mem.boot)
+		switch {
+		case err != nil:
+			return err
+		case at >= 0:
+			rules := &mem.rules[at]
+			s2 := rules.at(key, true)
+			*s2 = *s
+		default:
+			mem.tellGone(s, host)
+		}
+	}
+	r.Close(list)
+	r.Close(outer)
+	return nil
+}
+
+// tellGone ends an episode whose rule is gone or says something else now.
+func (mem *memory) tellGone(s *state, host string) {
+	e := s.end(schema.EndRuleChanged, max(mem.wall, 1), mem.now)
+	if e == nil {
+		return
+	}
+	e.Type = orElse(e.Type, schema.KindAnomaly.AnomalyType())
+	mem.found = append(mem.found, e.message(host, mem.now))
+}
+
+func loadState(r *wire.Reader, boot int64) (subject, *state, error) {
+	s := &state{}
+	_, outer := r.Open(mostItems)
+	key := subject{id: r.Int(), start: r.Uint(), name: r.String(mostBytes)}
+	s.window.last = boot - r.Int()
+	n, list := r.Open(mostItems)
+	for range n / 3 {
+		s.window.points = append(s.window.points, point{r.Int(), readNumber(r)})
+		if r.Err() != nil {
+			break
+		}
+	}
+	r.Close(list)
+	if !r.Nil() {
+		if err := json.Unmarshal(r.Bytes(mostBytes), &s.episode); err != nil && r.Err() == nil {
+			return key, nil, fmt.Errorf("read an episode that the rules remember: %w", err)
+		}
+	}
+	r.Close(outer)
+	return key, s, r.Err()
+}
