@@ -23,7 +23,7 @@ type Config struct {
 	Until map[string]uint64 // for Once: the sequence to end with, by stream; default the last when Run begins
 	// LackStreams, for Once, makes a stream that the log does not have count as empty. Otherwise it is an error.
 	LackStreams bool
-	Drain       time.Duration // how long Run goes on, after its context ended, to fold what the log holds; default 5 s
+	Drain       time.Duration  // how long Run goes on, after its context ended, to fold what the log holds; default 5 s
 	Rules       *anomaly.Rules // look at what is folded; default the built-in ones
 	// Retention takes away what is too old; nil for nothing, and for Once nothing ever.
 	Retention *retention.Settings

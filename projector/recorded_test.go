@@ -36,7 +36,7 @@ var youngerColumns = map[string]bool{"checkpoints.first_seq": true, "producers.p
 	"files.sum": true, "rosters.lead_wall_ns": true, "rosters.lead_boot_ns": true, "rosters.silent": true, "rosters.doubled": true}
 
 // youngerTables are tables that the recorded log fills and its hash is older than.
-var youngerTables = map[string]bool{"runs": true, "run_steps": true, "host_minutes": true, "step_minutes": true, "program_minutes": true, "lives": true, "lanes": true}
+var youngerTables = map[string]bool{"runs": true, "run_steps": true, "host_minutes": true, "step_minutes": true, "program_minutes": true, "lives": true, "lanes": true, "rule_memories": true, "found_anomalies": true}
 
 // recordedMessage is one message of the recorded log, as the server kept it.
 type recordedMessage struct {

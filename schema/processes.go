@@ -208,3 +208,14 @@ func (ps *Processes) UnmarshalJSON(b []byte) error {
 func JobOf(ps *Processes, row int) JobKey {
 	return jobKey(ps.Text(metric.JobID, row), ps.number(metric.Fleet, row) > 0)
 }
+
+// AppendColumns adds a process of which only some numbers are known, by their metrics, and its texts. Every process of the list has the same metrics; the
+// others are unknown of all. A number below 0 is unknown. The pids must rise, where metric.PID is among them.
+func (ps *Processes) AppendColumns(ids []metric.ID, numbers []int64, command, cgroup, job string) {
+	for i, id := range ids {
+		ps.numbers[id] = append(ps.numbers[id], max(numbers[i], unknown))
+	}
+	ps.texts[metric.Command] = append(ps.texts[metric.Command], command)
+	ps.texts[metric.Cgroup] = append(ps.texts[metric.Cgroup], cgroup)
+	ps.texts[metric.JobID] = append(ps.texts[metric.JobID], job)
+}
