@@ -15,10 +15,10 @@ import (
 )
 
 // PastSnapshots passes on the snapshots of a range as the messages that they were made of, as far as some metrics of processes and the values of the
-// host go, in the order in which they were stored. Where snapshots have left full resolution, their minutes come first, each as one snapshot of the
+// host go, in the order in which they were stored; without processes where these are not asked for. A message is valid until visit returns. Where snapshots have left full resolution, their minutes come first, each as one snapshot of the
 // minute's means. It returns how many samples of processes came from snapshots, and how many from minutes.
-func PastSnapshots(ctx context.Context, db *DB, r Range, ids []metric.ID, visit func(*schema.Message) error) (samples, minutes int64, err error) {
-	p := &past{db: db, ids: ids, described: map[int64]*described{}, visit: visit}
+func PastSnapshots(ctx context.Context, db *DB, r Range, processes bool, ids []metric.ID, visit func(*schema.Message) error) (samples, minutes int64, err error) {
+	p := &past{db: db, without: !processes, ids: ids, described: map[int64]*described{}, visit: visit}
 	if minutes, err = p.minutes(ctx, r); err == nil {
 		samples, err = p.snapshots(ctx, r)
 	}
@@ -31,18 +31,19 @@ func PastSnapshots(ctx context.Context, db *DB, r Range, ids []metric.ID, visit 
 // past reads the past.
 type past struct {
 	db        *DB
+	without   bool // processes
 	ids       []metric.ID
 	described map[int64]*described // processes, by the id of the row
 	visit     func(*schema.Message) error
+	processes schema.Processes // of the snapshot that is passed on
 
 	rows []int64 // of a chunk: snapshot, process row, then the metrics
 }
 
 // described is what describes a process.
 type described struct {
-	pid, ppid, start, uid, sheet int64
-	fleet                        int64
-	command, cgroup, job         string
+	identity             [6]int64 // of identityMetrics
+	command, cgroup, job string
 }
 
 // pastChunk is how many snapshots are read at a time, and mostPastDescribed how many descriptions are kept.
@@ -51,10 +52,8 @@ const (
 	mostPastDescribed = 100_000
 )
 
-// identityMetrics are the columns that a description gives, in the order of values.
+// identityMetrics are the columns that a description gives.
 var identityMetrics = []metric.ID{metric.PID, metric.PPID, metric.StartTicks, metric.UID, metric.Sheet, metric.Fleet}
-
-func (d *described) values() []int64 { return []int64{d.pid, d.ppid, d.start, d.uid, d.sheet, d.fleet} }
 
 const pastHeads = `SELECT t.id, t.timestamp, t.wall_ns, h.name, t.boot_id, t.boot_ns, t.interval_ns, coalesce(t.cpus, -1), coalesce(t.system_memory_total_mb, -1), coalesce(t.system_memory_available_mb, -1),
 	coalesce(t.load_avg_1, -1), coalesce(t.load_avg_5, -1), coalesce(t.load_avg_15, -1), t.pressure, t.gpus, t.host_values FROM snapshots t JOIN hosts h ON h.id = t.host_id
@@ -178,7 +177,9 @@ func unscaled(v *float64, per float64) schema.Opt[int64] {
 
 // read reads the rows of a chunk. It asks the driver itself: database/sql costs as much again for each row.
 func (p *past) read(ctx context.Context, query string, args ...any) error {
-	p.rows = p.rows[:0]
+	if p.rows = p.rows[:0]; p.without {
+		return nil
+	}
 	conn, err := p.db.db.Conn(ctx)
 	if err != nil {
 		return err
@@ -225,7 +226,8 @@ func (p *past) describe(ctx context.Context, query string) error {
 		err := each(ctx, p.db.db, query+`(`+placeholders(len(missing))+`)`, missing, func(r *sql.Rows) error {
 			var id int64
 			d := &described{}
-			err := r.Scan(&id, &d.pid, &d.ppid, &d.start, &d.uid, &d.sheet, &d.fleet, &d.command, &d.cgroup, &d.job)
+			n := &d.identity
+			err := r.Scan(&id, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &d.command, &d.cgroup, &d.job)
 			p.described[id] = d
 			return err
 		})
@@ -249,16 +251,20 @@ func (p *past) describe(ctx context.Context, query string) error {
 func (p *past) send(heads []pastHead) (n int64, err error) {
 	ids := append(append([]metric.ID{}, identityMetrics...), p.ids...)
 	width, at := 2+len(p.ids), 0
+	var numbers []int64
 	for i := range heads {
 		s := heads[i].m.Snapshot
+		p.processes.Reset()
 		for ; at < len(p.rows) && p.rows[at] <= heads[i].id; at += width {
 			if p.rows[at] != heads[i].id { // of a snapshot of another host
 				continue
 			}
 			d := p.described[p.rows[at+1]]
-			s.Processes.AppendColumns(ids, append(d.values(), p.rows[at+2:at+width]...), d.command, d.cgroup, d.job)
+			numbers = append(append(numbers[:0], d.identity[:]...), p.rows[at+2:at+width]...)
+			p.processes.AppendColumns(ids, numbers, d.command, d.cgroup, d.job)
 			n++
 		}
+		s.Processes = p.processes
 		if err := p.visit(heads[i].m); err != nil {
 			return n, err
 		}

@@ -168,7 +168,7 @@ func findPast(ctx context.Context, db *query.DB, r query.Range, rules *anomaly.R
 	var err error
 	needs := rules.Needs()
 	if needs.Snapshots {
-		p.samples, p.minuteSamples, err = query.PastSnapshots(ctx, db, r, needs.Metrics, visit)
+		p.samples, p.minuteSamples, err = query.PastSnapshots(ctx, db, r, needs.Processes, needs.Metrics, visit)
 	}
 	if needs.Events && err == nil {
 		p.events, err = query.PastEvents(ctx, db, r, visit)

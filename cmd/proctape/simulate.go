@@ -41,6 +41,7 @@ With --rate fast, the simulated time is the one of --duration that ends now, and
 as fast as the log takes them.`,
 		Example: `  proctape simulate --data ~/try --hosts 1000 --processes 200 --duration 1h
   proctape simulate --data ~/try --hosts 10 --duration 24h --rate fast
+  proctape simulate --data ~/try --hosts 1 --duration 20m --rate fast --trouble memory_spike
   proctape simulate --server nats://127.0.0.1:4222 --creds admin.nk --churn 0.5 --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			load, err := f.load(cmd, s)
@@ -57,6 +58,7 @@ as fast as the log takes them.`,
 	flags.Float64Var(&f.fleet.Churn, "churn", 0.1, "`share` of the processes that is replaced each minute")
 	flags.IntVar(&f.fleet.Jobs, "jobs", 2, "`number` of jobs on each host; by default fewer where a host has no room for them")
 	flags.Uint64Var(&f.fleet.Seed, "seed", 1, "seed `number`: the same seed makes the same hosts")
+	flags.StringVar(&f.fleet.Trouble, "trouble", "", "trouble that each host has once, five minutes after its first snapshot: the `kind` is the name of a rule that finds it")
 	flags.DurationVar(&f.duration, "duration", 0, "time to simulate (default: until Ctrl-C)")
 	flags.StringVar(&f.rate, "rate", rateReal, "real: each message when it is due; fast: as fast as the log takes them")
 	flags.BoolVar(&f.fast, "fast", false, "the same as --rate fast")

@@ -9,7 +9,7 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// Config says what to simulate. Every field but Churn, Jobs and Seed is needed.
+// Config says what to simulate. Every field but Churn, Jobs, Seed and Trouble is needed.
 type Config struct {
 	Hosts     int           // 1 to [MaxHosts]; they are named sim-0001 and so on
 	Processes int           // of each host at any time; 1 to [schema.MaxProcesses]
@@ -17,6 +17,7 @@ type Config struct {
 	Churn     float64       // share of a host's processes that is replaced in a minute; 0 to [MaxChurn]
 	Jobs      int           // that run on each host at any time; at most [MaxJobs] of Processes
 	Seed      uint64
+	Trouble   string // a kind of [Troubles] that each host has once; empty for none
 	// Start is the wall time at which the first host takes its first snapshot. The others follow in the course of one
 	// interval, as machines do that know nothing of each other.
 	Start time.Time
@@ -65,7 +66,7 @@ func (c Config) Validate() error {
 			return &FieldError{f.field, f.value, f.want}
 		}
 	}
-	return nil
+	return checkTrouble(&c)
 }
 
 // identity is what makes a host's messages its own. The boot id depends on the start too: a fleet that begins again

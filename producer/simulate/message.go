@@ -11,8 +11,10 @@ import (
 func (h *Host) messages() []schema.Message {
 	s := h.scratch
 	fillSnapshot(&h.machine, &s.snapshot, &s.pressure)
+	h.trouble()
 	h.addMessage(&h.hostClock, schema.Message{Envelope: schema.Envelope{Kind: schema.KindSnapshot}, Snapshot: &s.snapshot})
 	h.addEvents(&h.hostClock, schema.KindExit, s.exits)
+	h.addEvents(&h.hostClock, schema.KindOOM, s.ooms)
 	h.addEvents(&h.hostClock, schema.KindSpawn, s.spawns)
 	slices.SortStableFunc(s.execs, func(a, b schema.Exec) int { return cmp.Compare(a.Boot, b.Boot) })
 	for some := range slices.Chunk(s.execs, schema.MaxEvents) {

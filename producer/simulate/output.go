@@ -13,12 +13,14 @@ type scratch struct {
 	snapshot      schema.Snapshot
 	pressure      schema.Pressure
 	exits, spawns []schema.Event
+	ooms          []schema.Event
 	execs         []schema.Exec
 	jobs          []schema.JobEvent
 }
 
 func (s *scratch) reset() {
 	s.messages, s.exits, s.spawns, s.execs, s.jobs = s.messages[:0], s.exits[:0], s.spawns[:0], s.execs[:0], s.jobs[:0]
+	s.ooms = s.ooms[:0]
 }
 
 // output numbers the messages of a host and holds those of the last step.

@@ -11,6 +11,7 @@ import (
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
 
+	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/metric"
 )
 
@@ -60,6 +61,7 @@ type expression struct {
 	optional []string // fields that may be unknown: those before ??
 	settings []string
 	guards   []guard
+	whole    bool // the guards are all of it
 	env      map[string]any
 }
 
@@ -93,7 +95,7 @@ func (n *names) compile(source string, truth bool) (*expression, error) {
 	if e.program, err = expr.Compile(source, expr.Env(sample), kind); err != nil {
 		return nil, plain(err)
 	}
-	e.guards = n.guardsOf(tree.Node)
+	e.guards, e.whole = n.guardsOf(tree.Node)
 	return e, nil
 }
 
@@ -168,21 +170,24 @@ type guard struct {
 	op       string
 	constant float64
 	setting  string // in place of the constant
-	letter   string // in place of both, for a text
+	text     string // in place of both, where the field is one
+	isText   bool
 }
 
 // guardsOf are the guards of a condition: comparisons of a number with a constant or a setting, joined by and.
-func (n *names) guardsOf(node ast.Node) (guards []guard) {
+func (n *names) guardsOf(node ast.Node) (guards []guard, whole bool) {
 	b, ok := node.(*ast.BinaryNode)
 	if !ok {
-		return nil
+		return nil, false
 	}
 	if b.Operator == "and" || b.Operator == "&&" {
-		return append(n.guardsOf(b.Left), n.guardsOf(b.Right)...)
+		left, wholeLeft := n.guardsOf(b.Left)
+		right, wholeRight := n.guardsOf(b.Right)
+		return append(left, right...), wholeLeft && wholeRight
 	}
 	id, ok := b.Left.(*ast.IdentifierNode)
-	if !ok || n.fields[id.Value] == nil || !slices.Contains([]string{">=", ">", "<=", "<", "=="}, b.Operator) {
-		return nil
+	if !ok || n.fields[id.Value] == nil || !slices.Contains([]string{">=", ">", "<=", "<", "==", "!="}, b.Operator) {
+		return nil, false
 	}
 	g := guard{field: n.fields[id.Value], op: b.Operator}
 	switch right := b.Right.(type) {
@@ -191,32 +196,32 @@ func (n *names) guardsOf(node ast.Node) (guards []guard) {
 	case *ast.FloatNode:
 		g.constant = right.Value
 	case *ast.StringNode:
-		if len(right.Value) != 1 || g.op != "==" {
-			return nil
+		if g.op != "==" && g.op != "!=" {
+			return nil, false
 		}
-		g.letter = right.Value
+		g.text, g.isText = right.Value, true
 	case *ast.IdentifierNode:
 		if _, ok := n.settings[right.Value]; !ok {
-			return nil
+			return nil, false
 		}
 		g.setting = right.Value
 	default:
-		return nil
+		return nil, false
 	}
-	if (g.letter != "") != (g.field.metric == metric.State) {
-		return nil
+	if _, isText := g.field.zero.(string); isText != g.isText {
+		return nil, false
 	}
-	return []guard{g}
+	return []guard{g}, true
 }
 
 // admits says whether a row may meet the condition, as far as the guard sees it.
 func (g *guard) admits(r *row) answer {
-	if g.letter != "" {
-		v := r.procs.Number(metric.State, r.i)
+	if g.isText {
+		v, known := g.textOf(r)
 		switch {
-		case !v.Known:
+		case !known:
 			return unknown
-		case byte(v.V) == g.letter[0]:
+		case (v == g.text) == (g.op == "=="):
 			return yes
 		}
 		return no
@@ -242,6 +247,19 @@ func (g *guard) admits(r *row) answer {
 	return holds(v, g.op, limit)
 }
 
+// textOf is the text that the guard looks at.
+func (g *guard) textOf(r *row) (string, bool) {
+	switch id := g.field.metric; {
+	case id == metric.State:
+		s := schema.Letter(r.procs.Number(id, r.i).V)
+		return s, s != ""
+	case id != metric.Count:
+		return r.procs.Text(id, r.i), true
+	}
+	s, ok := g.field.get(r).(string)
+	return s, ok
+}
+
 func holds(v float64, op string, limit float64) answer {
 	var ok bool
 	switch op {
@@ -255,6 +273,8 @@ func holds(v float64, op string, limit float64) answer {
 		ok = v < limit
 	case "==":
 		ok = v == limit
+	case "!=":
+		ok = v != limit
 	}
 	if ok {
 		return yes

@@ -3,7 +3,6 @@ package anomaly
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/expr-lang/expr/vm"
 
@@ -197,7 +196,7 @@ func (mem *memory) setForks(r *row, m *schema.Message) {
 // look asks a rule about a row, and takes its answer in.
 func (e *Engine) look(j *judge, mem *memory, rules *ruleMemory, r *row, key subject, about func() schema.AnomalySubject) {
 	r.settings, r.tracked = j.Settings, derived{}
-	says := unknown
+	var says answer
 	if len(j.Jobs) > 0 {
 		var off bool
 		if r.settings, off = j.settingsOf(r.jobName(j.On)); off {
@@ -209,7 +208,8 @@ func (e *Engine) look(j *judge, mem *memory, rules *ruleMemory, r *row, key subj
 		s = rules.at(key, true)
 		s.track(j, r)
 	}
-	if says = j.condition(r, &e.machine); s == nil {
+	says = j.condition(r, &e.machine)
+	if s == nil && (says == yes || len(rules.states) > 0) {
 		s = rules.at(key, says == yes)
 	}
 	if s == nil {
@@ -227,7 +227,6 @@ func (m *ruleMemory) at(key subject, make bool) *state {
 			m.states = map[subject]*state{}
 		}
 		s = &state{}
-		key.name = strings.Clone(key.name)
 		m.states[key] = s
 	}
 	return s

@@ -82,6 +82,7 @@ var TrackedFields = []Field{
 	number("growth", "", "The value divided by the baseline; unknown where that is 0.", func(r *row) (float64, bool) { return r.tracked.growth() }),
 	number("span_seconds", "s", "For how long values are there.", func(r *row) (float64, bool) { return r.tracked.span, r.tracked.known }),
 	number("slope_per_hour", "", "The median slope between any two values of the window (Theil and Sen), for an hour.", func(r *row) (float64, bool) { return r.tracked.slope().perHour, r.tracked.known }),
+	number("steadiness", "", "How alike the slopes of the two halves of the window are: 1 for a line, near 0 for what has come to its end.", func(r *row) (float64, bool) { return r.tracked.slope().steady, r.tracked.known }),
 	number("confidence", "", "How sure it is that values rise, 0 to 1: the test of Mann and Kendall.", func(r *row) (float64, bool) { return r.tracked.slope().confidence, r.tracked.known }),
 }
 

@@ -87,11 +87,23 @@ func newJudge(r Rule) (*judge, error) {
 		one("escalate to "+string(e.Severity), e.When, true, &worse.when)
 		j.escalate = append(j.escalate, worse)
 	}
+	j.fixGuards()
 	var err error
 	if j.describe, err = n.template(r.Describe); err != nil {
 		errs = append(errs, err)
 	}
 	return j, errors.Join(errs...)
+}
+
+// fixGuards puts the settings into the guards, where these are the same for all jobs.
+func (j *judge) fixGuards() {
+	for _, e := range []*expression{j.watch, j.when} {
+		for i := 0; e != nil && len(j.Jobs) == 0 && i < len(e.guards); i++ {
+			if g := &e.guards[i]; g.setting != "" {
+				g.constant, g.setting = j.Settings[g.setting], ""
+			}
+		}
+	}
 }
 
 func orElse[S ~string](s, other S) S {
@@ -287,6 +299,9 @@ func (j *judge) condition(r *row, machine *vm.VM) answer {
 			return a
 		}
 	}
+	if j.when.whole {
+		return yes
+	}
 	return j.when.says(r, machine)
 }
 
@@ -300,7 +315,7 @@ func (j *judge) watches(r *row, machine *vm.VM) bool {
 			return false
 		}
 	}
-	return j.watch.says(r, machine) == yes
+	return j.watch.whole || j.watch.says(r, machine) == yes
 }
 
 // severity is how bad a row is.

@@ -82,7 +82,7 @@ func (m *ruleMemory) save(w *wire.Writer, boot int64) {
 		w.Array(6)
 		w.Int(key.id)
 		w.Uint(key.start)
-		w.String(key.name)
+		w.Uint(key.name)
 		w.Int(boot - s.window.last)
 		w.Array(3 * len(s.window.points))
 		for _, p := range s.window.points {
@@ -197,7 +197,7 @@ func (mem *memory) tellGone(s *state, host string) {
 func loadState(r *wire.Reader, boot int64) (subject, *state, error) {
 	s := &state{}
 	_, outer := r.Open(mostItems)
-	key := subject{id: r.Int(), start: r.Uint(), name: r.String(mostBytes)}
+	key := subject{id: r.Int(), start: r.Uint(), name: r.Uint()}
 	s.window.last = boot - r.Int()
 	n, list := r.Open(mostItems)
 	for range n / 3 {

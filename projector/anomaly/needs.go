@@ -9,6 +9,7 @@ import (
 // Needs is what rules read, so that no more is read of the past.
 type Needs struct {
 	Snapshots bool
+	Processes bool        // of the snapshots
 	Metrics   []metric.ID // of the processes of snapshots, beside those that say which process it is
 	Events    bool
 	Runs      bool
@@ -32,13 +33,17 @@ func (r *Rules) Needs() Needs {
 			continue
 		}
 		n.Snapshots = true
-		add(metric.State)
 		if j.On == OnGroup || j.On == OnJob || j.On == OnGPU {
-			for _, id := range []metric.ID{metric.Threads, metric.RSS, metric.Swap, metric.OpenFDs, metric.GPUMemory, metric.CPUPermille} {
+			for _, id := range []metric.ID{metric.Threads, metric.RSS, metric.Swap, metric.OpenFDs, metric.GPUMemory, metric.CPUPermille, metric.State} {
 				add(id)
 			}
 		}
+		n.Processes = n.Processes || j.On != OnHost
 		for _, f := range j.fields() {
+			n.Processes = n.Processes || f.Name == "host_processes" || f.Name == "host_zombies"
+			if f.Name == "state_seconds" || f.Name == "host_zombies" {
+				add(metric.State)
+			}
 			if f.metric < metric.Count {
 				add(f.metric)
 			}

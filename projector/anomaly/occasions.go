@@ -115,7 +115,7 @@ func (e *Engine) ended(j *judge, mem *memory, rules *ruleMemory, r *row) {
 		return
 	}
 	mem.now = moment{wall: r.ended().V, boot: max(r.m.Boot, 1)}
-	s := rules.at(subject{id: r.sheet().Or(-1), name: r.run.JobID}, true)
+	s := rules.at(subject{id: r.sheet().Or(-1), name: named(r.run.JobID)}, true)
 	if slices.ContainsFunc(s.window.points, func(p point) bool { return p.at == r.run.Number }) {
 		return
 	}

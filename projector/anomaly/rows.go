@@ -1,6 +1,9 @@
 package anomaly
 
 import (
+	"hash/fnv"
+	"io"
+
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/metric"
 )
@@ -28,11 +31,18 @@ type row struct {
 	count    int
 }
 
-// subject is what rows of one subject have in common, as the key of a map.
+// subject is what rows of one subject have in common, as the key of a map. A name is in it as a hash: a key without a text costs a third.
 type subject struct {
 	id    int64
 	start uint64
-	name  string
+	name  uint64
+}
+
+// named is the hash of a name.
+func named(name string) uint64 {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, name) // never fails
+	return h.Sum64()
 }
 
 // processes are the rows of the processes of a snapshot, one after another.
@@ -86,15 +96,15 @@ func (r *row) groupOf(scope, by string) (subject, bool) {
 	switch {
 	case scope == OnJob:
 		job := schema.JobOf(r.procs, r.i)
-		return subject{name: job.ID, start: truth(job.Fleet)}, job.ID != ""
+		return subject{name: named(job.ID), start: truth(job.Fleet)}, job.ID != ""
 	case by == "cgroup":
 		group := r.procs.Text(metric.Cgroup, r.i)
-		return subject{name: group}, group != ""
+		return subject{name: named(group)}, group != ""
 	case by == "parent":
 		parent := r.procs.Number(metric.PPID, r.i)
 		return subject{id: parent.V}, parent.V > 0
 	}
-	return subject{name: programOf(r.procs.Text(metric.Command, r.i))}, true
+	return subject{name: named(programOf(r.procs.Text(metric.Command, r.i)))}, true
 }
 
 func truth(b bool) uint64 {
@@ -108,9 +118,10 @@ func truth(b bool) uint64 {
 func (r *row) aboutGroup(scope, by string, key *subject) schema.AnomalySubject {
 	switch {
 	case scope == OnJob:
-		return schema.AnomalySubject{Kind: schema.AboutJob, JobID: key.name, Fleet: key.start == 1}
+		job := schema.JobOf(r.procs, r.i)
+		return schema.AnomalySubject{Kind: schema.AboutJob, JobID: job.ID, Fleet: job.Fleet}
 	case by == "cgroup":
-		return schema.AnomalySubject{Kind: schema.AboutGroup, Cgroup: key.name}
+		return schema.AnomalySubject{Kind: schema.AboutGroup, Cgroup: r.procs.Text(metric.Cgroup, r.i)}
 	case by == "parent":
 		if at, ok := r.procs.Find(int(key.id)); ok {
 			was := r.i
@@ -122,7 +133,7 @@ func (r *row) aboutGroup(scope, by string, key *subject) schema.AnomalySubject {
 		}
 		return schema.AnomalySubject{Kind: schema.AboutProcess, PID: key.id}
 	}
-	return schema.AnomalySubject{Kind: schema.AboutGroup, Command: key.name}
+	return schema.AnomalySubject{Kind: schema.AboutGroup, Command: programOf(r.procs.Text(metric.Command, r.i))}
 }
 
 // sums are the groups of a snapshot, in the order of their first processes.
@@ -168,12 +179,12 @@ func (r *row) eventSubject(by string) (subject, schema.AnomalySubject, bool) {
 	case "host":
 		return subject{}, schema.AnomalySubject{Kind: schema.AboutHost}, true
 	case "job":
-		return subject{name: e.JobID, start: truth(e.Fleet)}, schema.AnomalySubject{Kind: schema.AboutJob, JobID: e.JobID, Fleet: e.Fleet}, e.JobID != ""
+		return subject{name: named(e.JobID), start: truth(e.Fleet)}, schema.AnomalySubject{Kind: schema.AboutJob, JobID: e.JobID, Fleet: e.Fleet}, e.JobID != ""
 	case "program":
 		name := programOf(e.Command)
-		return subject{name: name}, schema.AnomalySubject{Kind: schema.AboutGroup, Command: name, JobID: e.JobID, Fleet: e.Fleet}, e.Command != ""
+		return subject{name: named(name)}, schema.AnomalySubject{Kind: schema.AboutGroup, Command: name, JobID: e.JobID, Fleet: e.Fleet}, e.Command != ""
 	case "command":
-		return subject{name: e.Command, id: e.PPID.V}, schema.AnomalySubject{Kind: schema.AboutGroup, Command: e.Command, JobID: e.JobID, Fleet: e.Fleet}, e.Command != ""
+		return subject{name: named(e.Command), id: e.PPID.V}, schema.AnomalySubject{Kind: schema.AboutGroup, Command: e.Command, JobID: e.JobID, Fleet: e.Fleet}, e.Command != ""
 	}
 	return subject{id: int64(e.PID), start: e.StartTicks}, schema.AnomalySubject{Kind: schema.AboutProcess, PID: int64(e.PID), StartTicks: e.StartTicks, Command: e.Command,
 		JobID: e.JobID, Fleet: e.Fleet, Sheet: e.Sheet}, true

@@ -88,6 +88,7 @@ func (d *derived) slope() trend {
 type trend struct {
 	perHour    float64 // median slope
 	confidence float64 // that it rises, 0 to 1
+	steady     float64 // the smaller of the slopes of the two halves as a part of the larger; 0 where one does not rise
 }
 
 // fit is the trend of points, the last of which held until a time: the median of the slopes between any two of them, and the test of Mann and Kendall.
@@ -109,7 +110,24 @@ func fit(points []point, until int64) trend {
 	}
 	variance := float64(n*(n-1)*(2*n+5)) / 18
 	z := (float64(s) - 1) / math.Sqrt(variance)
-	return trend{perHour: median(slopes), confidence: max(0, math.Erf(z/math.Sqrt2))}
+	return trend{perHour: median(slopes), confidence: max(0, math.Erf(z/math.Sqrt2)), steady: steadiness(points)}
+}
+
+// steadiness is how alike the slopes of the two halves of a time are: 1 for a line, and near 0 for what has come to its end.
+func steadiness(points []point) float64 {
+	first, last := points[0], points[len(points)-1]
+	half := first.at + (last.at-first.at)/2
+	i := 0
+	for points[i+1].at <= half {
+		i++
+	}
+	a, b := points[i], points[i+1]
+	middle := a.v + (b.v-a.v)*float64(half-a.at)/float64(b.at-a.at)
+	one, two := middle-first.v, last.v-middle
+	if one <= 0 || two <= 0 {
+		return 0
+	}
+	return min(one, two) / max(one, two)
 }
 
 // median sorts values and returns the one in the middle; 0 of none.
