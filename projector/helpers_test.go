@@ -239,6 +239,7 @@ type tape struct {
 	limit int64  // of the files; negative for no files
 	log   string // of the last opening of the files
 	s     *session
+	rules *anomaly.Rules // that look at what is folded
 }
 
 // fastDir is a folder in memory, where there is one. What these tests lose is what a process forgets, not what a disk
@@ -255,7 +256,7 @@ func fastDir(t testing.TB) string {
 
 func newTape(t testing.TB, limit int64) *tape {
 	t.Helper()
-	p := &tape{t: t, dir: fastDir(t), limit: limit}
+	p := &tape{t: t, dir: fastDir(t), limit: limit, rules: builtInRules(t)}
 	p.open()
 	t.Cleanup(p.close)
 	return p
@@ -282,7 +283,7 @@ func (p *tape) open() {
 	}
 	var log strings.Builder
 	p.s = &session{cfg: Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, progress: newProgress(), poisoned: map[store.GapKey]*fold.Poison{}, doubled: &doubled{seen: map[string]time.Time{}},
-		output: output{store: db, batch: store.NewBatch()}, fold: fold.New(db.Tables(), checkpoints, builtInRules(p.t)), last: map[string]uint64{}}
+		output: output{store: db, batch: store.NewBatch()}, fold: fold.New(db.Tables(), checkpoints, p.rules), last: map[string]uint64{}}
 	if p.limit >= 0 {
 		if p.s.files, err = ndjson.LockFiles(p.dir, p.limit); err != nil {
 			p.t.Fatal(err)

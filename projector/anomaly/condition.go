@@ -170,6 +170,7 @@ type guard struct {
 	op       string
 	constant float64
 	setting  string // in place of the constant
+	other    *Field // in place of both
 	text     string // in place of both, where the field is one
 	isText   bool
 }
@@ -201,10 +202,15 @@ func (n *names) guardsOf(node ast.Node) (guards []guard, whole bool) {
 		}
 		g.text, g.isText = right.Value, true
 	case *ast.IdentifierNode:
-		if _, ok := n.settings[right.Value]; !ok {
+		_, isSetting := n.settings[right.Value]
+		if g.other = n.fields[right.Value]; g.other == nil && !isSetting {
 			return nil, false
 		}
-		g.setting = right.Value
+		if g.other == nil {
+			g.setting = right.Value
+		} else if _, isNumber := g.other.zero.(float64); !isNumber {
+			return nil, false
+		}
 	default:
 		return nil, false
 	}
@@ -241,6 +247,13 @@ func (g *guard) admits(r *row) answer {
 		v = got
 	}
 	limit := g.constant
+	if g.other != nil {
+		other, ok := g.other.get(r).(float64)
+		if !ok {
+			return unknown
+		}
+		limit = other
+	}
 	if g.setting != "" {
 		limit = r.settings[g.setting]
 	}

@@ -3,6 +3,7 @@ package anomaly
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/expr-lang/expr/vm"
 
@@ -62,6 +63,16 @@ type memory struct {
 type ruleMemory struct {
 	states map[subject]*state
 	tick   uint64
+
+	// Rows of processes come by pid, rising, in each snapshot: those of the last one, in their order, find most states without a hash.
+	before, now []ordered
+	cursor      int
+}
+
+// ordered is the state of a row, in the order of rows.
+type ordered struct {
+	key   subject
+	state *state
 }
 
 // NewEngine returns an engine that remembers nothing.
@@ -181,6 +192,7 @@ func (mem *memory) endAll(e *Engine, host string, why schema.EndReason) {
 			mem.tell(host, s.end(why, max(mem.wall, 1), mem.now))
 			delete(mem.rules[i].states, key)
 		}
+		mem.rules[i].before, mem.rules[i].now = nil, nil
 	}
 }
 
@@ -216,11 +228,18 @@ func (e *Engine) look(j *judge, mem *memory, rules *ruleMemory, r *row, key subj
 		return
 	}
 	s.seen = rules.tick
+	rules.now = append(rules.now, ordered{key, s})
 	mem.tell(r.m.Host, s.take(j, r, says, mem.now, &e.machine, about))
 }
 
 // at is the state of a subject; nil when there is none and none is to be made.
 func (m *ruleMemory) at(key subject, make bool) *state {
+	for m.cursor < len(m.before) && m.before[m.cursor].key.id < key.id {
+		m.cursor++
+	}
+	if m.cursor < len(m.before) && m.before[m.cursor].key == key {
+		return m.before[m.cursor].state
+	}
 	s := m.states[key]
 	if s == nil && make {
 		if m.states == nil {
@@ -258,6 +277,10 @@ func (r *row) jobName(scope string) string {
 
 // sweep forgets the subjects that were not there, and ends their episodes.
 func (mem *memory) sweep(rules *ruleMemory, host string) {
+	rules.before, rules.now, rules.cursor = rules.now, rules.before[:0], 0
+	if len(rules.before) == len(rules.states) && !rules.idle() {
+		return
+	}
 	for key, s := range rules.states {
 		switch {
 		case s.seen == rules.tick && (s.episode != nil || len(s.window.points) > 0):
@@ -266,5 +289,11 @@ func (mem *memory) sweep(rules *ruleMemory, host string) {
 			mem.tell(host, s.end(schema.EndGone, mem.now.wall, mem.now))
 		}
 		delete(rules.states, key)
+		rules.before = rules.before[:0] // it may name what is gone
 	}
+}
+
+// idle reports whether a state that was seen remembers nothing any more.
+func (m *ruleMemory) idle() bool {
+	return slices.ContainsFunc(m.before, func(o ordered) bool { return o.state.episode == nil && len(o.state.window.points) == 0 })
 }
