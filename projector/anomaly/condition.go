@@ -214,7 +214,7 @@ func (n *names) guardsOf(node ast.Node) (guards []guard, whole bool) {
 	default:
 		return nil, false
 	}
-	if _, isText := g.field.zero.(string); isText != g.isText {
+	if _, isText := g.field.zero.(string); isText != g.isText || !isText && g.field.num == nil {
 		return nil, false
 	}
 	return []guard{g}, true
@@ -232,23 +232,13 @@ func (g *guard) admits(r *row) answer {
 		}
 		return no
 	}
-	var v float64
-	if g.field.metric != metric.Count {
-		n := r.procs.Number(g.field.metric, r.i)
-		if !n.Known {
-			return unknown
-		}
-		v = float64(n.V) / g.field.per
-	} else {
-		got, ok := g.field.get(r).(float64)
-		if !ok {
-			return unknown
-		}
-		v = got
+	v, ok := g.field.num(r)
+	if !ok {
+		return unknown
 	}
 	limit := g.constant
 	if g.other != nil {
-		other, ok := g.other.get(r).(float64)
+		other, ok := g.other.num(r)
 		if !ok {
 			return unknown
 		}

@@ -91,7 +91,7 @@ func (e *Engine) Observe(m *schema.Message) []*schema.Message {
 		e.snapshot(mem, m)
 	case m.Events != nil:
 		for i := range m.Events {
-			e.Event(m, &m.Events[i])
+			e.event(mem, m, &m.Events[i])
 		}
 	case m.Run != nil:
 		e.run(mem, m)
@@ -137,12 +137,11 @@ func (e *Engine) snapshot(mem *memory, m *schema.Message) {
 		switch j.On {
 		case OnProcess:
 			rules.tick++
-			about := r.aboutProcess
-			for row := range r.procs.Len() {
-				e.look(j, mem, rules, r, r.process(row), about)
-			}
+			e.processes(j, mem, rules, r)
 		case OnGroup, OnJob:
-			rules.tick++
+			if rules.tick++; len(rules.states) == 0 && !j.mayHold(r.procs) {
+				continue
+			}
 			for _, s := range r.sums(j.On, j.By) {
 				r.sum = s
 				e.look(j, mem, rules, r, s.key, func() schema.AnomalySubject { return s.about })
@@ -162,7 +161,28 @@ func (e *Engine) snapshot(mem *memory, m *schema.Message) {
 		default:
 			continue
 		}
-		mem.sweep(rules, m.Host)
+		mem.sweep(rules, m.Host, j.track != nil)
+	}
+}
+
+// processes asks a rule about the processes of a snapshot: those that its sieve lets through, and those of which an episode goes on.
+func (e *Engine) processes(j *judge, mem *memory, rules *ruleMemory, r *row) {
+	about := r.aboutProcess
+	for row := range r.procs.Len() {
+		if j.sieve.passes(r.procs, row) {
+			e.look(j, mem, rules, r, r.process(row), about)
+		}
+	}
+	if j.sieve.column == nil || len(rules.now) == len(rules.states) {
+		return
+	}
+	for key, s := range rules.states {
+		if s.seen == rules.tick || s.episode == nil {
+			continue
+		}
+		if row, ok := r.procs.Find(int(key.id)); ok && r.process(row) == key {
+			e.look(j, mem, rules, r, key, about)
+		}
 	}
 }
 
@@ -208,7 +228,6 @@ func (mem *memory) setForks(r *row, m *schema.Message) {
 // look asks a rule about a row, and takes its answer in.
 func (e *Engine) look(j *judge, mem *memory, rules *ruleMemory, r *row, key subject, about func() schema.AnomalySubject) {
 	r.settings, r.tracked = j.Settings, derived{}
-	var says answer
 	if len(j.Jobs) > 0 {
 		var off bool
 		if r.settings, off = j.settingsOf(r.jobName(j.On)); off {
@@ -216,11 +235,14 @@ func (e *Engine) look(j *judge, mem *memory, rules *ruleMemory, r *row, key subj
 		}
 	}
 	var s *state
-	if j.track != nil && j.watches(r, &e.machine) {
+	says, watched := no, j.track == nil || j.sieve.exact || j.watches(r, &e.machine)
+	if watched && j.track != nil {
 		s = rules.at(key, true)
 		s.track(j, r)
 	}
-	says = j.condition(r, &e.machine)
+	if watched {
+		says = j.condition(r, &e.machine)
+	}
 	if s == nil && (says == yes || len(rules.states) > 0) {
 		s = rules.at(key, says == yes)
 	}
@@ -253,7 +275,7 @@ func (m *ruleMemory) at(key subject, make bool) *state {
 
 // track adds the value of a row to the window, and says what follows from it.
 func (s *state) track(j *judge, r *row) {
-	v, ok := j.track.get(r).(float64)
+	v, ok := j.track.num(r)
 	if !ok {
 		return
 	}
@@ -275,10 +297,10 @@ func (r *row) jobName(scope string) string {
 	return ""
 }
 
-// sweep forgets the subjects that were not there, and ends their episodes.
-func (mem *memory) sweep(rules *ruleMemory, host string) {
+// sweep forgets the subjects that were not there, and ends their episodes. keeps says that of every subject that was there something is remembered.
+func (mem *memory) sweep(rules *ruleMemory, host string, keeps bool) {
 	rules.before, rules.now, rules.cursor = rules.now, rules.before[:0], 0
-	if len(rules.before) == len(rules.states) && !rules.idle() {
+	if len(rules.before) == len(rules.states) && (keeps || !rules.idle()) {
 		return
 	}
 	for key, s := range rules.states {

@@ -36,13 +36,14 @@ type Field struct {
 
 	zero   value // of its type
 	get    func(*row) value
-	metric metric.ID // that it is, and per; Count for none
+	num    func(*row) (float64, bool) // the same of a number, for what is asked of every row; nil for others
+	metric metric.ID                  // that it is, and per; Count for none
 	per    float64
 }
 
 // number is a field that is a number; get returns NaN-free values, and false for one that is not known.
 func number(name, unit, doc string, get func(*row) (float64, bool)) Field {
-	return Field{Name: name, Unit: unit, Doc: doc, zero: 0.0, metric: metric.Count, get: func(r *row) value {
+	return Field{Name: name, Unit: unit, Doc: doc, zero: 0.0, metric: metric.Count, num: get, get: func(r *row) value {
 		if v, ok := get(r); ok {
 			return v
 		}
@@ -115,9 +116,11 @@ var processFields = func() []Field {
 		case metric.Flag:
 			f.zero, f.get = false, func(r *row) value { return r.procs.Number(id, r.i).V > 0 }
 		default:
+			per := f.per
+			f.num = func(r *row) (float64, bool) { return opt(r.procs.Number(id, r.i), per) }
 			f.get = func(r *row) value {
-				if v := r.procs.Number(id, r.i); v.Known {
-					return float64(v.V) / f.per
+				if v, ok := f.num(r); ok {
+					return v
 				}
 				return nil
 			}

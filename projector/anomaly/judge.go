@@ -27,6 +27,7 @@ type judge struct {
 	value     *Field
 	show      []*Field
 	describe  []part
+	sieve     sieve
 }
 
 type escalation struct {
@@ -88,6 +89,7 @@ func newJudge(r Rule) (*judge, error) {
 		j.escalate = append(j.escalate, worse)
 	}
 	j.fixGuards()
+	j.sieve = sieveOf(j)
 	var err error
 	if j.describe, err = n.template(r.Describe); err != nil {
 		errs = append(errs, err)
