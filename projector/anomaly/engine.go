@@ -51,6 +51,7 @@ type memory struct {
 	boot     int64 // of the newest message
 	wall     int64
 	interval int64
+	previous int64 // boot time of the snapshot before that; 0 for none
 	forks    schema.Opt[int64]
 	states   processStates
 	rules    []ruleMemory // beside the rules
@@ -67,6 +68,7 @@ type ruleMemory struct {
 	// Rows of processes come by pid, rising, in each snapshot: those of the last one, in their order, find most states without a hash.
 	before, now []ordered
 	cursor      int
+	open        int // states of which an episode goes on, or may begin
 }
 
 // ordered is the state of a row, in the order of rows.
@@ -173,7 +175,7 @@ func (e *Engine) processes(j *judge, mem *memory, rules *ruleMemory, r *row) {
 			e.look(j, mem, rules, r, r.process(row), about)
 		}
 	}
-	if j.sieve.column == nil || len(rules.now) == len(rules.states) {
+	if j.sieve.column == nil || rules.open == 0 {
 		return
 	}
 	for key, s := range rules.states {
@@ -212,7 +214,7 @@ func (mem *memory) endAll(e *Engine, host string, why schema.EndReason) {
 			mem.tell(host, s.end(why, max(mem.wall, 1), mem.now))
 			delete(mem.rules[i].states, key)
 		}
-		mem.rules[i].before, mem.rules[i].now = nil, nil
+		mem.rules[i].before, mem.rules[i].now, mem.rules[i].open = nil, nil, 0
 	}
 }
 
@@ -222,7 +224,7 @@ func (mem *memory) setForks(r *row, m *schema.Message) {
 	if seconds := float64(m.Boot-mem.boot) / 1e9; forks.Known && mem.forks.Known && mem.boot > 0 && seconds > 0 && forks.V >= mem.forks.V {
 		r.forks, r.forksKnown = float64(forks.V-mem.forks.V)/seconds, true
 	}
-	mem.forks, mem.boot, mem.wall = forks, m.Boot, m.Wall
+	mem.forks, mem.previous, mem.boot, mem.wall = forks, mem.boot, m.Boot, m.Wall
 }
 
 // look asks a rule about a row, and takes its answer in.
@@ -238,6 +240,7 @@ func (e *Engine) look(j *judge, mem *memory, rules *ruleMemory, r *row, key subj
 	says, watched := no, j.track == nil || j.sieve.exact || j.watches(r, &e.machine)
 	if watched && j.track != nil {
 		s = rules.at(key, true)
+		s.begin(j, r, mem.previous)
 		s.track(j, r)
 	}
 	if watched {
@@ -251,7 +254,13 @@ func (e *Engine) look(j *judge, mem *memory, rules *ruleMemory, r *row, key subj
 	}
 	s.seen = rules.tick
 	rules.now = append(rules.now, ordered{key, s})
+	was := s.episode != nil
 	mem.tell(r.m.Host, s.take(j, r, says, mem.now, &e.machine, about))
+	if is := s.episode != nil; is && !was {
+		rules.open++
+	} else if was && !is {
+		rules.open--
+	}
 }
 
 // at is the state of a subject; nil when there is none and none is to be made.
@@ -271,6 +280,15 @@ func (m *ruleMemory) at(key subject, make bool) *state {
 		m.states[key] = s
 	}
 	return s
+}
+
+// begin begins the window of a process that was there at the snapshot before, and was not watched then: it had less than the rule watches, which counts as
+// that.
+func (s *state) begin(j *judge, r *row, previous int64) {
+	if len(s.window.points) > 0 || !j.sieve.exact || j.sieve.some || previous == 0 || int64(r.procs.StartTicks(r.i))*1e7 > previous {
+		return
+	}
+	s.window.points = append(s.window.points, point{previous, float64(j.sieve.least) / j.track.per})
 }
 
 // track adds the value of a row to the window, and says what follows from it.
@@ -308,6 +326,9 @@ func (mem *memory) sweep(rules *ruleMemory, host string, keeps bool) {
 		case s.seen == rules.tick && (s.episode != nil || len(s.window.points) > 0):
 			continue
 		case s.seen != rules.tick:
+			if s.episode != nil {
+				rules.open--
+			}
 			mem.tell(host, s.end(schema.EndGone, mem.now.wall, mem.now))
 		}
 		delete(rules.states, key)

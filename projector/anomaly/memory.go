@@ -26,12 +26,13 @@ func (e *Engine) Save(stream, host string) []byte {
 	mem := e.memory(stream, host)
 	w := wire.NewWriter()
 	w.Begin(nil)
-	w.Array(8)
+	w.Array(9)
 	w.Uint(memoryVersion)
 	w.String(mem.bootID)
 	w.Int(mem.boot)
 	w.Int(mem.wall)
 	w.Int(mem.interval)
+	w.Int(mem.previous)
 	if mem.forks.Known {
 		w.Int(mem.forks.V)
 	} else {
@@ -131,7 +132,7 @@ func (e *Engine) Load(stream, host string, saved []byte) ([]*schema.Message, err
 		return nil, nil
 	}
 	mem.bootID = r.String(mostBytes)
-	mem.boot, mem.wall, mem.interval = r.Int(), r.Int(), r.Int()
+	mem.boot, mem.wall, mem.interval, mem.previous = r.Int(), r.Int(), r.Int(), r.Int()
 	if !r.Nil() {
 		mem.forks = schema.Some(r.Int())
 	}
@@ -174,7 +175,9 @@ func (e *Engine) loadRule(mem *memory, r *wire.Reader, host string) error {
 		case at >= 0:
 			rules := &mem.rules[at]
 			s2 := rules.at(key, true)
-			*s2 = *s
+			if *s2 = *s; s.episode != nil {
+				rules.open++
+			}
 		default:
 			mem.tellGone(s, host)
 		}
