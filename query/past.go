@@ -15,17 +15,33 @@ import (
 )
 
 // PastSnapshots passes on the snapshots of a range as the messages that they were made of, as far as some metrics of processes and the values of the
-// host go, in the order in which they were stored; without processes where these are not asked for. A message is valid until visit returns. Where snapshots have left full resolution, their minutes come first, each as one snapshot of the
-// minute's means. It returns how many samples of processes came from snapshots, and how many from minutes.
-func PastSnapshots(ctx context.Context, db *DB, r Range, processes bool, ids []metric.ID, visit func(*schema.Message) error) (samples, minutes int64, err error) {
-	p := &past{db: db, without: !processes, ids: ids, described: map[int64]*described{}, visit: visit}
-	if minutes, err = p.minutes(ctx, r); err == nil {
-		samples, err = p.snapshots(ctx, r)
+// host go, in the order in which they were stored; without processes where these are not asked for. A message is valid until visit returns. Where
+// snapshots have left full resolution, their minutes come first, each as one snapshot of the minute's means.
+func PastSnapshots(ctx context.Context, db *DB, r Range, processes bool, ids []metric.ID, visit func(*schema.Message) error) (n PastCounts, err error) {
+	p := &past{db: db, without: !processes, ids: ids, described: map[int64]*described{}}
+	p.visit = func(m *schema.Message) error {
+		n.Minutes++
+		return visit(m)
+	}
+	if n.MinuteSamples, err = p.minutes(ctx, r); err == nil {
+		p.visit = func(m *schema.Message) error {
+			n.Snapshots++
+			return visit(m)
+		}
+		n.Samples, err = p.snapshots(ctx, r)
 	}
 	if err != nil {
-		return samples, minutes, fmt.Errorf("read the past: %w", err)
+		return n, fmt.Errorf("read the past: %w", err)
 	}
-	return samples, minutes, nil
+	return n, nil
+}
+
+// PastCounts is how much was read of the past: snapshots with samples of processes, and minutes with means of processes, where snapshots are no longer kept.
+type PastCounts struct {
+	Snapshots     int64 `json:"snapshots"`
+	Samples       int64 `json:"samples"`
+	Minutes       int64 `json:"minutes"`
+	MinuteSamples int64 `json:"minute_samples"`
 }
 
 // past reads the past.

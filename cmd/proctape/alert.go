@@ -66,7 +66,7 @@ where they are kept, and minutes before: the answer says which. Minutes hold mea
 			return l.withDatabase(cmd, s, func(db *query.DB) error { return testRules(cmd, db, l, r, tried, against) })
 		},
 	}
-	l.register(cmd, s, 0)
+	registerRange(l, cmd, s)
 	l.registerJSON(cmd)
 	t.rules.register(cmd)
 	cmd.Flags().StringArrayVar(&t.set, "set", nil, "change a setting of the rule, as `NAME=NUMBER`; may be given again")
@@ -130,7 +130,6 @@ func (t *trial) named(word string) ([]anomaly.Rule, error) {
 
 // testRules tries rules on the past.
 func testRules(cmd *cobra.Command, db *query.DB, l *listing, r query.Range, tried, against *anomaly.Rules) error {
-	r.Limit = 0
 	began := time.Now()
 	found, err := findPast(cmd.Context(), db, r, tried)
 	if err != nil {
@@ -143,16 +142,22 @@ func testRules(cmd *cobra.Command, db *query.DB, l *listing, r query.Range, trie
 			return err
 		}
 	}
-	if l.json {
-		return printJSON(cmd.OutOrStdout(), []trialAnswer{answerOfTrial(found, other, took)})
+	covers, err := l.coverageOf(cmd, db, r, 0, 0, false)
+	if err != nil {
+		return err
 	}
+	if l.json {
+		return printCovered(cmd.OutOrStdout(), []trialAnswer{answerOfTrial(found, other, took)}, covers)
+	}
+	noteIncomplete(cmd, covers)
 	return printTrial(cmd.OutOrStdout(), found, other, took)
 }
 
 // pastEpisodes are episodes that rules would have found, by when they started, and in how much.
 type pastEpisodes struct {
-	episodes                             []*schema.Message
-	samples, minuteSamples, events, runs int64
+	episodes []*schema.Message
+	query.PastCounts
+	events, runs int64
 }
 
 // findPast finds episodes in a range.
@@ -168,7 +173,7 @@ func findPast(ctx context.Context, db *query.DB, r query.Range, rules *anomaly.R
 	var err error
 	needs := rules.Needs()
 	if needs.Snapshots {
-		p.samples, p.minuteSamples, err = query.PastSnapshots(ctx, db, r, needs.Processes, needs.Metrics, visit)
+		p.PastCounts, err = query.PastSnapshots(ctx, db, r, needs.Processes, needs.Metrics, visit)
 	}
 	if needs.Events && err == nil {
 		p.events, err = query.PastEvents(ctx, db, r, visit)
@@ -189,15 +194,13 @@ func findPast(ctx context.Context, db *query.DB, r query.Range, rules *anomaly.R
 
 // trialAnswer is what alert test answers.
 type trialAnswer struct {
-	Episodes []trialEpisode `json:"episodes"`
-	Against  []trialEpisode `json:"against,omitempty"`
-	Both     int            `json:"in_both,omitempty"` // that overlap one of the other rule about the same subject
-	// Of what they were found: samples of processes at full resolution, samples that are means of a minute, starts and ends, runs.
-	Samples       int64   `json:"samples"`
-	MinuteSamples int64   `json:"minute_samples"`
-	Events        int64   `json:"events"`
-	Runs          int64   `json:"runs"`
-	Seconds       float64 `json:"seconds"`
+	Episodes         []trialEpisode `json:"episodes"`
+	Against          []trialEpisode `json:"against,omitempty"`
+	Both             int            `json:"in_both,omitempty"` // that overlap one of the other rule about the same subject
+	query.PastCounts                // in which they were found
+	Events           int64          `json:"events"` // starts and ends
+	Runs             int64          `json:"runs"`
+	Seconds          float64        `json:"seconds"` // that it took
 }
 
 // trialEpisode is an episode that a rule would have found.
@@ -215,7 +218,7 @@ func trialEpisodes(p *pastEpisodes) []trialEpisode {
 }
 
 func answerOfTrial(found, other *pastEpisodes, took time.Duration) trialAnswer {
-	a := trialAnswer{Episodes: trialEpisodes(found), Samples: found.samples, MinuteSamples: found.minuteSamples, Events: found.events, Runs: found.runs, Seconds: took.Seconds()}
+	a := trialAnswer{Episodes: trialEpisodes(found), PastCounts: found.PastCounts, Events: found.events, Runs: found.runs, Seconds: took.Seconds()}
 	if other != nil {
 		a.Against = trialEpisodes(other)
 		a.Both = len(found.episodes) - len(onlyIn(found, other))
@@ -261,7 +264,7 @@ func (p *pastEpisodes) read() string {
 	for _, of := range []struct {
 		n    int64
 		what string
-	}{{p.samples, "process samples"}, {p.minuteSamples, "means of a minute, where snapshots are no longer kept"}, {p.events, "starts and ends"}, {p.runs, "runs"}} {
+	}{{p.Snapshots, "snapshots"}, {p.Samples, "process samples"}, {p.Minutes, "minutes, where snapshots are no longer kept"}, {p.MinuteSamples, "means of processes in them"}, {p.events, "starts and ends"}, {p.runs, "runs"}} {
 		if of.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", of.n, of.what))
 		}
@@ -269,7 +272,7 @@ func (p *pastEpisodes) read() string {
 	if len(parts) == 0 {
 		return "nothing"
 	}
-	return strings.Join(parts, ", and ")
+	return strings.Join(parts, ", ")
 }
 
 func printEpisodes(w io.Writer, episodes []*schema.Message) error {

@@ -38,10 +38,20 @@ until when, and the worst value. docs/anomalies.md describes the rules; "proctap
 				if err != nil {
 					return err
 				}
+				cut := l.limit > 0 && len(found) > l.limit
 				found = withinLimit(cmd, l, r, found)
-				if l.json {
-					return printJSON(cmd.OutOrStdout(), found)
+				first, last := 0.0, 0.0
+				if len(found) > 0 {
+					first, last = found[0].Started, found[len(found)-1].Started
 				}
+				covers, err := l.coverageOf(cmd, db, r, first, last, cut)
+				if err != nil {
+					return err
+				}
+				if l.json {
+					return printCovered(cmd.OutOrStdout(), found, covers)
+				}
+				noteIncomplete(cmd, covers)
 				return printAnomalies(cmd.OutOrStdout(), found)
 			})
 		},

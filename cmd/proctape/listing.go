@@ -32,6 +32,14 @@ func (l *listing) register(cmd *cobra.Command, s *settings, limit int) {
 	completeHosts(cmd, s)
 }
 
+// registerRange adds the flags of a listing of all that is in a range.
+func registerRange(l *listing, cmd *cobra.Command, s *settings) {
+	cmd.Flags().Var(&l.since, "since", "begin at this `time`, for example -30d")
+	cmd.Flags().Var(&l.until, "until", "end before this `time`")
+	cmd.Flags().StringVar(&l.host, "host", "", "only this `host`")
+	completeHosts(cmd, s)
+}
+
 // registerList adds the flags of a listing that is printed as it is read.
 func registerList[T any](l *listing, cmd *cobra.Command, s *settings, columns []column[T]) {
 	l.register(cmd, s, 100)

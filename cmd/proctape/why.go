@@ -172,6 +172,9 @@ func printStory(out io.Writer, s *why.Story) error {
 		if m.Kind == "death" {
 			mark = "■"
 		}
+		if m.Kind == "anomaly" {
+			mark = "◆"
+		}
 		if m.PID != s.Process.PID {
 			whom = fmt.Sprintf("%d ", m.PID)
 		}

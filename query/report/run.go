@@ -30,7 +30,9 @@ type RunReport struct {
 	Deaths     []Death        `json:"deaths"`
 	MoreDeaths int64          `json:"more_deaths"` // that Deaths has not
 	Left       []query.Orphan `json:"left"`        // processes of it that live though it has ended
-	Advice     []Advice       `json:"advice"`
+	// Anomalies are what rules found of its job in its time, oldest first; the first of many.
+	Anomalies []query.Anomaly `json:"anomalies,omitempty"`
+	Advice    []Advice        `json:"advice"`
 }
 
 // Step is a step of a run.

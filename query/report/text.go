@@ -17,6 +17,7 @@ func (r *RunReport) Text(w io.Writer, width int) error {
 	t.stepTable(r)
 	t.timeline(r)
 	t.deathLines(r)
+	t.anomalyLines(r)
 	t.processTable(r)
 	t.leftTable(r)
 	t.systemCalls(r)
@@ -88,6 +89,23 @@ func (t *text) deathLines(r *RunReport) {
 	}
 	if r.MoreDeaths > 0 {
 		t.line("  and %s more: proctape events --job %s --failed", grouped(r.MoreDeaths), line(r.JobID, 80))
+	}
+}
+
+// anomalyLines writes what rules found.
+func (t *text) anomalyLines(r *RunReport) {
+	if len(r.Anomalies) > 0 {
+		t.line("")
+	}
+	for i := range r.Anomalies {
+		a := &r.Anomalies[i]
+		length := ""
+		if a.Ended == nil {
+			length = ", and goes on"
+		} else if *a.Ended > a.Started {
+			length = ", for " + term.Span(*a.Ended-a.Started)
+		}
+		t.line("◆ %s  %s (%s)  %s%s", r.moment(a.Started), a.Rule, a.Severity, line(a.Description, 160), length)
 	}
 }
 

@@ -34,6 +34,7 @@ var (
 	queueBytes     = gauge("queue_bytes", "Size of what waits in the sampler of the recorder.")
 	queueLimit     = gauge("queue_limit_bytes", "Most that may wait in the sampler of the recorder.")
 	gapsNoted      = gauge("gaps", "Gaps in the record, by their kind.", "kind")
+	anomaliesOpen  = gauge("anomalies_open", "Episodes that go on, by the rule that found them.", "rule", "severity")
 	retentionTime  = gauge("retention_timestamp_seconds", "When the last pass of retention ended.")
 	retentionOK    = gauge("retention_success", "Whether the last pass of retention came to its end: 1, or 0.")
 	provenTime     = gauge("proven_until_timestamp_seconds", "Time of which all that was committed by then is proven to be as it was written.")
@@ -56,7 +57,7 @@ var (
 )
 
 var families = []family{itemsTotal, lastMessage, checkpointSeq, checkpointTime, databaseBytes, recordingLevel, troubles,
-	streamLast, streamBytes, streamLag, queueItems, queueBytes, queueLimit, gapsNoted, retentionTime, retentionOK, provenTime, proofTime, hostAge, hostProcesses, hostZombies, hostCPUs,
+	streamLast, streamBytes, streamLag, queueItems, queueBytes, queueLimit, gapsNoted, anomaliesOpen, retentionTime, retentionOK, provenTime, proofTime, hostAge, hostProcesses, hostZombies, hostCPUs,
 	hostLoad1, hostMemory, hostPressure, gpuUse, gpuMemory, jobCPU, jobPeak, jobStarts, jobOOMs}
 
 // setter takes one value.

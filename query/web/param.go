@@ -20,6 +20,9 @@ type question struct {
 	bootID      string
 	start       *int64 // of a process, in ticks
 	gap         schema.GapKind
+	rules       []string // that found anomalies
+	severity    schema.Severity
+	open        bool
 	at, earlier float64 // Unix seconds; 0 for now, and for none
 	by, sort    string
 	about       []string // differences between times are

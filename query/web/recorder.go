@@ -44,6 +44,9 @@ func setRecord(ctx context.Context, db *query.DB, set setter) error {
 	if err := setGaps(rows, set); err != nil {
 		return err
 	}
+	if err := setAnomalies(ctx, db, set); err != nil {
+		return err
+	}
 	passes, err := query.RetentionPasses(ctx, db, 1)
 	if err == nil && len(passes) > 0 {
 		set(retentionTime, passes[0].Finished)
@@ -72,4 +75,21 @@ func setGaps(rows *sql.Rows, set setter) error {
 		set(gapsNoted, n, kind)
 	}
 	return rows.Err()
+}
+
+// setAnomalies sets how many episodes go on.
+func setAnomalies(ctx context.Context, db *query.DB, set setter) error {
+	open, err := query.Anomalies(ctx, db, query.AnomalyFilter{Open: true})
+	if err != nil {
+		return err
+	}
+	type of struct{ rule, severity string }
+	count := map[of]float64{}
+	for i := range open {
+		count[of{open[i].Rule, string(open[i].Severity)}]++
+	}
+	for o, n := range count {
+		set(anomaliesOpen, n, o.rule, o.severity)
+	}
+	return nil
 }

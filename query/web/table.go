@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/health"
@@ -34,6 +36,22 @@ var endpoints = []endpoint{
 		slices.Concat(inRange, []param{paramPID,
 			paramBoot, paramStart,
 		}), historySeq, "pid"),
+	single("anomalies", "what rules found: episodes with a start, a peak and an end, that overlap the range, oldest first", []param{paramHost, paramSince, paramUntil, paramLimit, paramOrder,
+		paramJob, paramPID,
+		{"rule", "only what these rules found, or rules of these types", ofList, nil, func(q *question, s string) error { q.rules = strings.Split(s, ","); return nil }},
+		{"severity", "only episodes as bad as this, or worse", ofText, severities(), func(q *question, s string) error { q.severity = schema.Severity(s); return nil }},
+		{"open", "only episodes that go on", ofBoolean, nil, func(q *question, s string) (err error) { q.open, err = strconv.ParseBool(s); return err }}},
+		func(ctx context.Context, s *Server, q *question) (*list[query.Anomaly], error) {
+			found, err := query.Anomalies(ctx, s.cfg.DB, query.AnomalyFilter{Range: q.Range, Job: q.Job, PID: q.PID, Rules: q.rules, Least: q.severity, Open: q.open})
+			since, until := q.Since, q.Until
+			if until == 0 {
+				until = now(q)
+			}
+			if since == 0 {
+				since = until - coveredHour // as the command
+			}
+			return withCoverage(ctx, s, q, found, since, until, err)
+		}),
 	single("gaps", "what is missing from the record", []param{paramHost, paramSince, paramUntil, paramLimit,
 		{"kind", "only gaps of this kind", ofText, gapKinds(), func(q *question, s string) error { q.gap = schema.GapKind(s); return nil }}},
 		func(ctx context.Context, s *Server, q *question) (*list[query.Gap], error) {
@@ -61,6 +79,15 @@ const coveredHour = 3600
 // allEndpoints are the questions that can be asked.
 func allEndpoints() []endpoint {
 	return slices.Concat(endpoints, moments, jobEndpoints, seriesEndpoints)
+}
+
+// severities are the names of the severities of anomalies.
+func severities() []string {
+	var names []string
+	for _, s := range schema.Severities {
+		names = append(names, string(s))
+	}
+	return names
 }
 
 // gapKinds are the names of the kinds of gaps.

@@ -16,6 +16,7 @@ type evidence struct {
 	ancestors []query.Ancestor // the parent at birth first
 	events    []query.Event    // of the process, with the causes of deaths joined
 	execs     []query.Exec
+	anomalies []query.Anomaly // that rules found of it
 	samples   samples
 	newest    float64          // the newest snapshot of its host
 	after     []query.Event    // on its host, just after its end
@@ -57,6 +58,9 @@ func (e *evidence) readEvents(ctx context.Context, db *query.DB) (err error) {
 		return err
 	}
 	start := *e.life.StartTicks
+	if e.anomalies, err = query.Anomalies(ctx, db, query.AnomalyFilter{Range: query.Range{Host: e.life.Host}, PID: e.life.PID, Start: start}); err != nil {
+		return err
+	}
 	e.events = slices.DeleteFunc(e.events, func(v query.Event) bool { return v.StartTicks != start })
 	e.execs, err = query.Execs(ctx, db, f)
 	e.execs = slices.DeleteFunc(e.execs, func(v query.Exec) bool { return v.StartTicks != start && v.StartTicks != 0 })

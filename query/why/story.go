@@ -45,7 +45,7 @@ type Used struct {
 // Moment is one thing that happened in a life, or because of its end.
 type Moment struct {
 	Timestamp float64 `json:"timestamp"` // Unix seconds
-	Kind      string  `json:"kind"`      // born, seen, exec, largest, death or after
+	Kind      string  `json:"kind"`      // born, seen, exec, anomaly, largest, death or after
 	PID       int64   `json:"pid"`       // whom it happened to
 	Text      string  `json:"text"`
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/term"
 )
 
 // tell makes the story of the evidence.
@@ -61,6 +62,9 @@ func (e *evidence) moments() []Moment {
 		}
 		add(x.Timestamp, "exec", x.PID, "exec "+command)
 	}
+	for _, a := range e.anomalies {
+		add(a.Started, "anomaly", e.life.PID, anomalyText(&a))
+	}
 	if s := e.samples; s.largest != nil && s.count > 1 {
 		add(s.largest.Timestamp, "largest", e.life.PID, fmt.Sprintf("largest of %d samples: %.1f MiB resident, %.1f MiB at the first", s.count, s.largest.RSS, s.first.RSS))
 	}
@@ -72,6 +76,18 @@ func (e *evidence) moments() []Moment {
 	}
 	slices.SortStableFunc(moments, func(a, b Moment) int { return cmp.Compare(a.Timestamp, b.Timestamp) })
 	return moments
+}
+
+// anomalyText says what a rule found, and until when it was so.
+func anomalyText(a *query.Anomaly) string {
+	text := fmt.Sprintf("%s, %s: %s", a.Rule, a.Severity, a.Description)
+	switch {
+	case a.Ended == nil:
+		return text + "; it goes on"
+	case *a.Ended > a.Started:
+		return text + "; for " + term.Span(*a.Ended-a.Started)
+	}
+	return text
 }
 
 // birth is the first moment: the start, or the first that was seen of the process.
