@@ -49,6 +49,8 @@ func answersOf(dir, job string, pid int, from, to float64) (answers []answer) {
 		{[]string{"orphans"}, moment, []string{"", "--csv", "--json"}},
 		{[]string{"diff", in(from - 1), in(to + 1)}, nil, []string{"", "--csv", "--json"}},
 		{[]string{"gaps"}, between, []string{"", "--json"}},
+		{[]string{"anomalies"}, between, []string{"", "--json"}},
+		{[]string{"alert", "test", "memory_spike"}, between, []string{"", "--json"}},
 		{[]string{"export"}, between, []string{"--format=ndjson", "--format=csv", "--format=parquet", "--format=openmetrics", "--format=perfetto"}},
 	} {
 		for _, format := range c.formats {
@@ -64,7 +66,7 @@ func answersOf(dir, job string, pid int, from, to float64) (answers []answer) {
 
 // answerNothing are the commands that answer over no time: they record, serve, or tell of the record itself. Of sql nobody can tell which time a
 // statement is of; its help says so.
-var answerNothing = strings.Fields("backup bundle completion config compare doctor help hosts job mcp project quarantine replay restore retention run sample serve simulate sql status tail token trace up verify version")
+var answerNothing = strings.Fields("backup bundle completion config compare doctor help hosts job mcp project quarantine replay restore retention rules run sample serve simulate sql status tail token trace up verify version")
 
 // defectOf is what an answer of a lossy recording lacks.
 func (a *answer) defectOf(program string) string {

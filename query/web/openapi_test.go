@@ -119,7 +119,7 @@ func typeOf(value any) string {
 
 // questions are all that can be asked, each with what makes it have an answer with items.
 var questions = map[string]func() url.Values{
-	"hosts": none, "status": none, "snapshots": none, "events": none, "execs": none, "jobs": none, "gaps": none,
+	"hosts": none, "status": none, "snapshots": none, "events": none, "execs": none, "jobs": none, "gaps": none, "anomalies": none,
 	"history": with("pid", "42"), "processes": with("at", atSecond(2)), "tree": with("at", atSecond(2)), "orphans": with("at", atSecond(2)),
 	"diff": with("from", atSecond(0), "to", atSecond(2)), "top": with("since", atSecond(0), "until", atSecond(3)),
 	"series": with("since", atSecond(0), "until", atSecond(9)),
