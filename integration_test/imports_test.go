@@ -67,8 +67,8 @@ var rooms = map[string]room{
 	"embedded-nats":       {uses: []string{"embedded-nats/block", "schema", "schema/filecheck", "schema/lockfile", "schema/trouble"}, never: sqlPackages},
 	"embedded-nats/block": {never: slices.Concat(sqlPackages, httpPackages), clock: true},
 
-	"projector": {uses: []string{"projector/anomaly", "projector/episodes", "projector/fold", "projector/ndjson", "projector/retention", "projector/runs", "projector/store", "schema", "schema/filecheck", "schema/lockfile", "schema/proof", "schema/trouble"}},
-	"projector/anomaly": {uses: []string{"schema", "schema/wire"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
+	"projector":          {uses: []string{"projector/anomaly", "projector/episodes", "projector/fold", "projector/ndjson", "projector/retention", "projector/runs", "projector/store", "schema", "schema/filecheck", "schema/lockfile", "schema/proof", "schema/trouble"}},
+	"projector/anomaly":  {uses: []string{"schema", "schema/wire"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
 	"projector/episodes": {uses: []string{"projector/store", "schema"}, never: httpPackages},
 	"projector/fold": {uses: []string{"projector/anomaly", "projector/store", "schema"}, // of store the types of rows alone
 		never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},

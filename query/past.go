@@ -277,7 +277,7 @@ func (p *past) send(heads []pastHead) (n int64, err error) {
 			}
 			d := p.described[p.rows[at+1]]
 			numbers = append(append(numbers[:0], d.identity[:]...), p.rows[at+2:at+width]...)
-			p.processes.AppendColumns(ids, numbers, d.command, d.cgroup, d.job)
+			schema.AppendColumns(&p.processes, ids, numbers, d.command, d.cgroup, d.job)
 			n++
 		}
 		s.Processes = p.processes

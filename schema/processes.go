@@ -209,13 +209,13 @@ func JobOf(ps *Processes, row int) JobKey {
 	return jobKey(ps.Text(metric.JobID, row), ps.number(metric.Fleet, row) > 0)
 }
 
-// Column returns the numbers of a column, one for each process; one for all of them where that is what they all have; none where none is known. A number
+// ColumnOf returns the numbers of a column, one for each process; one for all of them where that is what they all have; none where none is known. A number
 // below 0 is unknown. The caller changes nothing.
-func (ps *Processes) Column(id metric.ID) []int64 { return ps.numbers[id] }
+func ColumnOf(ps *Processes, id metric.ID) []int64 { return ps.numbers[id] }
 
 // AppendColumns adds a process of which only some numbers are known, by their metrics, and its texts. Every process of the list has the same metrics; the
 // others are unknown of all. A number below 0 is unknown. The pids must rise, where metric.PID is among them.
-func (ps *Processes) AppendColumns(ids []metric.ID, numbers []int64, command, cgroup, job string) {
+func AppendColumns(ps *Processes, ids []metric.ID, numbers []int64, command, cgroup, job string) {
 	for i, id := range ids {
 		ps.numbers[id] = append(ps.numbers[id], max(numbers[i], unknown))
 	}

@@ -105,15 +105,15 @@ func heldFor(r anomaly.Rule) string {
 	case r.Off:
 		return "off"
 	case r.Count > 0:
-		return fmt.Sprintf("%d in %s", r.Count, span(r.Window))
+		return fmt.Sprintf("%d in %s", r.Count, written(r.Window))
 	case r.For > 0:
-		return span(r.For)
+		return written(r.For)
 	}
 	return "-"
 }
 
-// span shows a duration as it is written in a rule: 5m, and not 5m0s.
-func span(d anomaly.Duration) string {
+// written shows a duration as it is written in a rule: 5m, and not 5m0s.
+func written(d anomaly.Duration) string {
 	s := time.Duration(d).String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")

@@ -25,7 +25,10 @@ func (l Load) Validate() error {
 		return &FieldError{"duration", l.Duration, fmt.Sprintf("a time to simulate, up to %s", MaxDuration)}
 	}
 	l.Fleet.Start = l.start(time.Now())
-	return l.Fleet.Validate()
+	if err := l.Fleet.Validate(); err != nil {
+		return err
+	}
+	return checkTrouble(&l.Fleet)
 }
 
 // steps is how many steps each host takes.

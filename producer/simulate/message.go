@@ -11,7 +11,7 @@ import (
 func (h *Host) messages() []schema.Message {
 	s := h.scratch
 	fillSnapshot(&h.machine, &s.snapshot, &s.pressure)
-	h.trouble()
+	addTrouble(h)
 	h.addMessage(&h.hostClock, schema.Message{Envelope: schema.Envelope{Kind: schema.KindSnapshot}, Snapshot: &s.snapshot})
 	h.addEvents(&h.hostClock, schema.KindExit, s.exits)
 	h.addEvents(&h.hostClock, schema.KindOOM, s.ooms)

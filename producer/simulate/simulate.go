@@ -14,6 +14,8 @@
 // the host has.
 package simulate
 
+import "errors"
+
 // Fleet is hosts that do not exist. It is for one goroutine; two fleets share nothing.
 type Fleet struct {
 	cfg     Config
@@ -23,7 +25,7 @@ type Fleet struct {
 
 // NewFleet makes the hosts as they are before their first snapshot.
 func NewFleet(cfg Config) (*Fleet, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := errors.Join(cfg.Validate(), checkTrouble(&cfg)); err != nil {
 		return nil, err
 	}
 	f := &Fleet{cfg: cfg, hosts: make([]*Host, cfg.Hosts)}

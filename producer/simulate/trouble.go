@@ -52,8 +52,8 @@ type troubled struct {
 	since time.Duration // since the trouble began; negative before
 }
 
-// trouble adds the trouble of a host to what the last step made.
-func (h *Host) trouble() {
+// addTrouble adds the trouble of a host to what the last step made.
+func addTrouble(h *Host) {
 	at := slices.IndexFunc(Troubles, func(t Trouble) bool { return t.Kind == h.cfg.Trouble })
 	if at < 0 {
 		return

@@ -7,7 +7,7 @@ func TestBuiltIn_Compiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, j := range rules.judges {
+	for _, j := range rules.list {
 		t.Logf("%s %s guards %d", j.Name, j.digest, len(j.when.guards))
 	}
 }

@@ -41,7 +41,7 @@ type names struct {
 	settings map[string]float64
 }
 
-func (n *names) known() []string {
+func (n *names) all() []string {
 	var all []string
 	for name := range n.fields {
 		all = append(all, name)
@@ -84,7 +84,7 @@ func (n *names) compile(source string, truth bool) (*expression, error) {
 		case isSetting:
 			e.settings, sample[name] = append(e.settings, name), 0.0
 		default:
-			return nil, &UnknownNameError{fmt.Sprintf("field of %s, and no setting,", n.scope), name, n.known()}
+			return nil, &UnknownNameError{fmt.Sprintf("field of %s, and no setting,", n.scope), name, n.all()}
 		}
 	}
 	e.optional = seen.optional

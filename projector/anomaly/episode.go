@@ -44,7 +44,7 @@ type moment struct {
 
 // take takes in what the condition says of a row of the subject, and returns the episode when something is to be told of it. Of one that is over,
 // the state has none any more.
-func (s *state) take(j *judge, r *row, says answer, now moment, machine *vm.VM, about func() schema.AnomalySubject) *episode {
+func (s *state) take(j *compiled, r *row, says answer, now moment, machine *vm.VM, about func() schema.AnomalySubject) *episode {
 	e := s.episode
 	switch {
 	case says == unknown || says == no && e == nil:
@@ -68,7 +68,7 @@ func (s *state) take(j *judge, r *row, says answer, now moment, machine *vm.VM, 
 }
 
 // tell says whether something is to be told of an episode whose condition holds.
-func (e *episode) tell(j *judge, r *row, now moment, machine *vm.VM) *episode {
+func (e *episode) tell(j *compiled, r *row, now moment, machine *vm.VM) *episode {
 	switch {
 	case e.Told == 0 && now.boot-e.Since < int64(j.For):
 		return nil
@@ -91,7 +91,7 @@ func (e *episode) tellNow(now moment) {
 }
 
 // recover takes in that the condition of an episode does not hold. It is over when that has been so for long enough.
-func (s *state) recover(j *judge, r *row, now moment, machine *vm.VM) *episode {
+func (s *state) recover(j *compiled, r *row, now moment, machine *vm.VM) *episode {
 	e := s.episode
 	if j.until != nil && e.Clear == 0 && j.until.says(r, machine) != yes {
 		return nil
@@ -118,7 +118,7 @@ func (s *state) end(why schema.EndReason, at int64, now moment) *episode {
 }
 
 // observe takes in the values of a row of which the condition holds.
-func (e *episode) observe(j *judge, r *row, now moment, machine *vm.VM) {
+func (e *episode) observe(j *compiled, r *row, now moment, machine *vm.VM) {
 	a := &e.Anomaly
 	a.Samples++
 	a.LastSeen = now.wall

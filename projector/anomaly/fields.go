@@ -1,29 +1,12 @@
 package anomaly
 
 import (
-	"path"
 	"slices"
 	"strings"
 
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/metric"
 )
-
-// The scopes: what a rule's rows are.
-const (
-	OnProcess = "process" // a process of a snapshot
-	OnGroup   = "group"   // processes of a snapshot that have something in common: see By
-	OnJob     = "job"     // the processes of a job in a snapshot
-	OnHost    = "host"    // the host of a snapshot
-	OnGPU     = "gpu"     // a GPU of a snapshot
-	OnRun     = "run"     // a run of a job that has ended, or a step of one
-)
-
-// Scopes are what a rule's rows can be. The last five are events.
-var Scopes = []string{OnProcess, OnGroup, OnJob, OnHost, OnGPU, OnRun, "exit", "spawn", "signal", "kill", "oom"}
-
-// isEvent reports whether a scope's rows are events.
-func isEvent(scope string) bool { return schema.EventKinds[scope] != "" }
 
 // value is a number, a text or a truth; or nil where it is not known.
 type value = any
@@ -78,13 +61,13 @@ func FieldsOf(scope string) []Field {
 
 // TrackedFields are what a rule may name beside the fields of its scope when it tracks one.
 var TrackedFields = []Field{
-	number("baseline", "", "Of what track names: the oldest value in the window, or the newest older one.", func(r *row) (float64, bool) { return r.tracked.baseline, r.tracked.known }),
-	number("rise", "", "The value less the baseline.", func(r *row) (float64, bool) { return r.tracked.rise(), r.tracked.known }),
+	number("baseline", "", "Of what track names: the oldest value in the window, or the newest older one.", func(r *row) (float64, bool) { return r.tracked.baseline, r.tracked.has }),
+	number("rise", "", "The value less the baseline.", func(r *row) (float64, bool) { return r.tracked.rise(), r.tracked.has }),
 	number("growth", "", "The value divided by the baseline; unknown where that is 0.", func(r *row) (float64, bool) { return r.tracked.growth() }),
-	number("span_seconds", "s", "For how long values are there.", func(r *row) (float64, bool) { return r.tracked.span, r.tracked.known }),
-	number("slope_per_hour", "", "The median slope between any two values of the window (Theil and Sen), for an hour.", func(r *row) (float64, bool) { return r.tracked.slope().perHour, r.tracked.known }),
-	number("steadiness", "", "How alike the slopes of the two halves of the window are: 1 for a line, near 0 for what has come to its end.", func(r *row) (float64, bool) { return r.tracked.slope().steady, r.tracked.known }),
-	number("confidence", "", "How sure it is that values rise, 0 to 1: the test of Mann and Kendall.", func(r *row) (float64, bool) { return r.tracked.slope().confidence, r.tracked.known }),
+	number("span_seconds", "s", "For how long values are there.", func(r *row) (float64, bool) { return r.tracked.span, r.tracked.has }),
+	number("slope_per_hour", "", "The median slope between any two values of the window (Theil and Sen), for an hour.", func(r *row) (float64, bool) { return r.tracked.slope().perHour, r.tracked.has }),
+	number("steadiness", "", "How alike the slopes of the two halves of the window are: 1 for a line, near 0 for what has come to its end.", func(r *row) (float64, bool) { return r.tracked.slope().steady, r.tracked.has }),
+	number("confidence", "", "How sure it is that values rise, 0 to 1: the test of Mann and Kendall.", func(r *row) (float64, bool) { return r.tracked.slope().confidence, r.tracked.has }),
 }
 
 // RunTrackedFields are the same of rules on runs: the window is the earlier runs.
@@ -143,12 +126,6 @@ func letter(v schema.Opt[int64]) value {
 		return nil
 	}
 	return string(rune(v.V))
-}
-
-// programOf is the name of the program of a command line.
-func programOf(command string) string {
-	first, _, _ := strings.Cut(command, " ")
-	return strings.TrimSuffix(path.Base(first), ":")
 }
 
 var hostFields = []Field{

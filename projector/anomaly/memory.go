@@ -20,10 +20,8 @@ const (
 	mostBytes = 1 << 20
 )
 
-// Save returns what the engine remembers of a host's messages of a stream, for [Engine.Load]: an engine that has loaded it finds what this one
-// would have found.
-func (e *Engine) Save(stream, host string) []byte {
-	mem := e.memory(stream, host)
+// save is the memory as bytes, for load.
+func save(mem *memory) []byte {
 	w := wire.NewWriter()
 	w.Begin(nil)
 	w.Array(9)
@@ -38,10 +36,10 @@ func (e *Engine) Save(stream, host string) []byte {
 	} else {
 		w.Nil()
 	}
-	mem.saveStates(w)
+	saveStates(mem, w)
 	w.Array(len(mem.rules))
 	for i := range mem.rules {
-		j := e.rules.judges[i]
+		j := mem.of.list[i]
 		w.Array(3)
 		w.String(j.Name)
 		w.String(j.digest)
@@ -50,7 +48,7 @@ func (e *Engine) Save(stream, host string) []byte {
 	return w.Take()
 }
 
-func (mem *memory) saveStates(w *wire.Writer) {
+func saveStates(mem *memory, w *wire.Writer) {
 	keys := sorted(mem.states.since)
 	w.Array(len(keys))
 	for _, key := range keys {
@@ -118,39 +116,31 @@ func readNumber(r *wire.Reader) float64 {
 	return math.Float64frombits(r.Uint())
 }
 
-// Load gives the engine what another remembered of a host's messages of a stream; nothing for a host that is new. What is remembered for a rule
-// that is gone, or says something else now, is forgotten; episodes of such a rule end, and are returned to be told.
-func (e *Engine) Load(stream, host string, saved []byte) ([]*schema.Message, error) {
-	delete(e.memories, place{stream, host})
-	mem := e.memory(stream, host)
-	if len(saved) == 0 {
-		return nil, nil
-	}
+// load takes over what another remembered. What is remembered for a rule that is gone, or says something else now, is forgotten; episodes of such a
+// rule end, and are added to what was found.
+func load(mem *memory, saved []byte, host string) error {
 	r := wire.NewReader(saved)
 	r.Open(mostItems)
 	if r.Uint() != memoryVersion {
-		return nil, nil
+		return nil
 	}
 	mem.bootID = r.String(mostBytes)
 	mem.boot, mem.wall, mem.interval, mem.previous = r.Int(), r.Int(), r.Int(), r.Int()
 	if !r.Nil() {
 		mem.forks = schema.Some(r.Int())
 	}
-	mem.loadStates(r)
+	loadStates(mem, r)
 	mem.now = moment{wall: mem.wall, boot: mem.boot}
 	n, _ := r.Open(mostItems)
 	for range n {
-		if err := e.loadRule(mem, r, host); err != nil {
-			return nil, err
+		if err := loadRule(mem, r, host); err != nil {
+			return err
 		}
 	}
-	if err := r.Err(); err != nil {
-		return nil, fmt.Errorf("read what the rules remember: %w", err)
-	}
-	return mem.found, nil
+	return r.Err()
 }
 
-func (mem *memory) loadStates(r *wire.Reader) {
+func loadStates(mem *memory, r *wire.Reader) {
 	mem.states.since = map[subject]stateSince{}
 	n, list := r.Open(mostItems)
 	for range n {
@@ -162,10 +152,10 @@ func (mem *memory) loadStates(r *wire.Reader) {
 	r.Close(list)
 }
 
-func (e *Engine) loadRule(mem *memory, r *wire.Reader, host string) error {
+func loadRule(mem *memory, r *wire.Reader, host string) error {
 	_, outer := r.Open(mostItems)
 	name, digest := r.String(mostBytes), r.String(mostBytes)
-	at := slices.IndexFunc(e.rules.judges, func(j *judge) bool { return j.Name == name && j.digest == digest })
+	at := slices.IndexFunc(mem.of.list, func(j *compiled) bool { return j.Name == name && j.digest == digest })
 	n, list := r.Open(mostItems)
 	for range n {
 		key, s, err := loadState(r, mem.boot)
@@ -179,7 +169,7 @@ func (e *Engine) loadRule(mem *memory, r *wire.Reader, host string) error {
 				rules.open++
 			}
 		default:
-			mem.tellGone(s, host)
+			tellGone(mem, s, host)
 		}
 	}
 	r.Close(list)
@@ -188,7 +178,7 @@ func (e *Engine) loadRule(mem *memory, r *wire.Reader, host string) error {
 }
 
 // tellGone ends an episode whose rule is gone or says something else now.
-func (mem *memory) tellGone(s *state, host string) {
+func tellGone(mem *memory, s *state, host string) {
 	e := s.end(schema.EndRuleChanged, max(mem.wall, 1), mem.now)
 	if e == nil {
 		return

@@ -23,7 +23,7 @@ func (r *Rules) Needs() Needs {
 			n.Metrics = append(n.Metrics, id)
 		}
 	}
-	for _, j := range r.judges {
+	for _, j := range r.list {
 		switch {
 		case j.On == OnRun:
 			n.Runs = true
@@ -53,7 +53,7 @@ func (r *Rules) Needs() Needs {
 }
 
 // fields are the fields that the rule names, wherever it does.
-func (j *judge) fields() []*Field {
+func (j *compiled) fields() []*Field {
 	fields := slices.Clone(j.show)
 	expressions := []*expression{j.watch, j.when, j.until, j.threshold}
 	for _, e := range j.escalate {

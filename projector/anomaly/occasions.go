@@ -11,16 +11,16 @@ const mostCounted = 4096
 
 // event takes in an event. A rule without a count tells of each that meets its condition: such an episode is of one moment. A rule with a
 // count tells of an episode, which goes on while so many events lie in its window.
-func (e *Engine) event(mem *memory, m *schema.Message, event *schema.Event) {
+func (mem *memory) event(m *schema.Message, event *schema.Event) {
 	if mem.bootID != "" && mem.bootID != m.BootID {
 		mem.now = moment{wall: event.Wall, boot: event.Boot}
-		mem.endAll(e, m.Host, schema.EndRebooted)
+		mem.endAll(m.Host, schema.EndRebooted)
 		mem.boot = 0
 	}
 	mem.bootID, mem.boot, mem.wall = m.BootID, max(mem.boot, event.Boot), max(mem.wall, event.Wall)
 	mem.now = moment{wall: event.Wall, boot: mem.boot}
 	r := &row{m: m, boot: event.Boot, event: event}
-	for i, j := range e.rules.judges {
+	for i, j := range mem.of.list {
 		if !isEvent(j.On) {
 			continue
 		}
@@ -29,24 +29,24 @@ func (e *Engine) event(mem *memory, m *schema.Message, event *schema.Event) {
 			mem.cool(j, rules, m.Host)
 		}
 		if schema.EventKinds[j.On] == m.Kind {
-			e.occasion(j, mem, rules, r)
+			mem.occasion(j, rules, r)
 		}
 	}
 }
 
 // occasion asks a rule about an event of its kind.
-func (e *Engine) occasion(j *judge, mem *memory, rules *ruleMemory, r *row) {
+func (mem *memory) occasion(j *compiled, rules *ruleMemory, r *row) {
 	var off bool
 	if r.settings, off = j.settingsOf(r.event.JobID); off {
 		return
 	}
 	r.count = 0
 	key, about, ok := r.eventSubject(j.By)
-	if !ok || j.condition(r, &e.machine) != yes {
+	if !ok || j.condition(r, mem.machine) != yes {
 		return
 	}
 	if j.Count == 0 {
-		mem.tell(r.m.Host, e.single(j, r, mem.now, about))
+		mem.tell(r.m.Host, mem.single(j, r, about))
 		return
 	}
 	s := rules.at(key, true)
@@ -54,23 +54,23 @@ func (e *Engine) occasion(j *judge, mem *memory, rules *ruleMemory, r *row) {
 		s.window.points = s.window.points[1:]
 	}
 	if r.count = len(s.window.points); r.count >= j.Count || s.episode != nil {
-		mem.tell(r.m.Host, s.take(j, r, yes, mem.now, &e.machine, func() schema.AnomalySubject { return about }))
+		mem.tell(r.m.Host, s.take(j, r, yes, mem.now, mem.machine, func() schema.AnomalySubject { return about }))
 	}
 }
 
 // single is an episode of one moment.
-func (e *Engine) single(j *judge, r *row, now moment, about schema.AnomalySubject) *episode {
+func (mem *memory) single(j *compiled, r *row, about schema.AnomalySubject) *episode {
 	var s state
-	one := s.take(j, r, yes, now, &e.machine, func() schema.AnomalySubject { return about })
+	one := s.take(j, r, yes, mem.now, mem.machine, func() schema.AnomalySubject { return about })
 	if one == nil { // for holds it back; a moment has no length
 		return nil
 	}
-	one.Anomaly.Ended, one.Anomaly.EndReason = schema.Some(now.wall), schema.EndMoment
+	one.Anomaly.Ended, one.Anomaly.EndReason = schema.Some(mem.now.wall), schema.EndMoment
 	return one
 }
 
 // cool lets go of the events that have left a rule's window, and ends the episodes in whose window too few are left.
-func (mem *memory) cool(j *judge, rules *ruleMemory, host string) {
+func (mem *memory) cool(j *compiled, rules *ruleMemory, host string) {
 	for key, s := range rules.states {
 		from := slices.IndexFunc(s.window.points, func(p point) bool { return p.at > mem.boot-int64(j.Window) })
 		if from < 0 {
@@ -90,26 +90,26 @@ func (mem *memory) cool(j *judge, rules *ruleMemory, host string) {
 const mostEarlier = 20
 
 // run takes in the record of a run. Once it has ended, rules are asked about it and its steps.
-func (e *Engine) run(mem *memory, m *schema.Message) {
+func (mem *memory) run(m *schema.Message) {
 	if !m.Run.Ended.Known {
 		return
 	}
 	r := &row{m: m, run: m.Run}
-	for i, j := range e.rules.judges {
+	for i, j := range mem.of.list {
 		if j.On != OnRun {
 			continue
 		}
 		r.step = nil
-		e.ended(j, mem, &mem.rules[i], r)
+		mem.ended(j, &mem.rules[i], r)
 		for step := range m.Run.Steps {
 			r.step = &m.Run.Steps[step]
-			e.ended(j, mem, &mem.rules[i], r)
+			mem.ended(j, &mem.rules[i], r)
 		}
 	}
 }
 
 // ended asks a rule about a run, or a step, that has ended. Of a run that was told of before it says nothing.
-func (e *Engine) ended(j *judge, mem *memory, rules *ruleMemory, r *row) {
+func (mem *memory) ended(j *compiled, rules *ruleMemory, r *row) {
 	var off bool
 	if r.settings, off = j.settingsOf(r.run.JobID); off || !r.ended().Known {
 		return
@@ -134,7 +134,7 @@ func (e *Engine) ended(j *judge, mem *memory, rules *ruleMemory, r *row) {
 	if s.window.points = append(s.window.points, point{r.run.Number, v}); len(s.window.points) > mostEarlier {
 		s.window.points = s.window.points[1:]
 	}
-	if j.condition(r, &e.machine) == yes {
-		mem.tell(r.m.Host, e.single(j, r, mem.now, r.aboutRun()))
+	if j.condition(r, mem.machine) == yes {
+		mem.tell(r.m.Host, mem.single(j, r, r.aboutRun()))
 	}
 }

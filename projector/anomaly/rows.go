@@ -3,6 +3,8 @@ package anomaly
 import (
 	"hash/fnv"
 	"io"
+	"path"
+	"strings"
 
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/metric"
@@ -291,4 +293,10 @@ func (r *row) stateSeconds() float64 {
 		return 0
 	}
 	return float64(r.boot-s.at) / 1e9
+}
+
+// programOf is the name of the program of a command line.
+func programOf(command string) string {
+	first, _, _ := strings.Cut(command, " ")
+	return strings.TrimSuffix(path.Base(first), ":")
 }

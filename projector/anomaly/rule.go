@@ -3,7 +3,7 @@
 // A rule is data. It reads the messages of one stream, in their order, and what it finds derives from these messages alone: the same stream
 // gives the same episodes, whenever and however often it is read. The package has no clock and knows no database.
 //
-// A message's way: [Engine.Observe] makes rows of it (rows.go), each rule picks rows and says whether its condition holds (judge.go), and the state of
+// A message's way: [Engine.Observe] makes rows of it (rows.go), each rule picks rows and says whether its condition holds (compiled.go), and the state of
 // the rule's subject makes an episode of that (episode.go).
 package anomaly
 
@@ -129,3 +129,19 @@ func (r *Rule) labels() []schema.AnomalyLabel {
 	})
 	return labels
 }
+
+// The scopes: what a rule's rows are.
+const (
+	OnProcess = "process" // a process of a snapshot
+	OnGroup   = "group"   // processes of a snapshot that have something in common: see By
+	OnJob     = "job"     // the processes of a job in a snapshot
+	OnHost    = "host"    // the host of a snapshot
+	OnGPU     = "gpu"     // a GPU of a snapshot
+	OnRun     = "run"     // a run of a job that has ended, or a step of one
+)
+
+// Scopes are what a rule's rows can be. The last five are events.
+var Scopes = []string{OnProcess, OnGroup, OnJob, OnHost, OnGPU, OnRun, "exit", "spawn", "signal", "kill", "oom"}
+
+// isEvent reports whether a scope's rows are events.
+func isEvent(scope string) bool { return schema.EventKinds[scope] != "" }

@@ -1,8 +1,6 @@
 package anomaly
 
 import (
-	"slices"
-
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/metric"
 )
@@ -17,13 +15,9 @@ type sieve struct {
 	most   int64
 }
 
-// sieveOf is the sieve of a rule: of the first comparison of a metric with a constant that must hold.
-func sieveOf(j *judge) sieve {
-	e := j.watch
-	if j.track == nil {
-		e = j.when
-	}
-	if e == nil || j.On != OnProcess {
+// sieveOf is the sieve of a condition: of the first comparison of a metric with a constant that must hold.
+func sieveOf(e *expression) sieve {
+	if e == nil {
 		return sieve{}
 	}
 	for i := range e.guards {
@@ -57,12 +51,6 @@ func sieveOf(j *judge) sieve {
 	return sieve{}
 }
 
-// mayHold reports whether a rule on groups may hold for any in a snapshot: one that wants zombies needs one.
-func (j *judge) mayHold(p *schema.Processes) bool {
-	wants := slices.ContainsFunc(j.when.guards, func(g guard) bool { return g.field.Name == "zombies" && g.op == ">" && g.constant >= 0 })
-	return !wants || slices.Contains(p.Column(metric.State), 'Z')
-}
-
 // passes reports whether a process may be one that the rule says something of.
 func (s *sieve) passes(p *schema.Processes, row int) bool {
 	if s.column == nil {
@@ -71,7 +59,7 @@ func (s *sieve) passes(p *schema.Processes, row int) bool {
 	if s.some {
 		return p.Text(*s.column, row) != ""
 	}
-	column := p.Column(*s.column)
+	column := schema.ColumnOf(p, *s.column)
 	switch {
 	case len(column) == 1:
 		row = 0

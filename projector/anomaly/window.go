@@ -49,7 +49,7 @@ func (w *window) add(at int64, v float64, length int64) {
 // derived is what follows from a window for the newest value.
 type derived struct {
 	window   *window
-	known    bool // there is an earlier observation
+	has      bool // there is an earlier observation
 	value    float64
 	baseline float64
 	span     float64 // seconds
@@ -62,7 +62,7 @@ func (w *window) derive(at int64, v float64, length int64) derived {
 		return d
 	}
 	first := w.points[0]
-	d.known, d.baseline = true, first.v
+	d.has, d.baseline = true, first.v
 	d.span = float64(min(at-first.at, length)) / 1e9
 	return d
 }
@@ -70,7 +70,7 @@ func (w *window) derive(at int64, v float64, length int64) derived {
 func (d *derived) rise() float64 { return d.value - d.baseline }
 
 func (d *derived) growth() (float64, bool) {
-	return d.value / d.baseline, d.known && d.baseline > 0
+	return d.value / d.baseline, d.has && d.baseline > 0
 }
 
 // slope is the trend of the points, which is worked out when they changed.

@@ -37,7 +37,7 @@ type Config struct {
 type Keeper struct {
 	cfg    Config
 	to     Database
-	known  known
+	tables tables
 	sent   map[string]sent // by episode
 	failed bool            // the last time
 }
@@ -61,11 +61,11 @@ func Open(cfg Config, db Database) (*Keeper, error) {
 		return nil, fmt.Errorf("open database %s: %w", cfg.Path, err)
 	}
 	read.SetMaxOpenConns(1)
-	return &Keeper{cfg: cfg, to: db, known: known{read}, sent: map[string]sent{}}, nil
+	return &Keeper{cfg: cfg, to: db, tables: tables{read}, sent: map[string]sent{}}, nil
 }
 
 // Close closes the reading connection.
-func (k *Keeper) Close() error { return k.known.db.Close() }
+func (k *Keeper) Close() error { return k.tables.db.Close() }
 
 // Run publishes episodes until ctx ends. What cannot be published is tried again.
 func (k *Keeper) Run(ctx context.Context) error {
@@ -97,7 +97,7 @@ func (k *Keeper) note(ctx context.Context, err error) {
 
 // Look publishes what was found, and deletes what the log has told back.
 func (k *Keeper) Look(ctx context.Context) error {
-	found, err := k.known.found(ctx)
+	found, err := k.tables.found(ctx)
 	if err != nil || len(found) == 0 {
 		return err
 	}
@@ -131,7 +131,7 @@ func (k *Keeper) tell(ctx context.Context, f store.FoundAnomaly) (told bool, err
 		k.cfg.Log.Error("an episode that was found cannot be read; it is dropped", "episode", f.Episode, "err", err)
 		return true, nil
 	}
-	if m, err = k.known.untold(ctx, f.HostID, m); err != nil || m == nil {
+	if m, err = k.tables.untold(ctx, f.HostID, m); err != nil || m == nil {
 		return err == nil && m == nil, err
 	}
 	if s := k.sent[f.Episode]; m.Seq == 0 || s.revision >= f.Revision && time.Since(s.at) < sendAgain {

@@ -39,15 +39,15 @@ func newFound(tables Tables, rules *anomaly.Rules) *found {
 
 // observe implements [anomalies].
 func (f *found) observe(to place, m *schema.Message) error {
-	return f.look(to, m, func() []*schema.Message { return f.engine.Observe(m) })
+	return f.ask(to, m, func() []*schema.Message { return f.engine.Observe(m) })
 }
 
 // event implements [anomalies].
 func (f *found) event(to place, m *schema.Message, e *schema.Event) error {
-	return f.look(to, m, func() []*schema.Message { return f.engine.Event(m, e) })
+	return f.ask(to, m, func() []*schema.Message { return f.engine.Event(m, e) })
 }
 
-func (f *found) look(to place, m *schema.Message, find func() []*schema.Message) error {
+func (f *found) ask(to place, m *schema.Message, find func() []*schema.Message) error {
 	if f.engine == nil {
 		return nil
 	}

@@ -28,7 +28,7 @@ func ReadRun(ctx context.Context, db *query.DB, job query.JobFilter, run string,
 	if err := r.find(ctx, job, run); err != nil {
 		return nil, err
 	}
-	for _, read := range []func(context.Context) error{r.readUse, r.addWhole, r.readSamples, r.addTogether, r.readDeaths, r.readAnomalies, r.readLeft, r.readBefore} {
+	for _, read := range []func(context.Context) error{r.readUse, r.addWhole, r.readSamples, r.addTogether, r.readDeaths, r.readLeft, r.readBefore} {
 		if err := read(ctx); err != nil {
 			return nil, fmt.Errorf("report job %q: %w", job.Name, err)
 		}
@@ -331,25 +331,11 @@ func isCompanion(e *query.Event) bool {
 	return strings.HasSuffix(program, "proctape") && strings.HasPrefix(rest, "run ")
 }
 
-// readLeft reads which processes of it live though it has ended. Of a run that is not the newest nobody can tell whose they are.
-// mostAnomalies is how many anomalies a report tells.
-const mostAnomalies = 10
-
-// readAnomalies reads what rules found of the job in the time of the run.
-func (r *runReader) readAnomalies(ctx context.Context) error {
-	until := r.now
-	if r.out.Ended != nil {
-		until = *r.out.Ended + 1 // what is found of a run starts when it ends
-	}
-	found, err := query.Anomalies(ctx, r.db, query.AnomalyFilter{Range: query.Range{Host: r.during.Host, Since: r.out.Started, Until: until, Limit: mostAnomalies}, Job: r.during.Job})
-	r.out.Anomalies = slices.DeleteFunc(found, func(a query.Anomaly) bool {
-		other := a.Run != nil && *a.Run != r.out.ID
-		return other || a.PID != nil && a.StartTicks != nil && !r.isOf(*a.PID, *a.StartTicks)
-	})
-	return err
-}
-
+// readLeft reads what rules found of it, and which processes of it live though it has ended. Of a run that is not the newest nobody can tell whose they are.
 func (r *runReader) readLeft(ctx context.Context) error {
+	if err := readAnomalies(ctx, r.db, r.out, r.during, r.now, r.isOf); err != nil {
+		return err
+	}
 	if r.out.Ended == nil || !r.out.Newest || r.out.Number == 0 {
 		return nil
 	}

@@ -12,10 +12,11 @@ import (
 	"github.com/expr-lang/expr/vm"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
-// judge is a rule, ready to be asked about rows.
-type judge struct {
+// compiled is a rule, ready to be asked about rows.
+type compiled struct {
 	Rule
 	digest    string
 	watch     *expression // nil: every row is watched
@@ -43,9 +44,9 @@ type part struct {
 	subject bool
 }
 
-// newJudge compiles a rule. All that is wrong with it is in the error.
-func newJudge(r Rule) (*judge, error) {
-	j := &judge{Rule: r, digest: r.Digest()}
+// compileRule compiles a rule. All that is wrong with it is in the error.
+func compileRule(r Rule) (*compiled, error) {
+	j := &compiled{Rule: r, digest: r.Digest()}
 	j.Severity = orElse(j.Severity, schema.SeverityMedium)
 	j.Value = orElse(j.Value, j.Track)
 	if isEvent(r.On) && r.Count > 0 {
@@ -89,7 +90,6 @@ func newJudge(r Rule) (*judge, error) {
 		j.escalate = append(j.escalate, worse)
 	}
 	j.fixGuards()
-	j.sieve = sieveOf(j)
 	var err error
 	if j.describe, err = n.template(r.Describe); err != nil {
 		errs = append(errs, err)
@@ -97,14 +97,21 @@ func newJudge(r Rule) (*judge, error) {
 	return j, errors.Join(errs...)
 }
 
-// fixGuards puts the settings into the guards, where these are the same for all jobs.
-func (j *judge) fixGuards() {
+// fixGuards puts the settings into the guards, where these are the same for all jobs, and makes the sieve of them.
+func (j *compiled) fixGuards() {
 	for _, e := range []*expression{j.watch, j.when} {
 		for i := 0; e != nil && len(j.Jobs) == 0 && i < len(e.guards); i++ {
 			if g := &e.guards[i]; g.setting != "" {
 				g.constant, g.setting = j.Settings[g.setting], ""
 			}
 		}
+	}
+	switch {
+	case j.On != OnProcess:
+	case j.track != nil:
+		j.sieve = sieveOf(j.watch)
+	default:
+		j.sieve = sieveOf(j.when)
 	}
 }
 
@@ -221,7 +228,7 @@ func (n *names) template(text string) (parts []part, err error) {
 		case isSetting:
 			parts = append(parts, part{setting: name})
 		default:
-			return nil, fmt.Errorf("describe: %w", &UnknownNameError{"field of " + n.scope, name, n.known()})
+			return nil, fmt.Errorf("describe: %w", &UnknownNameError{"field of " + n.scope, name, n.all()})
 		}
 		text = after
 	}
@@ -229,7 +236,7 @@ func (n *names) template(text string) (parts []part, err error) {
 }
 
 // description is the sentence that is told of a row.
-func (j *judge) description(r *row, about *schema.AnomalySubject) string {
+func (j *compiled) description(r *row, about *schema.AnomalySubject) string {
 	if len(j.describe) == 0 {
 		return subjectWords(about) + ": " + j.When
 	}
@@ -295,7 +302,7 @@ func subjectWords(s *schema.AnomalySubject) string {
 }
 
 // condition is what the rule's condition says of a row. Guards come first: they cost little and turn most rows away.
-func (j *judge) condition(r *row, machine *vm.VM) answer {
+func (j *compiled) condition(r *row, machine *vm.VM) answer {
 	for i := range j.when.guards {
 		if a := j.when.guards[i].admits(r); a != yes {
 			return a
@@ -308,7 +315,7 @@ func (j *judge) condition(r *row, machine *vm.VM) answer {
 }
 
 // watches reports whether values of a row are kept.
-func (j *judge) watches(r *row, machine *vm.VM) bool {
+func (j *compiled) watches(r *row, machine *vm.VM) bool {
 	if j.watch == nil {
 		return true
 	}
@@ -321,7 +328,7 @@ func (j *judge) watches(r *row, machine *vm.VM) bool {
 }
 
 // severity is how bad a row is.
-func (j *judge) severity(r *row, machine *vm.VM) schema.Severity {
+func (j *compiled) severity(r *row, machine *vm.VM) schema.Severity {
 	worst := j.Severity
 	for _, e := range j.escalate {
 		if e.severity.Rank() > worst.Rank() && e.when.says(r, machine) == yes {
@@ -332,9 +339,15 @@ func (j *judge) severity(r *row, machine *vm.VM) schema.Severity {
 }
 
 // isWorse reports whether a value is worse than another.
-func (j *judge) isWorse(v, than float64) bool {
+func (j *compiled) isWorse(v, than float64) bool {
 	if j.Worst == "min" {
 		return v < than
 	}
 	return v > than
+}
+
+// mayHold reports whether a rule on groups may hold for any in a snapshot: one that wants zombies needs one.
+func (j *compiled) mayHold(p *schema.Processes) bool {
+	wants := slices.ContainsFunc(j.when.guards, func(g guard) bool { return g.field.Name == "zombies" && g.op == ">" && g.constant >= 0 })
+	return !wants || slices.Contains(schema.ColumnOf(p, metric.State), 'Z')
 }
