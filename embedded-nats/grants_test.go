@@ -59,7 +59,7 @@ var publishTable = map[string]string{
 	"proctape.v1.h1.job": host + " " + conductor + " " + member, "proctape.v1.h1.answer.x": host, "proctape.v1.h1.ask.jobs": host + " " + member,
 	"proctape.v1.h1.ask.sampler": host + " " + conductor + " " + member,
 	// what no sampler makes, and what others do
-	"proctape.v1.h1.event.other": "", "proctape.v1.h1.event": "", "proctape.v1.h1.anomaly.x": "", "proctape.v1.h1.rollup": projector,
+	"proctape.v1.h1.event.other": "", "proctape.v1.h1.event": "", "proctape.v1.h1.anomaly.x": projector, "proctape.v1.h1.rollup": projector,
 	"proctape.v1.h1.control.trace": "", "proctape.v1.h1.ask.other": "", "proctape.v1.h1.snapshot.x": "",
 	// another host, and the fleet
 	"proctape.v1.h2.snapshot": "", "proctape.v1.h2.event.spawn": "", "proctape.v1.h2.event.gap": "", "proctape.v1.h2.job": conductor,

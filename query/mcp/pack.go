@@ -119,11 +119,15 @@ var ofMetrics = func() map[string]string {
 // endings are the units of keys by how they end. The first that fits counts.
 var endings = [][2]string{{"_mb_s", "MiB a second"}, {"_mb", "MiB"}, {"_seconds", "seconds"}, {"_seconds_since", "seconds"}, {"_percent", "percent"}, {"_pct", "percent"},
 	{"timestamp", "Unix seconds"}, {"_time", "Unix seconds"}, {"started", "Unix seconds"}, {"ended", "Unix seconds"}, {"ended_since", "Unix seconds"}, {"_seen", "Unix seconds"},
-	{"proven_until", "Unix seconds"}, {"_permille", "thousandths"}, {"_kib", "KiB"}}
+	{"proven_until", "Unix seconds"}, {"noticed", "Unix seconds"}, {"peaked", "Unix seconds"}, {"_permille", "thousandths"}, {"_kib", "KiB"}}
 
 // ofOthers are the units of keys that no rule fits.
 var ofOthers = map[string]string{"sum_cpu": "percent of a core", "share": "share", "sum_rss": "MiB", "now": "Unix seconds", "cores_used": "CPU seconds a second", "seconds": "seconds", "percent": "percent",
-	"max_cpu_pct": "percent of a core", "relative_change": "share", "min_relative": "share", "alpha": "share", "p": "share", "gpu_hours": "hours"}
+	"max_cpu_pct": "percent of a core", "relative_change": "share", "min_relative": "share", "alpha": "share", "p": "share", "gpu_hours": "hours",
+	"first_value": ofTheMetric, "peak_value": ofTheMetric, "last_value": ofTheMetric, "threshold": ofTheMetric}
+
+// ofTheMetric is the unit of the values of an anomaly.
+const ofTheMetric = "as the key metric beside it says"
 
 // unitOf is the unit of a key's numbers; empty for a count, a number of something, or what has a unit beside it.
 func unitOf(key string) string {
