@@ -44,7 +44,8 @@ func eventsCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "events", Short: "List starts, ends and kills of processes", Args: noArgs,
 		Long: `List starts, ends and kills of processes, oldest first. Without --since it lists the newest. A death by a signal is
-one line, its exit, with the signal and its cause: signal, kill, or oom for want of memory. --json has both of its events.`,
+one line, its exit, with the signal and its cause: signal, kill, or oom for want of memory. --json has both of its events. What rules
+found (proctape anomalies) stands between them, with its severity as the outcome.`,
 		Example: `  proctape events --since -1h --failed
   proctape events --job build-7 --type exit --signal KILL
   proctape events --user ci --columns time,command,cpu --sort cpu`,
@@ -72,7 +73,11 @@ one line, its exit, with the signal and its cause: signal, kill, or oom for want
 					if l.json || r.Limit == 1 {
 						return events
 					}
-					return query.WithCauses(events)
+					events = query.WithCauses(events)
+					if l.csv || r.Reverse || picksEvents(&filter) {
+						return events
+					}
+					return withAnomalies(cmd.Context(), db, r, query.AnomalyFilter{Job: filter.Job, PID: filter.PID}, events)
 				}, to, eventColumns, "no events in this time", query.DataEvents)
 			})
 		},
@@ -82,9 +87,16 @@ one line, its exit, with the signal and its cause: signal, kill, or oom for want
 	return cmd
 }
 
+// picksEvents reports whether a filter asks for what only events have.
+func picksEvents(f *query.Filter) bool {
+	return len(f.Types) > 0 || f.Failed || f.ExitCode != nil || f.Signal != nil || f.UID != nil || f.Command != "" || f.Step != nil || f.After != ""
+}
+
 // outcome says how a process ended.
 func outcome(e query.Event) string {
 	switch {
+	case e.Type == "anomaly":
+		return e.Cause
 	case e.Signal != nil:
 		text := signalText(*e.Signal)
 		if e.Core {

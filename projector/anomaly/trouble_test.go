@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -159,5 +160,31 @@ func checkTable(t *testing.T, table string) {
 		}
 	} else if want != string(text) {
 		t.Errorf("%s has another table. Write it anew: go test ./projector/anomaly -run FindTroubles -update", document)
+	}
+}
+
+// The rules that the document shows are right, and it tells of each built-in one.
+func TestDocument_Rules(t *testing.T) {
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	shown, _, ok := strings.Cut(rest, "```")
+	file := filepath.Join(t.TempDir(), "rules.yaml")
+	if err := os.WriteFile(file, []byte(shown), 0o600); err != nil || !ok {
+		t.Fatal(err, ok)
+	}
+	rules, err := anomaly.ReadRules(file)
+	if err == nil {
+		_, err = anomaly.Compile(rules)
+	}
+	if err != nil || len(rules) != len(anomaly.BuiltIn())+1 {
+		t.Errorf("%d rules, error %v", len(rules), err)
+	}
+	for _, r := range anomaly.BuiltIn() {
+		if !strings.Contains(string(text), "`"+r.Name+"`") {
+			t.Errorf("%s says nothing of %s", document, r.Name)
+		}
 	}
 }
