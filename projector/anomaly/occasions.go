@@ -17,7 +17,8 @@ func (mem *memory) event(m *schema.Message, event *schema.Event) {
 		mem.endAll(m.Host, schema.EndRebooted)
 		mem.boot = 0
 	}
-	mem.bootID, mem.boot, mem.wall = m.BootID, max(mem.boot, event.Boot), max(mem.wall, event.Wall)
+	mem.setBoot(m.BootID)
+	mem.boot, mem.wall = max(mem.boot, event.Boot), max(mem.wall, event.Wall)
 	mem.now = moment{wall: event.Wall, boot: mem.boot}
 	r := &row{m: m, boot: event.Boot, event: event}
 	for i, j := range mem.of.list {

@@ -1,6 +1,8 @@
 package anomaly
 
 import (
+	"strings"
+
 	"github.com/expr-lang/expr/vm"
 
 	"github.com/proctape/proctape/schema"
@@ -38,6 +40,13 @@ type ruleMemory struct {
 type ordered struct {
 	key   subject
 	state *state
+}
+
+// setBoot notes of which boot the newest message is. It copies the text, which is a part of the message.
+func (mem *memory) setBoot(id string) {
+	if mem.bootID != id {
+		mem.bootID = strings.Clone(id)
+	}
 }
 
 // tell adds what is told of an episode to what was found; of none it adds nothing.

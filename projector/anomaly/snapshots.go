@@ -80,7 +80,8 @@ func (mem *memory) arrive(m *schema.Message) bool {
 	}
 	apart := max(mem.interval, m.Snapshot.Interval)
 	mem.now = moment{wall: m.Wall, boot: m.Boot, interrupted: mem.boot > 0 && m.Boot-mem.boot > 3*apart}
-	mem.bootID, mem.interval = m.BootID, m.Snapshot.Interval
+	mem.setBoot(m.BootID)
+	mem.interval = m.Snapshot.Interval
 	return true
 }
 
