@@ -33,6 +33,8 @@ func answersOf(dir, job string, pid int, from, to float64) (answers []answer) {
 		formats []string
 	}{
 		{[]string{"report", job}, nil, []string{"", "--json", "--format=classic", "--format=markdown", "--run=all"}},
+		{[]string{"correlate", job}, nil, []string{"", "--json"}},
+		{[]string{"estimate", job}, nil, []string{"", "--json"}},
 		{[]string{"profile", job}, nil, []string{"", "--json"}},
 		{[]string{"why", job}, nil, []string{"", "--json"}},
 		{[]string{"why", fmt.Sprint(pid)}, nil, []string{"", "--json"}},

@@ -81,9 +81,11 @@ var rooms = map[string]room{
 	"query/health":     {uses: []string{"query", "schema", "schema/state", "schema/trouble"}, never: httpPackages},
 	"query/report":     {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
 	"query/why":        {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
-	"query/compare":    {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
+	"query/compare":    {uses: []string{"query", "query/stats", "query/term", "schema"}, never: httpPackages},
+	"query/stats":      {never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
+	"query/estimate":   {uses: []string{"query", "query/term"}, never: httpPackages},
 	"query/verify":     {uses: []string{"query", "schema", "schema/lockfile", "schema/proof"}, never: httpPackages},
-	"query/correlate":  {uses: []string{"query", "schema"}, never: httpPackages},
+	"query/correlate":  {uses: []string{"query", "query/stats", "query/term"}, never: httpPackages},
 	"query/live":       {uses: []string{"query", "schema"}, never: httpPackages},
 	"query/export":     {uses: overQuery, never: httpPackages},
 	"query/top":        {uses: overQuery, never: httpPackages},
@@ -111,7 +113,7 @@ var rooms = map[string]room{
 }
 
 // overQuery is what export, top, web and mcp may use: the library and its rooms, never each other.
-var overQuery = []string{"query", "query/compare", "query/correlate", "query/live", "query/report", "query/term", "query/verify", "query/why", "schema"}
+var overQuery = []string{"query", "query/compare", "query/correlate", "query/estimate", "query/live", "query/report", "query/term", "query/verify", "query/why", "schema"}
 
 // oldArrows are arrows that the policy does not want and the code still has. It fails when one of them is gone, until its
 // row is taken out.

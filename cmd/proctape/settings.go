@@ -180,7 +180,7 @@ func (s *settings) needsData(cmd *cobra.Command) bool {
 
 // readsDatabase reports whether a command asks nothing but the database.
 func readsDatabase(cmd *cobra.Command) bool {
-	return slices.Contains([]string{"snapshots", "events", "execs", "history", "jobs", "profile", "report", "gaps", "top", "tree", "diff", "orphans", "why", "sql", "compare", "mcp", "export"}, cmd.Name())
+	return slices.Contains([]string{"snapshots", "events", "execs", "history", "jobs", "profile", "report", "gaps", "top", "tree", "diff", "orphans", "why", "sql", "compare", "correlate", "estimate", "mcp", "export"}, cmd.Name())
 }
 
 // refuseServer refuses a --server of the command line where it would be ignored: the answer would be of another recording than

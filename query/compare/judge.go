@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/proctape/proctape/query/stats"
 )
 
 const (
@@ -104,7 +106,7 @@ func measure(f *Figure, runs, against *values, least float64) bool {
 		f.Verdict = Same
 	}
 	if min(f.Runs.N, f.Against.N) >= fewForRank {
-		p := rankTest(runs.known, against.known)
+		p := stats.RankTest(runs.known, against.known)
 		f.P = &p
 		return true
 	}
