@@ -113,7 +113,7 @@ func (f *reportFlags) report(cmd *cobra.Command, db *query.DB, name string) erro
 	if err != nil {
 		return err
 	}
-	r.AddAdvice(correlate.Condition, text, evidence)
+	report.AddAdvice(r, correlate.Condition, text, evidence)
 	if scopes, err := query.JobScopes(cmd.Context(), db, job); err == nil && f.run == "" {
 		noteCovers(cmd, scopes, f.host)
 	}

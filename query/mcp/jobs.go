@@ -98,7 +98,7 @@ func reportOf(ctx context.Context, a *asked, in *reportAsked) (*reply, error) {
 		return nil, err
 	}
 	text, evidence, err := correlate.Advise(ctx, a.db, query.JobFilter{Name: r.JobID, Host: r.Host})
-	r.AddAdvice(correlate.Condition, text, evidence)
+	report.AddAdvice(r, correlate.Condition, text, evidence)
 	return &reply{value: r, covers: r.Coverage}, err
 }
 

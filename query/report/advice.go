@@ -15,8 +15,8 @@ func advise(r *RunReport) (all []Advice) {
 	return all
 }
 
-// AddAdvice adds what others found; nothing for an empty text.
-func (r *RunReport) AddAdvice(condition, text string, evidence map[string]any) {
+// AddAdvice adds to a report what others found; nothing for an empty text.
+func AddAdvice(r *RunReport, condition, text string, evidence map[string]any) {
 	if text != "" {
 		r.Advice = append(r.Advice, Advice{condition, text, evidence})
 	}

@@ -116,7 +116,7 @@ func reportOfRun(ctx context.Context, s *Server, job query.JobFilter, q *questio
 		return nil, err
 	}
 	text, evidence, err := correlate.Advise(ctx, s.cfg.DB, query.JobFilter{Name: r.JobID, Host: r.Host})
-	r.AddAdvice(correlate.Condition, text, evidence)
+	report.AddAdvice(r, correlate.Condition, text, evidence)
 	return r, err
 }
 
