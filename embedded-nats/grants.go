@@ -57,7 +57,7 @@ func grantOf(role Role) grant {
 		publish := append(eachStream(schema.DataStreams, "$JS.API.STREAM.INFO.%", "$JS.API.DIRECT.GET.%", "$JS.API.DIRECT.GET.%.>"), schema.SubjectState)
 		return grant{account: "readers", publish: publish, into: publish}
 	case RoleProjector:
-		publish := []string{schema.Subject("*", schema.KindRollup), schema.Subject("*", schema.KindRun), schema.SubjectTick, schema.SubjectSchedule, schema.SubjectState}
+		publish := []string{schema.Subject("*", schema.KindRollup), schema.Subject("*", schema.KindRun), schema.AnomalySubjects("*"), schema.SubjectTick, schema.SubjectSchedule, schema.SubjectState}
 		return grant{publish: append(publish, eachStream(append([]string{schema.StreamOps}, schema.DataStreams...),
 			"$JS.API.STREAM.INFO.%", "$JS.API.STREAM.MSG.GET.%", "$JS.API.STREAM.PURGE.%", "$JS.API.DIRECT.GET.%", "$JS.API.DIRECT.GET.%.>",
 			"$JS.API.CONSUMER.CREATE.%.>", "$JS.API.CONSUMER.INFO.%.*", "$JS.API.CONSUMER.LIST.%", "$JS.API.CONSUMER.MSG.NEXT.%.*",

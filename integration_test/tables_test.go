@@ -25,11 +25,12 @@ var (
 		"hosts": "the hashed rows begin with the name", "rosters": "the newest snapshot of each host", "boots": "hashed rows name the boots",
 		"quarantine_counts": "it counts messages that the log may no longer have", "rollup_processes": "hashed with process_rollups",
 		"retention_passes": ownOfDatabase, "retention_hosts": ownOfDatabase, "retention_databases": ownOfDatabase,
+		"rule_memories": "other rules remember other things", "found_anomalies": "episodes wait there until the log has them",
 		"lives": "made of the events, which are hashed", "lanes": "made of lives", "host_hours": "sums of the minutes, which are hashed; they outlive the log",
 	}
 	notDeleted = map[string]string{
 		"checkpoints": "one row a stream", "hosts": "one row a host", "rosters": "one row a host",
-		"boots": "one small row a boot", "quarantine_counts": "a few rows a host", "retention_hosts": "one row a host",
+		"boots": "one small row a boot", "rule_memories": "one row a host and stream", "quarantine_counts": "a few rows a host", "retention_hosts": "one row a host",
 	}
 	notKept = map[string]string{
 		"hosts": "ids come from the names", "processes": "ids are counted, and the rows outlive their snapshots",

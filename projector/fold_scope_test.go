@@ -104,9 +104,9 @@ func TestFold_ScopesInAnyInterleaving(t *testing.T) {
 	}
 }
 
-// Nothing but job events and runs is the fleet's: a snapshot under its name goes into quarantine.
+// Nothing but job events, runs and anomalies is the fleet's: a snapshot under its name goes into quarantine.
 func TestFold_FleetHasNoHost(t *testing.T) {
-	if _, _, err := schema.Encode(nil, newHost(schema.Fleet).snapshot()); err == nil || !strings.Contains(err.Error(), "only job events and runs are the fleet's") {
+	if _, _, err := schema.Encode(nil, newHost(schema.Fleet).snapshot()); err == nil || !strings.Contains(err.Error(), "only job events, runs and anomalies are the fleet's") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -21,6 +21,8 @@ func (h *simHost) messageOf(kind schema.Kind) *schema.Message {
 		return h.jobs(declared("build"))
 	case schema.BodyRun:
 		return h.record("build", schema.RunID{15: 1}, 1, 1)
+	case schema.BodyAnomaly:
+		return h.anomaly(schema.AnomalySubject{Kind: schema.AboutProcess, PID: 5, StartTicks: 50}, 1)
 	case schema.BodyRollup:
 		u := &schema.Rollup{Minute: schema.MinuteOf(h.wall), Samples: 1, Covers: []schema.Cover{{Instance: h.instance, First: 1, Last: 1}},
 			Interval: second, Processes: []schema.ProcessRollup{}}
@@ -78,4 +80,12 @@ func TestFold_EveryKindHasRows(t *testing.T) {
 	if holdsRows(t, newHost("h").events(schema.KindExit, 1), func(d *received) { d.Msg.Events = nil }) {
 		t.Error("a message without a body left a row")
 	}
+}
+
+// anomaly is what is told of an episode of the host: the count-th message of it.
+func (h *simHost) anomaly(about schema.AnomalySubject, count uint64) *schema.Message {
+	m := &schema.Message{Envelope: h.envelope(schema.KindAnomaly, count), Anomaly: &schema.Anomaly{Rule: "r", Digest: "d", Severity: schema.SeverityHigh, About: about,
+		Started: h.wall, Noticed: h.wall, Peaked: h.wall, LastSeen: h.wall, Samples: 1, Peak: schema.Some[int64](1500), Description: "it is so"}}
+	m.Instance, m.Seq = schema.AnomalyInstance(h.name, m.BootID, "r", &about, h.wall), count
+	return m
 }

@@ -85,7 +85,7 @@ func claimOfMsgpack(b []byte) (c Claim) {
 	for range 4 { // the times, what was produced and dropped
 		r.Skip()
 	}
-	if body := c.Kind.Body(); body != BodySnapshot && body != BodyRollup && body != BodyRun {
+	if body := c.Kind.Body(); body != BodySnapshot && body != BodyRollup && body != BodyRun && body != BodyAnomaly {
 		n, _ := r.Open(MaxEvents)
 		c.Count = uint64(n)
 	}

@@ -70,6 +70,8 @@ func readBody(r *wire.Reader, m *Message) {
 		m.Rollup = readRollup(r)
 	case BodyRun:
 		m.Run = readRunRecord(r)
+	case BodyAnomaly:
+		m.Anomaly = readAnomaly(r)
 	}
 }
 

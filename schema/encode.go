@@ -65,6 +65,8 @@ func writeBody(w *writer, m *Message) {
 		writeRollup(w, m.Rollup)
 	case BodyRun:
 		writeRunRecord(w, m.Run)
+	case BodyAnomaly:
+		writeAnomaly(w, m.Anomaly)
 	default:
 		w.Nil() // no such kind passes Validate
 	}

@@ -72,6 +72,7 @@ func examples() []example {
 		}}},
 	}
 	all = append(all, example{"run", &Message{Envelope: envelope(KindRun, 2), Run: exampleRecord()}})
+	all = append(all, example{"anomaly", &Message{Envelope: envelope(KindAnomaly, 2), Anomaly: exampleAnomaly()}})
 	all[0].m.Ended = exampleEnds()
 	all = append(all, example{"exec", &Message{Envelope: envelope(KindExec, 12), Execs: []Exec{
 		{Wall: 1_795_400_123_400_000_000, Boot: 86_400_000_000_100, PID: 4321, StartTicks: 8_640_000, UID: Some[int64](0),
@@ -242,4 +243,15 @@ func allocated(f func()) uint64 {
 	f()
 	runtime.ReadMemStats(&after)
 	return after.TotalAlloc - before.TotalAlloc
+}
+
+// exampleAnomaly is an episode that has ended.
+func exampleAnomaly() *Anomaly {
+	return &Anomaly{Rule: "memory_spike", Digest: "00112233aabbccdd", Severity: SeverityCritical,
+		About: AnomalySubject{Kind: AboutProcess, PID: 4321, StartTicks: 8_639_000, Command: "ld.lld -o app", Cgroup: "/user.slice", JobID: "nightly/2026-11-23",
+			Fleet: true, Run: RunID{0xa1, 15: 7}, Sheet: Some[int64](3)},
+		Started: 1_795_400_000_000_000_000, Noticed: 1_795_400_005_000_000_000, Peaked: 1_795_400_010_000_000_000, LastSeen: 1_795_400_015_000_000_000,
+		Ended: Some[int64](1_795_400_020_000_000_000), EndReason: EndRecovered, Metric: "rss_mb", First: Some[int64](299_500), Peak: Some[int64](812_345),
+		Last: Some[int64](812_000), Threshold: Some[int64](299_000), Values: []AnomalyValue{{"ratio", 2716}, {"cpu_percent", 99_900}}, Samples: 4,
+		Description: "ld.lld (pid 4321) grew from 199 to 812 MiB", Labels: []AnomalyLabel{{"team", "build"}}}
 }

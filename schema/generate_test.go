@@ -252,8 +252,31 @@ var genMessage = rapid.Custom(func(t *rapid.T) *Message {
 		m.Rollup = genRollup.Draw(t, "rollup")
 	case KindRun:
 		m.Run = genRecord.Draw(t, "run")
+	case KindAnomaly:
+		m.Anomaly = genAnomaly.Draw(t, "anomaly")
 	default:
 		m.Events = rapid.SliceOfN(genEvent, 1, 4).Draw(t, "events")
 	}
 	return m
+})
+
+var genAnomaly = rapid.Custom(func(t *rapid.T) *Anomaly {
+	a := &Anomaly{Rule: rapid.StringMatching(`[a-z_]{1,20}`).Draw(t, "rule"), Digest: genName.Draw(t, "digest"), Severity: rapid.SampledFrom(Severities).Draw(t, "severity"),
+		About: AnomalySubject{Kind: rapid.SampledFrom(SubjectKinds).Draw(t, "about"), PID: in(boundPID).Draw(t, "pid"), StartTicks: uint64(in(boundTicks).Draw(t, "start")),
+			Command: genCmd.Draw(t, "command"), Cgroup: genName.Draw(t, "cgroup"), JobID: genName.Draw(t, "job"), Fleet: rapid.Bool().Draw(t, "fleet"),
+			Sheet: optIn(boundStep).Draw(t, "sheet"), GPU: optIn(boundGPU).Draw(t, "gpu")},
+		Started: in(boundWall).Draw(t, "started"), Noticed: in(boundWall).Draw(t, "noticed"), Peaked: in(boundWall).Draw(t, "peaked"),
+		LastSeen: in(boundWall).Draw(t, "last seen"), Ended: optIn(boundAnyWall).Draw(t, "ended"), Metric: genName.Draw(t, "metric"),
+		First: optIn(boundAnomaly).Draw(t, "first"), Peak: optIn(boundAnomaly).Draw(t, "peak"), Last: optIn(boundAnomaly).Draw(t, "last"),
+		Threshold: optIn(boundAnomaly).Draw(t, "threshold"), Samples: in(boundCount).Draw(t, "samples"), Description: genName.Draw(t, "description"),
+		Values: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) AnomalyValue {
+			return AnomalyValue{genName.Draw(t, "name"), in(boundAnomaly).Draw(t, "value")}
+		}), 0, 3).Draw(t, "values"),
+		Labels: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) AnomalyLabel {
+			return AnomalyLabel{genName.Draw(t, "name"), genName.Draw(t, "value")}
+		}), 0, 3).Draw(t, "labels")}
+	if a.Ended.Known {
+		a.EndReason = rapid.SampledFrom(EndReasons).Draw(t, "reason")
+	}
+	return a
 })

@@ -1,5 +1,7 @@
 package schema
 
+import "strings"
+
 // Kind says what a message holds. It is also the end of the message's subject.
 type Kind string
 
@@ -16,6 +18,7 @@ const (
 	KindJob      Kind = "job"
 	KindRollup   Kind = "rollup"
 	KindRun      Kind = "run"
+	KindAnomaly  Kind = "anomaly.custom" // of a rule that names no type; every anomaly.<type> is a kind like it
 )
 
 // Body says which field of a [Message] a kind fills.
@@ -30,6 +33,7 @@ const (
 	BodyJobs                     // Message.Jobs
 	BodyRollup                   // Message.Rollup
 	BodyRun                      // Message.Run
+	BodyAnomaly                  // Message.Anomaly
 )
 
 // KindInfo describes a kind.
@@ -55,6 +59,7 @@ var kinds = [...]KindInfo{
 	{KindJob, BodyJobs, "", "what a conductor, or proctape run, says of a job"},
 	{KindRollup, BodyRollup, "", "one minute of a host, in place of its snapshots"},
 	{KindRun, BodyRun, "", "a run with its number, and with its totals when it has ended"},
+	{KindAnomaly, BodyAnomaly, "", "an episode: what a rule found, from its start to its end"},
 }
 
 // Kinds are all kinds, in the order in which a producer publishes what it learnt at one time. The caller may change the
@@ -85,6 +90,9 @@ func (k Kind) Body() Body {
 	if info := kindInfos[k]; info != nil {
 		return info.Body
 	}
+	if k.AnomalyType() != "" {
+		return BodyAnomaly
+	}
 	return 0
 }
 
@@ -100,11 +108,11 @@ func (k Kind) EventType() string {
 // IsEvent reports whether the kind's items are steps in a process's life: the five event types, and exec.
 func (k Kind) IsEvent() bool { b := k.Body(); return b == BodyEvents || b == BodyExecs }
 
-// IsNumbered reports whether a producer numbers the kind's items one after another, so that a number which does not come is a gap. Rollups
-// and records of runs are named by what they say: databases make them.
+// IsNumbered reports whether a producer numbers the kind's items one after another, so that a number which does not come is a gap. Rollups,
+// records of runs and episodes are named by what they say: databases make them.
 func (k Kind) IsNumbered() bool {
 	switch k.Body() {
-	case BodyRollup, BodyRun:
+	case BodyRollup, BodyRun, BodyAnomaly:
 		return false
 	}
 	return true
@@ -112,3 +120,22 @@ func (k Kind) IsNumbered() bool {
 
 // IsExec reports whether the kind's items are [Exec]s. They are not in the table process_events.
 func (k Kind) IsExec() bool { return k.Body() == BodyExecs }
+
+// anomalyPrefix begins the kinds of anomalies.
+const anomalyPrefix = "anomaly."
+
+// AnomalyKind is the kind of the messages of episodes of a type, which [ValidAnomalyType] allows.
+func AnomalyKind(typ string) Kind { return Kind(anomalyPrefix + typ) }
+
+// AnomalyType is the type of the anomalies of a kind: memory_spike of anomaly.memory_spike. It is empty for any other kind.
+func (k Kind) AnomalyType() string {
+	if typ, ok := strings.CutPrefix(string(k), anomalyPrefix); ok && ValidAnomalyType(typ) {
+		return typ
+	}
+	return ""
+}
+
+// ValidAnomalyType reports whether s can be the type of an anomaly: 1 to 64 of a-z 0-9 _.
+func ValidAnomalyType(s string) bool {
+	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
+}

@@ -39,6 +39,7 @@ type Message struct {
 	Jobs     []JobEvent `json:"jobs,omitempty"`
 	Rollup   *Rollup    `json:"rollup,omitempty"`
 	Run      *RunRecord `json:"run,omitempty"`
+	Anomaly  *Anomaly   `json:"anomaly,omitempty"`
 }
 
 // Count is the number of items the message holds; each has a number of its own.

@@ -10,6 +10,7 @@ type Removed struct {
 	Events         int64 `json:"events"`                // starts and ends of processes
 	Execs          int64 `json:"execs"`                 // programs that known processes began to execute
 	JobEvents      int64 `json:"job_events"`            // what conductors told of jobs
+	Anomalies      int64 `json:"anomalies,omitempty"`   // episodes
 	Gaps           int64 `json:"gaps"`
 	Quarantined    int64 `json:"quarantined"`      // messages in quarantine
 	RollupsDeleted int64 `json:"rollups"`          // minutes that left the policy

@@ -113,7 +113,7 @@ func Streams(p Policy, replicas int) []jetstream.StreamConfig {
 	ops.AllowMsgSchedules, ops.AllowMsgTTL, ops.AllowRollup = true, true, true
 	return []jetstream.StreamConfig{
 		stream(StreamSnapshots, "what ran on each host, at each sample", 60, SubjectPrefix+"*.snapshot"),
-		stream(StreamEvents, "starts, ends and execs of processes, jobs, and gaps", 27, SubjectPrefix+"*.event.>", SubjectPrefix+"*.anomaly.>", SubjectPrefix+"*.job"),
+		stream(StreamEvents, "starts, ends and execs of processes, jobs, anomalies, and gaps", 27, SubjectPrefix+"*.event.>", SubjectPrefix+"*.anomaly.>", SubjectPrefix+"*.job"),
 		stream(StreamRollups, "minutes and hours of what ran on each host", 10, SubjectPrefix+"*.rollup"),
 		stream(StreamHistory, "runs of jobs that have ended, with their totals", 2, SubjectPrefix+"*.run"),
 		ops,

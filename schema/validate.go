@@ -29,8 +29,8 @@ func (m *Message) validateEnvelope() error {
 	switch {
 	case !ValidHost(m.Host):
 		return fmt.Errorf("host %.80q is no host token: want 1 to 64 of A-Z a-z 0-9 _ -", m.Host)
-	case m.Host == Fleet && m.Kind != KindJob && m.Kind != KindRun:
-		return fmt.Errorf("a message of kind %s for the fleet: no host is called %s, and only job events and runs are the fleet's", m.Kind, Fleet)
+	case m.Host == Fleet && m.Kind != KindJob && m.Kind != KindRun && m.Kind.Body() != BodyAnomaly:
+		return fmt.Errorf("a message of kind %s for the fleet: no host is called %s, and only job events, runs and anomalies are the fleet's", m.Kind, Fleet)
 	case m.Instance == Instance{}:
 		return errors.New("no instance")
 	case m.Seq == 0 || m.Seq > maxNumber:
@@ -51,7 +51,7 @@ func (m *Message) validateBody(columns columnChecks) error {
 	}
 	present := [...]bool{BodySnapshot: m.Snapshot != nil, BodyEvents: m.Events != nil, BodyExecs: m.Execs != nil,
 		BodyGaps: m.Gaps != nil, BodyJobs: m.Jobs != nil, BodyRollup: m.Rollup != nil,
-		BodyRun: m.Run != nil}
+		BodyRun: m.Run != nil, BodyAnomaly: m.Anomaly != nil}
 	bodies := 0
 	for _, p := range present {
 		if p {
@@ -81,6 +81,8 @@ func (m *Message) validateBody(columns columnChecks) error {
 		return m.Rollup.validate()
 	case BodyRun:
 		return m.Run.validate()
+	case BodyAnomaly:
+		return m.Anomaly.validate()
 	}
 	return errors.New("nothing checks this body")
 }

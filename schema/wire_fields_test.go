@@ -52,7 +52,7 @@ func writeWireDocument(t *testing.T) string {
 	structs := fieldsOfStructs(t)
 	for _, typ := range []reflect.Type{reflect.TypeFor[Envelope](), reflect.TypeFor[Drop](), reflect.TypeFor[End](), reflect.TypeFor[Reached](), reflect.TypeFor[Snapshot](), reflect.TypeFor[Pressure](),
 		reflect.TypeFor[JobProgress](), reflect.TypeFor[GPU](), reflect.TypeFor[Process](), reflect.TypeFor[Syscall](), reflect.TypeFor[Event](),
-		reflect.TypeFor[Exec](), reflect.TypeFor[Gap](), reflect.TypeFor[JobEvent](), reflect.TypeFor[Totals](), reflect.TypeFor[RunRecord](), reflect.TypeFor[RunStep](), reflect.TypeFor[Rollup](), reflect.TypeFor[Cover](),
+		reflect.TypeFor[Exec](), reflect.TypeFor[Gap](), reflect.TypeFor[JobEvent](), reflect.TypeFor[Totals](), reflect.TypeFor[RunRecord](), reflect.TypeFor[RunStep](), reflect.TypeFor[Anomaly](), reflect.TypeFor[AnomalySubject](), reflect.TypeFor[AnomalyValue](), reflect.TypeFor[AnomalyLabel](), reflect.TypeFor[Rollup](), reflect.TypeFor[Cover](),
 		reflect.TypeFor[Spread](), reflect.TypeFor[ProcessRollup]()} {
 		fmt.Fprintf(&b, "\n### %s\n\n| key | type | meaning |\n|---|---|---|\n", typ.Name())
 		for field := range typ.Fields() {

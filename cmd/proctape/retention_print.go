@@ -30,7 +30,7 @@ func printRemoved(w io.Writer, r schema.Removed) {
 		what string
 	}{
 		{r.Snapshots, fmt.Sprintf("snapshots, with %d process samples; %d one-minute means in their place", r.Samples, r.RollupsMade)},
-		{r.Events + r.Execs + r.JobEvents, "events"}, {r.Gaps, "gaps"}, {r.Quarantined, "messages in quarantine"}, {r.RollupsDeleted, "one-minute means"},
+		{r.Events + r.Execs + r.JobEvents + r.Anomalies, "events"}, {r.Gaps, "gaps"}, {r.Quarantined, "messages in quarantine"}, {r.RollupsDeleted, "one-minute means"},
 		{r.Processes, "processes"}, {r.Jobs, "jobs"}, {r.Runs, "runs of jobs"}, {r.Messages, "messages of the log"},
 		{r.LeftBehind, "other databases that the log no longer waits for"},
 	} {

@@ -86,7 +86,7 @@ func printRetentionStatus(w io.Writer, st *retentionStatus) error {
 		for _, p := range st.Passes {
 			r := p.Removed
 			t.row("%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t%s", localTime(p.Started), passDuration(p), p.Asked, r.Snapshots, r.RollupsMade, r.RollupsDeleted,
-				r.Events+r.Execs+r.JobEvents, r.Processes, r.Jobs, r.Messages, float64(r.Bytes)/(1<<20), term.Cut(term.Safe(p.Error), 60))
+				r.Events+r.Execs+r.JobEvents+r.Anomalies, r.Processes, r.Jobs, r.Messages, float64(r.Bytes)/(1<<20), term.Cut(term.Safe(p.Error), 60))
 		}
 		if err := t.flush(); err != nil {
 			return err

@@ -173,6 +173,11 @@ const records = {
   run: "job_id run:hex number started_ns ended_ns since_ns inferred exit_code signal_num details status command total_sheets " +
     "last_completed_sheet last_event_ns totals:totals steps[]step lower_bound",
   step: "sheet_num started_ns ended_ns exit_code signal_num status totals:totals",
+  anomaly: "rule rule_digest severity about:subject started_ns noticed_ns peaked_ns last_seen_ns ended_ns end_reason metric first_x1000 " +
+    "peak_x1000 last_x1000 threshold_x1000 values[]value samples description labels[]label",
+  subject: "kind pid start_ticks command cgroup job_id fleet run:hex sheet_num gpu",
+  value: "name x1000",
+  label: "name value",
   cover: "instance:hex first_seq last_seq",
   spread: "samples sum max p95 top",
   process_rollup: "pid ppid start_ticks boot_id uid command job_id sheet_num samples last_boot_ns spreads lasts fleet",
@@ -198,8 +203,8 @@ function message(data) {
   const { body, ...m } = record("envelope", reader.value());
   if (m.v !== 2) throw new Error(`version ${m.v} is not 2`);
   if (reader.at !== data.length) throw new Error(`${data.length - reader.at} bytes follow the message`);
-  const name = bodies[m.kind] || "events";
-  if (!["snapshot", "rollup", "run"].includes(name)) return { ...m, [name]: body.map((r) => record(name, r)) };
+  const name = m.kind.startsWith("anomaly.") ? "anomaly" : bodies[m.kind] || "events";
+  if (!["snapshot", "rollup", "run", "anomaly"].includes(name)) return { ...m, [name]: body.map((r) => record(name, r)) };
   m[name] = record(name, body);
   if (name === "snapshot") {
     m.snapshot.processes = processes(m.snapshot.processes || [0], m.snapshot.syscalls);

@@ -185,6 +185,11 @@ RECORDS = {name: fields.split() for name, fields in {
     "run": "job_id run:hex number started_ns ended_ns since_ns inferred exit_code signal_num details status command total_sheets "
            "last_completed_sheet last_event_ns totals:totals steps[]step lower_bound",
     "step": "sheet_num started_ns ended_ns exit_code signal_num status totals:totals",
+    "anomaly": "rule rule_digest severity about:subject started_ns noticed_ns peaked_ns last_seen_ns ended_ns end_reason metric first_x1000 "
+               "peak_x1000 last_x1000 threshold_x1000 values[]value samples description labels[]label",
+    "subject": "kind pid start_ticks command cgroup job_id fleet run:hex sheet_num gpu",
+    "value": "name x1000",
+    "label": "name value",
     "cover": "instance:hex first_seq last_seq",
     "spread": "samples sum max p95 top",
     "process_rollup": "pid ppid start_ticks boot_id uid command job_id sheet_num samples last_boot_ns spreads lasts fleet",
@@ -222,8 +227,9 @@ def message(data):
         raise ValueError("version %r is not 2" % m["v"])
     if reader.at != len(data):
         raise ValueError("%d bytes follow the message" % (len(data) - reader.at))
-    body, name = m.pop("body"), BODIES.get(m["kind"], "events")
-    if name not in ("snapshot", "rollup", "run"):
+    body = m.pop("body")
+    name = "anomaly" if m["kind"].startswith("anomaly.") else BODIES.get(m["kind"], "events")
+    if name not in ("snapshot", "rollup", "run", "anomaly"):
         m[name] = [record(name, r) for r in body]
         return m
     m[name] = record(name, body)

@@ -89,7 +89,7 @@ func (d *Delivery) Decode() {
 	d.Numbers, d.Replayed = d.numbers(), d.replayed()
 }
 
-// numbers are the numbers of a message. Rollups and records of runs have none: they are named by what they say. A message that says that
+// numbers are the numbers of a message. Rollups, records of runs and episodes have none: they are named by what they say. A message that says that
 // it is another's holds nobody's.
 func (d *Delivery) numbers() *Numbers {
 	switch {
@@ -142,6 +142,9 @@ func (d *Delivery) Rows() int {
 	}
 	if m.Run != nil {
 		n += max(1, len(m.Run.Steps)) // in one row
+	}
+	if m.Anomaly != nil {
+		n++
 	}
 	if m.Rollup != nil {
 		n += len(m.Rollup.Processes)

@@ -22,6 +22,7 @@ type Fold struct {
 	lives       lives
 	rollups     rollups
 	quarantine  quarantine
+	anomalies   anomalies
 }
 
 // ErrRewound says that a message came whose sequence was folded before. It may have been delivered again; it may be
@@ -31,7 +32,7 @@ var ErrRewound = errors.New("the stream went back")
 // New returns a fold that goes on from checkpoints, one for each stream. The fold moves them.
 func New(tables Tables, checkpoints map[string]*store.Checkpoint) *Fold {
 	return &Fold{checkpoints: checkpoints, hosts: hosts{}, producers: producers{tables, map[store.ProducerKey]*producer{}},
-		snapshots: snapshots{tables: tables, rosters: map[int64]*roster{}, samplers: leaders{}, minutes: minuteCells{}}, others: &tellers{tables: tables, byHost: map[int64]hostTellers{}}, lives: &lifeBook{tables: tables, byHost: map[int64]*hostLives{}}, rollups: rollups{tables}, quarantine: quarantine{tables}}
+		snapshots: snapshots{tables: tables, rosters: map[int64]*roster{}, samplers: leaders{}, minutes: minuteCells{}}, others: &tellers{tables: tables, byHost: map[int64]hostTellers{}}, lives: &lifeBook{tables: tables, byHost: map[int64]*hostLives{}}, rollups: rollups{tables}, quarantine: quarantine{tables}, anomalies: found{}}
 }
 
 // Apply adds one message to a batch. An error is one of the database, or [ErrRewound].
@@ -78,6 +79,8 @@ func (f *Fold) add(to place, m *schema.Message, first bool) error {
 		addGaps(to, m)
 	case m.Run != nil:
 		addRunRecord(to, m)
+	case m.Anomaly != nil:
+		f.anomalies.told(to, m)
 	case m.Jobs != nil:
 		addJobEvents(to, m)
 	}

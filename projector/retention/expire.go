@@ -46,6 +46,7 @@ func (e *expirer) expireEventsOlder(ctx context.Context, age time.Duration) erro
 			deleteBy(`DELETE FROM process_execs WHERE id = ?`)},
 		{"job_events", "timestamp", "id", "host_id, boot_id, boot_ns", &e.removed.JobEvents,
 			deleteBy(`DELETE FROM job_events WHERE id = ?`)},
+		{"anomalies", "last_seen", "episode_id", noOwner, &e.removed.Anomalies, deleteBy(`DELETE FROM anomalies WHERE episode_id = ?`)},
 		{"gaps", "timestamp", "stream, epoch, at_seq, n", noOwner, &e.removed.Gaps,
 			deleteBy(`DELETE FROM gaps WHERE stream = ? AND epoch = ? AND at_seq = ? AND n = ?`)},
 		{"quarantine", "timestamp", "stream, epoch, seq", noOwner, &e.removed.Quarantined,

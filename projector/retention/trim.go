@@ -26,6 +26,7 @@ var kept = map[string]string{
 	schema.StreamEvents: `SELECT min(id) FROM (SELECT min(id) >> 10 AS id FROM process_events WHERE id >= (?1 + 1) << 10
 		UNION ALL SELECT min(id) >> 10 FROM process_execs WHERE id >= (?1 + 1) << 10
 		UNION ALL SELECT min(id) >> 10 FROM job_events WHERE id >= (?1 + 1) << 10
+		UNION ALL SELECT min(id) FROM anomalies WHERE id > ?1
 		UNION ALL SELECT ?1 + min(at_seq) FROM gaps WHERE stream = 'PROCTAPE_EVENTS' AND epoch = ?2)`,
 	schema.StreamRollups: `SELECT min(id) FROM rollups WHERE id > ?1`,
 	schema.StreamHistory: `SELECT min(id) FROM run_records WHERE id > ?1`,

@@ -25,6 +25,9 @@ type Batch struct {
 	Lanes       map[Lane]int64 // until when they are taken, Unix ms
 	Rollups     []Rollup
 	RunRecords  []RunRecord
+	Anomalies   []Anomaly
+	Found       []FoundAnomaly
+	Memories    map[RuleMemoryKey][]byte // what the rules remember
 
 	HostMinutes    map[HostMinute]*HostFigures // by snapshots
 	LifeMinutes    map[HostMinute]*LifeCounts  // by events
@@ -78,7 +81,7 @@ func NewBatch() *Batch {
 		StepCounts: map[StepKey]*StepCounts{}, Quarantined: map[QuarantineGroup]int64{}, EndedCPU: map[ProcessKey]int64{},
 		Doubled: map[string]string{}, Told: map[int64]*ToldEvent{}, Lives: map[LifeKey]*LifeChange{}, Lanes: map[Lane]int64{}, Occasions: map[Occasion][]int{},
 		HostMinutes: map[HostMinute]*HostFigures{}, LifeMinutes: map[HostMinute]*LifeCounts{}, StepCPU: map[StepMinute]int64{},
-		StepMinutes: map[StepMinute]*LifeFigures{}, ProgramMinutes: map[ProgramMinute]*LifeFigures{}}
+		StepMinutes: map[StepMinute]*LifeFigures{}, ProgramMinutes: map[ProgramMinute]*LifeFigures{}, Memories: map[RuleMemoryKey][]byte{}}
 }
 
 // Reset empties the batch, and lets go of the messages.
@@ -96,6 +99,8 @@ func (b *Batch) Reset() {
 	reset(&b.JobEvents)
 	reset(&b.Rollups)
 	reset(&b.RunRecords)
+	reset(&b.Anomalies)
+	reset(&b.Found)
 	reset(&b.Producers)
 	reset(&b.Gaps)
 	reset(&b.Quarantine)
@@ -116,6 +121,7 @@ func (b *Batch) Reset() {
 	clear(b.StepCPU)
 	clear(b.StepMinutes)
 	clear(b.ProgramMinutes)
+	clear(b.Memories)
 	b.Stats, b.Gathered, b.NoteTold = Stats{}, Gathered{}, false
 }
 

@@ -26,6 +26,9 @@ func (tx *Tx) WriteBatch(b *Batch) error {
 		func() error { return writeStepMinutes(tx, b.StepCPU, b.StepMinutes, b.ProgramMinutes) },
 		func() error { return writeRollups(tx, b.Rollups) },
 		func() error { return writeRunRecords(tx, b.RunRecords) },
+		func() error { return writeAnomalies(tx, b.Anomalies) },
+		func() error { return writeFoundAnomalies(tx, b.Found) },
+		func() error { return writeRuleMemories(tx, b.Memories) },
 		func() error { return writeCheckpoints(tx, b.Checkpoints) },
 		func() error { return dropNote(tx, b.NoteTold) },
 	} {

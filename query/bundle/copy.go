@@ -28,6 +28,7 @@ var copied = []struct{ table, rows string }{
 	{"process_events", `{time} AND {host} OR {job}`},
 	{"process_execs", `{time} AND {host} OR {job}`},
 	{"job_events", `{time} AND {host} OR {job}`},
+	{"anomalies", `s.started < {to} AND coalesce(s.ended, s.last_seen) >= {from} AND {host} OR {job}`},
 	{"jobs", `{jobs}`},
 	{"job_sheets", `{of job}`},
 	{"job_pids", `{of job}`},
@@ -46,7 +47,7 @@ var copied = []struct{ table, rows string }{
 }
 
 // leftOut are the tables of which a bundle has no rows: what a projector and retention need to go on, and messages that nobody could read.
-var leftOut = []string{"files", "retention_hosts", "retention_databases", "quarantine", "quarantine_counts", "lanes"}
+var leftOut = []string{"files", "retention_hosts", "retention_databases", "quarantine", "quarantine_counts", "lanes", "rule_memories", "found_anomalies"}
 
 // part is what a bundle takes.
 type part struct {

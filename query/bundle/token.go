@@ -24,6 +24,7 @@ var hidden = []struct {
 	{"jobs", "command", (*tokens).command},
 	{"runs", "command", (*tokens).command}, {"runs", "details", (*tokens).text},
 	{"run_records", "command", (*tokens).command}, {"run_records", "details", (*tokens).text},
+	{"anomalies", "command", (*tokens).command}, {"anomalies", "cgroup", (*tokens).path}, {"anomalies", "description", (*tokens).text},
 	{"rollup_processes", "command", (*tokens).command},
 	{"program_minutes", "program", (*tokens).program},
 }

@@ -29,7 +29,8 @@ var rowsOf = map[string]string{
 	schema.StreamSnapshots: `SELECT id, timestamp FROM main.snapshots WHERE (instance, seq) NOT IN (SELECT instance, seq FROM other.snapshots)`,
 	schema.StreamEvents: `SELECT DISTINCT id >> 10, timestamp FROM main.process_events
 			WHERE (instance, event_type, seq) NOT IN (SELECT instance, event_type, seq FROM other.process_events)
-		UNION SELECT DISTINCT id >> 10, timestamp FROM main.process_execs WHERE (instance, seq) NOT IN (SELECT instance, seq FROM other.process_execs)`,
+		UNION SELECT DISTINCT id >> 10, timestamp FROM main.process_execs WHERE (instance, seq) NOT IN (SELECT instance, seq FROM other.process_execs)
+		UNION SELECT id, last_seen FROM main.anomalies WHERE episode_id NOT IN (SELECT episode_id FROM other.anomalies)`,
 	schema.StreamRollups: `SELECT r.id, r.timestamp FROM main.rollups r JOIN main.hosts h ON h.id = r.host_id
 		WHERE (h.name, r.timestamp) NOT IN (SELECT h.name, r.timestamp FROM other.rollups r JOIN other.hosts h ON h.id = r.host_id)`,
 	schema.StreamHistory: `SELECT id, timestamp FROM main.run_records WHERE run_id NOT IN (SELECT run_id FROM other.run_records)`,

@@ -120,7 +120,7 @@ var messageOf = map[string]struct{ stream, id string }{
 	"process_events": {schema.StreamEvents, "(e.id >> 10)"}, "process_execs": {schema.StreamEvents, "(e.id >> 10)"},
 	"job_events": {schema.StreamEvents, "(e.id >> 10)"},
 	"rollups":    {schema.StreamRollups, "r.id"}, "process_rollups": {schema.StreamRollups, "r.id"},
-	"run_records": {schema.StreamHistory, "t.id"},
+	"run_records": {schema.StreamHistory, "t.id"}, "anomalies": {schema.StreamEvents, "t.id"},
 }
 
 // spansRows are the tables of which a row is made of many messages.
@@ -132,6 +132,7 @@ func readExpired(ctx context.Context, conn *sql.Conn) (map[string]int, error) {
 	for _, t := range []struct{ table, removed, of string }{
 		{"process_events", "events", "process_events"}, {"process_execs", "execs", "process_execs"}, {"job_events", "job_events", "job_events"},
 		{"rollups", "rollups", "rollups"}, {"process_rollups", "rollups", "rollups"}, {"run_records", "run_records", "run_records"},
+		{"anomalies", "anomalies", "anomalies"},
 	} {
 		var yes int
 		err := conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM main.meta WHERE key = ?)

@@ -46,6 +46,9 @@ var hashedTables = []hashedTable{
 		FROM run_steps t JOIN hosts h ON h.id = t.host_id`},
 	{"run_records", `SELECT h.name, NULL, job_id, fleet, run_id, number, record, started, ended, ended_since, inferred, exit_code, signal_num, details,
 		status, command, total_sheets, last_completed_sheet, t.timestamp, steps, lower_bound, ` + totals + ` FROM run_records t JOIN hosts h ON h.id = t.host_id`},
+	{"anomalies", `SELECT h.name, t.started, episode_id, revision, t.boot_id, rule, rule_digest, type, severity, subject, pid, start_ticks, command, cgroup, job_id, fleet,
+		run_id, sheet_num, gpu, noticed, peaked, last_seen, ended, end_reason, metric, first_value, peak_value, last_value, threshold, more_values, samples,
+		description, labels FROM anomalies t JOIN hosts h ON h.id = t.host_id`},
 	{"job_events", `SELECT h.name, e.timestamp, e.job_id, e.fleet, e.type, e.sheet_num, e.total_sheets, e.last_completed_sheet, e.status, e.pid,
 		e.exit_code, e.command, e.details, e.boot_id, e.boot_ns FROM job_events e JOIN hosts h ON h.id = e.host_id`},
 	{"rollups", `SELECT h.name, r.timestamp, r.samples, r.covers, r.boot_id, r.boot_ns, r.interval_ns, r.daemon_pid, r.daemon_rss_kib,
@@ -88,6 +91,7 @@ var sharedRows = map[string]string{
 	// Jobs that both databases hold completely: they began after both databases do, and no process of theirs was there before.
 	"jobs": jobShared, "job_sheets": jobShared, "job_syscalls": jobShared, "job_pids": jobShared,
 	"runs": jobShared, "run_steps": jobShared,
+	"anomalies":   `({inlog} AND (NOT {expired} OR t.episode_id IN (SELECT episode_id FROM {counterpart}.anomalies)))`,
 	"run_records": `({inlog} AND (NOT {expired} OR t.run_id IN (SELECT run_id FROM {counterpart}.run_records)))`,
 }
 
