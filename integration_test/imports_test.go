@@ -84,7 +84,7 @@ var rooms = map[string]room{
 	"query/why":        {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
 	"query/compare":    {uses: []string{"query", "query/stats", "query/term", "schema"}, never: httpPackages},
 	"query/stats":      {never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
-	"query/estimate":   {uses: []string{"query", "query/term"}, never: httpPackages},
+	"query/estimate":   {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
 	"query/verify":     {uses: []string{"query", "schema", "schema/lockfile", "schema/proof"}, never: httpPackages},
 	"query/correlate":  {uses: []string{"query", "query/stats", "query/term"}, never: httpPackages},
 	"query/live":       {uses: []string{"query", "schema"}, never: httpPackages},

@@ -13,6 +13,10 @@ type Conditions struct {
 	CPUPressure, MemoryPressure, IOPressure *float64
 	Waited                                  *float64  // seconds that its processes were ready and had no CPU
 	Hotspots                                []Hotspot // system calls of those that were traced, the most first
+	// Anomalies are the types of the episodes of the job, and of these hosts, that overlap the time, by name. They are known of times that end after the first episode
+	// of the recording began; before, nobody may have looked.
+	Anomalies      []string
+	AnomaliesKnown bool
 }
 
 // leastSeen is the share of a time that snapshots must be of, so that their means are told.
@@ -21,7 +25,7 @@ const leastSeen = 0.8
 // ConditionsOf reads what a job ran under within a time.
 func ConditionsOf(ctx context.Context, db *DB, j JobTime) (*Conditions, error) {
 	c := &Conditions{Hotspots: []Hotspot{}}
-	for _, read := range []func(context.Context, *DB, JobTime) error{c.readHosts, c.readPressure, c.readWaits, c.readHotspots} {
+	for _, read := range []func(context.Context, *DB, JobTime) error{c.readHosts, c.readPressure, c.readWaits, c.readHotspots, c.readAnomalies} {
 		if err := read(ctx, db, j); err != nil {
 			return nil, fmt.Errorf("read what job %q ran under: %w", j.Job, err)
 		}
@@ -106,6 +110,22 @@ func (c *Conditions) readHotspots(ctx context.Context, db *DB, j JobTime) error 
 	}
 	err = r.readHotspots(ctx, j)
 	c.Hotspots = append(c.Hotspots, r.out.Hotspots...)
+	return err
+}
+
+// readAnomalies reads which episodes of the job and of its hosts overlap the time.
+func (c *Conditions) readAnomalies(ctx context.Context, db *DB, j JobTime) (err error) {
+	err = db.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM anomalies WHERE started <= ?)`, j.To).Scan(&c.AnomaliesKnown)
+	if err != nil || !c.AnomaliesKnown {
+		return err
+	}
+	where, args := j.ofJob()
+	for _, h := range c.Hosts {
+		args = append(args, h)
+	}
+	c.Anomalies, err = collect(ctx, db, `SELECT DISTINCT type FROM anomalies t WHERE t.started <= ?5 AND t.last_seen >= ?4 AND (`+where+`
+		OR t.subject = 'host' AND t.host_id IN (SELECT id FROM hosts WHERE name IN (`+placeholders(len(c.Hosts))+`))) ORDER BY type`, args,
+		func(r *sql.Rows, name *string) error { return r.Scan(name) })
 	return err
 }
 

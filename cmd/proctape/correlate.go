@@ -57,7 +57,7 @@ func correlateCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "correlate JOB", Short: "Say what goes with failure and slowness of a job", Args: oneArg("job"), ValidArgsFunction: completeJobs(s),
 		Long: fmt.Sprintf(`Say what goes with failure and with slowness over the runs of a job: memory, time, CPU, input and output, processes, waiting for a CPU,
-pressure of the hosts, system calls, and the host. Failed are runs that ended with another code than 0 or by a signal; how slow runs are is
+pressure of the hosts, system calls, anomalies, and the host. Failed are runs that ended with another code than 0 or by a signal; how slow runs are is
 asked of those that ended well.
 
 A number is tested by a rank test (Mann and Whitney; Spearman against time), a host or a system call by Fisher's exact test. The p of all

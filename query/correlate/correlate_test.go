@@ -30,6 +30,7 @@ func made(random *rand.Rand, n int, plant func(o *Observed, fails bool, slow flo
 			Totals: query.Totals{CPUSeconds: around(50, 0.2), CPUSource: &source, PeakRSS: around(500, 0.3), PeakSource: &source, GroupPeak: around(900, 0.3),
 				Read: around(100, 0.5), Write: around(200, 0.5), IOSource: &source, Processes: &processes}},
 			Conditions: query.Conditions{CPUPressure: around(10, 0.5), MemoryPressure: around(1, 1), IOPressure: around(5, 1), Waited: around(8, 0.5),
+				AnomaliesKnown: true, Anomalies: [][]string{nil, {"zombie"}, {"zombie", "leak"}}[random.IntN(3)],
 				Hotspots: []query.Hotspot{{Name: calls[random.IntN(3)], Time: 80}, {Name: "mmap", Time: 20}}}}
 		if plant != nil {
 			plant(&runs[i], fails, slow)
@@ -71,6 +72,11 @@ var planted = map[Word]func(o *Observed, fails bool, slow float64){
 	"syscall_vs_failure": func(o *Observed, fails bool, _ float64) {
 		if o.Conditions.Hotspots[0].Name = "read"; fails {
 			o.Conditions.Hotspots[0].Name = "futex"
+		}
+	},
+	"anomaly_vs_failure": func(o *Observed, fails bool, _ float64) {
+		if o.Conditions.Anomalies = nil; fails != (o.Number%9 == 0) {
+			o.Conditions.Anomalies = []string{"memory_spike"}
 		}
 	},
 	"host_vs_failure": func(o *Observed, fails bool, _ float64) {

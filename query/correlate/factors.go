@@ -78,6 +78,7 @@ var words = []word{
 		}
 		return nil, len(o.Conditions.Hotspots) > 0
 	}},
+	{"anomaly", "with anomaly", func(o *Observed) ([]string, bool) { return o.Conditions.Anomalies, o.Conditions.AnomaliesKnown }},
 	{"host", "on host", func(o *Observed) ([]string, bool) {
 		if o.Host != "" {
 			return []string{o.Host}, true

@@ -55,6 +55,7 @@ type Context struct {
 	RSS       float64  `json:"rss_mb"`            // of the processes of the job together, MiB
 	CPU       *float64 `json:"cpu_pct"`           // of them together, 100 for a processor; nil where none of it is known
 	Hotspot   *string  `json:"syscall_hotspot"`   // the system call that took most of the time of those that are traced, such as "futex 40%"
+	Anomalies []string `json:"anomalies_active"`  // types of the episodes of the job and of the host that go on, by name
 	Processes int      `json:"job_process_count"` // of the job
 	DaemonRSS float64  `json:"daemon_rss_mb"`
 	Pressure  string   `json:"pressure_level"` // none, low, medium, high or critical

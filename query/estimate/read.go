@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema"
 )
 
 // DefaultLast is how many runs an estimate is of when nobody says, and MostRuns how many at most.
@@ -78,9 +79,28 @@ func Contexts(ctx context.Context, db *query.DB, job query.JobFilter, at time.Ti
 			c.Available, c.Total = &h.MemAvail, &h.MemTotal
 		}
 		c.add(h.Processes)
+		if c.Anomalies, err = active(ctx, db, job.Name, h.Host); err != nil {
+			return nil, err
+		}
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// active are the types of the episodes that go on of a job and of a host.
+func active(ctx context.Context, db *query.DB, job, host string) ([]string, error) {
+	open, err := query.Anomalies(ctx, db, query.AnomalyFilter{Range: query.Range{Host: host}, Open: true})
+	if err != nil {
+		return nil, err
+	}
+	types := []string{}
+	for i := range open {
+		if a := &open[i]; a.JobID != nil && *a.JobID == job || a.Kind == schema.AboutHost {
+			types = append(types, a.Type)
+		}
+	}
+	slices.Sort(types)
+	return slices.Compact(types), nil
 }
 
 // add adds what processes of the job use.

@@ -77,6 +77,9 @@ func (c *Context) text() string {
 			text += ", mostly in " + term.Safe(*c.Hotspot)
 		}
 	}
+	if len(c.Anomalies) > 0 {
+		text += "; anomalies go on: " + term.Safe(strings.Join(c.Anomalies, ", "))
+	}
 	return text
 }
 
