@@ -69,6 +69,7 @@ var rooms = map[string]room{
 	"embedded-nats/block": {never: slices.Concat(sqlPackages, httpPackages), clock: true},
 
 	"projector": {uses: []string{"projector/fold", "projector/ndjson", "projector/retention", "projector/runs", "projector/store", "schema", "schema/filecheck", "schema/lockfile", "schema/proof", "schema/trouble"}},
+	"projector/notify": {uses: []string{"schema", "schema/filecheck", "schema/lockfile", "schema/trouble"}, never: sqlPackages},
 	"projector/fold": {uses: []string{"projector/store", "schema"}, // of store the types of rows alone
 		never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
 	"projector/retention": {uses: []string{"projector/ndjson", "projector/store", "schema", "schema/lockfile", "schema/trouble"}, never: httpPackages},
@@ -96,7 +97,7 @@ var rooms = map[string]room{
 	"query/mcp":        {uses: overQuery},
 	"query/bundle":     {uses: []string{"query", "schema", "schema/filecheck"}, never: slices.Concat(natsPackages, httpPackages)},
 
-	"cmd/proctape": {uses: []string{"schema/...", "producer/...", "embedded-nats", "projector", "projector/retention", "query/..."}},
+	"cmd/proctape": {uses: []string{"schema/...", "producer/...", "embedded-nats", "projector", "projector/notify", "projector/retention", "query/..."}},
 
 	// It reads a program from outside.
 	"deploy/packages/sbom":  {},

@@ -31,6 +31,7 @@ type upFlags struct {
 	cert, key     string
 	http          httpFlags
 	retention     retentionFlags
+	notify        notifyFlags
 	fileLimit     int64
 	noNDJSON      bool
 	memoryLimitMB int64
@@ -59,6 +60,7 @@ here with "proctape sample --server"; "proctape hosts add NAME" makes the key th
 	cmd.Flags().StringVar(&f.http.address, "http", "", "answer questions over HTTP on this `host:port`, such as 127.0.0.1:7447 (proctape serve --help)")
 	f.http.register(cmd)
 	f.retention.register(cmd)
+	f.notify.register(cmd)
 	cmd.Flags().Int64Var(&f.fileLimit, "ndjson-limit", ndjsonLimit, "size in `bytes` at which monitor.jsonl is rotated")
 	cmd.Flags().BoolVar(&f.noNDJSON, "no-ndjson", false, "write no monitor.jsonl and events.jsonl")
 	cmd.Flags().Int64Var(&f.memoryLimitMB, "memory-limit-mb", mostMemory>>20, "memory in `MiB` above which the garbage collector works harder; 0 for no limit; by default less where the control group or the machine has less")
@@ -81,6 +83,9 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	}
 	keep, err := f.retention.config()
 	if err != nil {
+		return err
+	}
+	if err := f.notify.read(); err != nil {
 		return err
 	}
 	if f.fileLimit < 1 {
@@ -149,6 +154,11 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 		return errors.Join(err, proj.Close())
 	}
 	stages := []stage{{"watchdog", w.watched.run}, {"state", state.Run}, {"log", server.Run}, {"projector", proj.Run}, {"control groups of runs", run.RemoveLeftGroups}, {"producer", prod.Run}}
+	notices, err := f.notify.stages(s, js, w)
+	if err != nil {
+		return errors.Join(err, proj.Close())
+	}
+	stages = append(stages, notices...)
 	web, err := f.http.stage(ctx, cmd, s, js, w.watched)
 	if err != nil {
 		return errors.Join(err, proj.Close())
