@@ -43,6 +43,9 @@ func downForAnHour(t *testing.T, wrap func(*Notifier)) []string {
 	for range 6 {
 		w.pass(20 * time.Second)
 	}
+	if kept, err := loadState(StatePath(w.notifier.cfg.DB)); wrap == nil && (err != nil || len(kept.Receivers["oncall"].Waiting) != episodes-ended) {
+		t.Errorf("what is kept of %d episodes, of which %d have ended: %+v, %v", episodes, ended, kept, err)
+	}
 	if over := w.trouble.Open(); len(over) != 0 {
 		t.Errorf("trouble once the receiver is back: %+v", over)
 	}

@@ -132,6 +132,7 @@ func (o *outbox) done(r *Receiver, n *Notice, err error, now time.Time) (dead bo
 			p.tell(n.Status, n.Alerts[i].Severity, now)
 		}
 	}
+	o.forget(r, nil, now)
 	o.Failures, o.NotBefore = 0, 0
 	if err != nil {
 		o.Dead++
