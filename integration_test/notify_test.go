@@ -82,6 +82,20 @@ func tellAnomaly(t *testing.T, dir string, n int, ended bool) {
 	must(js.PublishMsg(t.Context(), msg))(t)
 }
 
+// followsAnomalies reports whether a notifier has its durable on the log of a recorder: it begins with what comes from then on.
+func followsAnomalies(t *testing.T, dir string) bool {
+	t.Helper()
+	nc := must(embeddednats.Connect(dir, embeddednats.RoleAdmin))(t)
+	defer nc.Close()
+	js := must(jetstream.New(nc))(t)
+	names := must(js.Stream(t.Context(), schema.StreamEvents))(t).ConsumerNames(t.Context())
+	found := false
+	for name := range names.Name() {
+		found = found || strings.HasPrefix(name, "notify-")
+	}
+	return found
+}
+
 // TestNotify_OfARecorder has a recorder tell a real webhook of anomalies: it is down at first, and the recorder is killed meanwhile. Status says that notices wait; what a
 // silence is of is not told.
 func TestNotify_OfARecorder(t *testing.T) {
@@ -102,7 +116,7 @@ func TestNotify_OfARecorder(t *testing.T) {
 	}
 	p := record()
 	state := filepath.Join(data, "monitor.db.notices")
-	await(t, "the file of the notices", func() bool { _, err := os.Stat(state); return err == nil })
+	await(t, "the durable of the notices", func() bool { return followsAnomalies(t, data) })
 	waits := func(n int) func() bool {
 		return func() bool {
 			b, _ := os.ReadFile(state)
