@@ -68,7 +68,7 @@ var rooms = map[string]room{
 	"embedded-nats":       {uses: []string{"embedded-nats/block", "schema", "schema/filecheck", "schema/lockfile", "schema/trouble"}, never: sqlPackages},
 	"embedded-nats/block": {never: slices.Concat(sqlPackages, httpPackages), clock: true},
 
-	"projector": {uses: []string{"projector/fold", "projector/ndjson", "projector/retention", "projector/runs", "projector/store", "schema", "schema/filecheck", "schema/lockfile", "schema/proof", "schema/trouble"}},
+	"projector":        {uses: []string{"projector/fold", "projector/ndjson", "projector/retention", "projector/runs", "projector/store", "schema", "schema/filecheck", "schema/lockfile", "schema/proof", "schema/trouble"}},
 	"projector/notify": {uses: []string{"schema", "schema/filecheck", "schema/lockfile", "schema/trouble"}, never: sqlPackages},
 	"projector/fold": {uses: []string{"projector/store", "schema"}, // of store the types of rows alone
 		never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
