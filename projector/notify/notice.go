@@ -97,20 +97,20 @@ func (a *Alert) label(name string) string {
 	return ""
 }
 
-// noticeOf makes a notice of alerts of one group.
-func noticeOf(r *Receiver, status Status, alerts []Alert) Notice {
+// noticeOf makes a notice to a receiver of alerts of one group, which is by some labels.
+func noticeOf(receiver string, groupBy []string, status Status, alerts []Alert) Notice {
 	slices.SortFunc(alerts, func(a, b Alert) int {
 		if a.Started != b.Started {
 			return map[bool]int{true: -1, false: 1}[a.Started < b.Started]
 		}
 		return strings.Compare(a.Episode, b.Episode)
 	})
-	n := Notice{Receiver: r.Name, Status: status, Group: map[string]string{}, Alerts: alerts}
-	for _, label := range r.GroupBy {
+	n := Notice{Receiver: receiver, Status: status, Group: map[string]string{}, Alerts: alerts}
+	for _, label := range groupBy {
 		n.Group[label] = alerts[0].label(label)
 	}
 	sum := sha256.New()
-	fmt.Fprintf(sum, "%s\x00%s\x00", r.Name, status)
+	fmt.Fprintf(sum, "%s\x00%s\x00", receiver, status)
 	for i := range alerts {
 		fmt.Fprintf(sum, "%s\x00%s\x00", alerts[i].Episode, alerts[i].Severity)
 	}

@@ -108,7 +108,7 @@ func (o *outbox) due(r *Receiver, silences []Silence, now time.Time) []Notice {
 	})
 	var notices []Notice
 	for _, g := range ready[:min(len(ready), max(0, r.MostAMinute-len(o.Sent)))] {
-		notices = append(notices, noticeOf(r, g.status, g.alerts))
+		notices = append(notices, noticeOf(r.Name, r.GroupBy, g.status, g.alerts))
 	}
 	return notices
 }

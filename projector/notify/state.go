@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/proctape/proctape/schema/filecheck"
 )
@@ -28,7 +26,7 @@ type state struct {
 
 // loadState reads the file, or begins a new one.
 func loadState(path string) (*state, error) {
-	b, err := readFile(path)
+	b, err := filecheck.ReadOurs(path, largestState)
 	if errors.Is(err, fs.ErrNotExist) {
 		id := make([]byte, 16)
 		_, err := rand.Read(id)
@@ -42,8 +40,6 @@ func loadState(path string) (*state, error) {
 	}
 	return s, nil
 }
-
-func readFile(path string) ([]byte, error) { return filecheck.ReadOurs(path, largestState) }
 
 // outboxes gives each receiver its place, and takes away those of receivers that are no more.
 func (s *state) outboxes(c *Config) {
@@ -69,27 +65,4 @@ func (s *state) save(path string) error {
 		return err
 	}
 	return replaceFile(path, b)
-}
-
-// replaceFile puts a file in the place of another, at once and for good.
-func replaceFile(path string, b []byte) error {
-	f, err := filecheck.Create(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return err
-	}
-	folder, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }
