@@ -141,7 +141,7 @@ func (n *Notifier) takeIn(ctx context.Context, log jetstream.Consumer) error {
 func (n *Notifier) tell(ctx context.Context) error {
 	silences, err := Silences(n.cfg.DB)
 	if err != nil {
-		n.cfg.Log.Warn("the silences cannot be read, and none counts", "err", err)
+		n.cfg.Trouble.Note(trouble.Trouble{Kind: trouble.NotTold, About: SilencesPath(n.cfg.DB), Reason: "none of them counts: " + err.Error()})
 	}
 	var all sync.WaitGroup
 	failed := make([]error, len(n.cfg.Config.Receivers))
