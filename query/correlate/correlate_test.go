@@ -210,6 +210,23 @@ func TestCorrelate_LeavesOut(t *testing.T) {
 	}
 }
 
+// TestCorrelate_LeavesOutWhatIsSmall: a difference that is sure, and smaller than what matters, does not stand out.
+func TestCorrelate_LeavesOutWhatIsSmall(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 3))
+	peak := func(more float64) *Answer {
+		return Of(made(random, 60, func(o *Observed, fails bool, _ float64) {
+			v := 100 + random.Float64()
+			if fails {
+				v += more
+			}
+			o.PeakRSS = &v
+		}), false)
+	}
+	if small, large := peak(2), peak(6); small.found("memory_vs_failure") || !large.found("memory_vs_failure") {
+		t.Errorf("2 MiB more: %v, 6 MiB more: %v", small.found("memory_vs_failure"), large.found("memory_vs_failure"))
+	}
+}
+
 // TestCorrelate_KnowsWhatFollows: that failed runs have less of what adds up follows from their end, and is no line of a report.
 func TestCorrelate_KnowsWhatFollows(t *testing.T) {
 	random := rand.New(rand.NewPCG(6, 1))

@@ -92,7 +92,7 @@ func (a *Answer) judge(correct func([]float64) []float64) {
 	}
 	for i, q := range correct(all) {
 		c := &a.Correlations[i]
-		c.Q, c.StandsOut = q, q <= alpha && math.Abs(c.Effect) >= leastEffect
+		c.Q, c.StandsOut = q, q <= alpha && c.matters()
 	}
 	slices.SortStableFunc(a.Correlations, func(x, y Correlation) int {
 		if x.StandsOut != y.StandsOut {
@@ -100,6 +100,17 @@ func (a *Answer) judge(correct func([]float64) []float64) {
 		}
 		return cmp.Or(cmp.Compare(x.P, y.P), cmp.Compare(x.Type, y.Type), strings.Compare(x.Value, y.Value))
 	})
+}
+
+// leastChange is how far medians have to lie apart to matter, by their unit.
+var leastChange = map[string]float64{"MiB": 4, "s": 0.1, "%": 1, "": 2}
+
+// matters reports whether a difference is large enough to be told, if it is real.
+func (c *Correlation) matters() bool {
+	if c.With.FailureRate != nil {
+		return math.Abs(c.Effect) >= leastEffect
+	}
+	return math.Abs(c.Effect) >= leastEffect && math.Abs(*c.With.Median-*c.Without.Median) >= leastChange[c.Unit]
 }
 
 func typeOf(factor Word, outcome Outcome) Word { return factor + "_vs_" + Word(outcome) }
