@@ -33,6 +33,8 @@ func answersOf(dir, job string, pid int, from, to float64) (answers []answer) {
 		formats []string
 	}{
 		{[]string{"report", job}, nil, []string{"", "--json", "--format=classic", "--format=markdown", "--run=all"}},
+		{[]string{"correlate", job}, nil, []string{"", "--json"}},
+		{[]string{"estimate", job}, nil, []string{"", "--json"}},
 		{[]string{"profile", job}, nil, []string{"", "--json"}},
 		{[]string{"why", job}, nil, []string{"", "--json"}},
 		{[]string{"why", fmt.Sprint(pid)}, nil, []string{"", "--json"}},
@@ -66,7 +68,7 @@ func answersOf(dir, job string, pid int, from, to float64) (answers []answer) {
 
 // answerNothing are the commands that answer over no time: they record, serve, or tell of the record itself. Of sql nobody can tell which time a
 // statement is of; its help says so.
-var answerNothing = strings.Fields("backup bundle completion config compare doctor help hosts job mcp project quarantine replay restore retention rules run sample serve simulate sql status tail token trace up verify version")
+var answerNothing = strings.Fields("backup bundle completion config compare doctor help hosts job mcp project quarantine replay restore retention rules run sample serve silence simulate sql status tail token trace up verify version")
 
 // defectOf is what an answer of a lossy recording lacks.
 func (a *answer) defectOf(program string) string {

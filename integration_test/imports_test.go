@@ -45,7 +45,7 @@ var rooms = map[string]room{
 	"schema/state":           {uses: []string{"schema/filecheck", "schema/trouble"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/metric/generate": {uses: []string{"schema/metric"}},
 
-	"producer": {uses: []string{"producer/events", "producer/gpu", "producer/jobs", "producer/lifecycle", "producer/oom", "producer/procfs",
+	"producer": {uses: []string{"producer/cgroup", "producer/events", "producer/gpu", "producer/jobs", "producer/lifecycle", "producer/oom", "producer/procfs",
 		"producer/publish", "producer/sampler", "producer/scrub", "producer/syscalls", "schema", "schema/trouble"}, never: sqlPackages},
 	"producer/sampler": {uses: []string{"producer/gpu", "producer/jobs", "producer/lifecycle", "producer/procfs", "producer/scrub", "schema"},
 		never: slices.Concat(natsPackages, sqlPackages)},
@@ -59,6 +59,7 @@ var rooms = map[string]room{
 	"producer/syscalls":          {uses: []string{"schema"}, never: sqlPackages},
 	"producer/lifecycle":         {uses: []string{"producer/lifecycle/netlink", "schema"}, never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/lifecycle/netlink": {never: slices.Concat(natsPackages, sqlPackages)},
+	"producer/cgroup":            {never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
 	"producer/oom":               {uses: []string{"schema"}, never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/gpu":               {uses: []string{"schema"}, never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/procfs":            {never: slices.Concat(natsPackages, sqlPackages)},
@@ -70,6 +71,7 @@ var rooms = map[string]room{
 	"projector":          {uses: []string{"projector/anomaly", "projector/episodes", "projector/fold", "projector/ndjson", "projector/retention", "projector/runs", "projector/store", "schema", "schema/filecheck", "schema/lockfile", "schema/proof", "schema/trouble"}},
 	"projector/anomaly":  {uses: []string{"schema", "schema/wire"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
 	"projector/episodes": {uses: []string{"projector/store", "schema"}, never: httpPackages},
+	"projector/notify":   {uses: []string{"schema", "schema/filecheck", "schema/lockfile", "schema/trouble"}, never: sqlPackages},
 	"projector/fold": {uses: []string{"projector/anomaly", "projector/store", "schema"}, // of store the types of rows alone
 		never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
 	"projector/retention": {uses: []string{"projector/ndjson", "projector/store", "schema", "schema/lockfile", "schema/trouble"}, never: httpPackages},
@@ -83,9 +85,11 @@ var rooms = map[string]room{
 	"query/health":     {uses: []string{"query", "schema", "schema/state", "schema/trouble"}, never: httpPackages},
 	"query/report":     {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
 	"query/why":        {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
-	"query/compare":    {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
+	"query/compare":    {uses: []string{"query", "query/stats", "query/term", "schema"}, never: httpPackages},
+	"query/stats":      {never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
+	"query/estimate":   {uses: []string{"query", "query/term", "schema"}, never: httpPackages},
 	"query/verify":     {uses: []string{"query", "schema", "schema/lockfile", "schema/proof"}, never: httpPackages},
-	"query/correlate":  {uses: []string{"query", "schema"}, never: httpPackages},
+	"query/correlate":  {uses: []string{"query", "query/stats", "query/term"}, never: httpPackages},
 	"query/live":       {uses: []string{"query", "schema"}, never: httpPackages},
 	"query/export":     {uses: overQuery, never: httpPackages},
 	"query/top":        {uses: overQuery, never: httpPackages},
@@ -95,7 +99,7 @@ var rooms = map[string]room{
 	"query/mcp":        {uses: overQuery},
 	"query/bundle":     {uses: []string{"query", "schema", "schema/filecheck"}, never: slices.Concat(natsPackages, httpPackages)},
 
-	"cmd/proctape": {uses: []string{"schema/...", "producer/...", "embedded-nats", "projector", "projector/anomaly", "projector/retention", "query/..."}},
+	"cmd/proctape": {uses: []string{"schema/...", "producer/...", "embedded-nats", "projector", "projector/anomaly", "projector/notify", "projector/retention", "query/..."}},
 
 	// It reads a program from outside.
 	"deploy/packages/sbom":  {},
@@ -113,7 +117,7 @@ var rooms = map[string]room{
 }
 
 // overQuery is what export, top, web and mcp may use: the library and its rooms, never each other.
-var overQuery = []string{"query", "query/compare", "query/correlate", "query/live", "query/report", "query/term", "query/verify", "query/why", "schema"}
+var overQuery = []string{"query", "query/compare", "query/correlate", "query/estimate", "query/live", "query/report", "query/term", "query/verify", "query/why", "schema"}
 
 // oldArrows are arrows that the policy does not want and the code still has. It fails when one of them is gone, until its
 // row is taken out.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/producer/cgroup"
 	"github.com/proctape/proctape/producer/events"
 	"github.com/proctape/proctape/producer/gpu"
 	"github.com/proctape/proctape/producer/jobs"
@@ -170,7 +171,7 @@ func (p *Producer) connect(began int64, bootID string) error {
 	s := sampler.New(sampler.Config{
 		FS: p.fs, Options: options, Scrubber: scrubber, Claims: claims, Began: began, Interval: cfg.Interval,
 		KeepSamples: keepSamples, Capabilities: publishedCapabilities(p.capabilities),
-		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Syscalls: p.profiler.Take, Log: cfg.Log,
+		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Group: cgroup.Open("/").Read, Syscalls: p.profiler.Take, Log: cfg.Log,
 	})
 	p.loop = loop{
 		interval: cfg.Interval, traceJobs: cfg.TraceJobs, gaps: cfg.Gaps, beat: cfg.Beat, log: cfg.Log, trouble: cfg.Trouble, failed: map[string]int{},

@@ -185,6 +185,15 @@ const (
 	HeaderAsked     = "Proctape-Asked" // on a tick that the schedule did not make: who asked for it
 )
 
+// NotifyConsumer returns the settings of the durable by which a notifier reads anomalies: those that come once it was made. The server forgets it a month
+// after it was read last.
+func NotifyConsumer(id string) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable: "notify-" + id, FilterSubject: AnomalySubjects("*"), AckPolicy: jetstream.AckAllPolicy, DeliverPolicy: jetstream.DeliverNewPolicy,
+		AckWait: time.Minute, MaxAckPending: -1, MaxDeliver: -1, InactiveThreshold: 30 * 24 * time.Hour,
+	}
+}
+
 // TickConsumer returns the settings of a database's durable on the ticks of retention: one tick at a time, and none from
 // before the durable was made. The server forgets it a month after the database last read.
 func TickConsumer(databaseID string) jetstream.ConsumerConfig {

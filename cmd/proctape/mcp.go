@@ -17,7 +17,7 @@ func mcpCommand(s *settings) *cobra.Command {
 		Long: `Answer the questions of AI agents: a client of the Model Context Protocol starts this command, and asks over its standard input and output. It only reads.
 It answers from a database here, or with --url from a recorder elsewhere, also while it is recorded.
 
-The tools are overview, jobs, report, why, top, tree, compare, compare_times, events, gaps, orphans and sql. Each answer says how much of its time is known, and
+The tools are overview, jobs, report, why, top, tree, compare, compare_times, correlate, estimate, events, gaps, orphans and sql. Each answer says how much of its time is known, and
 which units its numbers have. What recorded programs chose, such as command lines, is marked as text that is not to be trusted. docs/agents.md is a
 page to give to an agent.`,
 		Example: `  proctape mcp --db run-data/monitor.db

@@ -77,6 +77,8 @@ var sampleQuestions = []struct {
 	{"tree", map[string]any{"at": "2026-11-23T03:10:45", "host": "build-07"}, "tree --at 2026-11-23T03:10:45 --host build-07", "trees"},
 	{"compare", map[string]any{"job": "build-7", "other": "agent-7f3", "against": "1"}, "compare build-7 agent-7f3 --against 1", ""},
 	{"compare_times", map[string]any{"since": "2026-11-23T03:10:30", "until": "2026-11-23T03:11:00", "limit": 4}, "compare --since 2026-11-23T03:10:30 --until 2026-11-23T03:11:00 --limit 4", ""},
+	{"correlate", map[string]any{"job": "build-7"}, "correlate build-7", ""},
+	{"estimate", map[string]any{"job": "build-7", "since": "2026-11-23"}, "estimate build-7 --since 2026-11-23", ""},
 	{"events", map[string]any{"since": "2026-11-23", "until": "2026-11-24", "order": "oldest"}, "events --since 2026-11-23 --until 2026-11-24", "items"},
 	{"events", map[string]any{"since": "2026-11-23", "until": "2026-11-24", "signal": 9}, "events --since 2026-11-23 --until 2026-11-24 --signal KILL --newest", "items"},
 	{"events", map[string]any{"since": "2026-11-23", "job": "build-7", "failed": true, "order": "oldest"}, "events --since 2026-11-23 --job build-7 --failed", "items"},
@@ -212,7 +214,7 @@ func TestMCP_Offers(t *testing.T) {
 			}
 		}
 	}
-	if want := strings.Fields("compare compare_times events gaps jobs orphans overview report sql top tree why"); !slices.Equal(names, want) {
+	if want := strings.Fields("compare compare_times correlate estimate events gaps jobs orphans overview report sql top tree why"); !slices.Equal(names, want) {
 		t.Errorf("tools %v, want %v", names, want)
 	}
 	for uri, has := range map[string]string{"proctape://schema": `"table":"process_metrics"`, "proctape://gap-kinds": `"kind":"missed_ticks"`} {

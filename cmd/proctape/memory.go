@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/proctape/proctape/producer/cgroup"
 	"github.com/proctape/proctape/projector"
 	"github.com/proctape/proctape/schema/state"
 )
@@ -24,8 +25,8 @@ type memory struct {
 
 // available is how much memory the control groups and the machine allow, and who allows the least.
 func available(root string, machine int64) (bytes int64, reason string) {
-	if g, ok := findGroupLimit(root); ok && (machine == 0 || g.bytes < machine) {
-		return g.bytes, fmt.Sprintf("%s allows %s", g.file, mib(g.bytes))
+	if g, ok := cgroup.FindLimit(root); ok && (machine == 0 || g.Bytes < machine) {
+		return g.Bytes, fmt.Sprintf("%s allows %s", g.File, mib(g.Bytes))
 	}
 	return machine, fmt.Sprintf("the machine has %s", mib(machine))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -16,6 +17,7 @@ func projectCommand(s *settings) *cobra.Command {
 	var files fileFlags
 	var retention retentionFlags
 	var rules ruleFlags
+	var notify notifyFlags
 	cmd := &cobra.Command{
 		Use: "project", Short: "Project a log into a database of its own", Args: noArgs,
 		Long: `Project the log of a NATS server, or of the recorder on this machine, into a database, and go on as the
@@ -32,6 +34,9 @@ log grows. Any number of databases can follow one log; each has its own checkpoi
 			if err != nil {
 				return err
 			}
+			if err := notify.read(); err != nil {
+				return err
+			}
 			if s.checksOnly {
 				return checkServer(s)
 			}
@@ -46,17 +51,18 @@ log grows. Any number of databases can follow one log; each has its own checkpoi
 			}
 			w := newWorking(cmd, s)
 			cfg := projector.Config{DB: s.db, NDJSON: dir, FileLimit: files.limit, Retention: &keep, Rules: watch, Memory: w.memory.projector(), Beat: w.watched.part("the projector", 0), Log: w.log, Trouble: w.trouble}
-			return withRefusals(ctx, nc, s.creds, func(ctx context.Context) error { return project(ctx, cmd, s, nc, cfg, w) })
+			return withRefusals(ctx, nc, s.creds, func(ctx context.Context) error { return project(ctx, cmd, s, nc, cfg, &notify, w) })
 		}),
 	}
 	files.register(cmd)
 	retention.register(cmd)
 	rules.register(cmd)
+	notify.register(cmd)
 	return cmd
 }
 
 // project projects the log of a connection until ctx ends.
-func project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn, cfg projector.Config, w *working) error {
+func project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn, cfg projector.Config, notify *notifyFlags, w *working) error {
 	if s.server != "" {
 		if err := declareStreams(ctx, nc, cfg.Retention.Policy); err != nil {
 			return err
@@ -71,10 +77,14 @@ func project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn
 		return explainDatabase(err, s.db)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "proctape is projecting the log into %s. Ctrl-C stops it.\n", s.db)
+	notices, err := notify.stages(s, js, w)
+	if err != nil {
+		return errors.Join(err, p.Close())
+	}
 	w.projects.Store(p)
 	defer s.reloads(cmd.ErrOrStderr(), w.notify, nil)()
 	defer w.ready(ctx)()
-	err = runStages(ctx, stage{"watchdog", w.watched.run}, stage{"state", w.keeper(s.db).Run}, stage{"projector", p.Run})
+	err = runStages(ctx, append([]stage{{"watchdog", w.watched.run}, {"state", w.keeper(s.db).Run}, {"projector", p.Run}}, notices...)...)
 	st := p.Stats()
 	fmt.Fprintf(cmd.OutOrStdout(), "\nStopped. This run stored %d snapshots with %d process samples and %d events.\n",
 		st.Snapshots, st.Processes, st.Events)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/query/correlate"
 	"github.com/proctape/proctape/query/report"
 )
 
@@ -109,6 +110,11 @@ func (f *reportFlags) report(cmd *cobra.Command, db *query.DB, name string) erro
 	case err != nil:
 		return explainRun(explainJob(err))
 	}
+	text, evidence, err := correlate.Advise(cmd.Context(), db, query.JobFilter{Name: name, Host: r.Host})
+	if err != nil {
+		return err
+	}
+	report.AddAdvice(r, correlate.Condition, text, evidence)
 	if scopes, err := query.JobScopes(cmd.Context(), db, job); err == nil && f.run == "" {
 		noteCovers(cmd, scopes, f.host)
 	}

@@ -102,7 +102,7 @@ func (s *settings) resolve(cmd *cobra.Command) error {
 // would hide things from every listing.
 var settingNames = []string{"data", "db", "server", "context", "creds", "tls-ca", "log-level", "interval", "argv", "scrub-word", "kernel-threads", "group", "listen",
 	"tls-cert", "tls-key", "max-log-mb", "ndjson", "ndjson-limit", "no-ndjson", "rules", "memory-limit-mb", "full-resolution-hours", "downsampled-days",
-	"events-days", "runs-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-env", "job-rule", "syscalls", "trace-job", "nvidia-smi", "utc", "url", "token-file", "http", "http-cert", "http-key", "http-name"}
+	"events-days", "runs-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-env", "job-rule", "syscalls", "trace-job", "nvidia-smi", "utc", "url", "token-file", "http", "http-cert", "http-key", "http-name", "notify"}
 
 // isSetting reports whether a command's flag is a setting.
 func isSetting(cmd *cobra.Command, name string) bool {
@@ -180,7 +180,7 @@ func (s *settings) needsData(cmd *cobra.Command) bool {
 
 // readsDatabase reports whether a command asks nothing but the database.
 func readsDatabase(cmd *cobra.Command) bool {
-	return slices.Contains([]string{"snapshots", "events", "execs", "history", "jobs", "profile", "report", "gaps", "top", "tree", "diff", "orphans", "why", "sql", "compare", "mcp", "export"}, cmd.Name())
+	return slices.Contains([]string{"snapshots", "events", "execs", "history", "jobs", "profile", "report", "gaps", "top", "tree", "diff", "orphans", "why", "sql", "compare", "correlate", "estimate", "mcp", "export"}, cmd.Name())
 }
 
 // refuseServer refuses a --server of the command line where it would be ignored: the answer would be of another recording than

@@ -33,6 +33,7 @@ type upFlags struct {
 	http          httpFlags
 	retention     retentionFlags
 	rules         ruleFlags
+	notify        notifyFlags
 	fileLimit     int64
 	noNDJSON      bool
 	memoryLimitMB int64
@@ -62,6 +63,7 @@ here with "proctape sample --server"; "proctape hosts add NAME" makes the key th
 	f.http.register(cmd)
 	f.retention.register(cmd)
 	f.rules.register(cmd)
+	f.notify.register(cmd)
 	cmd.Flags().Int64Var(&f.fileLimit, "ndjson-limit", ndjsonLimit, "size in `bytes` at which monitor.jsonl is rotated")
 	cmd.Flags().BoolVar(&f.noNDJSON, "no-ndjson", false, "write no monitor.jsonl and events.jsonl")
 	cmd.Flags().Int64Var(&f.memoryLimitMB, "memory-limit-mb", mostMemory>>20, "memory in `MiB` above which the garbage collector works harder; 0 for no limit; by default less where the control group or the machine has less")
@@ -88,6 +90,9 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	}
 	watch, err := f.rules.compile()
 	if err != nil {
+		return err
+	}
+	if err := f.notify.read(); err != nil {
 		return err
 	}
 	if f.fileLimit < 1 {
@@ -156,6 +161,11 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 		return errors.Join(err, proj.Close())
 	}
 	stages := []stage{{"watchdog", w.watched.run}, {"state", state.Run}, {"log", server.Run}, {"projector", proj.Run}, {"control groups of runs", run.RemoveLeftGroups}, {"producer", prod.Run}}
+	notices, err := f.notify.stages(s, js, w)
+	if err != nil {
+		return errors.Join(err, proj.Close())
+	}
+	stages = append(stages, notices...)
 	web, err := f.http.stage(ctx, cmd, s, js, w.watched)
 	if err != nil {
 		return errors.Join(err, proj.Close())

@@ -36,6 +36,7 @@ type Config struct {
 
 	GPUs      func(now time.Time) []schema.GPU                          // nil: none
 	GPUMemory func() map[int]int64                                      // KiB by pid; nil: unknown
+	Group     func() (limit, used int64, ok bool)                       // memory of the control group that is nearest to its limit, KiB; nil: none
 	Syscalls  func(pid int, startTicks uint64) ([]schema.Syscall, bool) // since the last sample; nil: none
 	Log       *slog.Logger                                              // is told what cannot be read; default slog.Default()
 }
@@ -98,6 +99,10 @@ func (s *Sampler) Sample(tick uint64, uptime time.Duration) (TimedSnapshot, erro
 		Capabilities: s.cfg.Capabilities, Processes: s.convert(scan.Processes), JobProgress: s.cfg.Claims.Progress(),
 	}
 	setHost(snap, &host)
+	if s.cfg.Group != nil {
+		setGroup(snap, s.cfg.Group)
+	}
+	snap.PressureLevel = snap.LevelOfPressure()
 	s.troubles.report(s.samples, append(host.Failures, scan.Failures...))
 	s.addGPUs(snap)
 	snap.RunningJobs, snap.ActiveSheets = countJobs(&snap.Processes)

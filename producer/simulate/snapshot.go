@@ -22,10 +22,11 @@ func fillSnapshot(m *machine, s *schema.Snapshot, pressure *schema.Pressure) {
 		Interval: int64(m.cfg.Interval), Tick: m.tick, DaemonPID: sampler.pid, DaemonRSS: uint64(wholePages(sampler.rss)),
 		Uptime: int64(m.tick-1) * int64(m.cfg.Interval), CPUs: m.cpus,
 		MemoryTotal: uint64(m.memoryTotal), MemoryAvail: uint64(max(m.memoryTotal-m.resident()*3/4, m.memoryTotal/6)),
-		Load: m.load, Pressure: pressure, PressureLevel: "none", Capabilities: capabilities,
+		Load: m.load, Pressure: pressure, Capabilities: capabilities,
 		RunningJobs: len(m.jobs), ActiveSheets: len(m.jobs), JobProgress: progress, Processes: processes,
 	}
 	*pressure = pressureOf(m)
+	s.PressureLevel = s.LevelOfPressure()
 }
 
 // pressure is a guess: tasks wait for a CPU when most of them are taken, and for disks as many as are seen waiting.

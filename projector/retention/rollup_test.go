@@ -34,7 +34,7 @@ func drawMinute(t *rapid.T) []drawnSnapshot {
 			head: head{id: int64(i), host: "h", bootID: "b", boot: at, wall: 28_333_333*minute + at - every, instance: schema.Instance{who}, seq: seqs[who]},
 			sys: system{interval: every, daemonPID: 7, cpus: 2, total: 1000, available: draw(t, "available"), load1: draw(t, "load"), load5: draw(t, "load5"),
 				daemonRSS: draw(t, "rss"), processes: draw(t, "processes"), zombies: draw(t, "zombies"), jobs: draw(t, "jobs"), sheets: draw(t, "sheets"),
-				pressure: rapid.SampledFrom(pressureLevels).Draw(t, "pressure"), partial: draw(t, "partial")%7 == 0},
+				pressure: rapid.SampledFrom(schema.PressureLevels[:]).Draw(t, "pressure"), partial: draw(t, "partial")%7 == 0},
 		}
 		if draw(t, "gpus")%2 == 0 {
 			l.sys.gpus = []schema.GPU{{Index: int(draw(t, "gpu")) % 2, Utilization: schema.Some(draw(t, "gpu use"))}}

@@ -57,10 +57,8 @@ func (s *system) addTo(u *schema.Rollup) {
 	u.GPUs = mostOfGPUs(u.GPUs, s.gpus)
 }
 
-var pressureLevels = []string{"", "none", "low", "medium", "high", "critical"}
-
 func worsePressure(a, b string) string {
-	if slices.Index(pressureLevels, a) >= slices.Index(pressureLevels, b) {
+	if slices.Index(schema.PressureLevels[:], a) >= slices.Index(schema.PressureLevels[:], b) {
 		return a
 	}
 	return b

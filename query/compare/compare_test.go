@@ -2,7 +2,6 @@ package compare
 
 import (
 	"encoding/json"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -10,32 +9,6 @@ import (
 
 	"github.com/proctape/proctape/query"
 )
-
-// TestRankTest compares p with what is counted by hand: 2 P(U <= u) of all choices of so many ranks (Mann and Whitney, 1947).
-func TestRankTest(t *testing.T) {
-	for _, c := range []struct {
-		a, b []float64
-		want float64
-	}{
-		{[]float64{1, 2, 3}, []float64{4, 5, 6}, 2.0 / 20},
-		{[]float64{1, 2, 3, 4}, []float64{5, 6, 7, 8}, 2.0 / 70},
-		{[]float64{1, 2, 3, 4, 5}, []float64{6, 7, 8, 9, 10}, 2.0 / 252},  // U = 0
-		{[]float64{1, 2, 3, 4, 6}, []float64{5, 7, 8, 9, 10}, 4.0 / 252},  // U = 1
-		{[]float64{1, 2, 3, 4, 7}, []float64{5, 6, 8, 9, 10}, 8.0 / 252},  // U = 2
-		{[]float64{1, 2, 3, 5, 7}, []float64{4, 6, 8, 9, 10}, 14.0 / 252}, // U = 3
-		{[]float64{9}, []float64{1, 2, 3, 4, 5}, 2.0 / 6},                 // one against five
-		{[]float64{3, 3, 3, 3}, []float64{3, 3, 3, 3}, 1},                 // all equal
-		{[]float64{1, 1, 2, 2}, []float64{2, 2, 3, 3}, 12.0 / 70},         // ties share their mean rank: counted by hand
-		{[]float64{1, 4, 5, 8}, []float64{2, 3, 6, 7}, 1},                 // in the middle
-	} {
-		if got := rankTest(c.a, c.b); math.Abs(got-c.want) > 1e-12 {
-			t.Errorf("%v against %v: got p = %g, want %g", c.a, c.b, got, c.want)
-		}
-		if x, y := rankTest(c.a, c.b), rankTest(c.b, c.a); math.Abs(x-y) > 1e-12 {
-			t.Errorf("%v against %v: %g one way, %g the other", c.a, c.b, x, y)
-		}
-	}
-}
 
 // made are simulated runs whose figures vary as those of builds do: by some percent, CPU and time together.
 func made(random *rand.Rand, n int, cpu float64) []query.Run {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/proctape/proctape/query/stats"
 )
 
 const (
@@ -71,15 +73,15 @@ func holm(p []float64) int {
 	return len(p)
 }
 
-// falseDiscoveries corrects many p so that of those that are believed at most a share of alpha is wrong (Y. Benjamini and Y. Hochberg,
-// J. R. Statist. Soc. B 57, 1995). Where nothing differs, any is believed in at most alpha of all comparisons.
-func falseDiscoveries(p []float64) int {
-	for place := len(p) - 1; place >= 0; place-- {
-		if p[place]*float64(len(p)) <= alpha*float64(place+1) {
-			return place + 1
+// falseDiscoveries corrects many p so that of those that are believed at most a share of alpha is wrong ([stats.FalseDiscovery]). Where nothing
+// differs, any is believed in at most alpha of all comparisons.
+func falseDiscoveries(p []float64) (believed int) {
+	for _, corrected := range stats.FalseDiscovery(p) {
+		if corrected <= alpha {
+			believed++
 		}
 	}
-	return 0
+	return believed
 }
 
 // measure fills in a figure, and says whether the rank test is to decide on it.
@@ -104,7 +106,7 @@ func measure(f *Figure, runs, against *values, least float64) bool {
 		f.Verdict = Same
 	}
 	if min(f.Runs.N, f.Against.N) >= fewForRank {
-		p := rankTest(runs.known, against.known)
+		p := stats.RankTest(runs.known, against.known)
 		f.P = &p
 		return true
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/compare"
+	"github.com/proctape/proctape/query/correlate"
+	"github.com/proctape/proctape/query/estimate"
 	"github.com/proctape/proctape/query/report"
 	"github.com/proctape/proctape/query/why"
 )
@@ -95,7 +97,9 @@ func reportOf(ctx context.Context, a *asked, in *reportAsked) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reply{value: r, covers: r.Coverage}, nil
+	text, evidence, err := correlate.Advise(ctx, a.db, query.JobFilter{Name: r.JobID, Host: r.Host})
+	report.AddAdvice(r, correlate.Condition, text, evidence)
+	return &reply{value: r, covers: r.Coverage}, err
 }
 
 // whyAsked asks for a story.
@@ -173,4 +177,46 @@ func compareOf(ctx context.Context, a *asked, in *compareAsked) (*reply, error) 
 		}
 	}
 	return r, nil
+}
+
+// runsAsked asks of many runs of a job.
+type runsAsked struct {
+	OfHost
+	Job   string `json:"job" jsonschema:"the job"`
+	Since string `json:"since,omitempty" jsonschema:"time: only runs that began from this time on"`
+}
+
+// ofRuns reads what runs are asked of.
+func (a *asked) ofRuns(ctx context.Context, in *runsAsked) (job query.JobFilter, since float64, err error) {
+	if err := errors.Join(a.checkHost(ctx, in.Host), a.checkJob(ctx, in.Job)); err != nil {
+		return job, 0, err
+	}
+	since, err = a.moment("since", in.Since)
+	return query.JobFilter{Name: in.Job, Host: in.Host}, since, err
+}
+
+// correlateOf answers what goes with failure and slowness.
+func correlateOf(ctx context.Context, a *asked, in *runsAsked) (*reply, error) {
+	job, since, err := a.ofRuns(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	c, err := correlate.Read(ctx, a.db, correlate.Question{Job: job, Since: since})
+	if err != nil {
+		return nil, err
+	}
+	return &reply{value: c, covers: c.Coverage}, nil
+}
+
+// estimateOf answers what a next run will use.
+func estimateOf(ctx context.Context, a *asked, in *runsAsked) (*reply, error) {
+	job, since, err := a.ofRuns(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	e, err := estimate.Read(ctx, a.db, estimate.Question{Job: job, Since: since}, a.now)
+	if err != nil {
+		return nil, err
+	}
+	return &reply{value: e, covers: e.Coverage}, nil
 }

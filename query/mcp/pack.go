@@ -123,7 +123,8 @@ var endings = [][2]string{{"_mb_s", "MiB a second"}, {"_mb", "MiB"}, {"_seconds"
 
 // ofOthers are the units of keys that no rule fits.
 var ofOthers = map[string]string{"sum_cpu": "percent of a core", "share": "share", "sum_rss": "MiB", "now": "Unix seconds", "cores_used": "CPU seconds a second", "seconds": "seconds", "percent": "percent",
-	"max_cpu_pct": "percent of a core", "relative_change": "share", "min_relative": "share", "alpha": "share", "p": "share", "gpu_hours": "hours",
+	"max_cpu_pct": "percent of a core", "relative_change": "share", "min_relative": "share", "alpha": "share", "p": "share", "q": "share", "effect": "share", "min_effect": "share", "failure_rate": "share",
+	"confidence": "share", "max_confidence": "share", "gpu_hours": "hours",
 	"first_value": ofTheMetric, "peak_value": ofTheMetric, "last_value": ofTheMetric, "threshold": ofTheMetric}
 
 // ofTheMetric is the unit of the values of an anomaly.

@@ -3,6 +3,8 @@ package mcp
 import (
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/compare"
+	"github.com/proctape/proctape/query/correlate"
+	"github.com/proctape/proctape/query/estimate"
 	"github.com/proctape/proctape/query/report"
 	"github.com/proctape/proctape/query/why"
 )
@@ -22,6 +24,10 @@ var tools = []tool{
 		compareOf, compare.Comparison{}),
 	define("compare_times", "What changed between two times", "Which commands, users, jobs, steps, hosts and reasons of ends differ most between a time (since, until) and the time right before it, or the one that begins at before, and whether chance explains it. Ask it when something became slow and nobody knows what.",
 		timesOf, compare.Windows{}),
+	define("correlate", "What goes with failure and slowness", "Over the runs of a job: which of memory, time, CPU, I/O, processes, waiting, pressure, system calls and host goes with failure or slowness, by tests that are corrected together. Too few runs are said to be too few. What goes with failure need not cause it.",
+		correlateOf, correlate.Answer{}),
+	define("estimate", "What a next run will use", "Quantiles of time, CPU and peak memory of a next run of a job, in all and step by step, by its runs that ended well; and how the hosts are now.",
+		estimateOf, estimate.Estimate{}),
 	define("events", "What happened", "Starts, ends, signals and kills of processes, the newest first. failed picks ends by a signal or with another exit code than 0.", events, items[query.Event]{}),
 	define("gaps", "What is missing", "What is missing from the record, and why: of a range, or of the last hour. The resource proctape://gap-kinds says what each kind means and what to do about it.", gaps, items[query.Gap]{}),
 	define("orphans", "What outlived its parent or job", "The processes of a time whose parent or job has ended, and what they used since.", orphans, items[query.Orphan]{}),

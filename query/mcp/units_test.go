@@ -8,7 +8,7 @@ import (
 )
 
 // withoutUnit are numbers with a fraction that have no unit by their key: the unit stands beside them, or they are one of many things.
-var withoutUnit = strings.Fields("median min max change min_change")
+var withoutUnit = strings.Fields("median min max change min_change p50 p90 p95")
 
 // TestUnits_OfAllAnswers looks at every number with a fraction that a tool can answer with: it has a unit.
 func TestUnits_OfAllAnswers(t *testing.T) {

@@ -15,6 +15,13 @@ func advise(r *RunReport) (all []Advice) {
 	return all
 }
 
+// AddAdvice adds to a report what others found; nothing for an empty text.
+func AddAdvice(r *RunReport, condition, text string, evidence map[string]any) {
+	if text != "" {
+		r.Advice = append(r.Advice, Advice{condition, text, evidence})
+	}
+}
+
 // adviseLimit: a step died at the limit of a control group, and the machine had memory left.
 func adviseLimit(r *RunReport) (all []Advice) {
 	for i := range r.Deaths {

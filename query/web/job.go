@@ -10,6 +10,8 @@ import (
 
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/compare"
+	"github.com/proctape/proctape/query/correlate"
+	"github.com/proctape/proctape/query/estimate"
 	"github.com/proctape/proctape/query/report"
 	"github.com/proctape/proctape/query/why"
 )
@@ -38,6 +40,10 @@ var jobEndpoints = []endpoint{
 			number("last", "with how many runs they are compared", 1, compare.MostRuns, func(q *question, n int64) { q.last = int(n) }),
 			text("other", "the job whose newest runs they are compared with", func(q *question, s string) { q.other = s }), paramJob},
 		compared, []reflect.Type{reflect.TypeFor[compare.Comparison](), reflect.TypeFor[compare.Windows]()}),
+	single("correlate", "what goes with failure and with slowness over the runs of a job, by tests that are corrected together",
+		[]param{paramHost, paramSince, number("last", "the newest so many runs", 1, correlate.MostRuns, func(q *question, n int64) { q.last = int(n) }), paramJob}, correlateRuns, "job"),
+	single("estimate", "what a next run of a job will use, in all and step by step, and how the hosts are now",
+		[]param{paramHost, paramSince, number("last", "by the newest so many runs", 1, estimate.MostRuns, func(q *question, n int64) { q.last = int(n) }), paramJob}, estimateRun, "job"),
 	several("why", "how a process lived and why it ended: of a pid, or of the process that an event is of; of a job, what failed in it and the process that it began with",
 		[]param{paramHost, paramPID, paramJob, moment("at", "of several processes of a pid, the one that lived at this time", func(q *question, t float64) { q.at = t }),
 			number("event", "the process that the event of this id is of", 1, math.MaxInt64, func(q *question, n int64) { q.event = n }),
@@ -94,13 +100,34 @@ func compareRuns(ctx context.Context, s *Server, q *question) (*compare.Comparis
 func reportOf(ctx context.Context, s *Server, q *question) (any, error) {
 	job := query.JobFilter{Name: q.Job, Host: q.Host}
 	if q.run != allRuns {
-		return report.ReadRun(ctx, s.cfg.DB, job, q.run, q.now)
+		return reportOfRun(ctx, s, job, q)
 	}
 	r, err := report.Read(ctx, s.cfg.DB, job, q.now)
 	if err == nil && r.Profile == nil && r.Best == nil {
 		return nil, query.ErrNoJob
 	}
 	return r, err
+}
+
+// reportOfRun answers the report of a run, with what stands out over all runs.
+func reportOfRun(ctx context.Context, s *Server, job query.JobFilter, q *question) (any, error) {
+	r, err := report.ReadRun(ctx, s.cfg.DB, job, q.run, q.now)
+	if err != nil {
+		return nil, err
+	}
+	text, evidence, err := correlate.Advise(ctx, s.cfg.DB, query.JobFilter{Name: r.JobID, Host: r.Host})
+	report.AddAdvice(r, correlate.Condition, text, evidence)
+	return r, err
+}
+
+// correlateRuns answers what goes with failure and slowness.
+func correlateRuns(ctx context.Context, s *Server, q *question) (*correlate.Answer, error) {
+	return correlate.Read(ctx, s.cfg.DB, correlate.Question{Job: query.JobFilter{Name: q.Job, Host: q.Host}, Since: q.Since, Last: q.last})
+}
+
+// estimateRun answers what a next run will use.
+func estimateRun(ctx context.Context, s *Server, q *question) (*estimate.Estimate, error) {
+	return estimate.Read(ctx, s.cfg.DB, estimate.Question{Job: query.JobFilter{Name: q.Job, Host: q.Host}, Since: q.Since, Last: q.last}, q.now)
 }
 
 // jobStory is the story of a job, with how much of its time is known.

@@ -125,7 +125,7 @@ var questions = map[string]func() url.Values{
 	"series": with("since", atSecond(0), "until", atSecond(9)),
 	"lanes":  with("since", atSecond(0), "until", atSecond(9), "px", "300"),
 	"proof":  none, "runs": with("job", "build"), "report": with("job", "build"), "why": with("pid", "1003"),
-	"compare": with("job", "build", "other", "build"),
+	"compare": with("job", "build", "other", "build"), "correlate": with("job", "build"), "estimate": with("job", "build", "host", "alpha"),
 }
 
 func none() url.Values { return nil }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/compare"
+	"github.com/proctape/proctape/query/correlate"
+	"github.com/proctape/proctape/query/estimate"
 	"github.com/proctape/proctape/query/remote"
 	"github.com/proctape/proctape/query/report"
 	"github.com/proctape/proctape/query/why"
@@ -63,6 +65,12 @@ func TestRemote_IsTheDatabase(t *testing.T) {
 		"all":    func(ctx context.Context, db *query.DB) (any, error) { return report.Read(ctx, db, job, noon) },
 		"compare": func(ctx context.Context, db *query.DB) (any, error) {
 			return compare.Read(ctx, db, compare.Question{Job: job, Other: "build"})
+		},
+		"correlate": func(ctx context.Context, db *query.DB) (any, error) {
+			return correlate.Read(ctx, db, correlate.Question{Job: job})
+		},
+		"estimate": func(ctx context.Context, db *query.DB) (any, error) {
+			return estimate.Read(ctx, db, estimate.Question{Job: job}, noon)
 		},
 		"why":     func(ctx context.Context, db *query.DB) (any, error) { return why.Job(ctx, db, job) },
 		"balance": func(ctx context.Context, db *query.DB) (any, error) { return query.Checkpoints(ctx, db) },

@@ -22,6 +22,7 @@ const (
 	Unreadable   Kind = "unreadable"
 	Unwritten    Kind = "life_unwritten"
 	TwoRecorders Kind = "two_recorders"
+	NotTold      Kind = "not_told"
 
 	// What is seen from outside.
 	NoRecorder   Kind = "no_recorder"
@@ -86,6 +87,8 @@ var kinds = [...]Info{
 	{Unwritten, Degraded, "what a sampler has made is not written down: if it is cut off now, nobody will know what was lost",
 		"Make the folder `lives` of the data folder writable.", 1, "what the sampler has made is written down again"},
 	{TwoRecorders, Degraded, "two samplers record under one name: each process counts once, by the sampler that began last", "Stop one, or give it another name: `--host`.", 0, "one sampler records under the name"},
+
+	{NotTold, Degraded, "a receiver does not take notices of anomalies: they wait, or were given up", "The reason says why. `--notify` names the file with the receiver; docs/notify.md tells of it.", 0, "the receiver takes notices again"},
 
 	{NoRecorder, Standing, "no recorder runs", "Start one: `proctape up`.", 0, ""},
 	{NoProjector, Standing, "nobody projects the log into the database", "Start `proctape up` or `proctape project`.", 0, ""},

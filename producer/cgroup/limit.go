@@ -1,4 +1,5 @@
-package main
+// Package cgroup reads what control groups, of version 1 and version 2, let a process have of memory. All files are below a root, which is / but in tests.
+package cgroup
 
 import (
 	"os"
@@ -8,27 +9,26 @@ import (
 	"strings"
 )
 
-// groupLimit is the least memory limit of the control groups that a process is in, and of the groups above them.
-type groupLimit struct {
-	bytes int64
-	file  string // that says so
+// Limit is the least memory limit of the control groups that a process is in, and of the groups above them.
+type Limit struct {
+	Bytes int64
+	File  string // that says so
 }
 
-// findGroupLimit reads the limits of this process's control groups, of version 1 and version 2, as far as root shows them;
-// ok is false when none has one. root is / but in tests.
-func findGroupLimit(root string) (least groupLimit, ok bool) {
+// FindLimit reads the limits of this process's control groups, as far as root shows them; ok is false when none has one.
+func FindLimit(root string) (least Limit, ok bool) {
 	own, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
 	if err != nil {
-		return groupLimit{}, false
+		return Limit{}, false
 	}
 	mounts, err := os.ReadFile(filepath.Join(root, "proc/self/mountinfo"))
 	if err != nil {
-		return groupLimit{}, false
+		return Limit{}, false
 	}
 	for _, f := range limitFiles(string(own), string(mounts)) {
 		n, limited := readLimit(filepath.Join(root, f))
-		if limited && (!ok || n < least.bytes) {
-			least, ok = groupLimit{n, f}, true
+		if limited && (!ok || n < least.Bytes) {
+			least, ok = Limit{n, f}, true
 		}
 	}
 	return least, ok
