@@ -55,7 +55,9 @@ func TestSpool_SamplerOfALogThatWasNeverThere(t *testing.T) {
 	db := filepath.Join(dir, "monitor.db")
 	projects := start(t, "project", "--server", url, "--db", db)
 	await(t, "all on the log", func() bool { return spool.DepthOf(filepath.Join(dir, "lives")).Items == 0 })
-	await(t, "the end of the first life", func() bool { return count(t, db, `SELECT count(*) FROM producers WHERE ended_ns > 0 AND kind = 'snapshot'`) == 1 })
+	await(t, "the end of the first life", func() bool {
+		return count(t, db, `SELECT count(*) FROM producers WHERE ended_ns > 0 AND kind = 'snapshot'`) == 1
+	})
 	sampler.stop()
 	await(t, "all of the second", func() bool {
 		return count(t, db, `SELECT count(*) FROM producers WHERE kind = 'snapshot' AND (ended_ns > 0 OR missing = 0)`) == 2

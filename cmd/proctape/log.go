@@ -104,6 +104,17 @@ func declareStreams(ctx context.Context, nc *nats.Conn, policy schema.Policy, re
 	return explainPlacement(embeddednats.Declare(ctx, js, schema.Streams(policy, replicas), false))
 }
 
+// explainPlacement adds to an error of making or changing streams what mends it.
+func explainPlacement(err error) error {
+	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) {
+		return hinted(err, "the server has no JetStream, or its cluster has no leader now")
+	}
+	if hint := embeddednats.PlacementHint(err); hint != "" {
+		return hinted(err, "%s", hint)
+	}
+	return err
+}
+
 // withLog calls f with the log: the server's, the running recorder's, or that of the data folder at rest, for which a
 // server runs meanwhile.
 func (s *settings) withLog(cmd *cobra.Command, f func(context.Context, jetstream.JetStream) error) error {

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
@@ -50,7 +48,7 @@ is acknowledged outlives the loss of one server of three, and not a power cut of
 					return err
 				}
 			}
-			return s.withLogOf(cmd, func(ctx context.Context, js jetstream.JetStream) error {
+			return withRunningLog(s, cmd, func(ctx context.Context, js jetstream.JetStream) error {
 				if n > 0 {
 					if err := changeReplicas(ctx, cmd, js, n); err != nil {
 						return err
@@ -68,8 +66,8 @@ is acknowledged outlives the loss of one server of three, and not a power cut of
 	return cmd
 }
 
-// withLogOf calls f with the log of a server that runs.
-func (s *settings) withLogOf(cmd *cobra.Command, f func(context.Context, jetstream.JetStream) error) error {
+// withRunningLog calls f with the log of a server that runs.
+func withRunningLog(s *settings, cmd *cobra.Command, f func(context.Context, jetstream.JetStream) error) error {
 	nc, err := s.connect()
 	if err != nil {
 		return err
@@ -105,17 +103,6 @@ func changeReplicas(ctx context.Context, cmd *cobra.Command, js jetstream.JetStr
 		}
 		last = settled
 	}))
-}
-
-// explainPlacement adds to an error of making or changing streams what mends it.
-func explainPlacement(err error) error {
-	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) {
-		return hinted(err, "the server has no JetStream, or its cluster has no leader now")
-	}
-	if hint := embeddednats.PlacementHint(err); hint != "" {
-		return hinted(err, "%s", hint)
-	}
-	return err
 }
 
 // replicasLine is a stream as JSON.

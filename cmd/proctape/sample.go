@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/producer"
+	"github.com/proctape/proctape/producer/publish"
 	"github.com/proctape/proctape/producer/run"
 )
 
@@ -57,18 +59,22 @@ again, each message once (docs/nats.md).`,
 			err = withRefusals(ctx, nc, s.creds, func(ctx context.Context) error {
 				return runStages(ctx, stage{"watchdog", w.watched.run}, stage{"control groups of runs", run.RemoveLeftGroups}, stage{"producer", p.Run})
 			})
-			made := p.Stats()
-			fmt.Fprintf(out, "\nStopped after %s. %d items were made, %d acknowledged by the log, %d lost.\n",
-				time.Since(began).Round(time.Second), made.Produced, made.Acked, made.Produced-made.Acked-made.Left)
+			printSampled(out, p.Stats(), time.Since(began))
 			if cmd.Context().Err() == nil && ctx.Err() != nil {
 				err = errors.Join(context.Cause(ctx), err)
-			}
-			if made.Left > 0 {
-				fmt.Fprintf(out, "%d items wait on disk for the next start.\n", made.Left)
 			}
 			return err
 		}),
 	}
 	f.register(cmd)
 	return cmd
+}
+
+// printSampled says what became of what was sampled.
+func printSampled(out io.Writer, made publish.Stats, took time.Duration) {
+	fmt.Fprintf(out, "\nStopped after %s. %d items were made, %d acknowledged by the log, %d lost.\n",
+		took.Round(time.Second), made.Produced, made.Acked, made.Produced-made.Acked-made.Left)
+	if made.Left > 0 {
+		fmt.Fprintf(out, "%d items wait on disk for the next start.\n", made.Left)
+	}
 }
