@@ -68,7 +68,7 @@ func answersOf(dir, job string, pid int, from, to float64) (answers []answer) {
 
 // answerNothing are the commands that answer over no time: they record, serve, or tell of the record itself. Of sql nobody can tell which time a
 // statement is of; its help says so.
-var answerNothing = strings.Fields("backup bundle completion config compare doctor help hosts job mcp project quarantine replay restore retention rules run sample serve silence simulate sql status tail token trace up verify version")
+var answerNothing = strings.Fields("backup bundle completion config compare doctor help hosts job log mcp project quarantine replay restore retention rules run sample serve silence simulate sql status tail token trace up verify version")
 
 // defectOf is what an answer of a lossy recording lacks.
 func (a *answer) defectOf(program string) string {

@@ -40,7 +40,9 @@ type Config struct {
 	MaxQueue      int           // bytes that may wait for the log; default 64 MiB
 	Drain         time.Duration // how long Run goes on to publish what waits after its context ended; default 5 s
 	Into          string        // names the log to which the producer publishes, see [publish.Config]
-	Lives         string        // folder in which the producer writes down what it has made, and finds what earlier ones had; empty for none
+	Spool         int64         // bytes that may wait on disk, in Lives, and SpoolAge for how long: see [publish.Config]
+	SpoolAge      time.Duration
+	Lives         string // folder in which the producer writes down what it has made, and finds what earlier ones had; empty for none
 	// Events are the sources of starts and ends that may be used; the first that works is used. Default: all.
 	Events    []lifecycle.SourceKind
 	Presets   jobs.Presets // what CI and batch systems set, by which processes name their jobs
@@ -135,7 +137,7 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	p := &Producer{cfg: cfg, fs: fs, nc: nc, instance: schema.NewInstance()}
 	p.publisher, err = publish.New(nc, publish.Config{
 		Origin:   publish.Origin{Host: cfg.Host, BootID: boot, Instance: p.instance},
-		MaxQueue: cfg.MaxQueue, Drain: cfg.Drain, Lives: cfg.Lives, Into: cfg.Into, TellsEnds: true, Began: began, Beat: cfg.PublishBeat, Log: cfg.Log, Trouble: cfg.Trouble,
+		MaxQueue: cfg.MaxQueue, Drain: cfg.Drain, Lives: cfg.Lives, Into: cfg.Into, Spool: cfg.Spool, SpoolAge: cfg.SpoolAge, TellsEnds: true, Began: began, Beat: cfg.PublishBeat, Log: cfg.Log, Trouble: cfg.Trouble,
 	})
 	if err != nil {
 		return nil, err

@@ -23,7 +23,7 @@ type HostBalance struct {
 	Missing     int64   `json:"missing"`
 	NotCome     int64   `json:"not_come"`  // made after all that has come: on their way, or lost at the end of a producer's life; 0 once [InFlight] was asked
 	InFlight    *int64  `json:"in_flight"` // in the log and not yet in the database; nil until [InFlight] was asked
-	Waiting     *int64  `json:"waiting"`   // in the sampler and not yet in the log; nil where no sampler tells
+	Waiting     *int64  `json:"waiting"`   // in the sampler and not yet in the log; on its disk too; nil where no sampler tells
 	Duplicates  int64   `json:"duplicates"`
 	LastTime    float64 `json:"last_time"` // wall time of the newest message, Unix seconds
 	Snapshots   int64   `json:"snapshots"` // kept at full resolution
@@ -33,6 +33,7 @@ type HostBalance struct {
 	Capabilities []string `json:"capabilities"`
 
 	next      map[producerKind]int64 // the next number expected
+	spooled   int64                  // what Waiting has of numbers that were jumped over
 	lostAtEnd int64                  // what [InFlight] counted as missing: some of it may wait in a sampler
 }
 
@@ -76,6 +77,9 @@ func Hosts(ctx context.Context, db *DB) ([]HostBalance, error) {
 		hosts[i].next = map[producerKind]int64{}
 		byName[hosts[i].Host] = &hosts[i]
 	}
+	if err := addSpooled(ctx, db, byName); err != nil {
+		return nil, err
+	}
 	return hosts, each(ctx, db.db, `SELECT h.name, p.instance, p.kind, p.next_seq FROM producers p JOIN hosts h ON h.id = p.host_id`, nil,
 		func(r *sql.Rows) error {
 			var host, instance, kind string
@@ -85,6 +89,27 @@ func Hosts(ctx context.Context, db *DB) ([]HostBalance, error) {
 			}
 			if h := byName[host]; h != nil { // else it came between the two reads
 				h.next[producerKind{instance, schema.Kind(kind)}] = next
+			}
+			return nil
+		})
+}
+
+// addSpooled adds what waits on the disks of samplers: numbers that were jumped over, of lives that go on and say that the log has not
+// acknowledged so many. A producer that never says so has nothing that waits.
+func addSpooled(ctx context.Context, db *DB, byName map[string]*HostBalance) error {
+	return each(ctx, db.db, `SELECT h.name, `+countOf("min(missing, waits)")+` FROM (
+		SELECT host_id, `+countOf("missing")+` AS missing, max(produced) - max(acked) - max((SELECT `+countOf("value")+` FROM json_each(dropped))) AS waits
+		FROM producers GROUP BY host_id, instance HAVING max(ended_ns) = 0 AND max(acked) > 0) l
+		JOIN hosts h ON h.id = l.host_id WHERE missing > 0 AND waits > 0 GROUP BY h.name`, nil,
+		func(r *sql.Rows) error {
+			var host string
+			var waits int64
+			if err := r.Scan(&host, &waits); err != nil {
+				return err
+			}
+			if h := byName[host]; h != nil {
+				h.Waiting, h.spooled = &waits, waits
+				h.Missing -= min(waits, h.Missing)
 			}
 			return nil
 		})

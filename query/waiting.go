@@ -10,7 +10,8 @@ func Waiting(h *HostBalance, instance string, last map[string]int64) {
 	for kind, n := range last {
 		waiting = schema.AddSaturated(waiting, max(0, n+1-max(1, h.next[producerKind{instance, schema.Kind(kind)}])))
 	}
-	h.Waiting = &waiting
+	all := schema.AddSaturated(waiting, h.spooled)
+	h.Waiting = &all
 	known := min(waiting, h.lostAtEnd+h.NotCome) // items that what has come told of already
 	h.Missing -= min(known, h.lostAtEnd)
 	h.NotCome -= known - min(known, h.lostAtEnd)

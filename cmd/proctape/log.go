@@ -93,15 +93,26 @@ func connectOptions() []nats.Option {
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})} // whoever asked for something reports what failed
 }
 
-// declareStreams makes the log's streams exist on the server, where they are not yet.
-func declareStreams(ctx context.Context, nc *nats.Conn, policy schema.Policy) error {
+// declareStreams makes the log's streams exist on the server, where they are not yet, each on so many servers of a cluster.
+func declareStreams(ctx context.Context, nc *nats.Conn, policy schema.Policy, replicas int) error {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	return embeddednats.Declare(ctx, js, schema.Streams(policy, 1), false)
+	return explainPlacement(embeddednats.Declare(ctx, js, schema.Streams(policy, replicas), false))
+}
+
+// explainPlacement adds to an error of making or changing streams what mends it.
+func explainPlacement(err error) error {
+	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) {
+		return hinted(err, "the server has no JetStream, or its cluster has no leader now")
+	}
+	if hint := embeddednats.PlacementHint(err); hint != "" {
+		return hinted(err, "%s", hint)
+	}
+	return err
 }
 
 // withLog calls f with the log: the server's, the running recorder's, or that of the data folder at rest, for which a
@@ -170,7 +181,7 @@ func (s *settings) withConnection(cmd *cobra.Command, f func(context.Context, *n
 		return errors.Join(err, a.Close())
 	}
 	err = runStages(ctx, stage{"log", a.Server.Run}, stage{"simulation", func(ctx context.Context) error {
-		if err := declareStreams(ctx, a.Conn, schema.Policy{}); err != nil {
+		if err := declareStreams(ctx, a.Conn, schema.Policy{}, 1); err != nil {
 			return err
 		}
 		return f(ctx, a.Conn)
@@ -183,7 +194,7 @@ func (s *settings) withConnection(cmd *cobra.Command, f func(context.Context, *n
 func declareIfAllowed(ctx context.Context, nc *nats.Conn) error {
 	asking, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	err := declareStreams(asking, nc, schema.Policy{})
+	err := declareStreams(asking, nc, schema.Policy{}, 1)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return nil
 	}

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/projector"
+	"github.com/proctape/proctape/schema"
 )
 
 func projectCommand(s *settings) *cobra.Command {
@@ -18,10 +20,14 @@ func projectCommand(s *settings) *cobra.Command {
 	var retention retentionFlags
 	var rules ruleFlags
 	var notify notifyFlags
+	replicas := 1
 	cmd := &cobra.Command{
 		Use: "project", Short: "Project a log into a database of its own", Args: noArgs,
 		Long: `Project the log of a NATS server, or of the recorder on this machine, into a database, and go on as the
-log grows. Any number of databases can follow one log; each has its own checkpoints.`,
+log grows. Any number of databases can follow one log; each has its own checkpoints.
+
+On a server of NATS it makes the streams of the log where they are not there yet; in a cluster --replicas says on how
+many servers each is kept.`,
 		Example: `  proctape project --server nats://127.0.0.1:4222 --creds projector.nk --db second.db
   proctape project --db second.db --ndjson ./files`,
 		RunE: untilStopped(func(cmd *cobra.Command, _ []string) error {
@@ -35,6 +41,9 @@ log grows. Any number of databases can follow one log; each has its own checkpoi
 				return err
 			}
 			if err := notify.read(); err != nil {
+				return err
+			}
+			if _, err := parseReplicas(strconv.Itoa(replicas)); err != nil {
 				return err
 			}
 			if s.checksOnly {
@@ -51,23 +60,32 @@ log grows. Any number of databases can follow one log; each has its own checkpoi
 			}
 			w := newWorking(cmd, s)
 			cfg := projector.Config{DB: s.db, NDJSON: dir, FileLimit: files.limit, Retention: &keep, Rules: watch, Memory: w.memory.projector(), Beat: w.watched.part("the projector", 0), Log: w.log, Trouble: w.trouble}
-			return withRefusals(ctx, nc, s.creds, func(ctx context.Context) error { return project(ctx, cmd, s, nc, cfg, &notify, w) })
+			return withRefusals(ctx, nc, s.creds, func(ctx context.Context) error {
+				if err := makeLog(ctx, s, nc, cfg.Retention.Policy, replicas); err != nil {
+					return err
+				}
+				return project(ctx, cmd, s, nc, cfg, &notify, w)
+			})
 		}),
 	}
 	files.register(cmd)
 	retention.register(cmd)
 	rules.register(cmd)
 	notify.register(cmd)
+	cmd.Flags().IntVar(&replicas, "replicas", replicas, "`number` of servers of a cluster that keep each stream that is made now; \"proctape log replicas\" changes it later")
 	return cmd
+}
+
+// makeLog makes the streams on the server that --server names.
+func makeLog(ctx context.Context, s *settings, nc *nats.Conn, policy schema.Policy, replicas int) error {
+	if s.server == "" {
+		return nil
+	}
+	return declareStreams(ctx, nc, policy, replicas)
 }
 
 // project projects the log of a connection until ctx ends.
 func project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn, cfg projector.Config, notify *notifyFlags, w *working) error {
-	if s.server != "" {
-		if err := declareStreams(ctx, nc, cfg.Retention.Policy); err != nil {
-			return err
-		}
-	}
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ PROCTAPE_<FLAG>, or in a YAML file with lines of flag: value, which --config nam
 	f.StringVar(&s.logLevel, "log-level", "warn", "what to log: debug, info, warn or error")
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(upCommand(s), sampleCommand(s), projectCommand(s), runCommand(s), jobCommand(s), traceCommand(s), hostsCommand(s), doctorCommand(s), configCommand(s), backupCommand(s), restoreCommand(s), compareCommand(s), correlateCommand(s), estimateCommand(s), silenceCommand(s), snapshotsCommand(s), eventsCommand(s), execsCommand(s), topCommand(s), treeCommand(s), diffCommand(s), orphansCommand(s), whyCommand(s), sqlCommand(s), exportCommand(s), mcpCommand(s), bundleCommand(s),
+	root.AddCommand(upCommand(s), sampleCommand(s), projectCommand(s), runCommand(s), jobCommand(s), traceCommand(s), hostsCommand(s), logCommand(s), doctorCommand(s), configCommand(s), backupCommand(s), restoreCommand(s), compareCommand(s), correlateCommand(s), estimateCommand(s), silenceCommand(s), snapshotsCommand(s), eventsCommand(s), execsCommand(s), topCommand(s), treeCommand(s), diffCommand(s), orphansCommand(s), whyCommand(s), sqlCommand(s), exportCommand(s), mcpCommand(s), bundleCommand(s),
 		historyCommand(s), anomaliesCommand(s), alertCommand(s), rulesCommand(), jobsCommand(s), profileCommand(s), reportCommand(s), tailCommand(s), replayCommand(s),
 		statusCommand(s), gapsCommand(s), quarantineCommand(s), retentionCommand(s), verifyCommand(s), simulateCommand(s), serveCommand(s), tokenCommand(s), versionCommand())
 	registerElsewhere(root, s)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path"
@@ -12,6 +13,7 @@ import (
 	"github.com/proctape/proctape/producer"
 	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/producer/lifecycle"
+	"github.com/proctape/proctape/producer/publish"
 	"github.com/proctape/proctape/producer/scrub"
 )
 
@@ -28,6 +30,8 @@ type samplingFlags struct {
 	syscalls      bool
 	traceJobs     []string
 	nvidiaSMI     string
+	spoolMB       int64
+	spoolHours    int64
 }
 
 func (f *samplingFlags) register(cmd *cobra.Command) {
@@ -41,6 +45,8 @@ func (f *samplingFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.rules, "job-rule", nil, "`rule` that gives processes to a job: cgroup:PATTERN=JOB or command:PATTERN=JOB; may be repeated")
 	cmd.Flags().BoolVar(&f.syscalls, "syscalls", false, `allow "proctape trace", which makes a process 60 to 200 times slower for two seconds`)
 	cmd.Flags().StringSliceVar(&f.traceJobs, "trace-job", nil, "with --syscalls: from time to time trace the busiest process of the jobs whose name matches `pattern`; may be repeated")
+	cmd.Flags().Int64Var(&f.spoolMB, "spool-mb", publish.DefaultSpool>>20, "most `MiB` that wait on disk while the log cannot be reached; then the oldest goes; 0 keeps nothing on disk")
+	cmd.Flags().Int64Var(&f.spoolHours, "spool-hours", int64(publish.DefaultSpoolAge/time.Hour), "`hours` after which what waits on disk goes")
 	cmd.Flags().StringVar(&f.nvidiaSMI, "nvidia-smi", "nvidia-smi", "`program` that reads NVIDIA's GPUs")
 }
 
@@ -56,8 +62,12 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 	if err := checkHostName(f.host); err != nil {
 		return producer.Config{}, err
 	}
+	if f.spoolMB < 0 || f.spoolHours < 1 {
+		return producer.Config{}, hinted(misuse("--spool-mb %d, --spool-hours %d: out of range", f.spoolMB, f.spoolHours), "--spool-mb 0 keeps nothing on disk; --spool-hours is 1 or more")
+	}
 	cfg := producer.Config{Host: f.host, Interval: f.interval, Argv: mode, ScrubWords: f.scrubWords, KernelThreads: f.kernelThreads,
-		NvidiaSMI: f.nvidiaSMI, Syscalls: f.syscalls, TraceJobs: f.traceJobs, Lives: livesIn(s.data), Into: servers(s.server).String(), Log: s.logger(cmd)}
+		NvidiaSMI: f.nvidiaSMI, Syscalls: f.syscalls, TraceJobs: f.traceJobs, Lives: livesIn(s.data), Into: servers(s.server).String(), Log: s.logger(cmd),
+		Spool: cmp.Or(f.spoolMB<<20, -1), SpoolAge: time.Duration(f.spoolHours) * time.Hour}
 	if f.events != "auto" {
 		rung := lifecycle.SourceKind("events-" + f.events)
 		if !slices.Contains(lifecycle.SourceKinds, rung) {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
+	"github.com/proctape/proctape/producer/publish/spool"
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/health"
 	"github.com/proctape/proctape/schema/filecheck"
@@ -142,6 +143,9 @@ func readStatus(ctx context.Context, s *settings) (*status, error) {
 		st.Memory, st.Sampler = &p.Memory, p.Sampler
 		st.addWaiting()
 	}
+	if !f.Remote {
+		st.Spool = spoolOf(s)
+	}
 	st.Verdict = health.Judge(*f)
 	return st, nil
 }
@@ -187,6 +191,9 @@ func (st *status) readDatabase(ctx context.Context, s *settings) error {
 		st.Database, st.figures.Database = "", ""
 		return nil
 	} else if err != nil {
+		if waits := spoolOf(s); errors.Is(err, query.ErrNoDatabase) && waits != nil {
+			err = fmt.Errorf("%w; a sampler's spool here has %d items, %.1f MiB, for its log", err, waits.Items, float64(waits.Bytes)/(1<<20))
+		}
 		return explainRead(err, s)
 	}
 	defer db.Close()
@@ -284,6 +291,18 @@ func (st *status) readLog(ctx context.Context, nc *nats.Conn, js jetstream.JetSt
 			return
 		}
 	}
+}
+
+// spoolOf is what waits in the data folder for the log; nil for nothing.
+func spoolOf(s *settings) *state.Disk {
+	if s.data == "" {
+		return nil
+	}
+	d := spool.DepthOf(livesIn(s.data))
+	if d.Messages == 0 {
+		return nil
+	}
+	return &state.Disk{Messages: d.Messages, Items: d.Items, Bytes: d.Bytes}
 }
 
 // addWaiting adds to the books what waits in the sampler of the process that projects.

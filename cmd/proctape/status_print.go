@@ -32,6 +32,9 @@ func printStatus(out io.Writer, st *status) error {
 	if st.SizeBytes > 0 {
 		fmt.Fprintf(out, "Database %s, %.1f MiB\n", term.Safe(st.Database), float64(st.SizeBytes)/(1<<20))
 	}
+	if d := st.Spool; d != nil {
+		fmt.Fprintf(out, "On disk for the log: %d items, %.1f MiB\n", d.Items, float64(d.Bytes)/(1<<20))
+	}
 	if p := st.Proof; p != nil && p.Until != nil {
 		fmt.Fprintf(out, "Proven until %s, last full pass %s\n", localTime(*p.Until), localTime(*p.Full))
 	} else if p != nil {

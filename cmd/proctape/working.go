@@ -92,7 +92,8 @@ func (w *working) state() state.Process {
 func samplerState(p *producer.Producer) *state.Sampler {
 	stats, queue := p.Stats(), p.Queue()
 	s := &state.Sampler{Host: p.Host(), Instance: p.Instance().String(), Interval: int64(p.Interval()), Produced: stats.Produced, Acked: stats.Acked,
-		Dropped: stats.Dropped, Messages: queue.Messages, Waiting: queue.Items, WaitingBytes: queue.Bytes, QueueBytes: queue.Limit, Last: map[string]int64{}}
+		Dropped: stats.Dropped, Messages: queue.Messages, Waiting: queue.Items, WaitingBytes: queue.Bytes, QueueBytes: queue.Limit,
+		Disk: state.Disk{Messages: queue.Disk.Messages, Items: queue.Disk.Items, Bytes: queue.Disk.Bytes}, Last: map[string]int64{}}
 	for kind, n := range queue.Last {
 		s.Last[string(kind)] = int64(n)
 	}

@@ -47,15 +47,10 @@ func (e *ended) told(stream string, ends []schema.End) {
 	}
 }
 
-// forget lets go of lives of which a later one has to tell.
-func (e *ended) forget(lives []schema.Instance) {
-	e.lives = slices.DeleteFunc(e.lives, func(life endedLife) bool { return slices.Contains(lives, life.Instance) })
-}
-
-// takeTold removes the lives of which the log has heard all, and returns which they were. A life of which a message waits is none.
-func (e *ended) takeTold(waits func(schema.Instance) bool) (told []schema.Instance) {
+// takeTold removes the lives of which the log has heard all, and returns which they were.
+func (e *ended) takeTold() (told []schema.Instance) {
 	e.lives = slices.DeleteFunc(e.lives, func(life endedLife) bool {
-		if len(life.untold) > 0 || waits(life.Instance) {
+		if len(life.untold) > 0 {
 			return false
 		}
 		told = append(told, life.Instance)

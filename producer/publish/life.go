@@ -10,7 +10,7 @@ import (
 
 // lifePeriod is how often a life writes down what it has reached, while that changes: what it makes after the last time and does
 // not publish is lost unseen when it is cut off. A write costs two syncs of the disk; a log syncs for every message.
-const lifePeriod = 2 * time.Second
+const lifePeriod = time.Second
 
 // lifeKeeper keeps the file of a publisher's life.
 type lifeKeeper struct{ *Publisher }
@@ -27,9 +27,10 @@ func (p lifeKeeper) start() (end func()) {
 		defer tick.Stop()
 		for keeping.Err() == nil {
 			p.save(false)
-			p.takeUpLives()
+			spiller{p.Publisher}.spill(spillAfter)
 			select {
 			case <-tick.C:
+				p.takeUpLives()
 			case <-keeping.Done():
 			}
 		}
@@ -39,6 +40,7 @@ func (p lifeKeeper) start() (end func()) {
 		keeper.Wait()
 		p.save(true)
 		s := p.Stats()
+		p.backlog.close()
 		p.lives.close(p.cfg.TellsEnds || s.Acked < s.Produced)
 	}
 }
@@ -47,10 +49,9 @@ func (p lifeKeeper) start() (end func()) {
 // more is made.
 func (p lifeKeeper) save(final bool) {
 	p.mu.Lock()
-	reached, told := p.reached(final), p.ended.takeTold(p.queue.waitsOf)
-	left := p.left
+	reached, told := p.reached(final), p.ended.takeTold()
 	p.mu.Unlock()
-	p.lives.save(&reached, left)
+	p.lives.save(&reached)
 	p.lives.forget(told)
 }
 

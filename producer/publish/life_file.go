@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/nats-io/nats.go"
 	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/schema"
@@ -18,16 +17,12 @@ import (
 	"github.com/proctape/proctape/schema/lockfile"
 )
 
-// maxLifeFile is more than any life has to say, in bytes: what it leaves is in it as base64, with headers.
-const maxLifeFile = 64<<10 + 4*MostLeft
+// maxLifeFile is more than any life has to say, in bytes.
+const maxLifeFile = 64 << 10
 
 // lifeText is what the file of a life says: a line of JSON, and a line with its CRC-32C.
-func lifeText(host, into string, e *schema.End, left []queued) ([]byte, error) {
-	said := lifeLine{Version: 1, Host: host, Into: into, End: *e}
-	for i := range left {
-		said.Left = append(said.Left, leftMessage{left[i].msg.Subject, left[i].msg.Header, left[i].msg.Data})
-	}
-	line, err := json.Marshal(said)
+func lifeText(host string, e *schema.End) ([]byte, error) {
+	line, err := json.Marshal(lifeLine{Version: 1, Host: host, End: *e})
 	if err != nil {
 		return nil, err
 	}
@@ -37,48 +32,17 @@ func lifeText(host, into string, e *schema.End, left []queued) ([]byte, error) {
 
 // lifeLine is the first line of the file of a life.
 type lifeLine struct {
-	Version int           `json:"v"`
-	Host    string        `json:"host"`
-	Into    string        `json:"log,omitempty"`
-	End     schema.End    `json:"end"`
-	Left    []leftMessage `json:"left,omitempty"`
-}
-
-// leftMessage is a message that the log did not take.
-type leftMessage struct {
-	Subject string      `json:"subject"`
-	Header  nats.Header `json:"header"`
-	Data    []byte      `json:"data"`
-}
-
-// queued is the message as it is to be published. It has to be one of the life that left it.
-func (m *leftMessage) queued(host string, life schema.Instance) (queued, error) {
-	said, err := schema.DecodeMsg(m.Subject, m.Header, m.Data)
-	if err != nil {
-		return queued{}, err
-	}
-	if said.Host != host || said.Instance != life {
-		return queued{}, fmt.Errorf("a message of host %.80q, life %s", said.Host, said.Instance)
-	}
-	q := newQueued(said, m.Data, m.Header.Get(schema.HeaderEncoding))
-	q.life = life
-	return q, nil
+	Version int        `json:"v"`
+	Host    string     `json:"host"`
+	End     schema.End `json:"end"`
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func crc32of(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
-// pastLife is a life that has ended, and the messages that it left.
-type pastLife struct {
-	end        schema.End
-	into       string // the log that it published into
-	left       []queued
-	unreadable error // why some of what it left is not here
-}
-
 // parseLife reads what the file of a life of a host says.
-func parseLife(host string, b []byte) (life pastLife, err error) {
+func parseLife(host string, b []byte) (life schema.End, err error) {
 	i := bytes.IndexByte(b, '\n') + 1
 	if want := fmt.Appendf(nil, "%08x\n", crc32of(b[:i])); i == 0 || !bytes.Equal(b[i:], want) {
 		return life, errors.New("its checksum is wrong")
@@ -93,19 +57,7 @@ func parseLife(host string, b []byte) (life pastLife, err error) {
 	case line.Host != host:
 		return life, fmt.Errorf("it is of host %.80q", line.Host)
 	}
-	life.end, life.into = line.End, line.Into
-	if err := life.end.Validate(); err != nil {
-		return life, err
-	}
-	for i := range line.Left {
-		q, err := line.Left[i].queued(host, life.end.Instance)
-		if err != nil {
-			life.unreadable = errors.Join(life.unreadable, fmt.Errorf("message %d: %w", i+1, err))
-			continue
-		}
-		life.left = append(life.left, q)
-	}
-	return life, nil
+	return line.End, line.End.Validate()
 }
 
 // lifeFile is the file of a life. Who has it open holds its lock.

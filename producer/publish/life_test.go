@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/producer/publish/spool"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -94,38 +95,36 @@ func TestPublisher_TellsOfTheLifeBefore(t *testing.T) {
 	}
 }
 
-// How far a life came is said at once when the time to publish is over, by the newest message of each stream; the others wait on
-// disk. There are more than are sent at a time: one that was sent already cannot say more, as the log takes it once.
-func TestPublisher_LastWord(t *testing.T) {
+// A life whose time to publish is over leaves the rest on disk. The next one publishes that behind it, and nothing twice.
+func TestPublisher_NoTimeToDrain(t *testing.T) {
 	nc, folder := serve(t), filepath.Join(t.TempDir(), "lives")
 	p := newLife(t, nc, folder, Config{Drain: time.Nanosecond})
 	const made = 4 * window // messages
 	for range made {
 		offer(t, p, snapshot(10), events(schema.KindSpawn, 2))
 	}
-	ended, end := context.WithCancel(t.Context())
-	end()
-	if err := p.Run(ended); err == nil {
-		t.Fatal("all was published in no time: this test shows nothing")
+	var left *LeftError
+	if err := run(p); !errors.As(err, &left) || !left.Kept {
+		t.Fatalf("got error %v, want that messages wait on disk: otherwise this test shows nothing", err)
 	}
 	s := p.Stats()
-	if s.Produced != 3*made || s.Acked+s.Left != s.Produced || s.Left == 0 || s.Dropped+uint64(s.Waiting) != 0 {
+	if s.Produced != 3*made || s.Acked+s.Left != s.Produced || s.Left == 0 || s.Dropped != 0 {
 		t.Errorf("got %+v", s)
 	}
-	for stream, reached := range map[string]string{
-		schema.StreamSnapshots: fmt.Sprintf("snapshot %d", made), schema.StreamEvents: fmt.Sprintf("event.spawn %d", 2*made-1),
-	} {
-		got := endsIn(t, nc, stream)
-		if len(got) != 1 || !strings.HasPrefix(got[0], fmt.Sprintf("%s: [{snapshot %d} {event.spawn %d}] final true", reached, made, 2*made)) {
-			t.Errorf("%s: got %q", stream, got)
+	runToEnd(t, newLife(t, nc, folder, Config{TellsEnds: true, Drain: testTimeout}))
+	for stream, each := range map[string]int{schema.StreamSnapshots: 1, schema.StreamEvents: 2} {
+		got := numbersIn(t, nc, stream)
+		for i := range got {
+			if want := fmt.Sprint(" ", each*i+1); !strings.HasSuffix(got[i], want) {
+				t.Fatalf("%s: message %d is %s, want %s", stream, i, got[i], want)
+			}
 		}
-		last := stored(t, nc, stream)
-		if m := decode(t, last[len(last)-1].Header, last[len(last)-1].Data); len(m.Dropped) > 0 {
-			t.Errorf("%s: the last message says %v was dropped", stream, m.Dropped)
+		if len(got) != made {
+			t.Errorf("%s: got %d messages, want %d", stream, len(got), made)
 		}
 	}
 	if got := livesIn(t, folder); len(got) != 1 {
-		t.Errorf("the file of a life that left items is gone: %v", got)
+		t.Errorf("files: %v, want that of the life of which the log has not heard that it ended", got)
 	}
 }
 
@@ -170,7 +169,9 @@ func TestPublisher_LeavesWhatWaits(t *testing.T) {
 		next := newLife(t, nc, folder, Config{TellsEnds: true, Drain: testTimeout})
 		offer(t, next, events(schema.KindOOM, 1), snapshot(10))
 		runToEnd(t, next)
-		if s := next.Stats(); s.Acked != 2 || s.Produced != 2 || s.Waiting != 0 {
+		offer(t, next, events(schema.KindOOM, 1), snapshot(10)) // which tell of those lives' ends
+		runToEnd(t, next)
+		if s := next.Stats(); s.Acked != 4 || s.Produced != 4 || s.Waiting != 0 {
 			t.Errorf("the next life counts what it did not make: %+v", s)
 		}
 		events := slices.DeleteFunc(numbersIn(t, nc, schema.StreamEvents), func(n string) bool { return n == "event.exit 1" }) // of the life between: at any place
@@ -179,7 +180,7 @@ func TestPublisher_LeavesWhatWaits(t *testing.T) {
 		for i := range 31 {
 			snapshots, spawns = append(snapshots, fmt.Sprint("snapshot ", i+1)), append(spawns, fmt.Sprint("event.spawn ", 2*i+1))
 		}
-		want := fmt.Sprint(append(snapshots, "snapshot 1"), append(spawns, "event.oom 1"))
+		want := fmt.Sprint(append(snapshots, "snapshot 1", "snapshot 2"), append(spawns, "event.oom 1", "event.oom 2"))
 		if (got == want) == lost {
 			t.Errorf("lost %v: the log has %s, want %s", lost, got, want)
 		}
@@ -190,20 +191,14 @@ func TestPublisher_LeavesWhatWaits(t *testing.T) {
 	}
 }
 
-// forgetLeft has the files of a folder of lives say that nothing was left.
+// forgetLeft removes what waits on disk.
 func forgetLeft(t *testing.T, folder string) {
 	t.Helper()
 	for path := range files(t, folder) {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		life, err := parseLife("h", text)
-		if err == nil {
-			text, err = lifeText("h", "", &life.end, nil)
-		}
-		if err := errors.Join(err, os.WriteFile(path, text, 0o600)); err != nil {
-			t.Fatal(err)
+		if strings.HasSuffix(path, spool.Suffix) {
+			if err := os.RemoveAll(path); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }
@@ -255,12 +250,15 @@ func TestPublisher_TellsWhatALifeLost(t *testing.T) {
 		next := newLife(t, nc, folder, Config{TellsEnds: true, Drain: testTimeout})
 		offer(t, next, events(schema.KindSpawn, 1), snapshot(10))
 		runToEnd(t, next)
+		number := 1
+		if !cut { // only when the log has what was left
+			offer(t, next, events(schema.KindSpawn, 1), snapshot(10))
+			runToEnd(t, next)
+			number = 2
+		}
 		want := fmt.Sprintf(": [{snapshot 31} {event.spawn 62}] final %v, 3 of 93 acknowledged", !cut)
-		for stream, first := range map[string]string{schema.StreamSnapshots: "snapshot 1", schema.StreamEvents: "event.spawn 1"} {
-			wanted := []string{first + want}
-			if !cut && stream == schema.StreamEvents { // what was left tells it first
-				wanted = []string{"event.spawn 61" + want, first + want}
-			}
+		for stream, kind := range map[string]string{schema.StreamSnapshots: "snapshot", schema.StreamEvents: "event.spawn"} {
+			wanted := []string{fmt.Sprint(kind, " ", number) + want}
 			if got := endsIn(t, nc, stream); !slices.Equal(got, wanted) {
 				t.Errorf("cut %v: %s: got %q, want %q", cut, stream, got, wanted)
 			}
@@ -344,12 +342,12 @@ func TestPublisher_PassesOverFiles(t *testing.T) {
 // No bit of a file can be wrong and the file be believed.
 func TestParseLife_AnyBit(t *testing.T) {
 	end := schema.End{Instance: schema.Instance{1}, BootID: "b", Wall: 5, Boot: 6, Produced: 40, Acked: 38, Reached: []schema.Reached{{Kind: schema.KindSnapshot, Seq: 40}}}
-	text, err := lifeText("h", "", &end, nil)
+	text, err := lifeText("h", &end)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := parseLife("h", text); err != nil || !reflect.DeepEqual(got.end, end) {
-		t.Fatalf("got %+v, error %v, want %+v", got.end, err, end)
+	if got, err := parseLife("h", text); err != nil || !reflect.DeepEqual(got, end) {
+		t.Fatalf("got %+v, error %v, want %+v", got, err, end)
 	}
 	unchecked := 0
 	for bit := range 8 * len(text) {
@@ -360,7 +358,7 @@ func TestParseLife_AnyBit(t *testing.T) {
 		}
 		line := b[:strings.IndexByte(string(b)+"\n", '\n')]
 		again, err := parseLife("h", fmt.Appendf(nil, "%s\n%08x\n", line, checksum(line)))
-		if err == nil && !reflect.DeepEqual(again.end, end) {
+		if err == nil && !reflect.DeepEqual(again, end) {
 			unchecked++
 		}
 	}

@@ -21,7 +21,6 @@ import (
 // locked: HOST.INSTANCE.life. A file whose lock is free is of a life that has ended. One goroutine at a time uses it.
 type lives struct {
 	folder, host string
-	into         string // see [Config]
 	log          *slog.Logger
 	trouble      *trouble.Reporter
 
@@ -39,20 +38,20 @@ const reportingLives = "lives"
 const lifeSuffix = ".life"
 
 // openLives returns the lives in a folder, which the first write makes.
-func openLives(folder, into, host string, instance schema.Instance, log *slog.Logger, report *trouble.Reporter) (*lives, error) {
+func openLives(folder, host string, instance schema.Instance, log *slog.Logger, report *trouble.Reporter) (*lives, error) {
 	if err := filecheck.Folder(folder); err != nil {
 		return nil, err
 	}
-	return &lives{folder: folder, host: host, into: into, log: log, trouble: report, taken: map[schema.Instance]*lifeFile{}, passed: map[string]bool{},
+	return &lives{folder: folder, host: host, log: log, trouble: report, taken: map[schema.Instance]*lifeFile{}, passed: map[string]bool{},
 		own: lifeFile{path: filepath.Join(folder, host+"."+instance.String()+lifeSuffix)}}, nil
 }
 
-// save writes down what this life has reached, and the messages that it leaves, unless that stands there already.
-func (l *lives) save(e *schema.End, left []queued) {
+// save writes down what this life has reached, unless that stands there already.
+func (l *lives) save(e *schema.End) {
 	if len(e.Reached) == 0 {
 		return // it has made nothing
 	}
-	text, err := lifeText(l.host, l.into, e, left)
+	text, err := lifeText(l.host, e)
 	if err != nil || bytes.Equal(text, l.text) {
 		return
 	}
@@ -72,9 +71,9 @@ func (l *lives) save(e *schema.End, left []queued) {
 	}
 }
 
-// takeUp returns the lives of the host that have ended, with what they had reached and left, the oldest first, and keeps them from others. What cannot
-// be read is logged once, and costs itself alone.
-func (l *lives) takeUp() (past []pastLife) {
+// takeUp returns the lives of the host that have ended, as far as they may be taken up, with what they had reached, the oldest first, and keeps
+// them from others. What cannot be read is logged once, and costs itself alone.
+func (l *lives) takeUp(may func(schema.Instance) bool) (past []schema.End) {
 	entries, err := os.ReadDir(l.folder)
 	if err != nil {
 		return nil // there is none yet
@@ -89,17 +88,17 @@ func (l *lives) takeUp() (past []pastLife) {
 		case !strings.HasPrefix(entry.Name(), l.host+"."):
 			l.pass(path)
 		default:
-			if life, ok := l.takeFile(path); ok {
+			if life, ok := l.takeFile(path, may); ok {
 				past = append(past, life)
 			}
 		}
 	}
-	slices.SortFunc(past, func(a, b pastLife) int { return cmp.Compare(a.end.Wall, b.end.Wall) })
+	slices.SortFunc(past, func(a, b schema.End) int { return cmp.Compare(a.Wall, b.Wall) })
 	return past
 }
 
-// takeFile takes up the life of a file; ok is false when it goes on, is taken already, or cannot be read.
-func (l *lives) takeFile(path string) (life pastLife, ok bool) {
+// takeFile takes up the life of a file; ok is false when it goes on, is taken already, may not be taken up, or cannot be read.
+func (l *lives) takeFile(path string, may func(schema.Instance) bool) (life schema.End, ok bool) {
 	f, err := openLifeFile(path)
 	if _, held := errors.AsType[*lockfile.HeldError](err); held || errors.Is(err, errReplaced) || errors.Is(err, fs.ErrNotExist) {
 		return life, false
@@ -112,22 +111,18 @@ func (l *lives) takeFile(path string) (life pastLife, ok bool) {
 	if err == nil {
 		life, err = parseLife(l.host, text)
 	}
-	if err == nil && filepath.Base(path) != l.host+"."+life.end.Instance.String()+lifeSuffix {
+	if err == nil && filepath.Base(path) != l.host+"."+life.Instance.String()+lifeSuffix {
 		err = errors.New("its name is another life's")
 	}
 	if err != nil {
 		l.log.Warn("what a life of this host had reached cannot be read: what was lost at its end is not known", "file", path, "err", errors.Join(err, f.setAside()))
 		return life, false
 	}
-	if len(life.left) > 0 && life.into != l.into {
-		l.leaveAlone(path, &life)
+	if !may(life.Instance) {
 		_ = f.close() // nothing was written
 		return life, false
 	}
-	if life.unreadable != nil {
-		l.log.Warn("some of what a life of this host left for the log cannot be read, and is lost", "file", path, "err", life.unreadable)
-	}
-	l.taken[life.end.Instance] = f
+	l.taken[life.Instance] = f
 	return life, true
 }
 
@@ -169,15 +164,6 @@ func (l *lives) pass(path string) {
 	if !l.passed[path] && !lifeGoesOn(path) {
 		l.passed[path] = true
 		l.log.Info("a life of another host is left alone: only a producer of that name tells what became of it", "file", path)
-	}
-}
-
-// leaveAlone logs once that a life left something for another log.
-func (l *lives) leaveAlone(path string, life *pastLife) {
-	if !l.passed[path] {
-		l.passed[path] = true
-		l.log.Info("a life left messages for another log, and only a sampler that publishes into that one takes them", "file", path,
-			"messages", len(life.left), "log", life.into)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/proctape/proctape/producer/publish/spool"
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/trouble"
 )
@@ -33,9 +34,13 @@ type Config struct {
 	// Lives is a folder in which this life writes down what it has reached, so that a later one can tell the log what was lost
 	// at its end; empty for none. It may hold the lives of many producers.
 	Lives string
-	// Into names the log, as its URL does without what is secret; empty for the log whose folder has Lives. What a life leaves is
+	// Into names the log, as its URL does without what is secret; empty for the log whose folder has Lives. What waits on disk is
 	// published into that log and no other.
 	Into string
+	// Spool is how many bytes may wait on disk, in Lives, for a log that cannot be reached; 0 for [DefaultSpool], negative for none. SpoolAge
+	// is for how long; 0 for [DefaultSpoolAge].
+	Spool    int64
+	SpoolAge time.Duration
 	// TellsEnds has the publisher tell the log what the lives in Lives that have ended had reached, and keep the file of its own
 	// for the next. Without it the file goes when the log has all that was made.
 	TellsEnds bool
@@ -46,8 +51,8 @@ type Config struct {
 }
 
 // Publisher numbers messages and publishes them in order. A message waits in a bounded queue until the log has
-// acknowledged it. When the queue is full the oldest message goes, snapshots before events, and every later
-// envelope says how many items were lost. Its methods may be called by any goroutine; Run is called once.
+// acknowledged it, and after two seconds on disk. When there is no more room the oldest message goes, snapshots before events, and every
+// later envelope says how many items were lost. Its methods may be called by any goroutine; Run is called once.
 type Publisher struct {
 	js  jetstream.JetStream
 	cfg Config
@@ -61,10 +66,12 @@ type Publisher struct {
 	boot  int64                  // the same by the boot clock
 	ended ended
 	stats Stats
-	left  []queued      // what the log did not take before the stop, for the next life
+	ends  []schema.End  // of earlier lives of which something waits on disk: the log hears of it when that is over
+	disk  spool.Depth   // of backlog, when it was looked at last
 	wake  chan struct{} // holds one token when the queue may have grown
 
-	lives *lives // nil: what this life has reached is not written down
+	backlog *backlog
+	lives   *lives // nil: what this life has reached is not written down
 }
 
 // Stats counts items since the start.
@@ -73,7 +80,7 @@ type Stats struct {
 	Acked    uint64 // acknowledged by the log
 	Dropped  uint64 // lost for want of room, or refused by the server
 	Left     uint64 // left on disk at the end, for the next life to publish
-	Waiting  int    // messages in the queue
+	Waiting  int    // messages that the log has not acknowledged, in memory or on disk; those of earlier lives too
 }
 
 // New returns a publisher to the server behind nc. Run publishes. nc must not buffer while it reconnects
@@ -96,8 +103,10 @@ func New(nc *nats.Conn, cfg Config) (*Publisher, error) {
 	p := &Publisher{js: js, cfg: cfg, last: map[schema.Kind]uint64{}, wake: make(chan struct{}, 1),
 		spells: spells{to: cfg.Trouble, host: cfg.Origin.Host}}
 	p.queue = queue{limit: cfg.MaxQueue, window: 1, dropped: map[string]uint64{}}
+	p.backlog = newBacklog(cfg.Lives, spool.Head{Host: cfg.Origin.Host, Instance: cfg.Origin.Instance, BootID: cfg.Origin.BootID,
+		Wall: time.Now().UnixNano(), Log: cfg.Into}, cfg.Spool, cfg.SpoolAge, cfg.Log)
 	if cfg.Lives != "" {
-		if p.lives, err = openLives(cfg.Lives, cfg.Into, cfg.Origin.Host, cfg.Origin.Instance, cfg.Log, cfg.Trouble); err != nil {
+		if p.lives, err = openLives(cfg.Lives, cfg.Origin.Host, cfg.Origin.Instance, cfg.Log, cfg.Trouble); err != nil {
 			level := slog.LevelDebug // anybody may run a command
 			if cfg.TellsEnds {
 				level = slog.LevelWarn
@@ -149,11 +158,19 @@ func (p *Publisher) enqueue(m *schema.Message) (dropped uint64, err error) {
 	p.wall, p.boot = max(p.wall, m.Wall), max(p.boot, m.Boot)
 	dropped = p.queue.push(newQueued(m, payload, encoding))
 	p.stats.Dropped += dropped
+	p.wakeUp()
+	return dropped, nil
+}
+
+// lookAtDisk notes what waits on disk. The caller holds both locks.
+func (p *Publisher) lookAtDisk() { p.disk, _ = p.backlog.depth() }
+
+// wakeUp has Run look for something to publish.
+func (p *Publisher) wakeUp() {
 	select {
 	case p.wake <- struct{}{}:
 	default:
 	}
-	return dropped, nil
 }
 
 // Stats returns the counts so far.
@@ -161,16 +178,17 @@ func (p *Publisher) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
-	s.Waiting = len(p.queue.messages)
+	s.Waiting = len(p.queue.messages) + p.disk.Messages
 	return s
 }
 
-// Queue is what waits in a publisher, and how far its numbers have come.
+// Queue is what waits in the memory of a publisher and on disk, and how far its numbers have come.
 type Queue struct {
 	Messages int
 	Items    uint64
 	Bytes    int64
 	Limit    int64                  // bytes that may wait
+	Disk     spool.Depth            // what waits on disk, that of earlier lives too
 	Last     map[schema.Kind]uint64 // the last number of each kind
 }
 
@@ -178,31 +196,36 @@ type Queue struct {
 func (p *Publisher) Queue() Queue {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	q := Queue{Messages: len(p.queue.messages), Bytes: int64(p.queue.size), Limit: int64(p.queue.limit), Last: maps.Clone(p.last)}
+	q := Queue{Messages: len(p.queue.messages), Disk: p.disk, Bytes: int64(p.queue.size), Limit: int64(p.queue.limit), Last: maps.Clone(p.last)}
 	for i := range p.queue.messages {
 		q.Items += p.queue.messages[i].count
 	}
 	return q
 }
 
-// takeUpLives takes up the lives that have ended, if this one is to tell of them.
+// takeUpLives takes up the lives that have ended, if this one is to tell of them. What they left goes to the log first.
 func (p *Publisher) takeUpLives() {
 	if p.lives == nil || !p.cfg.TellsEnds {
 		return
 	}
-	past := p.lives.takeUp()
+	p.backlog.mu.Lock()
+	defer p.backlog.mu.Unlock()
+	p.backlog.takeUp()
+	ended := p.lives.takeUp(func(life schema.Instance) bool {
+		waits, ours := p.backlog.standsIn(life)
+		return ours || !waits
+	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, life := range past {
-		for _, m := range life.left {
-			p.stats.Dropped += p.queue.push(m)
+	for _, end := range ended {
+		if waits, _ := p.backlog.standsIn(end.Instance); waits {
+			p.ends = append(p.ends, end)
+		} else {
+			p.ended.add(end)
 		}
-		p.ended.add(life.end) // behind them: what comes after tells of its end
 	}
-	if len(past) > 0 {
-		select {
-		case p.wake <- struct{}{}:
-		default:
-		}
+	p.lookAtDisk()
+	if p.disk.Messages > 0 {
+		p.wakeUp()
 	}
 }

@@ -533,14 +533,15 @@ func TestPublisher_OneGoesAheadAfterAFailure(t *testing.T) {
 	}{
 		{1, true}, {1, false}, {window, true}, {1, false}, {window - 1, false},
 	} {
-		errs := make([]error, len(p.startBatch()))
+		batch := batcher{p}.startBatch()
+		errs := make([]error, len(batch))
 		if len(errs) != step.took {
 			t.Fatalf("step %d: took %d messages, want %d", i, len(errs), step.took)
 		}
 		if step.fail {
 			errs[len(errs)-1] = nats.ErrDisconnected
 		}
-		if all := p.finishBatch(errs); all == step.fail {
+		if all := (batcher{p}).finishBatch(batch, errs, 0); all == step.fail {
 			t.Errorf("step %d: got all settled %t, want %t", i, all, !step.fail)
 		}
 	}
@@ -557,14 +558,15 @@ func TestPublisher_KeepsWhatIsInFlight(t *testing.T) {
 	p.queue.limit = p.queue.size * 5 / 2 // two snapshots and an event, and no third snapshot
 	offer(t, p, snapshot(size))
 	p.queue.window = window
-	if n := len(p.startBatch()); n != 2 {
-		t.Fatalf("took %d messages, want 2", n)
+	batch := batcher{p}.startBatch()
+	if len(batch) != 2 {
+		t.Fatalf("took %d messages, want 2", len(batch))
 	}
 	offer(t, p, events(schema.KindSpawn, 1), snapshot(size), snapshot(size))
 	if got, want := waiting(p), "s1 s2 e1"; got != want {
 		t.Errorf("while two are in flight: got %q, want %q", got, want)
 	}
-	p.finishBatch([]error{nil, errors.New("no")})
+	batcher{p}.finishBatch(batch, []error{nil, errors.New("no")}, 0)
 	if got, want := waiting(p), "s2 e1"; got != want {
 		t.Errorf("after one was acknowledged: got %q, want %q", got, want)
 	}

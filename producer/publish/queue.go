@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/proctape/proctape/producer/publish/spool"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -18,6 +19,9 @@ const (
 	dropQueueFull = "queue full"
 	dropTooLarge  = "message too large"
 	dropStopped   = "not taken before the stop"
+	dropSpoolFull = "spool full"
+	dropTooOld    = "too long in the spool"
+	dropDamaged   = "spool damaged"
 )
 
 // window is how many messages are published before their acknowledgements are awaited, as long as all goes well. After a
@@ -31,14 +35,25 @@ type queued struct {
 	kind  schema.Kind
 	count uint64       // its items
 	ends  []schema.End // of which it tells
-	// life is the earlier life that left the message; zero for one of this life. What another life made does not count as this one's.
-	life schema.Instance
+	boot  int64        // when it was made, by CLOCK_BOOTTIME, nanoseconds
+	since time.Time    // since when it waits
+
+	inFlight bool  // it is being published
+	storing  bool  // it is being written to disk
+	onDisk   *kept // where it waits on disk; nil for one that waits in memory
 }
 
-func (m *queued) isOwn() bool { return m.life == schema.Instance{} }
+// kept is a message on disk.
+type kept struct {
+	spool.Entry
+	in  *spool.Spool
+	own bool
+}
 
-// MostLeft is how many bytes of messages a life leaves on disk for the next one. What is over it is dropped, snapshots before events.
-const MostLeft = 8 << 20
+func (k *kept) take() { k.in.Take(k.Entry) }
+
+// isOwn says that this life made it. What another life made does not count as this one's.
+func (m *queued) isOwn() bool { return m.onDisk == nil || m.onDisk.own }
 
 // ackTime is how long the log has to acknowledge a message before it is published again.
 const ackTime = 10 * time.Second
@@ -47,115 +62,85 @@ const ackTime = 10 * time.Second
 var errNotSent = errors.New("not sent")
 
 // newQueued is a message that is to wait, as it is encoded.
-func newQueued(m *schema.Message, payload []byte, encoding string) queued {
-	msg := nats.NewMsg(schema.Subject(m.Host, m.Kind))
+func newQueued(m *schema.Message, payload []byte, encoding string) *queued {
+	q := &queued{kind: m.Kind, count: m.Count(), ends: m.Ended, boot: m.Boot, since: time.Now()}
+	q.msg = newMsg(schema.Subject(m.Host, m.Kind), m.ID(), encoding, q.count, payload)
+	return q
+}
+
+func newMsg(subject, id, encoding string, items uint64, payload []byte) *nats.Msg {
+	msg := nats.NewMsg(subject)
 	msg.Data = payload
-	msg.Header.Set(nats.MsgIdHdr, m.ID())
-	if count := m.Count(); count > 1 {
-		msg.Header.Set(schema.HeaderItems, strconv.FormatUint(count, 10))
+	msg.Header.Set(nats.MsgIdHdr, id)
+	if items > 1 {
+		msg.Header.Set(schema.HeaderItems, strconv.FormatUint(items, 10))
 	}
 	if encoding != "" {
 		msg.Header.Set(schema.HeaderEncoding, encoding)
 	}
-	return queued{msg: msg, kind: m.Kind, count: m.Count(), ends: m.Ended}
+	return msg
 }
 
-// queue holds the messages that wait, the oldest first, within a bound of bytes.
+// queue holds the messages that wait in memory, the oldest first, within a bound of bytes.
 type queue struct {
-	messages []queued
+	messages []*queued
 	size     int // bytes of all messages
 	limit    int // bytes that may wait
-	inFlight int // the first messages, which are being published
 	window   int // how many may be in flight
 	dropped  map[string]uint64
 }
 
 // push adds a message. When that is too much, older messages go, snapshots before events. It returns how many items went.
-func (q *queue) push(m queued) (dropped uint64) {
+func (q *queue) push(m *queued) (dropped uint64) {
 	q.messages = append(q.messages, m)
 	q.size += len(m.msg.Data)
-	for q.size > q.limit && len(q.messages) > q.inFlight {
-		dropped += q.drop(q.oldest(), dropQueueFull)
+	return q.dropOver(q.limit, dropQueueFull)
+}
+
+// dropOver drops what is over a number of bytes, but for what is in flight. It returns how many items went.
+func (q *queue) dropOver(limit int, reason string) (dropped uint64) {
+	for q.size > limit {
+		i := q.oldest()
+		if i < 0 {
+			break
+		}
+		dropped += q.drop(i, reason)
 	}
 	return dropped
 }
 
 // oldest is the place of the first message that may go: a snapshot, because the next one says much the same; else an
-// event.
+// event. It is negative when none may.
 func (q *queue) oldest() int {
-	for i := q.inFlight; i < len(q.messages); i++ {
-		if q.messages[i].kind == schema.KindSnapshot {
+	event := -1
+	for i, m := range q.messages {
+		switch {
+		case m.inFlight, m.storing:
+		case m.kind == schema.KindSnapshot:
 			return i
+		case event < 0:
+			event = i
 		}
 	}
-	return q.inFlight
+	return event
 }
 
-// drop removes the message at a place and counts its items as lost. It returns how many they are: none of a message that an
-// earlier life left, of which the log learns that it did not come.
+// drop removes the message at a place and counts its items as lost. It returns how many they are.
 func (q *queue) drop(i int, reason string) uint64 {
 	m := q.messages[i]
-	q.size -= len(m.msg.Data)
-	q.messages = slices.Delete(q.messages, i, i+1)
-	if !m.isOwn() {
-		return 0
-	}
+	q.remove(m)
 	q.dropped[reason] += m.count
 	return m.count
 }
 
-// dropOver drops what is over a number of bytes, as a full queue does. It returns how many items went.
-func (q *queue) dropOver(limit int) (dropped uint64) {
-	q.inFlight = 0
-	for q.size > limit {
-		dropped += q.drop(q.oldest(), dropStopped)
-	}
-	return dropped
-}
-
-// takeOthers takes out all messages but the newest of each stream, and returns them, the oldest first.
-func (q *queue) takeOthers() (others []queued) {
-	var newest []queued
-	seen := map[string]bool{}
-	for _, m := range slices.Backward(q.messages) {
-		if stream := schema.StreamFor(m.kind); seen[stream] {
-			others = append(others, m)
-		} else {
-			seen[stream] = true
-			newest = append(newest, m)
+// remove takes messages out.
+func (q *queue) remove(gone ...*queued) {
+	for _, m := range gone {
+		if i := slices.Index(q.messages, m); i >= 0 {
+			q.messages = slices.Delete(q.messages, i, i+1)
+			q.size -= len(m.msg.Data)
 		}
 	}
-	slices.Reverse(others)
-	slices.Reverse(newest)
-	q.messages, q.size = nil, 0
-	for _, m := range newest {
-		q.messages, q.size = append(q.messages, m), q.size+len(m.msg.Data)
-	}
-	return others
-}
-
-// removeInherited takes out what earlier lives left, and returns which lives these are.
-func (q *queue) removeInherited() (lives []schema.Instance) {
-	q.messages = slices.DeleteFunc(q.messages, func(m queued) bool {
-		if m.isOwn() {
-			return false
-		}
-		q.size -= len(m.msg.Data)
-		lives = append(lives, m.life)
-		return true
-	})
-	return lives
-}
-
-// waitsOf reports whether a message waits that an earlier life left.
-func (q *queue) waitsOf(life schema.Instance) bool {
-	return slices.ContainsFunc(q.messages, func(m queued) bool { return m.life == life })
-}
-
-// replace puts another form of a message in its place.
-func (q *queue) replace(i int, m queued) {
-	q.size += len(m.msg.Data) - len(q.messages[i].msg.Data)
-	q.messages[i] = m
 }
 
 // drops lists what was lost so far, in the order of the reasons, so that equal counts encode equally.
@@ -167,38 +152,45 @@ func (q *queue) drops() []schema.Drop {
 	return drops
 }
 
-// startBatch returns the messages to publish next. They are in flight until finishBatch.
-func (q *queue) startBatch() []queued {
-	q.inFlight = min(len(q.messages), q.window)
-	return slices.Clone(q.messages[:q.inFlight])
+// startBatch returns the messages to publish next, of those that may go now. They are in flight until finishBatch.
+func (q *queue) startBatch(mayGo func(*queued) bool) (batch []*queued) {
+	for _, m := range q.messages {
+		if len(batch) == q.window {
+			break
+		}
+		if mayGo(m) {
+			m.inFlight = true
+			batch = append(batch, m)
+		}
+	}
+	return batch
 }
 
 // finishBatch removes the messages that were acknowledged (a nil error) and those that the server will never take. All
 // says that none of the batch is left; the counts are of items.
-func (q *queue) finishBatch(errs []error) (all bool, acked, dropped uint64) {
-	q.inFlight = 0
+func (q *queue) finishBatch(batch []*queued, errs []error) (all bool, acked, dropped uint64) {
 	all = true
-	kept := q.messages[:0]
-	var refused []queued
-	for i, m := range q.messages {
+	for i, m := range batch {
+		m.inFlight = false
 		switch {
-		case i < len(errs) && errs[i] == nil:
+		case errs[i] == nil:
 			if m.isOwn() {
 				acked += m.count
 			}
-			q.size -= len(m.msg.Data)
-		case i < len(errs) && tooLarge(errs[i]):
-			refused = append(refused, m)
+		case tooLarge(errs[i]):
+			if m.isOwn() {
+				q.dropped[dropTooLarge] += m.count
+				dropped += m.count
+			}
 		default:
-			all = all && i >= len(errs)
-			kept = append(kept, m)
+			all = false
+			continue
 		}
-	}
-	clear(q.messages[len(kept):])
-	q.messages = kept
-	for _, m := range refused {
-		q.messages = slices.Insert(q.messages, 0, m)
-		dropped += q.drop(0, dropTooLarge)
+		if m.onDisk != nil {
+			m.onDisk.take()
+		} else {
+			q.remove(m)
+		}
 	}
 	q.window = 1
 	if all {

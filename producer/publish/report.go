@@ -27,6 +27,21 @@ type spells struct {
 	lost    uint64 // of them
 	failing bool   // the last batch failed, and that was reported
 	failed  uint64 // items that had been dropped when failing began
+	noDisk  bool   // the last messages could not be written to disk
+}
+
+// stored reports whether messages could be written to disk.
+func (s *spells) stored(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err != nil:
+		s.noDisk = true
+		s.to.Begin(reporting, trouble.Trouble{Kind: trouble.Unwritten, About: s.host, Reason: err.Error()})
+	case s.noDisk:
+		s.noDisk = false
+		s.to.End(reporting, trouble.Unwritten, s.host, "nothing lost by it")
+	}
 }
 
 // loses reports that items were dropped.

@@ -9,8 +9,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/proctape/proctape/schema"
 )
 
 // LeftError says that the log did not take all that was published in the time that it had after the stop.
@@ -29,8 +27,7 @@ func (e *LeftError) Error() string {
 }
 
 // Run publishes until ctx ends, and then for as long as Drain what waits. It returns a *[LeftError] if something was left. With
-// Lives that is written down for the next life to publish, up to [MostLeft] bytes of it, and the log is told how far this life
-// came if it still takes a message.
+// Lives that waits on disk for the next life to publish.
 func (p *Publisher) Run(ctx context.Context) error {
 	flushing, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -44,9 +41,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	if left.Messages == 0 {
 		return nil
 	}
-	if p.lives != nil {
-		left.Kept = p.leave()
-	}
+	left.Kept = spiller{p}.leave()
 	return left
 }
 
@@ -95,7 +90,11 @@ func pause(ctx context.Context, d time.Duration) {
 // flush publishes the head of the queue and waits for every answer. Messages without one stay where they are, and
 // are published again under the same ids. It reports whether none has to be.
 func (p *Publisher) flush(ctx context.Context) bool {
-	batch := p.startBatch()
+	batch := batcher{p}.startBatch()
+	if len(batch) == 0 {
+		return p.Stats().Waiting == 0
+	}
+	began := time.Now()
 	futures := make([]jetstream.PubAckFuture, len(batch))
 	errs := make([]error, len(batch))
 	for i, q := range batch {
@@ -119,76 +118,5 @@ func (p *Publisher) flush(ctx context.Context) bool {
 			errs[i] = ctx.Err()
 		}
 	}
-	return p.finishBatch(errs)
-}
-
-func (p *Publisher) startBatch() []queued {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.queue.startBatch()
-}
-
-// finishBatch takes over what came of a batch, and reports it. It reports whether nothing of it is left.
-func (p *Publisher) finishBatch(errs []error) bool {
-	p.mu.Lock()
-	for i, err := range errs {
-		if m := p.queue.messages[i]; err == nil && len(m.ends) > 0 {
-			p.ended.told(schema.StreamFor(m.kind), m.ends)
-		}
-	}
-	all, acked, refused := p.queue.finishBatch(errs)
-	p.stats.Acked += acked
-	p.stats.Dropped += refused
-	dropped, waiting := p.stats.Dropped, len(p.queue.messages)
-	p.mu.Unlock()
-
-	if refused > 0 {
-		p.spells.loses(dropTooLarge, refused)
-	}
-	p.spells.published(all, dropped, waiting, errs)
-	return all
-}
-
-// lastWordTime is how long the log may take for the last word of a life, whose time to publish is over.
-const lastWordTime = time.Second
-
-// leave sets aside what waits, to be written down with what this life has reached. The newest message of each stream tells how far this
-// life came, and is published if the log takes it now. Messages that earlier lives left stay in their own files. It reports whether
-// all of its own is kept.
-func (p *Publisher) leave() (all bool) {
-	p.mu.Lock()
-	p.ended.forget(p.queue.removeInherited())
-	over := p.queue.dropOver(MostLeft)
-	p.stats.Dropped += over
-	others := p.queue.takeOthers()
-	end := lifeKeeper{p}.reached(true)
-	for i := range p.queue.messages {
-		p.queue.replace(i, withEnd(p.queue.messages[i], end, p.stats.Acked))
-	}
-	p.mu.Unlock()
-	brief, cancel := context.WithTimeout(context.Background(), lastWordTime)
-	defer cancel()
-	p.drain(brief)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.left = append(others, p.queue.messages...)
-	for i := range p.left {
-		p.stats.Left += p.left[i].count
-	}
-	p.queue.messages, p.queue.size = nil, 0
-	return over == 0
-}
-
-// withEnd is a message that waits, with what its life had reached. One that cannot be changed stays as it is.
-func withEnd(q queued, end schema.End, acked uint64) queued {
-	m, err := schema.DecodeMsg(q.msg.Subject, q.msg.Header, q.msg.Data)
-	if err != nil {
-		return q
-	}
-	m.Dropped, m.Acked, m.Ended = end.Dropped, acked, []schema.End{end}
-	payload, encoding, err := schema.Encode(nil, m)
-	if err != nil {
-		return q
-	}
-	return newQueued(m, payload, encoding)
+	return batcher{p}.finishBatch(batch, errs, time.Since(began))
 }

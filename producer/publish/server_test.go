@@ -139,3 +139,30 @@ func subscribe(t *testing.T, nc *nats.Conn) <-chan *nats.Msg {
 	})
 	return msgs
 }
+
+// withoutIDs is a log to which messages go without their ids.
+type withoutIDs struct{ jetstream.JetStream }
+
+func (w withoutIDs) PublishMsgAsync(msg *nats.Msg, opts ...jetstream.PublishOpt) (jetstream.PubAckFuture, error) {
+	header := nats.Header{}
+	for name, values := range msg.Header {
+		if name != nats.MsgIdHdr {
+			header[name] = values
+		}
+	}
+	return w.JetStream.PublishMsgAsync(&nats.Msg{Subject: msg.Subject, Header: header, Data: msg.Data}, opts...)
+}
+
+// streamSize is how many messages a stream has.
+func streamSize(t *testing.T, nc *nats.Conn, stream string) uint64 {
+	t.Helper()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := js.Stream(t.Context(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.CachedInfo().State.Msgs
+}

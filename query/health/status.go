@@ -16,6 +16,7 @@ type Status struct {
 	SizeBytes int64               `json:"database_bytes"`
 	Memory    *state.Memory       `json:"memory"`  // that the recorder keeps to; null when it does not say
 	Sampler   *state.Sampler      `json:"sampler"` // of the recorder; null when it does not say
+	Spool     *state.Disk         `json:"spool"`   // what waits on this machine's disk for the log; null for nothing
 	Proof     *Proof              `json:"proof"`   // null when nothing is known of it
 	Streams   []StreamStatus      `json:"streams"`
 	Hosts     []query.HostBalance `json:"hosts"`

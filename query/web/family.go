@@ -32,6 +32,8 @@ var (
 	streamLag      = gauge("lag_messages", "Messages of a stream that are not in the database yet.", "stream")
 	queueItems     = gauge("queue_items", "Items that wait in the sampler of the recorder until the log takes them.")
 	queueBytes     = gauge("queue_bytes", "Size of what waits in the sampler of the recorder.")
+	spoolItems     = gauge("spool_items", "Items that wait on the disk of the recorder's sampler until the log takes them.")
+	spoolBytes     = gauge("spool_bytes", "Bytes of the files in which items wait on the disk of the recorder's sampler.")
 	queueLimit     = gauge("queue_limit_bytes", "Most that may wait in the sampler of the recorder.")
 	gapsNoted      = gauge("gaps", "Gaps in the record, by their kind.", "kind")
 	anomaliesOpen  = gauge("anomalies_open", "Episodes that go on, by the rule that found them.", "rule", "severity")
@@ -57,7 +59,7 @@ var (
 )
 
 var families = []family{itemsTotal, lastMessage, checkpointSeq, checkpointTime, databaseBytes, recordingLevel, troubles,
-	streamLast, streamBytes, streamLag, queueItems, queueBytes, queueLimit, gapsNoted, anomaliesOpen, retentionTime, retentionOK, provenTime, proofTime, hostAge, hostProcesses, hostZombies, hostCPUs,
+	streamLast, streamBytes, streamLag, queueItems, queueBytes, queueLimit, spoolItems, spoolBytes, gapsNoted, anomaliesOpen, retentionTime, retentionOK, provenTime, proofTime, hostAge, hostProcesses, hostZombies, hostCPUs,
 	hostLoad1, hostMemory, hostPressure, gpuUse, gpuMemory, jobCPU, jobPeak, jobStarts, jobOOMs}
 
 // setter takes one value.

@@ -31,6 +31,8 @@ func setStatus(s *health.Status, set setter) {
 		set(queueItems, float64(q.Waiting))
 		set(queueBytes, float64(q.WaitingBytes))
 		set(queueLimit, float64(q.QueueBytes))
+		set(spoolItems, float64(q.Disk.Items))
+		set(spoolBytes, float64(q.Disk.Bytes))
 	}
 }
 

@@ -51,7 +51,15 @@ type Sampler struct {
 	Waiting      uint64           `json:"waiting_items"`
 	WaitingBytes int64            `json:"waiting_bytes"`
 	QueueBytes   int64            `json:"queue_bytes"` // that may wait
+	Disk         Disk             `json:"on_disk"`     // what waits on disk, on top of that
 	Last         map[string]int64 `json:"last_seq"`    // the last number of each kind
+}
+
+// Disk is what waits on a sampler's disk for a log that cannot be reached, or is being caught up with.
+type Disk struct {
+	Messages int    `json:"messages"`
+	Items    uint64 `json:"items"`
+	Bytes    int64  `json:"bytes"` // of the files
 }
 
 // Place is how far a stream is projected.

@@ -74,7 +74,7 @@ var kinds = [...]Info{
 	{ReadOnly, Standing, "the folder can no longer be written", "Make it writable. It goes on by itself then.", 0, "the folder can be written again"},
 	{LogServer, Standing, "the log's server cannot do its work and is restarted in place",
 		"Nothing at first. When it does not help, the recorder ends and says why.", 0, "the log can be written again"},
-	{LogRefuses, Standing, "the log does not take messages: they wait in the sampler's memory",
+	{LogRefuses, Standing, "the log does not take messages: they wait in the sampler, after two seconds on its disk",
 		"See that the server runs and can be reached.", 1, "the log takes messages again"},
 	{Losing, Degraded, "the sampler drops items: the oldest, snapshots before events", "See why the log does not take messages.", 0, "nothing is dropped any more"},
 	{Projection, Standing, "the log is not projected; it keeps what comes", "The reason says what to do.", 1, "the log is projected again"},
@@ -84,7 +84,7 @@ var kinds = [...]Info{
 	{OverCap, Degraded, "the database is above its cap: the oldest goes before its time", "Raise `--max-db-mb`, or keep less.", 0, "the database is within its cap"},
 	{Sampling, Degraded, "samples or events of this machine cannot be taken", "The reason says what to do.", 0, "it works again"},
 	{Unreadable, Degraded, "messages that come cannot be read, or keys", "The reason says whose they are.", 0, "none came any more"},
-	{Unwritten, Degraded, "what a sampler has made is not written down: if it is cut off now, nobody will know what was lost",
+	{Unwritten, Degraded, "what a sampler has made is not written down: if it is cut off now, what waits is lost, and nobody will know how much",
 		"Make the folder `lives` of the data folder writable.", 1, "what the sampler has made is written down again"},
 	{TwoRecorders, Degraded, "two samplers record under one name: each process counts once, by the sampler that began last", "Stop one, or give it another name: `--host`.", 0, "one sampler records under the name"},
 
