@@ -45,7 +45,7 @@ var rooms = map[string]room{
 	"schema/state":           {uses: []string{"schema/filecheck", "schema/trouble"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/metric/generate": {uses: []string{"schema/metric"}},
 
-	"producer": {uses: []string{"producer/events", "producer/gpu", "producer/jobs", "producer/lifecycle", "producer/oom", "producer/procfs",
+	"producer": {uses: []string{"producer/bpf", "producer/events", "producer/gpu", "producer/jobs", "producer/lifecycle", "producer/oom", "producer/procfs",
 		"producer/publish", "producer/sampler", "producer/scrub", "producer/syscalls", "schema", "schema/trouble"}, never: sqlPackages},
 	"producer/sampler": {uses: []string{"producer/gpu", "producer/jobs", "producer/lifecycle", "producer/procfs", "producer/scrub", "schema"},
 		never: slices.Concat(natsPackages, sqlPackages)},
@@ -61,6 +61,7 @@ var rooms = map[string]room{
 	"producer/lifecycle/netlink": {never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/oom":               {uses: []string{"schema"}, never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/gpu":               {uses: []string{"schema"}, never: slices.Concat(natsPackages, sqlPackages)},
+	"producer/bpf":               {uses: []string{"producer/procfs", "schema"}, never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/procfs":            {never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/scrub":             {never: slices.Concat(natsPackages, sqlPackages), clock: true},
 

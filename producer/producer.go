@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/producer/bpf"
 	"github.com/proctape/proctape/producer/events"
 	"github.com/proctape/proctape/producer/gpu"
 	"github.com/proctape/proctape/producer/jobs"
@@ -42,6 +43,7 @@ type Config struct {
 	Lives         string        // folder in which the producer writes down what it has made, and finds what earlier ones had; empty for none
 	// Events are the sources of starts and ends that may be used; the first that works is used. Default: all.
 	Events    []lifecycle.SourceKind
+	BPF       bpf.Mode     // whether processes are read by programs in the kernel; default off
 	Presets   jobs.Presets // what CI and batch systems set, by which processes name their jobs
 	Rules     []jobs.Rule  // which jobs processes belong to, where no stronger claim says so
 	NvidiaSMI string       // program that reads NVIDIA's GPUs; default nvidia-smi
@@ -66,6 +68,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Interval = cmp.Or(c.Interval, 5*time.Second)
 	c.Argv = cmp.Or(c.Argv, scrub.Scrubbed)
+	c.BPF = cmp.Or(c.BPF, bpf.Off)
 	if c.Gaps == nil {
 		c.Gaps = func() []schema.Gap { return nil }
 	}
@@ -95,6 +98,9 @@ func (c Config) validate() error {
 	if _, err := scrub.ParseMode(string(c.Argv)); err != nil {
 		return fmt.Errorf("argv: %w", err)
 	}
+	if _, err := bpf.ParseMode(string(c.BPF)); err != nil {
+		return fmt.Errorf("bpf: %w", err)
+	}
 	for _, pattern := range c.TraceJobs {
 		if _, err := path.Match(pattern, ""); err != nil {
 			return fmt.Errorf("trace jobs %q: %w", pattern, err)
@@ -107,6 +113,7 @@ func (c Config) validate() error {
 type Producer struct {
 	cfg          Config
 	fs           *procfs.FS
+	table        *bpf.Table // nil: processes are read of fs
 	nc           *nats.Conn
 	instance     schema.Instance
 	loop         loop
@@ -140,6 +147,9 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 		return nil, err
 	}
 	p.capabilities = Probe(fs, cfg.Argv)
+	if p.table, p.capabilities, err = openTable(fs, cfg.BPF, p.capabilities); err != nil {
+		return nil, err
+	}
 	// The sampler would not read again what the probe has read of a process, and the probe read no environments.
 	if err := fs.Close(); err != nil {
 		return nil, fmt.Errorf("drop what the probe has read: %w", err)
@@ -147,7 +157,7 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	p.gpus = gpu.Open(gpu.Config{NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log})
 	p.profiler = syscalls.NewProfiler(syscalls.Config{Enabled: cfg.Syscalls, Log: cfg.Log})
 	if err := p.connect(began, boot); err != nil {
-		return nil, err
+		return nil, errors.Join(err, p.closeReaders())
 	}
 	return p, nil
 }
@@ -168,7 +178,7 @@ func (p *Producer) connect(began int64, bootID string) error {
 	p.capabilities = append(p.capabilities, eventCapabilities(source.Kind(), attempts)...)
 	p.capabilities = append(p.capabilities, oomCapability(oomWatch), gpuCapability(p.gpus), syscallCapability(cfg.Syscalls))
 	s := sampler.New(sampler.Config{
-		FS: p.fs, Options: options, Scrubber: scrubber, Claims: claims, Began: began, Interval: cfg.Interval,
+		FS: p.fs, Table: p.processTable(), Options: options, Scrubber: scrubber, Claims: claims, Began: began, Interval: cfg.Interval,
 		KeepSamples: keepSamples, Capabilities: publishedCapabilities(p.capabilities),
 		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Syscalls: p.profiler.Take, Log: cfg.Log,
 	})
@@ -248,5 +258,21 @@ func (p *Producer) observe(ctx context.Context) error {
 			stop()
 		}
 	}
-	return errors.Join(p.loop.close(), p.fs.Close())
+	return errors.Join(p.loop.close(), p.closeReaders())
+}
+
+// processTable is what processes are read of; nil for /proc.
+func (p *Producer) processTable() sampler.Table {
+	if p.table == nil {
+		return nil
+	}
+	return p.table
+}
+
+// closeReaders closes what processes are read of.
+func (p *Producer) closeReaders() error {
+	if p.table == nil {
+		return p.fs.Close()
+	}
+	return errors.Join(p.table.Close(), p.fs.Close())
 }

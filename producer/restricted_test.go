@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/proctape/proctape/producer/bpf"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/schema"
 )
@@ -62,7 +63,8 @@ func recordRestricted(t *testing.T, place string) {
 	}
 	nc := serve(t)
 	j := newLogReader(t, nc)
-	p, _ := record(t, nc, Config{})
+	p, _ := record(t, nc, Config{BPF: bpf.Auto})
+	checkTable(t, p, place)
 	kind := p.loop.watcher.Kind()
 	i := slices.IndexFunc(p.Capabilities(), func(c Capability) bool { return c.Name == kind.Capability() })
 	if i < 0 || !slices.Contains(want.kinds, kind) {
@@ -92,4 +94,17 @@ func recordRestricted(t *testing.T, place string) {
 		t.Errorf("got events %s, %+v, want %s", got, exit, kinds)
 	}
 	fmt.Println("watched by", kind)
+}
+
+// checkTable checks that a sampler that may not load programs says so and why, and that one in a pid namespace that may, does.
+func checkTable(t *testing.T, p *Producer, place string) {
+	c := tableCapability(t, p)
+	switch {
+	case place == "ordinary user":
+		if c.Have || c.Quiet || !strings.Contains(c.Detail, "/proc is read instead") || !strings.Contains(c.Grant, "CAP_BPF") {
+			t.Errorf("got %+v, want that /proc is read instead, and what to grant", c)
+		}
+	case !c.Have && !strings.Contains(c.Detail, "operation not permitted"):
+		t.Errorf("got %+v, want that processes are read by programs", c)
+	}
 }

@@ -1,12 +1,15 @@
 package producer
 
 import (
+	"errors"
 	"strings"
 
+	"github.com/proctape/proctape/producer/bpf"
 	"github.com/proctape/proctape/producer/gpu"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/producer/oom"
 	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/schema"
 )
 
 // Try finds out what a sampler of this process could see, as [New] does, and tries each source of starts and ends by itself and not
@@ -15,8 +18,8 @@ import (
 func Try(cfg Config) ([]Capability, error) {
 	cfg = cfg.withDefaults()
 	fs := procfs.New(cfg.Root)
-	caps := Probe(fs, cfg.Argv)
-	if err := fs.Close(); err != nil {
+	caps, err := tryTable(fs, cfg.BPF, Probe(fs, cfg.Argv))
+	if err != nil {
 		return nil, err
 	}
 	sources, err := trySources(cfg)
@@ -26,6 +29,18 @@ func Try(cfg Config) ([]Capability, error) {
 	watch := oom.Open(oom.Config{Root: cfg.Root, Log: cfg.Log})
 	caps = append(append(caps, sources...), oomCapability(watch), gpuCapability(gpu.Open(gpu.Config{NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log})))
 	return caps, watch.Close()
+}
+
+// tryTable tries the kernel's own table of processes, closes what was read so far, and adds what came of it. Nobody needs the table.
+func tryTable(fs *procfs.FS, mode bpf.Mode, probed []Capability) ([]Capability, error) {
+	table, caps, err := openTable(fs, mode, probed)
+	if table != nil {
+		err = errors.Join(err, table.Close())
+	}
+	for i := range caps {
+		caps[i].Quiet = caps[i].Quiet || caps[i].Name == schema.CapBPF && !caps[i].Have
+	}
+	return caps, errors.Join(err, fs.Close())
 }
 
 // trySources tries each source. One that does not work while a better one does need not be shown.

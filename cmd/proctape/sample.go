@@ -38,7 +38,7 @@ recorder's "proctape hosts add" makes the key.`,
 			w.watchProducer(&cfg)
 			p, err := producer.New(nc, cfg)
 			if err != nil {
-				return err
+				return explainProducer(err)
 			}
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, "proctape is sampling %s every %s into %s. Ctrl-C stops it.\n", p.Host(), p.Interval(), cmp.Or(servers(s.server).String(), "the recorder on "+s.data))
