@@ -57,7 +57,7 @@ var rooms = map[string]room{
 		"producer/scrub", "schema", "schema/trouble"}, never: sqlPackages},
 	"producer/simulate":          {uses: []string{"producer/publish", "schema"}, never: sqlPackages},
 	"producer/syscalls":          {uses: []string{"schema"}, never: sqlPackages},
-	"producer/lifecycle":         {uses: []string{"producer/lifecycle/netlink", "schema"}, never: slices.Concat(natsPackages, sqlPackages)},
+	"producer/lifecycle":         {uses: []string{"producer/bpf", "producer/lifecycle/netlink", "schema"}, never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/lifecycle/netlink": {never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/oom":               {uses: []string{"schema"}, never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/gpu":               {uses: []string{"schema"}, never: slices.Concat(natsPackages, sqlPackages)},

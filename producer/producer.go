@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,7 +81,10 @@ func (c Config) withDefaults() Config {
 		c.Trouble = trouble.NewReporter(c.Log)
 	}
 	if len(c.Events) == 0 {
-		c.Events = lifecycle.SourceKinds
+		c.Events = slices.Clone(lifecycle.SourceKinds)
+		if c.BPF == bpf.Off {
+			c.Events = slices.DeleteFunc(c.Events, func(k lifecycle.SourceKind) bool { return k == lifecycle.KindBPF })
+		}
 	}
 	return c
 }
@@ -171,7 +175,7 @@ func (p *Producer) connect(began int64, bootID string) error {
 	options := procfs.Options{KernelThreads: cfg.KernelThreads, EnvKeys: append([]string{jobs.EnvJob, jobs.EnvSheet}, cfg.Presets.Variables()...)}
 	describer := events.Describer{FS: p.fs, Options: options, Scrubber: scrubber, Claims: claims}
 	oomWatch := oom.Open(oom.Config{Root: cfg.Root, Log: cfg.Log})
-	source, attempts, err := lifecycle.Open(lifecycle.Config{Describe: describer.Describe, Root: cfg.Root, Log: cfg.Log}, cfg.Events)
+	source, attempts, err := lifecycle.Open(lifecycle.Config{Describe: describer.Describe, Command: scrubber.Command, Root: cfg.Root, Log: cfg.Log}, cfg.Events)
 	if err != nil {
 		return errors.Join(err, oomWatch.Close())
 	}

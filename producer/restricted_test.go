@@ -53,8 +53,8 @@ func recordRestricted(t *testing.T, place string) {
 		kinds []lifecycle.SourceKind // any of these
 		grant string                 // for a better one
 	}{
-		"ordinary user": {[]lifecycle.SourceKind{lifecycle.KindConnector, lifecycle.KindPidfd}, "CAP_NET_ADMIN"},
-		"pid namespace": {[]lifecycle.SourceKind{lifecycle.KindPidfd, lifecycle.KindDiff}, "host's pid and user namespaces"},
+		"ordinary user": {[]lifecycle.SourceKind{lifecycle.KindConnector, lifecycle.KindPidfd}, "CAP_BPF and CAP_PERFMON"},
+		"pid namespace": {[]lifecycle.SourceKind{lifecycle.KindPidfd, lifecycle.KindDiff}, "host's pid namespace"},
 	}[place]
 	if place == "pid namespace" {
 		if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {

@@ -49,9 +49,9 @@ func trySources(cfg Config) (caps []Capability, err error) {
 	better := false
 	for _, kind := range cfg.Events {
 		c := Capability{Name: kind.Capability(), Detail: doc(kind.Capability())}
-		source, attempts, err := lifecycle.Open(lifecycle.Config{Describe: nobody, Root: cfg.Root, Log: cfg.Log}, []lifecycle.SourceKind{kind})
+		source, attempts, err := lifecycle.Open(lifecycle.Config{Describe: nobody, Command: func(string, []string) string { return "" }, Root: cfg.Root, Log: cfg.Log}, []lifecycle.SourceKind{kind})
 		if err != nil {
-			c.Detail, c.Grant, c.Quiet = strings.ReplaceAll(attempts[0].Err.Error(), "\n", "; "), attempts[0].Grant, better
+			c.Detail, c.Grant, c.Quiet = strings.ReplaceAll(attempts[0].Err.Error(), "\n", "; "), attempts[0].Grant, better || kind == lifecycle.KindBPF
 		} else {
 			c.Have, better = true, true
 			err = source.Close()

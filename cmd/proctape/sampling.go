@@ -39,7 +39,7 @@ func (f *samplingFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.argv, "argv", string(scrub.Scrubbed), "how command lines are recorded: full, scrubbed (secrets masked) or none (program name only)")
 	cmd.Flags().StringSliceVar(&f.scrubWords, "scrub-word", nil, "another `word` that marks a secret; may be repeated")
 	cmd.Flags().BoolVar(&f.kernelThreads, "kernel-threads", false, "record kernel threads too")
-	cmd.Flags().StringVar(&f.events, "events", "auto", "how starts and ends of processes are seen: auto, taskstats, connector, pidfd or proc-diff")
+	cmd.Flags().StringVar(&f.events, "events", "auto", "how starts and ends of processes are seen: auto, bpf, taskstats, connector, pidfd or proc-diff")
 	cmd.Flags().StringVar(&f.bpf, "bpf", string(bpf.Off), "read processes by programs in the kernel, which costs a fraction: off, auto (where that is possible) or on (docs/bpf.md)")
 	cmd.Flags().StringSliceVar(&f.jobEnv, "job-env", nil, "`system` whose variables name jobs, or a variable of your own, or a name with ${VARIABLE} in it; all, none; may be repeated (default: all)")
 	cmd.Flags().StringSliceVar(&f.rules, "job-rule", nil, "`rule` that gives processes to a job: cgroup:PATTERN=JOB or command:PATTERN=JOB; may be repeated")
@@ -65,7 +65,7 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 	if f.events != "auto" {
 		rung := lifecycle.SourceKind("events-" + f.events)
 		if !slices.Contains(lifecycle.SourceKinds, rung) {
-			return cfg, hinted(misuse("--events %q is not a source of events", f.events), "the sources are auto, taskstats, connector, pidfd and proc-diff")
+			return cfg, hinted(misuse("--events %q is not a source of events", f.events), "the sources are auto, bpf, taskstats, connector, pidfd and proc-diff")
 		}
 		cfg.Events = []lifecycle.SourceKind{rung}
 	}

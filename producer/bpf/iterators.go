@@ -35,7 +35,7 @@ func loadIterators(kernel *btf.Cache) (*iterators, error) {
 		return nil, err
 	}
 	it := &iterators{buffer: make([]record, recordsPerRead)}
-	if err := setPerCPU(spec, kernel); err != nil {
+	if err := setPerCPU(spec.Variables[processesVarRunqueuesOffset], kernel); err != nil {
 		return nil, err
 	}
 	if err := spec.LoadAndAssign(&it.objects, &ebpf.CollectionOptions{Cache: kernel}); err != nil {

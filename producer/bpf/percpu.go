@@ -15,8 +15,8 @@ import (
 
 const perCPUSection = ".data..percpu"
 
-// setPerCPU tells the programs how far these two variables are apart, where that is known.
-func setPerCPU(spec *ebpf.CollectionSpec, kernel *btf.Cache) error {
+// setPerCPU tells the programs, by a variable of theirs, how far these two variables are apart, where that is known.
+func setPerCPU(apart *ebpf.VariableSpec, kernel *btf.Cache) error {
 	if runtime.GOARCH != "amd64" {
 		return nil
 	}
@@ -36,7 +36,7 @@ func setPerCPU(spec *ebpf.CollectionSpec, kernel *btf.Cache) error {
 		return nil
 	}
 	// The distance may be negative; the program subtracts it modulo 2^64.
-	return spec.Variables[processesVarRunqueuesOffset].Set(uint64(queue) - uint64(own))
+	return apart.Set(uint64(queue) - uint64(own))
 }
 
 // offsetIn finds a variable in a section.

@@ -34,10 +34,7 @@ func newScale() scale { return scale{uint64(os.Getpagesize() / 1024)} }
 
 // fill makes g of r. Full says that memory and descriptors are in every record.
 func (s scale) fill(g *procfs.Given, r *record, full bool) {
-	comm := unsafe.Slice((*byte)(unsafe.Pointer(&r.Comm[0])), len(r.Comm))
-	if end := bytes.IndexByte(comm, 0); end >= 0 {
-		comm = comm[:end]
-	}
+	comm := commOf(&r.Comm)
 	kernel := r.Flags&kernelThread != 0
 	g.Comm, g.Program, g.Groups, g.Runtime, g.Thread = comm, r.Program, r.Groups, time.Duration(r.Runtime), 0
 	if r.Living != r.Pid {
@@ -94,4 +91,13 @@ func stateLetter(state, ending uint32) byte {
 		return 'D'
 	}
 	return "RSDTtXZP"[index]
+}
+
+// commOf is a short name without what follows it.
+func commOf(comm *[16]int8) []byte {
+	name := unsafe.Slice((*byte)(unsafe.Pointer(&comm[0])), len(comm))
+	if end := bytes.IndexByte(name, 0); end >= 0 {
+		return name[:end]
+	}
+	return name
 }

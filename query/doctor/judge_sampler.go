@@ -28,7 +28,7 @@ var costs = map[schema.Capability]string{
 // names are what the checks of abilities are called.
 var names = map[schema.Capability]string{
 	schema.CapArgvFull: "command lines", schema.CapArgvScrubbed: "command lines", schema.CapArgvNone: "command lines",
-	schema.CapEventsTaskstats: "source taskstats", schema.CapEventsConnector: "source connector", schema.CapEventsPidfd: "source pidfd",
+	schema.CapEventsBPF: "source bpf", schema.CapEventsTaskstats: "source taskstats", schema.CapEventsConnector: "source connector", schema.CapEventsPidfd: "source pidfd",
 	schema.CapEventsScan: "source scan", schema.CapPSI: "pressure", schema.CapOOM: "kills", schema.CapGPU: "GPUs", schema.CapIO: "I/O", schema.CapBPF: "programs",
 }
 

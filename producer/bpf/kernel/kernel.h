@@ -139,6 +139,7 @@ struct task_struct {
 };
 
 struct seq_file;
+struct kernel_siginfo;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;

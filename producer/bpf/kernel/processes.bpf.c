@@ -3,10 +3,9 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 // Writes one record for each process of the machine when it is read: an iterator over tasks.
 #include "kernel.h"
+#include "memory.h"
 
 char LICENSE_OF_PROGRAMS[] SEC("license") = "Dual MIT/GPL";
-
-#define MAX_CPUS 1024
 
 // What a record says that it knows.
 #define KNOWN_MEMORY (1 << 0)
@@ -44,18 +43,11 @@ struct process_record {
 // The record that is being made: a stack has no place for it. One program reads at a time.
 struct process_record record;
 
-// Set by the program that loads this.
-volatile const __u64 runqueues_offset = 0; // of runqueues from the per-CPU variable that holds where per-CPU variables of the CPU lie; 0: not known
-__u32 exact_memory;                        // not 0: learn has found what is needed for it
-
 // Set by it before each pass.
 __u32 kernel_threads; // write records of them too
 __u64 ran_since;      // memory and descriptors of those alone that got a processor since, on the clock of clock_of_scheduler, or have one; 0: of all
 
 // Set here by learn, for processes.
-__u64 cpu_offsets[MAX_CPUS];
-__u32 cpus; // one more than the highest that has an offset
-__u32 cpus_known;
 __u32 ns_level;
 __u64 ns_address;
 // When the reader last got a processor before the last pass, on the scheduler's clock.
@@ -72,42 +64,6 @@ static __always_inline __u32 number_in_namespace(struct pid *pid)
 	return (__u64)upid.ns == ns_address ? upid.nr : 0;
 }
 
-struct counter_sum {
-	__u64 counters[4]; // per-CPU parts
-	__s64 sum[4];
-	__u32 failed;
-};
-
-static long add_cpu(__u32 cpu, struct counter_sum *s)
-{
-	__u64 offset;
-	__s32 part;
-
-	if (cpu >= MAX_CPUS)
-		return 1;
-	offset = cpu_offsets[cpu];
-	if (!offset)
-		return 0;
-#pragma unroll
-	for (int i = 0; i < 4; i++) {
-		if (bpf_probe_read_kernel(&part, sizeof(part), (void *)(s->counters[i] + offset))) {
-			s->failed = 1;
-			return 1;
-		}
-		s->sum[i] += part;
-	}
-	return 0;
-}
-
-static __always_inline __s64 not_negative(__s64 v) { return v < 0 ? 0 : v; }
-
-#define START_SUM(i)                                              \
-	do {                                                      \
-		s.counters[i] = (__u64)mm->rss_stat[i].counters; \
-		s.sum[i] = mm->rss_stat[i].count;                 \
-	} while (0)
-
-// The kernel keeps the memory of a process in a sum and in parts of each CPU that are added to it now and then.
 static __always_inline void add_memory(struct process_record *r, struct mm_struct *mm)
 {
 	struct counter_sum s = {};
@@ -117,16 +73,10 @@ static __always_inline void add_memory(struct process_record *r, struct mm_struc
 	r->known |= KNOWN_MEMORY;
 	if (!mm)
 		return;
-	// The distance between two is another in the kernel: each has to be named for it to be found.
-	START_SUM(0);
-	START_SUM(1);
-	START_SUM(2);
-	START_SUM(3);
-	bpf_loop(cpus, add_cpu, &s, 0);
-	if (s.failed)
+	if (sum_memory(&s, mm))
 		r->known &= ~KNOWN_MEMORY;
 	r->total_vm = mm->total_vm;
-	r->rss = not_negative(s.sum[0]) + not_negative(s.sum[1]) + not_negative(s.sum[3]);
+	r->rss = resident(&s);
 	r->swap = not_negative(s.sum[2]);
 	if (bpf_core_field_exists(mm->hugetlb_usage))
 		r->hugetlb = mm->hugetlb_usage.counter;
@@ -304,30 +254,6 @@ int processes(struct bpf_iter__task *ctx)
 	}
 	bpf_seq_write(ctx->meta->seq, r, sizeof(*r));
 	return 0;
-}
-
-// Every CPU has threads of its own, so that all CPUs are met.
-static __always_inline void learn_cpu(struct task_struct *task)
-{
-	struct cfs_rq *queue = task->se.cfs_rq;
-	__u64 offset = 0;
-	struct rq *rq;
-	__u32 cpu;
-
-	if (!runqueues_offset || !queue)
-		return;
-	rq = queue->rq;
-	if (!rq)
-		return;
-	cpu = rq->cpu;
-	if (cpu >= MAX_CPUS || cpu_offsets[cpu])
-		return;
-	if (bpf_probe_read_kernel(&offset, sizeof(offset), (void *)((__u64)rq - runqueues_offset)) || !offset)
-		return;
-	cpu_offsets[cpu] = offset;
-	cpus_known++;
-	if (cpu >= cpus)
-		cpus = cpu + 1;
 }
 
 // Finds out what processes needs to know of this machine and of its reader. It writes nothing.
