@@ -51,9 +51,9 @@ func (s senders) explain(e *schema.Event) {
 // String says who it was.
 func (f sender) String() string {
 	if f.toItself {
-		return "sent by itself"
+		return schema.SentBy + "itself"
 	}
-	return fmt.Sprintf("sent by %s (pid %d, user %d)", strings.ToValidUTF8(f.comm, "\uFFFD"), f.pid, f.uid)
+	return schema.SentBy + fmt.Sprintf("%s (pid %d, user %d)", strings.ToValidUTF8(f.comm, "\uFFFD"), f.pid, f.uid)
 }
 
 // forget drops what is too long ago to have ended a process.
