@@ -51,6 +51,7 @@ check: ## format, vet, staticcheck, revive, known vulnerabilities, generated fil
 	cd deploy/tools && $(GO) mod tidy -diff
 	@.ci/libc-version
 	@.ci/govulncheck
+	@.ci/programs
 	CGO_ENABLED=0 $(GO) test -run 'TestImports|TestStructure' ./integration_test
 
 .PHONY: packages

@@ -45,7 +45,7 @@ var rooms = map[string]room{
 	"schema/state":           {uses: []string{"schema/filecheck", "schema/trouble"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages)},
 	"schema/metric/generate": {uses: []string{"schema/metric"}},
 
-	"producer": {uses: []string{"producer/cgroup", "producer/events", "producer/gpu", "producer/jobs", "producer/lifecycle", "producer/oom", "producer/procfs",
+	"producer": {uses: []string{"producer/bpf", "producer/cgroup", "producer/events", "producer/gpu", "producer/jobs", "producer/lifecycle", "producer/oom", "producer/procfs",
 		"producer/publish", "producer/sampler", "producer/scrub", "producer/syscalls", "schema", "schema/trouble"}, never: sqlPackages},
 	"producer/sampler": {uses: []string{"producer/gpu", "producer/jobs", "producer/lifecycle", "producer/procfs", "producer/scrub", "schema"},
 		never: slices.Concat(natsPackages, sqlPackages)},
@@ -58,11 +58,12 @@ var rooms = map[string]room{
 		"producer/scrub", "schema", "schema/trouble"}, never: sqlPackages},
 	"producer/simulate":          {uses: []string{"producer/publish", "schema"}, never: sqlPackages},
 	"producer/syscalls":          {uses: []string{"schema"}, never: sqlPackages},
-	"producer/lifecycle":         {uses: []string{"producer/lifecycle/netlink", "schema"}, never: slices.Concat(natsPackages, sqlPackages)},
+	"producer/lifecycle":         {uses: []string{"producer/bpf", "producer/lifecycle/netlink", "schema"}, never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/lifecycle/netlink": {never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/cgroup":            {never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
 	"producer/oom":               {uses: []string{"schema"}, never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/gpu":               {uses: []string{"schema"}, never: slices.Concat(natsPackages, sqlPackages)},
+	"producer/bpf":               {uses: []string{"producer/procfs", "schema"}, never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/procfs":            {never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/scrub":             {never: slices.Concat(natsPackages, sqlPackages), clock: true},
 

@@ -102,7 +102,7 @@ func psiCapability(host *procfs.Host, err error) Capability {
 
 // eventCapabilities say which source of starts and ends is used, and what to grant to get a better one.
 func eventCapabilities(kind lifecycle.SourceKind, attempts []lifecycle.Attempt) []Capability {
-	c := Capability{Name: kind.Capability(), Have: kind == lifecycle.KindTaskstats, Detail: doc(kind.Capability())}
+	c := Capability{Name: kind.Capability(), Have: kind == lifecycle.KindBPF || kind == lifecycle.KindTaskstats, Detail: doc(kind.Capability())}
 	if len(attempts) > 0 && attempts[0].Err != nil { // the best that was tried
 		c.Grant = attempts[0].Grant
 	}

@@ -9,11 +9,13 @@ import (
 	"log/slog"
 	"os"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/producer/bpf"
 	"github.com/proctape/proctape/producer/cgroup"
 	"github.com/proctape/proctape/producer/events"
 	"github.com/proctape/proctape/producer/gpu"
@@ -45,6 +47,7 @@ type Config struct {
 	Lives         string // folder in which the producer writes down what it has made, and finds what earlier ones had; empty for none
 	// Events are the sources of starts and ends that may be used; the first that works is used. Default: all.
 	Events    []lifecycle.SourceKind
+	BPF       bpf.Mode     // whether processes are read by programs in the kernel; default off
 	Presets   jobs.Presets // what CI and batch systems set, by which processes name their jobs
 	Rules     []jobs.Rule  // which jobs processes belong to, where no stronger claim says so
 	NvidiaSMI string       // program that reads NVIDIA's GPUs; default nvidia-smi
@@ -69,6 +72,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Interval = cmp.Or(c.Interval, 5*time.Second)
 	c.Argv = cmp.Or(c.Argv, scrub.Scrubbed)
+	c.BPF = cmp.Or(c.BPF, bpf.Off)
 	if c.Gaps == nil {
 		c.Gaps = func() []schema.Gap { return nil }
 	}
@@ -80,7 +84,10 @@ func (c Config) withDefaults() Config {
 		c.Trouble = trouble.NewReporter(c.Log)
 	}
 	if len(c.Events) == 0 {
-		c.Events = lifecycle.SourceKinds
+		c.Events = slices.Clone(lifecycle.SourceKinds)
+		if c.BPF == bpf.Off {
+			c.Events = slices.DeleteFunc(c.Events, func(k lifecycle.SourceKind) bool { return k == lifecycle.KindBPF })
+		}
 	}
 	return c
 }
@@ -98,6 +105,9 @@ func (c Config) validate() error {
 	if _, err := scrub.ParseMode(string(c.Argv)); err != nil {
 		return fmt.Errorf("argv: %w", err)
 	}
+	if _, err := bpf.ParseMode(string(c.BPF)); err != nil {
+		return fmt.Errorf("bpf: %w", err)
+	}
 	for _, pattern := range c.TraceJobs {
 		if _, err := path.Match(pattern, ""); err != nil {
 			return fmt.Errorf("trace jobs %q: %w", pattern, err)
@@ -110,6 +120,7 @@ func (c Config) validate() error {
 type Producer struct {
 	cfg          Config
 	fs           *procfs.FS
+	table        *bpf.Table // nil: processes are read of fs
 	nc           *nats.Conn
 	instance     schema.Instance
 	loop         loop
@@ -143,6 +154,9 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 		return nil, err
 	}
 	p.capabilities = Probe(fs, cfg.Argv)
+	if p.table, p.capabilities, err = openTable(fs, cfg.BPF, p.capabilities); err != nil {
+		return nil, err
+	}
 	// The sampler would not read again what the probe has read of a process, and the probe read no environments.
 	if err := fs.Close(); err != nil {
 		return nil, fmt.Errorf("drop what the probe has read: %w", err)
@@ -150,7 +164,7 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	p.gpus = gpu.Open(gpu.Config{NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log})
 	p.profiler = syscalls.NewProfiler(syscalls.Config{Enabled: cfg.Syscalls, Log: cfg.Log})
 	if err := p.connect(began, boot); err != nil {
-		return nil, err
+		return nil, errors.Join(err, p.closeReaders())
 	}
 	return p, nil
 }
@@ -164,14 +178,14 @@ func (p *Producer) connect(began int64, bootID string) error {
 	options := procfs.Options{KernelThreads: cfg.KernelThreads, EnvKeys: append([]string{jobs.EnvJob, jobs.EnvSheet}, cfg.Presets.Variables()...)}
 	describer := events.Describer{FS: p.fs, Options: options, Scrubber: scrubber, Claims: claims}
 	oomWatch := oom.Open(oom.Config{Root: cfg.Root, Log: cfg.Log})
-	source, attempts, err := lifecycle.Open(lifecycle.Config{Describe: describer.Describe, Root: cfg.Root, Log: cfg.Log}, cfg.Events)
+	source, attempts, err := lifecycle.Open(lifecycle.Config{Describe: describer.Describe, Command: scrubber.Command, Root: cfg.Root, Log: cfg.Log}, cfg.Events)
 	if err != nil {
 		return errors.Join(err, oomWatch.Close())
 	}
 	p.capabilities = append(p.capabilities, eventCapabilities(source.Kind(), attempts)...)
 	p.capabilities = append(p.capabilities, oomCapability(oomWatch), gpuCapability(p.gpus), syscallCapability(cfg.Syscalls))
 	s := sampler.New(sampler.Config{
-		FS: p.fs, Options: options, Scrubber: scrubber, Claims: claims, Began: began, Interval: cfg.Interval,
+		FS: p.fs, Table: p.processTable(), Options: options, Scrubber: scrubber, Claims: claims, Began: began, Interval: cfg.Interval,
 		KeepSamples: keepSamples, Capabilities: publishedCapabilities(p.capabilities),
 		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Group: cgroup.Open("/").Read, Syscalls: p.profiler.Take, Log: cfg.Log,
 	})
@@ -251,5 +265,21 @@ func (p *Producer) observe(ctx context.Context) error {
 			stop()
 		}
 	}
-	return errors.Join(p.loop.close(), p.fs.Close())
+	return errors.Join(p.loop.close(), p.closeReaders())
+}
+
+// processTable is what processes are read of; nil for /proc.
+func (p *Producer) processTable() sampler.Table {
+	if p.table == nil {
+		return nil
+	}
+	return p.table
+}
+
+// closeReaders closes what processes are read of.
+func (p *Producer) closeReaders() error {
+	if p.table == nil {
+		return p.fs.Close()
+	}
+	return errors.Join(p.table.Close(), p.fs.Close())
 }

@@ -50,6 +50,7 @@ func TestConfig_RefusalNamesTheField(t *testing.T) {
 		"interval too short":       {Config{Interval: 99 * time.Millisecond}, "interval 99ms: "},
 		"interval negative":        {Config{Interval: -time.Second}, "interval -1s: "},
 		"argv full":                {Config{Argv: scrub.Full}, ""},
+		"no mode of programs":      {Config{BPF: "yes"}, `bpf: "yes" is none of auto, on and off`},
 		"argv of no known mode":    {Config{Argv: "some"}, `argv: unknown command mode "some"`},
 		"max queue":                {Config{MaxQueue: 1}, ""},
 		"max queue negative":       {Config{MaxQueue: -1}, "max queue -1: "},

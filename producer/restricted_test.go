@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/proctape/proctape/producer/bpf"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/schema"
 )
@@ -52,8 +53,8 @@ func recordRestricted(t *testing.T, place string) {
 		kinds []lifecycle.SourceKind // any of these
 		grant string                 // for a better one
 	}{
-		"ordinary user": {[]lifecycle.SourceKind{lifecycle.KindConnector, lifecycle.KindPidfd}, "CAP_NET_ADMIN"},
-		"pid namespace": {[]lifecycle.SourceKind{lifecycle.KindPidfd, lifecycle.KindDiff}, "host's pid and user namespaces"},
+		"ordinary user": {[]lifecycle.SourceKind{lifecycle.KindConnector, lifecycle.KindPidfd}, "CAP_BPF and CAP_PERFMON"},
+		"pid namespace": {[]lifecycle.SourceKind{lifecycle.KindPidfd, lifecycle.KindDiff}, "host's pid namespace"},
 	}[place]
 	if place == "pid namespace" {
 		if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
@@ -62,7 +63,8 @@ func recordRestricted(t *testing.T, place string) {
 	}
 	nc := serve(t)
 	j := newLogReader(t, nc)
-	p, _ := record(t, nc, Config{})
+	p, _ := record(t, nc, Config{BPF: bpf.Auto})
+	checkTable(t, p, place)
 	kind := p.loop.watcher.Kind()
 	i := slices.IndexFunc(p.Capabilities(), func(c Capability) bool { return c.Name == kind.Capability() })
 	if i < 0 || !slices.Contains(want.kinds, kind) {
@@ -92,4 +94,17 @@ func recordRestricted(t *testing.T, place string) {
 		t.Errorf("got events %s, %+v, want %s", got, exit, kinds)
 	}
 	fmt.Println("watched by", kind)
+}
+
+// checkTable checks that a sampler that may not load programs says so and why, and that one in a pid namespace that may, does.
+func checkTable(t *testing.T, p *Producer, place string) {
+	c := tableCapability(t, p)
+	switch {
+	case place == "ordinary user":
+		if c.Have || c.Quiet || !strings.Contains(c.Detail, "/proc is read instead") || !strings.Contains(c.Grant, "CAP_BPF") {
+			t.Errorf("got %+v, want that /proc is read instead, and what to grant", c)
+		}
+	case !c.Have && !strings.Contains(c.Detail, "operation not permitted"):
+		t.Errorf("got %+v, want that processes are read by programs", c)
+	}
 }

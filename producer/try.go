@@ -1,12 +1,15 @@
 package producer
 
 import (
+	"errors"
 	"strings"
 
+	"github.com/proctape/proctape/producer/bpf"
 	"github.com/proctape/proctape/producer/gpu"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/producer/oom"
 	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/schema"
 )
 
 // Try finds out what a sampler of this process could see, as [New] does, and tries each source of starts and ends by itself and not
@@ -15,8 +18,8 @@ import (
 func Try(cfg Config) ([]Capability, error) {
 	cfg = cfg.withDefaults()
 	fs := procfs.New(cfg.Root)
-	caps := Probe(fs, cfg.Argv)
-	if err := fs.Close(); err != nil {
+	caps, err := tryTable(fs, cfg.BPF, Probe(fs, cfg.Argv))
+	if err != nil {
 		return nil, err
 	}
 	sources, err := trySources(cfg)
@@ -28,15 +31,27 @@ func Try(cfg Config) ([]Capability, error) {
 	return caps, watch.Close()
 }
 
+// tryTable tries the kernel's own table of processes, closes what was read so far, and adds what came of it. Nobody needs the table.
+func tryTable(fs *procfs.FS, mode bpf.Mode, probed []Capability) ([]Capability, error) {
+	table, caps, err := openTable(fs, mode, probed)
+	if table != nil {
+		err = errors.Join(err, table.Close())
+	}
+	for i := range caps {
+		caps[i].Quiet = caps[i].Quiet || caps[i].Name == schema.CapBPF && !caps[i].Have
+	}
+	return caps, errors.Join(err, fs.Close())
+}
+
 // trySources tries each source. One that does not work while a better one does need not be shown.
 func trySources(cfg Config) (caps []Capability, err error) {
 	nobody := func(int) (lifecycle.Description, bool) { return lifecycle.Description{}, false }
 	better := false
 	for _, kind := range cfg.Events {
 		c := Capability{Name: kind.Capability(), Detail: doc(kind.Capability())}
-		source, attempts, err := lifecycle.Open(lifecycle.Config{Describe: nobody, Root: cfg.Root, Log: cfg.Log}, []lifecycle.SourceKind{kind})
+		source, attempts, err := lifecycle.Open(lifecycle.Config{Describe: nobody, Command: func(string, []string) string { return "" }, Root: cfg.Root, Log: cfg.Log}, []lifecycle.SourceKind{kind})
 		if err != nil {
-			c.Detail, c.Grant, c.Quiet = strings.ReplaceAll(attempts[0].Err.Error(), "\n", "; "), attempts[0].Grant, better
+			c.Detail, c.Grant, c.Quiet = strings.ReplaceAll(attempts[0].Err.Error(), "\n", "; "), attempts[0].Grant, better || kind == lifecycle.KindBPF
 		} else {
 			c.Have, better = true, true
 			err = source.Close()

@@ -12,6 +12,7 @@ const (
 	CapArgvFull        Capability = "argv-full"
 	CapArgvScrubbed    Capability = "argv-scrubbed"
 	CapArgvNone        Capability = "argv-none"
+	CapEventsBPF       Capability = "events-bpf"
 	CapEventsTaskstats Capability = "events-taskstats"
 	CapEventsConnector Capability = "events-connector"
 	CapEventsPidfd     Capability = "events-pidfd"
@@ -19,6 +20,7 @@ const (
 	CapOOM             Capability = "oom"
 	CapGPU             Capability = "gpu"
 	CapSyscalls        Capability = "syscalls"
+	CapBPF             Capability = "bpf"
 	CapSimulated       Capability = "simulated"
 )
 
@@ -44,6 +46,8 @@ var capabilities = [...]CapabilityInfo{
 	{Capability: CapArgvFull, Argv: true, Doc: "command lines as they are, secrets in them included"},
 	{Capability: CapArgvScrubbed, Argv: true, Doc: "command lines, with what looks like a secret masked"},
 	{Capability: CapArgvNone, Argv: true, Doc: "program names, no arguments"},
+	{Capability: CapEventsBPF, Source: true, SeesAll: true, Totals: true,
+		Doc: "every start, exec and end of a process by programs in the kernel, with arguments, exit code, CPU, peak memory, I/O and who sent the signal"},
 	{Capability: CapEventsTaskstats, Source: true, SeesAll: true, Totals: true,
 		Doc: "every start, exec and end of a process, with exit code, CPU, peak memory and I/O"},
 	{Capability: CapEventsConnector, Source: true, SeesAll: true,
@@ -55,6 +59,7 @@ var capabilities = [...]CapabilityInfo{
 	{Capability: CapOOM, Doc: "kills for want of memory, told apart from others by the kernel's log"},
 	{Capability: CapGPU, Doc: "load and memory of GPUs"},
 	{Capability: CapSyscalls, Doc: "system calls of a process on demand, by strace, which slows it down 60 to 200 times meanwhile"},
+	{Capability: CapBPF, Doc: "processes read by programs in the kernel, for a fraction of what /proc costs"},
 	{Capability: CapSimulated, Totals: true, Doc: "nothing: the host is made up"},
 }
 

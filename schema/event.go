@@ -36,6 +36,9 @@ type Event struct {
 	System Opt[int64] `json:"system_cpu_ms,omitzero"` // of cpu_ms, what the kernel used on its behalf, as clock ticks found it there
 }
 
+// SentBy is how the details of an exit begin of which it is known who sent the signal that ended the process.
+const SentBy = "sent by "
+
 // KindedEvent is an event and its kind, which is one of those with [Kind.IsEvent]. An exec travels as an [Exec]; see
 // [ExecOf] for which fields it keeps.
 type KindedEvent struct {

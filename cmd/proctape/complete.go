@@ -61,7 +61,7 @@ func mustComplete(cmd *cobra.Command, flag string, values []string) {
 // there is nothing to offer, and no file either.
 var flagValues = map[string][]string{
 	"argv": {"scrubbed", "full", "none"}, "log-level": {"debug", "info", "warn", "error"},
-	"events": {"auto", "taskstats", "connector", "pidfd", "proc-diff"}, "syscalls": nil, "since": {"-15m", "-1h", "-1d", "today", "yesterday"}, "until": {"now"}, "limit": nil, "top": nil, "pid": nil,
+	"events": {"auto", "bpf", "taskstats", "connector", "pidfd", "proc-diff"}, "bpf": {"auto", "on", "off"}, "syscalls": nil, "since": {"-15m", "-1h", "-1d", "today", "yesterday"}, "until": {"now"}, "limit": nil, "top": nil, "pid": nil,
 	"step": nil, "group": nil, "user": nil, "command": nil, "cgroup": nil, "exit-code": nil, "at": {"now", "-15m", "-1h", "yesterday"},
 }
 

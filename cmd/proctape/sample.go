@@ -47,7 +47,7 @@ again, each message once (docs/nats.md).`,
 			w.watchProducer(&cfg)
 			p, err := producer.New(nc, cfg)
 			if err != nil {
-				return err
+				return explainProducer(err)
 			}
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, "proctape is sampling %s every %s into %s. Ctrl-C stops it.\n", p.Host(), p.Interval(), cmp.Or(servers(s.server).String(), "the recorder on "+s.data))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/producer"
+	"github.com/proctape/proctape/producer/bpf"
 	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/producer/publish"
@@ -25,6 +27,7 @@ type samplingFlags struct {
 	scrubWords    []string
 	kernelThreads bool
 	events        string
+	bpf           string
 	jobEnv        []string
 	rules         []string
 	syscalls      bool
@@ -40,7 +43,8 @@ func (f *samplingFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.argv, "argv", string(scrub.Scrubbed), "how command lines are recorded: full, scrubbed (secrets masked) or none (program name only)")
 	cmd.Flags().StringSliceVar(&f.scrubWords, "scrub-word", nil, "another `word` that marks a secret; may be repeated")
 	cmd.Flags().BoolVar(&f.kernelThreads, "kernel-threads", false, "record kernel threads too")
-	cmd.Flags().StringVar(&f.events, "events", "auto", "how starts and ends of processes are seen: auto, taskstats, connector, pidfd or proc-diff")
+	cmd.Flags().StringVar(&f.events, "events", "auto", "how starts and ends of processes are seen: auto, bpf, taskstats, connector, pidfd or proc-diff")
+	cmd.Flags().StringVar(&f.bpf, "bpf", string(bpf.Off), "read processes by programs in the kernel, which costs a fraction: off, auto (where that is possible) or on (docs/bpf.md)")
 	cmd.Flags().StringSliceVar(&f.jobEnv, "job-env", nil, "`system` whose variables name jobs, or a variable of your own, or a name with ${VARIABLE} in it; all, none; may be repeated (default: all)")
 	cmd.Flags().StringSliceVar(&f.rules, "job-rule", nil, "`rule` that gives processes to a job: cgroup:PATTERN=JOB or command:PATTERN=JOB; may be repeated")
 	cmd.Flags().BoolVar(&f.syscalls, "syscalls", false, `allow "proctape trace", which makes a process 60 to 200 times slower for two seconds`)
@@ -71,7 +75,7 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 	if f.events != "auto" {
 		rung := lifecycle.SourceKind("events-" + f.events)
 		if !slices.Contains(lifecycle.SourceKinds, rung) {
-			return cfg, hinted(misuse("--events %q is not a source of events", f.events), "the sources are auto, taskstats, connector, pidfd and proc-diff")
+			return cfg, hinted(misuse("--events %q is not a source of events", f.events), "the sources are auto, bpf, taskstats, connector, pidfd and proc-diff")
 		}
 		cfg.Events = []lifecycle.SourceKind{rung}
 	}
@@ -85,6 +89,9 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 		}
 		cfg.Rules = append(cfg.Rules, rule)
 	}
+	if cfg.BPF, err = bpf.ParseMode(f.bpf); err != nil {
+		return cfg, misuse("--bpf: %w", err)
+	}
 	for _, pattern := range f.traceJobs {
 		if _, err := path.Match(pattern, ""); err != nil {
 			return cfg, hinted(misuse("--trace-job %q is not a pattern", pattern), `for example "build-*"`)
@@ -94,6 +101,15 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 		return cfg, misuse("--trace-job without --syscalls")
 	}
 	return cfg, nil
+}
+
+// explainProducer adds to an error of a producer what can be done.
+func explainProducer(err error) error {
+	var refused *producer.NoBPFError
+	if errors.As(err, &refused) {
+		return hinted(err, "%s; or use --bpf auto, which reads /proc where this is not possible", refused.Grant)
+	}
+	return err
 }
 
 // printCapabilities says what a sampler sees, what it does not see, and what to grant so that it can.

@@ -110,7 +110,7 @@ func printHostCapabilities(out io.Writer, hosts []query.HostBalance) error {
 		}
 		var lacks []string
 		for _, c := range []string{"processes", "io", "psi", "events-taskstats", "oom"} {
-			if !slices.Contains(h.Capabilities, c) {
+			if !slices.Contains(h.Capabilities, c) && !(c == "events-taskstats" && slices.Contains(h.Capabilities, "events-bpf")) {
 				lacks = append(lacks, strings.TrimSuffix(c, "-taskstats"))
 			}
 		}

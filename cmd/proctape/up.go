@@ -158,7 +158,7 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 	w.watchProducer(&cfg)
 	prod, err := producer.New(nc, cfg)
 	if err != nil {
-		return errors.Join(err, proj.Close())
+		return errors.Join(explainProducer(err), proj.Close())
 	}
 	stages := []stage{{"watchdog", w.watched.run}, {"state", state.Run}, {"log", server.Run}, {"projector", proj.Run}, {"control groups of runs", run.RemoveLeftGroups}, {"producer", prod.Run}}
 	notices, err := f.notify.stages(s, js, w)

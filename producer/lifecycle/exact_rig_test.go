@@ -31,7 +31,7 @@ type rig struct {
 func newRig(t testing.TB, open func(cfg Config) (Source, error)) *rig {
 	t.Helper()
 	r := &rig{t: t, fs: procfs.New("")}
-	source, err := open(Config{Describe: r.describe})
+	source, err := open(Config{Describe: r.describe, Command: func(comm string, args []string) string { return command(&procfs.Process{Comm: comm, Args: args}) }})
 	if err != nil {
 		t.Skipf("SKIPPED: not on this machine: %v", err)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/producer/bpf"
 )
 
 // Attempt is what came of trying a kind of source.
@@ -35,6 +37,8 @@ func Open(cfg Config, kinds []SourceKind) (Source, []Attempt, error) {
 
 func openKind(cfg Config, kind SourceKind) (Source, error) {
 	switch kind {
+	case KindBPF:
+		return openKernel(cfg)
 	case KindTaskstats, KindConnector:
 		return openProbed(cfg, kind)
 	case KindPidfd:
@@ -60,7 +64,10 @@ func openProbed(cfg Config, kind SourceKind) (Source, error) {
 
 // whatToGrant says what would make a kind of source work that failed with err.
 func whatToGrant(kind SourceKind, err error) string {
+	var refused *bpf.Refusal
 	switch {
+	case errors.As(err, &refused):
+		return refused.Grant
 	case kind == KindPidfd:
 		return "run Linux 6.15 or later, with the /proc of the sampler's own pid namespace"
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):

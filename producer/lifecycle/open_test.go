@@ -24,7 +24,7 @@ type opening struct {
 
 // printOpened opens the best kind and says what came of it.
 func printOpened() error {
-	source, attempts, err := Open(Config{Describe: describeNothing}, SourceKinds)
+	source, attempts, err := Open(Config{Describe: describeNothing}, SourceKinds[1:])
 	if err != nil {
 		return err
 	}

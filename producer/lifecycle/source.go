@@ -35,6 +35,7 @@ type SourceKind schema.Capability
 
 // The kinds of sources, the best first.
 const (
+	KindBPF       = SourceKind(schema.CapEventsBPF)       // programs in the kernel: everything, with arguments, exit data and who sent a signal
 	KindTaskstats = SourceKind(schema.CapEventsTaskstats) // proc connector and exit records: everything, with exit data
 	KindConnector = SourceKind(schema.CapEventsConnector) // proc connector alone: everything; of ends the code only
 	KindPidfd     = SourceKind(schema.CapEventsPidfd)     // what a listing of /proc shows, once a second; of ends the code
@@ -42,7 +43,7 @@ const (
 )
 
 // SourceKinds are all of them, in the order in which they are tried.
-var SourceKinds = []SourceKind{KindTaskstats, KindConnector, KindPidfd, KindDiff}
+var SourceKinds = []SourceKind{KindBPF, KindTaskstats, KindConnector, KindPidfd, KindDiff}
 
 // Capability is the capability that a source of the kind is.
 func (k SourceKind) Capability() schema.Capability { return schema.Capability(k) }
@@ -55,8 +56,10 @@ const EventDelay = 200 * time.Millisecond
 type Config struct {
 	// Describe reads what can be known of a process that lives; ok is false when it is gone.
 	Describe func(pid int) (d Description, ok bool)
-	Root     string       // where proc is mounted; default /proc
-	Log      *slog.Logger // default slog.Default()
+	// Command renders a command line that a source has, with secrets masked. Without it [KindBPF] does not work.
+	Command func(comm string, args []string) string
+	Root    string       // where proc is mounted; default /proc
+	Log     *slog.Logger // default slog.Default()
 }
 
 // Description is a process as /proc has it at this moment.

@@ -26,7 +26,7 @@ type tracker struct {
 }
 
 func newTracker(describe func(int) (Description, bool), alive func(int) bool, records bool) *tracker {
-	state := &trackerState{}
+	state := &trackerState{sources: sources{SourceConnector, SourceTaskstats}}
 	t := &tracker{describe: describe, endings: endings{
 		trackerState: state, alive: alive, records: records, mayHaveUnknown: true, live: map[int]*process{},
 		eventQueue:  eventQueue{trackerState: state, limit: maxPending, lossLog: lossLog{state, map[schema.GapKind]*pendingLoss{}}},
@@ -40,7 +40,12 @@ func newTracker(describe func(int) (Description, bool), alive func(int) bool, re
 type batch struct {
 	clocks
 	events      []netlink.Event
-	overrun     bool // events were dropped
+	commands    map[int]string // of execs, by the place among the events, where the source has them
+	overrun     bool           // events were dropped
+	lostEvents  int64          // how many, beside those that the events count; 0: not known
 	records     []netlink.Record
 	recordsLost bool
 }
+
+// command is the command line of the exec that is event i; empty when it is not known.
+func (b *batch) command(i int) string { return b.commands[i] }

@@ -64,7 +64,7 @@ func (t *endings) unknownProcess(e *netlink.Event, r netlink.Record, recorded bo
 	case t.records || !t.mayHaveUnknown || e.PID != e.TGID:
 		return nil
 	}
-	return &process{pid: e.TGID, epoch: -1, checked: -1, image: &image{}, source: SourceConnector}
+	return &process{pid: e.TGID, epoch: -1, checked: -1, image: &image{}, source: t.sources.event}
 }
 
 // hasEnded reports whether events and records say that p has ended.
@@ -146,12 +146,27 @@ func (t *endings) addHeldRecords(p *process) {
 
 // applyRecord takes in an exit record.
 func (t *endings) applyRecord(r netlink.Record) {
-	if p := t.live[r.TGID]; p != nil && p.recordsDue > 0 {
+	if p := t.ofRecord(&r); p != nil && p.recordsDue > 0 {
 		p.addRecord(&r)
 		p.recordsDue--
 		return
 	}
 	t.hold(r)
+}
+
+// ofRecord is the process that a record is of: the one that has the pid, or one that had it before, where the record says when its
+// process began. Two may have begun in the same hundredth of a second.
+func (t *endings) ofRecord(r *netlink.Record) *process {
+	p := t.live[r.TGID]
+	if r.Start == 0 || p != nil && p.boot == r.Start {
+		return p
+	}
+	for _, w := range t.waiting {
+		if w.pid == r.TGID && w.boot == r.Start {
+			return w
+		}
+	}
+	return p
 }
 
 // expire uses the records alone whose exits were lost.

@@ -196,7 +196,11 @@ func TestExact_Exec(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: a long test, which make test runs")
 	}
-	exact(t, func(t *testing.T, r *rig, _ expectation) {
+	exact(t, func(t *testing.T, r *rig, see expectation) {
+		source := SourceConnector // which also tells the execs of taskstats
+		if see.kind == KindBPF {
+			source = SourceBPF
+		}
 		execs := start(t, "read x; exec cat")
 		forks := start(t, "read x; cat; exit 0")
 		r.await(schema.KindSpawn, execs.pid())
@@ -206,7 +210,7 @@ func TestExact_Exec(t *testing.T) {
 		got := r.await(schema.KindExec, execs.pid())
 		spawn := r.of(schema.KindSpawn, execs.pid())[0]
 		if got.Command != "cat" || got.StartTicks != spawn.StartTicks || got.UID != spawn.UID || got.Boot <= spawn.Boot ||
-			got.Wall <= spawn.Wall || got.Source != SourceConnector {
+			got.Wall <= spawn.Wall || got.Source != source {
 			t.Errorf("got %+v after %+v, want an exec of cat", got, spawn)
 		}
 		execs.stdin.Close()

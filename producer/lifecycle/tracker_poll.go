@@ -23,7 +23,7 @@ func (t *tracker) poll(b batch) (lossy bool) {
 		t.noteLostEvents(since, lost)
 	}
 	for i := range b.events {
-		t.applyEvent(&b.events[i])
+		t.applyEvent(&b.events[i], b.command(i))
 	}
 	if lossy {
 		t.epoch++ // a process that began among these events may miss some of them as well
@@ -36,6 +36,7 @@ func (t *tracker) poll(b batch) (lossy bool) {
 
 // lost is how many events are known to be missing.
 func (b *batch) lost() (n int64) {
+	n = b.lostEvents
 	for i := range b.events {
 		n += int64(b.events[i].Lost)
 	}
@@ -50,7 +51,7 @@ func (t *tracker) noteLostEvents(since, n int64) {
 	t.noteLoss(schema.GapEventsLost, since, n)
 }
 
-func (t *tracker) applyEvent(e *netlink.Event) {
+func (t *tracker) applyEvent(e *netlink.Event, command string) {
 	at := e.Time + t.sinceStart
 	switch {
 	case e.Kind == netlink.Fork && e.PID == e.TGID:
@@ -60,7 +61,7 @@ func (t *tracker) applyEvent(e *netlink.Event) {
 			p.threads++
 		}
 	case e.Kind == netlink.Exec:
-		t.executed(e, at)
+		t.executed(e, at, command)
 	case e.Kind == netlink.Exit:
 		t.threadEnded(e, at)
 	}
@@ -71,12 +72,12 @@ func (t *tracker) addFork(e *netlink.Event, at int64) {
 		if old.source == SourceScan && old.matches(ticksAt(at)) {
 			return // a scan showed it before its fork was read
 		}
-		t.endUnseen(old, at)
+		t.replaced(old, at)
 	}
 	p := &process{
 		pid: e.TGID, parent: schema.Some(int64(e.ParentTGID)), kernel: e.ParentTGID == kthreadd,
 		boot: at, start: ticksAt(at), startKnown: true, epoch: t.epoch, threads: 1, checked: -1,
-		image: &image{}, source: SourceConnector,
+		image: &image{}, source: t.sources.event,
 	}
 	if parent := t.live[e.ParentTGID]; parent != nil {
 		p.image = parent.image
@@ -87,15 +88,26 @@ func (t *tracker) addFork(e *netlink.Event, at int64) {
 	t.describeLater(p)
 }
 
+// replaced takes in that another process has the pid of p from the boot time at on. The record of p may still come.
+func (t *tracker) replaced(p *process, at int64) {
+	if p.exitQueued && p.inWaiting && p.recordsDue > 0 {
+		delete(t.live, p.pid)
+		return
+	}
+	t.endUnseen(p, at)
+}
+
 // executed takes in that a process executes another program. The first exec while its spawn waits is what the fork was
-// for, and the spawn tells it. Of several execs before the command line can be read, the last counts.
-func (t *tracker) executed(e *netlink.Event, at int64) {
+// for, and the spawn tells it. Of several execs before the command line can be read, the last counts. The command line is empty
+// where the source has none.
+func (t *tracker) executed(e *netlink.Event, at int64, command string) {
 	p := t.live[e.TGID]
 	if p == nil {
 		return
 	}
 	before, toldBySpawn := p.image, p.spawnWaits && !p.hasExecuted
 	p.replaceImage()
+	p.image.command, p.image.exact = command, command != ""
 	p.leaderGone = false // whichever thread executes becomes the first
 	t.describeLater(p)
 	if !toldBySpawn && !p.kernel {

@@ -66,11 +66,15 @@ type tally struct {
 	system           time.Duration // of it
 	peak             uint64        // KiB
 	read, writeBytes uint64
+	atLeast          bool // busy, system, read and writeBytes are lower bounds
 }
 
 // An image is a program and its arguments, as one exec set them. Parent and child share it after a fork, so that reading
 // the command line of either is enough.
-type image struct{ command string }
+type image struct {
+	command string
+	exact   bool // it is what the exec set; else what /proc said later
+}
 
 // An execution is an exec that waits to be taken.
 type execution struct {
@@ -114,7 +118,7 @@ func (p *process) applyDescription(start uint64, uid schema.Opt[int64], command 
 	if uid.Known {
 		p.uid = uid
 	}
-	if command != "" {
+	if command != "" && !p.image.exact {
 		p.command = command
 		if p.image.command == "" {
 			p.image.command = command
@@ -136,7 +140,7 @@ func (p *process) addRecord(r *netlink.Record) {
 	if r.Last {
 		p.last, p.status, p.life = true, r.Status, r.Life
 	}
-	p.recorded = true
+	p.recorded, p.atLeast = true, p.atLeast || r.AtLeast
 	p.busy += r.CPU
 	p.system += r.System
 	p.peak = max(p.peak, r.PeakRSS)

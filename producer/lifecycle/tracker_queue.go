@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -10,10 +11,11 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// The sources that the events of an [Exact] name: where a start, or an end, was learnt.
+// The sources that the events of an [Exact] or a [Kernel] name: where a start, or an end, was learnt.
 const (
 	SourceConnector = "connector" // the proc connector
 	SourceTaskstats = "taskstats" // an exit record
+	SourceBPF       = "bpf"       // programs in the kernel
 	SourceScan      = "scan"      // a scan of /proc, after the event itself was lost
 )
 
@@ -29,7 +31,8 @@ type eventQueue struct {
 	*trackerState
 	lossLog
 	pending []pendingEvent
-	limit   int // of pending
+	limit   int           // of pending
+	carry   time.Duration // of CPU, see wholeMillis
 }
 
 // pendingEvent is an event that waits to be taken.
@@ -95,6 +98,9 @@ func (q *eventQueue) take(until int64) ([]schema.KindedEvent, []schema.Gap) {
 		if o.boot() > until && !(o.process.dropped && o.boot() <= q.boot-int64(reorderTime)) {
 			break
 		}
+		if o.kind == schema.KindExit && o.process.recordsDue > 0 && until < math.MaxInt64 { // not for long, however late it was read
+			break
+		}
 		taken++
 		if e, ok := q.eventOf(o); ok {
 			out = append(out, e)
@@ -132,7 +138,7 @@ func (q *eventQueue) eventOf(o pendingEvent) (event schema.KindedEvent, ok bool)
 		p.exitTaken = true
 		q.addEnd(&e, p)
 	case schema.KindExec:
-		e.Source = SourceConnector
+		e.Source = q.sources.event
 		p.lastCommand = cmp.Or(command, p.lastCommand)
 	default:
 		p.lastCommand, p.spawnWaits = command, false
@@ -170,10 +176,10 @@ func (q *eventQueue) addEnd(e *schema.Event, p *process) {
 		e.Details = join("its own event was lost; exit code unknown", e.Details)
 		return
 	}
-	e.Source = SourceConnector
+	e.Source = q.sources.event
 	setStatus(e, unix.WaitStatus(p.status))
 	if p.last {
-		e.Source = SourceTaskstats
+		e.Source = q.sources.record
 	}
 	if p.recorded {
 		e.Details = join(q.addTally(e, p), e.Details)
@@ -183,9 +189,13 @@ func (q *eventQueue) addEnd(e *schema.Event, p *process) {
 // addTally adds the sums over the records of p's threads. It returns what is missing in them: threads may have ended
 // before p was known, or unseen.
 func (q *eventQueue) addTally(e *schema.Event, p *process) (wanting string) {
-	cpu := p.busy.Round(time.Millisecond).Milliseconds()
+	cpu := q.wholeMillis(p.busy)
 	if p.peak > 0 {
 		e.PeakRSS = schema.Some(int64(p.peak))
+	}
+	if p.atLeast {
+		e.CPUMillis, e.System = schema.Some(cpu), schema.Opt[int64]{}
+		return "CPU is a lower bound and I/O unknown: the kernel told too late what it used"
 	}
 	whole := p.recordsDue == 0 && p.recordsMissed == 0 && (p.last && !p.threaded || p.epoch == q.epoch)
 	if whole {
@@ -196,6 +206,14 @@ func (q *eventQueue) addTally(e *schema.Event, p *process) (wanting string) {
 	}
 	e.CPUMillis = schema.Some(max(cpu, int64(p.cpu)))
 	return "CPU is a lower bound and I/O unknown: threads of it ended unseen"
+}
+
+// wholeMillis is a time in whole milliseconds. What is left over is carried to the next: many short lives add up to what they used.
+func (q *eventQueue) wholeMillis(d time.Duration) int64 {
+	d += q.carry
+	whole := d.Round(time.Millisecond)
+	q.carry = d - whole
+	return max(0, whole.Milliseconds())
 }
 
 // queueExit queues the exit of p. Records that come until p is dropped are added to it.

@@ -54,7 +54,7 @@ func (s *recordStore) takeRecord(pid, tid int, p *process) (netlink.Record, bool
 	}
 	best := 0
 	for i := range held {
-		if s.fit(&held[i], tid) > s.fit(&held[best], tid) {
+		if s.fit(&held[i], tid, p) > s.fit(&held[best], tid, p) {
 			best = i
 		}
 	}
@@ -64,7 +64,10 @@ func (s *recordStore) takeRecord(pid, tid int, p *process) (netlink.Record, bool
 }
 
 // fit is how well a record fits an exit of the thread tid: the exits of records from before a loss may be lost.
-func (s *recordStore) fit(r *heldRecord, tid int) (points int) {
+func (s *recordStore) fit(r *heldRecord, tid int, p *process) (points int) {
+	if p != nil && r.Start != 0 && r.Start == p.boot {
+		points += 4
+	}
 	if r.epoch == s.epoch {
 		points += 2
 	}

@@ -14,7 +14,11 @@ func (c clocks) wall(boot int64) int64 { return boot + c.epochStart }
 type trackerState struct {
 	clocks     // of the last poll
 	epoch  int // counts the losses of events
+	sources
 }
+
+// sources are the names of where a start or an exec, and an end with its totals, are learnt.
+type sources struct{ event, record string }
 
 // kthreadd is the pid of the parent of all kernel threads.
 const kthreadd = 2

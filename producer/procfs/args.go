@@ -32,6 +32,15 @@ func ShortArgs(args []string) []string {
 	return longArgs(data[:argsHalf], data[len(data)-argsHalf:], bytes.IndexByte(data[argsHalf:len(data)-argsHalf], 0) < 0)
 }
 
+// GivenArgs are the arguments in data, which a source has as the kernel does. Of a command line of more than 16 KiB it holds the first 8 and
+// the last 8 KiB; total is how many bytes there are.
+func GivenArgs(data []byte, total uint64) []string {
+	if total <= maxArgsSize || len(data) != maxArgsSize {
+		return parseArgs(data)
+	}
+	return longArgs(data[:argsHalf], data[argsHalf:], false)
+}
+
 // readArgs reads a command line through buf, however long it is. It reports whether something was left out.
 func readArgs(dir int, buf []byte) (args []string, cut bool, err error) {
 	fd, err := openWaiting(dir, "cmdline", 0)

@@ -31,10 +31,31 @@ type entry struct {
 	argsDue       bool              // the command line is to be read again: it was empty, or too many reads were stuck
 	thread        int               // a thread that lives although the first has ended; 0 while that lives
 	failed        failedFiles
+	given         given // what was given of it last; zero when its files were read
+}
+
+// given is what is kept of a process that was given.
+type given struct {
+	program, groups uint64
+	runtime         time.Duration
+	known           bool
 }
 
 func newEntry(pid int) *entry {
 	return &entry{pid: pid, name: strconv.Itoa(pid), statFD: -1, runsFD: -1, statmFD: -1, ioFD: -1, statusFD: -1}
+}
+
+// entryTable is what is kept of processes, by pid.
+type entryTable map[int]*entry
+
+// of is what is kept of the process that has the pid.
+func (es entryTable) of(pid int) *entry {
+	e, ok := es[pid]
+	if !ok {
+		e = newEntry(pid)
+		es[pid] = e
+	}
+	return e
 }
 
 // reset makes e the entry of a process that has not been read yet, at the same pid.

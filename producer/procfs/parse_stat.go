@@ -132,7 +132,10 @@ func statFieldName(n int) string {
 func (s stat) kernel() bool { return s.flags&kernelThreadFlag != 0 }
 
 // ended reports whether the process has ended and given up its memory, command line and environment.
-func (s stat) ended() bool { return s.state == 'Z' || s.state == 'X' || s.state == 'x' }
+func (s stat) ended() bool { return endedState(s.state) }
+
+// endedState reports whether a state is that of a process that has ended.
+func endedState(state byte) bool { return state == 'Z' || state == 'X' || state == 'x' }
 
 // idleSince reports whether the process has done nothing measurable since before was read.
 func (s stat) idleSince(before stat) bool {

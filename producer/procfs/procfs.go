@@ -27,7 +27,7 @@ func New(root string) *FS {
 	}
 	m := mount{root: filepath.Clean(root), rootFD: -1, pageKiB: uint64(os.Getpagesize() / 1024), buffer: make([]byte, statBufferSize)}
 	return &FS{host: make(map[string]int), updater: updater{
-		entries: make(map[int]*entry), sleepAge: sleepAge,
+		entries: make(entryTable), sleepAge: sleepAge,
 		valueReader: valueReader{slow: &slowReader{timeout: slowTimeout}, keeper: keeper{mount: m, keepMax: keepLimit()}},
 	}}
 }

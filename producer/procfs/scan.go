@@ -17,18 +17,12 @@ func (fs *FS) Processes(dst []Process, opt Options) (Scan, error) {
 	if err != nil {
 		return Scan{}, err
 	}
-	fs.scan++
-	fs.clock = newClock()
-	fs.failing, fs.ioDenied = [fileCount]int{}, 0
+	fs.begin()
 	scan := Scan{Processes: dst[:0]}
 	firstSeen := false // process 1 was read
 	kept := 0
 	for _, l := range listed {
-		e, ok := fs.entries[l.pid]
-		if !ok {
-			e = newEntry(l.pid)
-			fs.entries[l.pid] = e
-		}
+		e := fs.entries.of(l.pid)
 		if !fs.scanOne(e, l, opt, &scan) {
 			fs.release(e)
 			delete(fs.entries, l.pid)
@@ -40,10 +34,22 @@ func (fs *FS) Processes(dst []Process, opt Options) (Scan, error) {
 	if kept < len(fs.entries) {
 		fs.dropUnlisted()
 	}
+	fs.end(&scan, firstSeen)
+	return scan, nil
+}
+
+// begin begins the next scan.
+func (fs *FS) begin() {
+	fs.scan++
+	fs.clock = newClock()
+	fs.failing, fs.ioDenied = [fileCount]int{}, 0
+}
+
+// end says of a scan what is known once all processes are in it. FirstSeen says that process 1 was read.
+func (fs *FS) end(scan *Scan, firstSeen bool) {
 	scan.Partial = scan.Hidden > 0 || scan.Lost > 0 || !firstSeen
 	scan.Failures, scan.IODenied = fs.failures.list(), fs.ioDenied
 	scan.Stuck = fs.slow.stuck()
-	return scan, nil
 }
 
 // scanOne brings one listed process up to date and adds it to scan. It reports whether the process is still there and to

@@ -6,9 +6,9 @@ import "time"
 type updater struct {
 	valueReader
 	failures
-	entries map[int]*entry // what is known of each process, by pid
-	scan    uint64         // number of the current scan
-	clock   clock          // set by the current scan
+	entries entryTable // what is known of each process
+	scan    uint64     // number of the current scan
+	clock   clock      // set by the current scan
 	// threadBuffer is what threads are read through; nil until a process is met whose first thread has ended.
 	threadBuffer []byte
 	sleepAge     time.Duration // sleepAge, but in tests

@@ -25,6 +25,7 @@ const nsPerTick = int64(time.Second / schema.TicksPerSecond)
 // Config is what a sampler needs. FS, Scrubber and Claims may not be nil.
 type Config struct {
 	FS       *procfs.FS
+	Table    Table          // is read instead of the processes of FS, as long as it can be; nil: FS
 	Options  procfs.Options // of each reading
 	Scrubber *scrub.Scrubber
 	Claims   *jobs.Claims // is shown every sample
@@ -32,7 +33,7 @@ type Config struct {
 	Began        int64
 	Interval     time.Duration       // between samples
 	KeepSamples  int64               // samples for which a process that is gone is remembered: its exit may not have been taken yet
-	Capabilities []schema.Capability // of every snapshot
+	Capabilities []schema.Capability // of every snapshot; that of the table is CapBPF
 
 	GPUs      func(now time.Time) []schema.GPU                          // nil: none
 	GPUMemory func() map[int]int64                                      // KiB by pid; nil: unknown
@@ -44,6 +45,7 @@ type Config struct {
 // Sampler makes snapshots. It remembers, for each process, what a rate needs. One goroutine uses it.
 type Sampler struct {
 	cfg      Config
+	reader   processReader
 	buffer   []procfs.Process // the last reading, whose memory the next one uses
 	samples  int64            // so far
 	previous map[int]*previousSample
@@ -55,8 +57,9 @@ type Sampler struct {
 
 // New returns a sampler that has taken no sample. The caller closes cfg.FS.
 func New(cfg Config) *Sampler {
-	return &Sampler{cfg: cfg, previous: map[int]*previousSample{}, mostPermille: math.MaxInt64,
-		troubles: troubles{log: cmp.Or(cfg.Log, slog.Default()), failed: map[string]int64{}}}
+	log := cmp.Or(cfg.Log, slog.Default())
+	return &Sampler{cfg: cfg, reader: processReader{fs: cfg.FS, table: cfg.Table, options: cfg.Options, log: log}, previous: map[int]*previousSample{},
+		mostPermille: math.MaxInt64, troubles: troubles{log: log, failed: map[string]int64{}}}
 }
 
 // previousSample is what the last sample that had a process knew of it.
@@ -83,9 +86,9 @@ func (s *Sampler) Sample(tick uint64, uptime time.Duration) (TimedSnapshot, erro
 	if err != nil {
 		return TimedSnapshot{}, fmt.Errorf("read the host: %w", err)
 	}
-	scan, err := s.cfg.FS.Processes(s.buffer, s.cfg.Options)
+	scan, err := s.reader.read(s.buffer)
 	if err != nil {
-		return TimedSnapshot{}, fmt.Errorf("read the processes: %w", err)
+		return TimedSnapshot{}, err
 	}
 	s.buffer = scan.Processes
 	s.mostPermille = 10_000 * int64(max(host.CPUs, runtime.NumCPU(), 1))
@@ -96,7 +99,7 @@ func (s *Sampler) Sample(tick uint64, uptime time.Duration) (TimedSnapshot, erro
 	snap := &schema.Snapshot{
 		Interval: int64(s.cfg.Interval), Tick: tick,
 		DaemonPID: os.Getpid(), Uptime: int64(uptime), Partial: scan.Partial, Hidden: scan.Hidden + scan.Lost,
-		Capabilities: s.cfg.Capabilities, Processes: s.convert(scan.Processes), JobProgress: s.cfg.Claims.Progress(),
+		Capabilities: s.reader.capabilities(s.cfg.Capabilities), Processes: s.convert(scan.Processes), JobProgress: s.cfg.Claims.Progress(),
 	}
 	setHost(snap, &host)
 	if s.cfg.Group != nil {
@@ -209,9 +212,9 @@ func (s *Sampler) SampledCPU(pid int, start uint64) schema.Opt[int64] {
 
 // ListProcesses reads which processes live, between two samples.
 func (s *Sampler) ListProcesses() (lifecycle.Scan, error) {
-	scan, err := s.cfg.FS.Processes(nil, s.cfg.Options)
+	scan, err := s.reader.read(nil)
 	if err != nil {
-		return lifecycle.Scan{}, fmt.Errorf("read the processes: %w", err)
+		return lifecycle.Scan{}, err
 	}
 	l := lifecycle.Scan{}
 	l.Wall, l.Boot = procfs.ReadClocks()

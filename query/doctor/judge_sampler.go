@@ -15,6 +15,7 @@ var privilegesFor = map[schema.Capability][]string{
 	schema.CapEventsTaskstats: {netAdmin},
 	schema.CapEventsConnector: {netAdmin},
 	schema.CapOOM:             {syslog},
+	schema.CapBPF:             {bpf, perfmon},
 }
 
 // costs are what abilities cost that are there. docs/performance.md has the measurements.
@@ -27,8 +28,8 @@ var costs = map[schema.Capability]string{
 // names are what the checks of abilities are called.
 var names = map[schema.Capability]string{
 	schema.CapArgvFull: "command lines", schema.CapArgvScrubbed: "command lines", schema.CapArgvNone: "command lines",
-	schema.CapEventsTaskstats: "source taskstats", schema.CapEventsConnector: "source connector", schema.CapEventsPidfd: "source pidfd",
-	schema.CapEventsScan: "source scan", schema.CapPSI: "pressure", schema.CapOOM: "kills", schema.CapGPU: "GPUs", schema.CapIO: "I/O",
+	schema.CapEventsBPF: "source bpf", schema.CapEventsTaskstats: "source taskstats", schema.CapEventsConnector: "source connector", schema.CapEventsPidfd: "source pidfd",
+	schema.CapEventsScan: "source scan", schema.CapPSI: "pressure", schema.CapOOM: "kills", schema.CapGPU: "GPUs", schema.CapIO: "I/O", schema.CapBPF: "programs",
 }
 
 // judgeSampler judges what a sampler can see.

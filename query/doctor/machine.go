@@ -20,12 +20,15 @@ const (
 var privilegeBits = []struct {
 	name string
 	bit  int
-}{{dacReadSearch, unix.CAP_DAC_READ_SEARCH}, {netAdmin, unix.CAP_NET_ADMIN}, {sysPtrace, unix.CAP_SYS_PTRACE}, {syslog, unix.CAP_SYSLOG}}
+}{{dacReadSearch, unix.CAP_DAC_READ_SEARCH}, {netAdmin, unix.CAP_NET_ADMIN}, {sysPtrace, unix.CAP_SYS_PTRACE}, {syslog, unix.CAP_SYSLOG},
+	{bpf, unix.CAP_BPF}, {perfmon, unix.CAP_PERFMON}}
 
 // The names of those.
 const (
 	dacReadSearch = "cap_dac_read_search"
 	netAdmin      = "cap_net_admin"
+	bpf           = "cap_bpf"
+	perfmon       = "cap_perfmon"
 	sysPtrace     = "cap_sys_ptrace"
 	syslog        = "cap_syslog"
 )

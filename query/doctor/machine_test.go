@@ -11,7 +11,7 @@ import (
 func TestParsePrivileges(t *testing.T) {
 	for status, want := range map[string][]string{
 		"Name:\tx\nCapPrm:\tffff\nCapEff:\t0000000000000000\n": nil,
-		"CapEff:\t000001ffffffffff\n":                          {dacReadSearch, netAdmin, sysPtrace, syslog},
+		"CapEff:\t000001ffffffffff\n":                          {dacReadSearch, netAdmin, sysPtrace, syslog, bpf, perfmon},
 		"CapEff:\t0000000000001000\n":                          {netAdmin}, // the bit 12
 		"CapEff:\tnothing\n":                                   nil,
 		"":                                                     nil,

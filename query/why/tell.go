@@ -8,6 +8,7 @@ import (
 
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/term"
+	"github.com/proctape/proctape/schema"
 )
 
 // tell makes the story of the evidence.
@@ -39,7 +40,11 @@ func (e *evidence) verdict(cause Cause) string {
 	case Failed:
 		return fmt.Sprintf("%s ended with exit code %d", name, *end.ExitCode)
 	case Signalled:
-		return name + " was killed by " + signalOf(end)
+		text := name + " was killed by " + signalOf(end)
+		if strings.HasPrefix(end.Details, schema.SentBy) {
+			text += ", " + end.Details
+		}
+		return text
 	case OutOfMemory:
 		return name + " was killed by the kernel for want of memory: " + cmp.Or(strings.TrimPrefix(end.Details, "out of memory: "), "nothing more is known of it")
 	}

@@ -47,14 +47,8 @@ func sampling(b *bench, load string, processes int, most float64, beside bool) e
 			}
 		}
 	}
-	memory, err := s.sampler.memory("VmHWM")
+	memory, err := s.stopSampler()
 	if err != nil {
-		return err
-	}
-	if err := s.sampler.stop(); err != nil {
-		return err
-	}
-	if err := s.recorder.close(); err != nil {
 		return err
 	}
 	b.add(fmt.Sprintf("sample of %s %s processes", thousands(int64(processes)), map[string]string{"sleepers": "sleeping", "busy": "busy"}[load]),
@@ -88,7 +82,7 @@ type sampled struct {
 const sampledHost = "sampled"
 
 // startSampler starts a sampler, and returns after its first samples.
-func startSampler(b *bench, load string, processes int) (*sampled, error) {
+func startSampler(b *bench, load string, processes int, flags ...string) (*sampled, error) {
 	s := &sampled{b: b}
 	var err error
 	if s.load, err = b.start("ready", filepath.Join(b.helpers, "load"), load, strconv.Itoa(processes)); err != nil {
@@ -101,12 +95,22 @@ func startSampler(b *bench, load string, processes int) (*sampled, error) {
 	if s.recorder, err = b.record(dir, "--host", "recorder", "--interval", "1h", "--events", "proc-diff", "--no-ndjson"); err != nil {
 		return nil, err
 	}
-	s.sampler, err = b.start("is sampling", b.proctape, "sample", "--data", dir, "--host", sampledHost, "--interval", "1s", "--events", "proc-diff")
+	args := append([]string{"sample", "--data", dir, "--host", sampledHost, "--interval", "1s", "--events", "proc-diff"}, flags...)
+	s.sampler, err = b.start("is sampling", b.proctape, args...)
 	if err != nil {
 		return nil, err
 	}
 	_, err = b.awaitSnapshots(s.recorder, sampledHost, 4)
 	return s, err
+}
+
+// stopSampler stops the sampler and its recorder, and returns how much memory it had at most, in MiB. The load goes on.
+func (s *sampled) stopSampler() (float64, error) {
+	memory, err := s.sampler.memory("VmHWM")
+	if err != nil {
+		return 0, err
+	}
+	return memory, errors.Join(s.sampler.stop(), s.recorder.close())
 }
 
 // cost returns the CPU time of one sample, in milliseconds for every 1000 processes in it.

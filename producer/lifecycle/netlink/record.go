@@ -39,6 +39,11 @@ type Record struct {
 	System                time.Duration // of CPU, in the kernel, in the proportion in which ticks found the thread there
 	PeakRSS               uint64        // KiB, of the whole process since it last executed a program; 0 of a kernel thread
 	ReadBytes, WriteBytes uint64        // from and to storage
+
+	// Start is when the process began, in boot nanoseconds, and AtLeast says that CPU and bytes are lower bounds. A record of taskstats has
+	// neither.
+	Start   int64
+	AtLeast bool
 }
 
 // parseRecord reads the payload of a TASKSTATS_CMD_NEW message. It fails on versions before 12, which do not say which

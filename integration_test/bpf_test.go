@@ -1,0 +1,122 @@
+package integration_test
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// recordByPrograms starts a recorder that uses programs in the kernel, or skips the test.
+func recordByPrograms(t *testing.T, program, dir string) *process {
+	t.Helper()
+	out, _ := exec.Command(proctape, "doctor", "--data", t.TempDir(), "--json").Output()
+	if !strings.Contains(string(out), "source bpf") || strings.Contains(string(out), "not here, and not needed: the kernel refuses") {
+		t.Skip("SKIPPED: the kernel does not let this process run programs")
+	}
+	return record(t, program, dir, "--bpf", "on")
+}
+
+// dropsEnds is a build that drops an end in a thousand of those that programs in the kernel tell of.
+var dropsEnds = withFault("drops-ends", "producer/lifecycle/kernel.go",
+	`		if !k.ends.begin(e, b.boot) {
+`, `		if runsAs("drops-ends") && e.Start/1000%1000 == 0 || !k.ends.begin(e, b.boot) {
+`)
+
+// TestBPF_Storm starts ten thousand processes that live for a millisecond, each with arguments of its own: all are stored with them, and none is
+// lost. The build that drops an end in a thousand is caught.
+func TestBPF_Storm(t *testing.T) {
+	long(t)
+	needsEveryProcess(t)
+	if d := stormByPrograms(t, proctape, 10_000); len(d) > 0 {
+		t.Error(strings.Join(d, "\n"))
+	}
+	if d := stormByPrograms(t, dropsEnds.program(t), 10_000); !slices.ContainsFunc(d, func(d string) bool { return strings.Contains(d, "ends") }) {
+		t.Errorf("ends that were dropped went unnoticed: %q", d)
+	}
+}
+
+// stormByPrograms has a shell start n processes under a recorder, and lists what is wrong with what that has of them.
+func stormByPrograms(t *testing.T, program string, n int) (defects []string) {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "monitor.db")
+	recorder := recordByPrograms(t, program, dir)
+	cmd := exec.Command("sh", "-c", `i=0; while [ $i -lt `+strconv.Itoa(n)+` ]; do /bin/true storm-$i; i=$((i+1)); done`)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	shell := cmd.Process.Pid
+	await(t, "the end of the shell", func() bool {
+		return count(t, path, fmt.Sprintf(`SELECT count(*) FROM process_events WHERE pid = %d AND event_type = 'exit'`, shell)) > 0
+	})
+	recorder.stop()
+	for what, c := range map[string]struct {
+		query string
+		want  int
+	}{
+		"starts with arguments": {`SELECT count(DISTINCT command) FROM process_events WHERE ppid = %d AND event_type = 'spawn' AND command LIKE '/bin/true storm-%%'`, n},
+		"ends":                  {`SELECT count(*) FROM process_events WHERE ppid = %d AND event_type = 'exit' AND exit_code = 0 AND cpu_ms IS NOT NULL AND source = 'bpf'`, n},
+		"losses":                {`SELECT count(*) FROM gaps WHERE kind IN ('events_lost', 'exit_records_lost', 'events_dropped') AND %d > 0`, 0},
+	} {
+		if got := count(t, path, fmt.Sprintf(c.query, shell)); got != c.want {
+			defects = append(defects, fmt.Sprintf("%d %s, want %d", got, what, c.want))
+		}
+	}
+	return defects
+}
+
+// TestBPF_Killed kills a recorder that uses programs in the kernel: none of them stays. While it ran, it told who killed a process.
+func TestBPF_Killed(t *testing.T) {
+	needsEveryProcess(t)
+	dir := t.TempDir()
+	before := loadedPrograms(t)
+	recorder := recordByPrograms(t, proctape, dir)
+	if during := loadedPrograms(t); during < before+8 {
+		t.Errorf("%d programs are loaded while a recorder runs, and %d before", during, before)
+	}
+	victim := exec.Command("sleep", "600")
+	if err := victim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := exec.Command("sh", "-c", fmt.Sprintf("sleep 1; kill -KILL %d", victim.Process.Pid)).Run(); err != nil {
+		t.Fatal(err)
+	}
+	_ = victim.Wait()
+	await(t, "the story of the end", func() bool {
+		out, err := exec.Command(proctape, "why", strconv.Itoa(victim.Process.Pid), "--data", dir).CombinedOutput()
+		return err == nil && strings.Contains(string(out), "sleep was killed by SIGKILL, sent by sh (pid ")
+	})
+	if err := recorder.cmd.Process.Signal(unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-recorder.done
+	await(t, "the end of the programs", func() bool { return loadedPrograms(t) <= before })
+}
+
+// loadedPrograms counts the programs in the kernel that have the names of ours.
+func loadedPrograms(t *testing.T) (n int) {
+	t.Helper()
+	ours := []string{"processes", "learn", "forked", "executed", "executes", "exited", "freed", "signalled"}
+	for id := ebpf.ProgramID(0); ; {
+		next, err := ebpf.ProgramGetNextID(id)
+		if err != nil {
+			return n
+		}
+		id = next
+		p, err := ebpf.NewProgramFromID(id)
+		if err != nil {
+			continue
+		}
+		if info, err := p.Info(); err == nil && slices.Contains(ours, info.Name) {
+			n++
+		}
+		p.Close()
+	}
+}
