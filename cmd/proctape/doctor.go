@@ -20,7 +20,7 @@ const doctorLacks = 1
 
 func doctorCommand(s *settings) *cobra.Command {
 	l := new(listing)
-	f := new(samplingFlags)
+	f := &samplingFlags{spoolHours: 1} // nothing is published, so nothing waits
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Say what this machine allows a recorder, what is missing, and what grants it", Args: noArgs,
 		Long: `Try, as the user who runs this command, all that a recorder needs: what a sampler sees, each source of starts and
