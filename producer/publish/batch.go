@@ -31,7 +31,7 @@ func (p batcher) startBatch() (batch []*queued) {
 	}
 	late, lost := b.read(spool.Events, min(room, drainRecords))
 	snapshots, gone := b.read(spool.Snapshots, min(room, b.drain))
-	spiller{p.Publisher}.lose(dropDamaged, lost+gone)
+	spiller(p).lose(dropDamaged, lost+gone)
 	for _, list := range [][]*queued{late, snapshots} {
 		p.tellDrops(list)
 		batch = append(batch, list...)

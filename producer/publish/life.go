@@ -27,7 +27,7 @@ func (p lifeKeeper) start() (end func()) {
 		defer tick.Stop()
 		for keeping.Err() == nil {
 			p.save(false)
-			spiller{p.Publisher}.spill(spillAfter)
+			spiller(p).spill(spillAfter)
 			select {
 			case <-tick.C:
 				p.takeUpLives()
