@@ -116,7 +116,8 @@ func (r *rig) followToEnd(a *actor, see expectation, want string) error {
 		errs = append(errs, fmt.Errorf("got parent %v, start %d and %d, want our child, twice the same",
 			began.PPID, began.StartTicks, ended.StartTicks))
 	}
-	if see.usage && (!ended.CPUMillis.Known || !ended.System.Known || ended.System.V > ended.CPUMillis.V || !ended.PeakRSS.Known || !ended.ReadKiB.Known || !ended.Lifetime.Known) {
+	// On a busy machine the kernel may tell too late what a process used: then that is said.
+	if late := strings.Contains(ended.Details, "the kernel told too late"); see.usage && !late && (!ended.CPUMillis.Known || !ended.System.Known || ended.System.V > ended.CPUMillis.V || !ended.PeakRSS.Known || !ended.ReadKiB.Known || !ended.Lifetime.Known) {
 		errs = append(errs, fmt.Errorf("got %+v, want usage in it", ended))
 	}
 	return errors.Join(errs...)

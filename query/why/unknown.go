@@ -2,7 +2,10 @@ package why
 
 import (
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // unknownOf is what is not known of a life, in words.
@@ -23,7 +26,7 @@ func unknownOf(e *evidence, cause Cause) []string {
 	}
 	end := e.end()
 	switch {
-	case cause == Signalled:
+	case cause == Signalled && (end == nil || !strings.Contains(end.Details, schema.SentBy)):
 		add("who sent the signal")
 	case cause == NotKnown && end == nil:
 		add("when and how it ended")
