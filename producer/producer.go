@@ -166,6 +166,11 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	if err := p.connect(began, boot); err != nil {
 		return nil, errors.Join(err, p.closeReaders())
 	}
+	if p.table != nil || p.loop.watcher.Kind() == lifecycle.KindBPF {
+		if err := bpf.DropPrivileges(); err != nil {
+			cfg.Log.Warn("the sampler may load further programs into the kernel, which it does not", "err", err)
+		}
+	}
 	return p, nil
 }
 

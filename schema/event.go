@@ -24,7 +24,7 @@ type Event struct {
 	ReadKiB    Opt[int64] `json:"read_kib"`     // read from storage in the whole life
 	WriteKiB   Opt[int64] `json:"write_kib"`    // written to storage in the whole life
 	Lifetime   Opt[int64] `json:"lifetime_ms"`  // from start to end
-	Source     string     `json:"source"`       // who saw it: taskstats, connector, pidfd, proc-diff, or scan (a scan of /proc, after another source missed it)
+	Source     string     `json:"source"`       // who saw it: bpf, taskstats, connector, pidfd, proc-diff, or scan (a scan of /proc, after another source missed it)
 	Details    string     `json:"details"`      // text for people
 	// SampledCPU is how much of CPUMillis the sampler's snapshots already have. The process used the remainder after the
 	// last of them.
@@ -57,7 +57,7 @@ type Exec struct {
 	Command    string     `json:"command"`        // the new command line, scrubbed; empty when it could not be read in time
 	JobID      string     `json:"job_id"`         // the job; empty for none
 	Sheet      Opt[int64] `json:"sheet_num"`      // the job's step (sheet)
-	Source     string     `json:"source"`         // who saw it: connector
+	Source     string     `json:"source"`         // who saw it: bpf or connector
 	Fleet      bool       `json:"fleet,omitzero"` // the job is one of the fleet, and not this host's own
 }
 

@@ -92,6 +92,9 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 	if cfg.BPF, err = bpf.ParseMode(f.bpf); err != nil {
 		return cfg, misuse("--bpf: %w", err)
 	}
+	if f.events == "bpf" && cfg.BPF == bpf.Off {
+		return cfg, hinted(misuse("--events bpf without programs in the kernel"), "add --bpf auto, or --bpf on")
+	}
 	for _, pattern := range f.traceJobs {
 		if _, err := path.Match(pattern, ""); err != nil {
 			return cfg, hinted(misuse("--trace-job %q is not a pattern", pattern), `for example "build-*"`)
