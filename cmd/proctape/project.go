@@ -15,12 +15,17 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
+// projectFlags are the flags of project.
+type projectFlags struct {
+	files     fileFlags
+	retention retentionFlags
+	rules     ruleFlags
+	notify    notifyFlags
+	replicas  int
+}
+
 func projectCommand(s *settings) *cobra.Command {
-	var files fileFlags
-	var retention retentionFlags
-	var rules ruleFlags
-	var notify notifyFlags
-	replicas := 1
+	f := &projectFlags{replicas: 1}
 	cmd := &cobra.Command{
 		Use: "project", Short: "Project a log into a database of its own", Args: noArgs,
 		Long: `Project the log of a NATS server, or of the recorder on this machine, into a database, and go on as the
@@ -31,49 +36,59 @@ many servers each is kept.`,
 		Example: `  proctape project --server nats://127.0.0.1:4222 --creds projector.nk --db second.db
   proctape project --db second.db --ndjson ./files`,
 		RunE: untilStopped(func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			keep, err := retention.config()
+			cfg, err := f.config(s)
 			if err != nil {
-				return err
-			}
-			watch, err := rules.compile()
-			if err != nil {
-				return err
-			}
-			if err := notify.read(); err != nil {
-				return err
-			}
-			if _, err := parseReplicas(strconv.Itoa(replicas)); err != nil {
 				return err
 			}
 			if s.checksOnly {
 				return checkServer(s)
 			}
-			nc, err := awaitServer(s, cmd)
-			if err != nil {
-				return err
-			}
-			defer nc.Close()
-			dir, err := files.folder()
-			if err != nil {
-				return err
-			}
-			w := newWorking(cmd, s)
-			cfg := projector.Config{DB: s.db, NDJSON: dir, FileLimit: files.limit, Retention: &keep, Rules: watch, Memory: w.memory.projector(), Beat: w.watched.part("the projector", 0), Log: w.log, Trouble: w.trouble}
-			return withRefusals(ctx, nc, s.creds, func(ctx context.Context) error {
-				if err := makeLog(ctx, s, nc, cfg.Retention.Policy, replicas); err != nil {
-					return err
-				}
-				return project(ctx, cmd, s, nc, cfg, &notify, w)
-			})
+			return f.follow(cmd, s, cfg)
 		}),
 	}
-	files.register(cmd)
-	retention.register(cmd)
-	rules.register(cmd)
-	notify.register(cmd)
-	cmd.Flags().IntVar(&replicas, "replicas", replicas, "`number` of servers of a cluster that keep each stream that is made now; \"proctape log replicas\" changes it later")
+	f.files.register(cmd)
+	f.retention.register(cmd)
+	f.rules.register(cmd)
+	f.notify.register(cmd)
+	cmd.Flags().IntVar(&f.replicas, "replicas", f.replicas, "`number` of servers of a cluster that keep each stream that is made now; \"proctape log replicas\" changes it later")
 	return cmd
+}
+
+// config checks the flags and makes a projector's settings of them.
+func (f *projectFlags) config(s *settings) (projector.Config, error) {
+	cfg := projector.Config{DB: s.db, FileLimit: f.files.limit}
+	keep, err := f.retention.config()
+	if err == nil {
+		cfg.Retention = &keep
+		cfg.Rules, err = f.rules.compile()
+	}
+	if err == nil {
+		err = f.notify.read()
+	}
+	if err == nil {
+		_, err = parseReplicas(strconv.Itoa(f.replicas))
+	}
+	return cfg, err
+}
+
+// follow projects the log until the command is stopped.
+func (f *projectFlags) follow(cmd *cobra.Command, s *settings, cfg projector.Config) error {
+	nc, err := awaitServer(s, cmd)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	if cfg.NDJSON, err = f.files.folder(); err != nil {
+		return err
+	}
+	w := newWorking(cmd, s)
+	cfg.Memory, cfg.Beat, cfg.Log, cfg.Trouble = w.memory.projector(), w.watched.part("the projector", 0), w.log, w.trouble
+	return withRefusals(cmd.Context(), nc, s.creds, func(ctx context.Context) error {
+		if err := makeLog(ctx, s, nc, cfg.Retention.Policy, f.replicas); err != nil {
+			return err
+		}
+		return project(ctx, cmd, s, nc, cfg, &f.notify, w)
+	})
 }
 
 // makeLog makes the streams on the server that --server names.
