@@ -28,7 +28,7 @@ func TestDropPrivileges(t *testing.T) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, AmbientCaps: []uintptr{unix.CAP_BPF, unix.CAP_PERFMON}}
 		out, err := cmd.CombinedOutput()
 		if strings.Contains(string(out), "SKIPPED") {
-			t.Skipf("%s", out)
+			t.Skipf("SKIPPED: %s", out)
 		}
 		if err != nil || !strings.Contains(string(out), "--- PASS: TestDropPrivileges") {
 			t.Errorf("%v\n%s", err, out)

@@ -46,30 +46,8 @@ func (m *Model) Update(what any) {
 		if w.Err == nil {
 			m.line = w.Line
 		}
-	case JobsRead:
-		m.trouble = w.Err
-		if w.Err == nil {
-			m.jobs = w.Jobs
-		}
-		settle(m)
-	case EventsRead:
-		m.trouble = w.Err
-		if w.Err == nil {
-			m.events = w.Events
-		}
-		settle(m)
-	case DetailRead:
-		m.trouble = w.Err
-		if w.Err == nil {
-			m.detail = w.Detail
-		}
-		settle(m)
-	case StoryRead:
-		m.trouble = w.Err
-		if w.Err == nil && w.Of == m.storyOf {
-			m.story = &w
-		}
-		settle(m)
+	case JobsRead, EventsRead, DetailRead, StoryRead:
+		screenRead(m, w)
 	case Done:
 		say(m, w.Said)
 		if w.Err != nil {
@@ -118,4 +96,31 @@ func askLine(m *Model) {
 		return
 	}
 	request(m, AskLine{r, cells})
+}
+
+// screenRead takes in what a screen other than the processes' shows.
+func screenRead(m *Model, answer any) {
+	switch w := answer.(type) {
+	case JobsRead:
+		m.trouble = w.Err
+		if w.Err == nil {
+			m.jobs = w.Jobs
+		}
+	case EventsRead:
+		m.trouble = w.Err
+		if w.Err == nil {
+			m.events = w.Events
+		}
+	case DetailRead:
+		m.trouble = w.Err
+		if w.Err == nil {
+			m.detail = w.Detail
+		}
+	case StoryRead:
+		m.trouble = w.Err
+		if w.Err == nil && w.Of == m.storyOf {
+			m.story = &w
+		}
+	}
+	settle(m)
 }
