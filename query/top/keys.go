@@ -49,7 +49,7 @@ func moveKeys() []Key {
 		{Keys: []string{"tab"}, Name: "Tab", Help: "the next screen", Part: partMove, do: nextScreen(1)},
 		{Keys: []string{"shift+tab"}, Name: "Shift-Tab", Help: "the screen before", Part: partMove, do: nextScreen(-1)},
 		{Keys: []string{"enter"}, Name: "Enter", Help: "open the row: what is known of a process, the processes of a group, the parts of a job", Part: partMove, do: enter},
-		{Keys: []string{"i"}, Name: "i", Help: "the story of the row: why a process ended, the report of a run, what a host has", Part: partMove, Foot: "story", do: tell},
+		{Keys: []string{"i"}, Name: "i", Help: "the story of the row: why a process ended, the report of a run, what a host has", Part: partMove, do: tell},
 		{Keys: []string{"esc"}, Name: "Esc", Help: "back: from a screen, from groups, from tags, from a filter", Part: partMove, do: back},
 	}
 }
