@@ -2,6 +2,7 @@ package producer
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/proctape/proctape/producer/bpf"
@@ -31,16 +32,20 @@ func Try(cfg Config) ([]Capability, error) {
 	return caps, watch.Close()
 }
 
-// tryTable tries the kernel's own table of processes, closes what was read so far, and adds what came of it. Nobody needs the table.
+// tryTable tries the kernel's own table of processes, closes what was read so far, and adds whether it works. Nobody needs the table, and
+// what a recorder sees that does not ask for it is what /proc has.
 func tryTable(fs *procfs.FS, mode bpf.Mode, probed []Capability) ([]Capability, error) {
-	table, caps, err := openTable(fs, mode, probed)
+	table, caps, err := openTable(fs, mode, slices.Clone(probed))
 	if table != nil {
 		err = errors.Join(err, table.Close())
 	}
-	for i := range caps {
-		caps[i].Quiet = caps[i].Quiet || caps[i].Name == schema.CapBPF && !caps[i].Have
+	for _, c := range caps {
+		if c.Name == schema.CapBPF {
+			c.Quiet = c.Quiet || !c.Have
+			probed = append(probed, c)
+		}
 	}
-	return caps, errors.Join(err, fs.Close())
+	return probed, errors.Join(err, fs.Close())
 }
 
 // trySources tries each source. One that does not work while a better one does need not be shown.
