@@ -3,11 +3,15 @@ package projector
 import (
 	"fmt"
 	"os"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/proctape/proctape/projector/anomaly"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -116,6 +120,40 @@ func BenchmarkFold(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkRules is the share of a projection's CPU that all built-in rules add: the median of pairs, as a busy machine disturbs one or the other.
+func BenchmarkRules(b *testing.B) {
+	log := troubledLog(b, 200, 15*time.Minute, "memory_spike")
+	rules := builtInRules(b)
+	var shares []float64
+	for b.Loop() {
+		for range 25 {
+			without := costOf(b, log, nil)
+			shares = append(shares, 100*float64(costOf(b, log, rules)-without)/float64(without))
+		}
+	}
+	slices.Sort(shares)
+	b.ReportMetric(shares[len(shares)/2], "rules-%")
+}
+
+// costOf is the CPU that it costs to project a log, in nanoseconds.
+func costOf(t testing.TB, log []*received, rules *anomaly.Rules) int64 {
+	t.Helper()
+	p := newTape(t, -1)
+	p.close()
+	p.rules = rules
+	p.open()
+	defer p.close()
+	runtime.GC()
+	before := cpuTime(t)
+	for part := range slices.Chunk(log, 64) {
+		for _, d := range part {
+			d.Decode() // as a projector does
+		}
+		p.fold(part...)
+	}
+	return cpuTime(t) - before
 }
 
 // cpuTime is the CPU that this process has used, in nanoseconds.

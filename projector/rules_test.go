@@ -1,13 +1,11 @@
 package projector
 
 import (
-	"runtime"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/proctape/proctape/producer/simulate"
-	"github.com/proctape/proctape/projector/anomaly"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -91,43 +89,4 @@ func TestRules_ToldInAnyOrder(t *testing.T) {
 		}
 		p.wantRows(`SELECT revision, samples, rule, pid, start_ticks FROM anomalies`, "3 3 r 5 50")
 	}
-}
-
-// All built-in rules together cost at most 15 % of the projection: of CPU time, in one run.
-func TestRules_Cost(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIPPED: a long test, which make test runs")
-	}
-	log := troubledLog(t, 200, 15*time.Minute, "memory_spike")
-	rules := builtInRules(t)
-	var ratios []float64
-	for range 15 { // a busy machine disturbs one or the other: the median of the pairs counts
-		without := costOf(t, log, nil)
-		ratios = append(ratios, float64(costOf(t, log, rules)-without)/float64(without))
-	}
-	slices.Sort(ratios)
-	ratio := ratios[len(ratios)/2]
-	t.Logf("all built-in rules cost %.1f %% of projection; of 15 pairs, a quarter %.1f %% at most, and a quarter %.1f %% at least", 100*ratio, 100*ratios[3], 100*ratios[11])
-	if ratio > 0.15 {
-		t.Errorf("all built-in rules cost %.1f %% of projection, want at most 15", 100*ratio)
-	}
-}
-
-// costOf is the CPU that it costs to project a log, in nanoseconds.
-func costOf(t *testing.T, log []*received, rules *anomaly.Rules) int64 {
-	t.Helper()
-	p := newTape(t, -1)
-	p.close()
-	p.rules = rules
-	p.open()
-	defer p.close()
-	runtime.GC()
-	before := cpuTime(t)
-	for part := range slices.Chunk(log, 64) {
-		for _, d := range part {
-			d.Decode() // as a projector does
-		}
-		p.fold(part...)
-	}
-	return cpuTime(t) - before
 }

@@ -18,9 +18,10 @@ var packages = []struct{ path, pattern, times string }{
 	{"./producer/procfs", "Processes|ParseStat", "500ms"},
 	{"./producer/lifecycle/netlink", ".", "5x"},
 	{"./producer/scrub", ".", "300ms"},
-	{"./projector", "Fold|InsertSamples", "1x"},
+	{"./projector", "Fold|Rules", "1x"},
 	{"./projector/ndjson", "Append|Writer", "300ms"},
-	{"./query", "Page$|Day|Hundred|Profile|Report|Follow", "300ms"},
+	{"./query", "Page$|Day|Hundred|Profile|Report", "300ms"},
+	{"./query/live", "Follow", "300ms"},
 }
 
 // shown are their figures: a unit of a benchmark, and the divisor that makes it readable.
@@ -45,7 +46,7 @@ var shown = []struct {
 	{"Fold/ndjson=false/batch=20", "cpu-ns/row", "…", 1000, "CPU µs/row", noBar},
 	{"Fold/ndjson=true/batch=20", "rows/s", "… with files", 1, "rows/s", noBar},
 	{"Fold/ndjson=false/batch=1", "rows/s", "… one snapshot a transaction", 1, "rows/s", noBar},
-	{"InsertSamples", "rows/s", "insert of the samples alone", 1, "rows/s", noBar},
+	{"Rules", "rules-%", "all built-in rules, of the CPU of a fold", 1, "%", atMost(15)},
 	{"AppendSnapshot", "ns/op", "write a snapshot's line of JSON", 1000, "µs", noBar},
 	{"Writer", "ns/op", "… 20 of them to a file, with a sync", 1e6, "ms", noBar},
 	{"Snapshots_Page", "ms/op", "read 100 snapshots × 200 processes, of 1 million rows", 1, "ms", atMost(150)},
