@@ -7,7 +7,7 @@ import (
 )
 
 // sendEvent writes one event; with the id, when it is the last one of its message.
-func (c *client) sendEvent(e event, last bool) error {
+func (c *client) sendEvent(e picked, last bool) error {
 	if !last {
 		return c.write("event: " + e.name + "\ndata: " + string(e.data) + "\n\n")
 	}
