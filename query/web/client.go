@@ -9,30 +9,35 @@ import (
 // sendEvent writes one event; with the id, when it is the last one of its message.
 func (c *client) sendEvent(e picked, last bool) error {
 	if !last {
-		return c.write("event: " + e.name + "\ndata: " + string(e.data) + "\n\n")
+		return c.write("event: "+e.name+"\ndata: ", e.data)
 	}
 	return c.send(e.name, e.data)
 }
 
 // send writes an event with the client's place, or a comment when it has no name, and sends it off.
 func (c *client) send(name string, data []byte) error {
-	text := ": \n\n"
+	before := ": "
 	if name != "" {
-		text = "id: " + c.place.String() + "\nevent: " + name + "\ndata: " + string(data) + "\n\n"
+		before = "id: " + c.place.String() + "\nevent: " + name + "\ndata: "
 	}
-	if err := c.write(text); err != nil {
+	if err := c.write(before, data); err != nil {
 		return err
 	}
 	return c.control.Flush()
 }
 
-// write writes text. A client that takes nothing for half a minute is let go: it comes back with its last id.
-func (c *client) write(text string) error {
+// write writes an event: what stands before its data, which all clients share and nobody copies, and its end. A client that takes nothing for
+// half a minute is let go: it comes back with its last id.
+func (c *client) write(before string, data []byte) error {
 	if err := c.control.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
 		return err
 	}
-	_, err := c.w.Write([]byte(text))
-	return err
+	for _, part := range [][]byte{[]byte(before), data, []byte("\n\n")} {
+		if _, err := c.w.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wait waits until one of the streams has more, and says meanwhile that the stream lives. It returns an error when the client

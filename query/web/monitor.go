@@ -121,7 +121,7 @@ func (m *monitor) tell(name string, value any) error {
 	if err != nil {
 		return err
 	}
-	if err := m.c.write("event: " + name + "\ndata: " + string(data) + "\n\n"); err != nil {
+	if err := m.c.write("event: "+name+"\ndata: ", data); err != nil {
 		return err
 	}
 	return m.c.control.Flush()

@@ -157,9 +157,10 @@ func (c *client) tell(ctx context.Context, f *follow) (<-chan struct{}, error) {
 // errCaughtUp ends the reading of the log by one client.
 var errCaughtUp = errors.New("caught up")
 
-// catchUp tells the client what the log has up to a sequence, from where on it is kept for all.
+// catchUp tells the client what the log has up to a sequence, from where on it is kept for all. It gets message by message: many clients may be
+// behind that take nothing, and what is read ahead would wait for each of them.
 func (c *client) catchUp(ctx context.Context, f *follow, base uint64) error {
-	err := live.FollowRaw(ctx, c.log.cfg.Log, live.Filter{Stream: f.stream, From: c.place[f.stream] + 1}, func(m *live.Message) error {
+	err := live.FollowRaw(ctx, c.log.cfg.Log, live.Filter{Stream: f.stream, From: c.place[f.stream] + 1, Direct: true}, func(m *live.Message) error {
 		if m.Sequence > base {
 			return errCaughtUp
 		}
