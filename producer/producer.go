@@ -28,6 +28,7 @@ import (
 	"github.com/proctape/proctape/producer/scrub"
 	"github.com/proctape/proctape/producer/syscalls"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/durations"
 	"github.com/proctape/proctape/schema/trouble"
 )
 
@@ -217,6 +218,9 @@ func (p *Producer) Capabilities() []Capability { return p.capabilities }
 
 // Stats counts what was published.
 func (p *Producer) Stats() publish.Stats { return p.publisher.Stats() }
+
+// Acks returns how long the log took to acknowledge messages.
+func (p *Producer) Acks() durations.Histogram { return p.publisher.Acks() }
 
 // Queue is what waits to be published.
 func (p *Producer) Queue() publish.Queue { return p.publisher.Queue() }

@@ -18,6 +18,7 @@ import (
 	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/projector/runs"
 	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema/durations"
 )
 
 // Projector folds the log into one database.
@@ -83,6 +84,9 @@ func (p *Projector) Stats() Stats {
 	stats, _ := p.progress.read()
 	return stats
 }
+
+// Commits returns how long commits took so far, with the lines of files that go with them.
+func (p *Projector) Commits() durations.Histogram { return p.progress.commits.Read() }
 
 // Positions returns how far each stream has been folded, by name.
 func (p *Projector) Positions() map[string]Position {

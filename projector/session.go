@@ -360,10 +360,12 @@ func (s *session) write() error {
 	if !s.cfg.Once {
 		s.doubled.note(s.batch.Doubled)
 	}
+	began := time.Now()
 	committed, err := s.flush()
 	if err != nil {
 		return err
 	}
+	s.progress.commits.Observe(time.Since(began))
 	s.progress.update(committed, s.fold.Checkpoints(), s.last)
 	return nil
 }

@@ -140,7 +140,7 @@ func readStatus(ctx context.Context, s *settings) (*status, error) {
 	}
 	st.Recorder, st.Projector = f.Recorder, f.Projector
 	if p := f.State; p != nil && (f.Projector != 0 || f.Remote) {
-		st.Memory, st.Sampler = &p.Memory, p.Sampler
+		st.Memory, st.Sampler, st.Commits, st.Programs = &p.Memory, p.Sampler, p.Commits, p.Programs
 		st.addWaiting()
 	}
 	if !f.Remote {

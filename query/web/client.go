@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 )
@@ -29,6 +30,9 @@ func (c *client) send(name string, data []byte) error {
 // write writes an event: what stands before its data, which all clients share and nobody copies, and its end. A client that takes nothing for
 // half a minute is let go: it comes back with its last id.
 func (c *client) write(before string, data []byte) error {
+	if _, turn := c.token.now(); turn != c.turn {
+		return errOldToken
+	}
 	if err := c.control.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
 		return err
 	}
@@ -65,6 +69,21 @@ type client struct {
 	*question
 	log   *Server
 	begun bool // the header is written
+
+	token *keptToken
+	turn  uint64 // of the token that it came with
+}
+
+// errOldToken ends a stream whose client came with a token that was replaced.
+var errOldToken = errors.New("there is a new token")
+
+// client is the client of a request that is to be told something. Its token may have been replaced since it was let in.
+func (s *Server) client(w http.ResponseWriter, r *http.Request, q *question) *client {
+	_, turn := s.token.now()
+	if !s.token.isOf(r) {
+		turn--
+	}
+	return &client{w: w, control: http.NewResponseController(w), question: q, log: s, token: s.token, turn: turn}
 }
 
 // heartbeat is how often a stream says that it lives, so that a client notices a connection that is dead.

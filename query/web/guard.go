@@ -1,8 +1,6 @@
 package web
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"net"
 	"net/http"
 	"strings"
@@ -14,11 +12,8 @@ func isOpen(path string) bool { return path == "/healthz" || path == "/readyz" |
 // guard knows by whom requests may be asked, and under which names.
 type guard struct {
 	hosts []string
-	token [sha256.Size]byte
+	token *keptToken
 }
-
-// newGuard returns the guard of a server.
-func newGuard(cfg *Config) *guard { return &guard{cfg.Hosts, sha256.Sum256([]byte(cfg.Token))} }
 
 // before lets through what may be answered: by a name of this server, by a method that reads, without a body, and for data with
 // the token.
@@ -60,7 +55,7 @@ func (g *guard) refusal(r *http.Request) *Problem {
 		return &Problem{Title: "a request has no body", Status: http.StatusRequestEntityTooLarge, Hint: "parameters stand in the URL"}
 	case strings.Contains(r.URL.Path, "//") || strings.Contains(r.URL.Path, "/."):
 		return &Problem{Title: "no such path", Status: http.StatusNotFound}
-	case !isOpen(r.URL.Path) && !g.knowsToken(r):
+	case !isOpen(r.URL.Path) && !g.token.isOf(r):
 		return &Problem{Title: "no token", Status: http.StatusUnauthorized, Detail: "a request for data carries the server's token",
 			Hint: "send the header Authorization: Bearer TOKEN"}
 	}
@@ -91,11 +86,4 @@ func (g *guard) knowsHost(r *http.Request) bool {
 func isLoopback(name string) bool {
 	ip := net.ParseIP(name)
 	return ip != nil && ip.IsLoopback()
-}
-
-// knowsToken reports whether a request carries the token. How long it takes says nothing of the token.
-func (g *guard) knowsToken(r *http.Request) bool {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	got := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	return subtle.ConstantTimeCompare(got[:], g.token[:]) == 1 && strings.EqualFold(scheme, "Bearer")
 }

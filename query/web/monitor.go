@@ -98,7 +98,7 @@ func monitorStream(s *Server, w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-cache")
 	h.Set("X-Accel-Buffering", "no")
-	m := &monitor{c: &client{w: w, control: http.NewResponseController(w)}, db: s.cfg.DB, q: q, last: at.Cursor()}
+	m := &monitor{c: s.client(w, r, q), db: s.cfg.DB, q: q, last: at.Cursor()}
 	if err := m.tell("connected", map[string]string{"source": "sqlite", "path": s.cfg.DB.Path()}); err != nil {
 		return
 	}

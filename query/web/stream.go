@@ -41,7 +41,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		refuse(w, s.problemOf(r, err))
 		return
 	}
-	c := &client{w: w, control: http.NewResponseController(w), question: q, log: s}
+	c := s.client(w, r, q)
 	if err := c.follow(r.Context()); err != nil && r.Context().Err() == nil && !c.begun {
 		refuse(w, s.problemOf(r, err))
 	}

@@ -29,7 +29,7 @@ func (w *world) loaded(host, job string, n int) (all []*nats.Msg) {
 	for i := range n {
 		var procs []schema.Process
 		for row := range 200 {
-			p := schema.Process{PID: 100 + row, PPID: 1, StartTicks: uint64(10 * row), State: "S", Threads: 1, RSS: schema.Some(int64(1000 + row)),
+			p := schema.Process{PID: 100 + row, PPID: 1, StartTicks: uint64(10 * row), State: "S", Threads: 1, CPUMillis: uint64(125 * i), RSS: schema.Some(int64(1000 + row)),
 				Command: fmt.Sprintf("/usr/lib/worker-%d/bin/worker --threads=8 --output /var/tmp/build/%d", row%20, row)}
 			if row == 150 {
 				p.JobID = job
