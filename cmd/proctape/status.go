@@ -92,7 +92,7 @@ func showStatus(out io.Writer, st *status, asJSON, check bool) error {
 	default:
 		err = printStatus(out, st)
 	}
-	if !check || err != nil && !errors.Is(err, unix.EPIPE) {
+	if !check || unlessGone(err) != nil {
 		return err
 	}
 	return &exitCodeError{map[trouble.Level]int{trouble.Well: checkWell, trouble.Degraded: checkDegraded, trouble.Standing: checkStanding}[st.Level]}
