@@ -1,6 +1,16 @@
 package web
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
+
+// SetWriteTime sets how long a client may take nothing, and returns what sets it back. No server may run meanwhile.
+func SetWriteTime(d time.Duration) (back func()) {
+	before := writeTime
+	writeTime = d
+	return func() { writeTime = before }
+}
 
 // MetricNames are the names of all metrics that the server has of its own.
 func MetricNames() (names []string) {

@@ -45,13 +45,15 @@ const MinToken = 32
 
 // Limits of a connection, which bound what a slow or hostile client can hold.
 const (
-	headerTime     = 5 * time.Second  // to send a request's header
-	idleTime       = 2 * time.Minute  // between two requests
-	writeTime      = 30 * time.Second // to take an answer, and each event of a stream
+	headerTime     = 5 * time.Second // to send a request's header
+	idleTime       = 2 * time.Minute // between two requests
 	maxHeaderBytes = 32 << 10
 	maxConnections = 4096
 	stopTime       = 5 * time.Second // for answers that are under way when the server is stopped
 )
+
+// writeTime is how long a client may need to take an answer, or an event of a stream. Tests set it.
+var writeTime = 30 * time.Second
 
 // Server answers requests. Make it with [New].
 type Server struct {
