@@ -39,6 +39,17 @@ func refusal(err error) *Refusal {
 	return &Refusal{err, grant}
 }
 
+// firstPIDNamespace is PROC_PID_INIT_INO of Linux include/linux/proc_ns.h.
+const firstPIDNamespace = "pid:[4026531836]"
+
+// inFirstNamespace says why programs that tell pids of the host are of no use here; nil: they are.
+func inFirstNamespace() error {
+	if id, err := os.Readlink("/proc/self/ns/pid"); err != nil || id != firstPIDNamespace {
+		return &Refusal{fmt.Errorf("processes are told by the pids of the host, and this is %s: %w", id, errors.Join(err, errOtherProc)), "run in the host's pid namespace"}
+	}
+	return nil
+}
+
 // check compares what a scan of the kernel's table says of this process with what /proc does. Where the programs read at the wrong
 // place, or /proc is that of another namespace, they differ.
 func check(scan *procfs.Scan, fs *procfs.FS) error {
