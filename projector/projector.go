@@ -104,8 +104,12 @@ func (p *Projector) Run(ctx context.Context) error {
 		} else {
 			err = p.runSession(ctx, s)
 		}
-		if err == nil || p.isFatal(err) || ctx.Err() != nil {
+		if err == nil || p.isFatal(err) || ctx.Err() != nil && p.cfg.Once {
 			return err
+		}
+		if ctx.Err() != nil {
+			p.cfg.Log.Warn("stopped before all of the log was in the database; the next start goes on with it", "err", err)
+			return nil
 		}
 		if p.Stats().Commits > before {
 			wait = first
