@@ -69,16 +69,34 @@ func (c *Calls) attach() error {
 	return nil
 }
 
-// Watch has the calls of a process be counted, and of the processes that it starts from now on.
-func (c *Calls) Watch(pid int) error {
+// Watch has the calls of a process be counted and, unless it is alone, of the processes that it starts from now on.
+func (c *Calls) Watch(pid int, alone bool) error {
 	if len(c.links) == 0 {
 		if err := c.attach(); err != nil {
 			return errors.Join(err, c.Stop())
 		}
 	}
-	err := c.objects.Processes.Update(uint32(pid), syscallsWatched{}, ebpf.UpdateNoExist)
+	how := ebpf.UpdateAny
+	if alone { // and it stays watched with what it starts, if it was
+		how = ebpf.UpdateNoExist
+	}
+	err := c.objects.Processes.Update(uint32(pid), syscallsWatched{Alone: boolean(alone)}, how)
 	if err != nil && !errors.Is(err, ebpf.ErrKeyExist) {
 		return fmt.Errorf("watch the system calls of process %d: %w", pid, err)
+	}
+	return nil
+}
+
+// Unwatch has the calls of a process no longer be counted, if it is watched alone.
+func (c *Calls) Unwatch(pid int) error {
+	var w syscallsWatched
+	err := c.objects.Processes.Lookup(uint32(pid), &w)
+	if err == nil && w.Alone != 0 {
+		w.Ended = 1 // the next reading forgets it
+		err = c.objects.Processes.Update(uint32(pid), w, ebpf.UpdateExist)
+	}
+	if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		return fmt.Errorf("watch the system calls of process %d no longer: %w", pid, err)
 	}
 	return nil
 }
@@ -98,26 +116,30 @@ func (c *Calls) Stop() error {
 // Close drops the programs.
 func (c *Calls) Close() error { return errors.Join(c.Stop(), c.objects.Close()) }
 
-// Read is what the watched processes did since the call before, also those that have ended since. It stops when no process is left. A process that
-// exists says of a pid whether it is known to live: one that does not is forgotten.
-func (c *Calls) Read(exists func(pid int) bool) ([]CallSum, error) {
+// Read is what the watched processes did since the call before, and which of them have ended, by pid, with the parent that started each; 0 where that is not
+// known. It stops when none is left. exists says of a pid whether anybody has it.
+func (c *Calls) Read(exists func(pid int) bool) (made []CallSum, ended map[int]int, err error) {
 	if len(c.links) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	watched, err := all[uint32, syscallsWatched](c.objects.Processes)
 	if err != nil {
-		return nil, fmt.Errorf("read which processes are watched: %w", err)
+		return nil, nil, fmt.Errorf("read which processes are watched: %w", err)
 	}
 	sums, err := all[syscallsCallKey, syscallsCallSum](c.objects.Sums)
 	if err != nil {
-		return nil, fmt.Errorf("read the system calls: %w", err)
+		return nil, nil, fmt.Errorf("read the system calls: %w", err)
 	}
 	gone := c.gone(watched, exists)
-	made := c.since(sums)
-	if len(gone) == len(watched) {
-		return made, c.Stop()
+	made = c.since(sums)
+	ended = map[int]int{}
+	for pid := range gone {
+		ended[int(pid)] = int(watched[pid].Parent)
 	}
-	return made, c.forget(gone, sums)
+	if len(gone) == len(watched) {
+		return made, ended, c.Stop()
+	}
+	return made, ended, c.forget(gone, sums)
 }
 
 // gone are the processes that have ended. One that was watched too late for its end to be seen is among them when it was not there twice.

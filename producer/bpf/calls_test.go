@@ -71,7 +71,7 @@ func alive(pid int) bool { return unix.Kill(pid, 0) == nil }
 // read is what was counted of a call since the call before, by whether the script's shell made it.
 func (s *script) read(c *Calls, number uint32) (own, others CallSum) {
 	s.t.Helper()
-	made, err := c.Read(alive)
+	made, _, err := c.Read(alive)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestCalls_Count(t *testing.T) {
 	c := openCalls(t)
 	s := startScript(t, "dd if=/dev/zero of=/dev/null bs=1 count=5000 status=none; said; told; for i in 1 2 3; do dd if=/dev/zero of=/dev/null bs=1 count=1000 status=none; done; said")
 	unwatched := startScript(t, "dd if=/dev/zero of=/dev/null bs=1 count=5000 status=none; said")
-	if err := c.Watch(s.cmd.Process.Pid); err != nil {
+	if err := c.Watch(s.cmd.Process.Pid, false); err != nil {
 		t.Fatal(err)
 	}
 	s.next()
@@ -113,7 +113,7 @@ func TestCalls_Count(t *testing.T) {
 func TestCalls_WaitAndEnd(t *testing.T) {
 	c := openCalls(t)
 	s := startScript(t, "sleep 0.5; said")
-	if err := c.Watch(s.cmd.Process.Pid); err != nil {
+	if err := c.Watch(s.cmd.Process.Pid, false); err != nil {
 		t.Fatal(err)
 	}
 	s.next()
@@ -122,7 +122,7 @@ func TestCalls_WaitAndEnd(t *testing.T) {
 	}
 	s.input.Close()
 	s.cmd.Wait()
-	if _, err := c.Read(alive); err != nil || len(c.links) != 0 {
+	if _, _, err := c.Read(alive); err != nil || len(c.links) != 0 {
 		t.Errorf("%d programs are attached when all has ended, %v", len(c.links), err)
 	}
 	for name, n := range map[string]int{"processes": entries(t, c, true), "sums": entries(t, c, false)} {
@@ -139,14 +139,14 @@ func TestCalls_WatchedTooLate(t *testing.T) {
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Watch(cmd.Process.Pid); err != nil {
+	if err := c.Watch(cmd.Process.Pid, false); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		if len(c.links) == 0 {
 			t.Fatal("it was forgotten at once: it may be that it was only begun")
 		}
-		if _, err := c.Read(func(int) bool { return false }); err != nil {
+		if _, _, err := c.Read(func(int) bool { return false }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -186,11 +186,11 @@ func TestCalls_32Bit(t *testing.T) {
 	}
 	c := openCalls(t)
 	s := startScript(t, program+" || echo failed; said")
-	if err := c.Watch(s.cmd.Process.Pid); err != nil {
+	if err := c.Watch(s.cmd.Process.Pid, false); err != nil {
 		t.Fatal(err)
 	}
 	s.next()
-	made, err := c.Read(alive)
+	made, _, err := c.Read(alive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,5 +205,25 @@ func TestCalls_32Bit(t *testing.T) {
 	}
 	if narrow != 77 || wide != 0 {
 		t.Errorf("got %d calls of the 32-bit table, want 77; of the other %d", narrow, wide)
+	}
+}
+
+// What a process starts is not watched when it is watched alone, and it is no longer watched when that is wanted.
+func TestCalls_Alone(t *testing.T) {
+	c := openCalls(t)
+	s := startScript(t, "dd if=/dev/zero of=/dev/null bs=1 count=1000 status=none; said; told; said")
+	if err := c.Watch(s.cmd.Process.Pid, true); err != nil {
+		t.Fatal(err)
+	}
+	s.next()
+	if own, others := s.read(c, unix.SYS_WRITE); own.Calls != 1 || others.Calls != 0 {
+		t.Errorf("got %+v of the shell and %+v of others, want one write", own, others)
+	}
+	if err := c.Unwatch(s.cmd.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	s.next()
+	if own, _ := s.read(c, unix.SYS_WRITE); own.Calls != 0 || len(c.links) != 0 {
+		t.Errorf("got %+v of one that is no longer watched, and %d programs", own, len(c.links))
 	}
 }

@@ -52,11 +52,11 @@ func TestDropPrivileges(t *testing.T) {
 		t.Fatal(err)
 	}
 	readUntil(t, events, cmd.Process.Pid, Free)
-	if err := calls.Watch(os.Getpid()); err != nil {
+	if err := calls.Watch(os.Getpid(), true); err != nil {
 		t.Error("what was loaded cannot be attached: ", err)
 	}
 	os.Getppid()
-	if made, err := calls.Read(alive); err != nil || len(made) == 0 {
+	if made, _, err := calls.Read(alive); err != nil || len(made) == 0 {
 		t.Errorf("got %v, %v, want this process's own system calls", made, err)
 	}
 	if again, err := OpenTable(procfs.New("")); err == nil {

@@ -36,8 +36,10 @@ type syscallsThread struct {
 }
 
 type syscallsWatched struct {
-	_     structs.HostLayout
-	Ended uint32
+	_      structs.HostLayout
+	Parent uint32
+	Alone  uint32
+	Ended  uint32
 }
 
 // Names of all BPF objects in the ELF.

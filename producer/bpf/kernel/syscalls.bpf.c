@@ -24,6 +24,8 @@ static __always_inline bool is_32bit(struct task_struct *task)
 
 // What is known of a process that is wanted, by its pid in the first namespace.
 struct watched {
+	__u32 parent; // 0: not known
+	__u32 alone;  // 1: what it starts is not watched
 	__u32 ended;
 };
 
@@ -152,11 +154,15 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(begun, struct task_struct *parent, struct task_struct *child)
 {
 	__u32 pid = parent->tgid;
-	struct watched w = {};
+	struct watched w = {}, *of;
 
-	if (child->pid != child->tgid || !bpf_map_lookup_elem(&processes, &pid))
+	if (child->pid != child->tgid)
+		return 0;
+	of = bpf_map_lookup_elem(&processes, &pid);
+	if (!of || of->alone)
 		return 0;
 	pid = child->tgid;
+	w.parent = child->real_parent->tgid;
 	if (bpf_map_update_elem(&processes, &pid, &w, BPF_ANY))
 		__sync_fetch_and_add(&processes_lost, 1);
 	return 0;
