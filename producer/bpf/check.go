@@ -77,7 +77,7 @@ func compare(p, file *procfs.Process) error {
 		{"start", p.StartTicks, file.StartTicks, 0}, {"parent", uint64(p.PPID), uint64(file.PPID), 0}, {"user", uint64(p.UID), uint64(file.UID), 0},
 		{"threads", uint64(p.Threads), uint64(file.Threads), 64}, {"CPU in ticks", p.CPUTicks, file.CPUTicks, 100},
 		{"resident memory in KiB", p.RSSKiB, file.RSSKiB, memory}, {"virtual memory in KiB", p.VMSKiB, file.VMSKiB, 1 << 20},
-		{"descriptors", uint64(p.OpenFDs), uint64(file.OpenFDs), 1024},
+		{"descriptors", uint64(p.OpenFDs), uint64(file.OpenFDs), 64},
 	} {
 		if apart(c.got, c.want) > c.most {
 			return fmt.Errorf("%w: %s is %d, and in /proc %d", errOtherProc, c.what, c.got, c.want)
