@@ -23,8 +23,8 @@ type keptToken struct {
 	failed bool   // the file holds no token
 }
 
-func newKeptToken(cfg *Config) *keptToken {
-	k := &keptToken{path: cfg.TokenFile, log: cfg.Logger, sum: sha256.Sum256([]byte(cfg.Token))}
+func newKeptToken(token, path string, log *slog.Logger) *keptToken {
+	k := &keptToken{path: path, log: log, sum: sha256.Sum256([]byte(token))}
 	if k.path != "" {
 		k.now()
 	}

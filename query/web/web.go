@@ -44,7 +44,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Log != nil {
 		s.follows = newFollows(cfg.Log, cfg.Logger)
 	}
-	s.token = newKeptToken(&cfg)
+	s.token = newKeptToken(cfg.Token, cfg.TokenFile, cfg.Logger)
 	s.handler = (&guard{cfg.Hosts, s.token}).before(s.routes())
 	return s, nil
 }
