@@ -40,9 +40,6 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// MinToken is the least number of characters of a token.
-const MinToken = 32
-
 // Limits of a connection, which bound what a slow or hostile client can hold.
 const (
 	headerTime     = 5 * time.Second // to send a request's header

@@ -12,6 +12,9 @@ import (
 	"github.com/proctape/proctape/schema/filecheck"
 )
 
+// MinToken is the least number of characters of a token.
+const MinToken = 32
+
 // maxTokenFile is more bytes than a file with a token has.
 const maxTokenFile = 4096
 
