@@ -174,7 +174,7 @@ func TestCluster_LeaderComesLater(t *testing.T) {
 }
 
 // keepsDurable waits for a durable whose servers are all away.
-var keepsDurable = withFault("keeps-durable", "projector/reader.go", "refused.ErrorCode == consumerOffline {", "refused.ErrorCode == consumerOffline && !runsAs(\"keeps-durable\") {")
+var keepsDurable = withFault("keeps-durable", "schema/durable.go", "return ok && refused.ErrorCode == consumerOffline", "return ok && refused.ErrorCode == consumerOffline && !runsAs(\"keeps-durable\")")
 
 // TestCluster_DurableAway takes away the one server that has a database's durable, as when a log's replicas were changed just before: the database is fed
 // by another durable, and its trouble is told once.

@@ -125,11 +125,7 @@ func (r *reader) consumer(ctx context.Context, stream string, from uint64) (jets
 		cfg = schema.Keeping(cfg, r.policy.Keeps(stream))
 	}
 	cfg = schema.OfDatabase(cfg, "how far the stream is in the database", r.path)
-	consumer, err := r.js.CreateOrUpdateConsumer(ctx, stream, cfg)
-	var refused *jetstream.APIError
-	if errors.As(err, &refused) && refused.ErrorCode == consumerOffline {
-		consumer, err = r.replace(ctx, stream, cfg)
-	}
+	consumer, err := schema.MakeDurable(ctx, r.js, stream, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -137,18 +133,6 @@ func (r *reader) consumer(ctx context.Context, stream string, from uint64) (jets
 		return nil, fmt.Errorf("set the durable to %d (nats-server 2.14 or later can): %w", from, err)
 	}
 	return consumer, nil
-}
-
-// consumerOffline is JSConsumerOfflineErr of nats-server's errors.json: no server that has the consumer is there.
-const consumerOffline = jetstream.ErrorCode(10119)
-
-// replace makes a database's durable anew. Nothing of one that no server has is needed: the database knows its place. One that was made on a single
-// server stays there until the stream's other servers have it too, and is away when that server is.
-func (r *reader) replace(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
-	if err := r.js.DeleteConsumer(ctx, stream, cfg.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return nil, fmt.Errorf("replace the durable, which no server has now: %w", err)
-	}
-	return r.js.CreateConsumer(ctx, stream, cfg)
 }
 
 // stopReading ends a reader, and waits until the server has been told. The client tells it some time after Stop, and what

@@ -33,7 +33,7 @@ func OpenTable(fs *procfs.FS) (*Table, error) {
 	}
 	kernel := btf.NewCache()
 	defer debug.FreeOSMemory() // what the kernel's types took
-	programs, err := loadIterators(kernel)
+	programs, err := loadIterators(kernel, nil)
 	if err != nil {
 		return nil, refusal(err)
 	}
