@@ -69,7 +69,7 @@ func TestStop_WhileStarting(t *testing.T) {
 }
 
 // keptIsFailure has a sampler whose log is away fail at its stop, though all is kept.
-var keptIsFailure = withFault("kept-is-failure", "cmd/proctape/sample.go", "if onlyKept(err) {", `if onlyKept(err) && !runsAs("kept-is-failure") {`)
+var keptIsFailure = withFault("kept-is-failure", "cmd/proctape/stages.go", "return ok && left.Kept", `return ok && left.Kept && !runsAs("kept-is-failure")`)
 
 // TestStop_SamplerWithoutItsLog stops a sampler whose log never answered: when what it made waits on disk that is an end like any other, and
 // when it is lost that is a failure.

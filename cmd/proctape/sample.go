@@ -56,13 +56,10 @@ again, each message once (docs/nats.md).`,
 			defer s.reloads(cmd.ErrOrStderr(), w.notify, nil)()
 			defer w.ready(ctx)()
 			began := time.Now()
-			err = withRefusals(ctx, nc, s.creds, func(ctx context.Context) error {
+			err = unlessKept(withRefusals(ctx, nc, s.creds, func(ctx context.Context) error {
 				return runStages(ctx, stage{"watchdog", w.watched.run}, stage{"control groups of runs", run.RemoveLeftGroups}, stage{"producer", p.Run})
-			})
+			}))
 			printSampled(out, p.Stats(), time.Since(began))
-			if onlyKept(err) { // printSampled said so
-				err = nil
-			}
 			if cmd.Context().Err() == nil && ctx.Err() != nil {
 				err = errors.Join(context.Cause(ctx), err)
 			}

@@ -67,12 +67,15 @@ func onlyStopped(err error) bool {
 	return onlySays(err, func(err error) bool { return err == context.Canceled })
 }
 
-// onlyKept reports whether an error says that what the log did not take waits on disk, and nothing else: nothing is lost.
-func onlyKept(err error) bool {
-	return onlySays(err, func(err error) bool {
+// unlessKept returns an error, unless all that it says is that what the log did not take waits on disk: nothing is lost.
+func unlessKept(err error) error {
+	if err == nil || onlySays(err, func(err error) bool {
 		left, ok := err.(*publish.LeftError)
 		return ok && left.Kept
-	})
+	}) {
+		return nil
+	}
+	return err
 }
 
 // onlySays reports whether all that an error consists of is of a kind.

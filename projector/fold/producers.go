@@ -182,17 +182,20 @@ func (p *producer) gapOf(to place, d *Delivery, s store.Span, kind schema.GapKin
 // fillHole takes numbers that came after all out of the hole they left, and returns what remains of it.
 func (p *producer) fillHole(to place, d *Delivery, s store.Span, a admission) (remaining []store.Hole) {
 	h := a.filled
+	gaps := make([]store.Gap, len(a.remaining))
+	for i, left := range a.remaining {
+		kind, details := p.remainsKind(d.Msg, h.Kind, left, s)
+		gaps[i] = p.gapOf(to, d, left, kind, details)
+		gaps[i].From = 0
+	}
 	to.filled(h.Gap)
 	if h.Kind == schema.GapQuarantined {
 		p.Quarantined -= s.Count()
 	} else {
 		p.Missing -= s.Count()
 	}
-	for _, left := range a.remaining {
-		kind, details := p.remainsKind(d.Msg, h.Kind, left, s)
-		g := p.gapOf(to, d, left, kind, details)
-		g.From = 0
-		remaining = append(remaining, store.Hole{Span: left, Kind: kind, Gap: to.remains(g)})
+	for i, left := range a.remaining {
+		remaining = append(remaining, store.Hole{Span: left, Kind: gaps[i].Kind, Gap: to.remains(gaps[i])})
 	}
 	return remaining
 }
