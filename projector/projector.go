@@ -213,7 +213,7 @@ func (p *Projector) keepRuns(ctx context.Context, s *session) error {
 	if p.cfg.Retention == nil || p.cfg.Once || p.onePass != nil {
 		return nil
 	}
-	k, err := runs.Open(runs.Config{Path: p.cfg.DB, JS: p.js, Log: p.cfg.Log, Cache: p.cfg.Memory.Reader}, database{s})
+	k, err := runs.Open(runs.Config{Path: p.cfg.DB, JS: p.js, Log: p.cfg.Log, Cache: p.cfg.Memory.Reader, SomeHosts: len(s.cfg.Hosts) > 0}, database{s})
 	if err != nil {
 		return err
 	}

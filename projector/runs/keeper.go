@@ -17,10 +17,12 @@ import (
 
 // Config sets up a [Keeper] for one database.
 type Config struct {
-	Path  string // of the database
-	JS    jetstream.JetStream
-	Log   *slog.Logger
-	Cache int64 // bytes of pages that the reading connection keeps; 0 for the default of readers
+	Path string // of the database
+	JS   jetstream.JetStream
+	Log  *slog.Logger
+	// SomeHosts says that the database has not all hosts of the log: what the fleet's jobs used is then for another to tell.
+	SomeHosts bool
+	Cache     int64 // bytes of pages that the reading connection keeps; 0 for the default of readers
 }
 
 // Keeper publishes a record of a run when it becomes known, which gives it its number, and another when it has ended. One goroutine uses it.
@@ -44,7 +46,7 @@ func Open(cfg Config, db Database) (*Keeper, error) {
 		return nil, fmt.Errorf("open database %s: %w", cfg.Path, err)
 	}
 	read.SetMaxOpenConns(1)
-	k := &Keeper{cfg: cfg, db: db, tables: tables{db: read}, due: map[key]bool{}}
+	k := &Keeper{cfg: cfg, db: db, tables: tables{db: read, someHosts: cfg.SomeHosts}, due: map[key]bool{}}
 	k.to = publisher{js: cfg.JS, db: db, tables: &k.tables}
 	return k, nil
 }

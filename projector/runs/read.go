@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 
 	"github.com/proctape/proctape/schema"
@@ -37,11 +38,12 @@ func (t *tables) changed(ctx context.Context) (map[key]bool, error) {
 		if err := rows.Scan(&of.job, &of.fleet, &of.hostID, &of.host, &of.run); err != nil {
 			return nil, err
 		}
-		found[of] = true
+		found[of] = !of.fleet || !t.someHosts
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
+	maps.DeleteFunc(found, func(_ key, ours bool) bool { return !ours })
 	t.newest = max(t.newest, newest.Int64)
 	return found, nil
 }
