@@ -11,8 +11,6 @@ import (
 type tables struct {
 	db     *sql.DB
 	newest int64 // id of the newest job event that was looked at
-
-	someHosts bool // the database has not all hosts of the log
 }
 
 // count fills what nobody told of a run that has ended by what the ends of its processes tell, and says whether that is all of it. Where two

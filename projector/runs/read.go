@@ -5,13 +5,13 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"maps"
 	"math"
 
 	"github.com/proctape/proctape/schema"
 )
 
 // changed finds the runs of which something was told since the last time, or, the first time, ever, and no record tells.
+// A database of some hosts does not have all that the fleet's jobs used: that is for another to tell.
 func (t *tables) changed(ctx context.Context) (map[key]bool, error) {
 	var newest sql.NullInt64
 	var since sql.NullFloat64
@@ -28,7 +28,8 @@ func (t *tables) changed(ctx context.Context) (map[key]bool, error) {
 	}
 	rows, err := t.db.QueryContext(ctx, `SELECT t.job_id, t.fleet, t.host_id, h.name, t.run_id FROM runs t JOIN hosts h ON h.id = t.host_id
 		LEFT JOIN run_records r ON (r.job_id, r.fleet, r.host_id, r.run_id) = (t.job_id, t.fleet, t.host_id, t.run_id)
-		WHERE t.last_event >= ? AND (r.run_id IS NULL OR r.ended IS NULL AND t.ended IS NOT NULL OR t.last_event > r.timestamp + 1e-6)`, since.Float64)
+		WHERE t.last_event >= ? AND (r.run_id IS NULL OR r.ended IS NULL AND t.ended IS NOT NULL OR t.last_event > r.timestamp + 1e-6)
+		AND (NOT t.fleet OR NOT EXISTS (SELECT 1 FROM meta WHERE key = 'hosts'))`, since.Float64)
 	if err != nil {
 		return nil, err
 	}
@@ -38,12 +39,11 @@ func (t *tables) changed(ctx context.Context) (map[key]bool, error) {
 		if err := rows.Scan(&of.job, &of.fleet, &of.hostID, &of.host, &of.run); err != nil {
 			return nil, err
 		}
-		found[of] = !of.fleet || !t.someHosts
+		found[of] = true
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	maps.DeleteFunc(found, func(_ key, ours bool) bool { return !ours })
 	t.newest = max(t.newest, newest.Int64)
 	return found, nil
 }
