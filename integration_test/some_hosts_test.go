@@ -46,7 +46,9 @@ func TestProject_SomeHosts(t *testing.T) {
 			}
 		}
 	}
-	others := func(db string) int { return count(t, db, `SELECT count(*) FROM hosts WHERE name IN ('sim-0003', 'sim-0004')`) }
+	others := func(db string) int {
+		return count(t, db, `SELECT count(*) FROM hosts WHERE name IN ('sim-0003', 'sim-0004')`)
+	}
 	if n := others(some); n != 0 {
 		t.Errorf("the database of some hosts has %d of the others", n)
 	}
