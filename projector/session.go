@@ -41,7 +41,7 @@ func openSession(ctx context.Context, js jetstream.JetStream, cfg Config, progre
 		return nil, err
 	}
 	if err = store.LimitCache(db, cfg.Memory.Writer); err == nil {
-		cfg.Hosts, err = db.ClaimHosts(cfg.Hosts)
+		cfg.Hosts, err = store.ClaimHosts(db, cfg.Hosts)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

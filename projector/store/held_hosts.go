@@ -21,7 +21,7 @@ func (e *OtherHostsError) Error() string {
 
 // ClaimHosts notes in a database of which nothing was folded yet that it is of some hosts, and returns those that it is of: nil for all. Patterns
 // are those of path.Match. No patterns ask for what the database is of; others than that are an [OtherHostsError].
-func (s *Store) ClaimHosts(patterns []string) ([]string, error) {
+func ClaimHosts(s *Store, patterns []string) ([]string, error) {
 	var holds string
 	err := s.Query(`SELECT value FROM meta WHERE key = 'hosts'`, func(rows *sql.Rows) error { return rows.Scan(&holds) })
 	if err != nil {
