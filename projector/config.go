@@ -16,6 +16,9 @@ type Config struct {
 	DB        string // path of the database
 	NDJSON    string // folder of the NDJSON files; empty for none
 	FileLimit int64  // bytes from which a file is rotated; default 50 MiB
+	// Hosts are patterns of path.Match of the hosts that a new database is of; nil for all, or for those that the database is of already.
+	// Messages of others are passed over.
+	Hosts []string
 	// Once makes Run end when all is folded that the log held when it began. Nothing is acknowledged and no durable
 	// is made then: the log does not wait for such a database.
 	Once  bool

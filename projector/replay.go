@@ -10,9 +10,10 @@ import (
 
 // ReplayConfig says what [Replay] makes of a log. The zero value of each field but DB works.
 type ReplayConfig struct {
-	DB        string // path of the database to make, or of a replay that was interrupted
-	NDJSON    string // folder of the NDJSON files, which must exist; empty for none
-	FileLimit int64  // bytes from which a file is rotated; default 50 MiB
+	DB        string   // path of the database to make, or of a replay that was interrupted
+	NDJSON    string   // folder of the NDJSON files, which must exist; empty for none
+	FileLimit int64    // bytes from which a file is rotated; default 50 MiB
+	Hosts     []string // patterns of path.Match of the hosts that the database is of; nil for all
 	// From and Until are the part of the log to replay, by the time at which the log stored a message: From is in it, Until
 	// is not. Zero is the log's beginning, and what the log holds when Replay begins.
 	From, Until time.Time
@@ -50,7 +51,7 @@ func Replay(ctx context.Context, js jetstream.JetStream, cfg ReplayConfig) (Repl
 		return ReplayResult{}, err
 	}
 	p, err := Open(ctx, js, Config{DB: cfg.DB, NDJSON: cfg.NDJSON, FileLimit: cfg.FileLimit, Once: true, From: first, Until: last,
-		LackStreams: cfg.LackStreams, Memory: cfg.Memory, Log: cfg.Log})
+		LackStreams: cfg.LackStreams, Hosts: cfg.Hosts, Memory: cfg.Memory, Log: cfg.Log})
 	if err != nil {
 		return ReplayResult{}, err
 	}

@@ -40,7 +40,10 @@ func openSession(ctx context.Context, js jetstream.JetStream, cfg Config, progre
 	if err != nil {
 		return nil, err
 	}
-	if err := store.LimitCache(db, cfg.Memory.Writer); err != nil {
+	if err = store.LimitCache(db, cfg.Memory.Writer); err == nil {
+		cfg.Hosts, err = store.ClaimHosts(db, cfg.Hosts)
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	s := &session{cfg: cfg, progress: progress, poisoned: poisoned, doubled: doubled, output: output{store: db, batch: store.NewBatch()},

@@ -22,6 +22,7 @@ type projectFlags struct {
 	rules     ruleFlags
 	notify    notifyFlags
 	replicas  int
+	hosts     []string
 }
 
 func projectCommand(s *settings) *cobra.Command {
@@ -29,12 +30,14 @@ func projectCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "project", Short: "Project a log into a database of its own", Args: noArgs,
 		Long: `Project the log of a NATS server, or of the recorder on this machine, into a database, and go on as the
-log grows. Any number of databases can follow one log; each has its own checkpoints.
+log grows. Any number of databases can follow one log; each has its own checkpoints. With --hosts a new
+database is of some hosts; it says so, and goes on with them when it is started again.
 
 On a server of NATS it makes the streams of the log where they are not there yet; in a cluster --replicas says on how
 many servers each is kept.`,
 		Example: `  proctape project --server nats://127.0.0.1:4222 --creds projector.nk --db second.db
-  proctape project --db second.db --ndjson ./files`,
+  proctape project --db second.db --ndjson ./files
+  proctape project --db builds.db --hosts 'build*'`,
 		RunE: untilStopped(func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.config(s)
 			if err != nil {
@@ -46,6 +49,7 @@ many servers each is kept.`,
 			return f.follow(cmd, s, cfg)
 		}),
 	}
+	registerHosts(cmd, &f.hosts)
 	f.files.register(cmd)
 	f.retention.register(cmd)
 	f.rules.register(cmd)
@@ -64,6 +68,9 @@ func (f *projectFlags) config(s *settings) (projector.Config, error) {
 	}
 	if err == nil {
 		err = f.notify.read()
+	}
+	if err == nil {
+		cfg.Hosts, err = checkHosts(f.hosts)
 	}
 	if err == nil {
 		_, err = parseReplicas(strconv.Itoa(f.replicas))

@@ -15,13 +15,17 @@ import (
 type LeftError struct {
 	Messages int
 	Within   time.Duration
-	Kept     bool // in the folder of lives: the next sampler of the host publishes them
+	Kept     bool   // in the folder of lives, all of them: the next sampler of the host publishes them
+	Lost     uint64 // items that went for want of room when they were to be kept
 }
 
 func (e *LeftError) Error() string {
 	said := fmt.Sprintf("%d messages were not acknowledged within %s of the stop", e.Messages, e.Within)
-	if e.Kept {
+	switch {
+	case e.Kept:
 		said += "; they wait on disk, and the next recorder or sampler of this host publishes them"
+	case e.Lost > 0:
+		said += fmt.Sprintf("; %d items are lost, for the disk has no room for them", e.Lost)
 	}
 	return said
 }
@@ -37,11 +41,14 @@ func (p *Publisher) Run(ctx context.Context) error {
 	defer lifeKeeper{p}.start()()
 	p.publish(ctx, flushing)
 	p.drain(flushing)
-	left := &LeftError{Messages: p.Stats().Waiting, Within: p.cfg.Drain}
+	before := p.Stats()
+	left := &LeftError{Messages: before.Waiting, Within: p.cfg.Drain}
 	if left.Messages == 0 {
 		return nil
 	}
-	left.Kept = spiller{p}.leave()
+	kept := spiller{p}.leave()
+	left.Lost = p.Stats().Dropped - before.Dropped
+	left.Kept = kept && left.Lost == 0
 	return left
 }
 
