@@ -84,7 +84,7 @@ type cursor struct {
 	index  int     // among the rows
 	top    int     // the first row that is on the screen
 	ghost  *Row    // the selected process after it went, until the cursor moves
-	seek   float64 // the time of a death that the next frame selects; 0 for none
+	seek   float64 // the time of a death, or of the start of an episode, whose process the next frame selects; 0 for none
 }
 
 // Model is the state of a screen. [NewModel] makes one. It is for one goroutine.

@@ -26,7 +26,27 @@ func headView(m *Model) []line {
 func titleView(m *Model) line {
 	left := line{{" proctape  ", plain}, {hostsText(m) + "  ", accent}}
 	left = append(left, modeView(m)...)
-	return spread(left, knownView(m), m.width)
+	right := knownView(m)
+	switch l := openView(m, "anomalies "); {
+	case left.width()+l.width()+right.width() < m.width:
+		right = append(l, right...)
+	case !hasLoad(m):
+		right = append(append(line{{" ", plain}}, openView(m, "")...), right...)
+	}
+	return spread(left, right, m.width)
+}
+
+// hasLoad reports whether the screen has the line of the load, which has room for what the title has none for.
+func hasLoad(m *Model) bool { return m.screen == processesScreen && headLines(m) > 3 }
+
+// openView says how many episodes go on, behind a text; it is empty when none does.
+func openView(m *Model, text string) line {
+	if m.frame == nil || len(m.frame.Anomalies) == 0 {
+		return nil
+	}
+	s, n := worst(m.frame.Anomalies, func(*query.Anomaly) bool { return true })
+	mark, how := anomalyMark(s)
+	return line{{fmt.Sprintf("%s %s%d  ", mark, text, n), how}}
 }
 
 func hostsText(m *Model) string {
@@ -196,6 +216,9 @@ func loadView(m *Model) line {
 	}
 	if m.frame.Ended > 0 {
 		l = append(l, span{fmt.Sprintf("  %d ended", m.frame.Ended), faint})
+	}
+	if title := titleView(m); !slices.ContainsFunc(title, func(s span) bool { return strings.Contains(s.text, "anomalies") }) {
+		l = append(append(l, span{"   ", plain}), openView(m, "anomalies ")...)
 	}
 	for i := range m.frame.Hosts {
 		for _, g := range m.frame.Hosts[i].GPUs {
