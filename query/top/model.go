@@ -13,6 +13,7 @@ type Options struct {
 	At       float64       // the time at which it begins, Unix seconds; 0 for live
 	Filter   string        // with which it begins
 	Sort     string        // the column by which it sorts first; empty for cpu
+	Since    float64       // nothing before it is known, for it is what came since then; 0 for a record that was there before
 	Interval time.Duration // from one frame to the next of a live screen; 0 for 2 seconds
 	Location *time.Location
 	ASCII    bool                   // the terminal shows ASCII alone
