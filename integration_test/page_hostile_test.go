@@ -59,7 +59,9 @@ func TestPage_HostileNames(t *testing.T) {
 	b.open("/timeline?span=10m")
 	await(t, "the episode of a rule with a hostile name", func() bool { return b.is(`document.querySelector(".episode").textContent.includes("◆!")`) })
 	b.press("a")
-	await(t, "its words", func() bool { return b.is(`document.querySelector(".episodes .tip").textContent.includes("<img src=x")`) })
+	await(t, "its words", func() bool {
+		return b.is(`document.querySelector(".episodes .tip").textContent.includes("<img src=x")`)
+	})
 	b.open("/")
 	await(t, "the marks of its host and of its process", func() bool {
 		return b.is(`[...document.querySelectorAll("tr")].filter((r) => r.textContent.includes("◆! anomaly, high")).length === 2`)

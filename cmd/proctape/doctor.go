@@ -49,7 +49,7 @@ Exit with 0 when all is there, 1 when something lacks, and 2 when the command is
 			} else {
 				err = printChecks(cmd.OutOrStdout(), checks)
 			}
-			if err == nil && len(doctor.Missing(checks)) > 0 {
+			if unlessGone(err) == nil && len(doctor.Missing(checks)) > 0 {
 				return &exitCodeError{doctorLacks}
 			}
 			return err

@@ -69,7 +69,7 @@ func tokenCommand(s *settings) *cobra.Command {
 	f := new(httpFlags)
 	rotate := &cobra.Command{
 		Use: "rotate", Short: "Make a new token", Args: noArgs,
-		Long:    "Make a new token in place of the old one. A server takes it when it is started again.",
+		Long:    "Make a new token in place of the old one. A server that runs takes it at once: it refuses the old one from then on, and ends\nthe streams that were opened with it.",
 		Example: `  proctape token rotate`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path := f.tokenPath(s)
@@ -79,7 +79,7 @@ func tokenCommand(s *settings) *cobra.Command {
 				}
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "A new token is in %s. Restart what serves with it.\n", path)
+			fmt.Fprintf(cmd.OutOrStdout(), "A new token is in %s. A server that runs with this file takes it at once, and refuses the old one.\n", path)
 			return nil
 		},
 	}

@@ -44,7 +44,7 @@ Exit codes: 0 not damaged, and equal where something was compared; 1 damaged, or
 			} else {
 				err = printVerification(cmd, r)
 			}
-			return errors.Join(err, verdict(r))
+			return errors.Join(unlessGone(err), verdict(r))
 		},
 	}
 	cmd.Flags().StringVar(&against, "against", "", "compare with this database `file`")

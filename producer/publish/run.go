@@ -95,12 +95,13 @@ func (p *Publisher) flush(ctx context.Context) bool {
 		return p.Stats().Waiting == 0
 	}
 	began := time.Now()
-	futures := make([]jetstream.PubAckFuture, len(batch))
+	futures, sent := make([]jetstream.PubAckFuture, len(batch)), make([]time.Time, len(batch))
 	errs := make([]error, len(batch))
 	for i, q := range batch {
 		// The client stamps what it sends; a copy keeps the queued message as it is for the next try.
 		msg := &nats.Msg{Subject: q.msg.Subject, Header: q.msg.Header, Data: q.msg.Data}
 		// The client's own second attempts would be overtaken.
+		sent[i] = time.Now()
 		futures[i], errs[i] = p.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0), jetstream.WithStallWait(ackTime))
 		if errs[i] != nil && !tooLarge(errs[i]) {
 			break // for instance there is no connection: what follows must not overtake
@@ -113,6 +114,7 @@ func (p *Publisher) flush(ctx context.Context) bool {
 		}
 		select {
 		case <-f.Ok():
+			p.acks.Observe(time.Since(sent[i]))
 		case errs[i] = <-f.Err():
 		case <-ctx.Done():
 			errs[i] = ctx.Err()
