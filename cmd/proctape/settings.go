@@ -109,6 +109,9 @@ func isSetting(cmd *cobra.Command, name string) bool {
 	if name == "host" { // a name for a sampler, a filter for a listing
 		return slices.Contains([]string{"up", "sample", "run", "trace"}, cmd.Name()) || cmd.HasParent() && cmd.Parent().Name() == "job"
 	}
+	if name == "interval" && cmd.Name() == "top" { // of one screen; the setting is a sampler's
+		return false
+	}
 	return slices.Contains(settingNames, name)
 }
 
@@ -121,7 +124,7 @@ func (s *settings) check(cmd *cobra.Command) error {
 	if err := errors.Join(refuseServer(cmd, s), checkElsewhere(cmd, s)); err != nil {
 		return err
 	}
-	if !readsDatabase(cmd) {
+	if !readsDatabase(cmd) || followsLog(cmd, s) {
 		if err := errors.Join(useContext(s), useNATSVariables(s, cmd)); err != nil {
 			return err
 		}
@@ -188,7 +191,7 @@ func readsDatabase(cmd *cobra.Command) bool {
 func refuseServer(cmd *cobra.Command, s *settings) error {
 	flag := ""
 	switch {
-	case !readsDatabase(cmd) && cmd.Name() != "bundle":
+	case !readsDatabase(cmd) && cmd.Name() != "bundle", followsLog(cmd, s):
 	case s.server != "" && !s.fromElsewhere["server"]:
 		flag = "server"
 	case s.context != "" && !s.fromElsewhere["context"]:
