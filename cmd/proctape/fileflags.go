@@ -16,6 +16,7 @@ import (
 
 // fileFlags are the flags of the commands that write NDJSON files.
 type fileFlags struct {
+	flag   string // that names the folder
 	dir    string
 	name   string
 	limit  int64
@@ -24,6 +25,7 @@ type fileFlags struct {
 
 // register adds the flags to a command that writes files into a folder that the user names.
 func (f *fileFlags) register(cmd *cobra.Command) {
+	f.flag = "--ndjson"
 	cmd.Flags().StringVar(&f.dir, "ndjson", "", "`folder` for monitor.jsonl and events.jsonl (default: none)")
 	cmd.Flags().StringVar(&f.dir, "ndjson-dir", "", "the same as --ndjson")
 	cmd.Flags().Lookup("ndjson-dir").Hidden = true
@@ -32,6 +34,7 @@ func (f *fileFlags) register(cmd *cobra.Command) {
 
 // registerUp adds the flags to up, which writes files where nothing else is said.
 func (f *fileFlags) registerUp(cmd *cobra.Command) {
+	f.flag = "--ndjson-dir"
 	cmd.Flags().StringVar(&f.dir, "ndjson-dir", "", "`folder` for monitor.jsonl and events.jsonl (default: the data folder)")
 	f.registerRest(cmd)
 }
@@ -52,7 +55,7 @@ func (f *fileFlags) check() error {
 	}
 	ours := strings.HasPrefix(f.name, "monitor.db") || slices.Contains([]string{"events.jsonl", "ndjson.lock", "nats.sock", "jetstream", "creds", "lives", "damaged"}, f.name)
 	if f.name != filepath.Base(f.name) || strings.Trim(f.name, ".") == "" || strings.ContainsFunc(f.name, unicode.IsControl) || ours {
-		return hinted(misuse("--ndjson-name %q is no name for the file of snapshots", f.name), "a name without a folder, such as %s; the folder is named by --ndjson-dir", ndjsonName)
+		return hinted(misuse("--ndjson-name %q is no name for the file of snapshots", f.name), "a name without a folder, such as %s; the folder is named by %s", ndjsonName, f.flag)
 	}
 	return nil
 }
@@ -67,10 +70,10 @@ func (f *fileFlags) folder() (string, error) {
 	dir, err := expandHome(f.dir)
 	if err == nil && dir != "" {
 		if err = filecheck.Way(filepath.Join(dir, f.name)); err != nil {
-			return dir, fmt.Errorf("--ndjson-dir: %w", err)
+			return dir, fmt.Errorf("%s: %w", f.flag, err)
 		}
 		if err = os.MkdirAll(dir, 0o700); err != nil {
-			err = hinted(fmt.Errorf("--ndjson-dir: %w", err), "name a folder that exists or can be made")
+			err = hinted(fmt.Errorf("%s: %w", f.flag, err), "name a folder that exists or can be made")
 		}
 	}
 	return dir, err

@@ -202,13 +202,13 @@ func (w *Writer) Rotate() error {
 // finishRotation does what is left of a rotation. The file path.new says that one was begun, and a committed size
 // of 0 that it is to be finished: only a full file is rotated, so a size of 0 is the new file's.
 func (w *Writer) finishRotation() error {
-	if _, err := os.Lstat(w.path+preparedSuffix); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(w.path + preparedSuffix); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {
 		return err
 	}
 	if w.state.Size > 0 || w.state.Generation == 0 {
-		return os.Remove(w.path+preparedSuffix) // prepared, never committed
+		return os.Remove(w.path + preparedSuffix) // prepared, never committed
 	}
 	// The current file is missing when it was moved already, and then so was the older one.
 	if _, err := os.Lstat(w.path); err == nil {
