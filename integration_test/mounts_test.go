@@ -103,7 +103,7 @@ func checkMachineAndGroup(t *testing.T, dir string) {
 	if err := json.Unmarshal([]byte(run(t, "snapshots", "--data", dir, "--newest", "--limit", "1", "--json")), &s); err != nil {
 		t.Fatal(err)
 	}
-	total := float64(uint64(info.Totalram)*uint64(info.Unit))/(1<<20)
+	total := float64(uint64(info.Totalram)*uint64(info.Unit)) / (1 << 20)
 	if s.Total < 0.9*total || s.Total > 1.1*total || s.Limit != 400 || s.PID < 10 || s.RSS < 1 {
 		t.Errorf("got %+v, want about %.0f MiB, a limit of 400, and the recorder's own pid and memory", s, total)
 	}

@@ -193,7 +193,7 @@ func (p *Producer) connect(began int64, bootID string) error {
 	p.capabilities = append(p.capabilities, eventCapabilities(source.Kind(), attempts)...)
 	p.capabilities = append(p.capabilities, oomCapability(oomWatch), gpuCapability(p.gpus), syscallCapability(cfg.Syscalls))
 	s := sampler.New(sampler.Config{
-		FS: p.fs, OwnPID: cmp.Or(p.fs.OwnPID(), -1), Table: p.processTable(), Options: options, Scrubber: scrubber, Claims: claims, Began: began, Interval: cfg.Interval,
+		FS: p.fs, OwnPID: cmp.Or(procfs.OwnPID(cfg.Root), -1), Table: p.processTable(), Options: options, Scrubber: scrubber, Claims: claims, Began: began, Interval: cfg.Interval,
 		KeepSamples: keepSamples, Capabilities: publishedCapabilities(p.capabilities),
 		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Group: cgroup.Open("/").Read, Syscalls: p.profiler.Take, Log: cfg.Log,
 	})

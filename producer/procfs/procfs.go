@@ -6,6 +6,7 @@
 package procfs
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -33,10 +34,10 @@ func New(root string) *FS {
 	}}
 }
 
-// OwnPID is the pid of this process as the mounted proc knows it, which is another one where that is of another pid namespace; 0 where it
+// OwnPID is the pid of this process as the proc mounted at root, or at /proc when root is empty, knows it, which is another one where that is of another pid namespace; 0 where it
 // does not know it.
-func (fs *FS) OwnPID() int {
-	target, err := os.Readlink(fs.path("self"))
+func OwnPID(root string) int {
+	target, err := os.Readlink(filepath.Join(cmp.Or(root, "/proc"), "self"))
 	if err != nil {
 		return 0
 	}
