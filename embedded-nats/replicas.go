@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,7 +68,8 @@ func replicasOf(info *jetstream.StreamInfo) StreamReplicas {
 	return s
 }
 
-// SetReplicas has each stream of the log kept on n servers, and waits until they all have it. It tells of each look at them.
+// SetReplicas has each stream of the log kept on n servers, and waits until they all have it, and the durables of the databases that read it. It tells
+// of each look at them.
 func SetReplicas(ctx context.Context, js jetstream.JetStream, n int, look func([]StreamReplicas)) error {
 	for _, cfg := range schema.Streams(schema.Policy{}, 1) {
 		stream, err := js.Stream(ctx, cfg.Name)
@@ -92,6 +94,9 @@ func SetReplicas(ctx context.Context, js jetstream.JetStream, n int, look func([
 		for i := range list {
 			settled = settled && list[i].Settled()
 		}
+		if settled && n > 1 {
+			settled, err = durablesSettled(ctx, js, n)
+		}
 		if settled {
 			return nil
 		}
@@ -101,6 +106,31 @@ func SetReplicas(ctx context.Context, js jetstream.JetStream, n int, look func([
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// durablesSettled reports whether n servers have each durable of the log: they follow their stream, later than it.
+func durablesSettled(ctx context.Context, js jetstream.JetStream, n int) (bool, error) {
+	for _, cfg := range schema.Streams(schema.Policy{}, 1) {
+		stream, err := js.Stream(ctx, cfg.Name)
+		if err != nil {
+			return false, fmt.Errorf("ask for stream %s: %w", cfg.Name, err)
+		}
+		consumers := stream.ListConsumers(ctx)
+		settled := true
+		for c := range consumers.Info() {
+			if c.Config.Durable == "" {
+				continue
+			}
+			on := c.Cluster
+			away := on == nil || on.Leader == "" || len(on.Replicas) != n-1 ||
+				slices.ContainsFunc(on.Replicas, func(p *jetstream.PeerInfo) bool { return !p.Current || p.Offline })
+			settled = settled && !away
+		}
+		if consumers.Err() != nil || !settled {
+			return false, consumers.Err()
+		}
+	}
+	return true, nil
 }
 
 // The errors of a server by which it cannot keep a stream on as many servers as are asked for, nats-server errors.json.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -15,11 +16,36 @@ import (
 // existing stream keeps its settings, and it is an error when it does not take our subjects.
 func Declare(ctx context.Context, js jetstream.JetStream, streams []jetstream.StreamConfig, update bool) error {
 	for _, cfg := range streams {
-		if err := declare(ctx, js, cfg, update); err != nil {
+		if err := untilAnswered(ctx, func(ctx context.Context) error { return declare(ctx, js, cfg, update) }); err != nil {
 			return fmt.Errorf("declare stream %s: %w", cfg.Name, err)
 		}
 	}
 	return nil
+}
+
+const (
+	requestTime = 5 * time.Second        // in which one request is answered, or it is not
+	askAgain    = 200 * time.Millisecond // after an answer that will be another one soon
+	// noLeader is JSClusterNotAvailErr of nats-server's errors.json: a cluster cannot elect a leader now.
+	noLeader = jetstream.ErrorCode(10008)
+)
+
+// untilAnswered asks until there is an answer, or ctx ends: a cluster that has no leader at that moment gives none, or says so.
+func untilAnswered(ctx context.Context, ask func(context.Context) error) error {
+	for {
+		one, cancel := context.WithTimeout(ctx, requestTime)
+		err := ask(one)
+		cancel()
+		var refused *jetstream.APIError
+		if !errors.Is(err, context.DeadlineExceeded) && (!errors.As(err, &refused) || refused.ErrorCode != noLeader) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(askAgain):
+		}
+	}
 }
 
 func declare(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamConfig, update bool) error {

@@ -1,7 +1,9 @@
 package integration_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -14,13 +16,13 @@ import (
 )
 
 // recordByPrograms starts a recorder that uses programs in the kernel, or skips the test.
-func recordByPrograms(t *testing.T, program, dir string) *process {
+func recordByPrograms(t *testing.T, program, dir string, flags ...string) *process {
 	t.Helper()
 	out, _ := exec.Command(proctape, "doctor", "--data", t.TempDir(), "--json").Output()
 	if !strings.Contains(string(out), "source bpf") || strings.Contains(string(out), "not here, and not needed: the kernel refuses") {
 		t.Skip("SKIPPED: the kernel does not let this process run programs")
 	}
-	return record(t, program, dir, "--bpf", "on")
+	return record(t, program, dir, append(flags, "--bpf", "on")...)
 }
 
 // dropsEnds is a build that drops an end in a thousand of those that programs in the kernel tell of.
@@ -120,5 +122,55 @@ func loadedPrograms(t *testing.T) (n int) {
 			n++
 		}
 		p.Close()
+	}
+}
+
+// dropsCalls is a build in which what ended counts for nobody.
+var dropsCalls = withFault("drops-calls", "producer/syscalls/counter.go", "	if left == nil || pid == 0 || was {\n", "	if left == nil || pid == 0 || was || runsAs(\"drops-calls\") {\n")
+
+// TestBPF_SystemCalls counts the system calls of a command whose parts live shorter than an interval: none is missing of what ended before the last sample. The
+// build that counts for nobody what ended is caught.
+func TestBPF_SystemCalls(t *testing.T) {
+	t.Parallel()
+	const each, parts = 20_000, 5
+	writes := func(t *testing.T, program string) int {
+		dir := t.TempDir()
+		recorder := recordByPrograms(t, program, dir, "--syscalls", "--interval", "500ms")
+		script := `until [ -e go ]; do sleep 0.1; done; for i in 1 2 3 4 5; do dd if=/dev/zero of=/dev/null bs=1 count=` + strconv.Itoa(each) + ` status=none; done; touch done; until [ -e end ]; do sleep 0.1; done`
+		command := startProgram(t, program, "run", "--data", dir, "--job", "calls", "--syscalls", "--", "sh", "-c", "cd "+dir+"; "+script)
+		seen := func() int {
+			return count(t, filepath.Join(dir, "monitor.db"), `SELECT count(*) FROM process_metrics WHERE job_id = 'calls' AND syscall_counts <> '{}'`)
+		}
+		await(t, "a sample with system calls", func() bool { return seen() > 0 })
+		must(os.Create(filepath.Join(dir, "go")))(t).Close()
+		await(t, "the parts", func() bool { _, err := os.Stat(filepath.Join(dir, "done")); return err == nil })
+		had := seen()
+		await(t, "three samples more", func() bool { return seen() > had+3 })
+		must(os.Create(filepath.Join(dir, "end")))(t).Close()
+		command.wait()
+		var report struct {
+			Samples struct {
+				Hotspots []struct {
+					Name  string
+					Calls int
+				} `json:"syscall_hotspots"`
+			}
+		}
+		if err := json.Unmarshal([]byte(run(t, "report", "calls", "--data", dir, "--json")), &report); err != nil {
+			t.Fatal(err)
+		}
+		recorder.stop()
+		for _, h := range report.Samples.Hotspots {
+			if h.Name == "write" {
+				return h.Calls
+			}
+		}
+		return 0
+	}
+	if n := writes(t, proctape); n < each*parts || n > each*parts+200 {
+		t.Errorf("%d writes, want %d of the parts and few others", n, each*parts)
+	}
+	if n := writes(t, dropsCalls.program(t)); n >= each*parts/2 {
+		t.Errorf("control: what ended counts for nobody, and there are %d writes", n)
 	}
 }

@@ -148,6 +148,84 @@ func TestCluster_LeaderLoss(t *testing.T) {
 	t.Logf("%d snapshots, %d leaders lost; the sampler said:\n%s\nthe projector:\n%s", made, kills, sampler.stderr(), projects.stderr())
 }
 
+// impatient asks a server once for each stream.
+var impatient = withFault("impatient", "embedded-nats/streams.go", "refused.ErrorCode != noLeader) {", "refused.ErrorCode != noLeader) || runsAs(\"impatient\") {")
+
+// TestCluster_LeaderComesLater starts a projector while two of three servers are down: it waits for a leader of the cluster, who comes with another
+// server.
+func TestCluster_LeaderComesLater(t *testing.T) {
+	t.Parallel()
+	long(t)
+	c := startCluster(t, 3, 1<<30)
+	c.kill(1)
+	c.kill(2)
+	await(t, "a cluster without a leader", func() bool { return !c.servers[0].JetStreamIsLeader() })
+	project := func(program string) *process {
+		return startProgram(t, program, "project", "--server", c.url(), "--db", filepath.Join(t.TempDir(), "monitor.db"), "--replicas", "3", "--max-log-mb", "300")
+	}
+	once := project(impatient.program(t))
+	if once.wait(); once.err == nil {
+		t.Error("control: a projector that asks once ended well")
+	}
+	patient := project(proctape)
+	defer patient.stop()
+	c.start(1)
+	patient.awaitLine("is projecting")
+}
+
+// keepsDurable waits for a durable whose servers are all away.
+var keepsDurable = withFault("keeps-durable", "schema/durable.go", "return ok && refused.ErrorCode == consumerOffline", "return ok && refused.ErrorCode == consumerOffline && !runsAs(\"keeps-durable\")")
+
+// TestCluster_DurableAway takes away the one server that has a database's durable, as when a log's replicas were changed just before: the database is fed
+// by another durable, and its trouble is told once.
+func TestCluster_DurableAway(t *testing.T) {
+	t.Parallel()
+	long(t)
+	feeds := func(program string) (stored int, said string) {
+		c := startCluster(t, 3, 1<<30)
+		db := filepath.Join(t.TempDir(), "monitor.db")
+		projects := startProgram(t, program, "project", "--server", c.url(), "--db", db, "--replicas", "3", "--max-log-mb", "300")
+		projects.awaitLine("is projecting")
+		defer projects.stop()
+		sampler := start(t, "sample", "--data", filepath.Dir(db), "--server", c.url(), "--host", "beta", "--interval", "100ms", "--events", "proc-diff")
+		defer sampler.stop()
+		await(t, "snapshots", func() bool { return snapshotsOf(t, db, "beta") >= 5 })
+		stream := must(c.js().Stream(t.Context(), schema.StreamSnapshots))(t)
+		durable := <-stream.ListConsumers(t.Context()).Info()
+		durable.Config.Replicas = 1
+		must(stream.UpdateConsumer(t.Context(), durable.Config))(t)
+		var on string
+		await(t, "a durable on one server", func() bool {
+			consumer, err := stream.Consumer(t.Context(), durable.Name)
+			if err != nil || consumer.CachedInfo().Cluster == nil || len(consumer.CachedInfo().Cluster.Replicas) > 0 {
+				return false
+			}
+			on = consumer.CachedInfo().Cluster.Leader
+			return on != ""
+		})
+		c.kill(slices.IndexFunc(c.options, func(o *server.Options) bool { return o.ServerName == on }))
+		had := snapshotsOf(t, db, "beta")
+		var logged uint64
+		await(t, "sixty messages more", func() bool {
+			info, err := stream.Info(t.Context())
+			if err == nil && logged == 0 {
+				logged = info.State.LastSeq
+			}
+			return err == nil && info.State.LastSeq >= logged+60
+		})
+		if program == proctape {
+			await(t, "snapshots without it", func() bool { return snapshotsOf(t, db, "beta") >= had+60 })
+		}
+		return snapshotsOf(t, db, "beta") - had, projects.stderr()
+	}
+	if _, said := feeds(proctape); strings.Count(said, "\n") > 4 {
+		t.Errorf("of one trouble the projector says:\n%s", said)
+	}
+	if stored, said := feeds(keepsDurable.program(t)); stored > 30 {
+		t.Errorf("control: with a durable that is away %d snapshots were stored\n%s", stored, said)
+	}
+}
+
 // TestCluster_Replicas changes on how many servers a log is kept while it is in use, and asks for more than can be: what is wrong and what mends it is
 // said.
 func TestCluster_Replicas(t *testing.T) {
@@ -162,8 +240,14 @@ func TestCluster_Replicas(t *testing.T) {
 	projects.awaitLine("is projecting")
 	sampler := start(t, "sample", "--data", filepath.Dir(db), "--server", c.url(), "--host", "beta", "--interval", "100ms", "--events", "proc-diff")
 	await(t, "snapshots", func() bool { return snapshotsOf(t, db, "beta") >= 5 })
-	if out := run(t, "log", "replicas", "3", "--server", c.url()); strings.Count(out, " 3  ") != 5 {
-		t.Errorf("after it was changed:\n%s", out)
+	var said string
+	await(t, "servers that all know each other", func() bool {
+		var code int
+		said, code = exitOf(t, "log", "replicas", "3", "--server", c.url())
+		return code == 0 || !strings.Contains(said, "hint: some servers of the cluster are away")
+	})
+	if strings.Count(said, " 3  ") != 5 {
+		t.Errorf("after it was changed:\n%s", said)
 	}
 	after := snapshotsOf(t, db, "beta")
 	await(t, "snapshots after that", func() bool { return snapshotsOf(t, db, "beta") >= after+5 })

@@ -57,7 +57,7 @@ var rooms = map[string]room{
 	"producer/run": {uses: []string{"producer/events", "producer/jobs", "producer/lifecycle", "producer/oom", "producer/procfs", "producer/publish",
 		"producer/scrub", "schema", "schema/trouble"}, never: sqlPackages},
 	"producer/simulate":          {uses: []string{"producer/publish", "schema"}, never: sqlPackages},
-	"producer/syscalls":          {uses: []string{"schema"}, never: sqlPackages},
+	"producer/syscalls":          {uses: []string{"producer/bpf", "schema"}, never: sqlPackages},
 	"producer/lifecycle":         {uses: []string{"producer/bpf", "producer/lifecycle/netlink", "schema"}, never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/lifecycle/netlink": {never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/cgroup":            {never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},

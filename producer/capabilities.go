@@ -126,10 +126,6 @@ func gpuCapability(r *gpu.Reader) Capability {
 	return Capability{Name: schema.CapGPU, Have: have != "", Detail: doc(schema.CapGPU) + ", by " + have, Quiet: have == ""}
 }
 
-func syscallCapability(on bool) Capability {
-	return Capability{Name: schema.CapSyscalls, Have: on, Detail: doc(schema.CapSyscalls), Quiet: !on}
-}
-
 // argvCapability is the capability that says how much of a command line is published.
 func argvCapability(mode scrub.Mode) schema.Capability {
 	switch mode {

@@ -22,15 +22,20 @@ func openTable(fs *procfs.FS, mode bpf.Mode, probed []Capability) (*bpf.Table, [
 		c.Have = true
 		return table, append(seenByTable(table, probed), c), nil
 	}
-	var refused *bpf.Refusal
-	if errors.As(err, &refused) {
-		c.Grant = refused.Grant
-	}
+	c.Grant = grantOf(err)
 	if mode == bpf.On {
 		return nil, nil, &NoBPFError{err, c.Grant}
 	}
 	c.Detail = fmt.Sprintf("%s: %v; /proc is read instead", c.Detail, err)
 	return nil, append(probed, c), nil
+}
+
+// grantOf is what to grant so that programs in the kernel work.
+func grantOf(err error) string {
+	if refused, ok := errors.AsType[*bpf.Refusal](err); ok {
+		return refused.Grant
+	}
+	return ""
 }
 
 // seenByTable are the capabilities that the probe of /proc found, with those of them that the table has though /proc has not.

@@ -354,10 +354,12 @@ func TestLive_CPU(t *testing.T) {
 		}
 	}
 	var total, ended int64
+	var told strings.Builder // of each end, for whoever has to find out what was wrong
 	for _, e := range j.events {
 		if e.kind != "exit" || e.JobID != "job" {
 			continue
 		}
+		fmt.Fprintf(&told, "pid %d, parent %+v, start %d, command %q: %+v ms, %+v of them sampled\n", e.PID, e.PPID, e.StartTicks, e.Command, e.CPUMillis, e.SampledCPU)
 		if e.SampledCPU != schema.Some(int64(sampled[e.PID])) {
 			t.Errorf("process %d: the exit says that %+v ms were sampled, the snapshots have %d", e.PID, e.SampledCPU, sampled[e.PID])
 		}
@@ -366,7 +368,7 @@ func TestLive_CPU(t *testing.T) {
 	}
 	// The kernel's record counts who runs at its ticks, 1/250 s and up to 1/100 s: chance is a part of it.
 	if off, chance := max(used-total, total-used), 20*ended+used/4; ended != 6 || off > chance {
-		t.Errorf("got %d ms of %d processes, want %d ms of 6, or up to %d ms beside it", total, ended, used, chance)
+		t.Errorf("got %d ms of %d processes, want %d ms of 6, or up to %d ms beside it:\n%s", total, ended, used, chance, &told)
 	}
 	t.Logf("%d ms of %d processes; the kernel told their parent of %d ms", total, ended, used)
 	if len(sampled) < 3 || used < 500 {

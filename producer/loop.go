@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"path"
 	"slices"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/producer/publish"
 	"github.com/proctape/proctape/producer/sampler"
-	"github.com/proctape/proctape/producer/syscalls"
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/metric"
 	"github.com/proctape/proctape/schema/trouble"
@@ -24,13 +22,12 @@ import (
 
 // loop takes samples and events, in one goroutine: a tick, a poll and a job event never run at the same time.
 type loop struct {
-	interval  time.Duration
-	traceJobs []string // patterns of the jobs to trace, see [Config]
-	gaps      func() []schema.Gap
-	beat      func() // see [Config]
-	log       *slog.Logger
-	trouble   *trouble.Reporter
-	failed    map[string]int // what failed the last time, and how often in a row
+	interval time.Duration
+	gaps     func() []schema.Gap
+	beat     func() // see [Config]
+	log      *slog.Logger
+	trouble  *trouble.Reporter
+	failed   map[string]int // what failed the last time, and how often in a row
 
 	claims       *jobs.Claims
 	sampler      *sampler.Sampler
@@ -38,7 +35,7 @@ type loop struct {
 	schedule     *events.PollSchedule
 	subscription *jobs.Subscription
 	publisher    *publish.Publisher
-	profiler     *syscalls.Profiler
+	calls        *systemCalls
 	started      time.Time
 }
 
@@ -101,6 +98,7 @@ func (l *loop) report(what string, err error) {
 func (l *loop) tick() error {
 	l.subscription.ApplyWaiting()
 	uptime := time.Since(l.started)
+	l.calls.begin()
 	s, err := l.sampler.Sample(tickNumber(uptime, l.interval), uptime)
 	if err != nil {
 		return err
@@ -153,21 +151,17 @@ func (l *loop) flushEvents() error {
 // traceBusiest asks for a trace of the busiest process of the jobs that are to be traced. Most of the time the profiler
 // refuses, because the last trace was too short a time ago.
 func (l *loop) traceBusiest(procs *schema.Processes) {
+	if l.calls.counter != nil {
+		return // all are counted
+	}
 	busiest, most := 0, int64(0)
 	for row := range procs.Len() {
 		used := procs.Number(metric.CPUPermille, row).V
-		if used > most && procs.Text(metric.JobID, row) != "" && l.traces(procs.Text(metric.JobID, row)) {
+		if used > most && procs.Text(metric.JobID, row) != "" && l.calls.wants(procs.Text(metric.JobID, row)) {
 			busiest, most = procs.PID(row), used
 		}
 	}
 	if most > 0 {
-		_ = l.profiler.Suggest(busiest)
+		_ = l.calls.profiler.Suggest(busiest)
 	}
-}
-
-func (l *loop) traces(job string) bool {
-	return slices.ContainsFunc(l.traceJobs, func(pattern string) bool {
-		ok, _ := path.Match(pattern, job) // the pattern was checked
-		return ok
-	})
 }

@@ -27,7 +27,6 @@ import (
 	"github.com/proctape/proctape/producer/publish"
 	"github.com/proctape/proctape/producer/sampler"
 	"github.com/proctape/proctape/producer/scrub"
-	"github.com/proctape/proctape/producer/syscalls"
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/trouble"
 )
@@ -53,8 +52,9 @@ type Config struct {
 	Presets   jobs.Presets // what CI and batch systems set, by which processes name their jobs
 	Rules     []jobs.Rule  // which jobs processes belong to, where no stronger claim says so
 	NvidiaSMI string       // program that reads NVIDIA's GPUs; default nvidia-smi
-	// Syscalls allows the system calls of processes to be traced, which slows them down meanwhile: those that somebody
-	// asks for, and now and then the busiest of the jobs whose name matches one of the patterns of TraceJobs (path.Match).
+	// Syscalls allows the system calls of processes to be watched: with BPF those of the jobs whose name matches one of the patterns of TraceJobs
+	// (path.Match), and of processes that ask for it in their environment, are counted; without, the busiest of these jobs is traced now and then, which
+	// slows it down meanwhile. Either way one process may be asked for.
 	Syscalls  bool
 	TraceJobs []string
 	// Gaps returns what others than the sampler found missing, to be published with what the sampler finds. It is called with
@@ -128,7 +128,7 @@ type Producer struct {
 	instance     schema.Instance
 	loop         loop
 	gpus         *gpu.Reader
-	profiler     *syscalls.Profiler
+	calls        *systemCalls
 	publisher    *publish.Publisher
 	capabilities []Capability
 }
@@ -165,11 +165,15 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 		return nil, fmt.Errorf("drop what the probe has read: %w", err)
 	}
 	p.gpus = gpu.Open(gpu.Config{Sys: cfg.Sys, NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log})
-	p.profiler = syscalls.NewProfiler(syscalls.Config{Enabled: cfg.Syscalls, Log: cfg.Log})
+	calls, ofCalls, err := openSystemCalls(cfg.Syscalls, cfg.BPF, cfg.TraceJobs, cfg.Log)
+	if err != nil {
+		return nil, errors.Join(err, p.closeReaders())
+	}
+	p.calls, p.capabilities = calls, append(p.capabilities, ofCalls)
 	if err := p.connect(began, boot); err != nil {
 		return nil, errors.Join(err, p.closeReaders())
 	}
-	if p.table != nil || p.loop.watcher.Kind() == lifecycle.KindBPF {
+	if p.table != nil || p.calls.programs != nil || p.loop.watcher.Kind() == lifecycle.KindBPF {
 		if err := bpf.DropPrivileges(); err != nil {
 			cfg.Log.Warn("the sampler may load further programs into the kernel, which it does not", "err", err)
 		}
@@ -183,7 +187,7 @@ func (p *Producer) connect(began int64, bootID string) error {
 	keepSamples := int64(2*time.Second/cfg.Interval) + 1
 	claims := jobs.NewClaims(jobs.Naming{Rules: cfg.Rules, Presets: cfg.Presets}, keepSamples, p.fs.RealUser)
 	scrubber := scrub.New(cfg.Argv, cfg.ScrubWords...)
-	options := procfs.Options{KernelThreads: cfg.KernelThreads, EnvKeys: append([]string{jobs.EnvJob, jobs.EnvSheet}, cfg.Presets.Variables()...)}
+	options := procfs.Options{KernelThreads: cfg.KernelThreads, EnvKeys: append([]string{jobs.EnvJob, jobs.EnvSheet, jobs.EnvSyscalls}, cfg.Presets.Variables()...)}
 	describer := events.Describer{FS: p.fs, Options: options, Scrubber: scrubber, Claims: claims}
 	oomWatch := oom.Open(oom.Config{Root: cfg.Root, Cgroup: filepath.Join(cfg.Sys, "fs/cgroup"), Log: cfg.Log})
 	source, attempts, err := lifecycle.Open(lifecycle.Config{Describe: describer.Describe, Command: scrubber.Command, Root: cfg.Root, Log: cfg.Log}, cfg.Events)
@@ -191,15 +195,15 @@ func (p *Producer) connect(began int64, bootID string) error {
 		return errors.Join(err, oomWatch.Close())
 	}
 	p.capabilities = append(p.capabilities, eventCapabilities(source.Kind(), attempts)...)
-	p.capabilities = append(p.capabilities, oomCapability(oomWatch), gpuCapability(p.gpus), syscallCapability(cfg.Syscalls))
+	p.capabilities = append(p.capabilities, oomCapability(oomWatch), gpuCapability(p.gpus))
 	s := sampler.New(sampler.Config{
 		FS: p.fs, OwnPID: cmp.Or(procfs.OwnPID(cfg.Root), -1), Table: p.processTable(), Options: options, Scrubber: scrubber, Claims: claims, Began: began, Interval: cfg.Interval,
 		KeepSamples: keepSamples, Capabilities: publishedCapabilities(p.capabilities),
-		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Group: cgroup.Open("/").Read, Syscalls: p.profiler.Take, Log: cfg.Log,
+		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Group: cgroup.Open("/").Read, Syscalls: p.calls.of, Log: cfg.Log,
 	})
 	p.loop = loop{
-		interval: cfg.Interval, traceJobs: cfg.TraceJobs, gaps: cfg.Gaps, beat: cfg.Beat, log: cfg.Log, trouble: cfg.Trouble, failed: map[string]int{},
-		sampler: s, publisher: p.publisher, profiler: p.profiler, schedule: events.NewPollSchedule(),
+		interval: cfg.Interval, gaps: cfg.Gaps, beat: cfg.Beat, log: cfg.Log, trouble: cfg.Trouble, failed: map[string]int{},
+		sampler: s, publisher: p.publisher, calls: p.calls, schedule: events.NewPollSchedule(),
 		watcher: events.NewWatcher(events.Config{
 			Source: source, OOM: oomWatch, Claims: claims, SampledCPU: s.SampledCPU, List: s.ListProcesses}),
 		subscription: jobs.NewSubscription(p.nc, jobs.SubscriptionConfig{
@@ -252,9 +256,9 @@ func (p *Producer) observe(ctx context.Context) error {
 		})
 	}
 	help("reading GPUs", p.gpus.Run)
-	help("tracing system calls", p.profiler.Run)
+	help("tracing system calls", p.calls.profiler.Run)
 	help("watching processes", p.loop.requestPolls)
-	stopTraceRequests, err := p.profiler.AnswerRequests(p.nc, p.cfg.Host)
+	stopTraceRequests, err := p.calls.profiler.AnswerRequests(p.nc, p.cfg.Host)
 	if err != nil {
 		p.cfg.Log.Warn("trace requests are not served", "err", err)
 	}
@@ -286,8 +290,12 @@ func (p *Producer) processTable() sampler.Table {
 
 // closeReaders closes what processes are read of.
 func (p *Producer) closeReaders() error {
-	if p.table == nil {
-		return p.fs.Close()
+	var errs []error
+	if p.calls != nil {
+		errs = append(errs, p.calls.close())
 	}
-	return errors.Join(p.table.Close(), p.fs.Close())
+	if p.table != nil {
+		errs = append(errs, p.table.Close())
+	}
+	return errors.Join(append(errs, p.fs.Close())...)
 }

@@ -16,11 +16,9 @@ import (
 // tellFound has a keeper publish what the rules of a database found, until nothing is left.
 func (d *kept) tellFound() {
 	d.w.t.Helper()
-	k, err := episodes.Open(episodes.Config{Path: d.path, JS: d.w.js, Log: slog.New(slog.DiscardHandler)}, d.as)
-	if err != nil {
-		d.w.t.Fatal(err)
-	}
-	defer k.Close()
+	read := d.reader()
+	defer read.Close()
+	k := episodes.New(d.w.js, read, d.as, slog.New(slog.DiscardHandler))
 	for range 3 {
 		d.settle()
 		if err := k.Look(d.w.t.Context()); err != nil {

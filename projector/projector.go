@@ -13,10 +13,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/proctape/proctape/projector/episodes"
 	"github.com/proctape/proctape/projector/fold"
 	"github.com/proctape/proctape/projector/retention"
-	"github.com/proctape/proctape/projector/runs"
 	"github.com/proctape/proctape/projector/store"
 )
 
@@ -115,8 +113,12 @@ func (p *Projector) Run(ctx context.Context) error {
 		} else {
 			err = p.runSession(ctx, s)
 		}
-		if err == nil || p.isFatal(err) || ctx.Err() != nil {
+		if err == nil || p.isFatal(err) || ctx.Err() != nil && p.cfg.Once {
 			return err
+		}
+		if ctx.Err() != nil {
+			p.cfg.Log.Warn("stopped before all of the log was in the database; the next start goes on with it", "err", err)
+			return nil
 		}
 		if p.Stats().Commits > before {
 			wait = first
@@ -205,8 +207,13 @@ func beatMeanwhile(beat func()) (stop func()) {
 }
 
 func (p *Projector) runSession(ctx context.Context, s *session) error {
-	err := s.run(ctx, p.retain, p.check, p.keepRuns, p.keepEpisodes)
-	return errors.Join(err, s.close())
+	beside := []func(context.Context, *session) error{p.retain, p.check}
+	if p.cfg.Retention != nil && !p.cfg.Once && p.onePass == nil {
+		for _, k := range keepersOf(p.cfg) {
+			beside = append(beside, k.beside(p.cfg, p.js))
+		}
+	}
+	return errors.Join(s.run(ctx, beside...), s.close())
 }
 
 // check checks what was written beside a session, until ctx ends.
@@ -215,32 +222,6 @@ func (p *Projector) check(ctx context.Context, s *session) error {
 		return nil
 	}
 	return checkAll(ctx, s)
-}
-
-// keepRuns publishes the records of runs beside a session, until ctx ends.
-func (p *Projector) keepRuns(ctx context.Context, s *session) error {
-	if p.cfg.Retention == nil || p.cfg.Once || p.onePass != nil {
-		return nil
-	}
-	k, err := runs.Open(runs.Config{Path: p.cfg.DB, JS: p.js, Log: p.cfg.Log, Cache: p.cfg.Memory.Reader}, database{s})
-	if err != nil {
-		return err
-	}
-	defer k.Close()
-	return k.Run(ctx)
-}
-
-// keepEpisodes publishes what the rules found beside a session, until ctx ends.
-func (p *Projector) keepEpisodes(ctx context.Context, s *session) error {
-	if p.cfg.Retention == nil || p.cfg.Once || p.onePass != nil {
-		return nil
-	}
-	k, err := episodes.Open(episodes.Config{Path: p.cfg.DB, JS: p.js, Log: p.cfg.Log, Cache: p.cfg.Memory.Reader}, database{s})
-	if err != nil {
-		return err
-	}
-	defer k.Close()
-	return k.Run(ctx)
 }
 
 // retain runs retention beside a session, until ctx ends.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -48,6 +49,7 @@ type reader struct {
 	memory     *semaphore.Weighted // of decoded messages
 	decoded    int64               // bytes of all of it
 	ahead      int64               // bytes that the server sends ahead
+	begun      atomic.Int32        // streams that are read
 }
 
 func newReader(js jetstream.JetStream, cfg Config, databaseID string) *reader {
@@ -71,6 +73,7 @@ func (r *reader) read(ctx context.Context, stream string, from uint64, target ma
 		return err
 	}
 	defer stopReading(messages)
+	r.begun.Add(1)
 	for {
 		msg, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
@@ -122,7 +125,7 @@ func (r *reader) consumer(ctx context.Context, stream string, from uint64) (jets
 		cfg = schema.Keeping(cfg, r.policy.Keeps(stream))
 	}
 	cfg = schema.OfDatabase(cfg, "how far the stream is in the database", r.path)
-	consumer, err := r.js.CreateOrUpdateConsumer(ctx, stream, cfg)
+	consumer, err := schema.MakeDurable(ctx, r.js, stream, cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -22,12 +22,19 @@ import (
 // keeper is one that publishes the records of a database's runs when it is told to.
 func (d *kept) keeper() *runs.Keeper {
 	d.w.t.Helper()
-	k, err := runs.Open(runs.Config{Path: d.path, JS: d.w.js, Log: slog.New(slog.DiscardHandler)}, d.as)
+	read := d.reader()
+	d.w.t.Cleanup(func() { read.Close() })
+	return runs.New(d.w.js, read, d.as)
+}
+
+// reader is a connection of its own to the database. The caller closes it.
+func (d *kept) reader() *sql.DB {
+	d.w.t.Helper()
+	read, err := sql.Open("sqlite", schema.ReaderDSN(d.path))
 	if err != nil {
 		d.w.t.Fatal(err)
 	}
-	d.w.t.Cleanup(func() { k.Close() })
-	return k
+	return read
 }
 
 // look has a keeper find what was told of runs, and publish it.

@@ -287,9 +287,16 @@ func (s *session) check(ctx context.Context) error {
 	}
 	answered, err := s.streams.check(ctx, s.fold.Checkpoints())
 	if answered {
-		s.goesOn()
+		noteGoesOn(s)
 	}
 	return err
+}
+
+// noteGoesOn says that there is no trouble, unless a stream is not read yet: what it is read by may be what fails.
+func noteGoesOn(s *session) {
+	if int(s.reader.begun.Load()) >= len(schema.DataStreams)-len(s.streams.gone) {
+		s.goesOn()
+	}
 }
 
 // take folds a batch of messages, commits it, and acknowledges it.
@@ -301,7 +308,7 @@ func (s *session) take(ctx context.Context, batch []*received) error {
 		return err
 	}
 	s.reader.release(batch)
-	s.goesOn()
+	noteGoesOn(s)
 	return acknowledge(batch)
 }
 

@@ -34,8 +34,9 @@ type JobZombie struct {
 
 // Hotspot is a system call, and the sum of the shares of time that samples say it took, in percent.
 type Hotspot struct {
-	Name string  `json:"name"`
-	Time float64 `json:"time_pct"`
+	Name  string  `json:"name"`
+	Time  float64 `json:"time_pct"`
+	Calls *int64  `json:"calls"` // that samples tell of; null where not all samples were read
 }
 
 // mostJobSamples is about how many samples are read at most, so that the answer costs the same however long a job ran.
@@ -158,10 +159,13 @@ func (r *jobSampleReader) readHotspots(ctx context.Context, j JobTime) error {
 		return err
 	}
 	from, args := r.from(j)
-	from = strings.Replace(from, " WHERE", " CROSS JOIN json_each(m.syscall_time_pct) c WHERE", 1)
-	return each(ctx, r.db.db, `SELECT c.key, sum(c.value)`+from+` AND m.syscall_time_pct IS NOT NULL GROUP BY c.key ORDER BY 2 DESC, 1 LIMIT 10`, args, func(rows *sql.Rows) error {
+	from = strings.Replace(from, " WHERE", " CROSS JOIN json_each(m.syscall_time_pct) c LEFT JOIN json_each(m.syscall_counts) n ON n.key = c.key WHERE", 1)
+	return each(ctx, r.db.db, `SELECT c.key, sum(c.value), sum(n.value)`+from+` AND m.syscall_time_pct IS NOT NULL GROUP BY c.key ORDER BY 2 DESC, 1 LIMIT 10`, args, func(rows *sql.Rows) error {
 		var h Hotspot
-		err := rows.Scan(&h.Name, &h.Time)
+		err := rows.Scan(&h.Name, &h.Time, &h.Calls)
+		if r.out.Each > 1 {
+			h.Calls = nil
+		}
 		r.out.Hotspots = append(r.out.Hotspots, h)
 		return err
 	})

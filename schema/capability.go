@@ -20,6 +20,7 @@ const (
 	CapOOM             Capability = "oom"
 	CapGPU             Capability = "gpu"
 	CapSyscalls        Capability = "syscalls"
+	CapSyscallCounts   Capability = "syscall-counts"
 	CapBPF             Capability = "bpf"
 	CapSimulated       Capability = "simulated"
 )
@@ -59,6 +60,7 @@ var capabilities = [...]CapabilityInfo{
 	{Capability: CapOOM, Doc: "kills for want of memory, told apart from others by the kernel's log"},
 	{Capability: CapGPU, Doc: "load and memory of GPUs"},
 	{Capability: CapSyscalls, Doc: "system calls of a process on demand, by strace, which slows it down 60 to 200 times meanwhile"},
+	{Capability: CapSyscallCounts, Doc: "system calls of all processes that ask for it, counted by programs in the kernel"},
 	{Capability: CapBPF, Doc: "processes read by programs in the kernel, for a fraction of what /proc costs"},
 	{Capability: CapSimulated, Totals: true, Doc: "nothing: the host is made up"},
 }

@@ -52,6 +52,7 @@ type BacklogMessage struct {
 type SamplerState struct {
 	Lives   bool   `json:"lives"`    // it took a snapshot not long ago
 	SeesAll bool   `json:"sees_all"` // it sees every start and end of a process
+	Counts  bool   `json:"counts"`   // it counts the system calls of whoever asks for it
 	Error   string `json:"error,omitempty"`
 }
 
@@ -64,6 +65,7 @@ func SamplerStateOf(newest *Snapshot, stored time.Time) SamplerState {
 	for _, c := range newest.Capabilities {
 		info, _ := c.Info()
 		state.SeesAll = state.SeesAll || info.SeesAll
+		state.Counts = state.Counts || c == CapSyscallCounts
 	}
 	return state
 }

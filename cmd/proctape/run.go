@@ -23,7 +23,7 @@ var inheritedUmask int
 
 func runCommand(s *settings) *cobra.Command {
 	f := new(jobFlags)
-	var quiet bool
+	var quiet, syscalls bool
 	argv := string(scrub.Scrubbed)
 	cmd := &cobra.Command{
 		Use: "run --job JOB [--sheet N] -- COMMAND [ARG...]", Short: "Run a command as a job, or a step of one",
@@ -43,12 +43,13 @@ processes find the job in PROCTAPE_JOB_ID and the step (sheet) in PROCTAPE_SHEET
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runJob(cmd, s, f, args, scrub.Mode(argv), quiet)
+			return runJob(cmd, s, f, args, scrub.Mode(argv), quiet, syscalls)
 		},
 	}
 	cmd.Flags().SetInterspersed(false) // what follows the command is its own
 	cmd.Flags().StringVar(&f.job, "job", os.Getenv(jobs.EnvJob), "`name` of the job (default: $PROCTAPE_JOB_ID)")
 	cmd.Flags().Int64Var(&f.sheet, "sheet", 0, "`number` of the step (sheet) that the command is")
+	cmd.Flags().BoolVar(&syscalls, "syscalls", false, "have the recorder count the system calls of the command and of all that it starts; it allows that with --syscalls and --bpf")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "print nothing at the end")
 	cmd.Flags().StringVar(&argv, "argv", argv, "how command lines are recorded: full, scrubbed (secrets masked) or none (program name only)")
 	f.registerHost(cmd)
@@ -73,7 +74,7 @@ func checkRunJob(job string) error {
 }
 
 // runJob runs the command. An error of recording it is printed, and does not keep it from running.
-func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv scrub.Mode, quiet bool) error {
+func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv scrub.Mode, quiet, syscalls bool) error {
 	if err := checkRunJob(f.job); err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 	if err != nil {
 		note("job %s is not recorded in full: %v", printable(f.job), err)
 	}
-	result, err := runWatched(ctx, companion, run.Config{Args: args, Env: jobEnvironment(f.job, sheet, id), Cgroup: f.job})
+	result, err := runWatched(ctx, companion, run.Config{Args: args, Env: append(jobEnvironment(f.job, sheet, id), callsEnvironment(syscalls, companion, note)...), Cgroup: f.job})
 	if err != nil {
 		if lost := companion.End(run.ExitCode(err), 0, nil); lost != nil {
 			note("%v", lost)
@@ -171,6 +172,17 @@ func jobEnvironment(job string, sheet schema.Opt[int64], id schema.RunID) []stri
 		env = append(env, jobs.EnvSheet+"="+strconv.FormatInt(sheet.V, 10))
 	}
 	return env
+}
+
+// callsEnvironment asks for system calls to be counted, if that is wanted, and notes when nobody does it.
+func callsEnvironment(wanted bool, companion *run.Companion, note func(string, ...any)) []string {
+	if !wanted {
+		return nil
+	}
+	if sampler := companion.Sampler(); sampler.Lives && !sampler.Counts {
+		note("system calls are not counted: start the recorder with --syscalls --bpf auto, where the kernel and its rights allow that")
+	}
+	return []string{jobs.EnvSyscalls + "=1"}
 }
 
 // runOfCommand is the run that a command is, or of which it is a step; zero for a step of the run that is open.

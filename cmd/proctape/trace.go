@@ -15,11 +15,13 @@ func traceCommand(s *settings) *cobra.Command {
 	f := new(jobFlags)
 	cmd := &cobra.Command{
 		Use: "trace PID", Short: "Trace a process's system calls for two seconds", Args: oneArg("pid"),
-		Long: `Have the sampler trace the system calls of a process for two seconds, with strace. A sample of the process
-then shows them, and so does the profile of its job. While it is traced, the process runs 60 to 200 times
-slower. Therefore the recorder must have been started with --syscalls, and it traces one process at a
-time.`,
-		Example: `  proctape up --syscalls
+		Long: `Have the sampler trace the system calls of a process for two seconds. A sample of the process then shows them, and
+so does the profile of its job. With --bpf auto the recorder counts them by programs in the kernel, which the
+process hardly feels; without, by strace, and meanwhile the process runs 60 to 200 times slower. Therefore the
+recorder must have been started with --syscalls, and it traces one process at a time.
+
+To have all calls of a job be counted while it runs: proctape run --syscalls.`,
+		Example: `  proctape up --syscalls --bpf auto
   proctape trace 4242
   proctape history 4242 --limit 2 --json | jq .syscall_time_pct`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,7 +45,7 @@ time.`,
 			case errors.Is(err, syscalls.ErrNoSampler):
 				return hinted(err, "name the host with --host, as it is recorded")
 			case err != nil:
-				return hinted(fmt.Errorf("trace process %d: %w", pid, err), `tracing needs strace, and a recorder that was started with --syscalls`)
+				return hinted(fmt.Errorf("trace process %d: %w", pid, err), `tracing needs a recorder that was started with --syscalls, and programs in the kernel (--bpf auto) or strace`)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Process %d is being traced; the sample after next shows its system calls.\n", pid)
 			return nil

@@ -39,6 +39,17 @@ func refusal(err error) *Refusal {
 	return &Refusal{err, grant}
 }
 
+// firstPIDNamespace is PROC_PID_INIT_INO of Linux include/linux/proc_ns.h.
+const firstPIDNamespace = "pid:[4026531836]"
+
+// inFirstNamespace says why programs that tell pids of the host are of no use here; nil: they are.
+func inFirstNamespace() error {
+	if id, err := os.Readlink("/proc/self/ns/pid"); err != nil || id != firstPIDNamespace {
+		return &Refusal{fmt.Errorf("processes are told by the pids of the host, and this is %s: %w", id, errors.Join(err, errOtherProc)), "run in the host's pid namespace"}
+	}
+	return nil
+}
+
 // check compares what a scan of the kernel's table says of this process with what /proc does. Where the programs read at the wrong
 // place, or /proc is that of another namespace, they differ.
 func check(scan *procfs.Scan, fs *procfs.FS) error {
@@ -66,7 +77,7 @@ func compare(p, file *procfs.Process) error {
 		{"start", p.StartTicks, file.StartTicks, 0}, {"parent", uint64(p.PPID), uint64(file.PPID), 0}, {"user", uint64(p.UID), uint64(file.UID), 0},
 		{"threads", uint64(p.Threads), uint64(file.Threads), 64}, {"CPU in ticks", p.CPUTicks, file.CPUTicks, 100},
 		{"resident memory in KiB", p.RSSKiB, file.RSSKiB, memory}, {"virtual memory in KiB", p.VMSKiB, file.VMSKiB, 1 << 20},
-		{"descriptors", uint64(p.OpenFDs), uint64(file.OpenFDs), 1024},
+		{"descriptors", uint64(p.OpenFDs), uint64(file.OpenFDs), 64},
 	} {
 		if apart(c.got, c.want) > c.most {
 			return fmt.Errorf("%w: %s is %d, and in /proc %d", errOtherProc, c.what, c.got, c.want)

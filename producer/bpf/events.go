@@ -66,8 +66,8 @@ func OpenEvents() (*Events, error) { return openRing(ringBytes) }
 const ringBytes = 8 << 20
 
 func openRing(bytes uint32) (*Events, error) {
-	if id, err := os.Readlink("/proc/self/ns/pid"); err != nil || id != firstPIDNamespace {
-		return nil, &Refusal{fmt.Errorf("starts and ends are told by the pids of the host, and this is %s: %w", id, errors.Join(err, errOtherProc)), "run in the host's pid namespace"}
+	if err := inFirstNamespace(); err != nil {
+		return nil, err
 	}
 	defer debug.FreeOSMemory() // what the kernel's types took
 	e := &Events{pageKiB: newScale().pageKiB}
@@ -76,9 +76,6 @@ func openRing(bytes uint32) (*Events, error) {
 	}
 	return e, nil
 }
-
-// firstPIDNamespace is PROC_PID_INIT_INO of Linux include/linux/proc_ns.h.
-const firstPIDNamespace = "pid:[4026531836]"
 
 // load loads and attaches the programs, and begins to listen.
 func (e *Events) load(kernel *btf.Cache, ring uint32) error {

@@ -28,8 +28,8 @@ type iterators struct {
 	exactMemory bool
 }
 
-// loadIterators loads the programs. The caller closes them.
-func loadIterators(kernel *btf.Cache) (*iterators, error) {
+// loadIterators loads the programs for a kernel of the given types; nil for those of the kernel that runs. The caller closes them.
+func loadIterators(kernel *btf.Cache, types *btf.Spec) (*iterators, error) {
 	spec, err := loadProcesses()
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func loadIterators(kernel *btf.Cache) (*iterators, error) {
 	if err := setPerCPU(spec.Variables[processesVarRunqueuesOffset], kernel); err != nil {
 		return nil, err
 	}
-	if err := spec.LoadAndAssign(&it.objects, &ebpf.CollectionOptions{Cache: kernel}); err != nil {
+	if err := spec.LoadAndAssign(&it.objects, &ebpf.CollectionOptions{Cache: kernel, Programs: ebpf.ProgramOptions{KernelTypes: types}}); err != nil {
 		return nil, fmt.Errorf("load the programs that read processes: %w", err)
 	}
 	for _, p := range []struct {

@@ -35,7 +35,7 @@ func TestDropPrivileges(t *testing.T) {
 		}
 		return
 	}
-	table, events := openTable(t), openEvents(t)
+	table, events, calls := openTable(t), openEvents(t), openCalls(t)
 	if err := DropPrivileges(); err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +52,13 @@ func TestDropPrivileges(t *testing.T) {
 		t.Fatal(err)
 	}
 	readUntil(t, events, cmd.Process.Pid, Free)
+	if err := calls.Watch(os.Getpid(), true); err != nil {
+		t.Error("what was loaded cannot be attached: ", err)
+	}
+	os.Getppid()
+	if made, _, err := calls.Read(alive); err != nil || len(made) == 0 {
+		t.Errorf("got %v, %v, want this process's own system calls", made, err)
+	}
 	if again, err := OpenTable(procfs.New("")); err == nil {
 		again.Close()
 		t.Error("programs can still be loaded")

@@ -26,11 +26,14 @@ type Table struct {
 }
 
 // OpenTable loads the programs and checks that what they tell of this process is what /proc does. What only the files of a
-// process tell is read through fs, which the caller closes, after the table. A [*Refusal] says why it does not work here.
+// process tell is read through fs, which forgets what it has read, and which the caller closes, after the table. A [*Refusal] says why it does not work here.
 func OpenTable(fs *procfs.FS) (*Table, error) {
+	if err := fs.Close(); err != nil { // else the first pass closes what is open of each process, and the check counts this process's descriptors before and after
+		return nil, fmt.Errorf("drop what was read of /proc: %w", err)
+	}
 	kernel := btf.NewCache()
 	defer debug.FreeOSMemory() // what the kernel's types took
-	programs, err := loadIterators(kernel)
+	programs, err := loadIterators(kernel, nil)
 	if err != nil {
 		return nil, refusal(err)
 	}

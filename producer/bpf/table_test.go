@@ -226,3 +226,21 @@ func loadMachine(t *testing.T) map[string]int {
 	}
 	return load
 }
+
+// The table opens also where /proc was read of many processes before: the descriptors that this took are not of what is compared.
+func TestTable_AfterProcWasRead(t *testing.T) {
+	openTable(t) // or skip
+	for range 150 {
+		startSleep(t, nil)
+	}
+	fs := procfs.New("")
+	defer fs.Close()
+	if scan, err := fs.Processes(nil, procfs.Options{}); err != nil || len(scan.Processes) < 150 {
+		t.Fatalf("%d processes, %v", len(scan.Processes), err)
+	}
+	table, err := OpenTable(fs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table.Close()
+}

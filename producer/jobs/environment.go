@@ -14,6 +14,9 @@ const (
 	EnvSheet = "PROCTAPE_SHEET"
 )
 
+// EnvSyscalls is the variable by which a process asks, with 1, for its system calls, and those of what it starts, to be counted.
+const EnvSyscalls = "PROCTAPE_SYSCALLS"
+
 // EnvRun is the variable by which a command finds the id of its run, for what it tells of its job itself.
 const EnvRun = "PROCTAPE_RUN"
 

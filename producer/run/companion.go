@@ -43,20 +43,19 @@ type CompanionConfig struct {
 // processes that the command starts and, where no sampler of this machine sees every start and end, publishes those too.
 // Its methods are called by one goroutine, except Watch.
 type Companion struct {
-	cfg            CompanionConfig
-	publisher      *publish.Publisher // nil: there is no log
-	watcher        *events.Watcher    // nil: processes cannot be watched
-	fs             *procfs.FS
-	scrubber       *scrub.Scrubber
-	samplerLives   bool // a sampler records this host
-	samplerSeesAll bool // and sees every start and end
-	processes      int64
-	peak           schema.Opt[int64]  // KiB, of the largest process that has ended
-	subscription   *jobs.Subscription // to job events, which may declare jobs inside this one; nil: there is no log
-	bootID         string
-	instance       schema.Instance
-	published      chan error
-	stop           context.CancelFunc
+	cfg          CompanionConfig
+	publisher    *publish.Publisher // nil: there is no log
+	watcher      *events.Watcher    // nil: processes cannot be watched
+	fs           *procfs.FS
+	scrubber     *scrub.Scrubber
+	sampler      schema.SamplerState // what records this host
+	processes    int64
+	peak         schema.Opt[int64]  // KiB, of the largest process that has ended
+	subscription *jobs.Subscription // to job events, which may declare jobs inside this one; nil: there is no log
+	bootID       string
+	instance     schema.Instance
+	published    chan error
+	stop         context.CancelFunc
 }
 
 // NewCompanion publishes the job of the command that is about to start as a child of this process. Without a connection
@@ -82,6 +81,9 @@ func NewCompanion(ctx context.Context, nc *nats.Conn, cfg CompanionConfig) (*Com
 	return c, c.publishDeclaration(ctx)
 }
 
+// Sampler is what records this host.
+func (c *Companion) Sampler() schema.SamplerState { return c.sampler }
+
 // startPublishing starts to publish, and finds out whether a sampler records this host.
 func (c *Companion) startPublishing(ctx context.Context, nc *nats.Conn) error {
 	boot, _ := c.fs.BootID() // without the kernel's, the one that the sampler makes too
@@ -96,7 +98,7 @@ func (c *Companion) startPublishing(ctx context.Context, nc *nats.Conn) error {
 	publishing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.stop = stop
 	go func() { c.published <- publisher.Run(publishing) }()
-	c.samplerLives, c.samplerSeesAll = findSampler(ctx, nc, c.cfg.Host)
+	c.sampler = findSampler(ctx, nc, c.cfg.Host)
 	return nil
 }
 
@@ -138,7 +140,7 @@ func (c *Companion) subscribe(nc *nats.Conn, claims *jobs.Claims) {
 
 // sampledCPU is how much CPU the snapshots have of a process: nothing, where no sampler makes any.
 func (c *Companion) sampledCPU(int, uint64) schema.Opt[int64] {
-	if c.samplerLives {
+	if c.sampler.Lives {
 		return schema.Opt[int64]{}
 	}
 	return schema.Some(int64(0))
@@ -149,7 +151,7 @@ func (c *Companion) jobEvent(t schema.JobEventType) *schema.JobEvent {
 	wall, _ := procfs.ReadClocks()
 	own, _ := readStat(os.Getpid()) // without it the start is unknown
 	return &schema.JobEvent{Type: t, Wall: wall, JobID: c.cfg.Job, Sheet: c.cfg.Sheet, PID: schema.Some(int64(os.Getpid())), StartTicks: own.start,
-		Supervisor: true, OwnEvents: !c.samplerSeesAll && !c.cfg.JobsAlone && c.watcher != nil, Run: c.cfg.Run, Join: c.cfg.Run.IsZero()}
+		Supervisor: true, OwnEvents: !c.sampler.SeesAll && !c.cfg.JobsAlone && c.watcher != nil, Run: c.cfg.Run, Join: c.cfg.Run.IsZero()}
 }
 
 // publishDeclaration publishes which job this process's children belong to, and waits until the log has that: so a sampler
@@ -245,7 +247,7 @@ func (c *Companion) publishDue(until int64) {
 			c.peak = e.Event.PeakRSS
 		}
 	}
-	if c.publisher == nil || c.samplerSeesAll || c.cfg.JobsAlone {
+	if c.publisher == nil || c.sampler.SeesAll || c.cfg.JobsAlone {
 		return
 	}
 	wall, boot := procfs.ReadClocks()

@@ -15,7 +15,7 @@ import (
 // findSampler finds out, by the newest snapshot of a host, whether a sampler records it, and whether that one sees every
 // start and end of a process. The recorder looks, or on a server without one this process. Where neither can, there may
 // be one.
-func findSampler(ctx context.Context, nc *nats.Conn, host string) (lives, seesAll bool) {
+func findSampler(ctx context.Context, nc *nats.Conn, host string) schema.SamplerState {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	answer, err := nc.RequestWithContext(ctx, schema.SamplerSubject(host), nil)
@@ -24,29 +24,28 @@ func findSampler(ctx context.Context, nc *nats.Conn, host string) (lives, seesAl
 	}
 	var state schema.SamplerState
 	if err != nil || json.Unmarshal(answer.Data, &state) != nil || state.Error != "" {
-		return true, false
+		return schema.SamplerState{Lives: true}
 	}
-	return state.Lives, state.SeesAll
+	return state
 }
 
 // findSnapshot looks for the newest snapshot of a host.
-func findSnapshot(ctx context.Context, nc *nats.Conn, host string) (lives, seesAll bool) {
+func findSnapshot(ctx context.Context, nc *nats.Conn, host string) schema.SamplerState {
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return true, false
+		return schema.SamplerState{Lives: true}
 	}
 	stream, err := js.Stream(ctx, schema.StreamSnapshots)
 	if err != nil {
-		return !errors.Is(err, jetstream.ErrStreamNotFound), false
+		return schema.SamplerState{Lives: !errors.Is(err, jetstream.ErrStreamNotFound)}
 	}
 	msg, err := stream.GetLastMsgForSubject(ctx, schema.Subject(host, schema.KindSnapshot))
 	if err != nil {
-		return !errors.Is(err, jetstream.ErrMsgNotFound), false
+		return schema.SamplerState{Lives: !errors.Is(err, jetstream.ErrMsgNotFound)}
 	}
 	m, err := schema.DecodeOf(msg.Subject, msg.Header.Get(schema.HeaderType), msg.Header.Get(schema.HeaderEncoding), msg.Data)
 	if err != nil {
-		return false, false
+		return schema.SamplerState{}
 	}
-	state := schema.SamplerStateOf(m.Snapshot, msg.Time)
-	return state.Lives, state.SeesAll
+	return schema.SamplerStateOf(m.Snapshot, msg.Time)
 }

@@ -14,8 +14,8 @@ func TestSampler_Columns(t *testing.T) {
 	calls := []schema.Syscall{{Name: "read", Calls: 3, TimeX100: 5000}}
 	s := New(Config{Scrubber: scrub.New(scrub.Scrubbed), Claims: new(jobs.Claims),
 		GPUMemory: func() map[int]int64 { return map[int]int64{7: 0, 99: 5} },
-		Syscalls: func(pid int, start uint64) ([]schema.Syscall, bool) {
-			return calls, pid == 8 && start == 100
+		Syscalls: func(p *procfs.Process, job string) ([]schema.Syscall, bool) {
+			return calls, p.PID == 8 && p.StartTicks == 100
 		}})
 	converted := s.convert([]procfs.Process{{PID: 7, StartTicks: 100, State: 'S'}, {PID: 8, StartTicks: 100, State: 'S'}})
 	got := converted.Rows()

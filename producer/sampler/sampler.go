@@ -36,11 +36,11 @@ type Config struct {
 	KeepSamples  int64               // samples for which a process that is gone is remembered: its exit may not have been taken yet
 	Capabilities []schema.Capability // of every snapshot; that of the table is CapBPF
 
-	GPUs      func(now time.Time) []schema.GPU                          // nil: none
-	GPUMemory func() map[int]int64                                      // KiB by pid; nil: unknown
-	Group     func() (limit, used int64, ok bool)                       // memory of the control group that is nearest to its limit, KiB; nil: none
-	Syscalls  func(pid int, startTicks uint64) ([]schema.Syscall, bool) // since the last sample; nil: none
-	Log       *slog.Logger                                              // is told what cannot be read; default slog.Default()
+	GPUs      func(now time.Time) []schema.GPU                             // nil: none
+	GPUMemory func() map[int]int64                                         // KiB by pid; nil: unknown
+	Group     func() (limit, used int64, ok bool)                          // memory of the control group that is nearest to its limit, KiB; nil: none
+	Syscalls  func(p *procfs.Process, job string) ([]schema.Syscall, bool) // since the last sample; nil: none
+	Log       *slog.Logger                                                 // is told what cannot be read; default slog.Default()
 }
 
 // Sampler makes snapshots. It remembers, for each process, what a rate needs. One goroutine uses it.
@@ -170,7 +170,7 @@ func (s *Sampler) convert(scan []procfs.Process) (out schema.Processes) {
 			row.GPUMemory = schema.Some(kib)
 		}
 		if s.cfg.Syscalls != nil {
-			row.Syscalls, _ = s.cfg.Syscalls(p.PID, p.StartTicks)
+			row.Syscalls, _ = s.cfg.Syscalls(p, owner.Job)
 		}
 		out.Append(&row)
 	}

@@ -16,9 +16,9 @@ const maxCalls = 1024 // system calls that a process of a snapshot may have; no 
 
 // call is a row of strace's summary.
 type call struct {
-	name   string
-	calls  uint64
-	micros uint64 // time in the call
+	name  string
+	calls uint64
+	time  uint64 // in the call, in any unit
 }
 
 // parseSummary parses what strace -c prints, man strace(1), and returns the calls, those that took the most time first.
@@ -29,16 +29,20 @@ func parseSummary(text string) ([]schema.Syscall, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows = merge(rows)
+	return shares(merge(rows)), nil
+}
+
+// shares are rows with the share of each in the time of all.
+func shares(rows []call) []schema.Syscall {
 	var total uint64
 	for _, r := range rows {
-		total += r.micros
+		total += r.time
 	}
 	var calls []schema.Syscall
 	for _, r := range rows {
-		calls = append(calls, schema.Syscall{Name: r.name, Calls: r.calls, TimeX100: share(r.micros, total)})
+		calls = append(calls, schema.Syscall{Name: r.name, Calls: r.calls, TimeX100: share(r.time, total)})
 	}
-	return calls, nil
+	return calls
 }
 
 // merge adds up the rows of the same name and puts the largest first.
@@ -48,13 +52,13 @@ func merge(rows []call) []call {
 	for _, r := range rows {
 		if last := len(merged) - 1; last >= 0 && merged[last].name == r.name {
 			merged[last].calls += r.calls
-			merged[last].micros += r.micros
+			merged[last].time += r.time
 		} else {
 			merged = append(merged, r)
 		}
 	}
 	slices.SortFunc(merged, func(a, b call) int {
-		return cmp.Or(-cmp.Compare(a.micros, b.micros), -cmp.Compare(a.calls, b.calls), strings.Compare(a.name, b.name))
+		return cmp.Or(-cmp.Compare(a.time, b.time), -cmp.Compare(a.calls, b.calls), strings.Compare(a.name, b.name))
 	})
 	return merged
 }
@@ -145,14 +149,14 @@ func hasTable(text string) bool {
 	return false
 }
 
-// parseRow parses a row: share, seconds, microseconds a call, calls, errors if there were any, name.
+// parseRow parses a row: share, seconds, timeeconds a call, calls, errors if there were any, name.
 func parseRow(fields []string) (call, error) {
 	if n := len(fields); n != 5 && n != 6 {
 		return call{}, fmt.Errorf("%d fields, not 5 or 6", n)
 	}
 	c := call{name: fields[len(fields)-1]}
 	var ok bool
-	if c.micros, ok = parseSeconds(fields[1]); !ok {
+	if c.time, ok = parseSeconds(fields[1]); !ok {
 		return call{}, errors.New("seconds are no number")
 	}
 	var err error
@@ -165,13 +169,13 @@ func parseRow(fields []string) (call, error) {
 	return c, nil
 }
 
-// parseSeconds reads seconds with six decimals and returns microseconds.
+// parseSeconds reads seconds with six decimals and returns timeeconds.
 func parseSeconds(s string) (uint64, bool) {
-	whole, micros, ok := strings.Cut(s, ".")
-	if !ok || len(micros) != 6 || len(whole) == 0 || len(whole) > 9 {
+	whole, fraction, ok := strings.Cut(s, ".")
+	if !ok || len(fraction) != 6 || len(whole) == 0 || len(whole) > 9 {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(whole+micros, 10, 64)
+	n, err := strconv.ParseUint(whole+fraction, 10, 64)
 	return n, err == nil
 }
 

@@ -19,27 +19,17 @@ import (
 
 // Database is the database whose rules found the episodes, in the hands of whoever writes it.
 type Database interface {
-	// CatchUp waits until the database has folded what the streams hold now.
-	CatchUp(ctx context.Context) error
 	// Write writes between two batches.
 	Write(ctx context.Context, do func(*store.Tx) error) error
 }
 
-// Config sets up a [Keeper] for one database.
-type Config struct {
-	Path  string // of the database
-	JS    jetstream.JetStream
-	Log   *slog.Logger
-	Cache int64 // bytes of pages that the reading connection keeps; 0 for the default of readers
-}
-
 // Keeper publishes what was found, and deletes it once the log has told it back. One goroutine uses it.
 type Keeper struct {
-	cfg    Config
+	js     jetstream.JetStream
+	log    *slog.Logger
 	to     Database
 	tables tables
 	sent   map[string]sent // by episode
-	failed bool            // the last time
 }
 
 // sent is what was published of an episode.
@@ -48,51 +38,15 @@ type sent struct {
 	at       time.Time
 }
 
-// lookInterval is how often the keeper looks for what was found, and sendAgain when it publishes again what has not come back.
-const (
-	lookInterval = time.Second
-	sendAgain    = time.Minute
-)
+// LookInterval is how often a keeper should look for what was found.
+const LookInterval = time.Second
 
-// Open opens the database for reading. The caller closes the keeper.
-func Open(cfg Config, db Database) (*Keeper, error) {
-	read, err := sql.Open("sqlite", schema.LimitCache(schema.ReaderDSN(cfg.Path), cfg.Cache))
-	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", cfg.Path, err)
-	}
-	read.SetMaxOpenConns(1)
-	return &Keeper{cfg: cfg, to: db, tables: tables{read}, sent: map[string]sent{}}, nil
-}
+// sendAgain is when the keeper publishes again what has not come back.
+const sendAgain = time.Minute
 
-// Close closes the reading connection.
-func (k *Keeper) Close() error { return k.tables.db.Close() }
-
-// Run publishes episodes until ctx ends. What cannot be published is tried again.
-func (k *Keeper) Run(ctx context.Context) error {
-	if err := k.to.CatchUp(ctx); err != nil {
-		return nil // ctx ended, or the log is away: the next session begins anew
-	}
-	for {
-		k.note(ctx, k.Look(ctx))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(lookInterval):
-		}
-	}
-}
-
-// note says that episodes cannot be published, when that begins and when it ends.
-func (k *Keeper) note(ctx context.Context, err error) {
-	switch {
-	case ctx.Err() != nil, (err != nil) == k.failed:
-	case err != nil:
-		k.failed = true
-		k.cfg.Log.Warn("anomalies cannot be published; they are tried again", "err", err)
-	default:
-		k.failed = false
-		k.cfg.Log.Info("anomalies are published again")
-	}
+// New makes a keeper that reads the database by a connection of its own, and tells log of what it drops.
+func New(js jetstream.JetStream, read *sql.DB, db Database, log *slog.Logger) *Keeper {
+	return &Keeper{js: js, log: log, to: db, tables: tables{read}, sent: map[string]sent{}}
 }
 
 // Look publishes what was found, and deletes what the log has told back.
@@ -128,7 +82,7 @@ func (k *Keeper) Look(ctx context.Context) error {
 func (k *Keeper) tell(ctx context.Context, f store.FoundAnomaly) (told bool, err error) {
 	m, err := schema.Msgpack.Decode(f.Message)
 	if err != nil {
-		k.cfg.Log.Error("an episode that was found cannot be read; it is dropped", "episode", f.Episode, "err", err)
+		k.log.Error("an episode that was found cannot be read; it is dropped", "episode", f.Episode, "err", err)
 		return true, nil
 	}
 	if m, err = k.tables.untold(ctx, f.HostID, m); err != nil || m == nil {
@@ -141,7 +95,7 @@ func (k *Keeper) tell(ctx context.Context, f store.FoundAnomaly) (told bool, err
 	if msg.Subject, msg.Data, err = schema.EncodeMsg(m, msg.Header); err != nil {
 		return false, fmt.Errorf("encode episode %s: %w", m.Instance, err)
 	}
-	if _, err = k.cfg.JS.PublishMsg(ctx, msg); err != nil {
+	if _, err = k.js.PublishMsg(ctx, msg); err != nil {
 		return false, fmt.Errorf("publish episode %s: %w", m.Instance, err)
 	}
 	k.sent[f.Episode] = sent{f.Revision, time.Now()}

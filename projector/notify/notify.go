@@ -89,12 +89,20 @@ func (n *Notifier) save() error {
 	return nil
 }
 
-// follow makes the durable on the anomalies of the log, or finds it. A new one begins with what comes from now on.
+// follow finds the durable on the anomalies of the log, or makes it: at the place that is written down, and the first one at what comes from now on.
 func (n *Notifier) follow(ctx context.Context, js jetstream.JetStream) (jetstream.Consumer, error) {
 	if err := n.save(); err != nil { // the durable's name has to be known when it is there
 		return nil, err
 	}
-	return js.CreateOrUpdateConsumer(ctx, schema.StreamEvents, schema.OfDatabase(schema.NotifyConsumer(n.state.ID), "what is told of anomalies in", n.cfg.DB))
+	cfg := schema.OfDatabase(schema.NotifyConsumer(n.state.ID), "what is told of anomalies in", n.cfg.DB)
+	if n.state.Seq > 0 {
+		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, n.state.Seq+1
+	}
+	log, err := js.Consumer(ctx, schema.StreamEvents, cfg.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) || schema.DurableIsAway(err) {
+		return schema.ReplaceDurable(ctx, js, schema.StreamEvents, cfg)
+	}
+	return log, err
 }
 
 // takeIn takes in what the log has, and waits for it for a round. The log is told only once all is written down.

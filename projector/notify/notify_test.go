@@ -91,6 +91,27 @@ func TestNotify_TakesInOnce(t *testing.T) {
 	}
 }
 
+// TestNotify_DurableIsGone: what comes while the log has no durable, as when a server that alone had it is away, is told too.
+func TestNotify_DurableIsGone(t *testing.T) {
+	address := freeAddress(t)
+	w, r := newWorld(t, webhook(address, "    group_wait: 1s\n"), nil), newReceiver()
+	r.listen(t, address)
+	w.publish("oom", 0, nil)
+	w.pass(time.Second)
+	check(t, w.js.DeleteConsumer(t.Context(), schema.StreamEvents, schema.NotifyConsumer(w.notifier.state.ID).Durable))
+	w.publish("oom", 1, nil)
+	for range 2 {
+		w.open()
+		w.publish("oom", 2, nil) // the same message: the log has it once
+	}
+	for range 5 {
+		w.pass(2 * time.Second)
+	}
+	for _, problem := range r.defects(3, 0) {
+		t.Error(problem)
+	}
+}
+
 // TestNotify_KeepsToTheRate: no more notices a minute than a receiver takes, and none is lost for it.
 func TestNotify_KeepsToTheRate(t *testing.T) {
 	address := freeAddress(t)

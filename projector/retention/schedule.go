@@ -18,7 +18,7 @@ func openTicks(ctx context.Context, js jetstream.JetStream, databaseID, path str
 	if err := InstallSchedule(ctx, js, every); err != nil {
 		return nil, fmt.Errorf("install the schedule of retention: %w", err)
 	}
-	consumer, err := js.CreateOrUpdateConsumer(ctx, schema.StreamOps, schema.OfDatabase(schema.TickConsumer(databaseID), "when old data leaves the database", path))
+	consumer, err := schema.MakeDurable(ctx, js, schema.StreamOps, schema.OfDatabase(schema.TickConsumer(databaseID), "when old data leaves the database", path))
 	if err != nil {
 		return nil, fmt.Errorf("read the ticks of retention: %w", err)
 	}

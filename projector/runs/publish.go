@@ -15,8 +15,6 @@ import (
 
 // Database is the database whose runs are kept, in the hands of whoever writes it.
 type Database interface {
-	// CatchUp waits until the database has folded what the streams hold now.
-	CatchUp(ctx context.Context) error
 	// WaitCommitted waits until the database has folded each stream up to a sequence.
 	WaitCommitted(ctx context.Context, upTo map[string]uint64) error
 }

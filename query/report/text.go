@@ -175,10 +175,14 @@ func (t *text) leftTable(r *RunReport) {
 func (t *text) systemCalls(r *RunReport) {
 	var calls []string
 	for _, h := range r.Samples.Hotspots {
-		calls = append(calls, fmt.Sprintf("%s %.1f %%", line(h.Name, 30), h.Time))
+		text := fmt.Sprintf("%s %.1f %%", line(h.Name, 30), h.Time)
+		if h.Calls != nil {
+			text += fmt.Sprintf(" (%d)", *h.Calls)
+		}
+		calls = append(calls, text)
 	}
 	if len(calls) > 0 {
 		t.line("")
-		t.line("System calls, time summed over samples: %s", strings.Join(calls, ", "))
+		t.line("System calls, time summed over samples, and how many: %s", strings.Join(calls, ", "))
 	}
 }

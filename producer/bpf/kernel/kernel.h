@@ -109,7 +109,13 @@ struct signal_struct {
 
 struct css_set;
 
+struct thread_info {
+	unsigned long flags;
+	__u32 status; // of x86 alone
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	unsigned int __state;
 	unsigned int flags;
 	int exit_state;
