@@ -209,6 +209,12 @@ func (r *row) judge(w workload, t *truth, got *told) {
 	case known && !exact && cpuOK && (peakOK || got.Peak == nil):
 		r.Verdict, r.Why = counted, strings.Join(reasons, ", ")
 	default:
+		if got.Peak == nil && !peakOK {
+			reasons = append(reasons, "the peak is unknown, and the answer says so")
+		}
+		if !exact && w.processes == 0 {
+			reasons = append(reasons, "strace counted another run")
+		}
 		r.Verdict, r.Why = missed, strings.Join(reasons, ", ")
 	}
 }
