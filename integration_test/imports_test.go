@@ -112,6 +112,7 @@ var rooms = map[string]room{
 	"bench/structure":     {},
 	"bench/wire":          {uses: []string{"schema", "producer/simulate"}},
 	"bench/cmd/structure": {uses: []string{"bench/structure"}},
+	"bench/cmd/accuracy":  {},
 	"bench/cmd/bench":     {},
 	"bench/cmd/inserts":   {},
 	"bench/cmd/load":      {},

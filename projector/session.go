@@ -31,6 +31,7 @@ type session struct {
 	doubled *doubled
 	wal     walTrimmer
 	writes  chan pendingWrite // what retention has to write
+	reopen  <-chan struct{}   // asks for the files to be opened anew
 	goesOn  func()            // is called when something was committed, or there is nothing to fold and the log answers
 }
 
@@ -74,7 +75,7 @@ func (s *session) prepare(ctx context.Context) error {
 	s.fold = fold.New(s.store.Tables(), checkpoints, s.cfg.Rules)
 	if s.cfg.NDJSON != "" {
 		var err error
-		if s.files, err = ndjson.LockFiles(s.cfg.NDJSON, s.cfg.FileLimit); err != nil {
+		if s.files, err = ndjson.LockFiles(s.cfg.layout()); err != nil {
 			return err
 		}
 		if err := s.openFiles(); err != nil {
@@ -223,6 +224,8 @@ func (s *session) work(ctx, reading context.Context, target map[string]uint64, m
 			err = s.take(reading, gather(m, messages))
 		case w := <-s.writes:
 			err = s.writePending(w)
+		case <-s.reopen:
+			err = s.files.Reopen(s.writeFileState)
 		case <-check.C:
 			if err := s.check(reading); err != nil {
 				return cmp.Or(context.Cause(reading), err) // prefer the reader's error

@@ -60,8 +60,12 @@ many servers each is kept.`,
 
 // config checks the flags and makes a projector's settings of them.
 func (f *projectFlags) config(s *settings) (projector.Config, error) {
-	cfg := projector.Config{DB: s.db, FileLimit: f.files.limit}
+	cfg := projector.Config{DB: s.db}
+	f.files.into(&cfg)
 	keep, err := f.retention.config()
+	if err == nil {
+		err = f.files.check()
+	}
 	if err == nil {
 		cfg.Retention = &keep
 		cfg.Rules, err = f.rules.compile()
@@ -94,7 +98,7 @@ func (f *projectFlags) follow(cmd *cobra.Command, s *settings, cfg projector.Con
 		if err := makeLog(ctx, s, nc, cfg.Retention.Policy, f.replicas); err != nil {
 			return err
 		}
-		return project(ctx, cmd, s, nc, cfg, &f.notify, w)
+		return f.project(ctx, cmd, s, nc, cfg, w)
 	})
 }
 
@@ -107,7 +111,7 @@ func makeLog(ctx context.Context, s *settings, nc *nats.Conn, policy schema.Poli
 }
 
 // project projects the log of a connection until ctx ends.
-func project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn, cfg projector.Config, notify *notifyFlags, w *working) error {
+func (f *projectFlags) project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn, cfg projector.Config, w *working) error {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return err
@@ -117,12 +121,12 @@ func project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn
 		return explainDatabase(err, s.db)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "proctape is projecting the log into %s. Ctrl-C stops it.\n", s.db)
-	notices, err := notify.stages(s, js, w)
+	notices, err := f.notify.stages(s, js, w)
 	if err != nil {
 		return errors.Join(err, p.Close())
 	}
 	w.projects.Store(p)
-	defer s.reloads(cmd.ErrOrStderr(), w.notify, nil)()
+	defer s.reloads(cmd.ErrOrStderr(), w.notify, &f.files, func() (string, error) { return w.reopenFiles(&f.files), nil })()
 	defer w.ready(ctx)()
 	err = runStages(ctx, append([]stage{{"watchdog", w.watched.run}, {"state", w.keeper(s.db).Run}, {"projector", p.Run}}, notices...)...)
 	st := p.Stats()

@@ -27,11 +27,14 @@ is refused. --from and --until replay a part of the log, by the time at which th
 			if !cmd.Flags().Changed("db") {
 				return hinted(misuse("replay needs --db, the database to make"), "for example: proctape replay --db fresh.db")
 			}
+			if err := files.check(); err != nil {
+				return err
+			}
 			dir, err := files.folder()
 			if err != nil {
 				return err
 			}
-			cfg := projector.ReplayConfig{DB: s.db, NDJSON: dir, FileLimit: files.limit, Memory: s.memory.projector(), Log: s.logger(cmd)}
+			cfg := projector.ReplayConfig{DB: s.db, NDJSON: dir, FileName: files.name, FileLimit: files.limit, FilesOfOthers: files.rotate == rotateNever, Memory: s.memory.projector(), Log: s.logger(cmd)}
 			if cfg.Hosts, err = checkHosts(hosts); err != nil {
 				return err
 			}

@@ -101,8 +101,8 @@ func (s *settings) resolve(cmd *cobra.Command) error {
 // settingNames are the flags that may also be set in the environment or a file. What a single listing asks for may not: it
 // would hide things from every listing.
 var settingNames = []string{"data", "db", "server", "context", "creds", "tls-ca", "log-level", "interval", "argv", "scrub-word", "kernel-threads", "group", "listen",
-	"tls-cert", "tls-key", "max-log-mb", "ndjson", "ndjson-limit", "no-ndjson", "rules", "memory-limit-mb", "full-resolution-hours", "downsampled-days",
-	"events-days", "runs-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-env", "job-rule", "syscalls", "trace-job", "nvidia-smi", "utc", "url", "token-file", "http", "http-cert", "http-key", "http-name", "notify"}
+	"tls-cert", "tls-key", "max-log-mb", "ndjson", "ndjson-dir", "ndjson-name", "ndjson-rotate", "ndjson-limit", "no-ndjson", "rules", "memory-limit-mb", "full-resolution-hours", "downsampled-days",
+	"events-days", "runs-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-env", "job-rule", "syscalls", "trace-job", "nvidia-smi", "proc", "sys", "utc", "url", "token-file", "http", "http-cert", "http-key", "http-name", "notify"}
 
 // isSetting reports whether a command's flag is a setting.
 func isSetting(cmd *cobra.Command, name string) bool {

@@ -127,3 +127,13 @@ func (w *working) watchProducer(cfg *producer.Config) {
 	cfg.Beat = w.watched.part("the sampler", 2*cfg.Interval)
 	cfg.PublishBeat = w.watched.part("publishing", 2*cfg.Interval)
 }
+
+// reopenFiles has the projector open the files anew that another program rotates.
+func (w *working) reopenFiles(files *fileFlags) (did string) {
+	p := w.projects.Load()
+	if p == nil || files.rotate != rotateNever {
+		return ""
+	}
+	p.ReopenFiles()
+	return "the files that were rotated"
+}
