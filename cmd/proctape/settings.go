@@ -186,6 +186,11 @@ func readsDatabase(cmd *cobra.Command) bool {
 	return slices.Contains([]string{"snapshots", "events", "execs", "history", "jobs", "profile", "report", "gaps", "top", "tree", "diff", "orphans", "why", "sql", "compare", "correlate", "estimate", "mcp", "export"}, cmd.Name())
 }
 
+// followsLog reports whether a command shows a log that the command line names, and no database.
+func followsLog(cmd *cobra.Command, s *settings) bool {
+	return cmd.Name() == "top" && (onLine(cmd, s, "server") || onLine(cmd, s, "context"))
+}
+
 // refuseServer refuses a --server of the command line where it would be ignored: the answer would be of another recording than
 // the one that was named. In the environment it may stand for other commands.
 func refuseServer(cmd *cobra.Command, s *settings) error {

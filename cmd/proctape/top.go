@@ -36,18 +36,6 @@ var topColumns = []column[query.TopRow]{
 	}, extra: true},
 }
 
-// topFlags are the flags of top.
-type topFlags struct {
-	listing
-	filterFlags
-	by, metric string
-	at         timeText
-	once       bool
-	noMouse    bool
-	interval   time.Duration
-	speed      float64
-}
-
 func topCommand(s *settings) *cobra.Command {
 	t := &topFlags{by: "process", metric: "cpu", speed: 1}
 	cmd := &cobra.Command{
@@ -145,17 +133,7 @@ func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {
 	if !slices.Contains(query.TopMetrics, t.metric) {
 		return unknownValue("--sort", t.metric, "a figure to sort by", "it is one of", query.TopMetrics)
 	}
-	r, err := t.timeRange()
-	if err != nil {
-		return err
-	}
-	if t.at != "" && (t.since != "" || t.until != "" || t.run != "") {
-		return hinted(misuse("--at does not go with --since, --until and --run"), "--at is one time, the others are a range")
-	}
-	if t.until != "" && t.since == "" {
-		return hinted(misuse("--until without --since"), "--at is for one time")
-	}
-	at, err := timeFlag("at", string(t.at), time.Now())
+	r, at, err := t.times()
 	if err != nil {
 		return err
 	}
@@ -193,6 +171,21 @@ func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {
 		}
 		return printTop(cmd, t, to, answer)
 	})
+}
+
+// times are the range, or the one time, that is asked for.
+func (t *topFlags) times() (r query.Range, at time.Time, err error) {
+	if r, err = t.timeRange(); err != nil {
+		return r, at, err
+	}
+	if t.at != "" && (t.since != "" || t.until != "" || t.run != "") {
+		return r, at, hinted(misuse("--at does not go with --since, --until and --run"), "--at is one time, the others are a range")
+	}
+	if t.until != "" && t.since == "" {
+		return r, at, hinted(misuse("--until without --since"), "--at is for one time")
+	}
+	at, err = timeFlag("at", string(t.at), time.Now())
+	return r, at, err
 }
 
 // ask asks for who used most at a time, which is now where it is zero, or within a range.

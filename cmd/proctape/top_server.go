@@ -24,11 +24,6 @@ import (
 	"github.com/proctape/proctape/schema/lockfile"
 )
 
-// followsLog reports whether a command shows a log that the command line names, and no database.
-func followsLog(cmd *cobra.Command, s *settings) bool {
-	return cmd.Name() == "top" && (onLine(cmd, s, "server") || onLine(cmd, s, "context"))
-}
-
 // checkFollow refuses what cannot be asked of a log that is followed from now on.
 func (t *topFlags) checkFollow(cmd *cobra.Command, s *settings, screen bool) error {
 	for _, name := range []string{"db", "url"} {

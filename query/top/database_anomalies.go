@@ -9,10 +9,11 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// How many episodes are read for a frame, for a time line, and beside other rows.
+// How many episodes are read for a frame and beside other rows, and how many marks for a time line.
 const (
 	mostOpen  = 1000
 	mostFound = 8
+	mostMarks = 20_000 // deaths, or episodes, on a time line
 )
 
 // addAnomalies adds the episodes that go on at the time, to the rows which they are about too, and the last that began.
@@ -50,7 +51,7 @@ func addFoundOfRuns(ctx context.Context, d *Database, to *Jobs, job query.JobFil
 
 // addFound marks the starts of episodes on a time line.
 func addFound(ctx context.Context, d *Database, l *Line, r query.Range) error {
-	r.Limit, r.Newest = mostDeaths, true
+	r.Limit, r.Newest = mostMarks, true
 	found, err := query.Anomalies(ctx, d.db, query.AnomalyFilter{Range: r, Begun: true})
 	for i := range found {
 		a := &found[i]

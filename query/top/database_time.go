@@ -7,9 +7,6 @@ import (
 	"github.com/proctape/proctape/query"
 )
 
-// mostDeaths is how many deaths a time line reads.
-const mostDeaths = 20_000
-
 // Line reads the time line of a range.
 func (d *Database) Line(ctx context.Context, r query.Range, cells int) (*Line, error) {
 	now := d.Now()
@@ -34,7 +31,7 @@ func (d *Database) Line(ctx context.Context, r query.Range, cells int) (*Line, e
 		return nil, err
 	}
 	l.addHoles(settled(holes, now), now)
-	read.Limit, read.Newest = mostDeaths, true
+	read.Limit, read.Newest = mostMarks, true
 	deaths, err := d.deaths(ctx, query.Filter{Range: read, Failed: true})
 	l.addDeaths(deaths)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 // The verdicts of a row.
 const (
-	met     = "met"
+	barMet  = "met"
 	missed  = "MISSED"
 	counted = "counted missing"
 	skipped = "skipped"
@@ -205,7 +205,7 @@ func (r *row) judge(w workload, t *truth, got *told) {
 	known := len(reasons) > 0 || got.LowerBound
 	switch {
 	case exact && cpuOK && peakOK:
-		r.Verdict = met
+		r.Verdict = barMet
 	case known && !exact && cpuOK && (peakOK || got.Peak == nil):
 		r.Verdict, r.Why = counted, strings.Join(reasons, ", ")
 	default:
