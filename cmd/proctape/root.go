@@ -30,7 +30,7 @@ PROCTAPE_<FLAG>, or in a YAML file with lines of flag: value, which --config nam
 	onlyCommands(root)
 	f := root.PersistentFlags()
 	f.StringVar(&s.data, "data", defaultData(), "the recorder's data `folder`")
-	f.StringVar(&s.db, "db", "", "database `file` (default: monitor.db in the data folder)")
+	f.Var(&onceText{to: &s.db}, "db", "database `file` (default: monitor.db in the data folder)")
 	f.StringVar(&s.server, "server", "", "`URL` of a NATS server to use instead of the recorder on this machine; several with commas in between")
 	f.StringVar(&s.context, "context", "", "`name` of a context of the nats command line that says which server, and how")
 	f.StringVar(&s.creds, "creds", "", "`file` with the key or credentials for --server")
