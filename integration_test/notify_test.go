@@ -104,7 +104,7 @@ func TestNotify_OfARecorder(t *testing.T) {
 	address := l.Addr().String()
 	l.Close()
 	file := filepath.Join(dir, "notify.yaml")
-	text := "receivers:\n  - name: oncall\n    group_wait: 100ms\n    group_by: [rule]\n    webhook: {url: \"http://" + address + "\"}\n"
+	text := "receivers:\n  - name: oncall\n    group_wait: 100ms\n    group_by: [rule]\n    rules: [oom]\n    jobs: [nightly]\n    webhook: {url: \"http://" + address + "\"}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
