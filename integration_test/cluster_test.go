@@ -161,7 +161,7 @@ func TestCluster_LeaderComesLater(t *testing.T) {
 	c.kill(2)
 	await(t, "a cluster without a leader", func() bool { return !c.servers[0].JetStreamIsLeader() })
 	project := func(program string) *process {
-		return startProgram(t, program, "project", "--server", c.url(), "--db", filepath.Join(t.TempDir(), "monitor.db"), "--replicas", "3", "--max-log-mb", "300")
+		return startProgram(t, program, "project", "--server", c.url(), "--db", filepath.Join(t.TempDir(), "monitor.db"), "--max-log-mb", "300")
 	}
 	once := project(impatient.program(t))
 	if once.wait(); once.err == nil {
