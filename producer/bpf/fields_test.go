@@ -56,7 +56,7 @@ func loadAll(types *btf.Spec) error {
 // Programs load for a kernel that lacks a member that not every kernel has, and what it would have told is unknown, not zero. The control: without one that every
 // kernel has they do not load.
 func TestFields_Optional(t *testing.T) {
-	openTable(t) // or skip
+	openTable(t)               // or skip
 	for range metric.ManyFDs { // or their limit is not told
 		f, err := os.Open(os.DevNull)
 		if err != nil {
