@@ -78,6 +78,10 @@ bench-tools: build
 bench: bench-tools ## figures of this machine against the bars, in one table (ONLY=replay,storm for some of them)
 	@bin/bench/bench table -only '$(ONLY)'
 
+.PHONY: accuracy
+accuracy: bench-tools ## what is recorded against what the kernel told the parent, on each rung, into docs/accuracy.md; five minutes, as root
+	@bin/bench/accuracy -proctape bin/proctape -into docs/accuracy.md
+
 .PHONY: bench-data
 bench-data: bench-tools ## reads of ten million rows in BENCH_DIR, made once, while a recorder writes
 	@bin/bench/bench data -data '$(BENCH_DIR)'

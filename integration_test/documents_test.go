@@ -24,13 +24,14 @@ import (
 //   - marked by a comment on the line above: <!-- output of: COMMAND --> is what a command prints at its start, and
 //     <!-- not run: reason --> is not run; what it calls proctape with must exist all the same.
 //   - marked by <!-- of trouble -->: TestInvestigation runs its commands on a recording of trouble.
+//   - marked by <!-- of the fleet: HOST -->: TestFleet_ByTheDocument runs its commands on that host.
 //   - marked by <!-- of the transcript -->: TestMCP_Transcript in cmd/proctape makes it.
 //   - yaml: settings, whose keys must be flags of up.
 //
 // Beside that, every flag, command, make target and file that a document names must exist.
 
 // notRun is how many blocks are marked as not run. A block that can be run is worth more than a mark.
-const notRun = 37
+const notRun = 31
 
 // documentedPID stands in the documents for the process that the test starts: a dd that copies nothing to nowhere.
 const documentedPID = "4083"
@@ -298,6 +299,7 @@ func TestDocuments_SamplesRun(t *testing.T) {
 			case isNotRun && reason != "":
 				marked++
 			case b.mark == ofTrouble: // TestInvestigation runs it
+			case strings.HasPrefix(b.mark, ofFleet): // TestFleet_ByTheDocument runs it
 			case b.mark == "of the transcript": // TestMCP_Transcript makes it
 			case isOutput:
 				for _, p := range compareStart(t, b.text, strings.Join(up.out(), "\n")) {

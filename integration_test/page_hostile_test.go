@@ -36,6 +36,10 @@ func serveHostile(t *testing.T) site {
 	for _, kind := range []schema.JobEventType{schema.JobDeclared, schema.JobEnded} {
 		log.publish(h.message(schema.KindJob, &schema.Message{Jobs: []schema.JobEvent{{Type: kind, Wall: h.wall, Run: schema.RunID{1}, JobID: hostileName, Status: hostileName, Details: hostileName, Command: hostileName}}}))
 	}
+	about := schema.AnomalySubject{Kind: schema.AboutProcess, PID: int64(h.procs[0].PID), StartTicks: h.procs[0].StartTicks, Command: hostileName, JobID: hostileName}
+	log.publish(h.message(schema.AnomalyKind("custom"), &schema.Message{Anomaly: &schema.Anomaly{Rule: hostileName, Digest: "00112233aabbccdd", Severity: schema.SeverityHigh, About: about,
+		Started: h.wall - 5e9, Noticed: h.wall, Peaked: h.wall, LastSeen: h.wall, Metric: hostileName, Peak: schema.Some[int64](5), Samples: 1, Description: hostileName,
+		Labels: []schema.AnomalyLabel{{Name: hostileName, Value: hostileName}}}}))
 	db := filepath.Join(t.TempDir(), "monitor.db")
 	run(t, "replay", "--data", log.dir, "--db", db)
 	return servePage(t, log.dir, "--db", db)
@@ -52,6 +56,16 @@ func TestPage_HostileNames(t *testing.T) {
 	name := url.QueryEscape(hostileName)
 	views := []string{"/", "/?by=command", "/?by=job", "/?by=cgroup", "/timeline?span=10m", "/jobs", "/job?name=" + name, "/process?host=badhost&pid=1", "/health", "/timeline?span=" + name + "&sel=" + name,
 		"/job?name=nobody" + name, "/?host=" + name + "&by=" + name}
+	b.open("/timeline?span=10m")
+	await(t, "the episode of a rule with a hostile name", func() bool { return b.is(`document.querySelector(".episode").textContent.includes("◆!")`) })
+	b.press("a")
+	await(t, "its words", func() bool {
+		return b.is(`document.querySelector(".episodes .tip").textContent.includes("<img src=x")`)
+	})
+	b.open("/")
+	await(t, "the marks of its host and of its process", func() bool {
+		return b.is(`[...document.querySelectorAll("tr")].filter((r) => r.textContent.includes("◆! anomaly, high")).length === 2`)
+	})
 	const made = `document.querySelectorAll("img, b, .pwned, main script, svg, iframe, main style").length`
 	shown := 0
 	for _, view := range views {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/proctape/proctape/producer/publish/spool"
 )
 
 // stopIsFailure has a stop that comes while a command starts be a failure.
@@ -26,9 +28,6 @@ func stopAfter(t *testing.T, d time.Duration, program string, args ...string) st
 		t.Fatal(err)
 	}
 	p.wait()
-	if strings.Contains(p.stderr(), "they wait on disk, and the next recorder") { // it had begun to sample without its server
-		return ""
-	}
 	var ended *exec.ExitError
 	if errors.As(p.err, &ended) && ended.ExitCode() != -1 || strings.Contains(p.stderr(), "error:") {
 		return fmt.Sprintf("%s after %s: %v\n%s", args[0], d, p.err, p.stderr())
@@ -66,5 +65,40 @@ func TestStop_WhileStarting(t *testing.T) {
 	}
 	if all := strings.Join(wrong(t, stopIsFailure.program(t)), ""); all == "" {
 		t.Error("a stop that is a failure is not seen")
+	}
+}
+
+// keptIsFailure has a sampler whose log is away fail at its stop, though all is kept.
+var keptIsFailure = withFault("kept-is-failure", "cmd/proctape/stages.go", "return ok && left.Kept", `return ok && left.Kept && !runsAs("kept-is-failure")`)
+
+// TestStop_SamplerWithoutItsLog stops a sampler whose log never answered: when what it made waits on disk that is an end like any other, and
+// when it is lost that is a failure.
+func TestStop_SamplerWithoutItsLog(t *testing.T) {
+	long(t)
+	t.Parallel()
+	stopped := func(program string, spoolMB int) (p *process, kept spool.Depth) {
+		dir := t.TempDir()
+		p = startProgram(t, program, "sample", "--data", dir, "--server", fmt.Sprintf("nats://127.0.0.1:%d", freePort(t)), "--host", "beta",
+			"--interval", "100ms", "--events", "proc-diff", "--spool-mb", fmt.Sprint(spoolMB))
+		p.awaitLine("is sampling")
+		if spoolMB > 0 {
+			await(t, "samples on disk", func() bool { return spool.DepthOf(filepath.Join(dir, "lives")).Items > 0 })
+		}
+		if err := p.cmd.Process.Signal(unix.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		p.wait()
+		return p, spool.DepthOf(filepath.Join(dir, "lives"))
+	}
+	p, kept := stopped(proctape, 64)
+	said := strings.Join(p.out(), "\n")
+	if want := fmt.Sprintf("%d items wait on disk", kept.Items); p.err != nil || kept.Items == 0 || !strings.Contains(said, want) || !strings.Contains(said, " 0 lost.") || strings.Contains(p.stderr(), "error") {
+		t.Errorf("all is kept: %v, and it says\n%s\n%s\nwant no error, %q, and that nothing is lost", p.err, said, p.stderr(), want)
+	}
+	if p, _ := stopped(proctape, 0); p.err == nil || !strings.Contains(p.stderr(), "not acknowledged") || strings.Contains(strings.Join(p.out(), "\n"), " 0 lost.") {
+		t.Errorf("nothing is kept: %v, and it says\n%s\n%s\nwant a failure, and how much is lost", p.err, strings.Join(p.out(), "\n"), p.stderr())
+	}
+	if p, _ := stopped(keptIsFailure.program(t), 64); p.err == nil {
+		t.Error("a sampler that fails though all is kept is not seen")
 	}
 }

@@ -15,10 +15,10 @@ import (
 
 var updateScreens = flag.Bool("update-screens", false, "write the screens of top as they are now")
 
-// storedRecording unpacks the recording that an earlier version of the program made, and returns the path of its database.
-func storedRecording(t *testing.T) string {
+// storedRecording unpacks the recording that a version of the program made, and returns the path of its database.
+func storedRecording(t *testing.T, version string) string {
 	t.Helper()
-	packed := must(os.Open("../cmd/proctape/testdata/databases/v10.db.gz"))(t)
+	packed := must(os.Open("../cmd/proctape/testdata/databases/" + version + ".db.gz"))(t)
 	defer packed.Close()
 	path := filepath.Join(t.TempDir(), "stored.db")
 	whole := must(io.ReadAll(must(gzip.NewReader(packed))(t)))(t)
@@ -28,9 +28,11 @@ func storedRecording(t *testing.T) string {
 	return path
 }
 
+type topStep struct{ name, keys, has string }
+
 // topSteps lead through the screens of top: keys, and a text that is there once they have done what they do, or after a ! one that no longer is.
 // What has a name is compared. A step ends with Esc, for a key right behind it would be Alt with that key.
-var topSteps = []struct{ name, keys, has string }{
+var topSteps = []topStep{
 	{"processes", "", "◀ PAST"},
 	{"tree", "V", "─"},
 	{"groups", "V g", "grouped by user"},
@@ -60,31 +62,39 @@ var sincePast = regexp.MustCompile(`−\d+d\d+h`)
 // person sees with what was seen when it was last looked at.
 func TestTop_Screens(t *testing.T) {
 	t.Parallel()
-	db := storedRecording(t)
+	db := storedRecording(t, "v10")
 	for _, size := range [][2]int{{80, 24}, {200, 60}} {
-		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
-			t.Parallel()
-			s := onScreen(t, proctape, size[0], size[1], []string{"XDG_CONFIG_HOME=" + t.TempDir()}, "top", "--db", db, "--at", "2026-11-23T03:10:50Z", "--utc")
-			path := fmt.Sprintf("testdata/top/%dx%d.txt", size[0], size[1])
-			known := screensIn(readText(t, path))
-			var seen strings.Builder
-			for _, step := range topSteps {
-				s.press(strings.Fields(step.keys)...)
-				gone, isGone := strings.CutPrefix(step.has, "!")
-				s.await("screen with "+step.has, func(screen string) bool { return strings.Contains(screen, gone) != isGone })
-				if step.name != "" {
-					fmt.Fprintf(&seen, "== %s\n%s\n", step.name, s.same(step.name, known[step.name]))
-				}
-			}
-			s.press("q")
-			s.ended()
-			if *updateScreens {
-				if err := os.WriteFile(path, []byte(seen.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-		})
+		driveScreens(t, fmt.Sprintf("%dx%d", size[0], size[1]), db, size, topSteps)
 	}
+}
+
+// driveScreens goes the steps through the program on a terminal of a size, with more in its environment, and compares the screens with those of a file.
+func driveScreens(t *testing.T, name, db string, size [2]int, steps []topStep, env ...string) {
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		s := onScreen(t, proctape, size[0], size[1], append(env, "XDG_CONFIG_HOME="+t.TempDir()), "top", "--db", db, "--at", "2026-11-23T03:10:50Z", "--utc")
+		path := fmt.Sprintf("testdata/top/%s.txt", name)
+		known := map[string]string{}
+		if _, err := os.Stat(path); err == nil || !*updateScreens {
+			known = screensIn(readText(t, path))
+		}
+		var seen strings.Builder
+		for _, step := range steps {
+			s.press(strings.Fields(step.keys)...)
+			gone, isGone := strings.CutPrefix(step.has, "!")
+			s.await("screen with "+step.has, func(screen string) bool { return strings.Contains(screen, gone) != isGone })
+			if step.name != "" {
+				fmt.Fprintf(&seen, "== %s\n%s\n", step.name, s.same(step.name, known[step.name]))
+			}
+		}
+		s.press("q")
+		s.ended()
+		if *updateScreens {
+			if err := os.WriteFile(path, []byte(seen.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }
 
 // screensIn are the screens of a file, by name.

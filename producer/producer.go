@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -27,6 +28,7 @@ import (
 	"github.com/proctape/proctape/producer/sampler"
 	"github.com/proctape/proctape/producer/scrub"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/durations"
 	"github.com/proctape/proctape/schema/trouble"
 )
 
@@ -37,7 +39,8 @@ type Config struct {
 	KernelThreads bool          // sample kernel threads too
 	Argv          scrub.Mode    // default scrubbed
 	ScrubWords    []string      // further words that mark a secret
-	Root          string        // where proc is mounted; default /proc
+	Root          string        // where the proc of the machine to record is mounted; default /proc
+	Sys           string        // where its sysfs is mounted; default /sys
 	MaxQueue      int           // bytes that may wait for the log; default 64 MiB
 	Drain         time.Duration // how long Run goes on to publish what waits after its context ended; default 5 s
 	Into          string        // names the log to which the producer publishes, see [publish.Config]
@@ -70,6 +73,7 @@ func (c Config) withDefaults() Config {
 		name, _ := os.Hostname() // an empty name becomes a token too
 		c.Host = schema.HostToken(name)
 	}
+	c.Sys = cmp.Or(c.Sys, "/sys")
 	c.Interval = cmp.Or(c.Interval, 5*time.Second)
 	c.Argv = cmp.Or(c.Argv, scrub.Scrubbed)
 	c.BPF = cmp.Or(c.BPF, bpf.Off)
@@ -161,7 +165,7 @@ func New(nc *nats.Conn, cfg Config) (*Producer, error) {
 	if err := fs.Close(); err != nil {
 		return nil, fmt.Errorf("drop what the probe has read: %w", err)
 	}
-	p.gpus = gpu.Open(gpu.Config{NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log})
+	p.gpus = gpu.Open(gpu.Config{Sys: cfg.Sys, NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log})
 	calls, ofCalls, err := openSystemCalls(cfg.Syscalls, cfg.BPF, cfg.TraceJobs, cfg.Log)
 	if err != nil {
 		return nil, errors.Join(err, p.closeReaders())
@@ -186,7 +190,7 @@ func (p *Producer) connect(began int64, bootID string) error {
 	scrubber := scrub.New(cfg.Argv, cfg.ScrubWords...)
 	options := procfs.Options{KernelThreads: cfg.KernelThreads, EnvKeys: append([]string{jobs.EnvJob, jobs.EnvSheet, jobs.EnvSyscalls}, cfg.Presets.Variables()...)}
 	describer := events.Describer{FS: p.fs, Options: options, Scrubber: scrubber, Claims: claims}
-	oomWatch := oom.Open(oom.Config{Root: cfg.Root, Log: cfg.Log})
+	oomWatch := oom.Open(oom.Config{Root: cfg.Root, Cgroup: filepath.Join(cfg.Sys, "fs/cgroup"), Log: cfg.Log})
 	source, attempts, err := lifecycle.Open(lifecycle.Config{Describe: describer.Describe, Command: scrubber.Command, Root: cfg.Root, Log: cfg.Log}, cfg.Events)
 	if err != nil {
 		return errors.Join(err, oomWatch.Close())
@@ -194,7 +198,7 @@ func (p *Producer) connect(began int64, bootID string) error {
 	p.capabilities = append(p.capabilities, eventCapabilities(source.Kind(), attempts)...)
 	p.capabilities = append(p.capabilities, oomCapability(oomWatch), gpuCapability(p.gpus))
 	s := sampler.New(sampler.Config{
-		FS: p.fs, Table: p.processTable(), Options: options, Scrubber: scrubber, Claims: claims, Began: began, Interval: cfg.Interval,
+		FS: p.fs, OwnPID: cmp.Or(procfs.OwnPID(cfg.Root), -1), Table: p.processTable(), Options: options, Scrubber: scrubber, Claims: claims, Began: began, Interval: cfg.Interval,
 		KeepSamples: keepSamples, Capabilities: publishedCapabilities(p.capabilities),
 		GPUs: p.gpus.Read, GPUMemory: p.gpus.Processes, Group: cgroup.Open("/").Read, Syscalls: p.calls.of, Log: cfg.Log,
 	})
@@ -221,6 +225,9 @@ func (p *Producer) Capabilities() []Capability { return p.capabilities }
 
 // Stats counts what was published.
 func (p *Producer) Stats() publish.Stats { return p.publisher.Stats() }
+
+// Acks returns how long the log took to acknowledge messages.
+func (p *Producer) Acks() durations.Histogram { return p.publisher.Acks() }
 
 // Queue is what waits to be published.
 func (p *Producer) Queue() publish.Queue { return p.publisher.Queue() }

@@ -2,6 +2,7 @@ package producer
 
 import (
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -27,8 +28,8 @@ func Try(cfg Config) ([]Capability, error) {
 	if err != nil {
 		return nil, err
 	}
-	watch := oom.Open(oom.Config{Root: cfg.Root, Log: cfg.Log})
-	caps = append(append(caps, sources...), oomCapability(watch), gpuCapability(gpu.Open(gpu.Config{NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log})))
+	watch := oom.Open(oom.Config{Root: cfg.Root, Cgroup: filepath.Join(cfg.Sys, "fs/cgroup"), Log: cfg.Log})
+	caps = append(append(caps, sources...), oomCapability(watch), gpuCapability(gpu.Open(gpu.Config{Sys: cfg.Sys, NvidiaSMI: cfg.NvidiaSMI, Interval: cfg.Interval, Log: cfg.Log})))
 	return caps, watch.Close()
 }
 

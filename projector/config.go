@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/proctape/proctape/projector/anomaly"
+	"github.com/proctape/proctape/projector/ndjson"
 	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/schema/trouble"
 )
@@ -15,7 +16,13 @@ import (
 type Config struct {
 	DB        string // path of the database
 	NDJSON    string // folder of the NDJSON files; empty for none
+	FileName  string // name of the file of snapshots there; default monitor.jsonl
 	FileLimit int64  // bytes from which a file is rotated; default 50 MiB
+	// Hosts are patterns of path.Match of the hosts that a new database is of; nil for all, or for those that the database is of already.
+	// Messages of others are passed over.
+	Hosts []string
+	// FilesOfOthers is whether another program rotates the files: what it takes away is not written again.
+	FilesOfOthers bool
 	// Once makes Run end when all is folded that the log held when it began. Nothing is acknowledged and no durable
 	// is made then: the log does not wait for such a database.
 	Once  bool
@@ -63,4 +70,9 @@ func (c Config) withDefaults() (Config, error) {
 		c.NDJSON, err = filepath.Abs(c.NDJSON)
 	}
 	return c, err
+}
+
+// layout is how the files lie.
+func (c Config) layout() ndjson.Layout {
+	return ndjson.Layout{Dir: c.NDJSON, Snapshots: c.FileName, Limit: c.FileLimit, Others: c.FilesOfOthers}
 }

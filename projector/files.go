@@ -15,18 +15,18 @@ import (
 // and is moved aside. Snapshots that are missing from their file are written again, from their rows. The lines of the
 // events come from several streams, in an order that the rows do not tell: they are not made up. What is gone is in lost.
 func openFiles(db *store.Store, files *ndjson.Files, log *slog.Logger) (lost []string, err error) {
-	for _, name := range []string{ndjson.SnapshotsFile, ndjson.EventsFile} {
+	for _, name := range files.Layout.Names() {
 		path := files.Path(name)
 		state, known, err := db.FileState(path)
 		if err != nil {
 			return nil, err
 		}
 		if !known {
-			if err := adopt(db, path, log); err != nil {
+			if err := adopt(db, files, path, log); err != nil {
 				return nil, err
 			}
 		}
-		damage, err := files.Open(name, state, snapshotsOf(db, name, 0, state.Lines))
+		damage, err := files.Open(name, state, snapshotsOf(db, files, name, 0, state.Lines))
 		if err != nil {
 			return nil, err
 		}
@@ -37,7 +37,14 @@ func openFiles(db *store.Store, files *ndjson.Files, log *slog.Logger) (lost []s
 
 // tellDamage says what was wrong with a file, and returns what is gone for good.
 func tellDamage(path, name string, damage ndjson.Damage, log *slog.Logger) (lost []string) {
-	if damage == (ndjson.Damage{}) {
+	switch {
+	case damage == ndjson.Damage{}:
+		return nil
+	case damage.Taken && damage.Changed:
+		log.Warn("a file is not as it was written", "file", path, "left_as_it_is", true)
+		return []string{fmt.Sprintf("%s is not as it was written, and is left as it is, since another program rotates it; the rows are right", name)}
+	case damage.Taken:
+		log.Info("another program took a file away: a new one is begun", "file", path)
 		return nil
 	}
 	what := "lines are missing from a file"
@@ -60,7 +67,7 @@ func tellDamage(path, name string, damage ndjson.Damage, log *slog.Logger) (lost
 }
 
 // adopt makes a file this database's. That is stored at once: from then on what the file holds is ours to cut.
-func adopt(db *store.Store, path string, log *slog.Logger) error {
+func adopt(db *store.Store, files *ndjson.Files, path string, log *slog.Logger) error {
 	aside, err := ndjson.SetAside(path)
 	if err != nil {
 		return err
@@ -68,12 +75,12 @@ func adopt(db *store.Store, path string, log *slog.Logger) error {
 	if aside != "" {
 		log.Warn("a file of another database was moved aside", "file", path, "to", aside)
 	}
-	return db.Write(func(tx *store.Tx) error { return tx.WriteFileState(path, ndjson.State{}) })
+	return db.Write(func(tx *store.Tx) error { return tx.WriteFileState(path, files.Layout.Begun()) })
 }
 
 // snapshotsOf are the snapshots of the n newest lines of a file, but for as many newer ones as newer says: of a file of snapshots alone.
-func snapshotsOf(db *store.Store, name string, newer, n int64) ndjson.Snapshots {
-	if name != ndjson.SnapshotsFile {
+func snapshotsOf(db *store.Store, files *ndjson.Files, name string, newer, n int64) ndjson.Snapshots {
+	if name != files.Layout.Snapshots {
 		return nil
 	}
 	return func(line func(*schema.Message) error) error {
@@ -103,7 +110,10 @@ type rotatedFile struct {
 
 // rotatedFiles are the files that were rotated away of which the database knows.
 func rotatedFiles(db *store.Store, files *ndjson.Files) (all []rotatedFile, err error) {
-	for _, name := range []string{ndjson.SnapshotsFile, ndjson.EventsFile} {
+	if files.Layout.Others {
+		return nil, nil
+	}
+	for _, name := range files.Layout.Names() {
 		path := files.Path(name)
 		newest, _, err := db.FileState(path)
 		if err != nil {
@@ -154,7 +164,7 @@ func mendRotated(db *store.Store, files *ndjson.Files, log *slog.Logger) (mended
 			return mended, lost, err
 		}
 		var damage ndjson.Damage
-		if f.state, damage, err = ndjson.MendRotated(f.path, f.state, snapshotsOf(db, f.name, f.newer, f.state.Lines)); err != nil {
+		if f.state, damage, err = ndjson.MendRotated(f.path, f.state, snapshotsOf(db, files, f.name, f.newer, f.state.Lines)); err != nil {
 			return mended, lost, fmt.Errorf("mend %s: %w", f.path, err)
 		}
 		mended = append(mended, f)

@@ -142,7 +142,7 @@ func TestOpenFiles_FailureLeaksNothing(t *testing.T) {
 			before := 0
 			for i := range 10 {
 				var err error
-				if p.s.files, err = ndjson.LockFiles(p.dir, 0); err != nil {
+				if p.s.files, err = ndjson.LockFiles(ndjson.Layout{Dir: p.dir}); err != nil {
 					t.Fatal(err)
 				}
 				if err := p.s.openFiles(); err == nil {

@@ -320,6 +320,58 @@ func TestFold_DroppedNumbers(t *testing.T) {
 	}
 }
 
+// While a producer's disk is emptied, what waits there is missing and what had to go is dropped, whatever was said of both when the hole was
+// noticed; and so it is when the log was not there before.
+func TestFold_HoleThatADiskFills(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
+	for name, c := range map[string]struct {
+		before  bool // a message came before
+		dropped uint64
+		want    [][]string // once the one behind the hole came, and each of those that come from the disk: 5, 6, 7
+	}{
+		"some had to go": {true, 3, [][]string{{"missing event.exit 2 7 6 2 0"},
+			{"dropped event.exit 2 4 3 3 0", "missing event.exit 6 7 2 3 1"}, {"dropped event.exit 2 4 3 3 0", "missing event.exit 7 7 1 4 0"}, {"dropped event.exit 2 4 3 3 0"}}},
+		"of other kinds too": {true, 7, [][]string{{"dropped event.exit 2 7 6 2 0"},
+			{"dropped event.exit 2 4 3 3 0", "missing event.exit 6 7 2 3 1"}, {"dropped event.exit 2 4 3 3 0", "missing event.exit 7 7 1 4 0"}, {"dropped event.exit 2 4 3 3 0"}}},
+		"the log was not there": {false, 4, [][]string{{"before_log event.exit 1 7 7 1 0"},
+			{"dropped event.exit 1 4 4 2 0", "missing event.exit 6 7 2 2 1"}, {"dropped event.exit 1 4 4 2 0", "missing event.exit 7 7 1 3 0"}, {"dropped event.exit 1 4 4 2 0"}}},
+		"nothing had to go": {true, 0, [][]string{{"missing event.exit 2 7 6 2 0"},
+			{"missing event.exit 2 4 3 3 0", "missing event.exit 6 7 2 3 1"}, {"missing event.exit 2 4 3 3 0", "missing event.exit 7 7 1 4 0"}, {"missing event.exit 2 4 3 3 0"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, h, p := newLog(), newHost("h"), newTape(t, 0)
+			ms := []*schema.Message{nil}
+			for range 8 {
+				ms = append(ms, h.events(schema.KindExit, 1))
+			}
+			if c.before {
+				p.fold(l.publish(ms[1]))
+			}
+			for i, number := range []int{8, 5, 6, 7} {
+				if c.dropped > 0 && number != 6 {
+					ms[number].Dropped = []schema.Drop{{Reason: "spool full", Count: c.dropped}}
+				}
+				p.fold(l.publish(ms[number]))
+				p.wantRows(holes, c.want[i]...)
+				checkShape(t, p)
+			}
+		})
+	}
+}
+
+// A hole at the beginning of a log that begins with it was dropped, when its producer says so.
+func TestFold_DroppedBeforeAnythingCame(t *testing.T) {
+	l, h, p := newLog(), newHost("h"), newTape(t, 0)
+	h.events(schema.KindExit, 4)
+	next := h.events(schema.KindExit, 2)
+	next.Dropped = []schema.Drop{{Reason: "spool full", Count: 4}}
+	p.fold(l.publish(next))
+	p.wantRows(holes, "dropped event.exit 1 4 4 1 0")
+	checkShape(t, p)
+}
+
 func TestFold_StreamHole(t *testing.T) {
 	const query = `SELECT stream, at_seq, n, kind, count, host_id, first_seq, details FROM gaps ORDER BY at_seq`
 	l, h, p := newLog(), newHost("h"), newTape(t, 0)

@@ -285,7 +285,7 @@ func (p *tape) open() {
 	p.s = &session{cfg: Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, progress: newProgress(), poisoned: map[store.GapKey]*fold.Poison{}, doubled: &doubled{seen: map[string]time.Time{}},
 		output: output{store: db, batch: store.NewBatch()}, fold: fold.New(db.Tables(), checkpoints, p.rules), last: map[string]uint64{}}
 	if p.limit >= 0 {
-		if p.s.files, err = ndjson.LockFiles(p.dir, p.limit); err != nil {
+		if p.s.files, err = ndjson.LockFiles(ndjson.Layout{Dir: p.dir, Limit: p.limit}); err != nil {
 			p.t.Fatal(err)
 		}
 		if err := p.s.openFiles(); err != nil {

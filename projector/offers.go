@@ -12,6 +12,9 @@ var ErrNotFresh = store.ErrNotFresh
 // DamagedError says that a database is damaged. Nothing of it was changed.
 type DamagedError = store.DamagedError
 
+// OtherHostsError says that a database is of other hosts than those that [Config] asks for.
+type OtherHostsError = store.OtherHostsError
+
 // QuarantineKey names a message in quarantine by where it lies in the log.
 type QuarantineKey = store.QuarantineKey
 

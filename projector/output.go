@@ -40,6 +40,11 @@ func (o *output) writeBatch(tx *store.Tx) error {
 	return o.files.Flush(tx.WriteFileState)
 }
 
+// writeFileState stores how far a file is.
+func (o *output) writeFileState(path string, state ndjson.State) error {
+	return o.store.Write(func(tx *store.Tx) error { return tx.WriteFileState(path, state) })
+}
+
 func (o *output) close() error { return errors.Join(o.files.Close(), o.store.Close()) }
 
 // lines is how many rows of a batch have their lines already.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema/durations"
 )
 
 // Stats counts what has been folded.
@@ -21,6 +22,8 @@ type Position struct {
 
 // progress is what has been committed, for those who ask and those who wait.
 type progress struct {
+	commits durations.Counter
+
 	mu        sync.Mutex
 	stats     Stats
 	positions map[string]Position

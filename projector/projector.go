@@ -16,6 +16,7 @@ import (
 	"github.com/proctape/proctape/projector/fold"
 	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema/durations"
 )
 
 // Projector folds the log into one database.
@@ -30,6 +31,7 @@ type Projector struct {
 	onePass  func(retention.Pass, error) // for Retain: told of the pass, after which Run is stopped
 	damage   *store.DamagedError         // found by Open: Run begins with making the database anew
 	anew     rebuilder
+	askFiles chan struct{} // asks the session to open the files anew
 }
 
 // Open locks the database, brings its tables up to date and finds its place in the log. A database that another
@@ -41,7 +43,7 @@ func Open(ctx context.Context, js jetstream.JetStream, cfg Config) (*Projector, 
 		return nil, err
 	}
 	p := &Projector{cfg: cfg, js: js, progress: newProgress(), poisoned: map[store.GapKey]*fold.Poison{},
-		doubled: &doubled{report: cfg.Trouble, seen: map[string]time.Time{}},
+		askFiles: make(chan struct{}, 1), doubled: &doubled{report: cfg.Trouble, seen: map[string]time.Time{}},
 		ailment: &ailment{report: cfg.Trouble, db: cfg.DB, kinds: map[string]bool{}}}
 	p.anew = rebuilder{cfg: cfg, js: js, replay: func(ctx context.Context, cfg Config) error {
 		q, err := Open(ctx, js, cfg)
@@ -63,9 +65,17 @@ func (p *Projector) open(ctx context.Context) (*session, error) {
 	}
 	s, err := openSession(ctx, p.js, p.cfg, p.progress, p.poisoned, p.doubled)
 	if err == nil {
-		s.goesOn = p.ailment.over
+		s.goesOn, s.reopen = p.ailment.over, p.askFiles
 	}
 	return s, err
+}
+
+// ReopenFiles has the files opened anew that another program took away, as SIGHUP asks for. It does not wait for it.
+func (p *Projector) ReopenFiles() {
+	select {
+	case p.askFiles <- struct{}{}:
+	default: // asked for already
+	}
 }
 
 // Close lets go of a database that Run was never called for.
@@ -81,6 +91,9 @@ func (p *Projector) Stats() Stats {
 	stats, _ := p.progress.read()
 	return stats
 }
+
+// Commits returns how long commits took so far, with the lines of files that go with them.
+func (p *Projector) Commits() durations.Histogram { return p.progress.commits.Read() }
 
 // Positions returns how far each stream has been folded, by name.
 func (p *Projector) Positions() map[string]Position {

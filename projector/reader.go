@@ -46,6 +46,7 @@ type reader struct {
 	databaseID string
 	path       string              // of the database
 	policy     *schema.Policy      // nil: the database keeps all
+	hosts      hostFilter          // of which the database is
 	memory     *semaphore.Weighted // of decoded messages
 	decoded    int64               // bytes of all of it
 	ahead      int64               // bytes that the server sends ahead
@@ -53,7 +54,7 @@ type reader struct {
 }
 
 func newReader(js jetstream.JetStream, cfg Config, databaseID string) *reader {
-	r := &reader{js: js, once: cfg.Once, databaseID: databaseID, path: cfg.DB,
+	r := &reader{js: js, once: cfg.Once, databaseID: databaseID, path: cfg.DB, hosts: cfg.Hosts,
 		memory: semaphore.NewWeighted(cfg.Memory.Decoded), decoded: cfg.Memory.Decoded, ahead: cfg.Memory.Ahead}
 	if cfg.Retention != nil {
 		r.policy = &cfg.Retention.Policy
@@ -92,7 +93,9 @@ func (r *reader) read(ctx context.Context, stream string, from uint64, target ma
 		if !r.once {
 			m.ack = msg.Ack
 		}
-		m.Decode()
+		if m.PassedOver = r.hosts.passesOver(m.Subject); !m.PassedOver {
+			m.Decode()
+		}
 		if r.memory.Acquire(ctx, r.weight(m)) != nil {
 			return nil
 		}

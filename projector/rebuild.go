@@ -90,7 +90,7 @@ func (b *rebuilder) makeAnew(ctx context.Context, damage *store.DamagedError) (*
 	if err := beginAnew(path, remains, known && trimmed); err != nil {
 		return nil, err
 	}
-	if err := b.replay(ctx, Config{DB: path, Once: true, Until: until, LackStreams: true, Memory: b.cfg.Memory, Log: b.cfg.Log}); err != nil {
+	if err := b.replay(ctx, Config{DB: path, Once: true, Until: until, LackStreams: true, Hosts: remains.Hosts, Memory: b.cfg.Memory, Log: b.cfg.Log}); err != nil {
 		return nil, err
 	}
 	s, err := store.Open(path)

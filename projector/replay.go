@@ -10,9 +10,13 @@ import (
 
 // ReplayConfig says what [Replay] makes of a log. The zero value of each field but DB works.
 type ReplayConfig struct {
-	DB        string // path of the database to make, or of a replay that was interrupted
-	NDJSON    string // folder of the NDJSON files, which must exist; empty for none
-	FileLimit int64  // bytes from which a file is rotated; default 50 MiB
+	DB        string   // path of the database to make, or of a replay that was interrupted
+	NDJSON    string   // folder of the NDJSON files, which must exist; empty for none
+	FileName  string   // name of the file of snapshots there; default monitor.jsonl
+	FileLimit int64    // bytes from which a file is rotated; default 50 MiB
+	Hosts     []string // patterns of path.Match of the hosts that the database is of; nil for all
+	// FilesOfOthers is whether another program rotates the files.
+	FilesOfOthers bool
 	// From and Until are the part of the log to replay, by the time at which the log stored a message: From is in it, Until
 	// is not. Zero is the log's beginning, and what the log holds when Replay begins.
 	From, Until time.Time
@@ -49,8 +53,8 @@ func Replay(ctx context.Context, js jetstream.JetStream, cfg ReplayConfig) (Repl
 	if err != nil {
 		return ReplayResult{}, err
 	}
-	p, err := Open(ctx, js, Config{DB: cfg.DB, NDJSON: cfg.NDJSON, FileLimit: cfg.FileLimit, Once: true, From: first, Until: last,
-		LackStreams: cfg.LackStreams, Memory: cfg.Memory, Log: cfg.Log})
+	p, err := Open(ctx, js, Config{DB: cfg.DB, NDJSON: cfg.NDJSON, FileName: cfg.FileName, FileLimit: cfg.FileLimit, FilesOfOthers: cfg.FilesOfOthers, Once: true, From: first, Until: last,
+		LackStreams: cfg.LackStreams, Hosts: cfg.Hosts, Memory: cfg.Memory, Log: cfg.Log})
 	if err != nil {
 		return ReplayResult{}, err
 	}

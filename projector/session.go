@@ -31,6 +31,7 @@ type session struct {
 	doubled *doubled
 	wal     walTrimmer
 	writes  chan pendingWrite // what retention has to write
+	reopen  <-chan struct{}   // asks for the files to be opened anew
 	goesOn  func()            // is called when something was committed, or there is nothing to fold and the log answers
 }
 
@@ -40,7 +41,10 @@ func openSession(ctx context.Context, js jetstream.JetStream, cfg Config, progre
 	if err != nil {
 		return nil, err
 	}
-	if err := store.LimitCache(db, cfg.Memory.Writer); err != nil {
+	if err = store.LimitCache(db, cfg.Memory.Writer); err == nil {
+		cfg.Hosts, err = store.ClaimHosts(db, cfg.Hosts)
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	s := &session{cfg: cfg, progress: progress, poisoned: poisoned, doubled: doubled, output: output{store: db, batch: store.NewBatch()},
@@ -71,7 +75,7 @@ func (s *session) prepare(ctx context.Context) error {
 	s.fold = fold.New(s.store.Tables(), checkpoints, s.cfg.Rules)
 	if s.cfg.NDJSON != "" {
 		var err error
-		if s.files, err = ndjson.LockFiles(s.cfg.NDJSON, s.cfg.FileLimit); err != nil {
+		if s.files, err = ndjson.LockFiles(s.cfg.layout()); err != nil {
 			return err
 		}
 		if err := s.openFiles(); err != nil {
@@ -220,6 +224,8 @@ func (s *session) work(ctx, reading context.Context, target map[string]uint64, m
 			err = s.take(reading, gather(m, messages))
 		case w := <-s.writes:
 			err = s.writePending(w)
+		case <-s.reopen:
+			err = s.files.Reopen(s.writeFileState)
 		case <-check.C:
 			if err := s.check(reading); err != nil {
 				return cmp.Or(context.Cause(reading), err) // prefer the reader's error
@@ -367,10 +373,12 @@ func (s *session) write() error {
 	if !s.cfg.Once {
 		s.doubled.note(s.batch.Doubled)
 	}
+	began := time.Now()
 	committed, err := s.flush()
 	if err != nil {
 		return err
 	}
+	s.progress.commits.Observe(time.Since(began))
 	s.progress.update(committed, s.fold.Checkpoints(), s.last)
 	return nil
 }

@@ -54,7 +54,8 @@ type AnomalySubject struct {
 
 // AnomalyFilter picks episodes. The zero filter picks all.
 type AnomalyFilter struct {
-	Range          // those that overlap it, by when they started
+	Range          // those that overlap it, by when they started; what goes on overlaps all that is later than its start
+	Begun bool     // only those that started in the range
 	Job   string   // empty for all jobs
 	PID   int64    // 0 for all pids
 	Start int64    // with PID, the start of the process in ticks; 0 for any
@@ -89,8 +90,11 @@ func Anomalies(ctx context.Context, db *DB, f AnomalyFilter) ([]Anomaly, error) 
 
 func (f *AnomalyFilter) conditions() (on string, args []any) {
 	add := func(condition string, values ...any) { on, args = on+` AND `+condition, append(args, values...) }
-	if f.Since > 0 {
-		add(`t.last_seen >= ?`, f.Since)
+	switch {
+	case f.Since > 0 && f.Begun:
+		add(`t.started >= ?`, f.Since)
+	case f.Since > 0: // of one that goes on, last_seen is what was told last
+		add(`(t.last_seen >= ? OR t.ended >= ? OR t.ended IS NULL)`, f.Since, f.Since)
 	}
 	if f.Until > 0 {
 		add(`t.started < ?`, f.Until)

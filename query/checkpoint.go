@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 )
 
@@ -27,6 +28,15 @@ func Checkpoints(ctx context.Context, db *DB) ([]Checkpoint, error) {
 		return nil, fmt.Errorf("read the checkpoints: %w", err)
 	}
 	return cps, nil
+}
+
+// HostsHeld are the patterns of the hosts that the database is of, with commas in between; empty for all hosts of its log.
+func (d *DB) HostsHeld(ctx context.Context) (patterns string, err error) {
+	err = d.db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'hosts'`).Scan(&patterns)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return patterns, err
 }
 
 // ID is the database's name in the log. A copy gets another one as soon as a projector writes it.

@@ -14,10 +14,12 @@ type JobSamples struct {
 	Peak      *float64    `json:"peak_together_mb"`
 	PeakTime  *float64    `json:"peak_time"`
 	Mean      *float64    `json:"mean_together_mb"`
-	Most      int64       `json:"most_processes"` // at one time
-	GPUHours  *float64    `json:"gpu_hours"`      // that its processes held memory of an accelerator, each for itself; nil where the host has none
-	CPUs      int64       `json:"cpus"`           // of the host; 0 when not known
-	Zombies   []JobZombie `json:"zombies"`        // that were there in more than one snapshot
+	Hugetlb   *float64    `json:"peak_hugetlb_mb,omitempty"`         // in huge pages of hugetlbfs, of all together, which no resident memory holds; nil for none
+	Largest   *float64    `json:"largest_with_hugetlb_mb,omitempty"` // resident memory and huge pages of the process that had most of both; nil where Hugetlb is
+	Most      int64       `json:"most_processes"`                    // at one time
+	GPUHours  *float64    `json:"gpu_hours"`                         // that its processes held memory of an accelerator, each for itself; nil where the host has none
+	CPUs      int64       `json:"cpus"`                              // of the host; 0 when not known
+	Zombies   []JobZombie `json:"zombies"`                           // that were there in more than one snapshot
 	Hotspots  []Hotspot   `json:"syscall_hotspots"`
 }
 
@@ -96,16 +98,18 @@ func (r *jobSampleReader) readSums(ctx context.Context, j JobTime) error {
 	}
 	from, args := r.from(j)
 	var sum, held float64
-	err := each(ctx, r.db.db, `SELECT s.timestamp, s.interval_ns / 1e9, total(m.rss_kib) / 1024.0, count(*), total(m.state = 'Z'), total(m.gpu_memory_kib > 0)`+from+
+	err := each(ctx, r.db.db, `SELECT s.timestamp, s.interval_ns / 1e9, total(m.rss_kib) / 1024.0, count(*), total(m.state = 'Z'), total(m.gpu_memory_kib > 0),
+		total(m.hugetlb_kib) / 1024.0, max(coalesce(m.rss_kib, 0) + coalesce(m.hugetlb_kib, 0)) / 1024.0`+from+
 		` GROUP BY s.id`, args, func(rows *sql.Rows) error {
-		var at, interval, rss, zombies, gpus float64
+		var at, interval, rss, zombies, gpus, huge, largest float64
 		var n int64
-		if err := rows.Scan(&at, &interval, &rss, &n, &zombies, &gpus); err != nil {
+		if err := rows.Scan(&at, &interval, &rss, &n, &zombies, &gpus, &huge, &largest); err != nil {
 			return err
 		}
 		o := r.out
 		o.Snapshots, o.Most, sum, held = o.Snapshots+1, max(o.Most, n), sum+rss, held+gpus*interval*float64(o.Each)
 		r.zombies = r.zombies || zombies > 0
+		o.raiseHugetlb(huge, largest)
 		if o.Peak == nil || rss > *o.Peak {
 			o.Peak, o.PeakTime = &rss, &at
 		}
@@ -119,6 +123,16 @@ func (r *jobSampleReader) readSums(ctx context.Context, j JobTime) error {
 		r.out.GPUHours = &hours
 	}
 	return err
+}
+
+// raiseHugetlb takes in what a snapshot has in huge pages, and its largest process with them.
+func (o *JobSamples) raiseHugetlb(huge, largest float64) {
+	if huge > 0 && (o.Hugetlb == nil || huge > *o.Hugetlb) {
+		o.Hugetlb = &huge
+	}
+	if huge > 0 && (o.Largest == nil || largest > *o.Largest) {
+		o.Largest = &largest
+	}
 }
 
 // readZombies reads which processes were zombies for longer than until the next snapshot.

@@ -11,13 +11,23 @@ import (
 // SnapshotFromMessage is the snapshot that a message of the log carries, as [Snapshots] returns it. The message must be
 // of the kind snapshot.
 func SnapshotFromMessage(m *schema.Message) Snapshot {
+	out := hostFromMessage(m)
+	out.Processes = make([]Process, m.Snapshot.Processes.Len())
+	for row := range out.Processes {
+		out.Processes[row] = processFromMessage(&m.Snapshot.Processes, row, m.Boot)
+	}
+	return out
+}
+
+// hostFromMessage is the snapshot that a message carries, without its processes.
+func hostFromMessage(m *schema.Message) Snapshot {
 	s := m.Snapshot
 	out := Snapshot{
 		Timestamp: schema.Timestamp(m.Wall), Host: m.Host, DaemonPID: int64(s.DaemonPID),
 		MemTotal: schema.MiB(int64(s.MemoryTotal)), MemAvail: schema.MiB(int64(s.MemoryAvail)),
 		MemUsed: memoryUsed(s), HostValues: hostValuesFromMessage(&s.HostValues), DaemonRSS: schema.MiB(int64(s.DaemonRSS)),
 		Load1: float64(s.Load[0]) / 100, Load5: float64(s.Load[1]) / 100, Load15: float64(s.Load[2]) / 100,
-		Processes: make([]Process, s.Processes.Len()), GPUs: make([]GPU, len(s.GPUs)), PressureLevel: s.PressureLevel,
+		GPUs: make([]GPU, len(s.GPUs)), PressureLevel: s.PressureLevel,
 		RunningJobs: int64(s.RunningJobs), ActiveSheets: int64(s.ActiveSheets), ZombiePIDs: s.Zombies(),
 		JobProgress: make([]JobProgress, len(s.JobProgress)), Uptime: float64(s.Uptime) / 1e9, CPUs: int64(s.CPUs),
 		Partial: s.Partial, Hidden: int64(s.Hidden),
@@ -28,9 +38,6 @@ func SnapshotFromMessage(m *schema.Message) Snapshot {
 	out.Zombies = int64(len(out.ZombiePIDs))
 	if out.ZombiePIDs == nil {
 		out.ZombiePIDs = []int64{}
-	}
-	for row := range out.Processes {
-		out.Processes[row] = processFromMessage(&s.Processes, row, m.Boot)
 	}
 	for i, g := range s.GPUs {
 		out.GPUs[i] = GPU{g.Index, scaled(g.Utilization, 10), scaled(g.MemoryUsed, 1024), scaled(g.MemoryTotal, 1024), scaled(g.Temperature, 10)}

@@ -3,6 +3,9 @@ package query
 import (
 	"slices"
 	"strings"
+
+	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // PicksEvent reports whether the filter picks an event; its times, its limit and its cursor mean nothing here.
@@ -38,4 +41,63 @@ func (f *Filter) KeepProcesses(s *Snapshot) bool {
 	}
 	s.Processes = slices.DeleteFunc(s.Processes, func(p Process) bool { return !f.picks(&p) })
 	return len(s.Processes) > 0
+}
+
+// PickedColumns are the columns of processes by which the filter picks: [Filter.PicksAny] needs no others of a message.
+func (f *Filter) PickedColumns() schema.Columns {
+	var ids []metric.ID
+	for id, asked := range map[metric.ID]bool{metric.JobID: f.Job != "", metric.Sheet: f.Step != nil, metric.UID: f.UID != nil,
+		metric.Command: f.Command != "", metric.Cgroup: f.Cgroup != "", metric.State: len(f.States) > 0} {
+		if asked {
+			ids = append(ids, id)
+		}
+	}
+	return schema.ColumnsOf(ids...)
+}
+
+// PicksAny reports whether the filter picks a process of the snapshot that a message of the log carries.
+func (f *Filter) PicksAny(m *schema.Message) bool {
+	for row := range m.Snapshot.Processes.Len() {
+		if f.picksRow(&m.Snapshot.Processes, row) {
+			return true
+		}
+	}
+	return false
+}
+
+// PickedFromMessage is what [SnapshotFromMessage] returns, with the processes that the filter picks.
+func (f *Filter) PickedFromMessage(m *schema.Message) Snapshot {
+	out := hostFromMessage(m)
+	out.Processes = []Process{}
+	for row := range m.Snapshot.Processes.Len() {
+		if f.picksRow(&m.Snapshot.Processes, row) {
+			out.Processes = append(out.Processes, processFromMessage(&m.Snapshot.Processes, row, m.Boot))
+		}
+	}
+	return out
+}
+
+// picksRow is picks of a process of a message. It makes of that what the filter asks about.
+func (f *Filter) picksRow(procs *schema.Processes, row int) bool {
+	if f.PID != 0 && int64(procs.PID(row)) != f.PID {
+		return false
+	}
+	p := Process{PID: int64(procs.PID(row)), Command: procs.Text(metric.Command, row)}
+	if f.Job != "" {
+		job := procs.Text(metric.JobID, row)
+		p.JobID = &job
+	}
+	if f.Step != nil {
+		p.Sheet = pointer(procs.Number(metric.Sheet, row))
+	}
+	if f.UID != nil {
+		p.UID = pointer(procs.Number(metric.UID, row))
+	}
+	if group := procs.Text(metric.Cgroup, row); f.Cgroup != "" && group != "" {
+		p.Cgroup = &group
+	}
+	if len(f.States) > 0 {
+		p.measure(metric.State, procs.Number(metric.State, row))
+	}
+	return f.picks(&p)
 }

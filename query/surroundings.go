@@ -53,7 +53,7 @@ func SurroundingsOf(ctx context.Context, db *DB, s *Snapshot) (Surroundings, err
 	return out, nil
 }
 
-// MomentsAt returns what [ProcessesAt] returns, without the processes: [AddProcesses] reads those of a moment. So whoever has the
+// MomentsAt returns what [ProcessesAt] returns, without the processes: a [ProcessReader] reads those of a moment. So whoever has the
 // processes of a snapshot already need not read them again.
 func MomentsAt(ctx context.Context, db *DB, at float64, host string) ([]HostAt, error) {
 	moments, err := momentsAt(ctx, db, at, host)
@@ -63,9 +63,16 @@ func MomentsAt(ctx context.Context, db *DB, at float64, host string) ([]HostAt, 
 	return moments, nil
 }
 
-// AddProcesses reads the processes of a moment that [MomentsAt] returned.
-func AddProcesses(ctx context.Context, db *DB, m *HostAt) error {
-	if err := addProcesses(ctx, db, newProcessReader(), &m.Snapshot); err != nil {
+// ProcessReader reads the processes of moments of one database. It keeps what describes those that it read last: two moments have most of their
+// processes in common. It is for one goroutine at a time.
+type ProcessReader struct{ reader *processReader }
+
+// NewProcessReader makes a reader that has read nothing yet.
+func NewProcessReader() *ProcessReader { return &ProcessReader{newProcessReader()} }
+
+// Add reads the processes of a moment that [MomentsAt] returned.
+func (r *ProcessReader) Add(ctx context.Context, db *DB, m *HostAt) error {
+	if err := addProcesses(ctx, db, r.reader, &m.Snapshot); err != nil {
 		return fmt.Errorf("read the processes of a time: %w", err)
 	}
 	return nil

@@ -46,9 +46,17 @@ func Encode(scratch []byte, m *Message) (payload []byte, encoding string, err er
 // Decode reads a message by what its headers say of it. Without a content type it looks at the first byte: JSON begins with
 // a brace, which begins no message in MessagePack. The message does not keep payload.
 func Decode(contentType, encoding string, payload []byte) (*Message, error) {
+	return decodeColumns(contentType, encoding, payload, everyColumn)
+}
+
+// decodeColumns is Decode of some columns of processes, where the encoding has columns.
+func decodeColumns(contentType, encoding string, payload []byte, want Columns) (*Message, error) {
 	plain, codec, err := open(contentType, encoding, payload)
 	if err != nil {
 		return nil, err
+	}
+	if columns, ok := codec.(msgpackCodec); ok {
+		return columns.decode(plain, want)
 	}
 	return codec.Decode(plain)
 }

@@ -253,3 +253,30 @@ func TestRelease(t *testing.T) {
 		t.Error("no memory was used again in 1000 rounds")
 	}
 }
+
+// Who needs some columns is not told what is wrong with another, and gets what all who read everything get of his own. The control
+// reads everything.
+func TestColumns_PassedOver(t *testing.T) {
+	broken := withColumns(t, func(columns []any) []any {
+		columns[1+metric.RSS], columns[1+metric.Command] = []byte{0xff, 1}, []any{uint64(1), []byte{9}, []byte{0xff}}
+		return columns
+	})
+	subject := Subject(exampleOf(t, "snapshot").Host, KindSnapshot)
+	got, err := DecodeColumns(subject, TypeMsgpack, "", broken, ColumnsOf(metric.JobID, metric.State))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := exampleOf(t, "snapshot").Snapshot
+	if got.Snapshot.Processes.Len() != want.Processes.Len() || got.Snapshot.CPUs != want.CPUs {
+		t.Fatalf("got %d processes and %d processors", got.Snapshot.Processes.Len(), got.Snapshot.CPUs)
+	}
+	for row := range want.Processes.Len() {
+		a, b := got.Snapshot.Processes.Row(row), want.Processes.Row(row)
+		if a.PID != b.PID || a.JobID != b.JobID || a.State != b.State || a.RSS.Known || a.Command != "" || a.Threads != 0 {
+			t.Errorf("process %d: got %+v of %+v", row, a, b)
+		}
+	}
+	if _, err := DecodeOf(subject, TypeMsgpack, "", broken); err == nil {
+		t.Error("all of it can be read")
+	}
+}

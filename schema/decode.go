@@ -6,14 +6,17 @@ import (
 	"github.com/proctape/proctape/schema/wire"
 )
 
-func (msgpackCodec) Decode(b []byte) (*Message, error) {
+func (c msgpackCodec) Decode(b []byte) (*Message, error) { return c.decode(b, everyColumn) }
+
+// decode reads a message; of its processes the columns that are wanted.
+func (msgpackCodec) decode(b []byte, want Columns) (*Message, error) {
 	if len(b) > MaxMessage {
 		return nil, fmt.Errorf("message of %d bytes, the limit is %d", len(b), MaxMessage)
 	}
 	r := takeReader()
 	defer releaseReader(r)
 	r.Begin(b)
-	m, err := readMessage(r)
+	m, err := readMessage(r, want)
 	switch {
 	case err != nil:
 		return nil, err
@@ -30,7 +33,7 @@ func (msgpackCodec) Decode(b []byte) (*Message, error) {
 
 // readMessage reads in the order in which Append writes. A version it does not know ends it early: what follows
 // may mean anything.
-func readMessage(r *wire.Reader) (*Message, error) {
+func readMessage(r *wire.Reader, want Columns) (*Message, error) {
 	m := new(Message)
 	_, outer := r.Open(maxFields)
 	m.Version = readInt(r)
@@ -46,7 +49,7 @@ func readMessage(r *wire.Reader) (*Message, error) {
 	m.Boot = r.Int()
 	m.Produced = r.Uint()
 	m.Dropped = readList(r, maxList, 2, readDrop)
-	readBody(r, m)
+	readBody(r, m, want)
 	m.Acked = r.Uint()
 	m.Ended = readList(r, MaxEnds, 9, readEnd)
 	m.Began = readOpt(r).V
@@ -54,10 +57,10 @@ func readMessage(r *wire.Reader) (*Message, error) {
 	return m, nil
 }
 
-func readBody(r *wire.Reader, m *Message) {
+func readBody(r *wire.Reader, m *Message, want Columns) {
 	switch m.Kind.Body() {
 	case BodySnapshot:
-		m.Snapshot = readSnapshot(r)
+		m.Snapshot = readSnapshot(r, want)
 	case BodyEvents:
 		m.Events = readList(r, MaxEvents, 20, readEvent)
 	case BodyExecs:
@@ -77,7 +80,7 @@ func readBody(r *wire.Reader, m *Message) {
 
 func readCapability(r *wire.Reader, c *Capability) { *c = Capability(r.String(MaxName)) }
 
-func readSnapshot(r *wire.Reader) *Snapshot {
+func readSnapshot(r *wire.Reader, want Columns) *Snapshot {
 	s := new(Snapshot)
 	_, outer := r.Open(maxFields)
 	s.Interval = r.Int()
@@ -102,7 +105,7 @@ func readSnapshot(r *wire.Reader) *Snapshot {
 	s.ActiveSheets = readInt(r)
 	s.JobProgress = readList(r, maxList, 5, readJobProgress)
 	s.GPUs = readList(r, maxList, 5, readGPU)
-	readProcesses(r, &s.Processes)
+	readProcesses(r, &s.Processes, want)
 	readSyscalls(r, &s.Processes)
 	readHostValues(r, &s.HostValues)
 	r.Close(outer)

@@ -14,8 +14,9 @@ import (
 const maxColumns = 64 + int(metric.Count)
 
 // readProcesses reads the columns of a snapshot. Room for rows is made when the column of pids shows that they are there: it
-// takes a byte for each.
-func readProcesses(r *wire.Reader, ps *Processes) {
+// takes a byte for each. A column that is not wanted is passed over.
+func readProcesses(r *wire.Reader, ps *Processes, want Columns) {
+	ps.passed = everyColumn &^ want
 	columns, outer := r.Open(1 + maxColumns)
 	n := int(min(r.Uint(), MaxProcesses+1))
 	if n > 0 && columns > 0 {
@@ -53,12 +54,12 @@ func (c *columnReader) find(id metric.ID) error {
 	var b []byte
 	var err error
 	if m.Kind == metric.Text {
-		b, err = c.readTexts(m, &c.ps.texts[id])
+		b, err = c.readTexts(id)
 	} else {
 		b = c.r.Bytes(MaxMessage)
 	}
 	switch {
-	case err != nil || c.r.Err() != nil:
+	case err != nil || c.r.Err() != nil || c.ps.passed.has(id):
 		return err
 	case b == nil && !m.MayBeUnknown():
 		return errors.New("it is missing")
@@ -84,15 +85,15 @@ func (c *columnReader) held(b []byte) int {
 }
 
 // readTexts reads the table of a column of texts and returns the numbers that say which of them processes have.
-func (c *columnReader) readTexts(m *metric.Metric, table *[]string) (places []byte, err error) {
+func (c *columnReader) readTexts(id metric.ID) (places []byte, err error) {
 	_, outer := c.r.Open(maxFields)
 	count, texts, places := c.r.Uint(), c.r.Bytes(MaxMessage), c.r.Bytes(MaxMessage)
 	switch {
-	case c.r.Err() != nil || places == nil:
+	case c.r.Err() != nil || places == nil || c.ps.passed.has(id):
 	case count > uint64(c.n):
 		err = fmt.Errorf("%d texts of %d processes", count, c.n)
 	default:
-		*table, err = column.ReadTexts(texts, int(count), int(m.Limit))
+		c.ps.texts[id], err = column.ReadTexts(texts, int(count), int(metric.Table[id].Limit))
 	}
 	c.r.Close(outer)
 	return places, err

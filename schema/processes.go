@@ -21,6 +21,7 @@ type Processes struct {
 	texts    [metric.Count][]string
 	syscalls map[int][]Syscall // by row; only of those that were traced
 	room     *[]int64          // what a decoder made for the numbers, all of them; nil where none did
+	passed   Columns           // that a decoder passed over
 }
 
 // ProcessesOf returns rows as columns. Their pids must rise.

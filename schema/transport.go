@@ -42,11 +42,17 @@ func EncodeMsg(m *Message, headers HeaderWriter) (subject string, payload []byte
 
 // DecodeOf is [DecodeMsg] of a message whose headers were read already.
 func DecodeOf(subject, contentType, encoding string, payload []byte) (*Message, error) {
+	return DecodeColumns(subject, contentType, encoding, payload, everyColumn)
+}
+
+// DecodeColumns is [DecodeOf] for who needs some columns of a snapshot's processes: the others of a message in MessagePack are
+// passed over unchecked, and are as unknown. Of every other kind, and of JSON, it reads all.
+func DecodeColumns(subject, contentType, encoding string, payload []byte, want Columns) (*Message, error) {
 	host, kind, err := ParseSubject(subject)
 	if err != nil {
 		return nil, err
 	}
-	m, err := Decode(contentType, encoding, payload)
+	m, err := decodeColumns(contentType, encoding, payload, want)
 	if err != nil {
 		return nil, err
 	}

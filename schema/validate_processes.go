@@ -52,7 +52,7 @@ func wrongProcess(ps *Processes, row int, err error) error {
 // validateLength checks that a column has a value of each process, or one of all.
 func validateLength(ps *Processes, id metric.ID) error {
 	m, n := &metric.Table[id], ps.Len()
-	length, none := len(ps.numbers[id]), m.MayBeUnknown()
+	length, none := len(ps.numbers[id]), m.MayBeUnknown() || ps.passed.has(id)
 	if m.Kind == metric.Text && ps.numbers[id] == nil {
 		length, none = len(ps.texts[id]), true
 	}

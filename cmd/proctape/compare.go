@@ -153,7 +153,8 @@ func (f *compareFlags) compare(cmd *cobra.Command, db *query.DB) error {
 	case err != nil:
 		return explainRun(explainJob(err))
 	}
-	if err := f.print(cmd, c); err != nil || f.gate == 0 {
+	err = f.print(cmd, c)
+	if f.gate == 0 || unlessGone(err) != nil {
 		return err
 	}
 	risen := c.Over(f.gate)

@@ -49,7 +49,7 @@ Exit with 0 when all is there, 1 when something lacks, and 2 when the command is
 			} else {
 				err = printChecks(cmd.OutOrStdout(), checks)
 			}
-			if err == nil && len(doctor.Missing(checks)) > 0 {
+			if unlessGone(err) == nil && len(doctor.Missing(checks)) > 0 {
 				return &exitCodeError{doctorLacks}
 			}
 			return err
@@ -58,6 +58,7 @@ Exit with 0 when all is there, 1 when something lacks, and 2 when the command is
 	l.registerJSON(cmd)
 	cmd.Flags().StringVar(&f.host, "host", "", "`name` as which the key of --creds is to publish (default: this machine's host name)")
 	cmd.Flags().DurationVar(&f.interval, "interval", 5*time.Second, "time between samples, by which the disk is judged")
+	f.registerMounts(cmd)
 	f.argv, f.events, f.nvidiaSMI, f.bpf = "scrubbed", "auto", "nvidia-smi", "auto"
 	return cmd
 }
@@ -70,6 +71,7 @@ func examine(cmd *cobra.Command, s *settings, cfg producer.Config) (doctor.Facts
 	if s.memory.limit == mostMemory {
 		facts.Machine.MemoryBy = fmt.Sprintf("there are %s", mib(s.memory.room))
 	}
+	facts.Machine.See(cfg.Root)
 	caps, err := producer.Try(cfg)
 	if err != nil {
 		return facts, err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/proctape/proctape/projector"
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/schema/lockfile"
 	"github.com/proctape/proctape/schema/proof"
@@ -57,6 +58,8 @@ func explainDatabase(err error, path string) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, new(*projector.OtherHostsError)):
+		return hinted(err, "leave --hosts out to go on with it, or name a new database with --db")
 	case errors.As(err, &held) && filepath.Base(held.Path) == "ndjson.lock":
 		return hinted(fmt.Errorf("process %d already writes the files in %s", held.PID, filepath.Dir(held.Path)), "stop it first, or name another folder with --ndjson")
 	case errors.As(err, &held):

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path"
 	"path/filepath"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 // httpFlags say where and how the record is served over HTTP.
 type httpFlags struct {
 	address, cert, key, tokenFile string
-	names                         []string
+	names, processes              []string
 }
 
 // register adds the flags but the address.
@@ -29,6 +30,7 @@ func (f *httpFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.cert, "http-cert", "", "certificate `file` for --http; needed where other machines reach the address")
 	cmd.Flags().StringVar(&f.key, "http-key", "", "key `file` of --http-cert")
 	cmd.Flags().StringSliceVar(&f.names, "http-name", nil, "a `name` by which requests may address --http, beside localhost and its address")
+	cmd.Flags().StringSliceVar(&f.processes, "metrics-process-names", nil, "have /metrics tell of processes by these `names` of programs, such as nginx or post*, as process-exporter does")
 	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "`file` with the token that requests carry (default creds/http.token in the data folder; made when it is not there)")
 }
 
@@ -55,6 +57,11 @@ func (f *httpFlags) open(ctx context.Context, cmd *cobra.Command, s *settings, j
 	if err != nil {
 		return nil, err
 	}
+	for _, pattern := range f.processes {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return nil, hinted(misuse("--metrics-process-names %q: %w", pattern, err), "name programs as a shell does files: nginx, post*, python3.[0-9]*")
+		}
+	}
 	token, err := web.ReadToken(f.tokenPath(s))
 	if err != nil {
 		return nil, fmt.Errorf("--token-file: %w", err)
@@ -71,7 +78,7 @@ func (f *httpFlags) open(ctx context.Context, cmd *cobra.Command, s *settings, j
 		h.listener, h.url = tls.NewListener(l, certificate), "https://"+l.Addr().String()
 	}
 	if h.db, err = query.Open(ctx, s.db); err == nil {
-		h.server, err = web.New(web.Config{DB: h.db, Log: js, Token: token, Hosts: f.names, Logger: s.logger(cmd), Status: func(ctx context.Context) (*health.Status, error) { return statusNow(ctx, s) },
+		h.server, err = web.New(web.Config{DB: h.db, Log: js, Token: token, TokenFile: f.tokenPath(s), Hosts: f.names, ProcessNames: f.processes, Logger: s.logger(cmd), Status: func(ctx context.Context) (*health.Status, error) { return statusNow(ctx, s) },
 			ParseTime: func(text string, now time.Time) (time.Time, error) { return parseTime(text, now) }})
 	}
 	if err != nil {

@@ -48,6 +48,10 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	}
 	var exit *exitCodeError
 	if errors.As(err, &exit) {
+		if out.failed != nil {
+			fmt.Fprintf(words, "proctape: error: write the output: %s\n", oneLine(plainWords(out.failed)))
+			return max(exit.code, exitFailed)
+		}
 		return exit.code
 	}
 	fmt.Fprintf(words, "proctape: error: %s\n", oneLine(plainWords(err)))

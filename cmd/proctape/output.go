@@ -24,6 +24,14 @@ type output struct {
 
 func (o *output) Write(b []byte) (int, error) { return o.note(term.Writer{W: o.w}.Write(b)) }
 
+// unlessGone is the error of writing results behind which a verdict comes as the exit code: a reader who has gone leaves that as it is.
+func unlessGone(err error) error {
+	if errors.Is(err, unix.EPIPE) {
+		return nil
+	}
+	return err
+}
+
 func (o *output) note(n int, err error) (int, error) {
 	o.readerGone = o.readerGone || errors.Is(err, unix.EPIPE)
 	if err != nil && !o.readerGone && o.failed == nil {

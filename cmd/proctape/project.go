@@ -22,6 +22,7 @@ type projectFlags struct {
 	rules     ruleFlags
 	notify    notifyFlags
 	replicas  int
+	hosts     []string
 }
 
 func projectCommand(s *settings) *cobra.Command {
@@ -29,12 +30,14 @@ func projectCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "project", Short: "Project a log into a database of its own", Args: noArgs,
 		Long: `Project the log of a NATS server, or of the recorder on this machine, into a database, and go on as the
-log grows. Any number of databases can follow one log; each has its own checkpoints.
+log grows. Any number of databases can follow one log; each has its own checkpoints. With --hosts a new
+database is of some hosts; it says so, and goes on with them when it is started again.
 
 On a server of NATS it makes the streams of the log where they are not there yet; in a cluster --replicas says on how
 many servers each is kept.`,
 		Example: `  proctape project --server nats://127.0.0.1:4222 --creds projector.nk --db second.db
-  proctape project --db second.db --ndjson ./files`,
+  proctape project --db second.db --ndjson ./files
+  proctape project --db builds.db --hosts 'build*'`,
 		RunE: untilStopped(func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.config(s)
 			if err != nil {
@@ -46,6 +49,7 @@ many servers each is kept.`,
 			return f.follow(cmd, s, cfg)
 		}),
 	}
+	registerHosts(cmd, &f.hosts)
 	f.files.register(cmd)
 	f.retention.register(cmd)
 	f.rules.register(cmd)
@@ -56,14 +60,21 @@ many servers each is kept.`,
 
 // config checks the flags and makes a projector's settings of them.
 func (f *projectFlags) config(s *settings) (projector.Config, error) {
-	cfg := projector.Config{DB: s.db, FileLimit: f.files.limit}
+	cfg := projector.Config{DB: s.db}
+	f.files.into(&cfg)
 	keep, err := f.retention.config()
+	if err == nil {
+		err = f.files.check()
+	}
 	if err == nil {
 		cfg.Retention = &keep
 		cfg.Rules, err = f.rules.compile()
 	}
 	if err == nil {
 		err = f.notify.read()
+	}
+	if err == nil {
+		cfg.Hosts, err = checkHosts(f.hosts)
 	}
 	if err == nil {
 		_, err = parseReplicas(strconv.Itoa(f.replicas))
@@ -87,7 +98,7 @@ func (f *projectFlags) follow(cmd *cobra.Command, s *settings, cfg projector.Con
 		if err := makeLog(ctx, s, nc, cfg.Retention.Policy, f.replicas); err != nil {
 			return err
 		}
-		return project(ctx, cmd, s, nc, cfg, &f.notify, w)
+		return f.project(ctx, cmd, s, nc, cfg, w)
 	})
 }
 
@@ -100,7 +111,7 @@ func makeLog(ctx context.Context, s *settings, nc *nats.Conn, policy schema.Poli
 }
 
 // project projects the log of a connection until ctx ends.
-func project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn, cfg projector.Config, notify *notifyFlags, w *working) error {
+func (f *projectFlags) project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn, cfg projector.Config, w *working) error {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return err
@@ -110,12 +121,12 @@ func project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn
 		return explainDatabase(err, s.db)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "proctape is projecting the log into %s. Ctrl-C stops it.\n", s.db)
-	notices, err := notify.stages(s, js, w)
+	notices, err := f.notify.stages(s, js, w)
 	if err != nil {
 		return errors.Join(err, p.Close())
 	}
 	w.projects.Store(p)
-	defer s.reloads(cmd.ErrOrStderr(), w.notify, nil)()
+	defer s.reloads(cmd.ErrOrStderr(), w.notify, &f.files, func() (string, error) { return w.reopenFiles(&f.files), nil })()
 	defer w.ready(ctx)()
 	err = runStages(ctx, append([]stage{{"watchdog", w.watched.run}, {"state", w.keeper(s.db).Run}, {"projector", p.Run}}, notices...)...)
 	st := p.Stats()

@@ -19,12 +19,13 @@ type reloader struct {
 	tell  func(lines ...string) // the service manager
 }
 
-// reloads has SIGHUP reload the settings of a command, under a service manager, until the returned function is called.
-func (s *settings) reloads(notes io.Writer, tell func(...string), also func() (string, error)) (stop func()) {
+// reloads has SIGHUP reload the settings of a command until the returned function is called: under a service manager, or always where
+// files of it are to be opened anew then.
+func (s *settings) reloads(notes io.Writer, tell func(...string), files *fileFlags, also func() (string, error)) (stop func()) {
 	r := &reloader{settings: s, also: also, notes: notes, tell: tell, apply: map[string]func(string) error{
 		"log-level": func(v string) error { return s.level.UnmarshalText([]byte(v)) },
 	}}
-	return atHangup(r.reload)
+	return atHangup(r.reload, files != nil && files.rotate == rotateNever)
 }
 
 // reload reads the file of settings again, and says what it did about it.

@@ -15,6 +15,7 @@ import (
 func replayCommand(s *settings) *cobra.Command {
 	var files fileFlags
 	var from, until timeText
+	var hosts []string
 	cmd := &cobra.Command{
 		Use: "replay --db NEW", Short: "Project the whole log into a new database", Args: noArgs,
 		Long: `Project the whole log into a new database, while a recorder runs or when none does. The same log gives the
@@ -26,11 +27,17 @@ is refused. --from and --until replay a part of the log, by the time at which th
 			if !cmd.Flags().Changed("db") {
 				return hinted(misuse("replay needs --db, the database to make"), "for example: proctape replay --db fresh.db")
 			}
+			if err := files.check(); err != nil {
+				return err
+			}
 			dir, err := files.folder()
 			if err != nil {
 				return err
 			}
-			cfg := projector.ReplayConfig{DB: s.db, NDJSON: dir, FileLimit: files.limit, Memory: s.memory.projector(), Log: s.logger(cmd)}
+			cfg := projector.ReplayConfig{DB: s.db, NDJSON: dir, FileName: files.name, FileLimit: files.limit, FilesOfOthers: files.rotate == rotateNever, Memory: s.memory.projector(), Log: s.logger(cmd)}
+			if cfg.Hosts, err = checkHosts(hosts); err != nil {
+				return err
+			}
 			now := time.Now()
 			if cfg.From, err = timeFlag("from", string(from), now); err != nil {
 				return err
@@ -47,6 +54,7 @@ is refused. --from and --until replay a part of the log, by the time at which th
 	cmd.Flags().Var(&from, "from", "begin at this `time`")
 	cmd.Flags().Var(&until, "until", "end before this `time`")
 	files.register(cmd)
+	registerHosts(cmd, &hosts)
 	return cmd
 }
 

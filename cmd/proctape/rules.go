@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -186,9 +187,14 @@ func printRule(w io.Writer, r anomaly.Rule) error {
 		}
 		node.Content = append(node.Content, &k, &v)
 	}
-	e := yaml.NewEncoder(term.Writer{W: w})
+	var text bytes.Buffer // what cannot be written yaml tells as text alone
+	e := yaml.NewEncoder(&text)
 	e.SetIndent(2)
-	return errors.Join(e.Encode(map[string]any{"rules": []*yaml.Node{node}}), e.Close())
+	if err := errors.Join(e.Encode(map[string]any{"rules": []*yaml.Node{node}}), e.Close()); err != nil {
+		return err
+	}
+	_, err = term.Writer{W: w}.Write(text.Bytes())
+	return err
 }
 
 // ruleKeys are the keys of a rule in the order in which people write them.

@@ -53,12 +53,12 @@ again, each message once (docs/nats.md).`,
 			fmt.Fprintf(out, "proctape is sampling %s every %s into %s. Ctrl-C stops it.\n", p.Host(), p.Interval(), cmp.Or(servers(s.server).String(), "the recorder on "+s.data))
 			printCapabilities(out, p.Capabilities())
 			w.sampler.Store(p)
-			defer s.reloads(cmd.ErrOrStderr(), w.notify, nil)()
+			defer s.reloads(cmd.ErrOrStderr(), w.notify, nil, nil)()
 			defer w.ready(ctx)()
 			began := time.Now()
-			err = withRefusals(ctx, nc, s.creds, func(ctx context.Context) error {
+			err = unlessKept(withRefusals(ctx, nc, s.creds, func(ctx context.Context) error {
 				return runStages(ctx, stage{"watchdog", w.watched.run}, stage{"control groups of runs", run.RemoveLeftGroups}, stage{"producer", p.Run})
-			})
+			}))
 			printSampled(out, p.Stats(), time.Since(began))
 			if cmd.Context().Err() == nil && ctx.Err() != nil {
 				err = errors.Join(context.Cause(ctx), err)
@@ -75,6 +75,6 @@ func printSampled(out io.Writer, made publish.Stats, took time.Duration) {
 	fmt.Fprintf(out, "\nStopped after %s. %d items were made, %d acknowledged by the log, %d lost.\n",
 		took.Round(time.Second), made.Produced, made.Acked, made.Produced-made.Acked-made.Left)
 	if made.Left > 0 {
-		fmt.Fprintf(out, "%d items wait on disk for the next start.\n", made.Left)
+		fmt.Fprintf(out, "The log did not answer: %d items wait on disk, and the next sampler or recorder of this host publishes them.\n", made.Left)
 	}
 }

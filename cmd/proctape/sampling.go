@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -33,6 +35,7 @@ type samplingFlags struct {
 	syscalls      bool
 	traceJobs     []string
 	nvidiaSMI     string
+	proc, sys     string
 	spoolMB       int64
 	spoolHours    int64
 }
@@ -51,7 +54,29 @@ func (f *samplingFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.traceJobs, "trace-job", nil, "with --syscalls: watch the system calls of the jobs whose name matches `pattern`: with --bpf of all their processes, without of the busiest, from time to time; may be repeated")
 	cmd.Flags().Int64Var(&f.spoolMB, "spool-mb", publish.DefaultSpool>>20, "most `MiB` that wait on disk while the log cannot be reached; then the oldest goes; 0 keeps nothing on disk")
 	cmd.Flags().Int64Var(&f.spoolHours, "spool-hours", int64(publish.DefaultSpoolAge/time.Hour), "`hours` after which what waits on disk goes")
+	f.registerMounts(cmd)
 	cmd.Flags().StringVar(&f.nvidiaSMI, "nvidia-smi", "nvidia-smi", "`program` that reads NVIDIA's GPUs")
+}
+
+// registerMounts adds the flags that say where the machine is seen.
+func (f *samplingFlags) registerMounts(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.proc, "proc", "/proc", "`folder` at which the /proc of the machine is mounted, in a container")
+	cmd.Flags().StringVar(&f.sys, "sys", "/sys", "`folder` at which its /sys is mounted")
+}
+
+// checkMounts checks those.
+func (f *samplingFlags) checkMounts() error {
+	for _, m := range []struct{ flag, dir, file, mount string }{
+		{"proc", f.proc, "stat", "--volume /proc:/host/proc:ro"}, {"sys", f.sys, "class", "--volume /sys:/host/sys:ro"},
+	} {
+		if m.dir == "" { // of doctor's defaults
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(m.dir, m.file)); err != nil {
+			return hinted(misuse("--%s %s is not the /%s of a machine: %w", m.flag, m.dir, m.flag, err), "mount it there, for example with %s of podman or docker", m.mount)
+		}
+	}
+	return nil
 }
 
 // config checks the flags and makes a sampler's settings of them.
@@ -69,7 +94,10 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 	if f.spoolMB < 0 || f.spoolHours < 1 {
 		return producer.Config{}, hinted(misuse("--spool-mb %d, --spool-hours %d: out of range", f.spoolMB, f.spoolHours), "--spool-mb 0 keeps nothing on disk; --spool-hours is 1 or more")
 	}
-	cfg := producer.Config{Host: f.host, Interval: f.interval, Argv: mode, ScrubWords: f.scrubWords, KernelThreads: f.kernelThreads,
+	if err := f.checkMounts(); err != nil {
+		return producer.Config{}, err
+	}
+	cfg := producer.Config{Root: f.proc, Sys: f.sys, Host: f.host, Interval: f.interval, Argv: mode, ScrubWords: f.scrubWords, KernelThreads: f.kernelThreads,
 		NvidiaSMI: f.nvidiaSMI, Syscalls: f.syscalls, TraceJobs: f.traceJobs, Lives: livesIn(s.data), Into: servers(s.server).String(), Log: s.logger(cmd),
 		Spool: cmp.Or(f.spoolMB<<20, -1), SpoolAge: time.Duration(f.spoolHours) * time.Hour}
 	if f.events != "auto" {

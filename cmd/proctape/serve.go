@@ -59,7 +59,7 @@ func serve(cmd *cobra.Command, s *settings, f *httpFlags) error {
 	fmt.Fprintf(cmd.OutOrStdout(), "proctape answers on %s/api/v1/ from %s; %s. Ctrl-C stops it.\nThe page is at  %s\nThe token is in %s.\n",
 		h.url, s.db, streams, h.link(cmd.OutOrStdout(), f.tokenPath(s)), f.tokenPath(s))
 	w := newWorking(cmd, s)
-	defer s.reloads(cmd.ErrOrStderr(), w.notify, nil)()
+	defer s.reloads(cmd.ErrOrStderr(), w.notify, nil, nil)()
 	defer w.ready(cmd.Context())()
 	return runStages(cmd.Context(), append([]stage{{"watchdog", w.watched.run}}, h.stages(w.watched)...)...)
 }
@@ -69,7 +69,7 @@ func tokenCommand(s *settings) *cobra.Command {
 	f := new(httpFlags)
 	rotate := &cobra.Command{
 		Use: "rotate", Short: "Make a new token", Args: noArgs,
-		Long:    "Make a new token in place of the old one. A server takes it when it is started again.",
+		Long:    "Make a new token in place of the old one. A server that runs takes it at once: it refuses the old one from then on, and ends\nthe streams that were opened with it.",
 		Example: `  proctape token rotate`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path := f.tokenPath(s)
@@ -79,7 +79,7 @@ func tokenCommand(s *settings) *cobra.Command {
 				}
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "A new token is in %s. Restart what serves with it.\n", path)
+			fmt.Fprintf(cmd.OutOrStdout(), "A new token is in %s. A server that runs with this file takes it at once, and refuses the old one.\n", path)
 			return nil
 		},
 	}

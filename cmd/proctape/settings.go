@@ -101,13 +101,16 @@ func (s *settings) resolve(cmd *cobra.Command) error {
 // settingNames are the flags that may also be set in the environment or a file. What a single listing asks for may not: it
 // would hide things from every listing.
 var settingNames = []string{"data", "db", "server", "context", "creds", "tls-ca", "log-level", "interval", "argv", "scrub-word", "kernel-threads", "group", "listen",
-	"tls-cert", "tls-key", "max-log-mb", "ndjson", "ndjson-limit", "no-ndjson", "rules", "memory-limit-mb", "full-resolution-hours", "downsampled-days",
-	"events-days", "runs-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-env", "job-rule", "syscalls", "trace-job", "nvidia-smi", "utc", "url", "token-file", "http", "http-cert", "http-key", "http-name", "notify"}
+	"tls-cert", "tls-key", "max-log-mb", "ndjson", "ndjson-dir", "ndjson-name", "ndjson-rotate", "ndjson-limit", "no-ndjson", "rules", "memory-limit-mb", "full-resolution-hours", "downsampled-days",
+	"events-days", "runs-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-env", "job-rule", "syscalls", "trace-job", "nvidia-smi", "proc", "sys", "utc", "url", "token-file", "http", "http-cert", "http-key", "http-name", "notify"}
 
 // isSetting reports whether a command's flag is a setting.
 func isSetting(cmd *cobra.Command, name string) bool {
 	if name == "host" { // a name for a sampler, a filter for a listing
 		return slices.Contains([]string{"up", "sample", "run", "trace"}, cmd.Name()) || cmd.HasParent() && cmd.Parent().Name() == "job"
+	}
+	if name == "interval" && cmd.Name() == "top" { // of one screen; the setting is a sampler's
+		return false
 	}
 	return slices.Contains(settingNames, name)
 }
@@ -121,7 +124,7 @@ func (s *settings) check(cmd *cobra.Command) error {
 	if err := errors.Join(refuseServer(cmd, s), checkElsewhere(cmd, s)); err != nil {
 		return err
 	}
-	if !readsDatabase(cmd) {
+	if !readsDatabase(cmd) || followsLog(cmd, s) {
 		if err := errors.Join(useContext(s), useNATSVariables(s, cmd)); err != nil {
 			return err
 		}
@@ -183,12 +186,17 @@ func readsDatabase(cmd *cobra.Command) bool {
 	return slices.Contains([]string{"snapshots", "events", "execs", "history", "jobs", "profile", "report", "gaps", "top", "tree", "diff", "orphans", "why", "sql", "compare", "correlate", "estimate", "mcp", "export"}, cmd.Name())
 }
 
+// followsLog reports whether a command shows a log that the command line names, and no database.
+func followsLog(cmd *cobra.Command, s *settings) bool {
+	return cmd.Name() == "top" && (onLine(cmd, s, "server") || onLine(cmd, s, "context"))
+}
+
 // refuseServer refuses a --server of the command line where it would be ignored: the answer would be of another recording than
 // the one that was named. In the environment it may stand for other commands.
 func refuseServer(cmd *cobra.Command, s *settings) error {
 	flag := ""
 	switch {
-	case !readsDatabase(cmd) && cmd.Name() != "bundle":
+	case !readsDatabase(cmd) && cmd.Name() != "bundle", followsLog(cmd, s):
 	case s.server != "" && !s.fromElsewhere["server"]:
 		flag = "server"
 	case s.context != "" && !s.fromElsewhere["context"]:

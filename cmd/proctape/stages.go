@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+
+	"github.com/proctape/proctape/producer/publish"
 )
 
 // stage is one long-running part of the pipeline. run works until ctx ends, drains what it holds, and returns.
@@ -62,11 +64,27 @@ func untilStopped(work func(*cobra.Command, []string) error) func(*cobra.Command
 
 // onlyStopped reports whether an error says that the context ended, and nothing else.
 func onlyStopped(err error) bool {
+	return onlySays(err, func(err error) bool { return err == context.Canceled })
+}
+
+// unlessKept returns an error, unless all that it says is that what the log did not take waits on disk: nothing is lost.
+func unlessKept(err error) error {
+	if err == nil || onlySays(err, func(err error) bool {
+		left, ok := err.(*publish.LeftError)
+		return ok && left.Kept
+	}) {
+		return nil
+	}
+	return err
+}
+
+// onlySays reports whether all that an error consists of is of a kind.
+func onlySays(err error, kind func(error) bool) bool {
 	switch e := err.(type) {
 	case interface{ Unwrap() []error }:
-		return !slices.ContainsFunc(e.Unwrap(), func(err error) bool { return !onlyStopped(err) })
+		return !slices.ContainsFunc(e.Unwrap(), func(err error) bool { return !onlySays(err, kind) })
 	case interface{ Unwrap() error }:
-		return e.Unwrap() != nil && onlyStopped(e.Unwrap())
+		return e.Unwrap() != nil && onlySays(e.Unwrap(), kind)
 	}
-	return err == context.Canceled
+	return kind(err)
 }

@@ -92,7 +92,7 @@ func showStatus(out io.Writer, st *status, asJSON, check bool) error {
 	default:
 		err = printStatus(out, st)
 	}
-	if !check || err != nil && !errors.Is(err, unix.EPIPE) {
+	if !check || unlessGone(err) != nil {
 		return err
 	}
 	return &exitCodeError{map[trouble.Level]int{trouble.Well: checkWell, trouble.Degraded: checkDegraded, trouble.Standing: checkStanding}[st.Level]}
@@ -140,7 +140,7 @@ func readStatus(ctx context.Context, s *settings) (*status, error) {
 	}
 	st.Recorder, st.Projector = f.Recorder, f.Projector
 	if p := f.State; p != nil && (f.Projector != 0 || f.Remote) {
-		st.Memory, st.Sampler = &p.Memory, p.Sampler
+		st.Memory, st.Sampler, st.Commits, st.Programs = &p.Memory, p.Sampler, p.Commits, p.Programs
 		st.addWaiting()
 	}
 	if !f.Remote {

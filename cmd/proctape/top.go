@@ -36,18 +36,8 @@ var topColumns = []column[query.TopRow]{
 	}, extra: true},
 }
 
-// topFlags are the flags of top.
-type topFlags struct {
-	listing
-	filterFlags
-	by, metric string
-	at         timeText
-	once       bool
-	noMouse    bool
-}
-
 func topCommand(s *settings) *cobra.Command {
-	t := &topFlags{by: "process", metric: "cpu"}
+	t := &topFlags{by: "process", metric: "cpu", speed: 1}
 	cmd := &cobra.Command{
 		Use: "top", Short: "Show who uses most, or used most: a screen that goes back in time", Args: noArgs,
 		Long: `On a terminal, show what the processes use, live or as it was at a time (--at), on a screen that goes back and forth in
@@ -55,12 +45,18 @@ time: ? lists its keys. --host and the flags that pick processes are its filter 
 
 With --once, --since, --run, --limit, --columns, --by, --json or --csv, or without a terminal, list who used most: at a time (--at; now
 without it), or within a range (--since, --until, or the time of --run). At a time, it is of the snapshot then: CPU, I/O, faults and forks are those since the snapshot before it. --by sums up what belongs together. Memory of a
-line is the sum of its processes' largest, which may not have come at once, and pages that they share count for each.`,
+line is the sum of its processes' largest, which may not have come at once, and pages that they share count for each.
+
+With --json and --interval, print a frame each interval until Ctrl-C, one object a line: its "rows" are the lines of --once --json, beside
+"coverage" and the "anomalies" that go on. With --server or --context, follow a log elsewhere without a database: what comes from then
+on is shown, and kept for an hour at most in a folder that goes at the end. A reader's key is enough. With --at the frames begin there and go on, --speed times as fast as it was, until now.`,
 		Example: `  proctape top
   proctape top --at "03:10" --job build-7
   proctape top --once --sort mem
   proctape top --at "03:10" --by command
   proctape top --since -1h --by user
+  proctape top --server nats://build07:4222 --creds reader.nk
+  proctape top --json --interval 2s | jq -c '[.time, .all.cpu_seconds, (.anomalies | length)]'
   proctape top --since yesterday --until today --by parent --sort forks`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runTop(cmd, s, t) },
 	}
@@ -70,6 +66,8 @@ line is the sum of its processes' largest, which may not have come at once, and 
 	f.BoolVar(&t.once, "once", false, "list once, also on a terminal")
 	f.BoolVar(&t.noMouse, "no-mouse", false, "leave the mouse to the terminal, for its own selection")
 	f.Var(&t.at, "at", "as it was at this `time`")
+	f.DurationVar(&t.interval, "interval", 2*time.Second, "time between two frames of the screen, or of --json that goes on")
+	f.Float64Var(&t.speed, "speed", t.speed, "with --json, --interval and --at, how many `times` as fast as it was the past goes on")
 	f.StringVar(&t.by, "by", t.by, "a line for each: "+strings.Join(query.TopBy, ", "))
 	f.BoolVar(&t.json, "json", false, "print JSON, one object a line")
 	f.BoolVar(&t.csv, "csv", false, "print comma-separated values, with a line of names first")
@@ -135,17 +133,7 @@ func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {
 	if !slices.Contains(query.TopMetrics, t.metric) {
 		return unknownValue("--sort", t.metric, "a figure to sort by", "it is one of", query.TopMetrics)
 	}
-	r, err := t.timeRange()
-	if err != nil {
-		return err
-	}
-	if t.at != "" && (t.since != "" || t.until != "" || t.run != "") {
-		return hinted(misuse("--at does not go with --since, --until and --run"), "--at is one time, the others are a range")
-	}
-	if t.until != "" && t.since == "" {
-		return hinted(misuse("--until without --since"), "--at is for one time")
-	}
-	at, err := timeFlag("at", string(t.at), time.Now())
+	r, at, err := t.times()
 	if err != nil {
 		return err
 	}
@@ -158,9 +146,15 @@ func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {
 		return err
 	}
 	filter.Limit = t.limit
+	if err := t.checkInterval(cmd, wantsScreen(cmd)); err != nil {
+		return err
+	}
+	if followsLog(cmd, s) {
+		return t.follow(cmd, s, &filter, at)
+	}
 	if wantsScreen(cmd) {
 		return t.withJob(cmd, s, t.job, func(db *query.DB) error {
-			return showTop(cmd, t.metric, !t.noMouse, &filter, at, top.NewDatabase(db, teller(db)))
+			return showTop(cmd, t, &filter, at, 0, top.NewDatabase(db, teller(db)))
 		})
 	}
 	return t.withJob(cmd, s, t.job, func(db *query.DB) error {
@@ -168,12 +162,30 @@ func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {
 		if err := t.narrow(cmd, db, &q.Range); err != nil {
 			return err
 		}
+		if cmd.Flags().Changed("interval") {
+			return t.frames(cmd, db, q, at)
+		}
 		answer, err := t.ask(cmd, db, q, at)
 		if err != nil {
 			return err
 		}
 		return printTop(cmd, t, to, answer)
 	})
+}
+
+// times are the range, or the one time, that is asked for.
+func (t *topFlags) times() (r query.Range, at time.Time, err error) {
+	if r, err = t.timeRange(); err != nil {
+		return r, at, err
+	}
+	if t.at != "" && (t.since != "" || t.until != "" || t.run != "") {
+		return r, at, hinted(misuse("--at does not go with --since, --until and --run"), "--at is one time, the others are a range")
+	}
+	if t.until != "" && t.since == "" {
+		return r, at, hinted(misuse("--until without --since"), "--at is for one time")
+	}
+	at, err = timeFlag("at", string(t.at), time.Now())
+	return r, at, err
 }
 
 // ask asks for who used most at a time, which is now where it is zero, or within a range.

@@ -32,10 +32,10 @@ func wantsScreen(cmd *cobra.Command) bool {
 // sortColumns are the columns of the screen by which the figures of --sort are sorted. The others of --sort are of a range.
 var sortColumns = map[string]string{"cpu": "cpu", "mem": "rss", "io": "disk", "faults": "faults"}
 
-// showTop shows the screen until somebody quits.
-func showTop(cmd *cobra.Command, metric string, mouse bool, f *query.Filter, at time.Time, source top.Source) error {
+// showTop shows the screen until somebody quits. Since is from when on the record is known; 0 where it is a recording of its own.
+func showTop(cmd *cobra.Command, t *topFlags, f *query.Filter, at time.Time, since float64, source top.Source) error {
 	o := top.Options{
-		Columns: keptColumns(), Host: f.Host, Filter: screenFilter(f), Sort: sortColumns[metric], Location: time.Local, ASCII: top.IsASCII(os.Getenv), User: userName, BootID: bootID(),
+		Columns: keptColumns(), Host: f.Host, Filter: screenFilter(f), Sort: sortColumns[t.metric], Interval: t.interval, Since: since, Location: time.Local, ASCII: top.IsASCII(os.Getenv), User: userName, BootID: bootID(),
 		Time: func(text string, now float64) (float64, error) {
 			got, err := parseTime(text, time.Unix(0, int64(now*1e9)).In(time.Local))
 			return timestamp(got), err
@@ -51,7 +51,7 @@ func showTop(cmd *cobra.Command, metric string, mouse bool, f *query.Filter, at 
 	// Without this these signals would end the program and leave the terminal as the screen has it.
 	ctx, stop := signal.NotifyContext(cmd.Context(), unix.SIGHUP, unix.SIGQUIT)
 	defer stop()
-	hands := top.Hands{Keep: keepColumns, Signal: sendSignal, Mouse: mouse}
+	hands := top.Hands{Keep: keepColumns, Signal: sendSignal, Mouse: !t.noMouse}
 	return top.Run(ctx, m, source, hands, cmd.InOrStdin(), screen(cmd.OutOrStdout()), os.Environ())
 }
 

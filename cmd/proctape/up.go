@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +36,7 @@ type upFlags struct {
 	retention     retentionFlags
 	rules         ruleFlags
 	notify        notifyFlags
-	fileLimit     int64
+	files         fileFlags
 	noNDJSON      bool
 	memoryLimitMB int64
 	certificate   atomic.Pointer[tls.Certificate] // that the listener shows
@@ -64,7 +66,7 @@ here with "proctape sample --server"; "proctape hosts add NAME" makes the key th
 	f.retention.register(cmd)
 	f.rules.register(cmd)
 	f.notify.register(cmd)
-	cmd.Flags().Int64Var(&f.fileLimit, "ndjson-limit", ndjsonLimit, "size in `bytes` at which monitor.jsonl is rotated")
+	f.files.registerUp(cmd)
 	cmd.Flags().BoolVar(&f.noNDJSON, "no-ndjson", false, "write no monitor.jsonl and events.jsonl")
 	cmd.Flags().Int64Var(&f.memoryLimitMB, "memory-limit-mb", mostMemory>>20, "memory in `MiB` above which the garbage collector works harder; 0 for no limit; by default less where the control group or the machine has less")
 	return cmd
@@ -95,8 +97,8 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	if err := f.notify.read(); err != nil {
 		return err
 	}
-	if f.fileLimit < 1 {
-		return misuse("--ndjson-limit %d is out of range: want 1 or more", f.fileLimit)
+	if err := f.files.check(); err != nil {
+		return err
 	}
 	if f.memoryLimitMB < 0 {
 		return hinted(misuse("--memory-limit-mb %d is negative", f.memoryLimitMB), "0 means no limit")
@@ -118,7 +120,7 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	if err != nil {
 		return explainStart(err, s)
 	}
-	defer s.reloads(cmd.ErrOrStderr(), w.notify, f.reloadCertificate)()
+	defer s.reloads(cmd.ErrOrStderr(), w.notify, &f.files, func() (string, error) { return f.reload(w) })()
 	err = runRecorder(cmd, s, f, cfg, keep, watch, server, w, state)
 	return errors.Join(err, server.Close())
 }
@@ -144,12 +146,13 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 	if err != nil {
 		return err
 	}
-	ndjsonDir := s.data
-	if f.noNDJSON {
-		ndjsonDir = ""
+	project := projector.Config{DB: s.db, Retention: &keep, Rules: watch,
+		Memory: w.memory.projector(), Beat: w.watched.part("the projector", 0), Log: w.log, Trouble: w.trouble}
+	f.files.into(&project)
+	if project.NDJSON, err = f.ndjsonFolder(s); err != nil {
+		return err
 	}
-	proj, err := projector.Open(ctx, js, projector.Config{DB: s.db, NDJSON: ndjsonDir, FileLimit: f.fileLimit, Retention: &keep, Rules: watch,
-		Memory: w.memory.projector(), Beat: w.watched.part("the projector", 0), Log: w.log, Trouble: w.trouble})
+	proj, err := projector.Open(ctx, js, project)
 	if err != nil {
 		return explainDatabase(err, s.db)
 	}
@@ -171,7 +174,7 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 		return errors.Join(err, proj.Close())
 	}
 	w.sampler.Store(prod)
-	printStart(out, s, ndjsonDir, prod, server)
+	printStart(out, s, project, prod, server)
 	web.print(out)
 	began := time.Now()
 	defer w.ready(ctx)()
@@ -181,15 +184,15 @@ func runRecorder(cmd *cobra.Command, s *settings, f *upFlags, cfg producer.Confi
 }
 
 // printStart says what is recorded, where, and what is not seen.
-func printStart(w io.Writer, s *settings, ndjsonDir string, p *producer.Producer, server *embeddednats.Server) {
+func printStart(w io.Writer, s *settings, project projector.Config, p *producer.Producer, server *embeddednats.Server) {
 	here := os.Args[0]
 	if s.data != defaultData() {
 		here += " --data " + s.data
 	}
 	fmt.Fprintf(w, "proctape is recording %s every %s. Ctrl-C stops it.\n\n", p.Host(), p.Interval())
 	files := "none"
-	if ndjsonDir != "" {
-		files = filepath.Join(ndjsonDir, "monitor.jsonl") + ", events.jsonl"
+	if project.NDJSON != "" {
+		files = filepath.Join(project.NDJSON, project.FileName) + ", events.jsonl"
 	}
 	fmt.Fprintf(w, "  database  %s\n  files     %s\n  log       %s\n", s.db, files, filepath.Join(s.data, "jetstream"))
 	fmt.Fprintf(w, "  memory    %s\n", s.memory)
@@ -246,6 +249,24 @@ func (f *upFlags) readCertificate() error {
 		f.certificate.Store(cert)
 	}
 	return err
+}
+
+// ndjsonFolder is the folder of the files; empty for none.
+func (f *upFlags) ndjsonFolder(s *settings) (string, error) {
+	if f.noNDJSON {
+		return "", nil
+	}
+	dir, err := f.files.folder()
+	return cmp.Or(dir, s.data), err
+}
+
+// reload does what SIGHUP asks for beside the settings.
+func (f *upFlags) reload(w *working) (did string, err error) {
+	did, err = f.reloadCertificate()
+	if files := w.reopenFiles(&f.files); files != "" {
+		did = strings.TrimPrefix(did+", "+files, ", ")
+	}
+	return did, err
 }
 
 // reloadCertificate reads the listener's certificate again: new connections see the new one.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
@@ -44,7 +45,7 @@ Exit codes: 0 not damaged, and equal where something was compared; 1 damaged, or
 			} else {
 				err = printVerification(cmd, r)
 			}
-			return errors.Join(err, verdict(r))
+			return errors.Join(unlessGone(err), verdict(r))
 		},
 	}
 	cmd.Flags().StringVar(&against, "against", "", "compare with this database `file`")
@@ -115,6 +116,8 @@ type comparedLog struct {
 	cmd *cobra.Command
 	s   *settings
 	js  jetstream.JetStream
+
+	hosts []string // that the database is of; nil for all
 }
 
 // Streams implements [verify.Log].
@@ -126,7 +129,7 @@ func (l *comparedLog) Streams(ctx context.Context) (map[string]*query.LogStream,
 func (l *comparedLog) Replay(ctx context.Context, path string, until map[string]uint64) error {
 	show, finish := replayProgress(l.cmd.ErrOrStderr())
 	defer finish()
-	_, err := projector.Replay(ctx, l.js, projector.ReplayConfig{DB: path, UntilSequence: until, LackStreams: true, Progress: show, Log: l.s.logger(l.cmd)})
+	_, err := projector.Replay(ctx, l.js, projector.ReplayConfig{DB: path, Hosts: l.hosts, UntilSequence: until, LackStreams: true, Progress: show, Log: l.s.logger(l.cmd)})
 	if errors.Is(err, context.Canceled) {
 		return errors.New("interrupted")
 	}
@@ -143,11 +146,19 @@ func compareDatabase(cmd *cobra.Command, s *settings, against string, replay boo
 		r, err = verify.Compare(cmd.Context(), cfg)
 		return r, explainRead(err, s)
 	}
-	if err := s.checkDatabase(cmd); err != nil { // before a server is started for the log
+	var hosts []string
+	err = s.withDatabase(cmd, func(db *query.DB) error { // before a server is started for the log
+		held, err := db.HostsHeld(cmd.Context())
+		if held != "" {
+			hosts = strings.Split(held, ",")
+		}
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	err = s.withLog(cmd, func(ctx context.Context, js jetstream.JetStream) (err error) {
-		cfg.Log = &comparedLog{cmd, s, js}
+		cfg.Log = &comparedLog{cmd, s, js, hosts}
 		r, err = verify.Compare(ctx, cfg)
 		return err
 	})

@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/producer"
+	"github.com/proctape/proctape/producer/bpf"
 	"github.com/proctape/proctape/projector"
 	"github.com/proctape/proctape/schema/state"
 	"github.com/proctape/proctape/schema/trouble"
@@ -74,9 +77,11 @@ func (w *working) state() state.Process {
 	p := state.Process{Command: w.command, Started: w.began.UnixNano(), Memory: w.memory.state(), Troubles: w.trouble.Open()}
 	if s := w.sampler.Load(); s != nil {
 		p.Sampler = samplerState(s)
+		p.Programs = programsState(s)
 	}
 	if proj := w.projects.Load(); proj != nil {
-		p.Projects = map[string]state.Place{}
+		commits := proj.Commits()
+		p.Projects, p.Commits = map[string]state.Place{}, &commits
 		for name, at := range proj.Positions() {
 			place := state.Place{Seq: at.Folded}
 			if !at.Moved.IsZero() {
@@ -90,12 +95,29 @@ func (w *working) state() state.Process {
 
 // samplerState is how far a sampler is.
 func samplerState(p *producer.Producer) *state.Sampler {
-	stats, queue := p.Stats(), p.Queue()
+	stats, queue, acks := p.Stats(), p.Queue(), p.Acks()
 	s := &state.Sampler{Host: p.Host(), Instance: p.Instance().String(), Interval: int64(p.Interval()), Produced: stats.Produced, Acked: stats.Acked,
 		Dropped: stats.Dropped, Messages: queue.Messages, Waiting: queue.Items, WaitingBytes: queue.Bytes, QueueBytes: queue.Limit,
-		Disk: state.Disk{Messages: queue.Disk.Messages, Items: queue.Disk.Items, Bytes: queue.Disk.Bytes}, Last: map[string]int64{}}
+		Disk: state.Disk{Messages: queue.Disk.Messages, Items: queue.Disk.Items, Bytes: queue.Disk.Bytes}, Last: map[string]int64{}, Acks: &acks}
 	for kind, n := range queue.Last {
 		s.Last[string(kind)] = int64(n)
+	}
+	return s
+}
+
+// programsState is what a sampler has loaded into the kernel; nil for nothing.
+func programsState(p *producer.Producer) *state.Programs {
+	if !slices.ContainsFunc(p.Capabilities(), func(c producer.Capability) bool { return c.Have && strings.Contains(string(c.Name), "bpf") }) {
+		return nil
+	}
+	u, err := bpf.ReadUsage("/proc/self")
+	if err != nil || u.Programs == 0 {
+		return nil
+	}
+	s := &state.Programs{Programs: u.Programs, Memory: u.Memory}
+	if u.Counted {
+		seconds := u.RunTime.Seconds()
+		s.RunTime = &seconds
 	}
 	return s
 }
@@ -104,4 +126,14 @@ func samplerState(p *producer.Producer) *state.Sampler {
 func (w *working) watchProducer(cfg *producer.Config) {
 	cfg.Beat = w.watched.part("the sampler", 2*cfg.Interval)
 	cfg.PublishBeat = w.watched.part("publishing", 2*cfg.Interval)
+}
+
+// reopenFiles has the projector open the files anew that another program rotates.
+func (w *working) reopenFiles(files *fileFlags) (did string) {
+	p := w.projects.Load()
+	if p == nil || files.rotate != rotateNever {
+		return ""
+	}
+	p.ReopenFiles()
+	return "the files that were rotated"
 }

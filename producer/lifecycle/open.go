@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -37,9 +38,15 @@ func Open(cfg Config, kinds []SourceKind) (Source, []Attempt, error) {
 
 func openKind(cfg Config, kind SourceKind) (Source, error) {
 	switch kind {
-	case KindBPF:
-		return openKernel(cfg)
-	case KindTaskstats, KindConnector:
+	case KindBPF, KindTaskstats, KindConnector:
+		if cfg.Root != "" && filepath.Clean(cfg.Root) != "/proc" { // they would tell of other pids than another namespace's has
+			if err := ownNamespace(cfg.Root); err != nil {
+				return nil, err
+			}
+		}
+		if kind == KindBPF {
+			return openKernel(cfg)
+		}
 		return openProbed(cfg, kind)
 	case KindPidfd:
 		return NewPidfd(cfg)
@@ -66,6 +73,8 @@ func openProbed(cfg Config, kind SourceKind) (Source, error) {
 func whatToGrant(kind SourceKind, err error) string {
 	var refused *bpf.Refusal
 	switch {
+	case errors.Is(err, errOtherNamespace):
+		return "run in the pid namespace of the processes that are recorded: --pid=host of a container"
 	case errors.As(err, &refused):
 		return refused.Grant
 	case kind == KindPidfd:

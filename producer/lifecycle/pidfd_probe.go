@@ -30,6 +30,8 @@ func fileLimit() int {
 	return int(min(limit.Cur, math.MaxInt32))
 }
 
+var errOtherNamespace = errors.New("does not show the processes of our own pid namespace")
+
 // ownNamespace reports an error unless root is a proc file system that shows our own pid namespace: pidfd_open knows
 // no other pids. Such a one knows us by the pid that we know ourselves by (man pid_namespaces(7)).
 func ownNamespace(root string) error {
@@ -38,7 +40,7 @@ func ownNamespace(root string) error {
 		err = fmt.Errorf("it says that our pid is %s, and it is %d", self, os.Getpid())
 	}
 	if err != nil {
-		return fmt.Errorf("%s does not show the processes of our own pid namespace: %w", root, err)
+		return fmt.Errorf("%s %w: %w", root, errOtherNamespace, err)
 	}
 	return nil
 }

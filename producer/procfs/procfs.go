@@ -6,9 +6,11 @@
 package procfs
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,6 +32,17 @@ func New(root string) *FS {
 		entries: make(entryTable), sleepAge: sleepAge,
 		valueReader: valueReader{slow: &slowReader{timeout: slowTimeout}, keeper: keeper{mount: m, keepMax: keepLimit()}},
 	}}
+}
+
+// OwnPID is the pid of this process as the proc mounted at root, or at /proc when root is empty, knows it, which is another one where that is of another pid namespace; 0 where it
+// does not know it.
+func OwnPID(root string) int {
+	target, err := os.Readlink(filepath.Join(cmp.Or(root, "/proc"), "self"))
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(target) // another thing than a number is no pid
+	return pid
 }
 
 // Close closes every kept descriptor and forgets all processes. It does not wait for a read of cmdline or environ that

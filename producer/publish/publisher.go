@@ -16,6 +16,7 @@ import (
 
 	"github.com/proctape/proctape/producer/publish/spool"
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/durations"
 	"github.com/proctape/proctape/schema/trouble"
 )
 
@@ -58,6 +59,7 @@ type Publisher struct {
 	cfg Config
 
 	spells spells
+	acks   durations.Counter
 
 	mu    sync.Mutex
 	queue queue
@@ -181,6 +183,9 @@ func (p *Publisher) Stats() Stats {
 	s.Waiting = len(p.queue.messages) + p.disk.Messages
 	return s
 }
+
+// Acks returns how long acknowledgements took so far, from publishing on: of messages that the log took.
+func (p *Publisher) Acks() durations.Histogram { return p.acks.Read() }
 
 // Queue is what waits in the memory of a publisher and on disk, and how far its numbers have come.
 type Queue struct {

@@ -15,13 +15,17 @@ import (
 type LeftError struct {
 	Messages int
 	Within   time.Duration
-	Kept     bool // in the folder of lives: the next sampler of the host publishes them
+	Kept     bool   // in the folder of lives, all of them: the next sampler of the host publishes them
+	Lost     uint64 // items that went for want of room when they were to be kept
 }
 
 func (e *LeftError) Error() string {
 	said := fmt.Sprintf("%d messages were not acknowledged within %s of the stop", e.Messages, e.Within)
-	if e.Kept {
+	switch {
+	case e.Kept:
 		said += "; they wait on disk, and the next recorder or sampler of this host publishes them"
+	case e.Lost > 0:
+		said += fmt.Sprintf("; %d items are lost, for the disk has no room for them", e.Lost)
 	}
 	return said
 }
@@ -37,11 +41,14 @@ func (p *Publisher) Run(ctx context.Context) error {
 	defer lifeKeeper{p}.start()()
 	p.publish(ctx, flushing)
 	p.drain(flushing)
-	left := &LeftError{Messages: p.Stats().Waiting, Within: p.cfg.Drain}
+	before := p.Stats()
+	left := &LeftError{Messages: before.Waiting, Within: p.cfg.Drain}
 	if left.Messages == 0 {
 		return nil
 	}
-	left.Kept = spiller{p}.leave()
+	kept := spiller{p}.leave()
+	left.Lost = p.Stats().Dropped - before.Dropped
+	left.Kept = kept && left.Lost == 0
 	return left
 }
 
@@ -95,12 +102,13 @@ func (p *Publisher) flush(ctx context.Context) bool {
 		return p.Stats().Waiting == 0
 	}
 	began := time.Now()
-	futures := make([]jetstream.PubAckFuture, len(batch))
+	futures, sent := make([]jetstream.PubAckFuture, len(batch)), make([]time.Time, len(batch))
 	errs := make([]error, len(batch))
 	for i, q := range batch {
 		// The client stamps what it sends; a copy keeps the queued message as it is for the next try.
 		msg := &nats.Msg{Subject: q.msg.Subject, Header: q.msg.Header, Data: q.msg.Data}
 		// The client's own second attempts would be overtaken.
+		sent[i] = time.Now()
 		futures[i], errs[i] = p.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0), jetstream.WithStallWait(ackTime))
 		if errs[i] != nil && !tooLarge(errs[i]) {
 			break // for instance there is no connection: what follows must not overtake
@@ -113,6 +121,7 @@ func (p *Publisher) flush(ctx context.Context) bool {
 		}
 		select {
 		case <-f.Ok():
+			p.acks.Observe(time.Since(sent[i]))
 		case errs[i] = <-f.Err():
 		case <-ctx.Done():
 			errs[i] = ctx.Err()

@@ -225,6 +225,22 @@ func TestSpool_IsBounded(t *testing.T) {
 	}
 }
 
+// What has no room on disk at the stop is lost, and the publisher says so; what has is kept.
+func TestSpool_NoRoomAtTheStop(t *testing.T) {
+	for size, fits := range map[int64]bool{64 << 20: true, 256 << 10: false} {
+		p := newLife(t, unreachable(t), filepath.Join(t.TempDir(), "lives"), Config{TellsEnds: true, Drain: time.Millisecond, Spool: size})
+		for n := range 20 {
+			offer(t, p, second(snapshot(50_000), n))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		left, ok := errors.AsType[*LeftError](p.Run(ctx))
+		if s := p.Stats(); !ok || left.Kept != fits || left.Lost != s.Dropped || (s.Dropped == 0) != fits || s.Left+s.Dropped != 20 {
+			t.Errorf("%d bytes on disk: got %+v, and counts %+v", size, left, s)
+		}
+	}
+}
+
 // A disk that takes nothing costs nothing as long as memory lasts, and what it takes later is in order.
 func TestSpool_DiskFails(t *testing.T) {
 	dir, folder := t.TempDir(), filepath.Join(t.TempDir(), "lives")

@@ -27,6 +27,7 @@ type Config struct {
 	FS       *procfs.FS
 	Table    Table          // is read instead of the processes of FS, as long as it can be; nil: FS
 	Options  procfs.Options // of each reading
+	OwnPID   int            // of this process as FS knows it; 0 for its own, negative where FS does not know it
 	Scrubber *scrub.Scrubber
 	Claims   *jobs.Claims // is shown every sample
 	// Began is the boot time, in nanoseconds, from which on no other sampler can have been this host's; 0: unknown.
@@ -109,7 +110,10 @@ func (s *Sampler) Sample(tick uint64, uptime time.Duration) (TimedSnapshot, erro
 	s.troubles.report(s.samples, append(host.Failures, scan.Failures...))
 	s.addGPUs(snap)
 	snap.RunningJobs, snap.ActiveSheets = countJobs(&snap.Processes)
-	if row, ok := snap.Processes.Find(snap.DaemonPID); ok {
+	if s.cfg.OwnPID > 0 {
+		snap.DaemonPID = s.cfg.OwnPID
+	}
+	if row, ok := snap.Processes.Find(snap.DaemonPID); ok && s.cfg.OwnPID >= 0 {
 		snap.DaemonRSS = uint64(snap.Processes.Number(metric.RSS, row).Or(0))
 	}
 	return TimedSnapshot{wall, boot, snap}, nil

@@ -33,10 +33,11 @@ type Delivery struct {
 	Header  Header
 	Payload []byte
 
-	Host   string          // of the subject; empty when the subject is none of ours
-	Kind   schema.Kind     // of the subject
-	Msg    *schema.Message // nil when Poison says why not
-	Poison *Poison
+	PassedOver bool            // it is of a host that the database is not of: nothing is decoded, and nothing becomes of it
+	Host       string          // of the subject; empty when the subject is none of ours
+	Kind       schema.Kind     // of the subject
+	Msg        *schema.Message // nil when Poison says why not
+	Poison     *Poison
 	// Numbers are the numbers that the message holds of its producer, by what can be read of it; nil when it holds none.
 	Numbers *Numbers
 	// Replayed is where the message lay in quarantine, if it was published again from there.

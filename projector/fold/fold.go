@@ -45,7 +45,9 @@ func (f *Fold) Apply(d *Delivery, batch *store.Batch) error {
 	}
 	to := f.hosts.place(at, batch, d)
 	to.advance(d)
-	batch.Stats.Messages++
+	if batch.Stats.Messages++; d.PassedOver {
+		return nil
+	}
 	what, err := f.producers.admit(to, d)
 	switch {
 	case err != nil:

@@ -130,17 +130,17 @@ func (p *producer) note(m *schema.Message) {
 		p.FirstTime, p.BootID = m.Wall, strings.Clone(m.BootID)
 	}
 	p.Produced, p.Acked, p.Began = max(p.Produced, m.Produced), max(p.Acked, m.Acked), max(p.Began, m.Began)
-	if m.Boot < p.LastBoot { // late: what is known is newer
-		return
-	}
-	p.LastTime, p.LastBoot = m.Wall, m.Boot
-	if len(m.Dropped) > 0 {
+	late := m.Boot < p.LastBoot // what is known is newer
+	if had, _ := sumDropped(p.Dropped); len(m.Dropped) > 0 && (!late || sumDrops(m.Dropped) > had) {
 		drops := make(map[string]uint64, len(m.Dropped))
 		for _, d := range m.Dropped {
 			drops[d.Reason] = d.Count
 		}
 		b, _ := json.Marshal(drops) // a map of numbers always encodes
 		p.Dropped = string(b)
+	}
+	if !late {
+		p.LastTime, p.LastBoot = m.Wall, m.Boot
 	}
 }
 
@@ -161,7 +161,7 @@ func (p *producer) holes(to place, d *Delivery, s store.Span, a admission) (hole
 
 // openHole is the hole of numbers that were jumped over.
 func (p *producer) openHole(to place, d *Delivery, s store.Span) store.Hole {
-	kind, details := p.jumpKind(d.Msg, s)
+	kind, details := p.jumpKind(to, d.Msg, s)
 	p.Missing += s.Count()
 	return store.Hole{Span: s, Kind: kind, Gap: to.gap(p.gapOf(to, d, s, kind, details))}
 }
@@ -182,26 +182,58 @@ func (p *producer) gapOf(to place, d *Delivery, s store.Span, kind schema.GapKin
 // fillHole takes numbers that came after all out of the hole they left, and returns what remains of it.
 func (p *producer) fillHole(to place, d *Delivery, s store.Span, a admission) (remaining []store.Hole) {
 	h := a.filled
+	gaps := make([]store.Gap, len(a.remaining))
+	for i, left := range a.remaining {
+		kind, details := p.remainsKind(d.Msg, h.Kind, left, s)
+		gaps[i] = p.gapOf(to, d, left, kind, details)
+		gaps[i].From = 0
+	}
 	to.filled(h.Gap)
 	if h.Kind == schema.GapQuarantined {
 		p.Quarantined -= s.Count()
 	} else {
 		p.Missing -= s.Count()
 	}
-	for _, left := range a.remaining {
-		g := p.gapOf(to, d, left, h.Kind, fmt.Sprintf("%s %d to %d did not come", p.Key.Kind, left.First, left.Last))
-		g.From = 0
-		remaining = append(remaining, store.Hole{Span: left, Kind: h.Kind, Gap: to.remains(g)})
+	for i, left := range a.remaining {
+		remaining = append(remaining, store.Hole{Span: left, Kind: gaps[i].Kind, Gap: to.remains(gaps[i])})
 	}
 	return remaining
 }
 
+// remainsKind says why numbers beside those that came late did not come. What waits on a producer's disk comes in its order: what is
+// before a message that came had to go, when the producer says that so much did, and what is behind it waits as that did.
+func (p *producer) remainsKind(m *schema.Message, was schema.GapKind, left, came store.Span) (kind schema.GapKind, details string) {
+	details = fmt.Sprintf("%s %d to %d did not come", p.Key.Kind, left.First, left.Last)
+	switch {
+	case m == nil, was != schema.GapMissing && was != schema.GapDropped && was != schema.GapBeforeLog:
+		return was, details
+	case left.First > came.Last:
+		return schema.GapMissing, details
+	case sumDrops(m.Dropped) >= p.knownDropped(came)+left.Count():
+		return schema.GapDropped, details + ": " + describeDrops(m.Dropped)
+	case was == schema.GapBeforeLog:
+		return was, details
+	}
+	return schema.GapMissing, details
+}
+
+// knownDropped is how many numbers are in holes of what was dropped, but for the hole that others are in.
+func (p *producer) knownDropped(others store.Span) (sum uint64) {
+	for _, h := range p.Numbers.Holes {
+		if h.Kind == schema.GapDropped && (h.Last < others.First || h.First > others.Last) {
+			sum += h.Count()
+		}
+	}
+	return sum
+}
+
 // jumpKind says why numbers before a message were jumped over, as far as the message itself tells.
-func (p *producer) jumpKind(m *schema.Message, s store.Span) (kind schema.GapKind, details string) {
-	if p.Stored == 0 && p.Quarantined == 0 {
+func (p *producer) jumpKind(to place, m *schema.Message, s store.Span) (kind schema.GapKind, details string) {
+	details = fmt.Sprintf("%s %d to %d did not come", p.Key.Kind, s.First, s.Last)
+	first := p.Stored == 0 && p.Quarantined == 0
+	if first && (to.at.First != 1 || m == nil || sumDrops(m.Dropped) < s.Count()) {
 		return schema.GapBeforeLog, fmt.Sprintf("the log begins after %s %d of this producer", p.Key.Kind, s.Last)
 	}
-	details = fmt.Sprintf("%s %d to %d did not come", p.Key.Kind, s.First, s.Last)
 	if m == nil {
 		return schema.GapMissing, details
 	}

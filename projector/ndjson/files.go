@@ -1,16 +1,16 @@
 package ndjson
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/lockfile"
 )
 
-// The names of the files beside a database. The contract says that nothing but snapshots goes into the first.
+// The names of the files beside a database, where no other is asked for. The contract says that nothing but snapshots goes into the first.
 const (
 	SnapshotsFile = "monitor.jsonl"
 	EventsFile    = "events.jsonl"
@@ -19,41 +19,81 @@ const (
 // Files are the two files of a folder: what the snapshots tell, and what started, ended and is missing. A nil Files
 // keeps no files. One goroutine uses it.
 type Files struct {
-	dir       string
-	limit     int64
+	Layout    Layout
 	lock      *lockfile.Lock
-	snapshots *Writer // nil until it is opened
-	events    *Writer
+	snapshots lineFile // nil until it is opened
+	events    lineFile
+}
+
+// lineFile is a [Writer] or a [Beside].
+type lineFile interface {
+	Append(line func([]byte) []byte)
+	Full() bool
+	Flush() (State, error)
+	PrepareRotation() (State, error)
+	Rotate() error
+	Close() error
+	toCheck() (*Reading, error)
+	at() string
 }
 
 // LockPath returns the file whose lock says who writes the files in dir.
 func LockPath(dir string) string { return filepath.Join(dir, "ndjson.lock") }
 
-// LockFiles locks the files in dir, which are rotated from limit bytes on (0 for [DefaultLimit]). Files that another
-// process writes are a *[lockfile.HeldError]. Open opens them, and Close lets go of them.
-func LockFiles(dir string, limit int64) (*Files, error) {
-	lock, err := lockfile.Acquire(LockPath(dir))
+// Layout says where the files are, and who rotates them.
+type Layout struct {
+	Dir       string
+	Snapshots string // name of the file of snapshots; default [SnapshotsFile]
+	Limit     int64  // bytes from which a file is rotated; default [DefaultLimit]
+	// Others is whether another program rotates the files, such as logrotate: what that takes away is not written again, and Limit
+	// does not count.
+	Others bool
+}
+
+// Names are the names of the files.
+func (l Layout) Names() []string { return []string{l.Snapshots, EventsFile} }
+
+// Begun is the state of a file that is to be opened for the first time, as it is stored: for a kill may come before another one is.
+func (l Layout) Begun() State {
+	if l.Others {
+		return State{Generation: 1}
+	}
+	return State{}
+}
+
+// LockFiles locks the files of a layout. Files that another process writes are a *[lockfile.HeldError]. Open opens them, and
+// Close lets go of them.
+func LockFiles(layout Layout) (*Files, error) {
+	lock, err := lockfile.Acquire(LockPath(layout.Dir))
 	if err != nil {
 		return nil, fmt.Errorf("lock the files: %w", err)
 	}
-	return &Files{dir: dir, limit: limit, lock: lock}, nil
+	layout.Snapshots = cmp.Or(layout.Snapshots, SnapshotsFile)
+	return &Files{Layout: layout, lock: lock}, nil
 }
 
 // Path returns the path of a file.
-func (f *Files) Path(name string) string { return filepath.Join(f.dir, name) }
+func (f *Files) Path(name string) string { return filepath.Join(f.Layout.Dir, name) }
 
-// Open brings a file to its committed state. It returns what was wrong with the file, which is mended; the lines of rows are made of them.
+// Open brings a file to its committed state. It returns what was wrong with the file, which is mended; the lines of rows are made of
+// them. What another program took away is not written again where that rotates the files.
 func (f *Files) Open(name string, committed State, rows Snapshots) (Damage, error) {
-	w, damage, err := Open(f.Path(name), f.limit, committed, rows)
-	if err != nil {
-		return damage, err
-	}
-	if name == SnapshotsFile {
+	w, damage, err := f.openFile(name, committed, rows)
+	switch {
+	case err != nil:
+	case name == f.Layout.Snapshots:
 		f.snapshots = w
-	} else {
+	default:
 		f.events = w
 	}
-	return damage, nil
+	return damage, err
+}
+
+func (f *Files) openFile(name string, committed State, rows Snapshots) (lineFile, Damage, error) {
+	if f.Layout.Others {
+		return OpenBeside(f.Path(name), committed)
+	}
+	return Open(f.Path(name), f.Layout.Limit, committed, rows)
 }
 
 // AppendSnapshot appends the line of a snapshot.
@@ -90,9 +130,9 @@ func (f *Files) Flush(save func(path string, s State) error) error {
 	for _, w := range f.open() {
 		state, err := w.Flush()
 		if err != nil {
-			return fmt.Errorf("write %s: %w", w.path, err)
+			return fmt.Errorf("write %s: %w", w.at(), err)
 		}
-		if err := save(w.path, state); err != nil {
+		if err := save(w.at(), state); err != nil {
 			return err
 		}
 	}
@@ -118,25 +158,45 @@ func (f *Files) Rotate(save func(path string, s State) error) error {
 		}
 		state, err := w.PrepareRotation()
 		if err == nil {
-			err = save(w.path, state)
+			err = save(w.at(), state)
 		}
 		if err == nil {
 			err = w.Rotate()
 		}
 		if err != nil {
-			return fmt.Errorf("rotate %s: %w", w.path, err)
+			return fmt.Errorf("rotate %s: %w", w.at(), err)
+		}
+	}
+	return nil
+}
+
+// Reopen opens the files anew that another program took away, and passes on how far each of them goes. Where no other program
+// rotates them it does nothing.
+func (f *Files) Reopen(save func(path string, s State) error) error {
+	for _, w := range f.open() {
+		beside, ok := w.(*Beside)
+		if !ok {
+			continue
+		}
+		before := beside.state
+		err := beside.follow()
+		if err == nil && beside.state != before {
+			err = save(beside.path, beside.state)
+		}
+		if err != nil {
+			return fmt.Errorf("open %s again: %w", beside.path, err)
 		}
 	}
 	return nil
 }
 
 // open are the writers of the files that are open.
-func (f *Files) open() []*Writer {
+func (f *Files) open() []lineFile {
 	if f == nil {
 		return nil
 	}
-	var open []*Writer
-	for _, w := range []*Writer{f.snapshots, f.events} {
+	var open []lineFile
+	for _, w := range []lineFile{f.snapshots, f.events} {
 		if w != nil {
 			open = append(open, w)
 		}
@@ -147,14 +207,16 @@ func (f *Files) open() []*Writer {
 // Readings are the files as far as they are on disk now, to be checked beside their writer.
 func (f *Files) Readings() (all []*Reading, err error) {
 	for _, w := range f.open() {
-		file, err := os.Open(w.path)
+		r, err := w.toCheck()
 		if err != nil {
 			for _, r := range all {
 				err = errors.Join(err, r.f.Close())
 			}
 			return nil, err
 		}
-		all = append(all, &Reading{w.path, file, w.state})
+		if r != nil {
+			all = append(all, r)
+		}
 	}
 	return all, nil
 }

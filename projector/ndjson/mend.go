@@ -28,6 +28,8 @@ type Damage struct {
 	Changed bool  // bytes were not what was written
 	// Made is whether the file is again what was written, by its sum.
 	Made bool
+	// Taken is whether another program took the file away, whose work it is: nothing is missing then.
+	Taken bool
 }
 
 // mend puts a file in the place of the one at path, which is not as it was written. Lines of which there are rows are made of them, those before

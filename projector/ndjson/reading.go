@@ -16,6 +16,7 @@ type Reading struct {
 	Path  string
 	f     *os.File
 	state State
+	cut   bool // another program may cut it to nothing
 }
 
 // Rotated are the paths to which a file at path is rotated away, the newest first.
@@ -33,7 +34,7 @@ func ReadRotated(path string, was State) (*Reading, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	return &Reading{path, f, was}, nil
+	return &Reading{Path: path, f: f, state: was}, nil
 }
 
 // MendRotated mends a file that was rotated away and is not as it was written, as [Open] does.
@@ -65,6 +66,9 @@ func (r *Reading) Check(wait func() bool) (err error) {
 		if !wait() {
 			return nil
 		}
+	}
+	if info, err := r.f.Stat(); err != nil || r.cut && info.Size() < r.state.Size {
+		return err
 	}
 	if size != r.state.Size || int64(sum) != r.state.Sum {
 		return fmt.Errorf("%s is %w", r.Path, ErrChanged)

@@ -1,6 +1,7 @@
 package ndjson
 
 import (
+	"bytes"
 	"hash/crc32"
 	"io"
 	"os"
@@ -12,6 +13,14 @@ type State struct {
 	Size       int64
 	Lines      int64
 	Sum        int64 // CRC-32C of these bytes; [NoSum] when it is not known
+}
+
+// with is the state once lines were written behind it.
+func (s State) with(lines []byte) State {
+	s.Size += int64(len(lines))
+	s.Lines += int64(bytes.Count(lines, []byte{'\n'}))
+	s.Sum = int64(crc32.Update(uint32(s.Sum), castagnoli, lines))
+	return s
 }
 
 // NoSum is for a file of which no sum was kept.

@@ -8,10 +8,8 @@
 package ndjson
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,6 +21,9 @@ import (
 
 // DefaultLimit is the size from which a file is rotated before the next line: 50 MiB.
 const DefaultLimit = 52428800
+
+// preparedSuffix ends the name of a file that is to take another's place.
+const preparedSuffix = ".new"
 
 // Writer writes one file and keeps at most two old ones beside it: path, path.1, path.2. One goroutine uses it.
 type Writer struct {
@@ -110,7 +111,7 @@ func (w *Writer) unchanged() error {
 		return err
 	}
 	if !os.SameFile(mine, there) || mine.Size() != w.state.Size {
-		return fmt.Errorf("%s: somebody else moved it or changed its size", w.path)
+		return fmt.Errorf("%s: somebody else moved it or changed its size; a program that rotates it needs --ndjson-rotate never", w.path)
 	}
 	return nil
 }
@@ -150,13 +151,21 @@ func (w *Writer) Flush() (State, error) {
 	if err := w.unchanged(); err != nil {
 		return w.state, err
 	}
-	n, err := w.f.Write(w.pending)
-	w.state.Size += int64(n)
-	w.state.Sum = int64(crc32.Update(uint32(w.state.Sum), castagnoli, w.pending[:n]))
-	if err != nil {
+	if err := w.write(w.pending); err != nil {
 		return w.state, err
 	}
-	w.state.Lines += int64(bytes.Count(w.pending, []byte{'\n'}))
+	return w.sync()
+}
+
+// write writes whole lines.
+func (w *Writer) write(lines []byte) error {
+	n, err := w.f.Write(lines)
+	w.state = w.state.with(lines[:n])
+	return err
+}
+
+// sync ends a flush: nothing is pending then.
+func (w *Writer) sync() (State, error) {
 	w.pending = w.pending[:0]
 	if err := unix.Fdatasync(int(w.f.Fd())); err != nil {
 		return w.state, &fs.PathError{Op: "fdatasync", Path: w.path, Err: err}
@@ -167,7 +176,7 @@ func (w *Writer) Flush() (State, error) {
 // PrepareRotation makes ready for a new file and returns the state to commit before [Writer.Rotate]. Nothing may
 // be pending.
 func (w *Writer) PrepareRotation() (State, error) {
-	f, err := filecheck.Create(w.next(), os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+	f, err := filecheck.Create(w.path+preparedSuffix, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return State{}, err
 	}
@@ -193,13 +202,13 @@ func (w *Writer) Rotate() error {
 // finishRotation does what is left of a rotation. The file path.new says that one was begun, and a committed size
 // of 0 that it is to be finished: only a full file is rotated, so a size of 0 is the new file's.
 func (w *Writer) finishRotation() error {
-	if _, err := os.Lstat(w.next()); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(w.path + preparedSuffix); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {
 		return err
 	}
 	if w.state.Size > 0 || w.state.Generation == 0 {
-		return os.Remove(w.next()) // prepared, never committed
+		return os.Remove(w.path + preparedSuffix) // prepared, never committed
 	}
 	// The current file is missing when it was moved already, and then so was the older one.
 	if _, err := os.Lstat(w.path); err == nil {
@@ -210,7 +219,7 @@ func (w *Writer) finishRotation() error {
 			return err
 		}
 	}
-	if err := rename(w.next(), w.path); err != nil {
+	if err := rename(w.path+preparedSuffix, w.path); err != nil {
 		return err
 	}
 	return syncFolder(filepath.Dir(w.path))
@@ -224,7 +233,16 @@ func rename(from, to string) error {
 	return nil
 }
 
-func (w *Writer) next() string { return w.path + ".new" }
+// toCheck opens what is on disk, to be checked.
+func (w *Writer) toCheck() (*Reading, error) {
+	f, err := os.Open(w.path)
+	if err != nil {
+		return nil, err
+	}
+	return &Reading{Path: w.path, f: f, state: w.state}, nil
+}
+
+func (w *Writer) at() string { return w.path }
 
 // Close closes the file. What was appended and not flushed is lost, as it is not committed either.
 func (w *Writer) Close() error { return w.f.Close() }

@@ -11,6 +11,7 @@ import (
 )
 
 // changed finds the runs of which something was told since the last time, or, the first time, ever, and no record tells.
+// A database of some hosts does not have all that the fleet's jobs used: that is for another to tell.
 func (t *tables) changed(ctx context.Context) (map[key]bool, error) {
 	var newest sql.NullInt64
 	var since sql.NullFloat64
@@ -27,7 +28,8 @@ func (t *tables) changed(ctx context.Context) (map[key]bool, error) {
 	}
 	rows, err := t.db.QueryContext(ctx, `SELECT t.job_id, t.fleet, t.host_id, h.name, t.run_id FROM runs t JOIN hosts h ON h.id = t.host_id
 		LEFT JOIN run_records r ON (r.job_id, r.fleet, r.host_id, r.run_id) = (t.job_id, t.fleet, t.host_id, t.run_id)
-		WHERE t.last_event >= ? AND (r.run_id IS NULL OR r.ended IS NULL AND t.ended IS NOT NULL OR t.last_event > r.timestamp + 1e-6)`, since.Float64)
+		WHERE t.last_event >= ? AND (r.run_id IS NULL OR r.ended IS NULL AND t.ended IS NOT NULL OR t.last_event > r.timestamp + 1e-6)
+		AND (NOT t.fleet OR NOT EXISTS (SELECT 1 FROM meta WHERE key = 'hosts'))`, since.Float64)
 	if err != nil {
 		return nil, err
 	}

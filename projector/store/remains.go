@@ -14,7 +14,8 @@ import (
 
 // Remains is what a damaged database can still give.
 type Remains struct {
-	ID          string // of the database; empty when it cannot be read
+	ID          string   // of the database; empty when it cannot be read
+	Hosts       []string // that the database is of; nil for all, and where that cannot be read
 	Checkpoints []Checkpoint
 	hit         map[string]bool // tables and indexes, and whether a page of them is damaged; nil when that is not known
 	path        string
@@ -33,6 +34,10 @@ func ReadRemains(path string, pages []uint32) Remains {
 	defer conn.close()
 	// What follows may fail anywhere: then less is left.
 	_ = conn.Query(`SELECT value FROM meta WHERE key = 'database_id'`, func(rows *sql.Rows) error { return rows.Scan(&r.ID) })
+	var hosts string
+	if _ = conn.Query(`SELECT value FROM meta WHERE key = 'hosts'`, func(rows *sql.Rows) error { return rows.Scan(&hosts) }); hosts != "" {
+		r.Hosts = strings.Split(hosts, ",")
+	}
 	hit := map[string]bool{}
 	err = conn.Query(`SELECT name, pageno FROM dbstat`, func(rows *sql.Rows) error {
 		var name string

@@ -56,6 +56,8 @@ type Machine struct {
 	Types       bool   // the kernel describes its types: BTF
 	Files       uint64 // that the process may open
 	Processes   int    // of the machine, as far as /proc shows them
+	Proc        string // where the /proc of the machine is mounted that is recorded; empty for /proc
+	Total       int64  // memory of that machine, in bytes, 0 when not known
 	Memory      int64  // that the process may take, in bytes, 0 when not known
 	MemoryBy    string // who allows that
 }

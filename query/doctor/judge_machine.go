@@ -14,7 +14,9 @@ func judgeMachine(f Facts) []Check {
 	}
 	checks := []Check{{Part: "machine", Name: "kernel", State: Note, Detail: fmt.Sprintf("Linux %s, %s; proctape runs as %s", m.Kernel, m.Processor, by)}}
 	space := Check{Part: "machine", Name: "namespaces", State: There, Detail: "the machine's own"}
-	if m.Contained {
+	if m.Contained && m.Proc != "" {
+		space.Detail = "a container's; processes are read of " + m.Proc + ", and starts and ends as the sources below say"
+	} else if m.Contained {
 		space.State, space.Detail = Lacks, "a container's: the other processes of the machine are not seen"
 		space.Grant, space.Costs = "start the container with --pid=host --network=host", "the container sees all processes of the machine"
 	}
@@ -61,6 +63,9 @@ const leastMemory = 128 << 20
 
 func judgeMemory(m Machine) Check {
 	c := Check{Part: "machine", Name: "memory", State: There, Detail: fmt.Sprintf("%s; 128 MiB are enough to record, and 256 MiB to replay", m.MemoryBy)}
+	if m.Total > 0 && m.Memory != m.Total {
+		c.Detail = fmt.Sprintf("%s; the machine has %d MiB; 128 MiB are enough to record, and 256 MiB to replay", m.MemoryBy, m.Total>>20)
+	}
 	switch {
 	case m.Memory == 0:
 		c.State, c.Detail = Note, "not known"

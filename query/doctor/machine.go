@@ -54,13 +54,30 @@ func ReadMachine(root string) Machine {
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil {
 		m.Files = limit.Cur
 	}
-	entries, _ := os.ReadDir(filepath.Join(root, "proc"))
+	m.See(filepath.Join(root, "proc"))
+	m.Proc = ""
+	return m
+}
+
+// See reads of the machine's own /proc, mounted at proc, what is recorded: in a container that is not what /proc shows.
+func (m *Machine) See(proc string) {
+	if proc != "/proc" {
+		m.Proc = proc
+	}
+	m.Processes = 0
+	entries, _ := os.ReadDir(proc)
 	for _, e := range entries {
 		if _, err := strconv.Atoi(e.Name()); err == nil {
 			m.Processes++
 		}
 	}
-	return m
+	info, _ := os.ReadFile(filepath.Join(proc, "meminfo"))
+	for line := range strings.Lines(string(info)) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "MemTotal:" {
+			kib, _ := strconv.ParseInt(fields[1], 10, 64) // 0 where it is no number
+			m.Total = kib << 10
+		}
+	}
 }
 
 // parsePrivileges are the effective capabilities that /proc/self/status tells of, proc_pid_status(5), as far as a sampler can use them.

@@ -2,6 +2,7 @@ package health
 
 import (
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema/durations"
 	"github.com/proctape/proctape/schema/state"
 	"github.com/proctape/proctape/schema/trouble"
 )
@@ -9,18 +10,20 @@ import (
 // Status is all that is told of a recording: the verdict, who records and projects, how far each stream is, and each host's balance.
 type Status struct {
 	Verdict
-	Data      string              `json:"data"`
-	Recorder  int                 `json:"recorder_pid"`  // 0: none runs
-	Projector int                 `json:"projector_pid"` // of who writes the database; 0: nobody does
-	Database  string              `json:"database"`
-	SizeBytes int64               `json:"database_bytes"`
-	Memory    *state.Memory       `json:"memory"`  // that the recorder keeps to; null when it does not say
-	Sampler   *state.Sampler      `json:"sampler"` // of the recorder; null when it does not say
-	Spool     *state.Disk         `json:"spool"`   // what waits on this machine's disk for the log; null for nothing
-	Proof     *Proof              `json:"proof"`   // null when nothing is known of it
-	Streams   []StreamStatus      `json:"streams"`
-	Hosts     []query.HostBalance `json:"hosts"`
-	Stopped   []string            `json:"stopped"` // hosts whose samplers said that they stop; empty when the log does not answer
+	Data      string               `json:"data"`
+	Recorder  int                  `json:"recorder_pid"`  // 0: none runs
+	Projector int                  `json:"projector_pid"` // of who writes the database; 0: nobody does
+	Database  string               `json:"database"`
+	SizeBytes int64                `json:"database_bytes"`
+	Memory    *state.Memory        `json:"memory"`             // that the recorder keeps to; null when it does not say
+	Sampler   *state.Sampler       `json:"sampler"`            // of the recorder; null when it does not say
+	Spool     *state.Disk          `json:"spool"`              // what waits on this machine's disk for the log; null for nothing
+	Programs  *state.Programs      `json:"programs,omitempty"` // that the recorder has in the kernel; absent for none
+	Proof     *Proof               `json:"proof"`              // null when nothing is known of it
+	Streams   []StreamStatus       `json:"streams"`
+	Hosts     []query.HostBalance  `json:"hosts"`
+	Commits   *durations.Histogram `json:"commit_seconds,omitempty"` // how long each commit of who writes the database took
+	Stopped   []string             `json:"stopped"`                  // hosts whose samplers said that they stop; empty when the log does not answer
 }
 
 // SetLevel sets the level of a status that came as JSON, which has its word.

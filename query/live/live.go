@@ -20,18 +20,25 @@ import (
 // what the log itself trims. handle gets each message's sequence in the stream too. A message that cannot be read is passed to skipped, with the reason. One goroutine calls both
 // functions, in the order of the log.
 func Follow(ctx context.Context, js jetstream.JetStream, filter Filter, handle func(m *schema.Message, sequence uint64) error, skipped func(subject string, err error)) error {
+	return FollowRaw(ctx, js, filter, func(raw *Message) error {
+		m, err := raw.Decode()
+		if err != nil {
+			skipped(raw.Subject, err)
+			return nil
+		}
+		return handle(m, raw.Sequence)
+	})
+}
+
+// FollowRaw is [Follow] for who decides by its subject whether a message is worth decoding. handle may keep what it gets.
+func FollowRaw(ctx context.Context, js jetstream.JetStream, filter Filter, handle func(*Message) error) error {
 	follow := filter.consume
 	if filter.Direct {
 		follow = filter.get
 	}
 	var failed error // of handle, returned as it is
-	err := follow(ctx, js, func(sequence uint64, subject string, headers schema.HeaderReader, data []byte) bool {
-		m, err := schema.DecodeMsg(subject, headers, data)
-		if err != nil {
-			skipped(subject, err)
-			return true
-		}
-		failed = handle(m, sequence)
+	err := follow(ctx, js, func(m *Message) bool {
+		failed = handle(m)
 		return failed == nil
 	})
 	switch {
@@ -44,7 +51,7 @@ func Follow(ctx context.Context, js jetstream.JetStream, filter Filter, handle f
 }
 
 // each is called for each message; it returns false to end.
-type each func(sequence uint64, subject string, headers schema.HeaderReader, data []byte) bool
+type each func(*Message) bool
 
 // consume follows through a reader on the server.
 func (f Filter) consume(ctx context.Context, js jetstream.JetStream, do each) error {
@@ -65,7 +72,7 @@ func (f Filter) consume(ctx context.Context, js jetstream.JetStream, do each) er
 		if err != nil {
 			return err
 		}
-		if !do(meta.Sequence.Stream, msg.Subject(), msg.Headers(), msg.Data()) {
+		if !do(newMessage(meta.Sequence.Stream, msg.Subject(), msg.Headers(), msg.Data())) {
 			return nil
 		}
 	}
@@ -82,7 +89,7 @@ func (f Filter) get(ctx context.Context, js jetstream.JetStream, do each) error 
 		if err != nil {
 			return err
 		}
-		if !do(msg.Sequence, msg.Subject, msg.Header, msg.Data) {
+		if !do(newMessage(msg.Sequence, msg.Subject, msg.Header, msg.Data)) {
 			return nil
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sys/unix"
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/query/live"
@@ -70,7 +71,7 @@ func benchMessage(b *testing.B) *nats.Msg {
 }
 
 // BenchmarkFollow publishes snapshots of 200 processes, one when every reader has the one before, and reports how long
-// it took from the publishing until a reader had it decoded. All readers are in this process and share its CPUs.
+// it took from the publishing until a reader had it decoded, and the CPU that the log and the reader used for it. All readers are in this process and share its CPUs.
 func BenchmarkFollow(b *testing.B) {
 	for _, readers := range []int{1, 10, 50} {
 		b.Run(fmt.Sprint("readers=", readers), func(b *testing.B) {
@@ -93,14 +94,26 @@ func BenchmarkFollow(b *testing.B) {
 			}
 			awaitConsumers(b, js, readers)
 			var took []time.Duration
+			before := processTime(b)
 			for b.Loop() {
 				took = append(took, publishOne(b, js, msg, arrived, readers)...)
 			}
+			b.ReportMetric(float64(processTime(b)-before)/1e3/float64(len(took)), "cpu-us/message")
 			slices.Sort(took)
 			b.ReportMetric(took[len(took)/2].Seconds()*1000, "p50-ms")
 			b.ReportMetric(took[len(took)*99/100].Seconds()*1000, "p99-ms")
 		})
 	}
+}
+
+// processTime is the CPU time that this process has used.
+func processTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // publishOne publishes a message and returns how long it took to reach each reader.

@@ -9,7 +9,7 @@ import (
 
 // advise says what the figures of a run suggest.
 func advise(r *RunReport) (all []Advice) {
-	for _, rule := range []func(*RunReport) []Advice{adviseLimit, adviseLeft, adviseZombies, adviseParallelism, adviseShortLives, adviseGrowth, adviseDelay} {
+	for _, rule := range []func(*RunReport) []Advice{adviseLimit, adviseLeft, adviseZombies, adviseHugePages, adviseParallelism, adviseShortLives, adviseGrowth, adviseDelay} {
 		all = append(all, rule(r)...)
 	}
 	return all
@@ -70,6 +70,17 @@ func adviseZombies(r *RunReport) []Advice {
 	z := r.Samples.Zombies[0]
 	return []Advice{{"zombies", fmt.Sprintf("%d ended %s stood unwaited for; the parent of the first, %d, is %d. A parent that waits for its children frees them.",
 		n, plural(n, "process", "processes"), z.PID, z.Parent), map[string]any{"zombies": n, "pid": z.PID, "ppid": z.Parent}}}
+}
+
+// adviseHugePages: memory that resident memory does not hold, and that a limit of memory does not stop.
+func adviseHugePages(r *RunReport) []Advice {
+	huge, largest := r.Samples.Hugetlb, r.Samples.Largest
+	if huge == nil {
+		return nil
+	}
+	return []Advice{{"huge_pages", fmt.Sprintf("%s MiB of it lay in huge pages (hugetlbfs), which no resident memory holds: its largest process had %s MiB with them. "+
+		"A control group limits them by hugetlb.*.max, and not by memory.max.", mib(*huge), mib(*largest)),
+		map[string]any{"hugetlb_mb": *huge, "largest_with_hugetlb_mb": *largest}}}
 }
 
 // adviseParallelism: most of the machine was idle though the run used a CPU in full.

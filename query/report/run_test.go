@@ -197,6 +197,8 @@ func TestRunReport_Advice(t *testing.T) {
 		{"slower", `DELETE FROM process_events WHERE event_type = 'oom'; UPDATE run_steps SET ended = started + 30 WHERE sheet_num = 2 AND run_id LIKE '1%'`},
 		{"one_core", `DELETE FROM process_events WHERE event_type = 'oom'; UPDATE run_steps SET cpu_us = 80000000; UPDATE process_events SET cpu_ms = 1`},
 		{"zombies", `DELETE FROM process_events WHERE event_type = 'oom'; UPDATE samples SET state = 'Z' WHERE process_id = 3`},
+		{"huge_pages", `DELETE FROM process_events WHERE event_type = 'oom'; UPDATE samples SET hugetlb_kib = 204800 WHERE process_id = 3 AND id >> 22 = 60`},
+		{"", `DELETE FROM process_events WHERE event_type = 'oom'; UPDATE samples SET hugetlb_kib = 0`},
 	} {
 		r := newRecording(t)
 		pipeline(r)
@@ -213,6 +215,25 @@ func TestRunReport_Advice(t *testing.T) {
 		if len(got) != 1 || got[0].Condition != c.condition || len(got[0].Evidence) < 2 || !regexp.MustCompile(`[0-9]`).MatchString(got[0].Text) {
 			t.Errorf("after %s: got %+v, want %s", c.change, got, c.condition)
 		}
+	}
+}
+
+// Memory in huge pages stands beside the peak, and with the process that has it; the peak of resident memory stays what it was.
+func TestRunReport_HugePages(t *testing.T) {
+	r := newRecording(t)
+	pipeline(r)
+	before := readRun(t, r, "build-7", report.Newest)
+	r.exec(`UPDATE samples SET hugetlb_kib = 204800 WHERE process_id = 3 AND id >> 22 BETWEEN 58 AND 60; UPDATE samples SET hugetlb_kib = 10240 WHERE process_id = 1 AND id >> 22 = 59`)
+	got := readRun(t, r, "build-7", report.Newest)
+	// The linker that grows has 5780 + 4 × 237 MiB in snapshot 60, and no huge pages: it is the largest all the same.
+	if got.Samples.Hugetlb == nil || *got.Samples.Hugetlb != 210 || *got.Samples.Largest != 5780+4*237 || *got.PeakRSS != *before.PeakRSS {
+		t.Errorf("got %v, largest %v, peak %v; want 210, %d and %v", got.Samples.Hugetlb, got.Samples.Largest, got.PeakRSS, 5780+4*237, before.PeakRSS)
+	}
+	if text := textOf(t, got, 0); !regexp.MustCompile(`210 MiB in huge pages, 6\D728 MiB the largest with them`).MatchString(text) {
+		t.Errorf("the text has no word of it:\n%s", text)
+	}
+	if before.Samples.Hugetlb != nil || strings.Contains(textOf(t, before, 0), "huge pages") {
+		t.Error("a run without huge pages is said to have them")
 	}
 }
 

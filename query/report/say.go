@@ -115,6 +115,9 @@ func (r *RunReport) usedMemory() string {
 	if r.Samples.Mean != nil {
 		s += " · mean " + mib(*r.Samples.Mean) + " MiB"
 	}
+	if r.Samples.Hugetlb != nil {
+		s += fmt.Sprintf(" · %s MiB in huge pages, %s MiB the largest with them", mib(*r.Samples.Hugetlb), mib(*r.Samples.Largest))
+	}
 	s += fmt.Sprintf(" · read %s, wrote %s MiB", show(r.Read, mib), show(r.Write, mib))
 	if r.Samples.GPUHours != nil {
 		s += fmt.Sprintf(" · %.2f GPU hours", *r.Samples.GPUHours)

@@ -158,10 +158,10 @@ func stepped(m *Model, s AskStep, at float64) {
 	case at == 0 && s.To == StopSample:
 		goLive(m)
 	case at == 0:
-		say(m, map[Stop]string{StopDeath: "no other death that way", StopHole: "no other gap that way"}[s.To])
+		say(m, map[Stop]string{StopTrouble: "no other death or anomaly that way", StopHole: "no other gap that way"}[s.To])
 	default:
 		goTo(m, at)
-		if s.To == StopDeath {
+		if s.To == StopTrouble {
 			m.cursor.seek = at
 		}
 	}

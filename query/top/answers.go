@@ -9,12 +9,15 @@ type Jobs struct {
 	Jobs  []query.Job
 	Runs  map[string][]query.Run           // of the jobs that were asked for, by name: the last ones with their steps, the newest first
 	Steps map[string]map[int64]query.Sheet // of those of them that have no runs, by name and number
+	// Found are the episodes about the runs of the jobs that were asked for, until the time.
+	Found []query.Anomaly
 }
 
-// Happenings are the events before a time, and the gaps among them.
+// Happenings are the events before a time, and the gaps and starts of episodes among them.
 type Happenings struct {
-	Events []query.Event // the newest last, each death with its cause
-	Gaps   []query.Gap
+	Events    []query.Event // the newest last, each death with its cause
+	Gaps      []query.Gap
+	Anomalies []query.Anomaly // by when they began
 }
 
 // Detail is what is recorded of a process.
@@ -22,6 +25,8 @@ type Detail struct {
 	ID     ID
 	Points []query.HistoryPoint // the newest last
 	Events []query.Event        // its own, the newest last
+	// Anomalies are the episodes about it that began until the time, the newest last.
+	Anomalies []query.Anomaly
 }
 
 type (

@@ -14,22 +14,27 @@ type Database struct {
 	db   *query.DB
 	tell Teller
 
-	mu    sync.Mutex
-	cache []*query.HostAt // snapshots with their processes, the last used last
+	mu     sync.Mutex
+	reader *query.ProcessReader
+	cache  []*query.HostAt // snapshots with their processes, the last used last
 }
 
 // Teller tells what is known of a process or a run, as text of several lines.
 type Teller func(ctx context.Context, q AskStory) (string, error)
 
 // NewDatabase returns a source over an open database, which stays the caller's to close. tell is asked for stories.
-func NewDatabase(db *query.DB, tell Teller) *Database { return &Database{db: db, tell: tell} }
+func NewDatabase(db *query.DB, tell Teller) *Database {
+	return &Database{db: db, tell: tell, reader: query.NewProcessReader()}
+}
 
 const (
-	cached     = 8    // snapshots that are kept
-	trendOf    = 10   // snapshots that the sparklines of the header show
-	coveredFor = 3600 // seconds of which the coverage is shown
-	mostEnded  = 500  // rows of processes that ended
-	lastDeaths = 8
+	// Snapshots are kept: of a host one and the one before it, and more as long as they have few processes.
+	cached          = 8
+	cachedProcesses = 20_000
+	trendOf         = 10   // snapshots that the sparklines of the header show
+	coveredFor      = 3600 // seconds of which the coverage is shown
+	mostEnded       = 500  // rows of processes that ended
+	lastDeaths      = 8
 	// An end is shown for an interval, and for so many seconds at least: a live screen is drawn no more often.
 	shortestEnd = 2
 )
@@ -50,12 +55,18 @@ func (d *Database) processes(ctx context.Context, m *query.HostAt) (*query.HostA
 		return c, nil
 	}
 	c := *m
-	if err := query.AddProcesses(ctx, d.db, &c); err != nil {
+	if err := d.reader.Add(ctx, d.db, &c); err != nil {
 		return nil, err
 	}
 	d.cache = append(d.cache, &c)
-	if len(d.cache) > cached {
-		d.cache = slices.Delete(d.cache, 0, 1)
+	kept, of := 0, map[string]int{}
+	for i := range slices.Backward(d.cache) {
+		kept += len(d.cache[i].Processes)
+		of[d.cache[i].Host]++
+		if n := len(d.cache) - i; n > cached || of[d.cache[i].Host] > 2 && kept > cachedProcesses {
+			d.cache = slices.Delete(d.cache, 0, i+1)
+			break
+		}
 	}
 	return &c, nil
 }

@@ -29,7 +29,7 @@ func (d *Database) Frame(ctx context.Context, at float64, host string) (*Frame, 
 	if err := addCoverage(ctx, d, f, host); err != nil {
 		return nil, err
 	}
-	return f, errors.Join(addEnds(ctx, d, f), addDeaths(ctx, d, f, host))
+	return f, errors.Join(addEnds(ctx, d, f), addDeaths(ctx, d, f, host), addAnomalies(ctx, d, f, host))
 }
 
 // readHost reads a host at a time, with its processes.

@@ -14,6 +14,7 @@ const (
 	mostJobs   = 500
 	mostPoints = 200
 	mostRuns   = 20 // of a job
+	mostDetail = 20 // episodes about one process
 )
 
 // Jobs reads jobs, the last that were seen first.
@@ -48,7 +49,7 @@ func addRuns(ctx context.Context, d *Database, to *Jobs, job query.JobFilter, at
 		}
 	}
 	if to.Runs[job.Name] = runs; len(runs) > 0 {
-		return nil
+		return addFoundOfRuns(ctx, d, to, job, at)
 	}
 	p, err := query.JobProfile(ctx, d.db, job)
 	if err == nil {
@@ -71,11 +72,16 @@ func (d *Database) Events(ctx context.Context, q AskEvents) (*Happenings, error)
 		return nil, err
 	}
 	out := &Happenings{}
-	if out.Events, err = joined(events); err != nil || len(events) == 0 {
-		return out, err
+	if out.Events, err = joined(events); err != nil {
+		return nil, err
 	}
-	r.Since = events[0].Timestamp
-	out.Gaps, err = query.Gaps(ctx, d.db, r, "")
+	if len(events) > 0 {
+		r.Since = events[0].Timestamp
+		if out.Gaps, err = query.Gaps(ctx, d.db, r, ""); err != nil {
+			return nil, err
+		}
+	}
+	out.Anomalies, err = query.Anomalies(ctx, d.db, query.AnomalyFilter{Range: r, Begun: true})
 	return out, err
 }
 
@@ -93,6 +99,10 @@ func (d *Database) Detail(ctx context.Context, q AskDetail) (*Detail, error) {
 	}
 	out := &Detail{ID: q.ID, Points: points[max(0, len(points)-mostPoints):]}
 	events = slices.DeleteFunc(events, func(e query.Event) bool { return e.StartTicks != q.ID.Start })
-	out.Events, err = joined(events)
+	if out.Events, err = joined(events); err != nil {
+		return nil, err
+	}
+	r.Limit = mostDetail
+	out.Anomalies, err = query.Anomalies(ctx, d.db, query.AnomalyFilter{Range: r, PID: q.ID.PID, Start: q.ID.Start})
 	return out, err
 }

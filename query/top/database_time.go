@@ -7,9 +7,6 @@ import (
 	"github.com/proctape/proctape/query"
 )
 
-// mostDeaths is how many deaths a time line reads.
-const mostDeaths = 20_000
-
 // Line reads the time line of a range.
 func (d *Database) Line(ctx context.Context, r query.Range, cells int) (*Line, error) {
 	now := d.Now()
@@ -34,10 +31,13 @@ func (d *Database) Line(ctx context.Context, r query.Range, cells int) (*Line, e
 		return nil, err
 	}
 	l.addHoles(settled(holes, now), now)
-	read.Limit, read.Newest = mostDeaths, true
+	read.Limit, read.Newest = mostMarks, true
 	deaths, err := d.deaths(ctx, query.Filter{Range: read, Failed: true})
 	l.addDeaths(deaths)
-	return l, err
+	if err != nil {
+		return nil, err
+	}
+	return l, addFound(ctx, d, l, read)
 }
 
 // settled are the holes without those that are so young that a snapshot may still come.
@@ -54,24 +54,29 @@ func settled(holes []query.Hole, now float64) []query.Hole {
 // Step returns where a step in time ends.
 func (d *Database) Step(ctx context.Context, from float64, to Stop, back bool, host string) (float64, error) {
 	switch to {
-	case StopDeath:
-		return stepDeath(ctx, d, from, back, host)
+	case StopTrouble:
+		return stepTrouble(ctx, d, from, back, host)
 	case StopHole:
 		return stepHole(ctx, d, from, back, host)
 	}
 	return stepSample(ctx, d, from, back, host)
 }
 
-func stepDeath(ctx context.Context, d *Database, from float64, back bool, host string) (float64, error) {
+// stepTrouble goes to the next death or start of an episode, or to the one before.
+func stepTrouble(ctx context.Context, d *Database, from float64, back bool, host string) (float64, error) {
 	r := query.Range{Since: math.Nextafter(from, math.Inf(1)), Limit: 1, Host: host}
 	if back {
 		r = query.Range{Until: from, Limit: 1, Newest: true, Host: host}
 	}
 	deaths, err := d.deaths(ctx, query.Filter{Range: r, Failed: true})
-	if err != nil || len(deaths) == 0 {
+	if err != nil {
 		return 0, err
 	}
-	return deaths[0].Timestamp, nil
+	at, err := stepAnomaly(ctx, d, r)
+	if len(deaths) > 0 && (at == 0 || back == (deaths[0].Timestamp > at)) {
+		at = deaths[0].Timestamp
+	}
+	return at, err
 }
 
 // stepHole looks for a hole in stretches that grow.

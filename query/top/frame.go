@@ -2,6 +2,7 @@ package top
 
 import (
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema"
 )
 
 // Frame is what a source knows of a time.
@@ -13,6 +14,9 @@ type Frame struct {
 	Ended int     `json:"ended"` // how many ended within the interval before, also those of which there is no row
 	// Deaths are the last ends by a signal, for memory, or with a code other than 0, until the time, the newest last.
 	Deaths []query.Event `json:"deaths"`
+	// Anomalies are the episodes that go on at the time, and Found the last that began within the hour before it, both by when they began.
+	Anomalies []query.Anomaly `json:"anomalies"`
+	Found     []query.Anomaly `json:"found_anomalies"`
 }
 
 // Host is a host at a time.
@@ -38,6 +42,8 @@ type Row struct {
 	// ReadRate and WriteRate are MiB a second since the snapshot before; nil when that is not known.
 	ReadRate  *float64 `json:"read_mb_per_second"`
 	WriteRate *float64 `json:"write_mb_per_second"`
+	// Severity is the worst of the episodes about it that go on; empty for none.
+	Severity schema.Severity `json:"anomaly_severity"`
 
 	place place
 }

@@ -54,6 +54,7 @@ func groupName(m *Model, r *Row) string {
 // addToGroup adds a process to its group. Memory that processes share counts for each.
 func addToGroup(g, r *Row) {
 	of := g.place.group
+	g.Severity = worse(g.Severity, r.Severity)
 	if r.End != nil {
 		of.ended++
 		of.failed += btoi(failed(r.End))

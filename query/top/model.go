@@ -13,6 +13,7 @@ type Options struct {
 	At       float64       // the time at which it begins, Unix seconds; 0 for live
 	Filter   string        // with which it begins
 	Sort     string        // the column by which it sorts first; empty for cpu
+	Since    float64       // nothing before it is known, for it is what came since then; 0 for a record that was there before
 	Interval time.Duration // from one frame to the next of a live screen; 0 for 2 seconds
 	Location *time.Location
 	ASCII    bool                   // the terminal shows ASCII alone
@@ -84,7 +85,7 @@ type cursor struct {
 	index  int     // among the rows
 	top    int     // the first row that is on the screen
 	ghost  *Row    // the selected process after it went, until the cursor moves
-	seek   float64 // the time of a death that the next frame selects; 0 for none
+	seek   float64 // the time of a death, or of the start of an episode, whose process the next frame selects; 0 for none
 }
 
 // Model is the state of a screen. [NewModel] makes one. It is for one goroutine.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema"
 )
 
 // now is the time of the tests' screens.
@@ -187,8 +188,8 @@ var keyCases = map[string]keyCase{
 	}},
 	"t": {inPast, askedStep(StopSample, false)},
 	"T": {nil, askedStep(StopSample, true)},
-	"]": {inPast, askedStep(StopDeath, false)},
-	"[": {nil, askedStep(StopDeath, true)},
+	"]": {inPast, askedStep(StopTrouble, false)},
+	"[": {nil, askedStep(StopTrouble, true)},
 	"}": {inPast, askedStep(StopHole, false)},
 	"{": {nil, askedStep(StopHole, true)},
 	"j": {inPast, func(m *Model, _ []Request) bool { typed(m, "90s"); press1(m, "enter"); return m.clock.at == now-510 }},
@@ -481,13 +482,15 @@ func TestModel_AnyKeys(t *testing.T) {
 			if random.IntN(3) == 0 {
 				f.Hosts[0].Hole = &query.Hole{From: now - 100, To: now - 50}
 			}
+			about(f, episode(int64(random.IntN(50)), schema.Severities[random.IntN(4)], 10))
 			m.Update(Framed{Frame: f})
 		case 2:
 			m.Update(Framed{Frame: &Frame{At: shown(m), Made: now}})
 			m.Update(JobsRead{Jobs: &Jobs{Jobs: []query.Job{{JobID: "a"}, {JobID: "b"}}, Runs: map[string][]query.Run{"a": {{ID: "1", Number: 1, Steps: []query.RunStep{{Sheet: 1}}}}}}})
 		case 3:
-			m.Update(EventsRead{Events: &Happenings{Events: []query.Event{{Type: "exit", Timestamp: now - 5}}}})
-			m.Update(DetailRead{Detail: &Detail{ID: m.of}})
+			found := []query.Anomaly{episode(1, schema.SeverityHigh, 3), {AnomalySubject: query.AnomalySubject{Kind: schema.AboutJob}}}
+			m.Update(EventsRead{Events: &Happenings{Events: []query.Event{{Type: "exit", Timestamp: now - 5}}, Anomalies: found}})
+			m.Update(DetailRead{Detail: &Detail{ID: m.of, Anomalies: found}})
 			m.Update(StoryRead{Of: m.storyOf, Lines: []string{"told", strings.Repeat("long ", 60)}})
 			m.Update(Stepped{AskStep{}, now - float64(random.IntN(500)), nil})
 		default:

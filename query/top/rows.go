@@ -104,7 +104,7 @@ func byHeldOrder(held map[ID]int, rows []*Row) {
 func placeCursor(m *Model) {
 	c := &m.cursor
 	if c.seek > 0 {
-		seekDeath(m)
+		seekTrouble(m)
 	}
 	if !c.pinned {
 		c.index, c.top, c.ghost = 0, 0, nil
@@ -139,14 +139,19 @@ func inFrame(m *Model, id ID) bool {
 	return slices.ContainsFunc(m.frame.Rows, func(r Row) bool { return r.ID() == id })
 }
 
-// seekDeath selects the process that died at the time that was sought.
-func seekDeath(m *Model) {
+// seekTrouble selects the process that died at the time that was sought, or else the one about which an episode began then.
+func seekTrouble(m *Model) {
 	c := &m.cursor
-	for i, r := range m.rows {
-		if r.End != nil && failed(r.End) && r.End.Timestamp > c.seek-1e-3 && r.End.Timestamp < c.seek+1e-3 {
-			c.id, c.index, c.pinned = r.ID(), i, true
-			c.top = max(0, i-listHeight(m)/2)
+	is := func(at float64) bool { return at > c.seek-1e-3 && at < c.seek+1e-3 }
+	i := slices.IndexFunc(m.rows, func(r *Row) bool { return r.End != nil && failed(r.End) && is(r.End.Timestamp) })
+	for n := len(m.frame.Found) - 1; n >= 0 && i < 0; n-- {
+		if id, of := aboutProcess(&m.frame.Found[n]); of && is(m.frame.Found[n].Started) {
+			i = slices.IndexFunc(m.rows, func(r *Row) bool { return r.ID() == id })
 		}
+	}
+	if i >= 0 {
+		c.id, c.index, c.pinned = m.rows[i].ID(), i, true
+		c.top = max(0, i-listHeight(m)/2)
 	}
 	c.seek = 0
 }

@@ -43,7 +43,7 @@ func (s *Screen) Styled(p *Palette) string {
 		}
 		for _, sp := range l {
 			text := s.glyphs.text(sp.text)
-			if p[sp.role] == "" {
+			if p[sp.role] == "" || text == "" {
 				b.WriteString(text)
 				continue
 			}

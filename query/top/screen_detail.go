@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/term"
 )
 
@@ -19,7 +20,7 @@ func detailTable(m *Model) tableView {
 		t.rows = append(t.rows, tableRow{line: line{{" " + term.Pad(label, 10, false), accent}, {text, how}}})
 	}
 	p := detailProcess(m)
-	if p == nil && len(m.detail.Events) == 0 {
+	if p == nil && len(m.detail.Events) == 0 && len(m.detail.Anomalies) == 0 {
 		t.empty = "Nothing is recorded of it within the hour before this time."
 		return t
 	}
@@ -37,12 +38,24 @@ func detailTable(m *Model) tableView {
 		}
 		add("user", whose, plain)
 	}
+	for i := range slices.Backward(m.detail.Anomalies) {
+		t.rows = append(t.rows, foundRow(m, &m.detail.Anomalies[i], 10))
+	}
 	detailFigures(m, p, add)
 	for i := len(m.detail.Events) - 1; i >= 0; i-- {
 		e := &m.detail.Events[i]
-		t.rows = append(t.rows, tableRow{eventLine(m, e), func(m *Model) { goToDeath(m, e.Timestamp, m.of) }, nil})
+		t.rows = append(t.rows, tableRow{eventLine(m, e), func(m *Model) { goToTrouble(m, e.Timestamp, m.of) }, nil})
 	}
 	return t
+}
+
+// foundRow is an episode on the page of what it is about. Enter goes to its start.
+func foundRow(m *Model, a *query.Anomaly, label int) tableRow {
+	id, _ := aboutProcess(a)
+	mark, how := anomalyMark(a.Severity)
+	return tableRow{line: line{{" " + term.Pad("anomaly", label, false), accent}, {mark + " " + term.Safe(a.Rule), how},
+		{fmt.Sprintf("  since %s, %s: %s", m.zone.clock(a.Started), lengthText(a, shown(m)), term.Safe(a.Description)), plain}},
+		enter: func(m *Model) { goToTrouble(m, a.Started, id) }}
 }
 
 // detailProcess is the process as it was last seen: in the frame, or in its history.

@@ -2,6 +2,7 @@ package top
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/proctape/proctape/query"
@@ -15,16 +16,69 @@ func eventsTable(m *Model) tableView {
 		t.empty = "reading"
 		return t
 	}
-	gaps := len(m.events.Gaps) - 1
-	for i := len(m.events.Events) - 1; i >= 0; i-- {
+	type timed struct {
+		at  float64
+		row tableRow
+	}
+	var rows []timed
+	for i := range m.events.Gaps {
+		rows = append(rows, timed{m.events.Gaps[i].Timestamp, gapRow(m, &m.events.Gaps[i])})
+	}
+	for i := range m.events.Events {
 		e := &m.events.Events[i]
-		for ; gaps >= 0 && m.events.Gaps[gaps].Timestamp >= e.Timestamp; gaps-- {
-			t.rows = append(t.rows, gapRow(m, &m.events.Gaps[gaps]))
-		}
 		id := ID{Host: e.Host, PID: e.PID, Start: e.StartTicks}
-		t.rows = append(t.rows, tableRow{eventLine(m, e), func(m *Model) { goToDeath(m, e.Timestamp, id) }, func(m *Model) { openStory(m, AskStory{ID: id}) }})
+		rows = append(rows, timed{e.Timestamp, tableRow{eventLine(m, e), func(m *Model) { goToTrouble(m, e.Timestamp, id) }, func(m *Model) { openStory(m, AskStory{ID: id}) }}})
+	}
+	for i := range m.events.Anomalies {
+		rows = append(rows, timed{m.events.Anomalies[i].Started, anomalyRow(m, &m.events.Anomalies[i])})
+	}
+	slices.SortStableFunc(rows, func(a, b timed) int { return compare(a.at, b.at) })
+	for _, r := range slices.Backward(rows) {
+		t.rows = append(t.rows, r.row)
 	}
 	return t
+}
+
+// anomalyRow is the start of an episode among the events. Enter goes there; what more there is to tell is that of the process, the job or the host.
+func anomalyRow(m *Model, a *query.Anomaly) tableRow {
+	row := tableRow{line: anomalyLine(m, a)}
+	id, of := aboutProcess(a)
+	row.enter = func(m *Model) { goToTrouble(m, a.Started, id) }
+	switch {
+	case of:
+		row.tell = func(m *Model) { openStory(m, AskStory{ID: id}) }
+	case a.JobID != nil:
+		q := AskStory{Job: *a.JobID, Host: a.Host}
+		if a.Fleet {
+			q.Host = ""
+		}
+		if a.Run != nil {
+			q.Run = *a.Run
+		}
+		row.tell = func(m *Model) { openStory(m, q) }
+	default:
+		row.tell = func(m *Model) { openDetail(m, ID{Host: a.Host}) }
+	}
+	return row
+}
+
+// anomalyLine is the row of the start of an episode.
+func anomalyLine(m *Model, a *query.Anomaly) line {
+	mark, how := anomalyMark(a.Severity)
+	of := whatOf(a)
+	if a.PID != nil && a.JobID != nil {
+		of += ", " + term.Safe(jobStep(*a.JobID, a.Sheet))
+	}
+	return line{{" " + m.zone.millis(a.Started) + "  ", faint}, {mark + " " + term.Safe(a.Rule), how}, {" " + of + ", " + lengthText(a, shown(m)), plain},
+		{": " + term.Safe(a.Description), faint}}
+}
+
+// jobStep names a job, with its step where that is known.
+func jobStep(job string, step *int64) string {
+	if step == nil {
+		return job
+	}
+	return fmt.Sprintf("%s·%d", job, *step)
 }
 
 // gapRow is a gap among the events.
@@ -51,10 +105,7 @@ func eventLine(m *Model, e *query.Event) line {
 	}
 	whose := ""
 	if e.JobID != nil {
-		whose = *e.JobID
-		if e.Sheet != nil {
-			whose += fmt.Sprintf("·%d", *e.Sheet)
-		}
+		whose = jobStep(*e.JobID, e.Sheet)
 	}
 	cause := e.Details
 	if cause == "" && e.Lifetime != nil {

@@ -24,6 +24,11 @@ func hostTable(m *Model) tableView {
 		add("not seen", "▨ not recorded since "+m.zone.clock(h.Hole.From)+reasonText(h.Reason), gap)
 		add("before that", "", faint)
 	}
+	for i := range slices.Backward(m.frame.Anomalies) {
+		if a := &m.frame.Anomalies[i]; a.Host == h.Host {
+			t.rows = append(t.rows, foundRow(m, a, 12))
+		}
+	}
 	hostFigures(m, h, add)
 	hostRecord(m, h, add)
 	return t

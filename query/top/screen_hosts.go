@@ -28,9 +28,10 @@ func showHost(m *Model, name string) {
 }
 
 func hostLine(m *Model, h *Host) line {
-	name := span{" " + term.Pad(term.Fit(term.Safe(h.Host), 20), 20, false) + "  ", plain}
+	name := append(line{{" ", plain}}, openOn(m, h)...)
+	name = append(name, span{term.Pad(term.Fit(term.Safe(h.Host), 21-name.width()), 23-name.width(), false), plain})
 	if h.Hole != nil {
-		return line{name, {"▨ not recorded since " + m.zone.clock(h.Hole.From), gap}}
+		return append(name, span{"▨ not recorded since " + m.zone.clock(h.Hole.From), gap})
 	}
 	cpu, memory := []point{}, []point{}
 	for _, p := range h.Trend {
@@ -40,9 +41,19 @@ func hostLine(m *Model, h *Host) line {
 	if h.Coverage != nil {
 		known = fmt.Sprintf("%.1f", h.Coverage.Percent)
 	}
-	return line{name, {m.glyphs.spark(cpu, float64(h.CPUs), trendOf), share(h.CPU/100, float64(h.CPUs))}, {fmt.Sprintf(" %5.2f/%-5d ", h.CPU/100, h.CPUs), plain},
+	return append(name, line{{m.glyphs.spark(cpu, float64(h.CPUs), trendOf), share(h.CPU/100, float64(h.CPUs))}, {fmt.Sprintf(" %5.2f/%-5d ", h.CPU/100, h.CPUs), plain},
 		{m.glyphs.spark(memory, h.MemTotal, trendOf), share(h.MemUsed, h.MemTotal)}, {fmt.Sprintf(" %5s/%-5s %7.2f %6d  %s %6s  %s", sizeText(h.MemUsed), sizeText(h.MemTotal),
-			h.Load1, len(h.Processes), psiText(h.Pressure), known, spanText(max(0, h.Old))), plain}}
+			h.Load1, len(h.Processes), psiText(h.Pressure), known, spanText(max(0, h.Old))), plain}}...)
+}
+
+// openOn is the mark of the worst of the episodes that go on on a host, with their number.
+func openOn(m *Model, h *Host) line {
+	s, n := worst(m.frame.Anomalies, func(a *query.Anomaly) bool { return a.Host == h.Host })
+	if n == 0 {
+		return nil
+	}
+	mark, how := anomalyMark(s)
+	return line{{fmt.Sprintf("%s%d ", mark, n), how}}
 }
 
 // psiText shows the pressure of CPU, memory and I/O.

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/term"
+	"github.com/proctape/proctape/schema"
 )
 
 // jobsTable lists jobs; Enter unfolds a job's runs, a run's steps, and a step's processes.
@@ -57,8 +57,8 @@ func jobLine(m *Model, j *query.Job) line {
 	if j.FirstSeen != nil && j.LastSeen != nil {
 		wall = spanText(*j.LastSeen - *j.FirstSeen)
 	}
-	l := line{{" " + foldMark(m.unfolded[j.JobID]) + term.Pad(term.Fit(term.Safe(j.JobID), jobWidth-1), jobWidth-1, false) + "  ", plain},
-		{term.Pad(term.Fit(state, 10), 10, false), how}}
+	l := append(line{{" " + foldMark(m.unfolded[j.JobID]), plain}}, markSpan(openOfJob(m, j))...)
+	l = append(l, span{term.Pad(term.Fit(term.Safe(j.JobID), jobWidth+1-l.width()), jobWidth+3-l.width(), false), plain}, span{term.Pad(term.Fit(state, 10), 10, false), how})
 	return append(l, span{fmt.Sprintf(" %4s %9s %8.1f %6s %6d %7d %7d", step, wall, j.CPUSeconds, figureOr(j.PeakRSS, sizeText), j.PIDs, j.Spawns, j.Signals+j.OOMs), plain})
 }
 
@@ -137,8 +137,9 @@ func runRows(m *Model, j *query.Job, r *query.Run) []tableRow {
 		to = *r.Ended
 	}
 	state, how := runState(r)
-	l := line{{fmt.Sprintf("   %s%s  ", foldMark(m.unfolded[name]), term.Pad(fmt.Sprintf("run %d", r.Number), jobWidth-3, false)), plain}, {term.Pad(term.Fit(state, 10), 10, false), how},
-		{fmt.Sprintf(" %4s %s  %s", "", runFigures(max(0, to-r.Started), &r.Totals), m.zone.clock(r.Started)), plain}}
+	l := append(line{{"   " + foldMark(m.unfolded[name]), plain}}, markSpan(openOfRun(m, j, r))...)
+	l = append(l, line{{term.Pad(fmt.Sprintf("run %d", r.Number), jobWidth+3-l.width(), false), plain}, {term.Pad(term.Fit(state, 10), 10, false), how},
+		{fmt.Sprintf(" %4s %s  %s", "", runFigures(max(0, to-r.Started), &r.Totals), m.zone.clock(r.Started)), plain}}...)
 	rows := []tableRow{{l, unfold(name), func(m *Model) { openStory(m, AskStory{Job: j.JobID, Host: j.Host, Run: r.ID}) }}}
 	if !m.unfolded[name] {
 		return rows
@@ -155,6 +156,25 @@ func runRows(m *Model, j *query.Job, r *query.Run) []tableRow {
 		rows = append(rows, processRows(jobRows(m, j, nil), "        ")...)
 	}
 	return rows
+}
+
+// openOfJob is the worst of the episodes about a job, its runs and its processes that go on; empty for none.
+func openOfJob(m *Model, j *query.Job) schema.Severity {
+	s, _ := worst(m.frame.Anomalies, func(a *query.Anomaly) bool { return ofJob(a, j) })
+	return s
+}
+
+func ofJob(a *query.Anomaly, j *query.Job) bool {
+	return a.JobID != nil && *a.JobID == j.JobID && a.Fleet == j.Fleet && (j.Host == "" || a.Host == j.Host)
+}
+
+// openOfRun is the worst of the episodes about a run, and of those of the job that began in it and go on; empty for none.
+func openOfRun(m *Model, j *query.Job, r *query.Run) schema.Severity {
+	s, _ := worst(m.frame.Anomalies, func(a *query.Anomaly) bool {
+		return ofJob(a, j) && a.Run == nil && a.Started >= r.Started && (r.Ended == nil || *r.Ended > m.frame.At)
+	})
+	own, _ := worst(m.jobs.Found, func(a *query.Anomaly) bool { return a.Run != nil && *a.Run == r.ID })
+	return worse(s, own)
 }
 
 // runFigures are the figures of a run or a step in the columns of the table; a wall time below 0 is not known.
@@ -215,8 +235,9 @@ func foldedStep(m *Model, j *query.Job, n int64, run, lead, state, figures strin
 func processRows(of []*Row, lead string) (rows []tableRow) {
 	for _, r := range of {
 		id := r.ID()
-		text := fmt.Sprintf("%s%7d %s %5s %5s  %s", lead, r.PID, stateText(r), columnNamed("cpu").cell(r, nil), columnNamed("rss").cell(r, nil), term.Safe(r.Command))
-		rows = append(rows, tableRow{line{{strings.TrimRight(text, " "), plain}}, func(m *Model) { openDetail(m, id) }, func(m *Model) { openStory(m, AskStory{ID: id}) }})
+		l := line{{fmt.Sprintf("%s%7d %s %5s %5s  ", lead, r.PID, stateText(r), columnNamed("cpu").cell(r, nil), columnNamed("rss").cell(r, nil)), plain}}
+		l = append(append(l, markSpan(r.Severity)...), span{term.Safe(r.Command), plain})
+		rows = append(rows, tableRow{l, func(m *Model) { openDetail(m, id) }, func(m *Model) { openStory(m, AskStory{ID: id}) }})
 	}
 	return rows
 }

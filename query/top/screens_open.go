@@ -49,8 +49,8 @@ func openDetail(m *Model, id ID) {
 	openScreen(detailScreen)(m)
 }
 
-// goToDeath shows the processes at the time of an event, and selects the one that it is about.
-func goToDeath(m *Model, at float64, id ID) {
+// goToTrouble shows the processes at the time of an event or of the start of an episode, and selects the one that it is about.
+func goToTrouble(m *Model, at float64, id ID) {
 	m.screen = processesScreen
 	goTo(m, at)
 	m.cursor.id, m.cursor.pinned, m.cursor.seek = id, true, at

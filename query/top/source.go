@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/proctape/proctape/query"
+	"github.com/proctape/proctape/schema"
 )
 
 // Source answers what a model requests. Each call may take as long as ctx lets it. Several goroutines may ask at once.
@@ -29,9 +30,9 @@ type Stop int
 
 // The stops.
 const (
-	StopSample Stop = iota // a snapshot, or the begin of a hole
-	StopDeath              // an end that failed
-	StopHole               // the begin of a hole
+	StopSample  Stop = iota // a snapshot, or the begin of a hole
+	StopTrouble             // an end that failed, or the start of an episode
+	StopHole                // the begin of a hole
 )
 
 // Line is what a time line shows: cells of equal length.
@@ -48,4 +49,6 @@ type Cell struct {
 	Recorded bool    // it lies within the record: not before its begin, and not after now
 	Hole     bool    // a part of it was not measured
 	Death    string  // the mark of the gravest death in it; empty for none
+	// Anomaly is the worst severity of the episodes that began in it; empty for none.
+	Anomaly schema.Severity
 }

@@ -12,6 +12,7 @@ const (
 	good          // it is well
 	warn          // an anomaly, or 80 % of a limit
 	bad           // failed, a signal, or 95 % of a limit
+	critical      // an anomaly of the worst kind
 	oom           // killed for memory
 	gap           // not recorded
 	selected      // the row on which the cursor is
@@ -40,28 +41,30 @@ type shades struct {
 
 // The colours, for dark and for light backgrounds. Each has a contrast of 4.5 at least on black, #1e1e1e, and on white, #fdf6e3.
 var darkShades, lightShades = [roles]shades{
-	faint:  {"2", "246", "a3acb9"},
-	accent: {"34;1", "75", "7cb8ff"},
-	good:   {"32", "77", "5cc97a"},
-	warn:   {"33", "214", "f0c04a"},
-	bad:    {"31", "203", "ff8678"},
-	oom:    {"35;1", "212", "ff7ac0"},
-	gap:    {"2", "246", "a3acb9"},
+	faint:    {"2", "246", "a3acb9"},
+	accent:   {"34;1", "75", "7cb8ff"},
+	good:     {"32", "77", "5cc97a"},
+	warn:     {"33", "214", "f0c04a"},
+	bad:      {"31", "203", "ff8678"},
+	critical: {"31;1", "203", "ff8678"},
+	oom:      {"35;1", "212", "ff7ac0"},
+	gap:      {"2", "246", "a3acb9"},
 }, [roles]shades{
-	faint:  {"2", "242", "565e69"},
-	accent: {"34;1", "25", "0a58b0"},
-	good:   {"32", "22", "1a7433"},
-	warn:   {"33", "94", "7a5200"},
-	bad:    {"31", "124", "b42318"},
-	oom:    {"35;1", "126", "a3005c"},
-	gap:    {"2", "242", "565e69"},
+	faint:    {"2", "242", "565e69"},
+	accent:   {"34;1", "25", "0a58b0"},
+	good:     {"32", "22", "1a7433"},
+	warn:     {"33", "94", "7a5200"},
+	bad:      {"31", "124", "b42318"},
+	critical: {"31;1", "124", "b42318"},
+	oom:      {"35;1", "126", "a3005c"},
+	gap:      {"2", "242", "565e69"},
 }
 
 // NewPalette returns the palette of a terminal. Without colours only bold, faint and reverse are left, and each mark has a shape of its own.
 func NewPalette(depth Depth, light bool) Palette {
 	p := Palette{selected: "7", heading: "1"}
 	if depth == NoColour {
-		p[accent], p[bad], p[oom] = "1", "1", "1"
+		p[accent], p[bad], p[critical], p[oom] = "1", "1", "1", "1"
 		return p
 	}
 	of := darkShades
@@ -80,7 +83,7 @@ func NewPalette(depth Depth, light bool) Palette {
 			_, _ = fmt.Sscanf(s.rgb, "%02x%02x%02x", &red, &green, &blue) // the colours above are well formed
 			p[r] = fmt.Sprintf("38;2;%d;%d;%d", red, green, blue)
 		}
-		if role(r) == accent && depth > Colours16 {
+		if (role(r) == accent || role(r) == critical) && depth > Colours16 {
 			p[r] += ";1"
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/proctape/proctape/query/term"
 )
 
-// alertView is the line of what matters most now: what a key said, trouble, a hole, or the last death.
+// alertView is the line of what matters most now: what a key said, trouble, a hole, or the last death or start of an episode.
 func alertView(m *Model) line {
 	switch h := holeOf(m); {
 	case m.note != "":
@@ -24,6 +24,8 @@ func alertView(m *Model) line {
 		return holeView(m, h)
 	case len(m.frame.Hosts) == 0:
 		return line{{" no snapshot within the hour before this time: t goes to the next", warn}}
+	case lastFound(m.frame) != nil:
+		return foundView(m, lastFound(m.frame))
 	case len(m.frame.Deaths) > 0:
 		return deathView(m, &m.frame.Deaths[len(m.frame.Deaths)-1])
 	}
@@ -60,6 +62,22 @@ func deathView(m *Model, e *query.Event) line {
 		l = append(l, span{" · " + term.Safe(e.Details), faint})
 	}
 	return l
+}
+
+// lastFound is the last episode that began, unless something died since, or in the same moment.
+func lastFound(f *Frame) *query.Anomaly {
+	n, d := len(f.Found), len(f.Deaths)
+	if n == 0 || d > 0 && f.Deaths[d-1].Timestamp >= f.Found[n-1].Started {
+		return nil
+	}
+	return &f.Found[n-1]
+}
+
+// foundView says of an episode which rule found it, since when, of what, and what it says.
+func foundView(m *Model, a *query.Anomaly) line {
+	mark, how := anomalyMark(a.Severity)
+	return line{{" " + mark + " ", how}, {term.Safe(a.Rule), how}, {fmt.Sprintf(" %s %s", m.zone.clock(a.Started), whatOf(a)), plain},
+		{" · " + lengthText(a, shown(m)) + " · " + term.Safe(a.Description), faint}}
 }
 
 // tagsView is what the tagged processes use together.

@@ -26,7 +26,42 @@ func headView(m *Model) []line {
 func titleView(m *Model) line {
 	left := line{{" proctape  ", plain}, {hostsText(m) + "  ", accent}}
 	left = append(left, modeView(m)...)
-	return spread(left, knownView(m), m.width)
+	right := knownView(m)
+	if since := sinceView(m); since != nil && !hasLoad(m) {
+		right = append(since, right...)
+	}
+	switch l := openView(m, "anomalies "); {
+	case left.width()+l.width()+right.width() < m.width:
+		right = append(l, right...)
+	case !hasLoad(m):
+		right = append(append(line{{" ", plain}}, openView(m, "")...), right...)
+	}
+	return spread(left, right, m.width)
+}
+
+// hasLoad reports whether the screen has the line of the load, which has room for what the title has none for.
+func hasLoad(m *Model) bool { return m.screen == processesScreen && headLines(m) > 3 }
+
+// sinceView says from when on there is a record, where it is what came since the screen was opened.
+func sinceView(m *Model) line {
+	if m.opts.Since == 0 {
+		return nil
+	}
+	text := "since " + m.zone.clock(m.opts.Since)
+	if hasLoad(m) {
+		text += "; earlier needs --db or --url"
+	}
+	return line{{"  " + text + " ", warn}}
+}
+
+// openView says how many episodes go on, behind a text; it is empty when none does.
+func openView(m *Model, text string) line {
+	if m.frame == nil || len(m.frame.Anomalies) == 0 {
+		return nil
+	}
+	s, n := worst(m.frame.Anomalies, func(*query.Anomaly) bool { return true })
+	mark, how := anomalyMark(s)
+	return line{{fmt.Sprintf("%s %s%d  ", mark, text, n), how}}
 }
 
 func hostsText(m *Model) string {
@@ -188,7 +223,7 @@ func loadView(m *Model) line {
 	}
 	f := figuresOf(m.frame)
 	if !f.known {
-		return line{{fmt.Sprintf(" load ? · %d listed", len(m.frame.Rows)), faint}}
+		return append(line{{fmt.Sprintf(" load ? · %d listed", len(m.frame.Rows)), faint}}, sinceView(m)...)
 	}
 	l := line{{" load ", accent}, {fmt.Sprintf("%.2f %.2f %.2f  %d proc  %d run", f.load[0], f.load[1], f.load[2], f.processes, f.running), plain}}
 	if f.dead > 0 {
@@ -197,6 +232,10 @@ func loadView(m *Model) line {
 	if m.frame.Ended > 0 {
 		l = append(l, span{fmt.Sprintf("  %d ended", m.frame.Ended), faint})
 	}
+	if title := titleView(m); !slices.ContainsFunc(title, func(s span) bool { return strings.Contains(s.text, "anomalies") }) {
+		l = append(append(l, span{"   ", plain}), openView(m, "anomalies ")...)
+	}
+	l = append(l, sinceView(m)...)
 	for i := range m.frame.Hosts {
 		for _, g := range m.frame.Hosts[i].GPUs {
 			l = append(l, span{fmt.Sprintf("   GPU%d ", g.Index), accent}, span{gpuText(&g), plain})

@@ -16,6 +16,9 @@ func lineView(m *Model) []line {
 		switch {
 		case c.Death != "":
 			marks = append(marks, span{c.Death, markRole(c.Death)})
+		case c.Anomaly != "":
+			_, how := anomalyMark(c.Anomaly)
+			marks = append(marks, span{"◆", how})
 		case c.Hole:
 			marks = append(marks, span{"▨", gap})
 		case i == at:

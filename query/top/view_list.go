@@ -105,12 +105,14 @@ func rowRole(m *Model, r *Row) role {
 	return plain
 }
 
-// commandView is the last column: the command, and of one that ended when it did.
+// commandView is the last column: the mark of an episode, the command, and of one that ended when it did.
 func commandView(m *Model, r *Row, text string, width int, how role) line {
+	l := line{{r.place.branch, how}}
+	l = append(l, markSpan(r.Severity)...)
 	if r.End == nil {
-		return line{{term.Fit(r.place.branch+text, width), how}}
+		return append(l, span{term.Fit(text, max(0, width-l.width())), how})
 	}
 	end := " † " + m.zone.clock(r.End.Timestamp) + " " + endText(r.End)
 	_, endRole := deathMark(r.End)
-	return line{{term.Fit(r.place.branch+text, max(4, width-term.Width(end))), how}, {end, endRole}}
+	return append(l, span{term.Fit(text, max(4, width-l.width()-term.Width(end))), how}, span{end, endRole})
 }

@@ -10,11 +10,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/proctape/proctape/query/health"
 	"github.com/proctape/proctape/query/web"
+	"github.com/proctape/proctape/schema/durations"
 	"github.com/proctape/proctape/schema/state"
 	"github.com/proctape/proctape/schema/trouble"
 )
@@ -88,10 +90,14 @@ func TestDeploy_NamesMetricsThatExist(t *testing.T) {
 func TestMetrics_OfTheRecorder(t *testing.T) {
 	w := newWorld(t, 3)
 	last, size := uint64(9), uint64(512)
+	var counter durations.Counter
+	counter.Observe(time.Millisecond)
+	counter.Observe(time.Minute)
+	acks := counter.Read()
 	s := w.serveWith(0, func(cfg *web.Config) {
 		cfg.Status = func(context.Context) (*health.Status, error) {
 			return &health.Status{Verdict: health.Verdict{Level: trouble.Degraded, Word: "degraded", Troubles: []health.Trouble{{Kind: trouble.Behind}, {Kind: trouble.Behind}}},
-				Sampler: &state.Sampler{Waiting: 5, WaitingBytes: 600, QueueBytes: 7000},
+				Sampler: &state.Sampler{Waiting: 5, WaitingBytes: 600, QueueBytes: 7000, Acks: &acks}, Commits: &durations.Histogram{}, Programs: &state.Programs{Programs: 3, Memory: 4096},
 				Streams: []health.StreamStatus{{Last: &last, Bytes: &size}}}, nil
 		}
 	})
@@ -100,9 +106,16 @@ func TestMetrics_OfTheRecorder(t *testing.T) {
 		t.Fatalf("got %d %s", status, body)
 	}
 	for _, want := range []string{"proctape_recording_level 1", `proctape_troubles{kind="behind"} 2`, `proctape_lag_messages{stream=""} 9`, `proctape_log_bytes{stream=""} 512`,
-		"proctape_queue_items 5", "proctape_queue_bytes 600", "proctape_queue_limit_bytes 7000", "process_resident_memory_bytes ", "go_goroutines "} {
+		"proctape_queue_items 5", "proctape_queue_bytes 600", "proctape_queue_limit_bytes 7000", `proctape_publish_ack_seconds_bucket{le="0.001"} 1`, `proctape_publish_ack_seconds_bucket{le="30"} 1`, "proctape_publish_ack_seconds_count 2",
+		"proctape_kernel_programs 3", "proctape_kernel_programs_memory_bytes 4096", "process_resident_memory_bytes ", "go_goroutines "} {
 		if !strings.Contains(string(body), "\n"+want) {
 			t.Errorf("%s is not there", want)
 		}
 	}
+	for _, unknown := range []string{"proctape_commit_duration_seconds", "proctape_kernel_programs_run_seconds_total"} { // of another version, and not counted
+		if strings.Contains(string(body), unknown) {
+			t.Errorf("%s is there", unknown)
+		}
+	}
+	lint(t, body)
 }

@@ -42,6 +42,10 @@ var (
 	provenTime     = gauge("proven_until_timestamp_seconds", "Time of which all that was committed by then is proven to be as it was written.")
 	proofTime      = gauge("proof_timestamp_seconds", "When the last check of all pages of the database ended that found nothing.")
 
+	kernelPrograms = gauge("kernel_programs", "Programs that the recorder has loaded into the kernel.")
+	kernelBytes    = gauge("kernel_programs_memory_bytes", "Memory of the recorder's programs in the kernel, and of their maps.")
+	kernelSeconds  = counter("kernel_programs_run_seconds_total", "Time that the recorder's programs in the kernel ran; only where the kernel counts it (sysctl kernel.bpf_stats_enabled).")
+
 	hostAge       = gauge("host_snapshot_age_seconds", "How old the newest snapshot of a host is.", "host")
 	hostProcesses = gauge("host_processes", "Processes of a host.", "host")
 	hostZombies   = gauge("host_zombies", "Zombies of a host.", "host")
@@ -59,7 +63,7 @@ var (
 )
 
 var families = []family{itemsTotal, lastMessage, checkpointSeq, checkpointTime, databaseBytes, recordingLevel, troubles,
-	streamLast, streamBytes, streamLag, queueItems, queueBytes, queueLimit, spoolItems, spoolBytes, gapsNoted, anomaliesOpen, retentionTime, retentionOK, provenTime, proofTime, hostAge, hostProcesses, hostZombies, hostCPUs,
+	streamLast, streamBytes, streamLag, queueItems, queueBytes, queueLimit, spoolItems, spoolBytes, gapsNoted, anomaliesOpen, retentionTime, retentionOK, provenTime, proofTime, kernelPrograms, kernelBytes, kernelSeconds, hostAge, hostProcesses, hostZombies, hostCPUs,
 	hostLoad1, hostMemory, hostPressure, gpuUse, gpuMemory, jobCPU, jobPeak, jobStarts, jobOOMs}
 
 // setter takes one value.

@@ -1,10 +1,9 @@
 package web
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -14,11 +13,8 @@ func isOpen(path string) bool { return path == "/healthz" || path == "/readyz" |
 // guard knows by whom requests may be asked, and under which names.
 type guard struct {
 	hosts []string
-	token [sha256.Size]byte
+	token *keptToken
 }
-
-// newGuard returns the guard of a server.
-func newGuard(cfg *Config) *guard { return &guard{cfg.Hosts, sha256.Sum256([]byte(cfg.Token))} }
 
 // before lets through what may be answered: by a name of this server, by a method that reads, without a body, and for data with
 // the token.
@@ -60,7 +56,9 @@ func (g *guard) refusal(r *http.Request) *Problem {
 		return &Problem{Title: "a request has no body", Status: http.StatusRequestEntityTooLarge, Hint: "parameters stand in the URL"}
 	case strings.Contains(r.URL.Path, "//") || strings.Contains(r.URL.Path, "/."):
 		return &Problem{Title: "no such path", Status: http.StatusNotFound}
-	case !isOpen(r.URL.Path) && !g.knowsToken(r):
+	case !isOpen(r.URL.Path) && !g.knowsOrigin(r):
+		return &Problem{Title: "another site asks", Status: http.StatusForbidden, Detail: "a page of another origin reads no data here"}
+	case !isOpen(r.URL.Path) && !g.token.isOf(r):
 		return &Problem{Title: "no token", Status: http.StatusUnauthorized, Detail: "a request for data carries the server's token",
 			Hint: "send the header Authorization: Bearer TOKEN"}
 	}
@@ -69,8 +67,23 @@ func (g *guard) refusal(r *http.Request) *Problem {
 
 // knowsHost reports whether a request may address the server by the text of its Host header. A name that an attacker's DNS
 // points here is not one: browsers send it along.
-func (g *guard) knowsHost(r *http.Request) bool {
-	name := r.Host
+func (g *guard) knowsHost(r *http.Request) bool { return g.knows(r, r.Host) }
+
+// knowsOrigin reports whether a browser that sends a request for data does so for a page of this server. What is no browser says nothing of that.
+func (g *guard) knowsOrigin(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		return false
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && u.Host == r.Host
+}
+
+// knows reports whether a name, with a port or without, is one of this server.
+func (g *guard) knows(r *http.Request, name string) bool {
 	if host, _, err := net.SplitHostPort(name); err == nil {
 		name = host
 	}
@@ -91,11 +104,4 @@ func (g *guard) knowsHost(r *http.Request) bool {
 func isLoopback(name string) bool {
 	ip := net.ParseIP(name)
 	return ip != nil && ip.IsLoopback()
-}
-
-// knowsToken reports whether a request carries the token. How long it takes says nothing of the token.
-func (g *guard) knowsToken(r *http.Request) bool {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	got := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	return subtle.ConstantTimeCompare(got[:], g.token[:]) == 1 && strings.EqualFold(scheme, "Bearer")
 }

@@ -241,6 +241,18 @@ func (s *site) follow(ctx context.Context, path, last string, each func(told) bo
 	if last != "" {
 		r.Header.Set("Last-Event-ID", last)
 	}
+	return s.events(r, each)
+}
+
+// followWith is follow with another token.
+func (s *site) followWith(ctx context.Context, token, path string, each func(told) bool) error {
+	r := s.request(path).WithContext(ctx)
+	r.Header.Set("Authorization", "Bearer "+token)
+	return s.events(r, each)
+}
+
+// events reads a stream.
+func (s *site) events(r *http.Request, each func(told) bool) error {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(r)
 	if err != nil {

@@ -25,7 +25,24 @@ func Listen(address string, encrypted bool) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %q: %w", address, err)
 	}
-	return l, nil
+	return bounded{l}, nil
+}
+
+// sendBytes is how much of answers may wait in the kernel for one client to take it: megabytes for each of many that take nothing, if
+// nobody says.
+const sendBytes = 128 << 10
+
+// bounded is a listener whose connections hold little.
+type bounded struct{ *net.TCPListener }
+
+// Accept waits for a connection.
+func (l bounded) Accept() (net.Conn, error) {
+	conn, err := l.AcceptTCP()
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetWriteBuffer(sendBytes) // who has gone already takes nothing
+	return conn, nil
 }
 
 // limitedListener closes at once what comes when there are too many connections, so that nobody uses up the descriptors of the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,17 +24,21 @@ const (
 )
 
 // collector reads the database when Prometheus asks.
-type collector struct{ s *Server }
+type collector struct {
+	s  *Server
+	to chan<- prometheus.Metric // of the scrape that it answers
+}
 
 // Describe tells which metrics there are.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, f := range families {
+	for _, f := range slices.Concat(families, groupFamilies, []family{commitSeconds, ackSeconds}) {
 		to <- f.desc
 	}
 }
 
 // Collect reads the metrics. What cannot be read fails the scrape: a dashboard that shows half of them would mislead.
 func (c collector) Collect(to chan<- prometheus.Metric) {
+	c.to = to
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
 	defer cancel()
 	set := func(f family, v float64, labels ...string) {
@@ -80,6 +85,9 @@ func (c collector) recorder(ctx context.Context, set setter) error {
 	status, err := c.s.statusNow(ctx)
 	if err == nil {
 		setStatus(status, set)
+		for _, h := range histograms(status) {
+			c.to <- h
+		}
 	}
 	return err
 }
@@ -87,6 +95,9 @@ func (c collector) recorder(ctx context.Context, set setter) error {
 func (c collector) hosts(ctx context.Context, set setter) error {
 	now := float64(c.s.cfg.Now().UnixNano()) / 1e9
 	hosts, err := query.ProcessesAt(ctx, c.s.cfg.DB, now, query.Filter{})
+	if err == nil {
+		c.s.names.setNames(hosts, set)
+	}
 	for _, h := range hosts {
 		set(hostAge, h.Old, h.Host)
 		set(hostProcesses, float64(len(h.Processes)), h.Host)
@@ -142,6 +153,6 @@ func (c collector) jobs(ctx context.Context, set setter) error {
 // metrics is the handler of what Prometheus asks.
 func (s *Server) metrics() http.Handler {
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(collector{s}, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
+	registry.MustRegister(collector{s: s}, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: scrapeTime, DisableCompression: true})
 }

@@ -18,11 +18,7 @@ func TestMetrics(t *testing.T) {
 	if status != http.StatusOK {
 		t.Fatalf("got %d %s", status, body)
 	}
-	problems, err := promlint.New(bytes.NewReader(body)).Lint()
-	check(t, err)
-	for _, p := range problems {
-		t.Errorf("%s: %s", p.Metric, p.Text)
-	}
+	lint(t, body)
 	for _, want := range []string{
 		`proctape_items_total{fate="stored",host="alpha"} 24`,
 		`proctape_items_total{fate="missing",host="alpha"} 0`,
@@ -46,5 +42,15 @@ func TestMetrics(t *testing.T) {
 	r.Header.Del("Authorization")
 	if answer, _ := s.do(r); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without a token: %d", answer.StatusCode)
+	}
+}
+
+// lint reports what Prometheus's linter finds.
+func lint(t *testing.T, body []byte) {
+	t.Helper()
+	problems, err := promlint.New(bytes.NewReader(body)).Lint()
+	check(t, err)
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
 }

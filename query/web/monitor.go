@@ -98,7 +98,7 @@ func monitorStream(s *Server, w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-cache")
 	h.Set("X-Accel-Buffering", "no")
-	m := &monitor{c: &client{w: w, control: http.NewResponseController(w)}, db: s.cfg.DB, q: q, last: at.Cursor()}
+	m := &monitor{c: s.client(w, r, q), db: s.cfg.DB, q: q, last: at.Cursor()}
 	if err := m.tell("connected", map[string]string{"source": "sqlite", "path": s.cfg.DB.Path()}); err != nil {
 		return
 	}
@@ -121,7 +121,7 @@ func (m *monitor) tell(name string, value any) error {
 	if err != nil {
 		return err
 	}
-	if err := m.c.write("event: " + name + "\ndata: " + string(data) + "\n\n"); err != nil {
+	if err := m.c.write("event: "+name+"\ndata: ", data); err != nil {
 		return err
 	}
 	return m.c.control.Flush()

@@ -27,6 +27,13 @@ func setStatus(s *health.Status, set setter) {
 			set(streamBytes, float64(*stream.Bytes), stream.Stream)
 		}
 	}
+	if p := s.Programs; p != nil {
+		set(kernelPrograms, float64(p.Programs))
+		set(kernelBytes, float64(p.Memory))
+		if p.RunTime != nil {
+			set(kernelSeconds, *p.RunTime)
+		}
+	}
 	if q := s.Sampler; q != nil {
 		set(queueItems, float64(q.Waiting))
 		set(queueBytes, float64(q.WaitingBytes))

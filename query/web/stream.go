@@ -41,7 +41,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		refuse(w, s.problemOf(r, err))
 		return
 	}
-	c := &client{w: w, control: http.NewResponseController(w), question: q, log: s}
+	c := s.client(w, r, q)
 	if err := c.follow(r.Context()); err != nil && r.Context().Err() == nil && !c.begun {
 		refuse(w, s.problemOf(r, err))
 	}
@@ -157,21 +157,19 @@ func (c *client) tell(ctx context.Context, f *follow) (<-chan struct{}, error) {
 // errCaughtUp ends the reading of the log by one client.
 var errCaughtUp = errors.New("caught up")
 
-// catchUp tells the client what the log has up to a sequence, from where on it is kept for all.
+// catchUp tells the client what the log has up to a sequence, from where on it is kept for all. It gets message by message: many clients may be
+// behind that take nothing, and what is read ahead would wait for each of them.
 func (c *client) catchUp(ctx context.Context, f *follow, base uint64) error {
-	err := live.Follow(ctx, c.log.cfg.Log, live.Filter{Stream: f.stream, From: c.place[f.stream] + 1}, func(m *schema.Message, sequence uint64) error {
-		if sequence > base {
+	err := live.FollowRaw(ctx, c.log.cfg.Log, live.Filter{Stream: f.stream, From: c.place[f.stream] + 1, Direct: true}, func(m *live.Message) error {
+		if m.Sequence > base {
 			return errCaughtUp
 		}
-		made, err := frameOf(m, sequence)
-		if err == nil {
-			err = c.frame(f, made)
-		}
-		if err == nil && sequence == base {
+		err := c.frame(f, newFrame(m, f.skipped))
+		if err == nil && m.Sequence == base {
 			err = errCaughtUp
 		}
 		return err
-	}, f.skipped)
+	})
 	if errors.Is(err, errCaughtUp) {
 		c.place[f.stream] = max(c.place[f.stream], base)
 		return nil
@@ -183,20 +181,11 @@ func (c *client) catchUp(ctx context.Context, f *follow, base uint64) error {
 }
 
 // frame tells the client of one message.
-func (c *client) frame(f *follow, made frame) error {
-	c.place[f.stream] = made.sequence
-	if c.Host != "" && c.Host != made.host {
-		return nil
-	}
-	var wanted []event
-	for _, e := range made.events {
-		picked, err := c.pick(&e)
-		if err != nil {
-			return err
-		}
-		if picked {
-			wanted = append(wanted, e)
-		}
+func (c *client) frame(f *follow, made *frame) error {
+	c.place[f.stream] = made.Sequence
+	wanted, err := c.pick(made)
+	if err != nil {
+		return err
 	}
 	for i, e := range wanted {
 		// The id says that all of the message has come: only its last event has it.

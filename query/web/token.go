@@ -12,16 +12,25 @@ import (
 	"github.com/proctape/proctape/schema/filecheck"
 )
 
+// MinToken is the least number of characters of a token.
+const MinToken = 32
+
 // maxTokenFile is more bytes than a file with a token has.
 const maxTokenFile = 4096
 
 // ReadToken reads the token that a file holds, and makes one where there is no file. It refuses a file that another user could
 // read or exchange.
 func ReadToken(path string) (string, error) {
-	text, err := filecheck.ReadSecret(path, maxTokenFile)
+	token, err := readToken(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return RotateToken(path)
 	}
+	return token, err
+}
+
+// readToken reads the token that a file holds.
+func readToken(path string) (string, error) {
+	text, err := filecheck.ReadSecret(path, maxTokenFile)
 	if err != nil {
 		return "", err
 	}
@@ -32,8 +41,8 @@ func ReadToken(path string) (string, error) {
 	return token, nil
 }
 
-// RotateToken makes a new token and puts it into a file of mode 0600, in place of the one that is there. A server that runs
-// knows the new one when it starts again.
+// RotateToken makes a new token and puts it into a file of mode 0600, in place of the one that is there. A server whose
+// configuration names the file takes it with its next request.
 func RotateToken(path string) (string, error) {
 	token := rand.Text() + rand.Text()                      // 260 bits
 	f, err := os.CreateTemp(filepath.Dir(path), ".token-*") // of mode 0600

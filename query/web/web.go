@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"sync"
 	"time"
 )
@@ -23,6 +24,11 @@ func New(cfg Config) (*Server, error) {
 	if len(cfg.Token) < MinToken {
 		return nil, fmt.Errorf("a token has at least %d characters, this one has %d", MinToken, len(cfg.Token))
 	}
+	for _, pattern := range cfg.ProcessNames {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return nil, fmt.Errorf("names of processes %q: %w", pattern, err)
+		}
+	}
 	if cfg.ParseTime == nil {
 		cfg.ParseTime = parsePlainTime
 	}
@@ -33,11 +39,13 @@ func New(cfg Config) (*Server, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{cfg: cfg, ending: make(chan struct{})}
+	s.names.patterns = cfg.ProcessNames
 	s.end = sync.OnceFunc(func() { close(s.ending) })
 	if cfg.Log != nil {
 		s.follows = newFollows(cfg.Log, cfg.Logger)
 	}
-	s.handler = newGuard(&cfg).before(s.routes())
+	s.token = newKeptToken(cfg.Token, cfg.TokenFile, cfg.Logger)
+	s.handler = (&guard{cfg.Hosts, s.token}).before(s.routes())
 	return s, nil
 }
 

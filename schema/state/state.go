@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/proctape/proctape/schema/durations"
 	"github.com/proctape/proctape/schema/trouble"
 )
 
@@ -24,6 +25,16 @@ type Process struct {
 	Troubles []trouble.Trouble `json:"troubles"`
 	Sampler  *Sampler          `json:"sampler,omitempty"` // of this process; nil when it samples nothing
 	Projects map[string]Place  `json:"projects,omitempty"`
+
+	Commits  *durations.Histogram `json:"commit_seconds,omitempty"` // how long each commit of the database took; nil where none is written
+	Programs *Programs            `json:"programs,omitempty"`       // that this process has in the kernel; nil for none
+}
+
+// Programs are what a process has loaded into the kernel.
+type Programs struct {
+	Programs int      `json:"programs"`
+	Memory   int64    `json:"memory_bytes"`          // of programs and maps
+	RunTime  *float64 `json:"run_seconds,omitempty"` // that the programs took; nil where the kernel does not count it
 }
 
 // Clock is a moment by both clocks of the machine.
@@ -53,6 +64,8 @@ type Sampler struct {
 	QueueBytes   int64            `json:"queue_bytes"` // that may wait
 	Disk         Disk             `json:"on_disk"`     // what waits on disk, on top of that
 	Last         map[string]int64 `json:"last_seq"`    // the last number of each kind
+
+	Acks *durations.Histogram `json:"ack_seconds,omitempty"` // from publishing a message to the log's acknowledgement
 }
 
 // Disk is what waits on a sampler's disk for a log that cannot be reached, or is being caught up with.

@@ -22,6 +22,7 @@ var packages = []struct{ path, pattern, times string }{
 	{"./projector/ndjson", "Append|Writer", "300ms"},
 	{"./query", "Page$|Day|Hundred|Profile|Report", "300ms"},
 	{"./query/live", "Follow", "300ms"},
+	{"./query/web", "Stream", "300ms"},
 }
 
 // shown are their figures: a unit of a benchmark, and the divisor that makes it readable.
@@ -56,6 +57,11 @@ var shown = []struct {
 	{"Follow/readers=1", "p99-ms", "publish to delivery, 1 reader: p99", 1, "ms", atMost(5)},
 	{"Follow/readers=10", "p99-ms", "… 10 readers", 1, "ms", atMost(5)},
 	{"Follow/readers=50", "p99-ms", "… 50 readers", 1, "ms", atMost(5)},
+	{"Follow/readers=1", "cpu-us/message", "decode what is followed, a snapshot of 200 for a reader", 1, "CPU µs", noBar},
+	{"Stream/reads=all", "cpu-us/message", "the API's stream, a snapshot of 200 for one of ten readers", 1, "CPU µs", noBar},
+	{"Stream/reads=host", "cpu-us/message", "… who asks for another host", 1, "CPU µs", atMost(300)},
+	{"Stream/reads=job", "cpu-us/message", "… who asks for another job", 1, "CPU µs", atMost(300)},
+	{"Stream/reads=pid", "cpu-us/message", "… who asks for one process of it", 1, "CPU µs", atMost(700)},
 }
 
 // besideTheCode runs the benchmarks beside the code, keeps their output in go.txt for benchstat, and adds the figures

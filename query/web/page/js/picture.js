@@ -5,12 +5,13 @@ import { ask } from "./api.js";
 import { breakAfter, chart } from "./chart.js";
 import { drawAxis, frameOf } from "./frame.js";
 import { lanes, readLanes } from "./lanes.js";
+import { readAnomalies, strip } from "./anomalies.js";
 import { digits, size } from "./format.js";
 
 const moments = 48; // at which pressure is asked for
 
-// picture makes a picture; open is called for a bar that is opened.
-export function picture(open, { charts = true, height } = {}) {
+// picture makes a picture; open is called for a bar that is opened, choose for an episode that is pressed.
+export function picture(open, { charts = true, height, choose = () => {} } = {}) {
   const axis = el("canvas", { "aria-hidden": "true" }), mark = el("div", { class: "mark", hidden: true });
   const cpu = chart({ title: "CPU, cores", value: (p) => p.cpu_cores, most: (p) => p.cpu_cores_max, show: digits });
   const memory = chart({ title: "Memory", height: 72, value: (p) => p.memory_used_mb, most: (p) => p.memory_used_mb_max, limit: (p) => p.memory_total_mb, show: size, binary: true });
@@ -18,15 +19,16 @@ export function picture(open, { charts = true, height } = {}) {
     chart({ title, height: 48, least: 10, value: (p) => p[key], show: (v) => digits(v) + " %" }));
   const pressed = el("div", { hidden: true }, waits.map((c) => c.root));
   const asked = el("button", { type: "button", "aria-expanded": "false", class: "more" }, "Pressure");
-  const bars = lanes(open, height);
-  const stack = el("div", { class: "stack" }, axis, charts ? [cpu.root, memory.root, pressed, asked] : [], bars.root, mark);
-  const p = { root: stack, stack, lanes: bars };
-  let frame = null, series = { hosts: [], cell_seconds: 1 }, pressure = { hosts: [] }, holes = [], list = { groups: [], bars: [], cells: [], runs: [] }, last = null, shown = null;
+  const bars = lanes(open, height), found = strip(choose);
+  const stack = el("div", { class: "stack" }, axis, found.root, charts ? [cpu.root, memory.root, pressed, asked] : [], bars.root, mark);
+  const p = { root: stack, stack, lanes: bars, strip: found };
+  let frame = null, series = { hosts: [], cell_seconds: 1 }, pressure = { hosts: [] }, holes = [], list = { groups: [], bars: [], cells: [], runs: [] }, last = null, shown = null, episodes = [];
   p.frame = () => frame;
   p.read = async (range, q) => {
     const of = { since: range.from, until: range.to, host: q.host };
     const px = Math.max(100, Math.round(stack.clientWidth || 800));
-    const [s, l, g] = await Promise.all([charts ? ask("series", { ...of, most: Math.min(1000, px) }) : null, readLanes({ ...of, job: q.job, step: q.step }, px), ask("gaps", { ...of, limit: 500 })]);
+    const [s, l, g, a] = await Promise.all([charts ? ask("series", { ...of, most: Math.min(1000, px) }) : null, readLanes({ ...of, job: q.job, step: q.step }, px), ask("gaps", { ...of, limit: 500 }), readAnomalies({ ...of, job: q.job })]);
+    episodes = a.items;
     if (s) series = s;
     list = q.only ? within(l, q.only) : l;
     const seen = s ? Math.max(...s.hosts.flatMap((h) => h.points.map((x) => x.timestamp + s.cell_seconds))) : Infinity;
@@ -40,6 +42,7 @@ export function picture(open, { charts = true, height } = {}) {
     shown = sel;
     frame = frameOf(stack, range.from, range.to);
     drawAxis(axis, frame);
+    found.draw(frame, episodes);
     if (charts) {
       cpu.draw(frame, series.hosts, holes, series.cell_seconds);
       memory.draw(frame, series.hosts, holes, series.cell_seconds);

@@ -5,6 +5,7 @@ import { ask } from "./api.js";
 import { change, href, param } from "./url.js";
 import { panel } from "./panel.js";
 import { table } from "./table.js";
+import { markOf } from "./anomalies.js";
 import { count, digits, percent, program, size, span } from "./format.js";
 
 const groupings = ["process", "command", "user", "job", "parent", "cgroup", "host"];
@@ -12,8 +13,9 @@ const orders = { cpu: "CPU", mem: "memory", io: "I/O", forks: "starts", growth: 
 
 const nameOf = (r) => (r.process ? r.process.command || r.key : r.key) || "none";
 
-// topPanel makes the panel. range() is {at} or {since, until}; fixed are parameters that each question has.
-export function topPanel(title, explains, range, fixed = {}) {
+// topPanel makes the panel. range() is {at} or {since, until}; fixed are parameters that each question has; found(row) is the severity of what rules
+// found of a row.
+export function topPanel(title, explains, range, fixed = {}, found = () => "") {
   const pick = (name, options, text) => {
     const s = el("select", {}, Object.entries(options).map(([value, shown]) => el("option", { value, selected: value === (param(name) || Object.keys(options)[0]) }, shown)));
     s.addEventListener("change", () => { change({ [name]: s.value }, { replace: true, quiet: true }); p.refresh(); });
@@ -22,6 +24,7 @@ export function topPanel(title, explains, range, fixed = {}) {
   const p = panel(title, explains, pick("by", Object.fromEntries(groupings.map((g) => [g, g])), "by"), pick("sort", orders, "most"));
   const rate = () => range().at != null || range().since == null;
   const t = table(title, [
+    { title: "Anomaly", get: (r) => markOf(found(r)) },
     { title: "Who", get: (r) => (r.process && param("by") !== "parent" ? program(nameOf(r)) : nameOf(r).slice(0, 120)), link: (r) => linkOf(r), cls: () => "who" },
     { title: "PID", num: true, get: (r) => (r.process ? r.process.pid : "") },
     { title: "Host", get: (r) => r.host || "" },
@@ -40,7 +43,7 @@ export function topPanel(title, explains, range, fixed = {}) {
   p.refresh = () => p.load(async (current) => {
     const top = await ask("top", { ...range(), ...fixed, host: param("host"), by: param("by"), sort: param("sort"), limit: 25 });
     if (!current()) return;
-    t.show({ "CPU time": !rate(), Growth: !rate(), Starts: !rate(), Host: new Set(top.rows.map((r) => r.host)).size > 1, PID: top.rows.some((r) => r.process), Command: top.rows.some((r) => r.process), Job: top.rows.some((r) => r.process && r.process.job_id) });
+    t.show({ Anomaly: top.rows.some(found), "CPU time": !rate(), Growth: !rate(), Starts: !rate(), Host: new Set(top.rows.map((r) => r.host)).size > 1, PID: top.rows.some((r) => r.process), Command: top.rows.some((r) => r.process), Job: top.rows.some((r) => r.process && r.process.job_id) });
     t.update(top.rows, (r) => r.host + "/" + (r.process ? r.process.pid + "/" + r.process.start_ticks : r.key));
     setText(sum, top.rows.length < top.lines ? `${top.rows.length} of ${count(top.lines)} lines. All together: CPU ${rate() ? digits(100 * top.all.cpu_seconds / Math.max(1e-9, top.to_time - top.from_time)) + " %" : span(top.all.cpu_seconds)}, ${count(top.all.process_count)} processes.` : "");
     p.cover(top.coverage);

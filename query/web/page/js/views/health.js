@@ -5,6 +5,7 @@ import { ask, askIf } from "../api.js";
 import { param } from "../url.js";
 import { panel, empty } from "../panel.js";
 import { table } from "../table.js";
+import { anomaliesPanel } from "../anomalies.js";
 import { count, known, size, span, time } from "../format.js";
 
 const words = { well: "✓ All is well", degraded: "◆ Degraded", standing: "✕ The recording stands" };
@@ -15,6 +16,7 @@ export function health(main) {
   const streams = panel("How far the log is projected", "The database is made from the log. Behind says how many messages are still to come.");
   const gaps = panel("What is missing", "Each gap of the last 24 hours: when, of which kind, how much.");
   const seen = panel("What is not seen", "What a machine's sampler cannot observe, and why what it records is not all.");
+  const found = anomaliesPanel("Anomalies", "What rules found in the last 24 hours, and what goes on. A time opens the episode in the timeline.", () => ({ host: param("host"), since: "-24h" }), "No rule found anything in the last 24 hours.");
   const b = table("Balance", [
     { title: "Host", get: (h) => h.host },
     { title: "Produced", num: true, get: (h) => count(h.produced) },
@@ -44,7 +46,7 @@ export function health(main) {
   balance.body.append(b.root);
   streams.body.append(s.root);
   gaps.body.append(g.root);
-  fill(main, el("h1", { class: "unseen" }, "Health"), verdict.root, balance.root, gaps.root, seen.root, streams.root);
+  fill(main, el("h1", { class: "unseen" }, "Health"), verdict.root, balance.root, gaps.root, found.root, seen.root, streams.root);
 
   const readStatus = () => verdict.load(async (current) => {
     const status = await askIf("status");
@@ -70,7 +72,7 @@ export function health(main) {
     g.update(list.items.reverse(), (x) => x.timestamp + x.kind + x.host + x.stream + x.from_time);
     gaps.cover(list.coverage);
   });
-  return { every: () => 5, async refresh() { await Promise.all([readStatus(), readBalance(), readGaps()]); } };
+  return { every: () => 5, async refresh() { await Promise.all([readStatus(), readBalance(), readGaps(), found.refresh()]); } };
 }
 
 function proof(p) {

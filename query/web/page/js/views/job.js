@@ -9,6 +9,7 @@ import { runsPanel } from "../compare.js";
 import { picture } from "../picture.js";
 import { linkOf } from "../lanes.js";
 import { ended } from "../events.js";
+import { anomaliesPanel, lineOf } from "../anomalies.js";
 import { outcome, outcomeClass } from "./jobs.js";
 import { count, digits, moment, program, size, span, time } from "../format.js";
 
@@ -19,15 +20,16 @@ export function job(main) {
   runs.body.append(bars);
   const verdict = panel("The run", "What it used, step by step, beside the run before it.");
   const water = panel("Waterfall", "A bar is a process of the run, from birth to death, below its step. Hatched: not recorded.");
-  const pic = picture((b) => go(linkOf(b)), { height: 420, charts: false });
+  const pic = picture((b) => go(linkOf(b)), { height: 420, charts: false, choose: (a) => go(lineOf(a)) });
   water.body.append(pic.root);
   const deaths = panel("What ended badly in it", "Ends by a signal, for want of memory, or with another code than 0.");
   const d = deathTable();
   deaths.body.append(d.root);
+  const found = anomaliesPanel("Anomalies in it", "What rules found of the job in the time of this run.", () => shown && { ...q, since: shown.from, until: shown.to }, "No rule found anything of this run.");
   const others = el("select", {});
   others.addEventListener("change", () => { change({ against: others.value }, { replace: true, quiet: true }); compared.refresh(); });
   const compared = runsPanel(() => (goesOn ? null : { ...q, run: param("run"), against: param("against") }), el("label", {}, "with ", others));
-  fill(main, el("h1", {}, name || "No job is named"), runs.root, verdict.root, compared.root, water.root, deaths.root);
+  fill(main, el("h1", {}, name || "No job is named"), runs.root, verdict.root, compared.root, water.root, found.root, deaths.root);
   let shown = null, goesOn = true;
 
   const readRuns = () => runs.load(async (current) => {
@@ -54,6 +56,7 @@ export function job(main) {
     if (!r.started) { fill(water.body, empty("Nobody told when this job began.")); return; }
     const edge = Math.max(0.5, (to - r.started) * 0.02);
     shown = { from: r.started - edge, to: to + edge };
+    found.refresh();
     await water.load(async (still) => {
       const told = await pic.read(shown, { ...q, only: [r.started, to] });
       if (!still()) return;

@@ -8,6 +8,7 @@ import { table } from "../table.js";
 import { topPanel } from "../top.js";
 import { eventsPanel } from "../events.js";
 import { spark } from "../chart.js";
+import { markOf, openNow } from "../anomalies.js";
 import { percent, known, program, size, span } from "../format.js";
 
 const back = 900; // seconds of the small lines
@@ -16,8 +17,10 @@ export function now(main) {
   const one = !!param("host");
   const hosts = panel(one ? param("host") : "Hosts", "A row is a machine: what it uses now, the last 15 minutes as a line, and who uses most of it.");
   const sparks = new Map();
+  let found = null;
   const t = table("Hosts", [
     { title: "Host", get: (h) => h.host, link: (h) => href("/timeline", { host: h.host, span: "1h" }) },
+    { title: "Anomalies", get: (h) => (h.found ? markOf(h.found.severity, h.found.n) : "") },
     { title: "CPU", num: true, get: (h) => (h.cpu == null ? "?" : percent(h.cpu)), cls: (h) => level(h.cpu) },
     { title: "15 min", get: (h) => line(sparks, h.host + "/cpu", h.points, (p) => p.cpu_cores, h.cpus) },
     { title: "Memory", num: true, get: (h) => (h.total ? size(h.used) + " of " + size(h.total) : "?"), cls: (h) => level(h.total ? 100 * h.used / h.total : null) },
@@ -30,21 +33,22 @@ export function now(main) {
     { title: "Last seen", num: true, get: (h) => span(Math.max(0, h.age)) + " ago", cls: (h) => (h.age > 60 ? "bad" : "") },
   ], "No host is recorded yet. Start one with: proctape up");
   hosts.body.append(t.root);
-  const top = topPanel("Who uses most", "The newest sample of each process. A name opens its story; by puts together what belongs together.", () => ({}));
+  const top = topPanel("Who uses most", "The newest sample of each process. A name opens its story; by puts together what belongs together.", () => ({}), {}, (r) => found && r.process && found.of(r.host, r.process));
   const events = eventsPanel("Last deaths", "Processes that a signal ended, that ran out of memory or that said they failed, the newest first.", () => ({ since: "-1h" }));
   fill(main, el("h1", { class: "unseen" }, "Now"), hosts.root, top.root, events.root);
 
   const readHosts = () => hosts.load(async (current) => {
     const at = Date.now() / 1000;
-    const [balance, heads, series, most] = await Promise.all([ask("hosts"), ask("processes", { pid: 1, host: param("host") }),
-      ask("series", { since: at - back, until: at, host: param("host"), most: 96 }), ask("top", { by: "process", limit: 200, host: param("host") })]);
+    const [balance, heads, series, most, open] = await Promise.all([ask("hosts"), ask("processes", { pid: 1, host: param("host") }),
+      ask("series", { since: at - back, until: at, host: param("host"), most: 96 }), ask("top", { by: "process", limit: 200, host: param("host") }), openNow(param("host"))]);
     if (!current()) return;
-    const rows = balance.items.filter((h) => !one || h.host === param("host")).map((h) => row(h, at, balance, heads, series, most));
+    found = open;
+    const rows = balance.items.filter((h) => !one || h.host === param("host")).map((h) => ({ ...row(h, at, balance, heads, series, most), found: found.hosts.get(h.host) }));
     t.update(rows, (h) => h.host);
     for (const draw of sparks.values()) draw();
   });
   return {
-    async refresh() { await Promise.all([readHosts(), top.refresh(), events.refresh()]); },
+    async refresh() { await Promise.all([readHosts(), events.refresh()]); await top.refresh(); },
     every: () => 5,
     resize() { for (const draw of sparks.values()) draw(); },
     keys: [["/", "choose a host", () => document.getElementById("host").focus()]],

@@ -7,6 +7,7 @@ import { panel, empty } from "../panel.js";
 import { table } from "../table.js";
 import { chart } from "../chart.js";
 import { drawAxis, frameOf } from "../frame.js";
+import { anomaliesPanel } from "../anomalies.js";
 import { digits, moment, percent, program, size, span, time } from "../format.js";
 
 export function process(main) {
@@ -15,6 +16,7 @@ export function process(main) {
   const story = panel("How it lived and why it ended", "What is known of this process, oldest first.");
   const life = panel("Through its life", "Each sample of it: memory, CPU and I/O. Hatched or broken: not recorded.");
   const kin = panel("Parents and children", "Who bore whom, as it was at its newest sample.");
+  const found = anomaliesPanel("Anomalies of it", "What rules found of this process. A time opens the episode in the timeline.", () => ({ host: q.host, pid: q.pid, start: q.start || begun }), "No rule found anything of it.");
   const axis = el("canvas", { "aria-hidden": "true" });
   const charts = [
     chart({ title: "Memory", value: (p) => p.rss_mb, most: (p) => p.rss_mb_max, show: size, binary: true }),
@@ -25,8 +27,8 @@ export function process(main) {
   const none = empty("No sample has it: it lived between two of them.");
   none.hidden = true;
   life.body.append(stack, none);
-  fill(main, title, story.root, life.root, kin.root);
-  let drawn = null, alive = true, last = 0;
+  fill(main, title, story.root, life.root, found.root, kin.root);
+  let drawn = null, alive = true, last = 0, begun = "";
   const draw = () => {
     if (!drawn) return;
     const frame = frameOf(stack, drawn.from, drawn.to);
@@ -38,6 +40,7 @@ export function process(main) {
     if (!current()) return;
     alive = s.cause === "alive";
     last = s.process.last_time;
+    begun = s.process.start_ticks;
     title.textContent = "";
     title.append(document.createTextNode(program(s.process.command).slice(0, 80) + " " + s.process.pid));
     fill(story.body, tellStory(s));
@@ -78,7 +81,7 @@ export function process(main) {
     async refresh() {
       if (!q.pid) { fill(story.body, empty("No process is named.")); return; }
       await readStory();
-      await Promise.all([readLife(), readKin()]);
+      await Promise.all([readLife(), readKin(), found.refresh()]);
     },
     resize: draw,
   };

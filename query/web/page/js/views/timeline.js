@@ -9,6 +9,7 @@ import { timesPanel } from "../compare.js";
 import { gesture } from "../gesture.js";
 import { picture } from "../picture.js";
 import { linkOf } from "../lanes.js";
+import { anomaliesPanel, timeOf } from "../anomalies.js";
 import { span, time, zone } from "../format.js";
 
 const presets = { "10m": 600, "1h": 3600, "6h": 21600, "24h": 86400, "7d": 604800, "30d": 2592000 };
@@ -32,7 +33,7 @@ const iso = (t) => new Date(t * 1000).toISOString();
 export function timeline(main) {
   let at = range(), sel = selected();
   const title = el("span", { class: "range" }), made = el("span", { class: "sum" });
-  const pic = picture((b) => go(linkOf(b)));
+  const pic = picture((b) => go(linkOf(b)), { choose: (a) => chooseEpisode(a) });
   const tool = (name, text, act) => el("button", { type: "button", "aria-label": text, title: text, onclick: act }, name);
   const main1 = panel("Timeline", "Drag selects, and all below is then of it. A bar is a process, from birth to death; its colour is how busy it was. Hatched: not recorded.",
     tool("‹", "Earlier", () => pan(-0.5)), tool("›", "Later", () => pan(0.5)), tool("−", "Zoom out", () => zoom(2)), tool("+", "Zoom in", () => zoom(0.5)),
@@ -43,8 +44,9 @@ export function timeline(main) {
   const inside = el("button", { type: "button", onclick: () => sel && window(sel[0], sel[1]) }, "Zoom to it");
   const top = topPanel("Who used most", "Of the selection, or of all that is shown. CPU counts from the kernel's counters, so short lives count too.", below);
   const events = eventsPanel("Deaths", "Processes of the selection that ended badly.", below);
+  const found = anomaliesPanel("Anomalies", "What rules found in the selection. A time opens the episode here, a name what it is about.", () => ({ ...below(), host: param("host") }));
   const differs = timesPanel(below, () => ({ host: param("host") }));
-  fill(main, el("h1", { class: "unseen" }, "Timeline"), main1.root, el("div", { class: "selection" }, heading, inside, clear), top.root, events.root, differs.root);
+  fill(main, el("h1", { class: "unseen" }, "Timeline"), main1.root, el("div", { class: "selection" }, heading, inside, clear), top.root, events.root, found.root, differs.root);
 
   const title_ = () => {
     setText(title, `${time(at.from)} – ${time(at.to)} ${zone()} (${span(at.to - at.from)})`);
@@ -61,7 +63,7 @@ export function timeline(main) {
     setText(made, `· ${told.of}, cells of ${span(told.cell)}` + told.left);
     main1.cover(told.coverage);
   });
-  const details = () => Promise.all([top.refresh(), events.refresh(), sel && differs.refresh()]);
+  const details = () => Promise.all([top.refresh(), events.refresh(), found.refresh(), sel && differs.refresh()]);
 
   // window shows another range. A gesture that is done is a step of the history, one that goes on is not.
   function window(from, to, replace = false) {
@@ -76,12 +78,17 @@ export function timeline(main) {
   const zoom = (by, around = (at.from + at.to) / 2, replace = false) => window(around - (around - at.from) * by, around + (at.to - around) * by, replace);
   const pan = (by) => window(at.from + by * (at.to - at.from), at.to + by * (at.to - at.from));
   const live = (name) => change({ span: name, from: "", to: "" });
-  function select(s, replace = false) {
+  function select(s, replace = false, episode = "") {
     sel = s;
-    change({ sel: s ? iso(s[0]) + "~" + iso(s[1]) : "" }, { replace, quiet: true });
+    change({ sel: s ? iso(s[0]) + "~" + iso(s[1]) : "", anomaly: episode }, { replace, quiet: true });
     draw();
     later(details, 250);
     if (s) say(`Selected ${time(s[0])} to ${time(s[1])}, ${span(s[1] - s[0])}`);
+  }
+  // chooseEpisode selects the time of an episode, and lets go of one that is chosen.
+  function chooseEpisode(a) {
+    if (param("anomaly") === a.episode_id) select(null);
+    else select(timeOf(a), false, a.episode_id);
   }
   function grow(left, right) {
     const step = (at.to - at.from) / 20, middle = (at.from + at.to) / 2, s = sel || [middle, middle];
@@ -112,6 +119,7 @@ export function timeline(main) {
       ["Escape", "clear the selection", () => select(null)], [".", "now, and go on", () => live(param("span") || "1h")],
       ["ArrowDown", "next bar", () => pic.lanes.step(1, false)], ["ArrowUp", "bar before", () => pic.lanes.step(-1, false)],
       ["]", "next death", () => pic.lanes.step(1, true)], ["[", "death before", () => pic.lanes.step(-1, true)],
+      ["a", "next anomaly: Enter selects its time", () => pic.strip.focus(1)], ["A", "anomaly before", () => pic.strip.focus(-1)],
       ["Enter", "open the bar", () => pic.lanes.focus && pic.lanes.open(pic.lanes.focus)],
       ["p", "pressure: waits for CPU, memory, I/O", () => pic.toggle()],
       ["/", "choose a host", () => document.getElementById("host").focus()],
