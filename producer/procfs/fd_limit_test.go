@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/proctape/proctape/schema/metric"
 )
 
 // limitsOf is the file limits of a process, with a soft limit of open files.
@@ -22,7 +20,7 @@ func limitsOf(soft string) string {
 }
 
 func TestParseFDLimit(t *testing.T) {
-	for text, want := range map[string]int{limitsOf("1024"): 1024, limitsOf("0"): 0, limitsOf("unlimited"): metric.MaxFDs, limitsOf("2147483648"): metric.MaxFDs} {
+	for text, want := range map[string]int{limitsOf("1024"): 1024, limitsOf("0"): 0, limitsOf("unlimited"): maxFDs, limitsOf("2147483648"): maxFDs} {
 		if got, err := parseFDLimit([]byte(text)); err != nil || got != want {
 			t.Errorf("got %d, %v, want %d", got, err, want)
 		}
@@ -56,14 +54,14 @@ func TestProcesses_FDLimit(t *testing.T) {
 		want   int // -1: unknown
 		failed string
 	}{
-		{"few, and no file", metric.ManyFDs - 1, func() {}, -1, ""},
-		{"few: what stands in the file is not read", metric.ManyFDs - 1, limits("garbled"), -1, ""},
-		{"many", metric.ManyFDs, limits(limitsOf("1024")), 1024, ""},
-		{"another limit", metric.ManyFDs, limits(limitsOf("4096")), 4096, ""},
-		{"garbled", metric.ManyFDs, limits("Max open files  many"), -1, "PID/limits"},
-		{"whole again", metric.ManyFDs, limits(limitsOf("unlimited")), metric.MaxFDs, ""},
+		{"few, and no file", manyFDs - 1, func() {}, -1, ""},
+		{"few: what stands in the file is not read", manyFDs - 1, limits("garbled"), -1, ""},
+		{"many", manyFDs, limits(limitsOf("1024")), 1024, ""},
+		{"another limit", manyFDs, limits(limitsOf("4096")), 4096, ""},
+		{"garbled", manyFDs, limits("Max open files  many"), -1, "PID/limits"},
+		{"whole again", manyFDs, limits(limitsOf("unlimited")), maxFDs, ""},
 		{"few again", 3, func() {}, -1, ""},
-		{"many, and no file", metric.ManyFDs, func() { os.Remove(filepath.Join(root, "42/limits")) }, -1, ""},
+		{"many, and no file", manyFDs, func() { os.Remove(filepath.Join(root, "42/limits")) }, -1, ""},
 	} {
 		t.Run(step.what, func(t *testing.T) {
 			setFDs(step.fds)
@@ -82,7 +80,7 @@ func TestProcesses_FDLimit(t *testing.T) {
 
 // The limit of a real process is what getrlimit tells it, also after it was changed.
 func TestProcess_OwnFDLimit(t *testing.T) {
-	for range metric.ManyFDs {
+	for range manyFDs {
 		f, err := os.Open(os.DevNull)
 		if err != nil {
 			t.Fatal(err)

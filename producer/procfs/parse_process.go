@@ -6,8 +6,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-
-	"github.com/proctape/proctape/schema/metric"
 )
 
 // parseStatm parses /proc/PID/statm, which counts pages.
@@ -104,13 +102,13 @@ func wordAfter(data []byte, label string) []byte {
 func parseFDLimit(data []byte) (int, error) {
 	const label = "Max open files"
 	if string(wordAfter(data, label)) == "unlimited" {
-		return metric.MaxFDs, nil
+		return maxFDs, nil
 	}
 	n, err := labelled(data, label)
 	if err != nil {
 		return 0, err
 	}
-	return int(n), within(label, n, metric.MaxFDs)
+	return int(n), within(label, n, maxFDs)
 }
 
 // runs is what we use of /proc/PID/schedstat, Linux Documentation/scheduler/sched-stats.rst: how long the first thread of a

@@ -2,8 +2,6 @@ package procfs
 
 import (
 	"golang.org/x/sys/unix"
-
-	"github.com/proctape/proctape/schema/metric"
 )
 
 // valueReader reads the values of a process that are not in its stat.
@@ -85,7 +83,7 @@ func (fs *valueReader) countFDs(dir int, p *Process) error {
 		if err := unix.Fstatat(dir, "fd", &st, 0); err != nil {
 			return unexpected(err)
 		}
-		if err := within("size of fd", uint64(st.Size), metric.MaxFDs); err != nil {
+		if err := within("size of fd", uint64(st.Size), maxFDs); err != nil {
 			return err
 		}
 		p.OpenFDs, p.FDsKnown = int(st.Size), true
@@ -102,7 +100,7 @@ func (fs *valueReader) countFDs(dir int, p *Process) error {
 // readFDLimit reads how many descriptors the process may have open, if it has many.
 func (fs *valueReader) readFDLimit(dir int, p *Process) error {
 	p.FDLimit, p.FDLimitKnown = 0, false
-	if !p.FDsKnown || p.OpenFDs < metric.ManyFDs {
+	if !p.FDsKnown || p.OpenFDs < manyFDs {
 		return nil
 	}
 	data, err := readSmall(dir, "limits", fs.buffer)
