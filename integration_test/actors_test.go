@@ -29,6 +29,8 @@ func play(role string) int {
 		return playPublisher()
 	case "count":
 		return playCount()
+	case "files":
+		return playFiles()
 	}
 	fmt.Fprintf(os.Stderr, "no role %q\n", role)
 	return 2

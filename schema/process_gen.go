@@ -33,6 +33,7 @@ type Process struct {
 	RunDelay            Opt[int64] `json:"run_delay_ms"`         // milliseconds. How long the first thread waited for a processor; may be five seconds old: field 2 of schedstat
 	Cancelled           Opt[int64] `json:"cancelled_write_kib"`  // KiB. Of what was written, by whomever, what this process kept from reaching storage: cancelled_write_bytes of proc_pid_io(5)
 	Fleet               bool       `json:"fleet"`                // The job is one of the fleet, and not this host's own
+	FDLimit             Opt[int64] `json:"fd_limit"`             // How many file descriptors the process may have open, its soft RLIMIT_NOFILE; unknown of one that has fewer than 256: Max open files of proc_pid_limits(5)
 	Syscalls            []Syscall  `json:"syscalls"`             // of the interval traced, in the tracer's order; usually none
 }
 
@@ -87,6 +88,8 @@ func (p *Process) number(id metric.ID) int64 {
 		return orUnknown(p.Cancelled)
 	case metric.Fleet:
 		return flagNumber(p.Fleet)
+	case metric.FDLimit:
+		return orUnknown(p.FDLimit)
 	}
 	return unknown
 }
@@ -190,6 +193,10 @@ func setNumbers(rows []Process, id metric.ID, column []int64) {
 		for i, v := range column {
 			rows[i].Fleet = v > 0
 		}
+	case metric.FDLimit:
+		for i, v := range column {
+			rows[i].FDLimit = optNumber(v)
+		}
 	}
 }
 
@@ -224,6 +231,7 @@ type ProcessRollup struct {
 	InvoluntarySwitches Opt[int64] `json:"involuntary_switches"` // How often the first thread was made to give up its processor; may be five seconds old: proc_pid_status(5)
 	RunDelay            Opt[int64] `json:"run_delay_ms"`         // milliseconds. How long the first thread waited for a processor; may be five seconds old: field 2 of schedstat
 	Cancelled           Opt[int64] `json:"cancelled_write_kib"`  // KiB. Of what was written, by whomever, what this process kept from reaching storage: cancelled_write_bytes of proc_pid_io(5)
+	FDLimit             Opt[int64] `json:"fd_limit"`             // How many file descriptors the process may have open, its soft RLIMIT_NOFILE; unknown of one that has fewer than 256: Max open files of proc_pid_limits(5)
 }
 
 // Spread returns one of metric.Spreads.
@@ -272,6 +280,8 @@ func (p *ProcessRollup) last(id metric.ID) int64 {
 		return orUnknown(p.RunDelay)
 	case metric.Cancelled:
 		return orUnknown(p.Cancelled)
+	case metric.FDLimit:
+		return orUnknown(p.FDLimit)
 	}
 	return unknown
 }
@@ -305,5 +315,7 @@ func (p *ProcessRollup) setLast(id metric.ID, v int64) {
 		p.RunDelay = optNumber(v)
 	case metric.Cancelled:
 		p.Cancelled = optNumber(v)
+	case metric.FDLimit:
+		p.FDLimit = optNumber(v)
 	}
 }

@@ -64,6 +64,9 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 		names = append(names, c.Name())
 	}
 	last := len(names) - 1
+	if last == 0 {
+		return hinted(err, "%sthe command is %s", didYouMean("", name, names), names[0])
+	}
 	return hinted(err, "%sthe commands are %s and %s", didYouMean("", name, names), strings.Join(names[:last], ", "), names[last])
 }
 

@@ -86,9 +86,12 @@ func columnNamed[T any](flag, name string, columns []column[T]) (column[T], erro
 	return columns[i], nil
 }
 
-// unknownValue is the error of a flag's value that is none of those that there are.
+// unknownValue is the error of a flag's value that is none of those that there are; of an argument's, flag is empty.
 func unknownValue(flag, value, what, are string, names []string) error {
-	return hinted(misuse("%s %q is not %s", flag, value, what), "%s%s %s", didYouMean("", value, names), are, strings.Join(names, ", "))
+	if flag != "" {
+		flag += " "
+	}
+	return hinted(misuse("%s%q is not %s", flag, value, what), "%s%s %s", didYouMean("", value, names), are, strings.Join(names, ", "))
 }
 
 // sorted sorts items by a column.

@@ -17,7 +17,7 @@ import (
 )
 
 // exits is a command of the scripts: "exits CODE ARGS…" runs proctape with ARGS and checks its exit code. What it
-// prints to stderr is at most an error, a hint and notes, each on one line.
+// prints to stderr is at most an error, a hint and notes, each on one line, without a blank too many.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: exits CODE ARGS…")
@@ -39,6 +39,9 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	for _, line := range bytes.Split(bytes.TrimSpace([]byte(ts.ReadFile("stderr"))), []byte("\n")) {
 		if len(line) > 0 && !bytes.HasPrefix(line, []byte("proctape: ")) {
 			ts.Fatalf("stderr has a line that is not proctape's: %s", line)
+		}
+		if bytes.Contains(line, []byte("  ")) || bytes.HasSuffix(line, []byte(" ")) {
+			ts.Fatalf("stderr has a line with a stray blank: %q", line)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // typesWithout are the types of the kernel that runs, as if a structure had no member of a name.
@@ -55,7 +56,14 @@ func loadAll(types *btf.Spec) error {
 // Programs load for a kernel that lacks a member that not every kernel has, and what it would have told is unknown, not zero. The control: without one that every
 // kernel has they do not load.
 func TestFields_Optional(t *testing.T) {
-	openTable(t) // or skip
+	openTable(t)               // or skip
+	for range metric.ManyFDs { // or their limit is not told
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+	}
 	for _, c := range []struct {
 		structure, member string
 		unknown           func(p *procfs.Process) bool
@@ -64,6 +72,7 @@ func TestFields_Optional(t *testing.T) {
 		{"sched_info", "last_arrival", nil}, // whoever ran is found by other means
 		{"sched_info", "run_delay", func(p *procfs.Process) bool { return !p.RunDelayKnown }},
 		{"task_io_accounting", "read_bytes", func(p *procfs.Process) bool { return !p.IOKnown }},
+		{"signal_struct", "rlim", func(p *procfs.Process) bool { return p.FDsKnown && p.OpenFDs >= metric.ManyFDs && !p.FDLimitKnown }},
 		{"thread_info", "status", nil}, // of x86 alone
 	} {
 		t.Run(c.structure+"."+c.member, func(t *testing.T) {
@@ -87,6 +96,9 @@ func TestFields_Optional(t *testing.T) {
 			}
 			if c.unknown != nil && !c.unknown(&scan.Processes[i]) {
 				t.Errorf("it is known: %+v", scan.Processes[i])
+			}
+			if p := &scan.Processes[i]; p.FDLimitKnown == (c.member == "rlim") || !p.FDsKnown {
+				t.Errorf("of %d descriptors the limit %d is known: %t", p.OpenFDs, p.FDLimit, p.FDLimitKnown)
 			}
 		})
 	}

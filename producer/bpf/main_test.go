@@ -43,6 +43,9 @@ func play(role string) error {
 			go workLocked()
 		}
 	case "files":
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3333, Max: 4000}); err != nil {
+			return err
+		}
 		for range 3000 {
 			if _, err := unix.Open(os.DevNull, unix.O_RDONLY, 0); err != nil {
 				return err

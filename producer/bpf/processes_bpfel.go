@@ -43,7 +43,7 @@ type processesProcessRecord struct {
 	Euid           uint32
 	Fds            uint32
 	Known          uint32
-	Spare          uint32
+	FdLimit        uint32
 	Comm           [16]int8
 }
 

@@ -20,6 +20,7 @@ const (
 	knownDescriptors
 	knownIO
 	knownRunDelay
+	knownDescriptorLimit
 )
 
 // kernelThread is PF_KTHREAD of Linux include/linux/sched.h.
@@ -60,6 +61,9 @@ func (s scale) fillProgram(p *procfs.Process, r *record) {
 	}
 	if p.FDsKnown = r.Known&knownDescriptors != 0; p.FDsKnown {
 		p.OpenFDs = int(r.Fds)
+	}
+	if p.FDLimitKnown = r.Known&knownDescriptorLimit != 0; p.FDLimitKnown {
+		p.FDLimit = int(r.FdLimit)
 	}
 	if p.IOKnown = r.Known&knownIO != 0; p.IOKnown {
 		p.IOValues = procfs.IOValues{ReadBytes: r.ReadBytes, WriteBytes: r.WriteBytes, CancelledBytes: r.CancelledBytes}

@@ -21,6 +21,7 @@ const (
 	statmFile
 	ioFile
 	fdFile
+	limitsFile
 	statusFile
 	schedstatFile
 	ownerFile
@@ -30,7 +31,7 @@ const (
 )
 
 // fileNames are the files' names under the directory of a process. The owner is that of the directory.
-var fileNames = [fileCount]string{"stat", "statm", "io", "fd", "status", "schedstat", "", "cgroup", "cmdline"}
+var fileNames = [fileCount]string{"stat", "statm", "io", "fd", "limits", "status", "schedstat", "", "cgroup", "cmdline"}
 
 // failedFiles has a bit for each file of a process that could not be read, or made no sense.
 type failedFiles uint16

@@ -108,6 +108,7 @@ func (e *entry) storeGiven(g *Given) {
 	}
 	if g.Kept {
 		p.OpenFDs, p.FDsKnown = old.OpenFDs, old.FDsKnown
+		p.FDLimit, p.FDLimitKnown = old.FDLimit, old.FDLimitKnown
 	}
 	p.dropImpossible()
 }

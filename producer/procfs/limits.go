@@ -12,6 +12,8 @@ const (
 	// maxCPUTicks is in ticks of 10 ms; twice as much is still a count of milliseconds.
 	maxCPUTicks = maxCount / 20
 	maxLoad     = 1 << 22 // as many tasks as there can be
+	maxFDs      = 1 << 31 // descriptors, as schema/metric has it
+	manyFDs     = 256     // descriptors from which on the limit of a process is read: ManyFDs of schema/metric
 )
 
 // within checks that a number is at most what a machine can have.

@@ -5,7 +5,7 @@ type needs struct {
 	often  bool // soon again: files stay open
 	memory bool
 	owner  bool
-	usage  bool // I/O and descriptors
+	usage  bool // I/O, descriptors and their limit
 	status bool // context switches
 	args   bool // the command line
 	env    bool // with the command line, the environment, if any of it is asked for
@@ -21,6 +21,7 @@ func (e *entry) markUnknown(need needs) {
 	if need.usage {
 		p.IOValues, p.IOKnown = IOValues{}, false
 		p.OpenFDs, p.FDsKnown = 0, false
+		p.FDLimit, p.FDLimitKnown = 0, false
 	}
 	if need.status {
 		p.StatusValues, p.StatusKnown = StatusValues{}, false

@@ -76,20 +76,39 @@ func parseStatus(data []byte) (v StatusValues, err error) {
 
 // labelled returns the number that follows label at the start of a line.
 func labelled(data []byte, label string) (uint64, error) {
+	value := wordAfter(data, label)
+	n, ok := parseUint(value)
+	if !ok {
+		return 0, fieldError(strings.TrimSuffix(label, ":"), value)
+	}
+	return n, nil
+}
+
+// wordAfter is the word that follows label at the start of a line; empty for none.
+func wordAfter(data []byte, label string) []byte {
 	for len(data) > 0 {
 		var line []byte
 		line, data, _ = bytes.Cut(data, []byte{'\n'})
 		if len(line) < len(label) || string(line[:len(label)]) != label {
 			continue
 		}
-		value, _ := nextField(line[len(label):])
-		n, ok := parseUint(value)
-		if !ok {
-			return 0, fieldError(strings.TrimSuffix(label, ":"), value)
-		}
-		return n, nil
+		word, _ := nextField(line[len(label):])
+		return word
 	}
-	return 0, fieldError(strings.TrimSuffix(label, ":"), nil)
+	return nil
+}
+
+// parseFDLimit parses of /proc/PID/limits how many descriptors a process may have open: the soft limit.
+func parseFDLimit(data []byte) (int, error) {
+	const label = "Max open files"
+	if string(wordAfter(data, label)) == "unlimited" {
+		return maxFDs, nil
+	}
+	n, err := labelled(data, label)
+	if err != nil {
+		return 0, err
+	}
+	return int(n), within(label, n, maxFDs)
 }
 
 // runs is what we use of /proc/PID/schedstat, Linux Documentation/scheduler/sched-stats.rst: how long the first thread of a

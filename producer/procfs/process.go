@@ -58,6 +58,12 @@ type Process struct {
 	OpenFDs int
 	// FDsKnown is false when the directory could not be read: not permitted, too late, or a kernel thread.
 	FDsKnown bool
+	// FDLimit is how many the process may have open, its soft RLIMIT_NOFILE; 1<<31 for one without a limit, which
+	// Linux grants nobody. Source: limits, man proc_pid_limits(5).
+	FDLimit int
+	// FDLimitKnown is false when limits was not read: of a process with fewer than 256 descriptors, or with an
+	// unknown number of them, or too late.
+	FDLimitKnown bool
 
 	IOValues
 	// IOKnown is false when io could not be read: not permitted, too late, or a kernel thread. IOValues are zero then.

@@ -1,6 +1,8 @@
 package procfs
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+)
 
 // valueReader reads the values of a process that are not in its stat.
 type valueReader struct {
@@ -81,7 +83,7 @@ func (fs *valueReader) countFDs(dir int, p *Process) error {
 		if err := unix.Fstatat(dir, "fd", &st, 0); err != nil {
 			return unexpected(err)
 		}
-		if err := within("size of fd", uint64(st.Size), 1<<31); err != nil {
+		if err := within("size of fd", uint64(st.Size), maxFDs); err != nil {
 			return err
 		}
 		p.OpenFDs, p.FDsKnown = int(st.Size), true
@@ -92,6 +94,24 @@ func (fs *valueReader) countFDs(dir int, p *Process) error {
 		return unexpected(err)
 	}
 	p.OpenFDs, p.FDsKnown = count, true
+	return nil
+}
+
+// readFDLimit reads how many descriptors the process may have open, if it has many.
+func (fs *valueReader) readFDLimit(dir int, p *Process) error {
+	p.FDLimit, p.FDLimitKnown = 0, false
+	if !p.FDsKnown || p.OpenFDs < manyFDs {
+		return nil
+	}
+	data, err := readSmall(dir, "limits", fs.buffer)
+	if err != nil {
+		return unexpected(err)
+	}
+	limit, err := parseFDLimit(data)
+	if err != nil {
+		return err
+	}
+	p.FDLimit, p.FDLimitKnown = limit, true
 	return nil
 }
 

@@ -137,6 +137,7 @@ func (fs *updater) readNeeds(e *entry, need needs, opt Options) {
 		e.usageOutdated = false
 		fs.noteError(e, ioFile, fs.readIO(dir, e, need.often)) // a thread's own is no more than that
 		fs.noteError(e, fdFile, fs.countFDs(living, &e.process))
+		fs.noteError(e, limitsFile, fs.readFDLimit(living, &e.process))
 	}
 	if need.status {
 		fs.noteError(e, statusFile, fs.readStatus(living, e, need.often))

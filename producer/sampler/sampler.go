@@ -156,7 +156,7 @@ func (s *Sampler) convert(scan []procfs.Process) (out schema.Processes) {
 			PID: p.PID, PPID: p.PPID, StartTicks: p.StartTicks, State: string(rune(p.State)),
 			CPUPermille: s.cpuPermille(p, before, known), CPUMillis: p.CPUTicks * 1000 / schema.TicksPerSecond,
 			RSS: optUint(p.MemoryKnown, p.RSSKiB), VMS: optUint(p.MemoryKnown, p.VMSKiB),
-			Threads: p.Threads, OpenFDs: optUint(p.FDsKnown, uint64(p.OpenFDs)), UID: optUint(p.UIDKnown, uint64(p.UID)),
+			Threads: p.Threads, OpenFDs: optUint(p.FDsKnown, uint64(p.OpenFDs)), FDLimit: optUint(p.FDLimitKnown, uint64(p.FDLimit)), UID: optUint(p.UIDKnown, uint64(p.UID)),
 			Command: command, JobID: owner.Job, Fleet: owner.Fleet, Sheet: owner.Sheet,
 			ReadKiB: optUint(p.IOKnown, p.ReadBytes/1024), WriteKiB: optUint(p.IOKnown, p.WriteBytes/1024), Cancelled: optUint(p.IOKnown, p.CancelledBytes/1024),
 			Cgroup: procfs.ValidText(p.Cgroup, schema.MaxCommand),

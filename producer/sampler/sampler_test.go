@@ -86,18 +86,18 @@ func TestSampler_DropsGoneProcesses(t *testing.T) {
 func TestSampler_Unknown(t *testing.T) {
 	s := unitSampler(scrub.Scrubbed)
 	got := s.convert([]procfs.Process{
-		{PID: 1, State: 'S', ReadAt: time.Second, MemoryValues: procfs.MemoryValues{RSSKiB: 1, VMSKiB: 2}, OpenFDs: 3, UID: 4,
+		{PID: 1, State: 'S', ReadAt: time.Second, MemoryValues: procfs.MemoryValues{RSSKiB: 1, VMSKiB: 2}, OpenFDs: 3, FDLimit: 7, UID: 4,
 			IOValues: procfs.IOValues{ReadBytes: 5 << 10, WriteBytes: 6 << 10}},
-		{PID: 2, State: 'S', ReadAt: time.Second, MemoryValues: procfs.MemoryValues{RSSKiB: 1, VMSKiB: 2}, OpenFDs: 3, UID: 4,
+		{PID: 2, State: 'S', ReadAt: time.Second, MemoryValues: procfs.MemoryValues{RSSKiB: 1, VMSKiB: 2}, OpenFDs: 3, FDLimit: 7, UID: 4,
 			IOValues:    procfs.IOValues{ReadBytes: 5 << 10, WriteBytes: 6 << 10},
-			MemoryKnown: true, FDsKnown: true, UIDKnown: true, IOKnown: true},
+			MemoryKnown: true, FDsKnown: true, FDLimitKnown: true, UIDKnown: true, IOKnown: true},
 		{PID: 3, State: 'S', ReadAt: time.Second, MemoryValues: procfs.MemoryValues{RSSKiB: 1 << 63}, MemoryKnown: true},
 	})
-	type values struct{ rss, vms, fds, uid, read, write schema.Opt[int64] }
+	type values struct{ rss, vms, fds, limit, uid, read, write schema.Opt[int64] }
 	some := schema.Some[int64]
-	want := []values{{}, {some(1), some(2), some(3), some(4), some(5), some(6)}, {vms: some(0)}}
+	want := []values{{}, {some(1), some(2), some(3), some(7), some(4), some(5), some(6)}, {vms: some(0)}}
 	for i, p := range got.Rows() {
-		if v := (values{p.RSS, p.VMS, p.OpenFDs, p.UID, p.ReadKiB, p.WriteKiB}); v != want[i] {
+		if v := (values{p.RSS, p.VMS, p.OpenFDs, p.FDLimit, p.UID, p.ReadKiB, p.WriteKiB}); v != want[i] {
 			t.Errorf("pid %d: got %+v, want %+v", p.PID, v, want[i])
 		}
 	}
@@ -287,6 +287,13 @@ func TestSampler_ACounterAtZeroIsNoticed(t *testing.T) {
 func TestSampler_ThisMachine(t *testing.T) {
 	s := newSampler(t, "")
 	useCPU(t)
+	for range metric.ManyFDs { // or their limit is not read
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+	}
 	before := time.Now()
 	for tick := range uint64(3) {
 		m := sample(t, s, tick+1)

@@ -224,7 +224,7 @@ func (s *consistency) process(p *schema.Process, boot int64, old schema.Process,
 	if most := float64(p.Threads) * (float64(elapsed) + float64(nsPerTick)) / 1e6; float64(millis) > most && p.State != zombie {
 		return fmt.Errorf("pid %d used %d ms in %d ns with %d threads", p.PID, millis, elapsed, p.Threads)
 	}
-	if p.State == zombie && (p.RSS.V != 0 || p.OpenFDs.Known) {
+	if p.State == zombie && (p.RSS.V != 0 || p.OpenFDs.Known || p.FDLimit.Known) {
 		return fmt.Errorf("pid %d has ended and holds something: %+v", p.PID, *p)
 	}
 	if p.RSS.V%4 != 0 || p.VMS.V%4 != 0 {

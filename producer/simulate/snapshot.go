@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/proctape/proctape/schema"
+	"github.com/proctape/proctape/schema/metric"
 )
 
 // fillSnapshot makes s the host as it is now. Pressure is the memory for its pressure.
@@ -43,16 +44,24 @@ func sampleOf(m *machine, i int) schema.Process {
 	s := schema.Process{
 		PID: p.pid, PPID: p.ppid, StartTicks: p.start, State: p.state, CPUPermille: schema.Some(p.permille(m)),
 		CPUMillis: p.cpu * 1000 / schema.TicksPerSecond, RSS: schema.Some(wholePages(p.rss)), VMS: schema.Some(p.vms()),
-		Threads: p.program.threads, OpenFDs: schema.Some(int64(p.fds)), UID: schema.Some(p.program.uid), Command: p.command,
+		Threads: p.program.threads, OpenFDs: schema.Some(int64(p.fds)), FDLimit: fdLimitOf(int64(p.fds)), UID: schema.Some(p.program.uid), Command: p.command,
 		ReadKiB: schema.Some(p.io.read), WriteKiB: schema.Some(p.io.write),
 	}
 	s.JobID, s.Sheet, s.Cgroup = m.ownerOf(i)
 	if p.state == zombie { // it has let go of everything but its pid and its totals
-		s.Threads, s.RSS, s.VMS, s.OpenFDs = 1, schema.Some[int64](0), schema.Some[int64](0), schema.Opt[int64]{}
+		s.Threads, s.RSS, s.VMS, s.OpenFDs, s.FDLimit = 1, schema.Some[int64](0), schema.Some[int64](0), schema.Opt[int64]{}, schema.Opt[int64]{}
 		s.ReadKiB, s.WriteKiB = schema.Opt[int64]{}, schema.Opt[int64]{}
 	}
 	p.seen = true
 	return s
+}
+
+// fdLimitOf is what a service may have open that has so many files open, as a sampler sees it: it does not look at the limit of one that has few.
+func fdLimitOf(fds int64) schema.Opt[int64] {
+	if fds < metric.ManyFDs {
+		return schema.Opt[int64]{}
+	}
+	return schema.Some[int64](65536)
 }
 
 // permille is the CPU that the process used since the last snapshot; for one that is in its first snapshot, its mean.

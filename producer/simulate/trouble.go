@@ -22,7 +22,7 @@ var Troubles = []Trouble{
 	{"memory_spike", "a process has 200 MiB, then 700", 5 * time.Minute, 2 * time.Minute, memorySpike},
 	{"runaway_process", "a process that slept uses a whole processor", 5 * time.Minute, 5 * time.Minute, runaway},
 	{"zombie", "three processes have ended, and their parent does not wait for them", 5 * time.Minute, 5 * time.Minute, zombies},
-	{"fd_exhaustion", "a process has 800 files open, then 1500", 5 * time.Minute, 5 * time.Minute, exhaustion},
+	{"fd_exhaustion", "a process that may have 1600 files open has 800, then 1500", 5 * time.Minute, 5 * time.Minute, exhaustion},
 	{"memory_pressure", "5 % of the memory is left", 5 * time.Minute, 5 * time.Minute, memoryPressure},
 	{"oom", "the kernel kills a process", 5 * time.Minute, 0, outOfMemory},
 	{"crash_loop", "a program dies every 20 seconds, and is started again", 5 * time.Minute, 5 * time.Minute, crashLoop},
@@ -123,6 +123,7 @@ func exhaustion(t *troubled, s *schema.Snapshot, _ *scratch) {
 	if p.OpenFDs = schema.Some[int64](800); t.goesOn() {
 		p.OpenFDs = schema.Some[int64](1500)
 	}
+	p.FDLimit = schema.Some[int64](1600)
 	s.Processes.Append(&p)
 }
 
@@ -213,6 +214,7 @@ func fdGrowth(t *troubled, s *schema.Snapshot, _ *scratch) {
 	if p.OpenFDs = schema.Some[int64](50); t.goesOn() {
 		p.OpenFDs = schema.Some(min(50+int64(t.since.Seconds())*8, 600))
 	}
+	p.FDLimit = fdLimitOf(p.OpenFDs.V)
 	s.Processes.Append(&p)
 }
 

@@ -33,6 +33,7 @@ const (
 	RunDelay
 	Cancelled
 	Fleet
+	FDLimit
 	Count // how many there are
 )
 
@@ -40,12 +41,17 @@ const (
 const (
 	MaxCommand = 4096 + 3 // bytes; a long command has "…" in its middle
 	MaxName    = 256      // bytes of a job id, and of any other name
+	MaxFDs     = 1 << 31  // file descriptors: more than Linux lets fs.nr_open be
 
 	maxPID   = 1<<22 - 1                // PID_MAX_LIMIT of Linux include/linux/threads.h, less one
 	maxTicks = (1<<63 - 1) / 10_000_000 // the start in nanoseconds fits 63 bits
 	maxKiB   = 1 << 46                  // of memory: what 56 bits of address reach
 	maxCount = 1 << 50                  // of what grows
 )
+
+// ManyFDs is how many file descriptors a process must have open for its limit to be read: hardly any has so many, and nothing is to be said of the limit of
+// one that has few.
+const ManyFDs = 256
 
 // Contract are the metrics that the contract names, in the order in which lines have them.
 var Contract = []ID{State, CPUPermille, RSS, VMS, Threads, OpenFDs}
@@ -80,7 +86,7 @@ var Table = [Count]Metric{
 	RSS: {Field: "RSS", Name: "rss_kib", Kind: Gauge, Unit: KiB, Mode: column.Plain, Pages: true, Limit: maxKiB, Sampled: true, Key: "rss_mb",
 		Rollup: Spread, Spread: "rss",
 		Doc: "Resident memory, from statm."},
-	OpenFDs: {Field: "OpenFDs", Name: "open_fds", Kind: Gauge, Unit: Counted, Mode: column.Plain, Limit: 1 << 31, Sampled: true, Key: "open_fds",
+	OpenFDs: {Field: "OpenFDs", Name: "open_fds", Kind: Gauge, Unit: Counted, Mode: column.Plain, Limit: MaxFDs, Sampled: true, Key: "open_fds",
 		Rollup: Last,
 		Doc:    "Open file descriptors."},
 	GPUMemory: {Field: "GPUMemory", Name: "gpu_memory_kib", Kind: Gauge, Unit: KiB, Mode: column.Plain, Limit: maxKiB, Sampled: true, Key: "gpu_memory_mb",
@@ -124,4 +130,7 @@ var Table = [Count]Metric{
 		Doc: "Of what was written, by whomever, what this process kept from reaching storage: cancelled_write_bytes of proc_pid_io(5)."},
 	Fleet: {Field: "Fleet", Go: "bool", Name: "fleet", Kind: Flag, Mode: column.Runs, Limit: 1, Sampled: true, Key: "fleet",
 		Doc: "The job is one of the fleet, and not this host's own."},
+	FDLimit: {Field: "FDLimit", Name: "fd_limit", Kind: Gauge, Unit: Counted, Mode: column.Sparse, Limit: MaxFDs, Sampled: true, Key: "fd_limit",
+		InLine: true, Rollup: Last,
+		Doc: "How many file descriptors the process may have open, its soft RLIMIT_NOFILE; unknown of one that has fewer than 256: Max open files of proc_pid_limits(5)."},
 }

@@ -93,6 +93,10 @@ struct task_io_accounting {
 	__u64 cancelled_write_bytes;
 };
 
+struct rlimit {
+	unsigned long rlim_cur;
+};
+
 struct signal_struct {
 	atomic_t live;
 	int nr_threads;
@@ -105,6 +109,7 @@ struct signal_struct {
 	unsigned long maxrss;
 	unsigned long long sum_sched_runtime;
 	struct task_io_accounting ioac;
+	struct rlimit rlim[16]; // RLIM_NLIMITS
 };
 
 struct css_set;
@@ -161,6 +166,9 @@ struct bpf_iter__task {
 
 // PF_KTHREAD of the kernel's include/linux/sched.h.
 #define KERNEL_THREAD 0x00200000
+
+// RLIMIT_NOFILE of the kernel's include/uapi/asm-generic/resource.h.
+#define LIMIT_OF_FILES 7
 
 // The threads of a process, one after the other: kernel functions since Linux 6.7.
 struct bpf_iter_task {

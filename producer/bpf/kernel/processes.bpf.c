@@ -12,6 +12,11 @@ char LICENSE_OF_PROGRAMS[] SEC("license") = "Dual MIT/GPL";
 #define KNOWN_FDS (1 << 1)
 #define KNOWN_IO (1 << 2)
 #define KNOWN_RUN_DELAY (1 << 3)
+#define KNOWN_FD_LIMIT (1 << 4)
+
+// Of a process with so many descriptors the limit is told (ManyFDs), and so much is one of a process without any (MaxFDs of schema/metric).
+#define MANY_FDS 256
+#define MAX_FDS (1U << 31)
 
 // A process at the moment read_at. Sizes are pages, times nanoseconds.
 struct process_record {
@@ -36,7 +41,7 @@ struct process_record {
 	__u32 euid;
 	__u32 fds;
 	__u32 known;
-	__u32 spare;
+	__u32 fd_limit;
 	char comm[16];
 };
 
@@ -129,6 +134,18 @@ static __always_inline void add_descriptors(struct process_record *r, struct fil
 	r->fds = b.set;
 	if (b.failed)
 		r->known &= ~KNOWN_FDS;
+}
+
+// How many descriptors a process with many may have.
+static __always_inline void add_descriptor_limit(struct process_record *r, struct signal_struct *s)
+{
+	__u64 limit;
+
+	if (!(r->known & KNOWN_FDS) || r->fds < MANY_FDS || !bpf_core_field_exists(s->rlim))
+		return;
+	limit = s->rlim[LIMIT_OF_FILES].rlim_cur;
+	r->fd_limit = limit < MAX_FDS ? limit : MAX_FDS;
+	r->known |= KNOWN_FD_LIMIT;
 }
 
 // When a thread last got a processor, on the scheduler's clock; 0 where the kernel does not count that.
@@ -251,6 +268,7 @@ int processes(struct bpf_iter__task *ctx)
 	if (g.ran) {
 		add_memory(r, g.mm);
 		add_descriptors(r, g.files);
+		add_descriptor_limit(r, task->signal);
 	}
 	bpf_seq_write(ctx->meta->seq, r, sizeof(*r));
 	return 0;
