@@ -2,7 +2,7 @@ package main
 
 import "errors"
 
-// onceText is a flag that may be given once: of two the first would be passed over in silence.
+// onceText is a flag that may have one value: of two the first would be passed over in silence. Completion sets it again to what it is.
 type onceText struct {
 	to    *string
 	given bool
@@ -21,7 +21,7 @@ func (f *onceText) Type() string { return "string" }
 
 // Set takes the text.
 func (f *onceText) Set(s string) error {
-	if f.given {
+	if f.given && *f.to != s {
 		return errors.New("it is given twice: an answer is of one database")
 	}
 	*f.to, f.given = s, true
