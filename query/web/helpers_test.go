@@ -56,7 +56,7 @@ type world struct {
 }
 
 // began is when the world's record begins.
-var began = time.Now().Add(-time.Hour).Truncate(time.Second)
+var began = time.Now().Add(-30 * time.Minute).Truncate(time.Second)
 
 // newWorld makes a log on a server of its own, with n snapshots of two hosts and n events of each, and a database of it.
 func newWorld(t testing.TB, n int) *world {
