@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -16,12 +17,18 @@ import (
 	"github.com/proctape/proctape/query/health"
 )
 
-// freePort is a port of this machine that nobody listens on.
+// freePort is a port of this machine that nobody listens on, and that no connection gets by itself: a server that comes to it later would find it taken.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	for range 1000 {
+		port := 10_000 + rand.IntN(20_000) // below the kernel's own, which begin at 32768
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
 }
 
 // TestSpool_SamplerOfALogThatWasNeverThere starts a sampler before its server, kills it, starts it again, and only then the server: the log, and a

@@ -2,7 +2,6 @@ package integration_test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,9 +15,7 @@ import (
 // freeAddress is an address of this machine at which nobody listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", freePort(t))
 }
 
 // TestTop_Server shows what a real sampler sends to a server elsewhere, with a reader's key and without a database: a process that begins later, its end,
