@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"compress/gzip"
+	"database/sql"
 	"flag"
 	"fmt"
 	"io"
@@ -11,11 +12,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/proctape/proctape/schema"
 )
 
 var updateScreens = flag.Bool("update-screens", false, "write the screens of top as they are now")
 
-// storedRecording unpacks the recording that a version of the program made, and returns the path of its database.
+// storedRecording unpacks the recording that a version of the program made, brings it up to this build's tables, as a recorder does, and returns the
+// path of its database.
 func storedRecording(t *testing.T, version string) string {
 	t.Helper()
 	packed := must(os.Open("../cmd/proctape/testdata/databases/" + version + ".db.gz"))(t)
@@ -23,6 +27,13 @@ func storedRecording(t *testing.T, version string) string {
 	path := filepath.Join(t.TempDir(), "stored.db")
 	whole := must(io.ReadAll(must(gzip.NewReader(packed))(t)))(t)
 	if err := os.WriteFile(path, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db := must(sql.Open("sqlite", schema.WriterDSN(path)))(t)
+	defer db.Close()
+	conn := must(db.Conn(t.Context()))(t)
+	defer conn.Close()
+	if err := schema.Migrate(t.Context(), conn); err != nil {
 		t.Fatal(err)
 	}
 	return path
