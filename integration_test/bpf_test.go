@@ -131,6 +131,7 @@ var dropsCalls = withFault("drops-calls", "producer/syscalls/counter.go", "	if l
 // TestBPF_SystemCalls counts the system calls of a command whose parts live shorter than an interval: none is missing of what ended before the last sample. The
 // build that counts for nobody what ended is caught.
 func TestBPF_SystemCalls(t *testing.T) {
+	long(t)
 	t.Parallel()
 	const each, parts = 20_000, 5
 	writes := func(t *testing.T, program string) int {
