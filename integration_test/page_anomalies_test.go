@@ -64,8 +64,8 @@ func TestPage_Anomalies(t *testing.T) {
 	await(t, "the choice in the address", func() bool { return b.is(chosen) })
 	b.text(`location.reload()`)
 	await(t, "the choice after a reload", func() bool { return b.is(`document.readyState === "complete" && ` + chosen) })
-	b.press("Escape")
 	await(t, "no choice", func() bool {
+		b.press("Escape") // one that comes while the page still reads may be passed over
 		return b.is(`!location.search.includes("anomaly") && !location.search.includes("sel=") && !document.querySelector('.episode[aria-pressed="true"]')`)
 	})
 	b.forgive("404") // one run has none before it to compare with
