@@ -31,7 +31,6 @@ func TestMounts_Recorded(t *testing.T) {
 	if out, err := exec.Command("unshare", "--mount", "sh", "-c", inOwnProc, "sh", at, "true").CombinedOutput(); err != nil {
 		t.Skipf("SKIPPED: no namespace can be made here: %v %s", err, out)
 	}
-	group, _ := newMemoryGroup(t, 400<<20)
 	for name, flags := range map[string][]string{
 		"as it is": {"--proc", filepath.Join(at, "proc"), "--sys", filepath.Join(at, "sys")},
 		"control":  nil,
@@ -43,6 +42,7 @@ func TestMounts_Recorded(t *testing.T) {
 				t.Fatal(err)
 			}
 			dir := t.TempDir()
+			group, _ := newMemoryGroup(t, 400<<20) // now: one that is empty for long is swept as what a run left
 			into := `echo $$ >"$0"/cgroup.procs && exec "$@"`
 			p := startProgram(t, "sh", append([]string{"-c", into, group, "unshare", "--mount", "sh", "-c", inOwnProc, "sh", at, proctape, "up", "--data", dir, "--interval", "200ms",
 				"--host", "node", "--events", "auto"}, flags...)...)
