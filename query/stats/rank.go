@@ -63,40 +63,58 @@ func normalRankTest(a, b []float64) float64 {
 // exactRankTest counts all choices of len(a) of the values by the sum of their ranks, so it needs no table and no approximation.
 // It takes the values in their order: so of the first some of them, the sums of n lie within bounds that are known, and hardly a place is visited in vain.
 func exactRankTest(a, b []float64) float64 {
-	ranks, sum := doubledRanks(a, b), 0
-	for _, r := range ranks[:len(a)] {
-		sum += r
+	ranks, sum, unit := doubledRanks(a, b), 0, 2
+	for i, r := range ranks {
+		if i < len(a) {
+			sum += r
+		}
+		if r%2 != 0 {
+			unit = 1 // equal values share a half rank; without one, half the sums are all there are
+		}
 	}
+	for i := range ranks {
+		ranks[i] /= unit
+	}
+	ways := waysToChoose(len(a), ranks)
+	// The distribution has its middle at n (N + 1) / 2, doubled here.
+	middle := len(a) * (len(ranks) + 1)
+	distance := max(sum-middle, middle-sum)
+	all, far := 0.0, 0.0
+	for s, n := range ways {
+		if all += n; max(s*unit-middle, middle-s*unit) >= distance {
+			far += n
+		}
+	}
+	return far / all
+}
+
+// waysToChoose counts the choices of k of the ranks by their sum. It puts the ranks in order.
+func waysToChoose(k int, ranks []int) []float64 {
 	slices.Sort(ranks)
 	before := make([]int, len(ranks)+1) // sums of the first ranks
 	for i, r := range ranks {
 		before[i+1] = before[i] + r
 	}
-	ways := make([][]float64, len(a)+1) // by how many values were chosen, and by the sum of their ranks
+	ways := make([][]float64, k+1) // by how many values were chosen, and by the sum of their ranks
 	for n := range ways {
 		ways[n] = make([]float64, before[len(ranks)]-before[len(ranks)-n]+1)
 	}
 	ways[0][0] = 1
 	for i, r := range ranks {
-		for n := min(len(a), i+1); n > 0; n-- {
-			from, to := ways[n-1], ways[n]
-			for s := before[n]; s <= before[i+1]-before[i+1-n]; s++ { // the n smallest, the n largest; ways[n-1] is still of the values before
-				if s >= r && s-r < len(from) {
-					to[s] += from[s-r]
-				}
+		for n := min(k, i+1); n > 0; n-- {
+			from := ways[n-1] // still of the values before
+			least := max(before[n], r)
+			most := min(before[i+1]-before[i+1-n], r+len(from)-1) // the n largest
+			if least > most {
+				continue
+			}
+			to := ways[n][least : most+1]
+			for s, w := range from[least-r : most-r+1] {
+				to[s] += w
 			}
 		}
 	}
-	// The distribution has its middle at n (N + 1) / 2, doubled here.
-	middle := len(a) * (len(ranks) + 1)
-	distance := max(sum-middle, middle-sum)
-	all, far := 0.0, 0.0
-	for s, n := range ways[len(a)] {
-		if all += n; max(s-middle, middle-s) >= distance {
-			far += n
-		}
-	}
-	return far / all
+	return ways[k]
 }
 
 // doubledRanks are the ranks of all values, those of a first, times two: the mean of equal ones is a whole number then.
