@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/proctape/proctape/schema/metric"
@@ -87,7 +88,24 @@ func (ps *Processes) Row(row int) Process {
 	return one[0]
 }
 
-// Rows returns the processes, for whoever needs them one by one.
+// Each yields the processes one after another. One that is yielded is good until the next: for whoever keeps none of them this is
+// cheaper than [Processes.Rows], which is memory for all.
+func (ps *Processes) Each() iter.Seq[*Process] {
+	return func(yield func(*Process) bool) {
+		var block [rowsAtOnce]Process
+		for from := 0; from < ps.Len(); from += rowsAtOnce {
+			rows := block[:min(rowsAtOnce, ps.Len()-from)]
+			setRows(rows, ps, from)
+			for i := range rows {
+				if !yield(&rows[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Rows returns the processes, for whoever keeps them.
 func (ps *Processes) Rows() []Process {
 	rows := make([]Process, ps.Len())
 	for from := 0; from < len(rows); from += rowsAtOnce {
@@ -99,7 +117,7 @@ func (ps *Processes) Rows() []Process {
 // rowsAtOnce is how many rows are made at a time: as many as the processor has near while it goes through the columns.
 const rowsAtOnce = 16
 
-// setRows makes rows, at most rowsAtOnce and all zero, the processes from a row on. It goes through the columns, not the rows:
+// setRows makes rows, at most rowsAtOnce, the processes from a row on. They are zero, or were made of ps before. It goes through the columns, not the rows:
 // that is three times as fast.
 func setRows(rows []Process, ps *Processes, from int) {
 	var alike [rowsAtOnce]int64
@@ -179,7 +197,18 @@ func (ps *Processes) Find(pid int) (row int, ok bool) {
 
 // MarshalJSON writes the processes row by row.
 func (ps Processes) MarshalJSON() ([]byte, error) {
-	return json.Marshal(ps.Rows())
+	b := []byte{'['}
+	for p := range ps.Each() {
+		row, err := json.Marshal(p)
+		if err != nil {
+			return nil, err
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(b, row...)
+	}
+	return append(b, ']'), nil
 }
 
 // UnmarshalJSON reads a list of processes, one after another.
