@@ -144,9 +144,11 @@ func setRows(rows []Process, ps *Processes, from int) {
 }
 
 // Number returns a process's value in one of metric.Numbers.
-func (ps *Processes) Number(id metric.ID, row int) Opt[int64] { return optNumber(ps.number(id, row)) }
+func (ps *Processes) Number(id metric.ID, row int) Opt[int64] {
+	return optNumber(numberOf(ps, id, row))
+}
 
-func (ps *Processes) number(id metric.ID, row int) int64 {
+func numberOf(ps *Processes, id metric.ID, row int) int64 {
 	switch column := ps.numbers[id]; {
 	case row < len(column):
 		return column[row]
@@ -160,7 +162,7 @@ func (ps *Processes) number(id metric.ID, row int) int64 {
 func (ps *Processes) PID(row int) int { return int(ps.numbers[metric.PID][row]) }
 
 // StartTicks returns when a process started, in hundredths of a second after boot.
-func (ps *Processes) StartTicks(row int) uint64 { return uint64(ps.number(metric.StartTicks, row)) }
+func (ps *Processes) StartTicks(row int) uint64 { return uint64(numberOf(ps, metric.StartTicks, row)) }
 
 // Text returns a process's value in a column of kind metric.Text: metric.Command, metric.Cgroup or metric.JobID. It is empty
 // for none.
@@ -236,7 +238,7 @@ func (ps *Processes) UnmarshalJSON(b []byte) error {
 
 // JobOf returns the job that a process of a snapshot belongs to; its ID is empty for none.
 func JobOf(ps *Processes, row int) JobKey {
-	return jobKey(ps.Text(metric.JobID, row), ps.number(metric.Fleet, row) > 0)
+	return jobKey(ps.Text(metric.JobID, row), numberOf(ps, metric.Fleet, row) > 0)
 }
 
 // ColumnOf returns the numbers of a column, one for each process; one for all of them where that is what they all have; none where none is known. A number
