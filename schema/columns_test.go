@@ -280,3 +280,42 @@ func TestColumns_PassedOver(t *testing.T) {
 		t.Error("all of it can be read")
 	}
 }
+
+// Processes come one after another as they do all at once, from columns of each form: none has what the one before it in the same
+// memory had. A reader may stop at any.
+func TestProcesses_Each(t *testing.T) {
+	for _, n := range []int{0, 1, rowsAtOnce - 1, rowsAtOnce, rowsAtOnce + 1, 3*rowsAtOnce + 5} {
+		m := hostSnapshot(n)
+		ps := &m.Snapshot.Processes
+		for row := range n {
+			if row%3 == 0 {
+				ps.numbers[metric.RSS][row] = unknown
+			}
+			if row%5 == 0 {
+				ps.syscalls = map[int][]Syscall{row: {{Name: "read", Calls: 1}}}
+			}
+		}
+		payload, err := Msgpack.Append(nil, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoded, err := Msgpack.Decode(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ps := range []*Processes{ps, &decoded.Snapshot.Processes} {
+			for _, most := range []int{0, n / 2, n} {
+				var got []Process
+				for p := range ps.Each() {
+					if len(got) == most {
+						break
+					}
+					got = append(got, *p)
+				}
+				if want := ps.Rows()[:most]; !slices.EqualFunc(got, want, func(a, b Process) bool { return reflect.DeepEqual(a, b) }) {
+					t.Errorf("%d of %d: got\n%+v, want\n%+v", most, n, got, want)
+				}
+			}
+		}
+	}
+}

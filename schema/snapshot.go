@@ -60,7 +60,7 @@ type GPU struct {
 func (s *Snapshot) Zombies() []int64 {
 	var pids []int64
 	for row, pid := range s.Processes.numbers[metric.PID] {
-		if s.Processes.number(metric.State, row) == 'Z' {
+		if numberOf(&s.Processes, metric.State, row) == 'Z' {
 			pids = append(pids, pid)
 		}
 	}

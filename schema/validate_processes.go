@@ -46,7 +46,7 @@ func validateProcesses(ps *Processes, checks columnChecks) error {
 
 // wrongProcess says of which process a value is wrong.
 func wrongProcess(ps *Processes, row int, err error) error {
-	return fmt.Errorf("process %d, pid %d: %w", row, ps.number(metric.PID, row), err)
+	return fmt.Errorf("process %d, pid %d: %w", row, numberOf(ps, metric.PID, row), err)
 }
 
 // validateLength checks that a column has a value of each process, or one of all.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"iter"
 	"syscall"
 	"testing"
 	"time"
@@ -79,12 +80,37 @@ func release(m *schema.Message) {
 // rower are the processes of a version that decodes columns. In older ones a decoded message has rows already.
 type rower interface{ Rows() []schema.Process }
 
+// eacher are those of a version that makes rows one after another too.
+type eacher interface {
+	Each() iter.Seq[*schema.Process]
+}
+
 // BenchmarkWireDecodeRows decodes to a list of processes.
 func BenchmarkWireDecodeRows(b *testing.B) {
 	each(b, func(b *testing.B, m *schema.Message) {
 		decodeAgain(b, m, func(m *schema.Message) {
 			if columns, ok := any(&m.Snapshot.Processes).(rower); ok {
 				columns.Rows()
+			}
+			release(m)
+		})
+	})
+}
+
+// BenchmarkWireDecodeEach decodes and goes through all processes, of which it keeps none.
+func BenchmarkWireDecodeEach(b *testing.B) {
+	each(b, func(b *testing.B, m *schema.Message) {
+		threads := 0
+		decodeAgain(b, m, func(m *schema.Message) {
+			switch ps := any(&m.Snapshot.Processes).(type) {
+			case eacher:
+				for p := range ps.Each() {
+					threads += p.Threads
+				}
+			case *[]schema.Process:
+				for i := range *ps {
+					threads += (*ps)[i].Threads
+				}
 			}
 			release(m)
 		})

@@ -47,7 +47,13 @@ func (f Format) AppendSurveyed(b []byte, values []int64, s Survey) []byte {
 	if f.Nullable {
 		w.plus = 1
 	}
-	mode := f.shortest(values, s.runs)
+	var most int64
+	differ := 0
+	if f.Mode == Sparse && s.runs > 1 {
+		most = common(values)
+		differ = others(values, most)
+	}
+	mode := f.shortest(len(values), s.runs, differ)
 	w.b = append(w.b, byte(mode))
 	if f.Pages && divide(values, s) {
 		w.shift = 2
@@ -65,7 +71,7 @@ func (f Format) AppendSurveyed(b []byte, values []int64, s Survey) []byte {
 	case Rising:
 		w.rising(values)
 	case Sparse:
-		w.sparse(values)
+		w.sparse(values, most, differ)
 	case Runs:
 		w.runs(values)
 	}
@@ -84,16 +90,16 @@ func divide(values []int64, s Survey) bool {
 	return low&3 == 0
 }
 
-// shortest is the mode that the format and the values come to, which are so many runs.
-func (f Format) shortest(values []int64, runs int) Mode {
+// shortest is the mode that the format comes to for n values, which are so many runs, and of which so many differ from the one that most have.
+func (f Format) shortest(n, runs, differ int) Mode {
 	switch {
 	case f.Mode == Rising:
 		return Rising
 	case runs <= 1:
 		return Constant
-	case f.Mode == Sparse && 2*others(values, common(values)) >= len(values):
+	case f.Mode == Sparse && 2*differ >= n:
 		return Plain
-	case f.Mode != Sparse && runs*3 < len(values):
+	case f.Mode != Sparse && runs*3 < n:
 		return Runs
 	case f.Mode == Runs, f.Mode == Constant:
 		return Plain
@@ -188,10 +194,10 @@ func (w *writer) rising(values []int64) {
 	w.b = b
 }
 
-func (w *writer) sparse(values []int64) {
-	most := common(values)
+// sparse writes values of which so many differ from the one that most have.
+func (w *writer) sparse(values []int64, most int64, differ int) {
 	w.put(most)
-	w.b = binary.AppendUvarint(w.b, uint64(others(values, most)))
+	w.b = binary.AppendUvarint(w.b, uint64(differ))
 	last := -1
 	for i, v := range values {
 		if v != most {

@@ -380,7 +380,8 @@ func TestSurveyOf(t *testing.T) {
 			}
 			for _, most := range []int64{0, 4, 9, 1 << 50} {
 				want := !slices.ContainsFunc(values, func(v int64) bool { return v < lowest || v > most })
-				if got := s.Within(most, f.Nullable); got != want {
+				near := slices.ContainsFunc(values, func(v int64) bool { return 2*(v+1) > most }) // and it may ask for a closer look
+				if got := s.Within(most, f.Nullable); got && !want || want && !got && !near {
 					t.Errorf("%v, %v: within %d: got %t, want %t", f, values, most, got, want)
 				}
 			}

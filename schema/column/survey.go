@@ -3,7 +3,7 @@ package column
 // Survey is what one pass over a column tells of it.
 type Survey struct {
 	all  int64  // the bits of all values; below 0 where one is
-	most uint64 // the largest value, plus one: that of Unknown is 0, and any other below 0 is larger than all that are known
+	more uint64 // the bits of all values plus one, of which Unknown has none, and any other below 0 has the highest
 	runs int    // of values that are alike
 }
 
@@ -16,20 +16,19 @@ func SurveyOf(values []int64) (s Survey) {
 	for alike < len(values) && values[alike] == first {
 		alike++
 	}
-	s = Survey{first, uint64(first - Unknown), 1}
-	before := first
+	all, more, runs, before := first, uint64(first-Unknown), 1, first
 	for _, v := range values[alike:] {
-		s.all |= v
-		s.most = max(s.most, uint64(v-Unknown))
-		if v != before {
-			s.runs++
-		}
+		all |= v
+		more |= uint64(v - Unknown)
+		differ := uint64(v ^ before)
+		runs += int((differ | -differ) >> 63) // 1 where it differs: no processor foresees that
 		before = v
 	}
-	return s
+	return Survey{all, more, runs}
 }
 
-// Within reports whether all values are 0 to most, or unknown in a column that is nullable.
+// Within reports that all values are 0 to most, or unknown in a column that is nullable. It is true of most columns whose values are. It
+// goes by the bits of all values together, so of values close to most it may be false: look closer then.
 func (s Survey) Within(most int64, nullable bool) bool {
-	return s.most <= uint64(most-Unknown) && (nullable || s.all >= 0)
+	return s.more <= uint64(most-Unknown) && (nullable || s.all >= 0)
 }
