@@ -95,6 +95,10 @@ bench-grow: bench-tools ## how cost grows, into bench/results, and its pictures 
 bench-steady: bench-tools ## an hour (FOR=10m) of 200 hosts (HOSTS=1000): memory, descriptors, how far behind, into bench/results
 	@bin/bench/bench steady -for '$(or $(FOR),1h)' -hosts '$(or $(HOSTS),200)'
 
+.PHONY: bench-capacity
+bench-capacity: bench-tools ## what a recorder of 1 to 1000 hosts needs a day, the table of docs/operations.md; half an hour (FOR=2m at each fleet)
+	@bin/bench/bench capacity -for '$(or $(FOR),2m)'
+
 .PHONY: trouble
 trouble: bench-tools ## mixed trouble for an hour (FOR=10s: once) while "make run" records, to ask about: docs/investigation.md
 	@bin/bench/trouble -for '$(or $(FOR),1h)'

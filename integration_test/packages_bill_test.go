@@ -27,11 +27,16 @@ type billComponent struct {
 	Hashes  []struct{ Alg, Content string }
 }
 
-// billOf makes the bill of a program, by the tool that releases use.
+// billText makes the bill of a program, by the tool that releases use.
+func billText(t *testing.T, program string) []byte {
+	t.Helper()
+	return must(exec.Command("go", "run", "../deploy/packages/sbom", program, "v1.0.0").Output())(t)
+}
+
+// billOf is the bill of a program, read.
 func billOf(t *testing.T, program string) (b bill) {
 	t.Helper()
-	out := must(exec.Command("go", "run", "../deploy/packages/sbom", program, "v1.0.0").Output())(t)
-	if err := json.Unmarshal(out, &b); err != nil {
+	if err := json.Unmarshal(billText(t, program), &b); err != nil {
 		t.Fatal(err)
 	}
 	return b
@@ -82,5 +87,30 @@ func TestPackages_BillIsWhole(t *testing.T) {
 	b.Components = b.Components[1:]
 	if wrongOfBill(b, listed) == nil {
 		t.Error("a bill that lacks a library passes")
+	}
+}
+
+// TestPackages_BillFitsTheSchema holds the bill against the schema that CycloneDX publishes. The controls: bills in which a word is none of the schema's, a field has another
+// type, or one is missing that has to be there.
+func TestPackages_BillFitsTheSchema(t *testing.T) {
+	long(t)
+	t.Parallel()
+	fits := func(text []byte) error {
+		cmd := exec.Command("go", "run", "-C", "../deploy/tools", "./bill")
+		cmd.Stdin = bytes.NewReader(text)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	}
+	text := billText(t, proctape)
+	if err := fits(text); err != nil {
+		t.Error(err)
+	}
+	for _, wrong := range [][2]string{{`"type": "library"`, `"type": "libary"`}, {`"version": 1,`, `"version": "1",`}, {`"alg": "SHA-256",`, ``}} {
+		changed := bytes.Replace(text, []byte(wrong[0]), []byte(wrong[1]), 1)
+		if bytes.Equal(changed, text) || fits(changed) == nil {
+			t.Errorf("a bill with %q in place of %q passes", wrong[1], wrong[0])
+		}
 	}
 }

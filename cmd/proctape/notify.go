@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -15,6 +16,8 @@ import (
 type notifyFlags struct {
 	file   string
 	config *notify.Config // nil for nobody
+
+	notifier atomic.Pointer[notify.Notifier] // nil until it runs
 }
 
 func (f *notifyFlags) register(cmd *cobra.Command) {
@@ -42,5 +45,20 @@ func (f *notifyFlags) stages(s *settings, js jetstream.JetStream, w *working) ([
 	if err != nil {
 		return nil, hinted(fmt.Errorf("--notify: %w", err), "move %s away to begin anew: what waits in it is not told then", notify.StatePath(s.db))
 	}
+	f.notifier.Store(n)
 	return []stage{{"notices", func(ctx context.Context) error { return n.Run(ctx, js) }}}, nil
+}
+
+// reload reads the file and its secrets again. A file with a mistake changes nothing.
+func (f *notifyFlags) reload() (did string, err error) {
+	n := f.notifier.Load()
+	if n == nil {
+		return "", nil
+	}
+	c, err := notify.ReadConfig(f.file)
+	if err != nil {
+		return "", fmt.Errorf("notify (%w)", err)
+	}
+	n.Reload(c)
+	return "who is told of anomalies", nil
 }

@@ -126,7 +126,7 @@ func (f *projectFlags) project(ctx context.Context, cmd *cobra.Command, s *setti
 		return errors.Join(err, p.Close())
 	}
 	w.projects.Store(p)
-	defer s.reloads(cmd.ErrOrStderr(), w.notify, &f.files, func() (string, error) { return w.reopenFiles(&f.files), nil })()
+	defer s.reloads(cmd.ErrOrStderr(), w.notify, &f.files, w.reopenFiles(&f.files), f.notify.reload)()
 	defer w.ready(ctx)()
 	err = runStages(ctx, append([]stage{{"watchdog", w.watched.run}, {"state", w.keeper(s.db).Run}, {"projector", p.Run}}, notices...)...)
 	st := p.Stats()

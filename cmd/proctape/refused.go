@@ -22,7 +22,7 @@ func withRefusals(ctx context.Context, nc *nats.Conn, creds string, f func(conte
 		if creds != "" {
 			err = fmt.Errorf("--creds %s: %w", creds, refused)
 		}
-		return hinted(err, "a host's key records that host alone, and reader.nk, projector.nk, conductor.nk and admin.nk in the recorder's folder creds may more; docs/security.md says what")
+		return hinted(err, "a host's key records that host alone, and reader.nk, projector.nk, conductor.nk and admin.nk in the recorder's folder creds may more; docs/security.md says what. Where the recorder is of an older version than this program, upgrade it first")
 	}
 	return err
 }

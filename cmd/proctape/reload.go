@@ -13,15 +13,15 @@ type reloader struct {
 	settings *settings
 	// apply takes one setting over. Settings that are not in it need a restart.
 	apply map[string]func(value string) error
-	// also is done at each reload, and returns what it did; it may change nothing.
-	also  func() (did string, err error)
+	// also is done at each reload: each returns what it did, and may change nothing.
+	also  []func() (did string, err error)
 	notes io.Writer
 	tell  func(lines ...string) // the service manager
 }
 
 // reloads has SIGHUP reload the settings of a command until the returned function is called: under a service manager, or always where
 // files of it are to be opened anew then.
-func (s *settings) reloads(notes io.Writer, tell func(...string), files *fileFlags, also func() (string, error)) (stop func()) {
+func (s *settings) reloads(notes io.Writer, tell func(...string), files *fileFlags, also ...func() (string, error)) (stop func()) {
 	r := &reloader{settings: s, also: also, notes: notes, tell: tell, apply: map[string]func(string) error{
 		"log-level": func(v string) error { return s.level.UnmarshalText([]byte(v)) },
 	}}
@@ -57,8 +57,8 @@ func (r *reloader) reload() {
 		s.file[name] = value
 		done = append(done, name)
 	}
-	if r.also != nil {
-		did, err := r.also()
+	for _, do := range r.also {
+		did, err := do()
 		if err != nil {
 			kept = append(kept, err.Error())
 		} else if did != "" {

@@ -53,7 +53,7 @@ again, each message once (docs/nats.md).`,
 			fmt.Fprintf(out, "proctape is sampling %s every %s into %s. Ctrl-C stops it.\n", p.Host(), p.Interval(), cmp.Or(servers(s.server).String(), "the recorder on "+s.data))
 			printCapabilities(out, p.Capabilities())
 			w.sampler.Store(p)
-			defer s.reloads(cmd.ErrOrStderr(), w.notify, nil, nil)()
+			defer s.reloads(cmd.ErrOrStderr(), w.notify, nil)()
 			defer w.ready(ctx)()
 			began := time.Now()
 			err = unlessKept(withRefusals(ctx, nc, s.creds, func(ctx context.Context) error {

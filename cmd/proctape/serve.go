@@ -59,7 +59,7 @@ func serve(cmd *cobra.Command, s *settings, f *httpFlags) error {
 	fmt.Fprintf(cmd.OutOrStdout(), "proctape answers on %s/api/v1/ from %s; %s. Ctrl-C stops it.\nThe page is at  %s\nThe token is in %s.\n",
 		h.url, s.db, streams, h.link(cmd.OutOrStdout(), f.tokenPath(s)), f.tokenPath(s))
 	w := newWorking(cmd, s)
-	defer s.reloads(cmd.ErrOrStderr(), w.notify, nil, nil)()
+	defer s.reloads(cmd.ErrOrStderr(), w.notify, nil)()
 	defer w.ready(cmd.Context())()
 	return runStages(cmd.Context(), append([]stage{{"watchdog", w.watched.run}}, h.stages(w.watched)...)...)
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -120,7 +119,7 @@ func up(cmd *cobra.Command, s *settings, f *upFlags) error {
 	if err != nil {
 		return explainStart(err, s)
 	}
-	defer s.reloads(cmd.ErrOrStderr(), w.notify, &f.files, func() (string, error) { return f.reload(w) })()
+	defer s.reloads(cmd.ErrOrStderr(), w.notify, &f.files, f.reloadCertificate, w.reopenFiles(&f.files), f.notify.reload)()
 	err = runRecorder(cmd, s, f, cfg, keep, watch, server, w, state)
 	return errors.Join(err, server.Close())
 }
@@ -258,15 +257,6 @@ func (f *upFlags) ndjsonFolder(s *settings) (string, error) {
 	}
 	dir, err := f.files.folder()
 	return cmp.Or(dir, s.data), err
-}
-
-// reload does what SIGHUP asks for beside the settings.
-func (f *upFlags) reload(w *working) (did string, err error) {
-	did, err = f.reloadCertificate()
-	if files := w.reopenFiles(&f.files); files != "" {
-		did = strings.TrimPrefix(did+", "+files, ", ")
-	}
-	return did, err
 }
 
 // reloadCertificate reads the listener's certificate again: new connections see the new one.

@@ -128,12 +128,14 @@ func (w *working) watchProducer(cfg *producer.Config) {
 	cfg.PublishBeat = w.watched.part("publishing", 2*cfg.Interval)
 }
 
-// reopenFiles has the projector open the files anew that another program rotates.
-func (w *working) reopenFiles(files *fileFlags) (did string) {
-	p := w.projects.Load()
-	if p == nil || files.rotate != rotateNever {
-		return ""
+// reopenFiles is what has the projector open the files anew that another program rotates.
+func (w *working) reopenFiles(files *fileFlags) func() (did string, err error) {
+	return func() (string, error) {
+		p := w.projects.Load()
+		if p == nil || files.rotate != rotateNever {
+			return "", nil
+		}
+		p.ReopenFiles()
+		return "the files that were rotated", nil
 	}
-	p.ReopenFiles()
-	return "the files that were rotated"
 }

@@ -113,6 +113,7 @@ func (w *world) ended(m *schema.Message) {
 func (w *world) pass(after time.Duration) {
 	w.Helper()
 	w.clock = w.clock.Add(after)
+	w.notifier.adopt()
 	check(w, w.notifier.takeIn(w.Context(), w.log))
 	check(w, w.notifier.tell(w.Context()))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,10 +25,11 @@ type Settings struct {
 	Trouble *trouble.Reporter // is told of receivers that take nothing
 }
 
-// Notifier tells receivers of the anomalies of a log. One goroutine uses it.
+// Notifier tells receivers of the anomalies of a log. One goroutine runs it; any may call Reload.
 type Notifier struct {
 	cfg   Settings
-	round time.Duration // how long the log is waited for before receivers are looked after
+	next  atomic.Pointer[Config] // receivers that are to be taken over
+	round time.Duration          // how long the log is waited for before receivers are looked after
 	now   func() time.Time
 	send  func(ctx context.Context, r *Receiver, n *Notice, now time.Time) error
 
@@ -51,11 +53,30 @@ func Open(cfg Settings) (*Notifier, error) {
 	return &Notifier{cfg: cfg, round: time.Second, state: s, now: time.Now, send: newSender().send}, nil
 }
 
+// Reload has other receivers told from the next round on. What waits for a receiver stays, by its name, and is tried at once; what waits for one that is
+// no more is forgotten; one that is new begins with the anomalies that come from then on.
+func (n *Notifier) Reload(c *Config) { n.next.Store(c) }
+
+// adopt takes other receivers over between two rounds, where some were given.
+func (n *Notifier) adopt() {
+	c := n.next.Swap(nil)
+	if c == nil {
+		return
+	}
+	for name, o := range n.state.Receivers {
+		o.Failures, o.NotBefore = 0, 0
+		n.cfg.Trouble.End(part, trouble.NotTold, name, "")
+	}
+	n.cfg.Config = c
+	n.state.outboxes(c)
+}
+
 // Run tells until ctx ends. Trouble, with the log or with the file, it reports and waits out; the log keeps what comes meanwhile.
 func (n *Notifier) Run(ctx context.Context, js jetstream.JetStream) error {
 	var log jetstream.Consumer
 	for ctx.Err() == nil {
 		n.cfg.Beat()
+		n.adopt()
 		var err error
 		if log == nil {
 			log, err = n.follow(ctx, js)

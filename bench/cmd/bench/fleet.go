@@ -34,19 +34,32 @@ type simulated struct {
 // live measures a recorder that takes the messages of a fleet. Behind is the time from the fleet's last acknowledgement
 // to its last snapshot in the database.
 func live(b *bench, f fleetOf) (l lived, err error) {
+	r, err := b.idle()
+	if err != nil {
+		return l, err
+	}
+	if l, err = r.take(b, f); err != nil {
+		return l, err
+	}
+	return l, r.close()
+}
+
+// idle starts a recorder that hardly samples this machine.
+func (b *bench) idle() (*recorder, error) {
 	dir, err := b.folder()
 	if err != nil {
-		return l, err
+		return nil, err
 	}
-	r, err := b.record(dir, "--interval", "1h", "--events", "proc-diff")
-	if err != nil {
-		return l, err
-	}
+	return b.record(dir, "--interval", "1h", "--events", "proc-diff")
+}
+
+// take has a fleet publish to the recorder, and measures the recorder.
+func (r *recorder) take(b *bench, f fleetOf) (l lived, err error) {
 	before, err := r.cpu()
 	if err != nil {
 		return l, err
 	}
-	out, late := b.run(b.proctape, append(f.args(dir), "--json")...) // it fails when the log was too slow, and prints by how much
+	out, late := b.run(b.proctape, append(f.args(r.dir), "--json")...) // it fails when the log was too slow, and prints by how much
 	ended := time.Now()
 	spent, err := r.cpu()
 	if err != nil {
@@ -66,5 +79,5 @@ func live(b *bench, f fleetOf) (l lived, err error) {
 	l.behind, l.missing = max(0, at.Sub(ended).Seconds()), float64(made.Snapshots-stored)
 	l.ack, l.most = float64(made.AckP99)/1e6, float64(made.LagMax)
 	l.cpu = 100 * (spent - before).Seconds() / out.took.Seconds()
-	return l, r.close()
+	return l, nil
 }

@@ -5,6 +5,7 @@
 //	bench data -data FOLDER            the reads of ten million process rows, while a recorder writes
 //	bench ask -data FOLDER             of these, what the commands take
 //	bench grow -out FOLDER             how cost grows with processes, hosts and rows, as CSV files
+//	bench capacity -for 2m             what recorders of several fleets need a day, as a table
 //	bench steady -for 1h -hosts 200    what a recorder of so many hosts needs, minute by minute, as a CSV file
 //
 // It runs bin/proctape, or the program that -proctape names, and imports nothing of it. So one bench can measure two versions.
@@ -52,7 +53,7 @@ func main() {
 
 func run(args []string) (err error) {
 	if len(args) == 0 {
-		return errors.New("want: bench table, bench data, bench ask, bench grow or bench steady")
+		return errors.New("want: bench table, bench data, bench ask, bench grow, bench capacity or bench steady")
 	}
 	flags := flag.NewFlagSet("bench "+args[0], flag.ContinueOnError)
 	b := &bench{}
@@ -63,7 +64,7 @@ func run(args []string) (err error) {
 	flags.StringVar(&b.largest, "data", "bin/bench-data", "`folder` of the ten million rows; made when it is not there")
 	out := flags.String("out", "bench/results", "`folder` for the CSV files")
 	hosts := flags.Int("hosts", 200, "how `many` of them steady simulates")
-	lasts := flags.Duration("for", time.Hour, "how `long` steady looks")
+	lasts := flags.Duration("for", time.Hour, "how `long` steady looks, or capacity at each fleet")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -87,6 +88,8 @@ func run(args []string) (err error) {
 		err = commands(b, b.largest)
 	case "grow":
 		return grow(b, *out, *only)
+	case "capacity":
+		return capacity(b, os.Stdout, *lasts)
 	case "steady":
 		err = steady(b, *out, *hosts, *lasts)
 	default:
