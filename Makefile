@@ -112,6 +112,10 @@ bench-compare: ## the commit REF against HEAD, in turn, with benchstat's verdict
 	@test -n "$(REF)" || { echo "say which commit to compare with: make bench-compare REF=main"; exit 2; }
 	@bench/compare '$(REF)'
 
+.PHONY: bench-cost
+bench-cost: ## what the sums of the database's pages and the minutes cost: the program without each, in turn (COUNT rounds)
+	@bench/cost
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME
 	@for target in $$(grep -rhoE '^func Fuzz[A-Za-z_0-9]+' --include='*_test.go' . | awk '{print $$2}' | sort -u); do \

@@ -46,6 +46,7 @@ func (tp tape) killedAtRandom(t *testing.T) {
 			t.Fatalf("seed %d, after %d kills:\n%s", seed, killed, strings.Join(defects, "\n"))
 		}
 		tp.settle(t, dir)
+		t.Logf("%d kills, %v after the start", killed, time.Since(began).Round(time.Second))
 	}
 	t.Logf("killed %v", k.phases)
 	if soak && (k.phases[whileCondensing] == 0 || k.phases[whileTidying] == 0) {
@@ -83,8 +84,8 @@ type killer struct {
 func (k *killer) disturb(t *testing.T, program, dir string, kills int) (killed int, defects []string) {
 	t.Helper()
 	for killed < kills {
-		// The log gives a tick again half a minute after a recorder was killed over it: make soak has that time.
-		passing := startPass(t, program, dir, killed == 0 || soak && k.random.IntN(2) == 0)
+		// The log gives a tick again half a minute after a recorder was killed over it: make soak has that time for an eighth.
+		passing := startPass(t, program, dir, killed == 0 || soak && k.random.IntN(8) == 0)
 		delay := time.Duration(k.random.Int64N(int64(k.took)))
 		if !soak { // a pass that came through costs more than one that is killed
 			delay /= time.Duration(1 + k.missed)

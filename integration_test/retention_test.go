@@ -36,7 +36,7 @@ func aged(t *testing.T) tape {
 	t.Helper()
 	busy, span, beta := 16, 2*time.Hour, 30*time.Second
 	if soak {
-		busy, span, beta = 150, 3*time.Hour, samplePeriod
+		busy, span, beta = 60, 3*time.Hour, samplePeriod
 	}
 	tp := tape{quickDir(t), filepath.Join(quickDir(t), "truth.db")}
 	log := startLog(t, tp.dir)

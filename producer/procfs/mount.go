@@ -59,7 +59,9 @@ func (fs *mount) listPIDs() ([]listedPID, error) {
 			fs.pids = append(fs.pids, listedPID{pid, inode})
 		}
 	})
-	if err != nil {
+	if err != nil { // as of a folder that was unmounted or removed: another may be in its place by the next time
+		unix.Close(fs.rootFD)
+		fs.rootFD = -1
 		return nil, readError(fs.root, err)
 	}
 	// The kernel lists processes in order already; an ordinary directory does not. One may come twice when it is listed
