@@ -35,6 +35,7 @@ type DB struct {
 	path      string
 	elsewhere *Elsewhere // nil for a file here
 
+	sums     cpuSums
 	guarding sync.Mutex
 	guarded  *sql.DB // for statements of others; nil until there is one
 }
