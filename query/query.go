@@ -55,7 +55,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := filecheck.Database(path); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db := sql.OpenDB(connector(path))
+	db := sql.OpenDB(keepingConnector{connector(path)})
 	db.SetMaxOpenConns(4)
 	db.SetConnMaxLifetime(10 * time.Second) // a database that was damaged is made anew in another file at the path; a recorder may begin
 	d := &DB{db: db, path: path}
