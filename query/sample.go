@@ -99,6 +99,7 @@ func (d *description) process() *Process {
 // processReader reads the processes of snapshots. It keeps the descriptions of those that it read last.
 type processReader struct {
 	described map[int64]*description // by the id of the row
+	size      int                    // how many processes the last snapshot had
 }
 
 func newProcessReader() *processReader { return &processReader{described: map[int64]*description{}} }
@@ -112,9 +113,10 @@ func (r *processReader) read(ctx context.Context, tx *sql.Tx, snapshot, boot int
 	if len(r.described) > mostDescribed {
 		clear(r.described)
 	}
-	procs := []Process{}
+	procs := make([]Process, 0, r.size+r.size/16)
+	rowIDs := make([]int64, 0, cap(procs)) // of each process
 	var id int64
-	var rowIDs, unknown []int64 // of each process
+	var unknown []int64
 	scanner := newSampleScanner(&id)
 	first, last := schema.SampleIDs(snapshot)
 	err := each(ctx, tx, `SELECT m.process_id, `+sampleColumns+` FROM samples m WHERE m.id BETWEEN ? AND ?`, []any{first, last}, func(rows *sql.Rows) error {
@@ -129,6 +131,7 @@ func (r *processReader) read(ctx context.Context, tx *sql.Tx, snapshot, boot int
 	if err != nil {
 		return nil, err
 	}
+	r.size = len(procs)
 	if err := r.readDescriptions(ctx, tx, unknown); err != nil {
 		return nil, err
 	}

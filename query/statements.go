@@ -3,10 +3,16 @@ package query
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync/atomic"
 )
 
 // keepingConnector opens connections that keep the statements which come again: to prepare one costs more than most of them do.
-type keepingConnector struct{ connector }
+type keepingConnector struct {
+	connector
+	cache *atomic.Int64 // bytes of pages that a connection keeps; 0 for as many as a reader does
+}
 
 // Connect implements driver.Connector.
 func (k keepingConnector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -17,6 +23,11 @@ func (k keepingConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	full, ok := c.(fullConn)
 	if !ok {
 		return c, nil
+	}
+	if bytes := k.cache.Load(); bytes > 0 {
+		if _, err := full.ExecContext(ctx, fmt.Sprintf("PRAGMA cache_size = -%d", bytes>>10), nil); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
 	}
 	return &keepingConn{fullConn: full, kept: map[string]*keptStatement{}}, nil
 }

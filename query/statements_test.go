@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	_ "modernc.org/sqlite"
@@ -19,7 +20,7 @@ func TestStatements_AreKept(t *testing.T) {
 	defer write.Close()
 	_, err = write.ExecContext(t.Context(), `PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')`)
 	must(t, err)
-	db := sql.OpenDB(keepingConnector{connector(path)})
+	db := sql.OpenDB(keepingConnector{connector(path), new(atomic.Int64)})
 	defer db.Close()
 	db.SetMaxOpenConns(1)
 	const one = `SELECT v FROM t WHERE id = ?`

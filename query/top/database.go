@@ -33,10 +33,13 @@ type Teller func(ctx context.Context, q AskStory) (string, error)
 
 // NewDatabase returns a source over an open database, which stays the caller's to close. tell is asked for stories.
 func NewDatabase(db *query.DB, tell Teller) *Database {
+	db.LimitCache(pagesKept)
 	return &Database{db: db, tell: tell, reader: query.NewProcessReader()}
 }
 
 const (
+	// Pages of the database that each connection keeps: what a screen reads again it keeps itself.
+	pagesKept = 2 << 20
 	// Snapshots are kept: of a host one and the one before it, and more as long as they have few processes.
 	cached          = 8
 	cachedProcesses = 20_000
