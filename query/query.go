@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite" // the driver "sqlite"
@@ -32,9 +33,11 @@ func init() { _, _ = sqlite.OFDLocking(true) }
 // DB is a database opened for reading. Any number of goroutines may use it, and every function that takes it. Close it.
 type DB struct {
 	db        *sql.DB
+	cache     *atomic.Int64 // bytes of pages that a connection keeps; 0 for as many as a reader does
 	path      string
 	elsewhere *Elsewhere // nil for a file here
 
+	sums     cpuSums
 	guarding sync.Mutex
 	guarded  *sql.DB // for statements of others; nil until there is one
 }
@@ -54,14 +57,22 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := filecheck.Database(path); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db := sql.OpenDB(connector(path))
+	cache := new(atomic.Int64)
+	db := sql.OpenDB(keepingConnector{connector(path), cache})
 	db.SetMaxOpenConns(4)
 	db.SetConnMaxLifetime(10 * time.Second) // a database that was damaged is made anew in another file at the path; a recorder may begin
-	d := &DB{db: db, path: path}
+	d := &DB{db: db, cache: cache, path: path}
 	if err := checkRecording(ctx, d); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
 	}
 	return d, nil
+}
+
+// LimitCache bounds the pages that each connection keeps in memory, in bytes, of the connections that are opened from now on. A database elsewhere has none.
+func (d *DB) LimitCache(bytes int64) {
+	if d.cache != nil {
+		d.cache.Store(bytes)
+	}
 }
 
 // OpenElsewhere returns a database elsewhere as one that every function of this library reads. It has no path.

@@ -64,8 +64,11 @@ func jsonObject(v any) json.RawMessage {
 	if s, ok := v.(string); ok {
 		return json.RawMessage(s)
 	}
-	return json.RawMessage("{}")
+	return noMap
 }
+
+// noMap is the JSON object of a map that is absent. Nobody writes to it.
+var noMap = json.RawMessage("{}")
 
 // setDescription sets what the samples of a process have in common, and its age when the boot clock said boot.
 func (p *Process) setDescription(description *Process, boot int64) {
@@ -74,12 +77,32 @@ func (p *Process) setDescription(description *Process, boot int64) {
 	p.Age = float64(boot-p.StartTicks*(1e9/schema.TicksPerSecond)) / 1e9
 }
 
-// processReader reads the processes of snapshots. It keeps the descriptions of those that it read last.
-type processReader struct {
-	described map[int64]*Process // by the id of the row
+// description is what describes a process, as a reader keeps it: a [Process] is four times as large.
+type description struct {
+	pid, ppid, start int64
+	command          string
+	job, cgroup      *string
+	sheet, uid       *int64
+	fleet            bool
 }
 
-func newProcessReader() *processReader { return &processReader{described: map[int64]*Process{}} }
+// describe keeps what describes a process.
+func describe(p *Process) *description {
+	return &description{p.PID, p.PPID, p.StartTicks, p.Command, p.JobID, p.Cgroup, p.Sheet, p.UID, p.Fleet}
+}
+
+// process is the process of which nothing but its description is known.
+func (d *description) process() *Process {
+	return &Process{PID: d.pid, PPID: d.ppid, StartTicks: d.start, Command: d.command, JobID: d.job, Cgroup: d.cgroup, Sheet: d.sheet, UID: d.uid, Fleet: d.fleet}
+}
+
+// processReader reads the processes of snapshots. It keeps the descriptions of those that it read last.
+type processReader struct {
+	described map[int64]*description // by the id of the row
+	size      int                    // how many processes the last snapshot had
+}
+
+func newProcessReader() *processReader { return &processReader{described: map[int64]*description{}} }
 
 // mostDescribed is how many descriptions a reader keeps: more than a fleet has processes at one time, so that a long listing
 // stays as small as a short one.
@@ -90,9 +113,10 @@ func (r *processReader) read(ctx context.Context, tx *sql.Tx, snapshot, boot int
 	if len(r.described) > mostDescribed {
 		clear(r.described)
 	}
-	procs := []Process{}
+	procs := make([]Process, 0, r.size+r.size/16)
+	rowIDs := make([]int64, 0, cap(procs)) // of each process
 	var id int64
-	var rowIDs, unknown []int64 // of each process
+	var unknown []int64
 	scanner := newSampleScanner(&id)
 	first, last := schema.SampleIDs(snapshot)
 	err := each(ctx, tx, `SELECT m.process_id, `+sampleColumns+` FROM samples m WHERE m.id BETWEEN ? AND ?`, []any{first, last}, func(rows *sql.Rows) error {
@@ -107,12 +131,13 @@ func (r *processReader) read(ctx context.Context, tx *sql.Tx, snapshot, boot int
 	if err != nil {
 		return nil, err
 	}
+	r.size = len(procs)
 	if err := r.readDescriptions(ctx, tx, unknown); err != nil {
 		return nil, err
 	}
 	for i := range procs {
-		if description := r.described[rowIDs[i]]; description != nil {
-			procs[i].setDescription(description, boot)
+		if d := r.described[rowIDs[i]]; d != nil {
+			procs[i].setDescription(d.process(), boot)
 		}
 	}
 	// As in the view process_metrics, a sample without a row that describes it is left out.
@@ -130,9 +155,9 @@ func (r *processReader) readDescriptions(ctx context.Context, tx *sql.Tx, rowIDs
 		}
 		err := each(ctx, tx, `SELECT `+processColumns+cgroupColumn+` FROM processes p WHERE p.id IN (`+placeholders(len(some))+`)`, args, func(rows *sql.Rows) error {
 			var id int64
-			p := new(Process)
-			err := scanProcess(rows, &id, p, &p.Cgroup)
-			r.described[id] = p
+			var p Process
+			err := scanProcess(rows, &id, &p, &p.Cgroup)
+			r.described[id] = describe(&p)
 			return err
 		})
 		if err != nil {

@@ -7,27 +7,38 @@ import (
 
 // addEvents adds what starts and ends say: how many processes were started, and what those that ended used after their last sample.
 func (g *grouping) addEvents(ctx context.Context, db *DB, f *Filter) error {
-	query, args := Range{Since: f.Since, Until: f.Until, Host: f.Host}.page(ofRows, `SELECT h.name, t.host_id, t.boot_id, t.pid, t.start_ticks, t.event_type = 'spawn',
+	query, args := Range{Since: f.Since, Until: f.Until, Host: f.Host}.page(ofRows, `SELECT t.host_id, t.boot_id, t.pid, t.start_ticks, t.event_type = 'spawn',
 		coalesce(t.ppid, 0), coalesce(t.command, ''), t.uid, t.job_id, t.fleet, t.sheet_num, t.peak_rss_kib, t.cpu_ms, t.read_kib, t.write_kib, t.sampled_cpu_ms
-		FROM process_events t JOIN hosts h ON h.id = t.host_id AND t.event_type IN ('spawn', 'exit')`)
+		FROM process_events t`, ` AND t.event_type IN ('spawn', 'exit')`)
+	names, err := collect(ctx, db, `SELECT id, name FROM hosts`, nil, func(r *sql.Rows, h *hostRow) error { return r.Scan(&h.id, &h.name) })
+	if err != nil {
+		return err
+	}
+	hosts := make(map[int64]string, len(names))
+	for _, h := range names {
+		hosts[h.id] = h.name
+	}
 	byPID := map[[2]int64]life{} // who has a pid of a host now
 	for of := range g.seen {
 		if old, ok := byPID[[2]int64{of.hostID, of.pid}]; !ok || old.start > of.start {
 			byPID[[2]int64{of.hostID, of.pid}] = of
 		}
 	}
+	var boot sql.RawBytes
+	var values [6]any // two of them stay unknown
+	var sampled any
+	boots := texts{}
 	return each(ctx, db.db, query, args, func(r *sql.Rows) error {
-		var host string
 		var of life
 		var spawn bool
 		var p Process
-		var end counters
-		var sampled sql.Null[int64]
-		err := r.Scan(&host, &of.hostID, &of.boot, &of.pid, &of.start, &spawn, &p.PPID, &p.Command, &p.UID, &p.JobID, &p.Fleet, &p.Sheet, &end.rss, &end.cpu,
-			&end.read, &end.write, &sampled)
+		err := r.Scan(&of.hostID, &boot, &of.pid, &of.start, &spawn, &p.PPID, &p.Command, &p.UID, &p.JobID, &p.Fleet, &p.Sheet, &values[0], &values[1],
+			&values[2], &values[3], &sampled)
 		if err != nil {
 			return err
 		}
+		host, end := hosts[of.hostID], countersOf(&values)
+		of.boot = boots.of(boot)
 		p.PID, p.StartTicks = of.pid, of.start
 		if spawn {
 			g.commands[[2]int64{of.hostID, of.pid}] = p.Command
@@ -35,7 +46,8 @@ func (g *grouping) addEvents(ctx context.Context, db *DB, f *Filter) error {
 			g.addSpawn(host, of, &p, byPID)
 			return nil
 		}
-		g.addExit(host, of, &p, &end, sampled.V)
+		cpu, _ := sampled.(int64)
+		g.addExit(host, of, &p, &end, cpu)
 		return nil
 	})
 }
@@ -96,17 +108,16 @@ func (g *grouping) addMinutes(ctx context.Context, db *DB, f *Filter) (bool, err
 		var id int64
 		var host string
 		var of life
-		var from, to counters
+		var from, to [6]any
 		p := new(Process)
 		u := Usage{Processes: 1}
-		err := scanProcess(r, &id, p, &host, &of.hostID, &of.boot, &u.CPUSeconds, &u.Memory, &from.read, &to.read, &from.write, &to.write,
-			&from.minor, &to.minor, &from.major, &to.major)
+		err := scanProcess(r, &id, p, &host, &of.hostID, &of.boot, &u.CPUSeconds, &u.Memory, &from[2], &to[2], &from[3], &to[3],
+			&from[4], &to[4], &from[5], &to[5])
 		if err != nil || !g.filter.picks(p) {
 			return err
 		}
 		of.pid, of.start = p.PID, p.StartTicks
-		u.Read, u.Write = rise(from.read, to.read, 1024), rise(from.write, to.write, 1024)
-		u.MinorFaults, u.MajorFaults = whole(rise(from.minor, to.minor, 1)), whole(rise(from.major, to.major, 1))
+		u.setRises(countersOf(&from), countersOf(&to))
 		if g.seen[of] != nil {
 			u.Processes = 0
 		}
@@ -114,4 +125,16 @@ func (g *grouping) addMinutes(ctx context.Context, db *DB, f *Filter) (bool, err
 		return nil
 	})
 	return found, err
+}
+
+// texts are texts that come again and again, each kept once.
+type texts map[string]string
+
+func (t texts) of(b []byte) string {
+	s, known := t[string(b)]
+	if !known {
+		s = string(b)
+		t[s] = s
+	}
+	return s
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/proctape/proctape/schema"
 )
@@ -21,13 +23,7 @@ type TrendPoint struct {
 // Trend returns what hosts used over a range, in the order of time: of each host the newest snapshot in each stretch of so many seconds,
 // which begin at multiples of it. The range must have both ends.
 func Trend(ctx context.Context, db *DB, r Range, stretch float64) ([]TrendPoint, error) {
-	points, err := collect(ctx, db, `WITH newest AS (SELECT max(t.timestamp) AS timestamp, t.id AS id FROM snapshots t
-			WHERE t.timestamp >= ?1 AND t.timestamp < ?2 AND (?3 = '' OR t.host_id = (SELECT id FROM hosts WHERE name = ?3))
-			GROUP BY t.host_id, CAST(t.timestamp / ?4 AS INTEGER))
-		SELECT s.timestamp, h.name, max(s.interval_ns / 1e9, ?4), (SELECT total(m.cpu_permille) FROM samples m WHERE m.id >= s.id << 22 AND m.id < (s.id + 1) << 22) / 10.0,
-			coalesce(s.system_memory_used_mb, 0), (SELECT avg(value ->> 'utilization_pct') FROM json_each(s.gpus))
-		FROM newest n JOIN snapshots s ON s.id = n.id JOIN hosts h ON h.id = s.host_id ORDER BY s.timestamp`,
-		[]any{r.Since, r.Until, r.Host, stretch}, scanTrend)
+	points, err := trendOfSnapshots(ctx, db, r, stretch)
 	if err != nil {
 		return nil, fmt.Errorf("read the trend: %w", err)
 	}
@@ -38,6 +34,81 @@ func Trend(ctx context.Context, db *DB, r Range, stretch float64) ([]TrendPoint,
 		return nil, fmt.Errorf("read the trend of minutes: %w", err)
 	}
 	return merged(minutes, points, Range{}, func(a, b TrendPoint) int { return compareTimes(a.Timestamp, b.Timestamp) }), nil
+}
+
+// trendOfSnapshots is the trend as far as there are snapshots.
+func trendOfSnapshots(ctx context.Context, db *DB, r Range, stretch float64) ([]TrendPoint, error) {
+	var ids []int64
+	points, err := collect(ctx, db, `WITH newest AS (SELECT max(t.timestamp) AS timestamp, t.id AS id FROM snapshots t
+			WHERE t.timestamp >= ?1 AND t.timestamp < ?2 AND (?3 = '' OR t.host_id = (SELECT id FROM hosts WHERE name = ?3))
+			GROUP BY t.host_id, CAST(t.timestamp / ?4 AS INTEGER))
+		SELECT s.id, s.timestamp, h.name, max(s.interval_ns / 1e9, ?4), coalesce(s.system_memory_used_mb, 0), (SELECT avg(value ->> 'utilization_pct') FROM json_each(s.gpus))
+		FROM newest n JOIN snapshots s ON s.id = n.id JOIN hosts h ON h.id = s.host_id ORDER BY s.timestamp`,
+		[]any{r.Since, r.Until, r.Host, stretch}, func(rows *sql.Rows, p *TrendPoint) error {
+			ids = append(ids, 0)
+			return rows.Scan(&ids[len(ids)-1], &p.Timestamp, &p.Host, &p.Interval, &p.MemUsed, &p.GPU)
+		})
+	if err != nil {
+		return nil, err
+	}
+	return points, addCPU(ctx, db, ids, points)
+}
+
+// cpuSums keeps what all processes of a snapshot used, in percent of a core: to add that up reads all of them, and it never changes.
+type cpuSums struct {
+	mu sync.Mutex
+	of map[cpuSum]float64
+}
+
+// cpuSum names a snapshot. The time is in it, for another database may come to stand at the path, in which the id is another's.
+type cpuSum struct {
+	id int64
+	at float64
+}
+
+// mostSums is how many sums are kept: of some time lines.
+const mostSums = 10_000
+
+// known sets what is known of snapshots, each of which has a point, and returns the ids of the others.
+func (c *cpuSums) known(ids []int64, points []TrendPoint) (unknown []any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, id := range ids {
+		used, known := c.of[cpuSum{id, points[i].Timestamp}]
+		if points[i].CPU = used; !known {
+			unknown = append(unknown, id)
+		}
+	}
+	return unknown
+}
+
+// keep keeps a sum.
+func (c *cpuSums) keep(of cpuSum, used float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of == nil || len(c.of) > mostSums {
+		c.of = map[cpuSum]float64{}
+	}
+	c.of[of] = used
+}
+
+// addCPU sets what the processes of snapshots used, each of which has a point.
+func addCPU(ctx context.Context, db *DB, ids []int64, points []TrendPoint) error {
+	for some := range slices.Chunk(db.sums.known(ids, points), 500) {
+		err := each(ctx, db.db, `SELECT s.id, s.timestamp, (SELECT total(m.cpu_permille) FROM samples m WHERE m.id >= s.id << 22 AND m.id < (s.id + 1) << 22) / 10.0
+			FROM snapshots s WHERE s.id IN (`+placeholders(len(some))+`)`, some, func(rows *sql.Rows) error {
+			var of cpuSum
+			var used float64
+			err := rows.Scan(&of.id, &of.at, &used)
+			db.sums.keep(of, used)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	db.sums.known(ids, points)
+	return nil
 }
 
 func compareTimes(a, b float64) int {

@@ -55,7 +55,14 @@ type counters struct {
 	rss, cpu, read, write, minor, major sql.Null[int64]
 }
 
-func (c *counters) dst() []any { return []any{&c.rss, &c.cpu, &c.read, &c.write, &c.minor, &c.major} }
+// countersOf are counters as the driver gives them, of the one type that database/sql fills without reflection.
+func countersOf(values *[6]any) counters {
+	number := func(v any) (n sql.Null[int64]) {
+		n.V, n.Valid = v.(int64)
+		return n
+	}
+	return counters{number(values[0]), number(values[1]), number(values[2]), number(values[3]), number(values[4]), number(values[5])}
+}
 
 const counterColumns = `%[1]s.rss_kib, %[1]s.cpu_ms, %[1]s.read_kib, %[1]s.write_kib, %[1]s.minor_faults, %[1]s.major_faults`
 
@@ -75,6 +82,7 @@ type part struct {
 
 // edge is where a range begins and ends for one boot of a host.
 type edge struct {
+	host        string
 	hostID      int64
 	boot        string
 	first, last int64   // snapshots of it
@@ -87,19 +95,19 @@ func readEdges(ctx context.Context, db *DB, f *Filter) ([]edge, error) {
 	if until == 0 {
 		until = 9e99
 	}
-	return collect(ctx, db, `SELECT t.host_id, t.boot_id, min(t.id), max(t.id), min(t.timestamp - t.boot_ns / 1e9) FROM snapshots t
+	return collect(ctx, db, `SELECT (SELECT name FROM hosts WHERE id = t.host_id), t.host_id, t.boot_id, min(t.id), max(t.id), min(t.timestamp - t.boot_ns / 1e9) FROM snapshots t
 		WHERE t.timestamp >= ? AND t.timestamp < ? AND (? = '' OR t.host_id = (SELECT id FROM hosts WHERE name = ?)) GROUP BY t.host_id, t.boot_id`,
 		[]any{f.Since, until, f.Host, f.Host}, func(r *sql.Rows, e *edge) error {
-			return r.Scan(&e.hostID, &e.boot, &e.first, &e.last, &e.booted)
+			return r.Scan(&e.host, &e.hostID, &e.boot, &e.first, &e.last, &e.booted)
 		})
 }
 
 // partColumns are a description of a process with its counters at both ends of a range, which is from the snapshot ?1 to ?2 of the
 // boot ?4 of the host ?3. A process of before the range is counted from the last snapshot before it.
-var partColumns = `SELECT ` + processColumns + cgroupColumn + `, h.name, p.host_id, p.boot_id, p.first_snapshot, p.last_snapshot, p.peak_rss_kib, ` +
+var partColumns = `SELECT ` + processColumns + cgroupColumn + `, p.first_snapshot, p.last_snapshot, p.peak_rss_kib, ` +
 	fmt.Sprintf(counterColumns, "a") + `, ` + fmt.Sprintf(counterColumns, "z")
 
-const partStart = ` LEFT JOIN samples a ON a.id = max(p.first_snapshot, ?1) << 22 | p.pid AND a.process_id = p.id JOIN hosts h ON h.id = p.host_id
+const partStart = ` LEFT JOIN samples a ON a.id = max(p.first_snapshot, ?1) << 22 | p.pid AND a.process_id = p.id
 	WHERE p.host_id = ?3 AND p.boot_id = ?4 AND p.first_snapshot <= ?2 AND p.last_snapshot >= ?1`
 
 // The descriptions of a range are those that live, and those that have ended since it began; of a single snapshot those that it has.
@@ -126,13 +134,23 @@ func readParts(ctx context.Context, db *DB, e edge, since float64) ([]*part, err
 	if e.first == e.last { // and what was described otherwise by the snapshot before
 		statements = map[string][]any{partsOfOne: of, partsEnded + ` AND p.ended <= ?5`: ended}
 	}
+	var begin, end [6]any
+	more := make([]any, 4, 4+len(begin)+len(end))
+	for i := range begin {
+		more = append(more, &begin[i])
+	}
+	for i := range end {
+		more = append(more, &end[i])
+	}
 	for statement, args := range statements {
 		err := each(ctx, db.db, statement, args, func(r *sql.Rows) error {
-			p := new(part)
+			p := &part{host: e.host, hostID: e.hostID, boot: e.boot}
 			var id int64
-			more := append([]any{&p.Cgroup, &p.host, &p.hostID, &p.boot, &p.first, &p.last, &p.peak}, append(p.begin.dst(), p.end.dst()...)...)
+			more[0], more[1], more[2], more[3] = &p.Cgroup, &p.first, &p.last, &p.peak
 			parts = append(parts, p)
-			return scanProcess(r, &id, &p.Process, more...)
+			err := scanProcess(r, &id, &p.Process, more...)
+			p.begin, p.end = countersOf(&begin), countersOf(&end)
+			return err
 		})
 		if err != nil {
 			return nil, err
@@ -172,13 +190,18 @@ func (p *part) count(earlier *part, born bool) {
 	if used := rise(from.cpu, p.end.cpu, 1000); used != nil {
 		p.usage.CPUSeconds = *used
 	}
-	p.usage.Read, p.usage.Write = rise(from.read, p.end.read, 1024), rise(from.write, p.end.write, 1024)
-	p.usage.MinorFaults, p.usage.MajorFaults = whole(rise(from.minor, p.end.minor, 1)), whole(rise(from.major, p.end.major, 1))
+	p.usage.setRises(from, p.end)
 	p.usage.Growth = float64(p.end.rss.V-p.begin.rss.V) / 1024
 	p.usage.Memory = float64(max(p.begin.rss.V, p.end.rss.V)) / 1024
 	if p.exact && p.peak.Valid {
 		p.usage.Memory = float64(p.peak.V) / 1024
 	}
+}
+
+// setRises sets by how much counters of I/O and faults rose.
+func (u *Usage) setRises(from, to counters) {
+	u.Read, u.Write = rise(from.read, to.read, 1024), rise(from.write, to.write, 1024)
+	u.MinorFaults, u.MajorFaults = whole(rise(from.minor, to.minor, 1)), whole(rise(from.major, to.major, 1))
 }
 
 // rise is how much a counter rose, divided by per; nil when one of its ends is unknown.

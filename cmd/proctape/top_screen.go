@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,9 @@ func wantsScreen(cmd *cobra.Command) bool {
 // sortColumns are the columns of the screen by which the figures of --sort are sorted. The others of --sort are of a range.
 var sortColumns = map[string]string{"cpu": "cpu", "mem": "rss", "io": "disk", "faults": "faults"}
 
+// screenGarbage is how much garbage may lie beside what a screen holds, in percent of that.
+const screenGarbage = 40
+
 // showTop shows the screen until somebody quits. Since is from when on the record is known; 0 where it is a recording of its own.
 func showTop(cmd *cobra.Command, t *topFlags, f *query.Filter, at time.Time, since float64, source top.Source) error {
 	o := top.Options{
@@ -47,6 +51,9 @@ func showTop(cmd *cobra.Command, t *topFlags, f *query.Filter, at time.Time, sin
 	m, err := top.NewModel(o)
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(screenGarbage) // most of what it holds are snapshots, of which a new one comes every few seconds
 	}
 	// Without this these signals would end the program and leave the terminal as the screen has it.
 	ctx, stop := signal.NotifyContext(cmd.Context(), unix.SIGHUP, unix.SIGQUIT)

@@ -16,7 +16,16 @@ type Database struct {
 
 	mu     sync.Mutex
 	reader *query.ProcessReader
-	cache  []*query.HostAt // snapshots with their processes, the last used last
+	cache  []*snapshot // the last used last
+}
+
+// snapshot is what was read of a snapshot, or of a minute, with its processes. None of these changes.
+type snapshot struct {
+	*query.HostAt
+	cpu float64 // of all its processes, in percent of a core
+	// rows are of its processes, with their rates since the snapshot before them; nil until they were asked for.
+	rows   []Row
+	before int64 // the id of that snapshot; 0 for none
 }
 
 // Teller tells what is known of a process or a run, as text of several lines.
@@ -24,10 +33,13 @@ type Teller func(ctx context.Context, q AskStory) (string, error)
 
 // NewDatabase returns a source over an open database, which stays the caller's to close. tell is asked for stories.
 func NewDatabase(db *query.DB, tell Teller) *Database {
+	db.LimitCache(pagesKept)
 	return &Database{db: db, tell: tell, reader: query.NewProcessReader()}
 }
 
 const (
+	// Pages of the database that each connection keeps: what a screen reads again it keeps itself.
+	pagesKept = 2 << 20
 	// Snapshots are kept: of a host one and the one before it, and more as long as they have few processes.
 	cached          = 8
 	cachedProcesses = 20_000
@@ -43,10 +55,10 @@ const (
 func (d *Database) Now() float64 { return float64(time.Now().UnixNano()) / 1e9 }
 
 // processes are the processes of a snapshot, read once.
-func (d *Database) processes(ctx context.Context, m *query.HostAt) (*query.HostAt, error) {
+func (d *Database) processes(ctx context.Context, m *query.HostAt) (*snapshot, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	same := func(c *query.HostAt) bool {
+	same := func(c *snapshot) bool {
 		return c.Host == m.Host && c.Timestamp == m.Timestamp && c.ID == m.ID && c.Resolution == m.Resolution
 	}
 	if i := slices.IndexFunc(d.cache, same); i >= 0 {
@@ -54,11 +66,15 @@ func (d *Database) processes(ctx context.Context, m *query.HostAt) (*query.HostA
 		d.cache = append(slices.Delete(d.cache, i, i+1), c)
 		return c, nil
 	}
-	c := *m
-	if err := d.reader.Add(ctx, d.db, &c); err != nil {
+	h := *m
+	if err := d.reader.Add(ctx, d.db, &h); err != nil {
 		return nil, err
 	}
-	d.cache = append(d.cache, &c)
+	c := &snapshot{HostAt: &h}
+	for i := range h.Processes {
+		c.cpu += h.Processes[i].CPUPercent
+	}
+	d.cache = append(d.cache, c)
 	kept, of := 0, map[string]int{}
 	for i := range slices.Backward(d.cache) {
 		kept += len(d.cache[i].Processes)
@@ -68,7 +84,7 @@ func (d *Database) processes(ctx context.Context, m *query.HostAt) (*query.HostA
 			break
 		}
 	}
-	return &c, nil
+	return c, nil
 }
 
 // deaths reads exits, each with its cause.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 
 	"github.com/proctape/proctape/query"
 )
@@ -16,15 +17,19 @@ func (d *Database) Frame(ctx context.Context, at float64, host string) (*Frame, 
 	}
 	f := &Frame{At: at, Made: d.Now(), Rows: []Row{}, Hosts: []Host{}}
 	for i := range moments {
-		h, err := readHost(ctx, d, &moments[i], f.Made)
+		full, err := d.processes(ctx, &moments[i])
 		if err != nil {
 			return nil, err
 		}
-		f.Rows, err = addRows(ctx, d, f.Rows, h)
+		h, err := readHost(ctx, d, &moments[i], full, f.Made)
 		if err != nil {
 			return nil, err
 		}
-		f.Hosts = append(f.Hosts, *h)
+		rows, err := rowsOf(ctx, d, full, h)
+		if err != nil {
+			return nil, err
+		}
+		f.Rows, f.Hosts = append(slices.Grow(f.Rows, len(rows)+mostEnded), rows...), append(f.Hosts, *h)
 	}
 	if err := addCoverage(ctx, d, f, host); err != nil {
 		return nil, err
@@ -32,21 +37,14 @@ func (d *Database) Frame(ctx context.Context, at float64, host string) (*Frame, 
 	return f, errors.Join(addEnds(ctx, d, f), addDeaths(ctx, d, f, host), addAnomalies(ctx, d, f, host))
 }
 
-// readHost reads a host at a time, with its processes.
-func readHost(ctx context.Context, d *Database, m *query.HostAt, now float64) (*Host, error) {
-	full, err := d.processes(ctx, m)
-	if err != nil {
-		return nil, err
-	}
+// readHost reads a host at a time, of which the processes have been read.
+func readHost(ctx context.Context, d *Database, m *query.HostAt, full *snapshot, now float64) (*Host, error) {
 	around, err := query.SurroundingsOf(ctx, d.db, &m.Snapshot)
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{HostAt: *m, BootID: around.BootID, Interval: around.Interval, Next: around.Next, Capabilities: around.Capabilities}
+	h := &Host{HostAt: *m, BootID: around.BootID, Interval: around.Interval, Next: around.Next, Capabilities: around.Capabilities, CPU: full.cpu}
 	h.Processes = full.Processes
-	for i := range h.Processes {
-		h.CPU += h.Processes[i].CPUPercent
-	}
 	if h.Hole = holeAt(m, &around, now); h.Hole != nil {
 		h.Reason, err = holeReason(ctx, d, h.Hole)
 	}

@@ -7,51 +7,72 @@ import (
 	"github.com/proctape/proctape/query"
 )
 
-// addRows adds the processes of a host. Within a hole these are the ones that lived before and after it, without figures.
-func addRows(ctx context.Context, d *Database, rows []Row, h *Host) ([]Row, error) {
+// rowsOf are the rows of a host's processes. Within a hole these are the ones that lived before and after it, without figures. They belong to the snapshot.
+func rowsOf(ctx context.Context, d *Database, s *snapshot, h *Host) ([]Row, error) {
 	if h.Hole != nil {
-		return addMissing(ctx, d, rows, h)
+		return missingRows(ctx, d, h)
 	}
-	before, err := readBefore(ctx, d, h)
+	before, err := momentBefore(ctx, d, h)
 	if err != nil {
 		return nil, err
 	}
-	for i := range h.Processes {
-		p := &h.Processes[i]
-		r := Row{Host: h.Host, Process: *p}
-		if was, known := before.processes[[2]int64{p.PID, p.StartTicks}]; known && before.since > 0 {
-			r.ReadRate, r.WriteRate = rate(was.Read, p.Read, before.since), rate(was.Write, p.Write, before.since)
-		}
-		rows = append(rows, r)
+	var id int64
+	if before != nil {
+		id = before.ID
 	}
+	d.mu.Lock()
+	rows, of := s.rows, s.before
+	d.mu.Unlock()
+	if rows != nil && of == id {
+		return rows, nil
+	}
+	rows = make([]Row, len(s.Processes))
+	for i := range s.Processes {
+		rows[i] = Row{Host: h.Host, Process: &s.Processes[i]}
+	}
+	if before != nil {
+		if err := addRates(ctx, d, rows, s, before); err != nil {
+			return nil, err
+		}
+	}
+	d.mu.Lock()
+	s.rows, s.before = rows, id
+	d.mu.Unlock()
 	return rows, nil
 }
 
-// earlier are the processes of the snapshot before one.
-type earlier struct {
-	since     float64 // seconds from it to the one
-	processes map[[2]int64]*query.Process
-}
-
-// readBefore reads the snapshot before a host's, for rates. A minute has none: its counters are of its end.
-func readBefore(ctx context.Context, d *Database, h *Host) (earlier, error) {
-	e := earlier{}
+// momentBefore is the snapshot before a host's, for rates; nil when there is none near. A minute has none: its counters are of its end.
+func momentBefore(ctx context.Context, d *Database, h *Host) (*query.HostAt, error) {
 	if h.Resolution > 0 {
-		return e, nil
+		return nil, nil
 	}
 	moments, err := query.MomentsAt(ctx, d.db, h.Timestamp-1e-3, h.Host)
 	if err != nil || len(moments) == 0 || moments[0].Resolution > 0 || h.Timestamp-moments[0].Timestamp > query.HoleFactor*h.Interval {
-		return e, err
+		return nil, err
 	}
-	m, err := d.processes(ctx, &moments[0])
+	return &moments[0], nil
+}
+
+// addRates adds by how much the counters of processes rose since the snapshot before.
+func addRates(ctx context.Context, d *Database, rows []Row, s *snapshot, before *query.HostAt) error {
+	m, err := d.processes(ctx, before)
 	if err != nil {
-		return e, err
+		return err
 	}
-	e.since, e.processes = h.Timestamp-m.Timestamp, make(map[[2]int64]*query.Process, len(m.Processes))
+	type process struct{ pid, start int64 }
+	was := make(map[process]*query.Process, len(m.Processes))
 	for i := range m.Processes {
-		e.processes[[2]int64{m.Processes[i].PID, m.Processes[i].StartTicks}] = &m.Processes[i]
+		p := &m.Processes[i]
+		was[process{p.PID, p.StartTicks}] = p
 	}
-	return e, nil
+	for i := range rows {
+		r := &rows[i]
+		if old := was[process{r.PID, r.StartTicks}]; old != nil {
+			since := s.Timestamp - m.Timestamp
+			r.ReadRate, r.WriteRate = rate(old.Read, r.Read, since), rate(old.Write, r.Write, since)
+		}
+	}
+	return nil
 }
 
 // rate is by how much a counter rose a second; nil when one end is not known, or it did not rise.
@@ -63,8 +84,9 @@ func rate(from, to *float64, seconds float64) *float64 {
 	return &v
 }
 
-// addMissing adds the processes that lived before and after a hole; of one that goes on, those that lived before it.
-func addMissing(ctx context.Context, d *Database, rows []Row, h *Host) ([]Row, error) {
+// missingRows are the processes that lived before and after a hole; of one that goes on, those that lived before it.
+func missingRows(ctx context.Context, d *Database, h *Host) ([]Row, error) {
+	rows := []Row{}
 	after := map[[2]int64]bool{}
 	if h.Next > 0 {
 		moments, err := query.MomentsAt(ctx, d.db, h.Next, h.Host)
@@ -84,7 +106,7 @@ func addMissing(ctx context.Context, d *Database, rows []Row, h *Host) ([]Row, e
 	for i := range h.Processes {
 		p := &h.Processes[i]
 		if h.Next == 0 || after[[2]int64{p.PID, p.StartTicks}] {
-			rows = append(rows, Row{Host: h.Host, Process: *p, Missing: true})
+			rows = append(rows, Row{Host: h.Host, Process: p, Missing: true})
 		}
 	}
 	return rows, nil
@@ -104,26 +126,34 @@ func addEnds(ctx context.Context, d *Database, f *Frame) error {
 			return err
 		}
 		f.Ended += len(ends)
-		byID := make(map[ID]int, len(f.Rows))
-		for j := range f.Rows {
-			byID[f.Rows[j].ID()] = j
-		}
-		for j := range ends[max(0, len(ends)-mostEnded):] {
-			e := &ends[max(0, len(ends)-mostEnded)+j]
-			row := Row{Host: e.Host, Process: query.Process{PID: e.PID, StartTicks: e.StartTicks}}
-			if k, known := byID[row.ID()]; known {
-				f.Rows[k].End = e
-				continue
-			}
-			f.Rows = append(f.Rows, endedRow(e))
-		}
+		joinEnds(f, h.Host, ends[max(0, len(ends)-mostEnded):])
 	}
 	return nil
 }
 
+// joinEnds puts ends of a host into the rows of their processes, and makes rows of those that have none.
+func joinEnds(f *Frame, host string, ends []query.Event) {
+	byID := make(map[ID]*query.Event, len(ends))
+	for i := range ends {
+		byID[ID{Host: host, PID: ends[i].PID, Start: ends[i].StartTicks}] = &ends[i]
+	}
+	for i := range f.Rows {
+		r := &f.Rows[i]
+		if e := byID[r.ID()]; e != nil && r.Host == host {
+			r.End = e
+			delete(byID, r.ID())
+		}
+	}
+	for i := range ends {
+		if e := &ends[i]; byID[ID{Host: host, PID: e.PID, Start: e.StartTicks}] == e {
+			f.Rows = append(f.Rows, endedRow(e))
+		}
+	}
+}
+
 // endedRow is the row of a process of which only its exit is known.
 func endedRow(e *query.Event) Row {
-	r := Row{Host: e.Host, End: e, Process: query.Process{PID: e.PID, StartTicks: e.StartTicks, Command: e.Command, JobID: e.JobID, Fleet: e.Fleet, Sheet: e.Sheet, UID: e.UID}}
+	r := Row{Host: e.Host, End: e, Process: &query.Process{PID: e.PID, StartTicks: e.StartTicks, Command: e.Command, JobID: e.JobID, Fleet: e.Fleet, Sheet: e.Sheet, UID: e.UID}}
 	if e.PPID != nil {
 		r.PPID = *e.PPID
 	}

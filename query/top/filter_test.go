@@ -12,7 +12,7 @@ func pointer[T any](v T) *T { return &v }
 var testNames = names{user: func(uid int64) string { return map[int64]string{0: "root", 1000: "ci"}[uid] }}
 
 func TestFilter(t *testing.T) {
-	row := &Row{Host: "dev", Process: query.Process{PID: 42, Command: "ld.lld -o app", UID: pointer(int64(1000)), JobID: pointer("build-7"), Sheet: pointer(int64(3)),
+	row := &Row{Host: "dev", Process: &query.Process{PID: 42, Command: "ld.lld -o app", UID: pointer(int64(1000)), JobID: pointer("build-7"), Sheet: pointer(int64(3)),
 		Cgroup: pointer("/ci/build"), Age: 9, Measured: query.Measured{State: "R", RSS: 2048, CPUPercent: 51}}}
 	row.Unknown = []string{"open_fds"}
 	for text, want := range map[string]bool{
@@ -46,7 +46,7 @@ func FuzzParseFilter(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		if filter, err := ParseFilter(s); err == nil {
-			filter.picks(&Row{}, &testNames)
+			filter.picks(&Row{Process: new(query.Process)}, &testNames)
 		}
 	})
 }

@@ -36,7 +36,8 @@ type Host struct {
 // Row is a process of a frame.
 type Row struct {
 	Host string `json:"host"`
-	query.Process
+	// Process is shared by the frames of a snapshot: nobody writes to it. It is not nil.
+	*query.Process
 	End     *query.Event `json:"end"`     // it has ended: its exit
 	Missing bool         `json:"missing"` // it lived before and after a hole: nothing is known of its figures
 	// ReadRate and WriteRate are MiB a second since the snapshot before; nil when that is not known.

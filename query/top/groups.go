@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/proctape/proctape/query"
 )
 
 // GroupBy are what processes can be put together by: columns, and none.
@@ -17,7 +19,7 @@ func grouped(m *Model, rows []*Row) []*Row {
 		name := groupName(m, r)
 		g := byName[name]
 		if g == nil {
-			g = &Row{Host: r.Host, place: place{group: &group{name: name}}}
+			g = &Row{Host: r.Host, Process: new(query.Process), place: place{group: &group{name: name}}}
 			g.Unknown = []string{"state", "vms_mb", "age_seconds"}
 			g.UID, g.JobID, g.Cgroup = r.UID, r.JobID, r.Cgroup
 			byName[name] = g

@@ -18,6 +18,29 @@ func lineRange(m *Model) (query.Range, int) {
 	return query.Range{Since: end - float64(cells)*cell, Until: end, Host: m.opts.Host}, cells
 }
 
+// seenOf is what of a frame a time line shows, and when that was: while it stays the same, so does the line.
+type seenOf struct {
+	snapshot, death, found float64
+	made                   int64 // in steps of lineStale
+}
+
+// lineStale is after how many seconds a live line is read again though nothing came: a hole begins when nothing does.
+const lineStale = 10
+
+func seenIn(f *Frame) seenOf {
+	s := seenOf{made: int64(f.Made / lineStale)}
+	for i := range f.Hosts {
+		s.snapshot = max(s.snapshot, f.Hosts[i].Timestamp)
+	}
+	if n := len(f.Deaths); n > 0 {
+		s.death = f.Deaths[n-1].Timestamp
+	}
+	if n := len(f.Found); n > 0 {
+		s.found = f.Found[n-1].Started
+	}
+	return s
+}
+
 // lineCell is how long a cell is: round, so that the line is about an hour.
 func lineCell(cells int) float64 {
 	for _, s := range []float64{5, 10, 15, 20, 30, 60, 120, 300} {

@@ -113,12 +113,13 @@ type Model struct {
 	unfolded      map[string]bool // jobs, and steps of jobs, of which the parts are shown
 	note          string          // in the alert line until the next key
 
-	frame   *Frame
-	line    *Line
-	rows    []*Row // that the list shows, in order
-	trouble error  // why there is no newer frame
-	asking  bool   // a frame was requested and has not come
-	again   bool   // another frame is to be requested once it has
+	frame    *Frame
+	line     *Line
+	lineSeen seenOf // what the frame had when the line was asked for
+	rows     []*Row // that the list shows, in order
+	trouble  error  // why there is no newer frame
+	asking   bool   // a frame was requested and has not come
+	again    bool   // another frame is to be requested once it has
 
 	requests []Request
 }

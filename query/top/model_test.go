@@ -38,7 +38,7 @@ func testFrame(at float64, processes int) *Frame {
 	for i := 1; i <= processes; i++ {
 		p := query.Process{PID: int64(i), PPID: int64(i / 2), Command: fmt.Sprintf("worker-%d --part %d", i, i), StartTicks: int64(i), UID: pointer(int64(1000 * (i % 2)))}
 		p.State, p.CPUPercent, p.RSS, p.CPUSeconds, p.GPUMemory = "S", float64(processes-i), float64(i), float64(i), pointer(float64(i))
-		f.Rows = append(f.Rows, Row{Host: "dev", Process: p, ReadRate: pointer(float64(i)), WriteRate: pointer(1.0)})
+		f.Rows = append(f.Rows, Row{Host: "dev", Process: &p, ReadRate: pointer(float64(i)), WriteRate: pointer(1.0)})
 	}
 	last := &f.Rows[len(f.Rows)-1]
 	last.End = &query.Event{Type: "exit", Timestamp: at - 1, Signal: pointer(int64(9)), Cause: "oom", PID: last.PID, StartTicks: last.StartTicks, Host: "dev", Command: last.Command}
@@ -442,7 +442,7 @@ func TestScreens_ShowWhatIsKnown(t *testing.T) {
 		}
 	}
 	press1(m, "enter")
-	m.Update(DetailRead{Detail: &Detail{ID: m.of, Points: []query.HistoryPoint{{Process: m.frame.Rows[1].Process}}, Events: []query.Event{{Type: "spawn", PID: 2, Timestamp: now - 50}}}})
+	m.Update(DetailRead{Detail: &Detail{ID: m.of, Points: []query.HistoryPoint{{Process: *m.frame.Rows[1].Process}}, Events: []query.Event{{Type: "spawn", PID: 2, Timestamp: now - 50}}}})
 	screen = m.View().Plain()
 	for _, want := range []string{"process 2 on dev", "worker-2 --part 2", "born of   worker-1 1", "job build-7·3", "CPU%", "faults ?", "· spawn"} {
 		if !strings.Contains(screen, want) {

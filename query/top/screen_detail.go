@@ -64,7 +64,7 @@ func detailProcess(m *Model) *Row {
 		return &m.frame.Rows[i]
 	}
 	if n := len(m.detail.Points); n > 0 {
-		return &Row{Host: m.of.Host, Process: m.detail.Points[n-1].Process}
+		return &Row{Host: m.of.Host, Process: &m.detail.Points[n-1].Process}
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func detailFigures(m *Model, p *Row, add func(label, text string, how role)) {
 		var points []point
 		most := 0.0
 		for i := range m.detail.Points {
-			v, known := c.value(&Row{Process: m.detail.Points[i].Process})
+			v, known := c.value(&Row{Process: &m.detail.Points[i].Process})
 			points, most = append(points, point{v, known}), max(most, v)
 		}
 		cells := max(10, min(m.width-40, 60))

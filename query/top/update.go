@@ -45,6 +45,8 @@ func (m *Model) Update(what any) {
 	case Lined:
 		if w.Err == nil {
 			m.line = w.Line
+		} else {
+			m.lineSeen = seenOf{} // the next frame asks again
 		}
 	case JobsRead, EventsRead, DetailRead, StoryRead:
 		screenRead(m, w)
@@ -92,9 +94,11 @@ func askLine(m *Model) {
 		return
 	}
 	r, cells := lineRange(m)
-	if l := m.line; l != nil && l.From == r.Since && l.To == r.Until && len(l.Cells) == cells && m.clock.mode != live {
+	seen := seenIn(m.frame)
+	if l := m.line; l != nil && l.From == r.Since && l.To == r.Until && len(l.Cells) == cells && (m.clock.mode != live || m.lineSeen == seen) {
 		return
 	}
+	m.lineSeen = seen
 	request(m, AskLine{r, cells})
 }
 

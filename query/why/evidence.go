@@ -16,18 +16,12 @@ type evidence struct {
 	ancestors []query.Ancestor // the parent at birth first
 	events    []query.Event    // of the process, with the causes of deaths joined
 	execs     []query.Exec
-	anomalies []query.Anomaly // that rules found of it
-	samples   samples
+	anomalies []query.Anomaly  // that rules found of it
+	samples   *query.Extremes  // of its samples
 	newest    float64          // the newest snapshot of its host
 	after     []query.Event    // on its host, just after its end
 	shortage  *query.Shortage  // nil when it was not killed for want of memory
 	covers    []query.Coverage // of its host, while it lived
-}
-
-// samples are the few that a story needs of many.
-type samples struct {
-	count                int
-	first, last, largest *query.HistoryPoint
 }
 
 // gather reads what is recorded of a life.
@@ -67,22 +61,9 @@ func (e *evidence) readEvents(ctx context.Context, db *query.DB) (err error) {
 	return err
 }
 
-func (e *evidence) readSamples(ctx context.Context, db *query.DB) error {
-	for p, err := range query.HistorySeq(ctx, db, e.life.Identity, e.lived()) {
-		if err != nil {
-			return err
-		}
-		s := &e.samples
-		s.count++
-		s.last = &p
-		if s.first == nil {
-			s.first = &p
-		}
-		if s.largest == nil || p.RSS > s.largest.RSS {
-			s.largest = &p
-		}
-	}
-	return nil
+func (e *evidence) readSamples(ctx context.Context, db *query.DB) (err error) {
+	e.samples, err = query.ExtremesOf(ctx, db, e.life.Identity, e.lived())
+	return err
 }
 
 // readAround reads what was on its host when it died.

@@ -24,7 +24,7 @@ func (e *evidence) cause() Cause {
 	if end := e.end(); end != nil {
 		return causeOf(end)
 	}
-	if e.samples.last != nil && e.samples.last.Timestamp >= e.newest {
+	if e.samples.Last != nil && e.samples.Last.Timestamp >= e.newest {
 		return Alive
 	}
 	return NotKnown
@@ -70,8 +70,8 @@ func (e *evidence) moments() []Moment {
 	for _, a := range e.anomalies {
 		add(a.Started, "anomaly", e.life.PID, anomalyText(&a))
 	}
-	if s := e.samples; s.largest != nil && s.count > 1 {
-		add(s.largest.Timestamp, "largest", e.life.PID, fmt.Sprintf("largest of %d samples: %.1f MiB resident, %.1f MiB at the first", s.count, s.largest.RSS, s.first.RSS))
+	if s := e.samples; s.Largest != nil && s.Count > 1 {
+		add(s.Largest.Timestamp, "largest", e.life.PID, fmt.Sprintf("largest of %d samples: %.1f MiB resident, %.1f MiB at the first", s.Count, s.Largest.RSS, s.First.RSS))
 	}
 	if end := e.end(); end != nil {
 		add(end.Timestamp, "death", end.PID, endText(end))
@@ -146,7 +146,7 @@ func (e *evidence) aftermath(end *query.Event) []query.Event {
 // used is what it used, from its exit where that says so.
 func (e *evidence) used() Used {
 	u := Used{Source: "samples"}
-	if last, largest := e.samples.last, e.samples.largest; last != nil {
+	if last, largest := e.samples.Last, e.samples.Largest; last != nil {
 		u.CPUSeconds, u.Read, u.Write = &last.CPUSeconds, last.Read, last.Write
 		u.PeakRSS = &largest.RSS
 		age := last.Age

@@ -31,8 +31,8 @@ func unknownOf(e *evidence, cause Cause) []string {
 	case cause == NotKnown && end == nil:
 		add("when and how it ended")
 	}
-	switch last := e.samples.last; {
-	case e.samples.count == 0:
+	switch last := e.samples.Last; {
+	case e.samples.Count == 0:
 		add("how it grew: no sample shows it")
 	case end != nil && end.Timestamp-last.Timestamp >= 0.1:
 		add("its memory in the last %s of its life, after the last sample", duration(end.Timestamp-last.Timestamp))

@@ -41,6 +41,7 @@ var questions = []question{
 	{"top --once --at AT --host HOST", false, atMost(20)},
 	{"top --once --since DAY --until AT --host HOST", false, atMost(1000)},
 	{"top --once --since DAY --until AT --by user", false, atMost(1000)},
+	{"compare --since EARLIER --until AT --host HOST", false, atMost(50)},
 }
 
 // ask measures what commands take on a recording, as who types them waits.
@@ -50,50 +51,65 @@ func ask(b *bench, dir string) error {
 		return err
 	}
 	for _, q := range questions {
-		var took []float64
-		for range b.rounds + 1 { // the first reads from the disk
-			ms, _, err := asked(b, dir, words.Replace(q.args), q.first)
-			if err != nil {
-				return err
-			}
-			took = append(took, ms)
+		if err := askOne(b, dir, q, words); err != nil {
+			return err
 		}
-		part := map[bool]string{true: "first line of ", false: "all of "}[q.first]
-		b.add("… "+part+q.args, "ms", q.bar, took[1:]...)
 	}
 	for _, all := range []string{"events --since 0 --limit 0 --json", "snapshots --since DAY --limit 0 --csv --columns time,pid,rss"} {
-		ms, peak, err := asked(b, dir, words.Replace(all), false)
+		a, err := asked(b, dir, strings.Fields(words.Replace(all)), false)
 		if err != nil {
 			return err
 		}
-		b.add("… largest memory of "+all, "MiB", atMost(60), peak)
-		b.add("… and it took", "s", noBar, ms/1000)
+		b.add("… largest memory of "+all, "MiB", atMost(60), a.peak)
+		b.add("… and it took", "s", noBar, a.took/1000)
+	}
+	return askDocument(b, dir, words)
+}
+
+// askOne measures a question.
+func askOne(b *bench, dir string, q question, words *strings.Replacer) error {
+	var took, cpu []float64
+	for range b.rounds + 1 { // the first reads from the disk
+		a, err := asked(b, dir, strings.Fields(words.Replace(q.args)), q.first)
+		if err != nil {
+			return err
+		}
+		took, cpu = append(took, a.took), append(cpu, a.cpu)
+	}
+	part := map[bool]string{true: "first line of ", false: "all of "}[q.first]
+	b.add("… "+part+q.args, "ms", q.bar, took[1:]...)
+	if !q.first {
+		b.add("… … CPU", "ms", q.bar, cpu[1:]...)
 	}
 	return nil
 }
 
-// asked runs a command line to its first line, or to its end: how long that took, in milliseconds, and the most memory that it had, in MiB.
-func asked(b *bench, dir, args string, first bool) (ms, peak float64, err error) {
+// answer is what an answer cost: how long it took and its CPU, in milliseconds, and the most memory that it had, in MiB. A command that is stopped at its
+// first line has the first alone.
+type answer struct{ took, cpu, peak float64 }
+
+// asked runs a command to its first line, or to its end.
+func asked(b *bench, dir string, args []string, first bool) (a answer, err error) {
 	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, b.proctape, append(strings.Fields(args), "--data", dir)...)
+	cmd := exec.CommandContext(ctx, b.proctape, append(args[:len(args):len(args)], "--data", dir)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return 0, 0, err
+		return a, err
 	}
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
-		return 0, 0, err
+		return a, err
 	}
 	lines := bufio.NewReader(out)
 	_, err = lines.ReadString('\n')
-	took := time.Since(began)
+	a.took = milliseconds(time.Since(began))
 	if errors.Is(err, io.EOF) { // there is nothing to say
 		err = nil
 	} else if first {
 		_ = out.Close() // it ends by that
 		_ = cmd.Wait()
-		return milliseconds(took), 0, err
+		return a, err
 	}
 	if err == nil {
 		_, err = io.Copy(io.Discard, lines)
@@ -101,14 +117,15 @@ func asked(b *bench, dir, args string, first bool) (ms, peak float64, err error)
 	if e := cmd.Wait(); err == nil {
 		err = e
 	}
-	took = time.Since(began)
+	a.took = milliseconds(time.Since(began))
+	a.cpu = milliseconds(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime())
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		peak = float64(usage.Maxrss) / 1024
+		a.peak = float64(usage.Maxrss) / 1024
 	}
 	if err != nil {
-		err = fmt.Errorf("%s: %w", args, err)
+		err = fmt.Errorf("%s: %w", strings.Join(args, " "), err)
 	}
-	return milliseconds(took), peak, err
+	return a, err
 }
 
 // wordsOf are a job, a process and times that a recording has.
