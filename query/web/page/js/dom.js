@@ -47,3 +47,10 @@ export function setText(e, text) {
 
 // say tells those who listen instead of looking.
 export function say(text) { setText(document.getElementById("said"), text); }
+
+// live tells in the header how new what is shown is.
+export function live(text, cls) {
+  const e = document.getElementById("live");
+  e.className = cls;
+  setText(e, text);
+}
