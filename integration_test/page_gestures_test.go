@@ -57,7 +57,9 @@ func (b *tab) changed(what, before, condition string) {
 func (b *tab) frame() struct{ X, Y, Width, Height float64 } {
 	b.Helper()
 	b.settled()
-	await(b.T, "the frame", func() bool { return b.is(`document.querySelector('.overview .window').offsetWidth > 8`) })
+	await(b.T, "the frame", func() bool {
+		return b.is(`document.querySelector('.overview .window').checkVisibility({ visibilityProperty: true }) && document.querySelector('.overview .window').offsetWidth > 8`)
+	})
 	return b.box(".overview .window")
 }
 
@@ -135,6 +137,7 @@ func TestPage_Touch(t *testing.T) {
 	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 390, Height: 844, DeviceScaleFactor: 2, Mobile: true})
 	call(b, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true})
 	b.open(partOfStored)
+	b.frame()
 	chart := b.box(".stack canvas[role=img]")
 	at := func(part float64) [2]float64 { return [2]float64{chart.X + part*chart.Width, chart.Y + 40} }
 	line := func(parts ...float64) (steps [][][2]float64) {
@@ -148,10 +151,10 @@ func TestPage_Touch(t *testing.T) {
 	b.changed("what was before, by a finger", was, "from < f - 5000 && Math.abs((to - from) - (t - f)) < 50")
 	b.text(`history.back()`)
 	b.changed("what was before the finger", was, "from === f && to === t")
-	b.settled()
+	b.frame()
 	b.touch(false, [][2]float64{at(0.45), at(0.55)}, [][2]float64{at(0.4), at(0.6)}, [][2]float64{at(0.3), at(0.7)}, [][2]float64{at(0.25), at(0.75)}, nil)
 	b.changed("a zoom by two fingers", was, "to - from < (t - f) / 3 && from > f && to < t")
-	b.settled()
+	b.frame()
 	was = b.window()
 	b.touch(true, line(0.3, 0.4, 0.5, 0.7)...)
 	await(t, "a selection by a long press", func() bool { return b.is(`new URLSearchParams(location.search).get("sel")`) })

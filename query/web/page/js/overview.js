@@ -14,18 +14,18 @@ export function overview(show) {
   const canvas = el("canvas", { role: "img", "aria-label": "All that is recorded" }), axis = el("canvas", { "aria-hidden": "true" });
   const part = (cls, name) => el("div", { class: cls, role: "slider", tabindex: "0", "aria-label": name });
   const left = part("grip", "Start of what is shown"), frame = part("window", "What is shown, of all that is recorded"), right = part("grip", "End of what is shown");
-  const root = el("div", { class: "overview", hidden: true }, canvas, axis, frame, left, right);
+  const root = el("div", { class: "overview unread" }, canvas, axis, frame, left, right);
   const o = { root, from: 0, to: 0, cells: [], holes: [], cell: 1 };
   let at = null, axes = null;
   o.read = async (host) => {
     const whole = await readWhole(host);
-    root.hidden = !whole;
+    root.classList.toggle("unread", !whole); // its place is kept: what is below must not move under a finger
     if (whole) Object.assign(o, whole);
   };
   // draw shows which part of it a range is.
   o.draw = (range) => {
     at = range;
-    if (root.hidden) return;
+    if (!o.to) return;
     const to = Math.max(o.to, range.live ? range.to : 0);
     axes = frameOf(root, Math.min(o.from, to - 1), to);
     paint(canvas, o, axes);
