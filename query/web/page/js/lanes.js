@@ -35,7 +35,7 @@ export function lanes(open, most = 300) {
   l.draw = (frame, data, holes) => {
     if (data !== l.data) layOut(l, data);
     Object.assign(l, { frame, holes });
-    const seen = Math.min(most, l.height);
+    const seen = Math.min(most, l.height, Math.max(140, innerHeight - 600)); // what is below had better be seen too
     view.style.height = seen + "px";
     spacer.style.height = l.height + "px";
     paint(l, canvas, view);

@@ -3,7 +3,7 @@
 import { el, fill, live as tellLive, say, setText } from "../dom.js";
 import { change, href, go, param } from "../url.js";
 import { panel } from "../panel.js";
-import { topPanel } from "../top.js";
+import { inWords, topPanel } from "../top.js";
 import { eventsPanel } from "../events.js";
 import { timesPanel } from "../compare.js";
 import { gesture } from "../gesture.js";
@@ -34,14 +34,14 @@ const iso = (t) => new Date(t * 1000).toISOString();
 
 export function timeline(main) {
   let at = range(), sel = selected();
-  const title = el("span", { class: "range" }), made = el("span", { class: "sum" });
+  const title = el("span", { class: "range" }), made = el("span", { class: "sum" }), brief = el("p", { class: "brief", hidden: true });
   const pic = picture((b) => go(linkOf(b)), { choose: (a) => chooseEpisode(a) });
   const tool = (name, text, act) => el("button", { type: "button", "aria-label": text, title: text, onclick: act }, name);
   const main1 = panel("Timeline", "Drag selects, and all below is then of it. A bar is a process, from birth to death; its colour is how busy it was. Hatched: not recorded.",
     tool("‹", "Earlier", () => pan(-0.5)), tool("›", "Later", () => pan(0.5)), tool("−", "Zoom out", () => zoom(2)), tool("+", "Zoom in", () => zoom(0.5)),
     colorPick(pic), Object.keys(presets).map((name) => el("button", { type: "button", "data-span": name, onclick: () => live(name) }, name)));
   const all = overview((from, to, goesOn) => window(from, to, goesOn));
-  main1.body.append(el("p", { class: "where" }, title, " ", made), all.root, pic.root);
+  main1.body.append(el("p", { class: "where" }, title, " ", made), brief, all.root, pic.root);
   const below = () => (sel ? { since: sel[0], until: sel[1] } : { since: at.from, until: at.to });
   const heading = el("h2", { class: "selected" }), clear = el("button", { type: "button", onclick: () => select(null) }, "Clear the selection");
   const inside = el("button", { type: "button", onclick: () => sel && window(sel[0], sel[1]) }, "Zoom to it");
@@ -54,6 +54,7 @@ export function timeline(main) {
   const title_ = () => {
     setText(title, `${time(at.from)} – ${time(at.to)} ${zone()} (${span(at.to - at.from)})`);
     setText(heading, sel ? `Selected ${time(sel[0])} – ${time(sel[1])} (${span(sel[1] - sel[0])})` : "All that is shown");
+    if (!sel) brief.hidden = true;
     clear.hidden = inside.hidden = differs.root.hidden = !sel;
     for (const b of main1.root.querySelectorAll("[data-span]")) b.setAttribute("aria-pressed", String(at.live && presets[b.dataset.span] === Math.round(at.to - at.from)));
   };
@@ -74,7 +75,14 @@ export function timeline(main) {
     await all.read(param("host"));
     return true;
   };
-  const details = () => Promise.all([top.refresh(), events.refresh(), found.refresh(), sel && differs.refresh()]);
+  const details = () => Promise.all([top.refresh().then(tellBrief), events.refresh(), found.refresh(), sel && differs.refresh()]);
+  // tellBrief says who used most of the selection where the eyes are: the list may be below the window.
+  const tellBrief = () => {
+    const words = sel ? inWords(top.rows) : "";
+    brief.hidden = !words;
+    if (!words || !setText(brief, `Most of ${time(sel[0])} – ${time(sel[1])}: ${words}`)) return;
+    say(brief.textContent);
+  };
 
   // window shows another range. A gesture that is done is a step of the history, one that goes on is not.
   function window(from, to, replace = false) {
