@@ -2,15 +2,10 @@ package main
 
 import (
 	"errors"
-	"io"
-	"net"
-	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -48,49 +43,6 @@ func lastOf(b *bench, dir string) (last float64, err error) {
 	return last, db.QueryRowContext(b.ctx, `SELECT max(timestamp) FROM snapshots`).Scan(&last)
 }
 
-// server is a server of the page.
-type server struct {
-	*child
-	url, token string
-}
-
-// serve serves a folder on a port that is free.
-func serve(b *bench, dir string) (*server, error) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	address := free.Addr().String()
-	if err := free.Close(); err != nil {
-		return nil, err
-	}
-	c, err := b.start("The token is in", b.proctape, "serve", "--data", dir, "--http", address)
-	if err != nil {
-		return nil, err
-	}
-	token, err := os.ReadFile(filepath.Join(dir, "creds", "http.token"))
-	return &server{c, "http://" + address, strings.TrimSpace(string(token))}, err
-}
-
-// get asks a question, and returns the answer.
-func (s *server) get(b *bench, path string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(b.ctx, http.MethodGet, s.url+path, nil)
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Authorization", "Bearer "+s.token)
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = errors.New(path + ": " + answer.Status + " " + string(tail(body)))
-	}
-	return body, err
-}
-
 // sizes adds how large the files of the page are that a browser asks for.
 func (s *server) sizes(b *bench) error {
 	imported := regexp.MustCompile(`(?:from |href=|src=)"([^"]+\.(?:js|css|svg))"`)
@@ -121,7 +73,7 @@ func (s *server) sizes(b *bench) error {
 }
 
 // spans are the steps of a zoom, in seconds.
-var spans = []float64{172_800, 86_400, 43_200, 21_600, 10_800, 3600, 1200, 600, 120}
+var spans = []float64{172_800, 21_600, 3600, 600}
 
 // steps measures what a step of zoom costs the server: the questions of a time line, on each span. All is asked once before.
 func (s *server) steps(b *bench, last float64) error {
