@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 import { ask } from "./api.js";
 import { color, drawAxis, frameOf, hatch, prepare } from "./frame.js";
 import { silent } from "./holes.js";
-import { time } from "./format.js";
+import { time, zone } from "./format.js";
 
 const high = 34, grip = 24, most = 600; // pixels of the strip and of a grip; cells
 const far = 400 * 86400; // seconds that hours are kept at most
@@ -16,11 +16,12 @@ export function overview(show) {
   const left = part("grip", "Start of what is shown"), frame = part("window", "What is shown, of all that is recorded"), right = part("grip", "End of what is shown");
   const root = el("div", { class: "overview unread" }, canvas, axis, frame, left, right);
   const o = { root, from: 0, to: 0, cells: [], holes: [], cell: 1 };
-  let at = null, axes = null;
+  let at = null, axes = null, painted = "", reads = 0;
   o.read = async (host) => {
     const whole = await readWhole(host);
     root.classList.toggle("unread", !whole); // its place is kept: what is below must not move under a finger
     if (whole) Object.assign(o, whole);
+    reads++;
   };
   // draw shows which part of it a range is.
   o.draw = (range) => {
@@ -28,8 +29,12 @@ export function overview(show) {
     if (!o.to) return;
     const to = Math.max(o.to, range.live ? range.to : 0);
     axes = frameOf(root, Math.min(o.from, to - 1), to);
-    paint(canvas, o, axes);
-    drawAxis(axis, axes);
+    const made = [reads, axes.from, axes.to, axes.width, devicePixelRatio, color("cpu1"), zone()].join();
+    if (made !== painted) { // a gesture moves the frame alone
+      painted = made;
+      paint(canvas, o, axes);
+      drawAxis(axis, axes);
+    }
     const edge = (t) => Math.min(axes.left + axes.width, Math.max(axes.left, axes.x(t))), x = edge(range.from), end = Math.max(x + 4, edge(range.to));
     place(left, x - grip, grip);
     place(frame, x, end - x);
