@@ -195,7 +195,7 @@ func (b *tab) awaitText(text string) {
 // press presses keys, one after the other, as a keyboard does.
 func (b *tab) press(keys ...string) {
 	b.Helper()
-	codes := map[string]string{"ArrowRight": kb.ArrowRight, "Escape": kb.Escape, "Enter": kb.Enter}
+	codes := map[string]string{"ArrowRight": kb.ArrowRight, "ArrowLeft": kb.ArrowLeft, "Escape": kb.Escape, "Enter": kb.Enter, "Tab": kb.Tab}
 	for _, key := range keys {
 		var modifiers []chromedp.KeyOption
 		name, shift := strings.CutPrefix(key, "Shift+")

@@ -40,6 +40,7 @@ cannot. --token-key names a file with the key, which is made where there is none
 		Example: `  proctape bundle build-7 -o build-7.db
   proctape bundle build-7 --run 3 --tokens -o build-7.db
   proctape bundle --since "03:00" --until "03:30" -o night.db
+  proctape bundle build-7 --url https://central:7447 --token-file central.token -o build-7.db
   proctape bundle check build-7.db
   proctape report build-7 --db build-7.db`,
 		RunE: func(cmd *cobra.Command, args []string) error {

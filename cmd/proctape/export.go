@@ -33,11 +33,11 @@ func exportCommand(s *settings) *cobra.Command {
 		Long: `Write a range of the recording in a form that other programs read: to a file, or to the standard output. It is read page by page, so memory does
 not grow with the range. What of the range is not known is said on stderr, and in the file where the form has a place for it.
 
-  ndjson       one object a line: gaps, runs, then events and snapshots by time
-  csv          one table: samples, events, runs or gaps
+  ndjson       one object a line: gaps, runs, then events, execs and snapshots by time
+  csv          one table: samples, events, execs, runs or gaps
   parquet      one such table, with types, units and coverage
   openmetrics  what hosts and jobs used at each snapshot, with times, such as Prometheus is backfilled with
-  perfetto     a trace for https://ui.perfetto.dev: processes below those that bore them, what they used, runs, steps, deaths, gaps
+  perfetto     a trace for https://ui.perfetto.dev: processes below those that bore them, what they used, execs, runs, steps, deaths, gaps
 
 A file has its name once it is whole; until then it is FILE.part. An export of ndjson or csv that was cut, by Ctrl-C or otherwise, goes on with
 --resume, and gives the same file. An export in another form, or to the standard output, is begun anew.`,

@@ -58,7 +58,7 @@ func rowsOf(t *testing.T, lines string) (rows []map[string]string) {
 				maps.Copy(row, plain(map[string]any{"timestamp": l["timestamp"], "host": l["host"], "resolution_seconds": 0.0}))
 				rows = append(rows, row)
 			}
-		case export.Events, export.Runs, export.Gaps:
+		case export.Events, export.Execs, export.Runs, export.Gaps:
 			rows = append(rows, plain(l))
 		}
 	}

@@ -73,7 +73,7 @@ func TestExport_GoesOn(t *testing.T) {
 	for _, c := range []struct {
 		format string
 		what   []string
-	}{{"ndjson", export.AllWhat}, {"csv", []string{export.Samples}}, {"csv", []string{export.Events}}} {
+	}{{"ndjson", export.AllWhat}, {"csv", []string{export.Samples}}, {"csv", []string{export.Events}}, {"csv", []string{export.Execs}}} {
 		q.What = c.what
 		format, dir := formatNamed(c.format), t.TempDir()
 		whole := filepath.Join(dir, "whole")
@@ -186,7 +186,7 @@ func TestExport_LinesAreThoseOfListings(t *testing.T) {
 		}
 		return kept
 	}
-	for what, listing := range map[string]string{export.Samples: "snapshots", export.Events: "events"} {
+	for what, listing := range map[string]string{export.Samples: "snapshots", export.Events: "events", export.Execs: "execs"} {
 		got := lines(answerOf(t, append([]string{"export", "--format", "ndjson", "--what", what}, between...)...))
 		want := lines(answerOf(t, append([]string{listing, "--limit", "0", "--json"}, between...)...))
 		if len(got) != len(want)+1 || !slices.Equal(got[:len(want)], want) { // one more, of the coverage
@@ -221,11 +221,15 @@ func TestExport_Kinds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	execs, err := query.Execs(t.Context(), db, q.Filter)
+	if err != nil {
+		t.Fatal(err)
+	}
 	snapshots, err := query.Snapshots(t.Context(), db, q.Range)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got[export.Events] != len(events) || got[export.Samples] != len(snapshots) || got[export.Runs] != 2 || got[export.Gaps] == 0 || got["coverage"] != 1 || len(events) == 0 || len(snapshots) == 0 {
-		t.Errorf("exported are %v; recorded are %d events and %d snapshots", got, len(events), len(snapshots))
+	if got[export.Execs] != len(execs) || len(execs) == 0 || got[export.Events] != len(events) || got[export.Samples] != len(snapshots) || got[export.Runs] != 2 || got[export.Gaps] == 0 || got["coverage"] != 1 || len(events) == 0 || len(snapshots) == 0 {
+		t.Errorf("exported are %v; recorded are %d events, %d execs and %d snapshots", got, len(events), len(execs), len(snapshots))
 	}
 }

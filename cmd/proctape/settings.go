@@ -211,7 +211,7 @@ func refuseServer(cmd *cobra.Command, s *settings) error {
 
 // asksElsewhere reports whether a command can ask a recorder elsewhere.
 func asksElsewhere(cmd *cobra.Command) bool {
-	return readsDatabase(cmd) || slices.Contains([]string{"status", "tail"}, cmd.Name())
+	return readsDatabase(cmd) || slices.Contains([]string{"status", "tail", "bundle"}, cmd.Name())
 }
 
 // checkElsewhere checks --url against the flags that name a recording here. What the command line names counts more than what the

@@ -44,9 +44,6 @@ type Made struct {
 // Make makes a new file at path of what a question asks for. It is an error when the file exists; then, and when it fails, nothing is left behind.
 // A job or run that is not recorded is an error of package query.
 func Make(ctx context.Context, db *query.DB, q Question, path string) (made *Made, err error) {
-	if db.Path() == "" {
-		return nil, errors.New("a bundle is made of a database here")
-	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", path, errors.Join(fs.ErrExist, err))
 	}
@@ -61,7 +58,7 @@ func Make(ctx context.Context, db *query.DB, q Question, path string) (made *Mad
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	whole := filepath.Join(work, "whole.db")
-	sum, err := p.make(ctx, db.Path(), filepath.Join(work, "part.db"), whole, m, q.Key)
+	sum, err := p.make(ctx, db, filepath.Join(work, "part.db"), whole, m, q.Key)
 	if err != nil {
 		return nil, fmt.Errorf("make the bundle: %w", err)
 	}
@@ -185,7 +182,7 @@ func idsOf(ctx context.Context, db *query.DB, names []string) (ids []int64, err 
 }
 
 // make copies the part into a new database, replaces what is to be replaced, and writes it, without a trace of that, into another.
-func (p *part) make(ctx context.Context, source, file, whole string, m *Manifest, key []byte) (sum string, err error) {
+func (p *part) make(ctx context.Context, source *query.DB, file, whole string, m *Manifest, key []byte) (sum string, err error) {
 	db, err := sql.Open("sqlite", schema.NewDSN(file))
 	if err != nil {
 		return "", err
@@ -199,7 +196,15 @@ func (p *part) make(ctx context.Context, source, file, whole string, m *Manifest
 	if err := schema.Migrate(ctx, conn); err != nil {
 		return "", err
 	}
-	if err := p.copyFrom(ctx, conn, source); err != nil {
+	if source.Path() == "" {
+		err = p.fetch(ctx, conn, source.Handle())
+	} else {
+		err = p.copyFrom(ctx, conn, source.Path())
+	}
+	if err == nil {
+		err = p.clip(ctx, conn)
+	}
+	if err != nil {
 		return "", err
 	}
 	if key != nil {

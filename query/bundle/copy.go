@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/proctape/proctape/schema"
@@ -15,7 +16,7 @@ import (
 var copied = []struct{ table, rows string }{
 	{"meta", `true`},
 	{"checkpoints", `true`},
-	{"hosts", `s.id IN (SELECT id FROM temp.of_hosts)`},
+	{"hosts", `s.id IN ({ids})`},
 	{"producers", `{host}`},
 	{"rosters", `{host}`},
 	{"boots", `{host}`},
@@ -23,22 +24,22 @@ var copied = []struct{ table, rows string }{
 	{"gaps", `(s.host_id IS NULL OR {host}) AND coalesce(s.from_time, s.to_time, s.timestamp) <= {to} AND coalesce(s.to_time, s.from_time, s.timestamp) >= {from}
 		OR s.from_time IS NULL AND s.kind IN ('before_log', 'trimmed_unread', 'database_damaged')`},
 	{"snapshots", `{time} AND {host}`},
-	{"samples", `s.id IN (SELECT m.id FROM main.snapshots n JOIN source.samples m ON m.id BETWEEN n.id << 22 AND (n.id << 22) | 4194303)`},
-	{"processes", `s.id IN (SELECT process_id FROM main.samples)`},
+	{"samples", `s.id IN (SELECT m.id FROM {sampled})`},
+	{"processes", `s.id IN ({processes})`},
 	{"process_events", `{time} AND {host} OR {job}`},
 	{"process_execs", `{time} AND {host} OR {job}`},
 	{"job_events", `{time} AND {host} OR {job}`},
 	{"anomalies", `s.started < {to} AND coalesce(s.ended, s.last_seen) >= {from} AND {host} OR {job}`},
-	{"jobs", `{jobs}`},
+	{"jobs", `{job rows}`},
 	{"job_sheets", `{of job}`},
 	{"job_pids", `{of job}`},
 	{"job_syscalls", `{of job}`},
 	{"runs", `{of job}`},
 	{"run_steps", `{of job}`},
 	{"run_records", `{of job}`},
-	{"rollups", `s.timestamp > {from} - 60 AND s.timestamp < {to} AND {host}`},
-	{"process_rollups", `s.rollup_id IN (SELECT id FROM main.rollups)`},
-	{"rollup_processes", `s.id IN (SELECT process_id FROM main.process_rollups)`},
+	{"rollups", `{minute}`},
+	{"process_rollups", `s.rollup_id IN ({rollups})`},
+	{"rollup_processes", `s.id IN ({rolled})`},
 	{"host_minutes", `s.timestamp > {from} - 60 AND s.timestamp < {to} AND {host}`},
 	{"host_hours", `s.timestamp >= {from} AND s.timestamp + 3600 <= {to} AND {host}`},
 	{"step_minutes", `s.timestamp > {from} - 60 AND s.timestamp < {to} AND {host}`},
@@ -56,40 +57,50 @@ type part struct {
 	hosts    []int64 // hosts.id
 }
 
-// conditions are the conditions that tables share, each behind the word in braces for it.
-func (p *part) conditions() []string {
-	from, to, host := fmt.Sprintf("%.9f", p.from), fmt.Sprintf("%.9f", p.to), `s.host_id IN (SELECT id FROM temp.of_hosts)`
-	job := `s.job_id = (SELECT job FROM temp.of_job)` // none where no job is asked for
+// here and elsewhere say how conditions name what is copied already: of a database that is attached as source by the copy, and of one that answers statements
+// alone by what picked it there.
+var (
+	here = []string{"{sampled}", `main.snapshots n JOIN source.samples m ON ` + ofSnapshot, "{processes}", `SELECT process_id FROM main.samples`,
+		"{jobs}", `SELECT job_id FROM main.jobs`, "{rollups}", `SELECT id FROM main.rollups`, "{rolled}", `SELECT process_id FROM main.process_rollups`}
+	elsewhere = []string{"{sampled}", `(SELECT id FROM snapshots s WHERE {time} AND {host}) n JOIN samples m ON ` + ofSnapshot, "{processes}", `SELECT m.process_id FROM {sampled}`,
+		"{jobs}", `SELECT job_id FROM jobs s WHERE {job rows}`, "{rollups}", `SELECT id FROM rollups s WHERE {minute}`,
+		"{rolled}", `SELECT process_id FROM process_rollups WHERE rollup_id IN ({rollups})`}
+)
+
+const ofSnapshot = `m.id BETWEEN n.id << 22 AND (n.id << 22) | 4194303`
+
+// conditions fills in the conditions that tables share, each behind the word in braces for it.
+func (p *part) conditions(place []string) func(string) string {
+	var ids []string
+	for _, id := range p.hosts {
+		ids = append(ids, strconv.FormatInt(id, 10))
+	}
+	from, to, host := fmt.Sprintf("%.9f", p.from), fmt.Sprintf("%.9f", p.to), `s.host_id IN ({ids})`
+	job := `s.job_id = {name}` // none where no job is asked for
 	jobs := job
 	if p.job == "" {
 		jobs = host + ` AND max(coalesce(s.last_seen, 0), coalesce(s.last_event, 0)) >= ` + from + ` AND min(coalesce(s.first_seen, 9e99), coalesce(s.first_event, 9e99)) < ` + to
 	}
-	return []string{"{from}", from, "{to}", to, "{host}", host, "{time}", `s.timestamp >= ` + from + ` AND s.timestamp < ` + to,
-		"{job}", job, "{jobs}", jobs, "{of job}", `s.job_id IN (SELECT job_id FROM main.jobs)`}
+	words := strings.NewReplacer(append([]string{"{from}", from, "{to}", to, "{ids}", strings.Join(ids, ","), "{host}", host, "{time}", `s.timestamp >= {from} AND s.timestamp < {to}`,
+		"{minute}", `s.timestamp > {from} - 60 AND s.timestamp < {to} AND {host}`, "{job}", job, "{job rows}", jobs, "{of job}", `s.job_id IN ({jobs})`}, place...)...)
+	name := `'` + strings.ReplaceAll(p.job, `'`, `''`) + `'`
+	return func(rows string) string {
+		for before := ""; rows != before; { // what a word stands for may hold others
+			before, rows = rows, words.Replace(rows)
+		}
+		return strings.ReplaceAll(rows, "{name}", name) // the last: a name may hold anything
+	}
 }
 
 // copyRows copies the rows of all tables, from the database that is attached as source.
 func (p *part) copyRows(ctx context.Context, conn *sql.Conn) error {
-	for _, statement := range []string{`CREATE TEMP TABLE of_hosts (id INTEGER PRIMARY KEY)`, `CREATE TEMP TABLE of_job (job TEXT)`} {
-		if _, err := conn.ExecContext(ctx, statement); err != nil {
-			return err
-		}
-	}
-	for _, id := range p.hosts {
-		if _, err := conn.ExecContext(ctx, `INSERT INTO temp.of_hosts VALUES (?)`, id); err != nil {
-			return err
-		}
-	}
-	if _, err := conn.ExecContext(ctx, `INSERT INTO temp.of_job VALUES (?)`, p.job); err != nil {
-		return err
-	}
-	filled := strings.NewReplacer(p.conditions()...)
+	filled := p.conditions(here)
 	for _, t := range copied {
-		if err := copyTable(ctx, conn, t.table, filled.Replace(t.rows)); err != nil {
+		if err := copyTable(ctx, conn, t.table, filled(t.rows)); err != nil {
 			return fmt.Errorf("copy table %s: %w", t.table, err)
 		}
 	}
-	return p.clip(ctx, conn)
+	return nil
 }
 
 // copyTable copies the columns that a table has in both databases: the source may be of an earlier version, and have no such table.

@@ -45,7 +45,7 @@ type sample struct {
 
 // tableTypes are the types of the rows of each table.
 var tableTypes = map[string]reflect.Type{
-	Samples: reflect.TypeFor[sample](), Events: reflect.TypeFor[query.Event](), Runs: reflect.TypeFor[query.Run](), Gaps: reflect.TypeFor[query.Gap](),
+	Samples: reflect.TypeFor[sample](), Events: reflect.TypeFor[query.Event](), Execs: reflect.TypeFor[query.Exec](), Runs: reflect.TypeFor[query.Run](), Gaps: reflect.TypeFor[query.Gap](),
 }
 
 // columnsOf are the columns of a table: of each field that is one value.

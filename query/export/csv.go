@@ -93,6 +93,9 @@ func (t *table) Run(r *query.Run) error { return t.write(reflect.ValueOf(r)) }
 // Event writes an event.
 func (t *table) Event(e *query.Event) error { return t.write(reflect.ValueOf(e)) }
 
+// Exec writes an exec.
+func (t *table) Exec(e *query.Exec) error { return t.write(reflect.ValueOf(e)) }
+
 // Snapshot writes the processes of a snapshot.
 func (t *table) Snapshot(s *query.Snapshot) error {
 	row := sample{s.Timestamp, s.Host, s.Resolution, nil}

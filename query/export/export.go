@@ -13,7 +13,7 @@ import (
 	"github.com/proctape/proctape/query"
 )
 
-// Write gives the writer what a question asks for, from a place on. After each row of the events and snapshots it calls at with the place and the time of the
+// Write gives the writer what a question asks for, from a place on. After each row of the events, execs and snapshots it calls at with the place and the time of the
 // row, in Unix seconds, and stops with the error that at returns. It returns how much is known of the range.
 func Write(ctx context.Context, db *query.DB, q Question, from Place, w Writer, at func(Place, float64) error) ([]query.Coverage, error) {
 	covers, err := query.HostCoverage(ctx, db, query.Range{Since: q.Since, Until: q.Until, Host: q.Host})
@@ -66,68 +66,86 @@ func writeHeads(ctx context.Context, db *query.DB, q Question, w Writer) error {
 	return nil
 }
 
-// merge writes events and snapshots in the order of time. At one time an event comes first.
+// merge writes events, execs and snapshots in the order of time; at one time in this order.
 func merge(ctx context.Context, db *query.DB, q Question, from Place, w Writer, at func(Place, float64) error) error {
-	events := pull(q.Filter, from.Events, slices.Contains(q.What, Events), func(f query.Filter) iter.Seq2[query.Event, error] {
+	events := pull(q, Events, &from.Events, w.Event, func(e *query.Event) float64 { return e.Timestamp }, func(f query.Filter) iter.Seq2[query.Event, error] {
 		if q.Causes {
 			return query.WithCauses(query.EventSeq(ctx, db, f))
 		}
 		return query.EventSeq(ctx, db, f)
 	})
 	defer events.stop()
-	snapshots := pull(q.Filter, from.Samples, slices.Contains(q.What, Samples), func(f query.Filter) iter.Seq2[query.Snapshot, error] { return query.SnapshotSeq(ctx, db, f) })
+	execs := pull(q, Execs, &from.Execs, w.Exec, func(e *query.Exec) float64 { return e.Timestamp }, func(f query.Filter) iter.Seq2[query.Exec, error] { return query.ExecSeq(ctx, db, f) })
+	defer execs.stop()
+	snapshots := pull(q, Samples, &from.Samples, w.Snapshot, func(s *query.Snapshot) float64 { return s.Timestamp }, func(f query.Filter) iter.Seq2[query.Snapshot, error] { return query.SnapshotSeq(ctx, db, f) })
 	defer snapshots.stop()
+	all := []source{events, execs, snapshots}
 	for {
-		if events.err != nil {
-			return fmt.Errorf("export events: %w", events.err)
+		var next source
+		var first float64
+		for _, s := range all {
+			time, there, err := s.head()
+			if err != nil {
+				return err
+			}
+			if there && (next == nil || time < first) {
+				next, first = s, time
+			}
 		}
-		if snapshots.err != nil {
-			return fmt.Errorf("export samples: %w", snapshots.err)
-		}
-		var time float64
-		var err error
-		switch {
-		case events.there && (!snapshots.there || events.item.Timestamp <= snapshots.item.Timestamp):
-			time, from.Events = events.item.Timestamp, events.item.Cursor()
-			err = w.Event(&events.item)
-			events.advance()
-		case snapshots.there:
-			time, from.Samples = snapshots.item.Timestamp, snapshots.item.Cursor()
-			err = w.Snapshot(&snapshots.item)
-			snapshots.advance()
-		default:
+		if next == nil {
 			return nil
 		}
-		if err != nil {
+		if err := next.write(); err != nil {
 			return err
 		}
-		if err := at(from, time); err != nil {
+		if err := at(from, first); err != nil {
 			return err
 		}
 	}
 }
 
+// source is what rows of one kind come from.
+type source interface {
+	head() (time float64, there bool, err error) // of the row that is next
+	write() error                                // gives it to the writer, and goes on to the next
+}
+
 // stream is a listing of which the first item that was not taken is known.
-type stream[T any] struct {
+type stream[T interface{ Cursor() query.Cursor }] struct {
+	what  string
 	next  func() (T, error, bool)
 	stop  func()
+	time  func(*T) float64
+	give  func(*T) error
+	place *query.Cursor // of the item that was written last
 	item  T
 	err   error
 	there bool
 }
 
-// pull begins a listing behind a cursor. One that is not wanted has no items.
-func pull[T any](f query.Filter, after query.Cursor, wanted bool, listing func(query.Filter) iter.Seq2[T, error]) *stream[T] {
-	f.Limit, f.Newest, f.Reverse, f.After = 0, false, false, after
-	s := new(stream[T])
-	if !wanted {
-		s.stop = func() {}
+// pull begins a listing behind a place, which it keeps up. One that is not wanted has no items.
+func pull[T interface{ Cursor() query.Cursor }](q Question, what string, place *query.Cursor, give func(*T) error, time func(*T) float64, listing func(query.Filter) iter.Seq2[T, error]) *stream[T] {
+	s := &stream[T]{what: what, stop: func() {}, time: time, give: give, place: place}
+	if !slices.Contains(q.What, what) {
 		return s
 	}
+	f := q.Filter
+	f.Limit, f.Newest, f.Reverse, f.After = 0, false, false, *place
 	s.next, s.stop = iter.Pull2(listing(f))
-	s.advance()
+	s.item, s.err, s.there = s.next()
 	return s
 }
 
-// advance takes the item away, and reads the next.
-func (s *stream[T]) advance() { s.item, s.err, s.there = s.next() }
+func (s *stream[T]) head() (time float64, there bool, err error) {
+	if s.err != nil {
+		return 0, false, fmt.Errorf("export %s: %w", s.what, s.err)
+	}
+	return s.time(&s.item), s.there, nil
+}
+
+func (s *stream[T]) write() error {
+	*s.place = s.item.Cursor()
+	err := s.give(&s.item)
+	s.item, s.err, s.there = s.next()
+	return err
+}

@@ -87,6 +87,16 @@ func (h *hostTracks) event(e *query.Event) error {
 	return h.noteDeath(e, strings.ToUpper(e.Type))
 }
 
+// exec marks that a process began to execute another program, on its track. Of a process of which nothing else was told yet nothing is known to mark.
+func (h *hostTracks) exec(e *query.Exec) error {
+	l := h.lives[identity{e.PID, e.StartTicks}]
+	if l == nil {
+		return nil
+	}
+	command := deref(e.Command)
+	return h.packets.event(e.Timestamp, instant, l.of, "exec "+name(command, e.PID), append([]note{{"command", command}}, about(e.JobID, e.Sheet, e.UID)...)...)
+}
+
 // noteDeath marks an end by a signal, or with another exit code than 0, on the host's track of deaths.
 func (h *hostTracks) noteDeath(e *query.Event, what string) (err error) {
 	if e.Signal == nil && deref(e.ExitCode) == 0 {

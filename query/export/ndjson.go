@@ -10,7 +10,7 @@ import (
 )
 
 // NDJSON writes one object a line, with the keys of the contract and ours beside them, as "snapshots --json" and its kin print them. The key what says what a
-// line is of: samples, events, runs, gaps, or coverage, which is the last. What is unknown is null.
+// line is of: samples, events, execs, runs, gaps, or coverage, which is the last. What is unknown is null.
 type NDJSON struct {
 	w      io.Writer
 	line   bytes.Buffer
@@ -34,6 +34,9 @@ func (n *NDJSON) Run(r *query.Run) error { return n.add(Runs, r) }
 
 // Event writes an event.
 func (n *NDJSON) Event(e *query.Event) error { return n.add(Events, e) }
+
+// Exec writes an exec.
+func (n *NDJSON) Exec(e *query.Exec) error { return n.add(Execs, e) }
 
 // Snapshot writes a snapshot.
 func (n *NDJSON) Snapshot(s *query.Snapshot) error { return n.add(Samples, s) }

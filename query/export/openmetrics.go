@@ -95,6 +95,9 @@ func (o *OpenMetrics) Gap(*query.Gap) error { return nil }
 // Run writes nothing: a run is no series.
 func (o *OpenMetrics) Run(*query.Run) error { return nil }
 
+// Exec writes nothing: the form has no place for it.
+func (o *OpenMetrics) Exec(*query.Exec) error { return nil }
+
 // Event counts a start or an end.
 func (o *OpenMetrics) Event(e *query.Event) error {
 	n := o.ends[e.Host]

@@ -110,6 +110,18 @@ func (p *Perfetto) Event(e *query.Event) error {
 	return host.event(e)
 }
 
+// Exec marks that a process began to execute another program.
+func (p *Perfetto) Exec(e *query.Exec) error {
+	if err := p.drawGaps(); err != nil {
+		return err
+	}
+	host, err := p.host(e.Host)
+	if err != nil {
+		return err
+	}
+	return host.exec(e)
+}
+
 // Snapshot writes what processes used, where it is other than before.
 func (p *Perfetto) Snapshot(s *query.Snapshot) error {
 	if err := p.drawGaps(); err != nil {

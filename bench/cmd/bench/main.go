@@ -42,6 +42,7 @@ var sections = []section{
 	{"fleet", fleet},
 	{"screen", screen},
 	{"readers", readers},
+	{"page", page},
 }
 
 func main() {
@@ -59,7 +60,7 @@ func run(args []string) (err error) {
 	b := &bench{}
 	flags.StringVar(&b.proctape, "proctape", "bin/proctape", "`program` to measure")
 	flags.IntVar(&b.rounds, "rounds", 3, "how `often` to measure what varies")
-	only := flags.String("only", "", "the `sections` to measure, of go, replay, sample, bpf, storm, fleet, screen and readers (default: all); of processes, hosts and rows for grow")
+	only := flags.String("only", "", "the `sections` to measure, of go, replay, sample, bpf, storm, fleet, screen, readers and page (default: all); of processes, hosts and rows for grow")
 	lines := flags.Bool("lines", false, "print lines that benchstat reads, in place of the table")
 	flags.StringVar(&b.largest, "data", "bin/bench-data", "`folder` of the ten million rows; made when it is not there")
 	out := flags.String("out", "bench/results", "`folder` for the CSV files")

@@ -14,6 +14,9 @@ export function keepToken(token) { sessionStorage.setItem(key, token.trim()); }
 export function forgetToken() { sessionStorage.removeItem(key); }
 export function hasToken() { return !!sessionStorage.getItem(key); }
 
+// headers are what says who asks.
+export const headers = () => ({ Authorization: "Bearer " + (sessionStorage.getItem(key) || "") });
+
 // Problem is what the server says is wrong.
 export class Problem extends Error {
   constructor(status, told) {
@@ -26,10 +29,9 @@ export class Problem extends Error {
 export async function ask(name, params, signal) {
   const q = new URLSearchParams();
   for (const [k, v] of Object.entries(params || {})) if (v != null && v !== "") q.set(k, v);
-  const headers = { Authorization: "Bearer " + (sessionStorage.getItem(key) || "") };
   let answer;
   try {
-    answer = await fetch("/api/v1/" + name + (q.size ? "?" + q : ""), { headers, signal, credentials: "omit", redirect: "error" });
+    answer = await fetch("/api/v1/" + name + (q.size ? "?" + q : ""), { headers: headers(), signal, credentials: "omit", redirect: "error" });
   } catch (e) {
     if (e.name === "AbortError") throw e;
     throw new Problem(0, { title: "The server does not answer", hint: "Is the recorder, or proctape serve, still running?" });

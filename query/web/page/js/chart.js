@@ -9,7 +9,7 @@ const lines = ["accent", "ok", "anomaly", "failed", "oom", "faint"];
 // chart makes a chart of {title, height, value(point), most(point), limit(point), show(figure)}.
 export function chart(of) {
   const canvas = el("canvas", { role: "img", "aria-label": of.title });
-  const table = el("details", { class: "astable" }, el("summary", {}, of.title + " as a table"));
+  const table = el("details", { class: "astable" }, el("summary", {}, tableOf(of)));
   let last = null;
   table.addEventListener("toggle", () => table.open && last && fillTable(table, of, last));
   return { canvas, table, root: el("div", { class: "chart" }, canvas, table), draw(frame, hosts, holes, cell) {
@@ -66,7 +66,7 @@ function labels(g, of, frame, height, top, hosts) {
   g.textAlign = "left";
   g.fillText(of.title, 4, 9);
   g.fillStyle = color("faint");
-  if (hosts.length > 1 && frame.left) hosts.slice(0, 5).forEach((h, i) => {
+  if (hosts.length > 1 && frame.left) hosts.slice(0, Math.max(1, Math.floor((height - 48) / 13))).forEach((h, i) => {
     g.fillStyle = color(lines[i % lines.length]);
     g.fillText(safe(h.host).slice(0, 14), 4, 24 + i * 13);
   });
@@ -111,11 +111,14 @@ function nice(v) {
   return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((m) => m * power >= v * 0.999) * power;
 }
 
+// tableOf is what leads to the table of a chart; its title stands in the chart.
+const tableOf = (of) => [el("span", { class: "unseen" }, of.title + " "), "as a table"];
+
 function fillTable(table, of, { hosts }) {
   const rows = hosts.flatMap((h) => h.points.filter((p) => of.value(p) != null).map((p) => [h.host, p])).slice(-400);
   const t = el("table", {}, el("thead", {}, el("tr", {}, ["Time", "Host", "Mean", "Largest"].map((c) => el("th", { scope: "col" }, c)))),
     el("tbody", {}, rows.map(([host, p]) => el("tr", {}, [time(p.timestamp), host, of.show(of.value(p)), of.most ? of.show(of.most(p)) : ""].map((c) => el("td", {}, c))))));
-  fill(table, el("summary", {}, of.title + " as a table"), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": of.title }, t));
+  fill(table, el("summary", {}, tableOf(of)), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": of.title }, t));
 }
 
 // spark draws a small line without an axis.

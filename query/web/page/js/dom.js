@@ -39,11 +39,19 @@ export function fill(e, ...children) {
   return e;
 }
 
-// setText changes a text where it differs.
+// setText changes a text where it differs, and says whether it did.
 export function setText(e, text) {
-  const s = safe(text);
-  if (e.textContent !== s) e.textContent = s;
+  const s = safe(text), other = e.textContent !== s;
+  if (other) e.textContent = s;
+  return other;
 }
 
 // say tells those who listen instead of looking.
 export function say(text) { setText(document.getElementById("said"), text); }
+
+// live tells in the header how new what is shown is.
+export function live(text, cls) {
+  const e = document.getElementById("live");
+  e.className = cls;
+  setText(e, text);
+}

@@ -2,11 +2,24 @@
 
 import { el, fill } from "./dom.js";
 
-let global = [], local = [], prefix = "";
+const mostHeld = 20; // keys that wait for a view
+
+let global = [], local = [], prefix = "", held = null;
 
 // setGlobal and setLocal give keys to all views, and to the view that is shown: lists of [key, what it does, function].
 export function setGlobal(list) { global = list; }
-export function setLocal(list) { local = list; }
+export function setLocal(list) {
+  local = list;
+  const waited = held || [];
+  held = null;
+  for (const name of waited) press(name);
+}
+
+// hold keeps keys until a view is there: one that is pressed while the page still asks is not lost.
+export function hold() {
+  local = [];
+  held ||= [];
+}
 
 export function start() {
   document.addEventListener("keydown", (e) => {
@@ -14,14 +27,20 @@ export function start() {
     const field = e.target.closest && e.target.closest("input, select, textarea");
     if (field && e.key !== "Escape") return;
     if (e.key === "Enter" && e.target.closest && e.target.closest("a, button, summary")) return;
-    const name = prefix + (e.shiftKey && e.key.startsWith("Arrow") ? "Shift+" : "") + e.key;
-    prefix = "";
-    if (name === "g") { prefix = "g "; return; }
-    const entry = [...local, ...global].find((k) => k[0] === name);
-    if (!entry) return;
-    e.preventDefault();
-    entry[2](e);
+    const name = (e.shiftKey && e.key.startsWith("Arrow") ? "Shift+" : "") + e.key;
+    if (held) { if (held.length < mostHeld) held.push(name); }
+    else if (press(name)) e.preventDefault();
   });
+}
+
+// press does what a key is for.
+function press(key) {
+  const name = prefix + key;
+  prefix = "";
+  if (name === "g") { prefix = "g "; return false; }
+  const entry = [...local, ...global].find((k) => k[0] === name);
+  if (entry) entry[2]();
+  return !!entry;
 }
 
 const shown = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", "Shift+ArrowLeft": "Shift+←", "Shift+ArrowRight": "Shift+→" };

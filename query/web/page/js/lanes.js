@@ -3,11 +3,20 @@
 import { el, safe, say } from "./dom.js";
 import { color, grid, hatch, prepare } from "./frame.js";
 import { moment, program, signal, size, span } from "./format.js";
-import { ask } from "./api.js";
-import { href } from "./url.js";
+import { href, param } from "./url.js";
 
 const band = 16; // pixels of a group's title
-const classes = [5, 25, 50, 90]; // percent of a core
+const classes = { "": [5, 25, 50, 90], mem: [16, 128, 1024, 4096] }; // percent of a core; MiB of the largest sample
+
+// legend says what the colours mean.
+export function legend() {
+  const of = classes[byMemory() ? "mem" : ""];
+  const words = byMemory() ? of.map((v) => "< " + size(v)).concat("more") : of.map((v) => `< ${v} %`).concat("more");
+  return el("p", { class: "legend" }, byMemory() ? "Colour: the most memory that it had" : "Colour: how much of a core it used", words.map((w, i) => el("span", {}, el("i", { class: "key k" + i, "aria-hidden": "true" }), w)),
+    el("span", {}, el("i", { class: "key ku", "aria-hidden": "true" }), "not known, as of most that still live"));
+}
+
+const byMemory = () => param("c") === "mem";
 
 // lanes makes lanes; open(bar) is called for a bar that is opened.
 export function lanes(open, most = 300) {
@@ -26,7 +35,7 @@ export function lanes(open, most = 300) {
   l.draw = (frame, data, holes) => {
     if (data !== l.data) layOut(l, data);
     Object.assign(l, { frame, holes });
-    const seen = Math.min(most, l.height);
+    const seen = Math.min(most, l.height, Math.max(140, innerHeight - 600)); // what is below had better be seen too
     view.style.height = seen + "px";
     spacer.style.height = l.height + "px";
     paint(l, canvas, view);
@@ -34,6 +43,7 @@ export function lanes(open, most = 300) {
     if (table.open) asTable(table, l);
   };
   l.redraw = redraw;
+  l.recolor = () => { for (const b of l.data ? l.data.bars : []) b.class = classOf(b); redraw(); };
   l.step = (by, deathsOnly) => move(l, view, by, deathsOnly);
   return l;
 }
@@ -51,10 +61,11 @@ export function badly(b) {
 }
 
 function classOf(b) {
-  const life = (b.end ?? b.until) - b.start;
-  if (b.cpu_seconds == null || !(life > 0)) return -1;
-  const used = 100 * b.cpu_seconds / life, i = classes.findIndex((c) => used < c);
-  return i < 0 ? classes.length : i;
+  const life = (b.end ?? b.until) - b.start, mem = byMemory();
+  const used = mem ? b.peak_rss_mb : b.cpu_seconds == null || !(life > 0) ? null : 100 * b.cpu_seconds / life;
+  if (used == null) return -1;
+  const of = classes[mem ? "mem" : ""], i = of.findIndex((c) => used < c);
+  return i < 0 ? of.length : i;
 }
 
 // layOut gives each row its place.
@@ -133,6 +144,10 @@ function paintBars(g, l, top, height) {
     g.beginPath();
     for (const r of list) g.rect(...r);
     g.fill();
+    if (c >= 0) continue;
+    g.strokeStyle = color("control"); // what is not known is an outline
+    g.lineWidth = 1;
+    for (const [x, y, w, h] of list) if (w > 2 && h > 3) g.strokeRect(x + 0.5, y + 0.5, w - 1, h - 1);
   }
   return seen;
 }
@@ -247,42 +262,7 @@ function move(l, view, by, deathsOnly) {
 }
 
 function asTable(details, l) {
-  const list = l.data.bars.slice(0, 500);
+  const list = [...l.data.bars].sort((a, b) => b.start - a.start).slice(0, 500); // the newest
   details.replaceChildren(el("summary", {}, "Bars as a table"), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Bars" },
     el("table", {}, el("tbody", {}, list.map((b) => el("tr", {}, el("td", {}, tell(b))))))));
-}
-
-// readLanes asks for the bars of a range: of the server's lanes where it has them, else of the starts and ends in it.
-export async function readLanes(q, px) {
-  const [told, ooms] = await Promise.all([asLanes(q, px), ask("events", { ...q, type: "oom", limit: 1000 })]);
-  const list = withRuns(told), killed = new Set(ooms.items.map((e) => e.pid + "/" + e.start_ticks));
-  for (const b of list.bars) {
-    if (killed.has(b.pid + "/" + b.start_ticks)) b.oom = true;
-    if (b.end == null) b.until = Math.min(q.until, Date.now() / 1000);
-  }
-  return list;
-}
-
-// withRuns puts the runs of each job above all else, as bars of their own with their steps below them.
-function withRuns(list) {
-  const groups = [], bars = [], of = new Map();
-  for (const r of list.runs || []) {
-    const key = r.host + "/" + r.job_id;
-    if (!of.has(key)) { of.set(key, groups.length); groups.push({ runs: true, host: r.host, job_id: r.job_id, rows: 0 }); }
-    const group = of.get(key), steps = r.steps || [], bar = { group, host: r.host, job_id: r.job_id, run: r.run, cpu_seconds: null };
-    groups[group].rows = Math.max(groups[group].rows, 2 * r.row + 2);
-    bars.push({ ...bar, row: 2 * r.row, start: r.started, end: r.ended, exit_code: r.exit_code, signal_num: r.signal_num, command: "run " + (r.run ?? "") });
-    for (const s of steps) if (s.started != null) bars.push({ ...bar, row: 2 * r.row + 1, start: s.started, end: s.ended ?? r.ended, exit_code: s.exit_code, signal_num: s.signal_num, command: "step " + s.sheet_num });
-  }
-  const shift = groups.length;
-  return { ...list, groups: [...groups, ...list.groups], cells: (list.cells || []).map((c) => ({ ...c, group: c.group + shift })),
-    bars: [...bars, ...list.bars.map((b) => ({ ...b, group: b.group + shift, host: b.host || list.groups[b.group].host }))] };
-}
-
-let answers = null; // the paths that the server has
-
-async function asLanes(q, px) {
-  answers ||= (await ask("openapi.json")).paths;
-  if (answers["/api/v1/lanes"]) return ask("lanes", { ...q, px });
-  return (await import("./lives.js")).fromEvents(q);
 }

@@ -1,6 +1,6 @@
 // The shell: who is signed in, which view is shown, what all views share.
 
-import { el, fill, say, setText } from "./dom.js";
+import { el, fill, live as tellLive, say } from "./dom.js";
 import { ask, forgetToken, hasToken, keepToken, takeToken } from "./api.js";
 import * as url from "./url.js";
 import * as keys from "./keys.js";
@@ -14,7 +14,7 @@ import { process } from "./views/process.js";
 import { health } from "./views/health.js";
 
 const views = { now, timeline, jobs, job, process, health };
-const main = document.getElementById("content"), host = document.getElementById("host"), tz = document.getElementById("zone"), live = document.getElementById("live");
+const main = document.getElementById("content"), host = document.getElementById("host"), tz = document.getElementById("zone");
 
 let shown = null; // {view, stop, refresh, resize, every}
 let timer = 0, asking = false, failedSince = 0;
@@ -24,7 +24,7 @@ function show() {
   clearTimeout(timer);
   if (shown && shown.stop) shown.stop();
   shown = null;
-  keys.setLocal([]);
+  keys.hold();
   if (!hasToken()) { signIn(""); return; }
   const { view } = url.here();
   for (const a of document.querySelectorAll("nav a")) {
@@ -53,7 +53,7 @@ async function refresh() {
     if (of === shown) tell(of);
   } catch (e) {
     if (e.status === 401) { forgetToken(); signIn("This token is not the server's. It may have been made anew."); }
-    else if (e.name !== "AbortError") { failedSince ||= Date.now(); setText(live, "reconnecting, " + Math.round((Date.now() - failedSince) / 1000) + " s old"); }
+    else if (e.name !== "AbortError") { failedSince ||= Date.now(); tellLive("reconnecting, " + Math.round((Date.now() - failedSince) / 1000) + " s old", ""); }
   } finally {
     asking = false;
   }
@@ -63,15 +63,14 @@ async function refresh() {
 }
 
 function tell(of) {
-  live.className = of.every ? "on" : "";
-  setText(live, of.every ? "● live" : "◀ past");
+  tellLive(of.every ? "● live" : "◀ past", of.every ? "on" : "");
 }
 
 // signIn asks for the token.
 function signIn(wrong) {
   shown = null;
   keys.setLocal([]);
-  setText(live, "");
+  tellLive("", "");
   const field = el("input", { id: "token", type: "password", autocomplete: "off", spellcheck: false, "aria-describedby": "why" });
   const form = el("form", { class: "signin", onsubmit: (e) => { e.preventDefault(); keepToken(field.value); signedIn(); } },
     el("h1", {}, "Sign in"),
@@ -84,6 +83,7 @@ function signIn(wrong) {
 
 // signedIn fills what all views share, and shows the view.
 async function signedIn() {
+  keys.hold();
   try {
     const list = await ask("hosts");
     fill(host, el("option", { value: "" }, "all"), list.items.map((h) => el("option", { value: h.host }, h.host.slice(0, 80))));
@@ -91,6 +91,7 @@ async function signedIn() {
     host.parentElement.hidden = list.items.length < 2;
   } catch (e) {
     if (e.status === 401) { forgetToken(); signIn("This token is not the server's."); return; }
+    keys.setLocal([]);
     fill(main, el("section", { class: "panel" }, el("h1", {}, e.message), el("p", { class: "wrong" }, e.detail || "", " ", e.hint || ""),
       el("button", { type: "button", onclick: signedIn }, "Retry")));
     return;
@@ -112,9 +113,17 @@ keys.setGlobal([
   ["?", "this help", keys.help],
 ]);
 keys.start();
-document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) refresh();
+  else if (shown && shown.hide) shown.hide();
+});
 addEventListener("hashchange", () => { takeToken(); if (hasToken()) signedIn(); });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { forgetColors(); if (shown && shown.resize) shown.resize(); });
+for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", () => { forgetColors(); if (shown && shown.resize) shown.resize(); });
+const opened = new Set(); // tables that are open for paper alone
+matchMedia("print").addEventListener("change", (e) => {
+  if (e.matches) for (const t of document.querySelectorAll(".astable:not([open])")) { t.open = true; opened.add(t); }
+  else { for (const t of opened) t.open = false; opened.clear(); }
+});
 let resizing = 0;
 addEventListener("resize", () => { cancelAnimationFrame(resizing); resizing = requestAnimationFrame(() => shown && shown.resize && shown.resize()); });
 if (hasToken()) signedIn();

@@ -11,7 +11,7 @@ function seen() {
 
 function hint(title, text) {
   if (!text || seen().includes(title)) return null;
-  const p = el("p", { class: "hint" }, text + " ", el("button", { type: "button", "aria-label": "Hide this line: " + title, onclick: () => {
+  const p = el("p", { class: "hint" }, text + " ", el("button", { type: "button", "aria-label": "Got it: hide this line of " + title, onclick: () => {
     localStorage.setItem(hintsKey, JSON.stringify([...seen(), title]));
     p.remove();
   } }, "Got it"));

@@ -1,10 +1,13 @@
 // A picture of a range: charts and lanes on one axis, with what is selected, and what is not recorded hatched through all of it.
 
-import { el } from "./dom.js";
+import { el, fill } from "./dom.js";
 import { ask } from "./api.js";
-import { breakAfter, chart } from "./chart.js";
+import { chart } from "./chart.js";
+import { appender, join } from "./append.js";
+import { recorded, silent } from "./holes.js";
 import { drawAxis, frameOf } from "./frame.js";
-import { lanes, readLanes } from "./lanes.js";
+import { lanes, legend } from "./lanes.js";
+import { readLanes } from "./bars.js";
 import { readAnomalies, strip } from "./anomalies.js";
 import { digits, size } from "./format.js";
 
@@ -20,10 +23,11 @@ export function picture(open, { charts = true, height, choose = () => {} } = {})
   const pressed = el("div", { hidden: true }, waits.map((c) => c.root));
   const asked = el("button", { type: "button", "aria-expanded": "false", class: "more" }, "Pressure");
   const bars = lanes(open, height), found = strip(choose);
-  const stack = el("div", { class: "stack" }, axis, found.root, charts ? [cpu.root, memory.root, pressed, asked] : [], bars.root, mark);
-  const p = { root: stack, stack, lanes: bars, strip: found };
-  let frame = null, series = { hosts: [], cell_seconds: 1 }, pressure = { hosts: [] }, holes = [], list = { groups: [], bars: [], cells: [], runs: [] }, last = null, shown = null, episodes = [];
+  const stack = el("div", { class: "stack" }, axis, found.root, charts ? [cpu.root, memory.root, pressed, asked] : [], bars.root, mark), keys = el("div");
+  const p = { root: el("div", {}, stack, keys), stack, lanes: bars, strip: found };
+  let frame = null, series = { hosts: [], cell_seconds: 1 }, pressure = { hosts: [] }, holes = [], list = { groups: [], bars: [], cells: [], runs: [] }, last = null, shown = null, episodes = [], gaps = [], added = null, seen = 0;
   p.frame = () => frame;
+  p.cell = () => series.cell_seconds;
   p.read = async (range, q) => {
     const of = { since: range.from, until: range.to, host: q.host };
     const px = Math.max(100, Math.round(stack.clientWidth || 800));
@@ -31,9 +35,11 @@ export function picture(open, { charts = true, height, choose = () => {} } = {})
     episodes = a.items;
     if (s) series = s;
     list = q.only ? within(l, q.only) : l;
-    const seen = s ? Math.max(...s.hosts.flatMap((h) => h.points.map((x) => x.timestamp + s.cell_seconds))) : Infinity;
+    seen = s ? Math.max(...s.hosts.flatMap((h) => h.points.map((x) => x.timestamp + s.cell_seconds))) : Infinity;
     for (const b of list.bars) if (b.end == null && seen > range.from) b.until = Math.max(b.start, Math.min(b.until, seen)); // no longer than somebody looked
-    holes = [...g.items.filter((x) => hides.has(x.kind) && x.to_time > x.from_time).map((x) => [x.from_time, x.to_time]), ...(s ? silent(s, range) : [])];
+    gaps = recorded(g.items);
+    holes = s ? [...gaps, ...silent(s, range)] : gaps;
+    added = s ? appender(list, range.to) : null;
     last = { range, q };
     if (!pressed.hidden) await readPressure();
     return { of: s ? "from " + s.of : "", cell: series.cell_seconds, coverage: (s || l).coverage, left: leftOut(l) };
@@ -56,6 +62,24 @@ export function picture(open, { charts = true, height, choose = () => {} } = {})
     mark.style.left = from + "px";
     mark.style.width = Math.max(1, to - from) + "px";
   };
+  // append adds starts and ends and, where asks says so, the newest cells of the series. It says whether all had better be read anew.
+  p.append = async (range, events, asks) => {
+    if (!added) return false;
+    added.add(events, (range.to - range.from) / Math.max(1, frame ? frame.width : 800));
+    if (asks) {
+      const cell = series.cell_seconds, from = Math.floor((Math.max(range.from, Math.min(seen, range.to)) - cell) / cell) * cell, cells = Math.ceil((range.to - from) / cell);
+      const tail = await ask("series", { since: from, until: from + cells * cell, host: last.q.host, most: cells });
+      if (tail.cell_seconds !== cell || tail.of !== series.of) return true;
+      join(series, tail, range.from);
+      seen = Math.max(seen, ...tail.hosts.flatMap((h) => h.points.map((x) => x.timestamp + cell)));
+    }
+    added.move(range.from, Math.min(range.to, Math.max(seen, ...events.map((e) => e.timestamp))));
+    list = added.list;
+    holes = [...gaps, ...silent(series, range)];
+    return added.stale;
+  };
+  p.recolor = () => { fill(keys, legend()); bars.recolor(); };
+  fill(keys, legend());
   p.toggle = async () => {
     pressed.hidden = !pressed.hidden;
     asked.setAttribute("aria-expanded", String(!pressed.hidden));
@@ -78,25 +102,6 @@ export function picture(open, { charts = true, height, choose = () => {} } = {})
     pressure = { hosts: [...hosts].map(([host, points]) => ({ host, points: points.filter(Boolean) })) };
   }
   return p;
-}
-
-// hides are the kinds of gaps of which whatever was recorded is missing.
-const hides = new Set(["missing", "dropped", "end_lost", "restart", "missed_ticks", "silence", "stream_hole", "trimmed_unread", "stream_lost_end", "log_damaged", "database_damaged", "events_lost", "events_dropped"]);
-
-// silent are the stretches in which no host has a point.
-function silent(s, range) {
-  const points = s.hosts.flatMap((h) => h.points).filter((p) => p.samples > 0).sort((a, b) => a.timestamp - b.timestamp);
-  if (!points.length) return [[range.from, Math.min(range.to, Date.now() / 1000)]];
-  const broken = breakAfter(points, s.cell_seconds), list = [];
-  let end = range.from;
-  for (const p of points) {
-    if (p.timestamp - end > broken) list.push([end, p.timestamp]);
-    end = p.timestamp + s.cell_seconds;
-  }
-  const now = Math.min(range.to, Date.now() / 1000);
-  const late = now < range.to - 1 || Date.now() / 1000 - now < 30 ? 10 : 0; // what is new may still be on its way
-  if (now - end > Math.max(broken, late)) list.push([end, now]);
-  return list;
 }
 
 // within leaves what lived within a time.

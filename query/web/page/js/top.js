@@ -43,12 +43,18 @@ export function topPanel(title, explains, range, fixed = {}, found = () => "") {
   p.refresh = () => p.load(async (current) => {
     const top = await ask("top", { ...range(), ...fixed, host: param("host"), by: param("by"), sort: param("sort"), limit: 25 });
     if (!current()) return;
+    p.rows = top.rows;
     t.show({ Anomaly: top.rows.some(found), "CPU time": !rate(), Growth: !rate(), Starts: !rate(), Host: new Set(top.rows.map((r) => r.host)).size > 1, PID: top.rows.some((r) => r.process), Command: top.rows.some((r) => r.process), Job: top.rows.some((r) => r.process && r.process.job_id) });
     t.update(top.rows, (r) => r.host + "/" + (r.process ? r.process.pid + "/" + r.process.start_ticks : r.key));
     setText(sum, top.rows.length < top.lines ? `${top.rows.length} of ${count(top.lines)} lines. All together: CPU ${rate() ? digits(100 * top.all.cpu_seconds / Math.max(1e-9, top.to_time - top.from_time)) + " %" : span(top.all.cpu_seconds)}, ${count(top.all.process_count)} processes.` : "");
     p.cover(top.coverage);
   });
   return p;
+}
+
+// inWords says who used most CPU of a range, in a few words.
+export function inWords(rows) {
+  return (rows || []).slice(0, 3).map((r) => (r.process ? program(nameOf(r)) + " " + r.process.pid : nameOf(r).slice(0, 60)) + ", CPU " + span(r.cpu_seconds) + ", " + size(r.rss_mb)).join("; ");
 }
 
 function linkOf(r) {

@@ -2,7 +2,7 @@
 
 import { el, fill } from "../dom.js";
 import { ask, askIf } from "../api.js";
-import { param } from "../url.js";
+import { href, param } from "../url.js";
 import { panel, empty } from "../panel.js";
 import { table } from "../table.js";
 import { anomaliesPanel } from "../anomalies.js";
@@ -41,6 +41,7 @@ export function health(main) {
     { title: "Kind", get: (x) => "▨ " + x.kind.replaceAll("_", " ") },
     { title: "Host", get: (x) => x.host },
     { title: "How many", num: true, get: (x) => count(x.count) },
+    { title: "Runs in that time", get: runsIn },
     { title: "Details", get: (x) => x.details, cls: () => "command" },
   ], "No gap in the last 24 hours.");
   balance.body.append(b.root);
@@ -69,10 +70,19 @@ export function health(main) {
   const readGaps = () => gaps.load(async (current) => {
     const list = await ask("gaps", { host: param("host"), since: "-24h", limit: 200 });
     if (!current()) return;
+    const { runs } = list.items.length ? await ask("lanes", { host: param("host"), since: "-24h", until: Date.now() / 1000, px: 100 }) : { runs: [] };
+    if (!current()) return;
+    for (const x of list.items) x.runs = runs.filter((r) => (!r.host || r.host === x.host) && x.from_time != null && r.started <= (x.to_time ?? x.timestamp) && (r.ended ?? Infinity) >= x.from_time);
     g.update(list.items.reverse(), (x) => x.timestamp + x.kind + x.host + x.stream + x.from_time);
     gaps.cover(list.coverage);
   });
   return { every: () => 5, async refresh() { await Promise.all([readStatus(), readBalance(), readGaps(), found.refresh()]); } };
+}
+
+// runsIn are links to the runs of which something is missing with a gap.
+function runsIn(gap) {
+  const shown = gap.runs.slice(0, 5).map((r) => el("a", { href: href("/job", { name: r.job_id, host: r.host, run: r.run }) }, r.job_id.slice(0, 60) + " " + (r.run ?? "")));
+  return el("span", {}, shown.flatMap((a, i) => (i ? [", ", a] : [a])), gap.runs.length > shown.length && `, ${gap.runs.length - shown.length} more`);
 }
 
 function proof(p) {

@@ -112,8 +112,8 @@ function column(r, longest, chosen) {
     part.style.height = Math.max(2, high) + "px";
     parts.push(part);
   }
-  return el("button", { type: "button", "aria-pressed": String(chosen), "aria-label": `Run ${r.run}, ${outcome(r)}, ${span(all)}`, title: `${outcome(r)}, ${span(all)}, ${time(r.started)}`,
-    onclick: () => change({ run: r.run }) }, el("span", { class: "stackof" }, parts), el("span", { class: outcomeClass(r) }, outcome(r)[0] + " " + r.run), el("small", {}, span(all)));
+  return el("button", { type: "button", "aria-pressed": String(chosen), title: `${outcome(r)}, ${span(all)}, ${time(r.started)}`,
+    onclick: () => change({ run: r.run }) }, el("span", { class: "stackof" }, parts), el("span", { class: outcomeClass(r) }, el("span", { class: "unseen" }, "run "), outcome(r)[0] + " " + r.run), el("small", {}, span(all)));
 }
 
 function summary(r) {
