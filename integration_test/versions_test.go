@@ -100,6 +100,7 @@ func TestVersions_OlderPrograms(t *testing.T) {
 	}
 	for _, commit := range olderBuilds {
 		older := buildOf(t, commit)
+		t.Setenv("XDG_STATE_HOME", t.TempDir()) // what earlier samplers of a host of this name had reached is nothing to these
 		t.Run(commit+"/old sampler", func(t *testing.T) {
 			dir := t.TempDir()
 			url := hubOf(t, proctape, dir)
@@ -109,6 +110,7 @@ func TestVersions_OlderPrograms(t *testing.T) {
 			}
 		})
 		t.Run(commit+"/old recorder", func(t *testing.T) {
+			t.Setenv("XDG_STATE_HOME", t.TempDir())
 			dir := t.TempDir()
 			url := hubOf(t, older, dir)
 			key := filepath.Join(dir, "creds", "sampler.nk")
