@@ -106,6 +106,7 @@ var rooms = map[string]room{
 
 	// It reads a program from outside.
 	"deploy/packages/sbom":  {},
+	"deploy/tools/bill":     {},
 	"deploy/tools/manifest": {},
 
 	// The benchmarks measure the program, not its packages.

@@ -48,7 +48,7 @@ func TestPackages_Arm64(t *testing.T) {
 	records(t, []string{"qemu-aarch64-static", "qemu-aarch64"}[i], first)
 }
 
-// records records with the program of a package of arm64, in an emulator.
+// records records with the program of a package of arm64, in an emulator, for a while: a job of it too. Then that program is asked what it has.
 func records(t *testing.T, emulator, dist string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -59,9 +59,22 @@ func records(t *testing.T, emulator, dist string) {
 	program, data := filepath.Join(dir, "usr/bin/proctape"), filepath.Join(dir, "data")
 	p := startProgram(t, emulator, program, "up", "--data", data, "--interval", "200ms", "--host", "arm")
 	awaitSnapshots(t, data, 3)
-	p.stop()
-	out, err := exec.Command(emulator, program, "snapshots", "--data", data, "--json", "--limit", "1").Output()
-	if err != nil || !strings.Contains(string(out), `"host":"arm"`) {
+	ask := func(want string, args ...string) {
+		t.Helper()
+		out, err := exec.Command(emulator, append([]string{program}, append(args, "--data", data)...)...).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("%q: %v\n%s\nwant %q", args, err, out, want)
+		}
+	}
+	cmd := exec.Command(emulator, program, "run", "--data", data, "--job", "emulated", "--", "sh", "-c", "head -c 1000000 /dev/zero | sha256sum")
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "d29751f2649b32ff572b5e0a9f541ea660a50f94ff0beedfb0b692b924cc8025") {
 		t.Errorf("%v\n%s", err, out)
 	}
+	awaitSnapshots(t, data, 150) // half a minute, or more where the emulator is slow
+	ask("emulated", "jobs")
+	ask("emulated run 1", "report", "emulated")
+	ask("150", "sql", "SELECT min(count(*), 150) FROM snapshots")
+	p.stop()
+	ask(`"host":"arm"`, "snapshots", "--json", "--limit", "1")
+	ask("", "verify")
 }

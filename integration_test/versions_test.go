@@ -137,7 +137,8 @@ func hubOf(t *testing.T, program, dir string) (url string) {
 // sampled runs a sampler until the recorder has ten of its snapshots, or it ends by itself. It returns what the recorder's program says of the recording then.
 func sampled(t *testing.T, program, url, key, dir, recorder string) (status string, sampler *process) {
 	t.Helper()
-	sampler = startProgram(t, program, "sample", "--server", url, "--creds", key, "--host", "arm", "--interval", "200ms")
+	own := t.TempDir() // what earlier samplers of a host of this name had reached is nothing to this one
+	sampler = startProgram(t, program, "sample", "--data", own, "--server", url, "--creds", key, "--host", "arm", "--interval", "200ms")
 	stored := func() int {
 		return count(t, filepath.Join(dir, "monitor.db"), `SELECT count(*) FROM snapshots s JOIN hosts h ON h.id = s.host_id WHERE h.name = 'arm'`)
 	}
