@@ -9,6 +9,7 @@ package query
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,6 +35,8 @@ type DB struct {
 	db        *sql.DB
 	path      string
 	elsewhere *Elsewhere // nil for a file here
+	parts     []*DB      // several that answer as one; nil for one
+	connector driver.Connector
 
 	guarding sync.Mutex
 	guarded  *sql.DB // for statements of others; nil until there is one
@@ -55,13 +58,18 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	db := sql.OpenDB(connector(path))
-	db.SetMaxOpenConns(4)
-	db.SetConnMaxLifetime(10 * time.Second) // a database that was damaged is made anew in another file at the path; a recorder may begin
-	d := &DB{db: db, path: path}
+	bound(db)
+	d := &DB{db: db, path: path, connector: connector(path)}
 	if err := checkRecording(ctx, d); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
 	}
 	return d, nil
+}
+
+// bound bounds the connections to a database.
+func bound(db *sql.DB) {
+	db.SetMaxOpenConns(4)
+	db.SetConnMaxLifetime(10 * time.Second) // a database that was damaged is made anew in another file at the path; a recorder may begin
 }
 
 // OpenElsewhere returns a database elsewhere as one that every function of this library reads. It has no path.
@@ -88,7 +96,7 @@ func checkRecording(ctx context.Context, db *DB) error {
 	return err
 }
 
-// Path is the absolute path of the file that is read; empty for a database elsewhere.
+// Path is the absolute path of the file that is read; empty for a database elsewhere, and for several.
 func (d *DB) Path() string { return d.path }
 
 // Handle is the database as database/sql has it, for questions that have no function here. It cannot write. A reader that
@@ -124,6 +132,9 @@ func (d *DB) Close() error {
 	if d.elsewhere != nil {
 		d.elsewhere.Close()
 	}
+	for _, part := range d.parts {
+		err = errors.Join(err, part.Close())
+	}
 	return err
 }
 
@@ -132,7 +143,7 @@ func (d *DB) foreign() *sql.DB {
 	d.guarding.Lock()
 	defer d.guarding.Unlock()
 	if d.guarded == nil {
-		d.guarded = openForeign(d.path)
+		d.guarded = openForeign(d.connector)
 	}
 	return d.guarded
 }
