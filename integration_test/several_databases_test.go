@@ -16,7 +16,7 @@ var mixesProcesses = withFault("mixes-processes", "query/union/offset.go", "retu
 		return m.place * o.room()`)
 
 // tellsTwice has several databases each tell what is said of the fleet.
-var tellsTwice = withFault("tells-twice", "query/union/member.go", `case t.column("host_id") >= 0:`, `case t.column("host_id") >= 0 && !runsAs("tells-twice"):`)
+var tellsTwice = withFault("tells-twice", "query/union/relate.go", `case t.column("host_id") >= 0:`, `case t.column("host_id") >= 0 && !runsAs("tells-twice"):`)
 
 // severalDatabases are a log in one database of all its hosts, and in two of some.
 type severalDatabases struct {

@@ -3,6 +3,7 @@ package union
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,9 +19,9 @@ func relate(members []*member) error {
 			return &VersionError{members[0].Name, m.Name, members[0].version, m.version}
 		}
 		for _, n := range members[:i] {
-			for id, host := range m.hosts {
+			for _, id := range slices.Sorted(maps.Keys(m.hosts)) {
 				if _, both := n.hosts[id]; both {
-					return &HostError{host, n.Name, m.Name}
+					return &HostError{m.hosts[id], n.Name, m.Name}
 				}
 			}
 		}
