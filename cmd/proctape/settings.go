@@ -147,7 +147,7 @@ func (s *settings) check(cmd *cobra.Command) error {
 			return hinted(misuse("--%s without --server", name), "the recorder on this machine needs no credentials from its own user")
 		}
 	}
-	if err := s.checkDatabases(cmd); err != nil {
+	if err := checkDatabases(cmd, s); err != nil {
 		return err
 	}
 	if err := s.level.UnmarshalText([]byte(s.logLevel)); err != nil {
@@ -161,7 +161,7 @@ func (s *settings) check(cmd *cobra.Command) error {
 }
 
 // checkDatabases completes the paths of databases, and refuses several where a command is about one.
-func (s *settings) checkDatabases(cmd *cobra.Command) (err error) {
+func checkDatabases(cmd *cobra.Command, s *settings) (err error) {
 	several := readsDatabase(cmd) || slices.Contains([]string{"anomalies", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, cmd.Name())
 	if len(s.dbs) > 1 && !several {
 		return hinted(misuse("--db is given twice: %s is about one database", cmd.CommandPath()), "commands that read answer from several; name one here")
