@@ -92,7 +92,6 @@ func TestConnect_JWT(t *testing.T) {
 		"no longer":        {o.creds(account, time.Now().Add(-time.Hour)), "creds"},
 		"another operator": {newOperator(t).creds(must(nkeys.CreateAccount())(t), time.Time{}), "creds"},
 		"no log":           {o.creds(bare, time.Time{}), "JetStream"},
-		"for another host": {sampler, ""},
 	} {
 		said, code := asked(t, variables(c.creds))
 		if code == 0 || !strings.Contains(said, c.says) || strings.Contains(said, "eyJ") || strings.Contains(said, "SU") && strings.Contains(said, "SEED") {

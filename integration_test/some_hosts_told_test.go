@@ -59,7 +59,7 @@ func TestProject_SomeHostsTold(t *testing.T) {
 	run(t, "simulate", "--server", url, "--hosts", "2", "--processes", "20", "--duration", "5m", "--rate", "fast")
 	start(t, "project", "--server", url, "--db", db, "--hosts", "sim-0001").awaitLine("is projecting")
 	await(t, "its snapshots", func() bool { return count(t, db, `SELECT count(*) FROM snapshots`) == 60 })
-	const held = `"hosts_held":"sim-0001"`
+	const held = `hosts_held":"sim-0001"`
 	for _, ask := range [][]string{{"snapshots", "--limit", "1"}, {"gaps", "--since", "-1d"}, {"status"}} {
 		if said, _ := exitOf(t, append(ask, "--json", "--db", db)...); !strings.Contains(said, held) {
 			t.Errorf("%v does not say which hosts the database has: %s", ask, said)
