@@ -43,6 +43,7 @@ type Config struct {
 	Sys           string        // where its sysfs is mounted; default /sys
 	MaxQueue      int           // bytes that may wait for the log; default 64 MiB
 	Drain         time.Duration // how long Run goes on to publish what waits after its context ended; default 5 s
+	Domain        string        // of JetStream, for [schema.JetStream]
 	Into          string        // names the log to which the producer publishes, see [publish.Config]
 	Spool         int64         // bytes that may wait on disk, in Lives, and SpoolAge for how long: see [publish.Config]
 	SpoolAge      time.Duration
@@ -208,7 +209,7 @@ func (p *Producer) connect(began int64, bootID string) error {
 		watcher: events.NewWatcher(events.Config{
 			Source: source, OOM: oomWatch, Claims: claims, SampledCPU: s.SampledCPU, List: s.ListProcesses}),
 		subscription: jobs.NewSubscription(p.nc, jobs.SubscriptionConfig{
-			Host: cfg.Host, BootID: bootID, Claims: claims, Trouble: cfg.Trouble}),
+			Host: cfg.Host, BootID: bootID, Claims: claims, Trouble: cfg.Trouble, Domain: cfg.Domain}),
 	}
 	p.loop.claims = claims
 	return nil

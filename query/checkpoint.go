@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // Checkpoint is how far a stream has been projected into the database.
@@ -37,6 +39,31 @@ func (d *DB) HostsHeld(ctx context.Context) (patterns string, err error) {
 		return "", nil
 	}
 	return patterns, err
+}
+
+// held gives the patterns of the database that has a host, of those that answer.
+func (d *DB) held(ctx context.Context) (of func(host string) string, err error) {
+	if d.parts == nil {
+		patterns, err := d.HostsHeld(ctx)
+		return func(string) string { return patterns }, err
+	}
+	by := map[string]string{}
+	for _, part := range d.parts {
+		patterns, err := part.HostsHeld(ctx)
+		if err != nil {
+			return nil, err
+		}
+		err = each(ctx, part.db, `SELECT name FROM hosts WHERE name <> '`+schema.Fleet+`'`, nil, func(r *sql.Rows) error {
+			var host string
+			err := r.Scan(&host)
+			by[host] = patterns
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return func(host string) string { return by[host] }, nil
 }
 
 // ID is the database's name in the log. A copy gets another one as soon as a projector writes it.

@@ -25,6 +25,9 @@ type Coverage struct {
 	// nil when that is not known.
 	Forks   *int64   `json:"missing_starts"`
 	Reasons []Reason `json:"reasons"` // why it is not complete, the worst first
+	// HostsHeld are the patterns of the hosts that the database is of, with commas in between: of others in its log it has nothing. It is
+	// empty, and absent in JSON, for a database of all hosts.
+	HostsHeld string `json:"hosts_held,omitempty"`
 	// ProvenUntil is up to when the database is known to be what was written, as [Proven] has it; Unix seconds.
 	ProvenUntil *float64 `json:"proven_until"`
 }
@@ -59,6 +62,10 @@ func coverageOf(ctx context.Context, db *DB, r Range, full bool) ([]Coverage, er
 		return nil, fmt.Errorf("read the coverage: %w", err)
 	}
 	covers, proven := []Coverage{}, NotedProof(db).Until
+	held, err := db.held(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read which hosts the database is of: %w", err)
+	}
 	for _, e := range hosts {
 		if !full {
 			if e.began >= r.Until || r.Host == "" && e.ended() < r.Since-gone {
@@ -67,7 +74,7 @@ func coverageOf(ctx context.Context, db *DB, r Range, full bool) ([]Coverage, er
 			e.from = max(e.from, e.began)
 		}
 		c := e.coverage()
-		c.ProvenUntil = proven
+		c.ProvenUntil, c.HostsHeld = proven, held(e.host)
 		covers = append(covers, c)
 	}
 	return covers, nil

@@ -20,8 +20,8 @@ const (
 )
 
 // openForeign opens the connections on which statements from elsewhere run.
-func openForeign(path string) *sql.DB {
-	db := sql.OpenDB(guardedConnector{connector(path)})
+func openForeign(to driver.Connector) *sql.DB {
+	db := sql.OpenDB(guardedConnector{to})
 	db.SetMaxOpenConns(foreignAtOnce)
 	db.SetConnMaxLifetime(10 * time.Second) // as of the database's own connections
 	return db
@@ -48,11 +48,11 @@ func authorizeRead(action sqlite.AuthorizerActionCode, name, of, _, _ string) sq
 }
 
 // guardedConnector opens connections that refuse what is not a read.
-type guardedConnector struct{ connector }
+type guardedConnector struct{ driver.Connector }
 
 // Connect implements driver.Connector.
 func (g guardedConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := g.connector.Connect(ctx)
+	conn, err := g.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}

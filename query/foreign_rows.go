@@ -34,6 +34,9 @@ func ForeignRows(ctx context.Context, d *DB, statement string, args []any, use f
 		defer rows.Close()
 		return use(rows)
 	}
+	if d.parts != nil && hasWord(statement, "COLLATE") {
+		return &StatementError{errors.New("several databases answer no statement with COLLATE: compare lower(a) with lower(b)")}
+	}
 	conn, err := d.foreign().Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("read for somebody else: %w", err)

@@ -20,6 +20,18 @@ func StatementsIn(text string) (n int) {
 	return n
 }
 
+// hasWord reports whether a word stands in a text of SQL, outside of quotes and comments.
+func hasWord(text, word string) bool {
+	for text != "" {
+		token := sqlToken(text)
+		if strings.EqualFold(token, word) {
+			return true
+		}
+		text = text[len(token):]
+	}
+	return false
+}
+
 // PlaceIn is where a word of SQL stands in a text, as line and column from 1 on; 0 when it stands there more than once, or not at all.
 // A word within quotes or a comment is none.
 func PlaceIn(text, word string) (line, column int) {

@@ -21,6 +21,9 @@ func Proof(db *DB) (Proven, error) {
 		now, _, err := db.elsewhere.Proof(context.Background())
 		return now, err
 	}
+	if db.parts != nil {
+		return provenTogether(db.parts, Proof)
+	}
 	state, err := proof.ReadState(db.path)
 	if errors.Is(err, proof.ErrNoSums) {
 		return Proven{}, nil
@@ -50,6 +53,10 @@ func NotedProof(db *DB) Proven {
 			return Proven{} // not known
 		}
 		return noted
+	}
+	if db.parts != nil {
+		p, _ := provenTogether(db.parts, func(part *DB) (Proven, error) { return NotedProof(part), nil })
+		return p
 	}
 	state, err := proof.ReadState(db.path)
 	if err != nil {

@@ -9,6 +9,7 @@ package query
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,6 +37,8 @@ type DB struct {
 	cache     *atomic.Int64 // bytes of pages that a connection keeps; 0 for as many as a reader does
 	path      string
 	elsewhere *Elsewhere // nil for a file here
+	parts     []*DB      // several that answer as one; nil for one
+	connector driver.Connector
 
 	sums     cpuSums
 	guarding sync.Mutex
@@ -59,9 +62,8 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	}
 	cache := new(atomic.Int64)
 	db := sql.OpenDB(keepingConnector{connector(path), cache})
-	db.SetMaxOpenConns(4)
-	db.SetConnMaxLifetime(10 * time.Second) // a database that was damaged is made anew in another file at the path; a recorder may begin
-	d := &DB{db: db, cache: cache, path: path}
+	bound(db)
+	d := &DB{db: db, cache: cache, path: path, connector: connector(path)}
 	if err := checkRecording(ctx, d); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
 	}
@@ -73,6 +75,12 @@ func (d *DB) LimitCache(bytes int64) {
 	if d.cache != nil {
 		d.cache.Store(bytes)
 	}
+}
+
+// bound bounds the connections to a database.
+func bound(db *sql.DB) {
+	db.SetMaxOpenConns(4)
+	db.SetConnMaxLifetime(10 * time.Second) // a database that was damaged is made anew in another file at the path; a recorder may begin
 }
 
 // OpenElsewhere returns a database elsewhere as one that every function of this library reads. It has no path.
@@ -99,7 +107,7 @@ func checkRecording(ctx context.Context, db *DB) error {
 	return err
 }
 
-// Path is the absolute path of the file that is read; empty for a database elsewhere.
+// Path is the absolute path of the file that is read; empty for a database elsewhere, and for several.
 func (d *DB) Path() string { return d.path }
 
 // Handle is the database as database/sql has it, for questions that have no function here. It cannot write. A reader that
@@ -135,6 +143,9 @@ func (d *DB) Close() error {
 	if d.elsewhere != nil {
 		d.elsewhere.Close()
 	}
+	for _, part := range d.parts {
+		err = errors.Join(err, part.Close())
+	}
 	return err
 }
 
@@ -143,7 +154,7 @@ func (d *DB) foreign() *sql.DB {
 	d.guarding.Lock()
 	defer d.guarding.Unlock()
 	if d.guarded == nil {
-		d.guarded = openForeign(d.path)
+		d.guarded = openForeign(d.connector)
 	}
 	return d.guarded
 }

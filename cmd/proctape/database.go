@@ -17,8 +17,14 @@ func (s *settings) openDatabase(cmd *cobra.Command) (*query.DB, error) {
 	if p, err := query.Proof(db); err == nil && p.DamageSeen != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: warning: the database is damaged, in %d pages: answers may be wrong; a recorder that starts on it, or runs on it, makes it anew from the log\n", p.Damaged)
 	}
-	if hosts, err := db.HostsHeld(cmd.Context()); err == nil && hosts != "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: the database has the hosts %s of its log, and no other\n", printable(hosts))
+	for _, part := range db.Parts() {
+		if hosts, err := part.HostsHeld(cmd.Context()); err == nil && hosts != "" {
+			which := "the database"
+			if len(db.Parts()) > 1 {
+				which += " " + printable(part.Path())
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: %s has the hosts %s of its log, and no other\n", which, printable(hosts))
+		}
 	}
 	return db, nil
 }

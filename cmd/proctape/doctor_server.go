@@ -37,7 +37,7 @@ func tryServer(ctx context.Context, s *settings, recorder bool, host string) doc
 		d.Error = plainWords(err)
 		return d
 	}
-	if err := tryReading(ctx, nc); err != nil {
+	if err := tryReading(ctx, nc, s.domain); err != nil {
 		d.Read = plainWords(err)
 	}
 	if s.server == "" {
@@ -51,8 +51,8 @@ func tryServer(ctx context.Context, s *settings, recorder bool, host string) doc
 }
 
 // tryReading asks the log's server for a stream.
-func tryReading(ctx context.Context, nc *nats.Conn) error {
-	js, err := jetstream.New(nc)
+func tryReading(ctx context.Context, nc *nats.Conn, domain string) error {
+	js, err := schema.JetStream(nc, domain)
 	if err != nil {
 		return err
 	}

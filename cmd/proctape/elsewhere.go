@@ -55,7 +55,7 @@ func clientOf(s *settings) (*remote.Client, error) {
 // openRecording opens the database that is read: here, or elsewhere.
 func openRecording(ctx context.Context, s *settings) (*query.DB, error) {
 	if s.url == "" {
-		return query.Open(ctx, s.db)
+		return openHere(ctx, s)
 	}
 	c, err := clientOf(s)
 	if err != nil {

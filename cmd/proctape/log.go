@@ -94,8 +94,8 @@ func connectOptions() []nats.Option {
 }
 
 // declareStreams makes the log's streams exist on the server, where they are not yet, each on so many servers of a cluster.
-func declareStreams(ctx context.Context, nc *nats.Conn, policy schema.Policy, replicas int) error {
-	js, err := jetstream.New(nc)
+func declareStreams(ctx context.Context, nc *nats.Conn, domain string, policy schema.Policy, replicas int) error {
+	js, err := schema.JetStream(nc, domain)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (s *settings) withLog(cmd *cobra.Command, f func(context.Context, jetstream
 			return err
 		}
 		defer nc.Close()
-		js, err := jetstream.New(nc)
+		js, err := schema.JetStream(nc, s.domain)
 		if err != nil {
 			return err
 		}
@@ -165,7 +165,7 @@ func (s *settings) withConnection(cmd *cobra.Command, f func(context.Context, *n
 			return err
 		}
 		defer nc.Close()
-		if err := declareIfAllowed(ctx, nc); err != nil {
+		if err := declareIfAllowed(ctx, nc, s.domain); err != nil {
 			return err
 		}
 		return f(ctx, nc)
@@ -175,13 +175,13 @@ func (s *settings) withConnection(cmd *cobra.Command, f func(context.Context, *n
 		return err
 	}
 	if a.Server == nil {
-		if err = declareIfAllowed(ctx, a.Conn); err == nil {
+		if err = declareIfAllowed(ctx, a.Conn, ""); err == nil {
 			err = f(ctx, a.Conn)
 		}
 		return errors.Join(err, a.Close())
 	}
 	err = runStages(ctx, stage{"log", a.Server.Run}, stage{"simulation", func(ctx context.Context) error {
-		if err := declareStreams(ctx, a.Conn, schema.Policy{}, 1); err != nil {
+		if err := declareStreams(ctx, a.Conn, "", schema.Policy{}, 1); err != nil {
 			return err
 		}
 		return f(ctx, a.Conn)
@@ -191,10 +191,10 @@ func (s *settings) withConnection(cmd *cobra.Command, f func(context.Context, *n
 
 // declareIfAllowed makes the log's streams exist. A key that may only publish gets no answer. That is not an error: somebody
 // else makes the streams then.
-func declareIfAllowed(ctx context.Context, nc *nats.Conn) error {
+func declareIfAllowed(ctx context.Context, nc *nats.Conn, domain string) error {
 	asking, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	err := declareStreams(asking, nc, schema.Policy{}, 1)
+	err := declareStreams(asking, nc, domain, schema.Policy{}, 1)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
+	"github.com/proctape/proctape/schema"
 )
 
 // mostReplicas is what JetStream allows.
@@ -73,7 +74,7 @@ func withRunningLog(s *settings, cmd *cobra.Command, f func(context.Context, jet
 		return err
 	}
 	defer nc.Close()
-	js, err := jetstream.New(nc)
+	js, err := schema.JetStream(nc, s.domain)
 	if err != nil {
 		return err
 	}

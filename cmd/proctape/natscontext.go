@@ -29,6 +29,7 @@ type natsContext struct {
 	CA          string `json:"ca"`
 	InboxPrefix string `json:"inbox_prefix"`
 	TLSFirst    bool   `json:"tls_first"`
+	Domain      string `json:"jetstream_domain"`
 
 	Unused natsContextUnused `json:"-"`
 }
@@ -38,14 +39,12 @@ type natsContextUnused struct {
 	NSC        string `json:"nsc"`
 	UserJWT    string `json:"user_jwt"`
 	SocksProxy string `json:"socks_proxy"`
-	Domain     string `json:"jetstream_domain"`
 	APIPrefix  string `json:"jetstream_api_prefix"`
 }
 
 // set are the names of those that a context has.
 func (u *natsContextUnused) set() (names []string) {
-	for name, v := range map[string]string{"nsc": u.NSC, "user_jwt": u.UserJWT, "socks_proxy": u.SocksProxy,
-		"jetstream_domain": u.Domain, "jetstream_api_prefix": u.APIPrefix} {
+	for name, v := range map[string]string{"nsc": u.NSC, "user_jwt": u.UserJWT, "socks_proxy": u.SocksProxy, "jetstream_api_prefix": u.APIPrefix} {
 		if v != "" {
 			names = append(names, name)
 		}

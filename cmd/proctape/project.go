@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/projector"
@@ -107,12 +106,12 @@ func makeLog(ctx context.Context, s *settings, nc *nats.Conn, policy schema.Poli
 	if s.server == "" {
 		return nil
 	}
-	return declareStreams(ctx, nc, policy, replicas)
+	return declareStreams(ctx, nc, s.domain, policy, replicas)
 }
 
 // project projects the log of a connection until ctx ends.
 func (f *projectFlags) project(ctx context.Context, cmd *cobra.Command, s *settings, nc *nats.Conn, cfg projector.Config, w *working) error {
-	js, err := jetstream.New(nc)
+	js, err := schema.JetStream(nc, s.domain)
 	if err != nil {
 		return err
 	}

@@ -183,7 +183,7 @@ the database in its place and leaves the quarantine. The rest stays.`,
 
 // republish publishes messages as they were, with a header that says where in the quarantine each was.
 func republish(cmd *cobra.Command, nc *nats.Conn, list []query.Quarantined) error {
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc) // it publishes only
 	if err != nil {
 		return err
 	}

@@ -117,7 +117,7 @@ func askRetention(ctx context.Context, s *settings) (query.RetentionPass, error)
 		return query.RetentionPass{}, err
 	}
 	defer nc.Close()
-	js, err := jetstream.New(nc)
+	js, err := schema.JetStream(nc, s.domain)
 	if err != nil {
 		return query.RetentionPass{}, err
 	}

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/projector/retention"
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/term"
+	"github.com/proctape/proctape/schema"
 )
 
 func retentionStatusCommand(s *settings) *cobra.Command {
@@ -60,7 +60,7 @@ func readRetentionStatus(ctx context.Context, s *settings, db *query.DB) (*reten
 		return st, nil // the passes that are in the database can be shown all the same
 	}
 	defer nc.Close()
-	js, err := jetstream.New(nc)
+	js, err := schema.JetStream(nc, s.domain)
 	if err != nil {
 		return nil, err
 	}

@@ -132,6 +132,7 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 // withPlace adds where the companion writes down what it has made. A member of the folder's group writes nothing there, and
 // publishes the job alone.
 func withPlace(cfg run.CompanionConfig, s *settings) run.CompanionConfig {
+	cfg.Domain = s.domain
 	if cfg.JobsAlone = isMember(s); !cfg.JobsAlone {
 		cfg.Lives, cfg.Into = livesIn(s.data), servers(s.server).String()
 	}

@@ -98,7 +98,7 @@ func (f *samplingFlags) config(cmd *cobra.Command, s *settings) (producer.Config
 		return producer.Config{}, err
 	}
 	cfg := producer.Config{Root: f.proc, Sys: f.sys, Host: f.host, Interval: f.interval, Argv: mode, ScrubWords: f.scrubWords, KernelThreads: f.kernelThreads,
-		NvidiaSMI: f.nvidiaSMI, Syscalls: f.syscalls, TraceJobs: f.traceJobs, Lives: livesIn(s.data), Into: servers(s.server).String(), Log: s.logger(cmd),
+		NvidiaSMI: f.nvidiaSMI, Syscalls: f.syscalls, TraceJobs: f.traceJobs, Lives: livesIn(s.data), Domain: s.domain, Into: servers(s.server).String(), Log: s.logger(cmd),
 		Spool: cmp.Or(f.spoolMB<<20, -1), SpoolAge: time.Duration(f.spoolHours) * time.Hour}
 	if f.events != "auto" {
 		rung := lifecycle.SourceKind("events-" + f.events)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/proctape/proctape/query/web"
+	"github.com/proctape/proctape/schema"
 )
 
 // httpAddress is where serve listens when nobody says.
@@ -47,7 +48,7 @@ func serve(cmd *cobra.Command, s *settings, f *httpFlags) error {
 	streams := "what happens is not streamed: no recorder runs here"
 	if nc, err := s.connect(); err == nil {
 		defer nc.Close()
-		if js, err = jetstream.New(nc); err != nil {
+		if js, err = schema.JetStream(nc, s.domain); err != nil {
 			return err
 		}
 		streams = "what happens is streamed"

@@ -20,13 +20,15 @@ import (
 // settings are the flags that all commands share.
 type settings struct {
 	data      string
-	db        string
+	db        string   // the first of dbs, or the one of the data folder
+	dbs       []string // that --db names
 	server    string
 	url       string // of a recorder elsewhere that is asked; empty for a recording here
 	creds     string
 	context   string        // of the nats command line, which names a server
 	tls       clientTLS     // with the server
 	login     []nats.Option // of the context
+	domain    string        // of JetStream, behind a leaf node; empty for the server's own
 	tokenFile string        // with the token for url
 	config    string
 	logLevel  string
@@ -100,7 +102,7 @@ func (s *settings) resolve(cmd *cobra.Command) error {
 
 // settingNames are the flags that may also be set in the environment or a file. What a single listing asks for may not: it
 // would hide things from every listing.
-var settingNames = []string{"data", "db", "server", "context", "creds", "tls-ca", "log-level", "interval", "argv", "scrub-word", "kernel-threads", "group", "listen",
+var settingNames = []string{"data", "db", "server", "context", "creds", "tls-ca", "js-domain", "log-level", "interval", "argv", "scrub-word", "kernel-threads", "group", "listen",
 	"tls-cert", "tls-key", "max-log-mb", "ndjson", "ndjson-dir", "ndjson-name", "ndjson-rotate", "ndjson-limit", "no-ndjson", "rules", "memory-limit-mb", "full-resolution-hours", "downsampled-days",
 	"events-days", "runs-days", "away-hours", "max-db-mb", "retention-interval", "events", "job-env", "job-rule", "syscalls", "trace-job", "nvidia-smi", "proc", "sys", "utc", "url", "token-file", "http", "http-cert", "http-key", "http-name", "notify"}
 
@@ -129,27 +131,24 @@ func (s *settings) check(cmd *cobra.Command) error {
 			return err
 		}
 	}
+	if s.server == "" {
+		s.domain = "" // the recorder on this machine has none
+	}
 	if s.data, err = expandHome(s.data); err != nil {
 		return err
 	}
-	if s.db, err = expandHome(s.db); err != nil {
-		return err
-	}
-	switch {
-	case s.data == "" && s.url == "" && s.needsData(cmd):
+	if s.data == "" && s.url == "" && s.needsData(cmd) {
 		return hinted(misuse("there is no data folder: --data names none, and HOME is not the path of a folder"),
 			"name one with --data, or set HOME")
-	case s.db == "" && s.data != "":
-		s.db = filepath.Join(s.data, "monitor.db")
 	}
-	for _, name := range []string{"creds", "tls-ca", "tls-cert", "tls-key"} {
+	for _, name := range []string{"creds", "tls-ca", "tls-cert", "tls-key", "js-domain"} {
 		ofListener := cmd.LocalNonPersistentFlags().Lookup(name) != nil // of up
 		if onLine(cmd, s, name) && s.server == "" && !ofListener {
 			return hinted(misuse("--%s without --server", name), "the recorder on this machine needs no credentials from its own user")
 		}
 	}
-	if err := filecheck.Database(s.db); s.db != "" && s.url == "" && cmd.Name() != "run" && err != nil { // run runs its command in any case
-		return hinted(fmt.Errorf("open database: %w", err), "name a recorder's data folder with --data, or the file of a database with --db")
+	if err := checkDatabases(cmd, s); err != nil {
+		return err
 	}
 	if err := s.level.UnmarshalText([]byte(s.logLevel)); err != nil {
 		return hinted(misuse("--log-level %q is not a level", s.logLevel), "the levels are debug, info, warn and error")
@@ -157,6 +156,34 @@ func (s *settings) check(cmd *cobra.Command) error {
 	s.memory = readMemory(-1)
 	if works := slices.Contains([]string{"up", "sample", "project"}, cmd.Name()); s.memory.limit != mostMemory || works {
 		s.memory = s.memory.set()
+	}
+	return nil
+}
+
+// checkDatabases completes the paths of databases, and refuses several where a command is about one.
+func checkDatabases(cmd *cobra.Command, s *settings) (err error) {
+	several := readsDatabase(cmd) || slices.Contains([]string{"anomalies", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, cmd.Name())
+	if len(s.dbs) > 1 && !several {
+		return hinted(misuse("--db is given twice: %s is about one database", cmd.CommandPath()), "commands that read answer from several; name one here")
+	}
+	if s.db, err = expandHome(s.db); err != nil {
+		return err
+	}
+	if s.db == "" && s.data != "" {
+		s.db = filepath.Join(s.data, "monitor.db")
+	}
+	for i, path := range s.dbs {
+		if s.dbs[i], err = expandHome(path); err != nil {
+			return err
+		}
+	}
+	if s.db == "" || s.url != "" || cmd.Name() == "run" { // run runs its command in any case
+		return nil
+	}
+	for _, path := range append([]string{s.db}, s.dbs...) {
+		if err := filecheck.Database(path); err != nil {
+			return hinted(fmt.Errorf("open database: %w", err), "name a recorder's data folder with --data, or the file of a database with --db")
+		}
 	}
 	return nil
 }
@@ -257,7 +284,7 @@ func useContext(s *settings) error {
 	for _, of := range []struct {
 		to   *string
 		from string
-	}{{&s.creds, c.Creds}, {&s.creds, c.NKey}, {&s.tls.ca, c.CA}, {&s.tls.cert, c.Cert}, {&s.tls.key, c.Key}} {
+	}{{&s.creds, c.Creds}, {&s.creds, c.NKey}, {&s.domain, c.Domain}, {&s.tls.ca, c.CA}, {&s.tls.cert, c.Cert}, {&s.tls.key, c.Key}} {
 		if *of.to == "" {
 			*of.to = os.ExpandEnv(of.from)
 		}

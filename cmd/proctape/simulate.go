@@ -68,7 +68,7 @@ as fast as the log takes them.`,
 
 // load is what the flags ask for.
 func (f *loadFlags) load(cmd *cobra.Command, s *settings) (simulate.Load, error) {
-	load := simulate.Load{Fleet: f.fleet, Duration: f.duration, Fast: f.fast || f.rate == rateFast, Log: s.logger(cmd)}
+	load := simulate.Load{Fleet: f.fleet, Duration: f.duration, Fast: f.fast || f.rate == rateFast, Domain: s.domain, Log: s.logger(cmd)}
 	switch {
 	case f.rate != rateReal && f.rate != rateFast:
 		return load, hinted(misuse("--rate %q is not a rate", f.rate), "the rates are real and fast")

@@ -18,6 +18,7 @@ import (
 	"github.com/proctape/proctape/producer/publish/spool"
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/health"
+	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/filecheck"
 	"github.com/proctape/proctape/schema/lockfile"
 	"github.com/proctape/proctape/schema/state"
@@ -207,6 +208,9 @@ func (st *status) readDatabase(ctx context.Context, s *settings) error {
 		st.Streams = append(st.Streams, health.StreamStatus{Checkpoint: c})
 	}
 	if err == nil {
+		st.HostsHeld, err = db.HostsHeld(ctx)
+	}
+	if err == nil {
 		st.Hosts, err = query.Hosts(ctx, db)
 	}
 	if err == nil {
@@ -247,7 +251,7 @@ func (st *status) askLog(ctx context.Context, s *settings) error {
 		return nil
 	}
 	defer nc.Close()
-	js, err := jetstream.New(nc)
+	js, err := schema.JetStream(nc, s.domain)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,9 @@ func printStatus(out io.Writer, st *status) error {
 	if st.SizeBytes > 0 {
 		fmt.Fprintf(out, "Database %s, %.1f MiB\n", term.Safe(st.Database), float64(st.SizeBytes)/(1<<20))
 	}
+	if st.HostsHeld != "" {
+		fmt.Fprintf(out, "It has the hosts %s of its log, and no other\n", term.Safe(st.HostsHeld))
+	}
 	if d := st.Spool; d != nil {
 		fmt.Fprintf(out, "On disk for the log: %d items, %.1f MiB\n", d.Items, float64(d.Bytes)/(1<<20))
 	}

@@ -61,7 +61,7 @@ func tail(cmd *cobra.Command, s *settings, filter live.Filter) error {
 		return err
 	}
 	defer nc.Close()
-	js, err := jetstream.New(nc)
+	js, err := schema.JetStream(nc, s.domain)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func withLog(cmd *cobra.Command, s *settings, host string, f func(context.Contex
 		return err
 	}
 	defer nc.Close()
-	from, err := jetstream.New(nc)
+	from, err := schema.JetStream(nc, s.domain)
 	if err != nil {
 		return err
 	}

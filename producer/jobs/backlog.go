@@ -67,7 +67,7 @@ func (s *Subscription) askBacklog(ctx context.Context, of string, asked schema.B
 
 // consumeBacklog reads the log itself.
 func (s *Subscription) consumeBacklog(ctx context.Context, of string, since time.Time) error {
-	js, err := jetstream.New(s.nc)
+	js, err := schema.JetStream(s.nc, s.cfg.Domain)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ type SubscriptionConfig struct {
 	BootID string
 	Own    schema.Instance // whose messages are left out: they were applied when they were made
 	Claims *Claims
+	Domain string // of JetStream, for [schema.JetStream]
 	// Trouble is told of messages that cannot be read.
 	Trouble *trouble.Reporter
 }

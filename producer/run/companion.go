@@ -35,6 +35,7 @@ type CompanionConfig struct {
 	Argv      scrub.Mode        // default scrubbed
 	JobsAlone bool              // the connection may publish job events and nothing else
 	Into      string            // names the log to which the companion publishes, see [publish.Config]
+	Domain    string            // of JetStream, for [schema.JetStream]
 	Lives     string            // folder in which the companion writes down what it has made, for a sampler to find; empty for none
 	Log       *slog.Logger
 }
@@ -98,7 +99,7 @@ func (c *Companion) startPublishing(ctx context.Context, nc *nats.Conn) error {
 	publishing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.stop = stop
 	go func() { c.published <- publisher.Run(publishing) }()
-	c.sampler = findSampler(ctx, nc, c.cfg.Host)
+	c.sampler = findSampler(ctx, nc, c.cfg.Domain, c.cfg.Host)
 	return nil
 }
 

@@ -15,12 +15,12 @@ import (
 // findSampler finds out, by the newest snapshot of a host, whether a sampler records it, and whether that one sees every
 // start and end of a process. The recorder looks, or on a server without one this process. Where neither can, there may
 // be one.
-func findSampler(ctx context.Context, nc *nats.Conn, host string) schema.SamplerState {
+func findSampler(ctx context.Context, nc *nats.Conn, domain, host string) schema.SamplerState {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	answer, err := nc.RequestWithContext(ctx, schema.SamplerSubject(host), nil)
 	if errors.Is(err, nats.ErrNoResponders) {
-		return findSnapshot(ctx, nc, host)
+		return findSnapshot(ctx, nc, domain, host)
 	}
 	var state schema.SamplerState
 	if err != nil || json.Unmarshal(answer.Data, &state) != nil || state.Error != "" {
@@ -30,8 +30,8 @@ func findSampler(ctx context.Context, nc *nats.Conn, host string) schema.Sampler
 }
 
 // findSnapshot looks for the newest snapshot of a host.
-func findSnapshot(ctx context.Context, nc *nats.Conn, host string) schema.SamplerState {
-	js, err := jetstream.New(nc)
+func findSnapshot(ctx context.Context, nc *nats.Conn, domain, host string) schema.SamplerState {
+	js, err := schema.JetStream(nc, domain)
 	if err != nil {
 		return schema.SamplerState{Lives: true}
 	}

@@ -13,6 +13,7 @@ type Load struct {
 	Duration time.Duration // of simulated time; 0 for no end
 	Fast     bool          // as fast as the log takes it, instead of as it comes due; needs a Duration
 	Progress func(Report)  // called about once a second while Run runs, by one goroutine
+	Domain   string        // of JetStream, for [schema.JetStream]
 	Log      *slog.Logger
 }
 

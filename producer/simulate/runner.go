@@ -42,7 +42,7 @@ const queueBytes = 256 << 20
 
 func newRunner(nc *nats.Conn, cfg Load) (*runner, error) {
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
-	js, err := jetstream.New(nc)
+	js, err := schema.JetStream(nc, cfg.Domain)
 	if err != nil {
 		return nil, err
 	}

@@ -15,11 +15,12 @@ type Status struct {
 	Projector int                  `json:"projector_pid"` // of who writes the database; 0: nobody does
 	Database  string               `json:"database"`
 	SizeBytes int64                `json:"database_bytes"`
-	Memory    *state.Memory        `json:"memory"`             // that the recorder keeps to; null when it does not say
-	Sampler   *state.Sampler       `json:"sampler"`            // of the recorder; null when it does not say
-	Spool     *state.Disk          `json:"spool"`              // what waits on this machine's disk for the log; null for nothing
-	Programs  *state.Programs      `json:"programs,omitempty"` // that the recorder has in the kernel; absent for none
-	Proof     *Proof               `json:"proof"`              // null when nothing is known of it
+	HostsHeld string               `json:"hosts_held,omitempty"` // patterns of the hosts that the database is of; absent for all of its log
+	Memory    *state.Memory        `json:"memory"`               // that the recorder keeps to; null when it does not say
+	Sampler   *state.Sampler       `json:"sampler"`              // of the recorder; null when it does not say
+	Spool     *state.Disk          `json:"spool"`                // what waits on this machine's disk for the log; null for nothing
+	Programs  *state.Programs      `json:"programs,omitempty"`   // that the recorder has in the kernel; absent for none
+	Proof     *Proof               `json:"proof"`                // null when nothing is known of it
 	Streams   []StreamStatus       `json:"streams"`
 	Hosts     []query.HostBalance  `json:"hosts"`
 	Commits   *durations.Histogram `json:"commit_seconds,omitempty"` // how long each commit of who writes the database took
