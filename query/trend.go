@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/proctape/proctape/schema"
 )
@@ -54,23 +53,8 @@ func trendOfSnapshots(ctx context.Context, db *DB, r Range, stretch float64) ([]
 	return points, addCPU(ctx, db, ids, points)
 }
 
-// cpuSums keeps what all processes of a snapshot used, in percent of a core: to add that up reads all of them, and it never changes.
-type cpuSums struct {
-	mu sync.Mutex
-	of map[cpuSum]float64
-}
-
-// cpuSum names a snapshot. The time is in it, for another database may come to stand at the path, in which the id is another's.
-type cpuSum struct {
-	id int64
-	at float64
-}
-
-// mostSums is how many sums are kept: of some time lines.
-const mostSums = 10_000
-
-// known sets what is known of snapshots, each of which has a point, and returns the ids of the others.
-func (c *cpuSums) known(ids []int64, points []TrendPoint) (unknown []any) {
+// addKnown sets what is known of snapshots, each of which has a point, and returns the ids of the others.
+func addKnown(c *cpuSums, ids []int64, points []TrendPoint) (unknown []any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, id := range ids {
@@ -82,19 +66,9 @@ func (c *cpuSums) known(ids []int64, points []TrendPoint) (unknown []any) {
 	return unknown
 }
 
-// keep keeps a sum.
-func (c *cpuSums) keep(of cpuSum, used float64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.of == nil || len(c.of) > mostSums {
-		c.of = map[cpuSum]float64{}
-	}
-	c.of[of] = used
-}
-
 // addCPU sets what the processes of snapshots used, each of which has a point.
 func addCPU(ctx context.Context, db *DB, ids []int64, points []TrendPoint) error {
-	for some := range slices.Chunk(db.sums.known(ids, points), 500) {
+	for some := range slices.Chunk(addKnown(&db.sums, ids, points), 500) {
 		err := each(ctx, db.db, `SELECT s.id, s.timestamp, (SELECT total(m.cpu_permille) FROM samples m WHERE m.id >= s.id << 22 AND m.id < (s.id + 1) << 22) / 10.0
 			FROM snapshots s WHERE s.id IN (`+placeholders(len(some))+`)`, some, func(rows *sql.Rows) error {
 			var of cpuSum
@@ -107,7 +81,7 @@ func addCPU(ctx context.Context, db *DB, ids []int64, points []TrendPoint) error
 			return err
 		}
 	}
-	db.sums.known(ids, points)
+	addKnown(&db.sums, ids, points)
 	return nil
 }
 

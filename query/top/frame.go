@@ -81,3 +81,9 @@ type group struct {
 	ended     int
 	failed    int
 }
+
+// seenOf is what of a frame a time line shows, and when that was: while it stays the same, so does the line.
+type seenOf struct {
+	snapshot, death, found float64
+	made                   int64 // in steps of lineStale
+}

@@ -18,12 +18,6 @@ func lineRange(m *Model) (query.Range, int) {
 	return query.Range{Since: end - float64(cells)*cell, Until: end, Host: m.opts.Host}, cells
 }
 
-// seenOf is what of a frame a time line shows, and when that was: while it stays the same, so does the line.
-type seenOf struct {
-	snapshot, death, found float64
-	made                   int64 // in steps of lineStale
-}
-
 // lineStale is after how many seconds a live line is read again though nothing came: a hole begins when nothing does.
 const lineStale = 10
 
