@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -95,19 +96,36 @@ func TestPage_Overview(t *testing.T) {
 // TestPage_Colours: bars are coloured by CPU or by memory, and the address says by which.
 func TestPage_Colours(t *testing.T) {
 	b := openStored(t, partOfStored)
-	picture := func() string { return b.text(`document.querySelector(".lanes canvas").toDataURL()`) }
-	await(t, "the legend", func() bool { return b.is(`document.querySelector(".legend").textContent.includes("of a core")`) })
-	byCPU := picture()
-	b.press("c")
-	await(t, "other colours", func() bool {
-		return b.is(`location.search.includes("c=mem") && document.querySelector(".legend").textContent.includes("most memory") && document.getElementById("color").value === "mem"`) && picture() != byCPU
+	still := func() (picture string) { // of the lanes, once it stays as it is
+		since := time.Now()
+		await(t, "a picture that stays", func() bool {
+			// What has figures is at the end.
+			if now := b.text(`(document.querySelector(".lanes").scrollTop = 1e6, document.querySelector(".lanes canvas").toDataURL())`); now != picture {
+				picture, since = now, time.Now()
+			}
+			return time.Since(since) > time.Second/2
+		})
+		return picture
+	}
+	byMemory := func() bool {
+		return b.is(`location.search.includes("c=mem") && document.querySelector(".legend").textContent.includes("most memory") && document.getElementById("color").value === "mem"`)
+	}
+	byCPU := func() bool {
+		return b.is(`!location.search.includes("c=") && document.querySelector(".legend").textContent.includes("of a core")`)
+	}
+	// Bars come when their answer does, so a picture may be of a moment before: it is tried until all of them are there.
+	await(t, "other colours by memory than by CPU, and those of CPU again", func() bool {
+		await(t, "the colours of CPU", byCPU)
+		one := still()
+		b.press("c")
+		await(t, "the colours of memory", byMemory)
+		other := still()
+		b.press("c")
+		await(t, "the colours of CPU again", byCPU)
+		return other != one && still() == one
 	})
 	b.open(partOfStored + "&c=mem")
-	await(t, "the colours of the address", func() bool {
-		return b.is(`document.querySelector(".legend").textContent.includes("most memory")`) && picture() != byCPU
-	})
-	b.press("c")
-	await(t, "the colours of CPU", func() bool { return !b.is(`location.search.includes("c=")`) && picture() == byCPU })
+	await(t, "the colours of the address", byMemory)
 	b.check("colours")
 }
 

@@ -3,6 +3,7 @@ package integration_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -31,14 +32,20 @@ func newSeveralDatabases(t *testing.T) *severalDatabases {
 	d := &severalDatabases{t, plainLog(t), filepath.Join(dir, "all.db"), filepath.Join(dir, "one.db"), filepath.Join(dir, "two.db")}
 	run(t, "simulate", "--server", d.url, "--hosts", "1", "--processes", "5", "--duration", "1m", "--rate", "fast", "--seed", "2") // which makes the streams
 	run(t, "job", "declare", "nightly", "--fleet", "--server", d.url)
-	run(t, "simulate", "--server", d.url, "--hosts", "4", "--processes", "20", "--duration", "10m", "--rate", "fast")
+	run(t, "simulate", "--server", d.url, "--hosts", "4", "--processes", "20", "--duration", "40m", "--rate", "fast")
 	for _, flags := range [][]string{{d.all}, {d.one, "--hosts", "sim-000[12]"}, {d.two, "--hosts", "sim-000[34]"}} {
 		start(t, append([]string{"project", "--server", d.url, "--db"}, flags...)...).awaitLine("is projecting")
 	}
 	of := func(db string) int {
 		return count(t, db, `SELECT (SELECT count(*) FROM snapshots) + (SELECT count(*) FROM process_events) + (SELECT count(*) FROM run_records WHERE fleet = 0)`)
 	}
-	await(t, "all rows in all databases", func() bool { return of(d.all) > 480 && of(d.one)+of(d.two) == of(d.all) })
+	const ended = ` WHERE fleet = 0 AND ended IS NOT NULL`
+	told := func(db string) bool { // the record of a run comes after its end
+		return count(t, db, `SELECT count(*) FROM runs`+ended) == count(t, db, `SELECT count(*) FROM run_records`+ended)
+	}
+	await(t, "all rows in all databases", func() bool {
+		return of(d.all) > 480 && of(d.one)+of(d.two) == of(d.all) && count(t, d.all, `SELECT count(*) FROM runs`+ended) > 0 && told(d.all) && told(d.one) && told(d.two)
+	})
 	return d
 }
 
@@ -48,7 +55,10 @@ func (d *severalDatabases) ask(program string, question []string, dbs ...string)
 	for _, db := range dbs {
 		question = append(question[:len(question):len(question)], "--db", db)
 	}
-	out := must(exec.Command(program, question...).Output())(d.t)
+	out, err := exec.Command(program, question...).Output()
+	if err != nil {
+		d.t.Fatalf("%v: %v\n%s", question, err, stderrOf(err))
+	}
 	if question[0] == "sql" {
 		return string(out)
 	}
@@ -92,7 +102,7 @@ func TestSeveral_AnswerAsOne(t *testing.T) {
 	t.Parallel()
 	long(t)
 	d := newSeveralDatabases(t)
-	job := d.ask(proctape, []string{"sql", "SELECT min(job_id) FROM jobs WHERE fleet = 0 AND ended IS NOT NULL"}, d.all)
+	job := d.ask(proctape, []string{"sql", "SELECT min(job_id) FROM runs WHERE fleet = 0 AND ended IS NOT NULL"}, d.all)
 	job = strings.Fields(job)[1]
 	at := strings.Fields(d.ask(proctape, []string{"sql", "SELECT '@' || CAST(avg(timestamp) AS INTEGER) FROM snapshots"}, d.all))
 	middle := at[len(at)-1]
@@ -156,4 +166,12 @@ func TestSeveral_Refused(t *testing.T) {
 			t.Errorf("%s: exit code %d, %s", name, code, said)
 		}
 	}
+}
+
+// stderrOf is what a program said that failed.
+func stderrOf(err error) string {
+	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
+		return string(ended.Stderr)
+	}
+	return ""
 }

@@ -11,8 +11,8 @@ import (
 // takesAllHosts has a database of some hosts take those of all.
 var takesAllHosts = withFault("takes-all-hosts", "projector/hosts.go", "if len(f) == 0 {", `if len(f) == 0 || runsAs("takes-all-hosts") {`)
 
-// askedAt is up to when an answer is.
-var askedAt = regexp.MustCompile(`"to_time":[0-9.]+`)
+// askedAt is what an answer tells of when, and of which database, it was asked.
+var askedAt = regexp.MustCompile(`"to_time":[0-9.]+|"hosts_held":"[^"]*",`)
 
 // TestProject_SomeHosts projects a log into a database of all its hosts and into one of some: of those both give the same answers, the other has
 // nothing of the rest and says so, stays what it is when it is started again, and is what a replay of the log makes. Control: one that takes all.
