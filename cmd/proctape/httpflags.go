@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path"
 	"path/filepath"
 	"time"
@@ -42,6 +43,17 @@ func (f *httpFlags) tokenPath(s *settings) string {
 	return filepath.Join(s.data, "creds", "http.token")
 }
 
+// readToken reads the token, and makes one where there is none, with its folder where that is of the data folder: a database that was copied comes without.
+func (f *httpFlags) readToken(s *settings) (string, error) {
+	path := f.tokenPath(s)
+	if f.tokenFile == "" {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return "", err
+		}
+	}
+	return web.ReadToken(path)
+}
+
 // httpServer listens, and is then run.
 type httpServer struct {
 	server   *web.Server
@@ -62,7 +74,7 @@ func (f *httpFlags) open(ctx context.Context, cmd *cobra.Command, s *settings, j
 			return nil, hinted(misuse("--metrics-process-names %q: %w", pattern, err), "name programs as a shell does files: nginx, post*, python3.[0-9]*")
 		}
 	}
-	token, err := web.ReadToken(f.tokenPath(s))
+	token, err := f.readToken(s)
 	if err != nil {
 		return nil, fmt.Errorf("--token-file: %w", err)
 	}
