@@ -31,7 +31,14 @@ func TestAccuracy_Storm(t *testing.T) {
 	if table, err := compare(proctape, "root,user,pid-namespace"); err != nil || !strings.Contains(table, "met |") {
 		t.Errorf("%v\n%s", err, table)
 	}
-	if table, err := compare(dropsHundredth.program(t), "root"); err == nil || !strings.Contains(table, "MISSED") {
-		t.Errorf("the control, which drops one exit in a hundred, is not caught: %v\n%s", err, table)
+	// Where the kernel lost records too, on a busy machine, it is told that exits are missing, and so nothing is silent: it is tried again.
+	for tries := 1; ; tries++ {
+		table, err := compare(dropsHundredth.program(t), "root")
+		if err != nil && strings.Contains(table, "MISSED") {
+			break
+		}
+		if tries == 5 || !strings.Contains(table, "exit_records_lost") {
+			t.Fatalf("the control, which drops one exit in a hundred, is not caught: %v\n%s", err, table)
+		}
 	}
 }

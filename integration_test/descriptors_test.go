@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -120,16 +121,21 @@ func TestDescriptors_OfItsLimit(t *testing.T) {
 				return count(t, path, fmt.Sprintf(`SELECT count(*) FROM anomalies WHERE pid = %d AND ended IS NOT NULL`, full.pid)) > 0
 			})
 			recorder.stop()
+			found := 0
 			for _, a := range episodesOfFiles(t, dir) {
+				if a.PID == nil || !slices.Contains([]int64{int64(full.pid), int64(server.pid), int64(recorder.cmd.Process.Pid)}, *a.PID) {
+					continue // others of this machine may be close to a limit too
+				}
+				found++
 				switch {
-				case a.PID == nil || *a.PID != int64(full.pid):
+				case *a.PID != int64(full.pid):
 					t.Errorf("an episode of another (the server is %d): %s", server.pid, a.Description)
 				case a.Rule != "fd_exhaustion" || a.Severity != "high" || a.Peak == nil || *a.Peak < 390 || a.Threshold == nil || *a.Threshold != 360 || a.Values["fd_limit"] != 400:
 					t.Errorf("got %+v", a)
 				}
 			}
-			if n := len(episodesOfFiles(t, dir)); n != 1 {
-				t.Errorf("got %d episodes, want one", n)
+			if found != 1 {
+				t.Errorf("got %d episodes, want one", found)
 			}
 		})
 	}

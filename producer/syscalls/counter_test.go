@@ -100,10 +100,10 @@ func TestCounter_Trace(t *testing.T) {
 	c := openCounter(t)
 	busy := startChild(t, "busy")
 	p, _ := run(t, Config{Enabled: true, Tracer: c, Duration: 200 * time.Millisecond})
+	before := busy.rounds(t)
 	if err := p.Request(busy.pid()); err != nil {
 		t.Fatal(err)
 	}
-	before := busy.rounds(t)
 	var calls []schema.Syscall
 	eventually(t, "result", func() bool {
 		var ok bool
