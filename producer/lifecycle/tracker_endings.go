@@ -99,7 +99,7 @@ func (t *endings) concludeLate(p *process) bool {
 			t.drop(p)
 		}
 	}
-	p.inWaiting = !p.dropped && (p.exitQueued || p.recordsDue > 0)
+	p.inWaiting = p.recordsDue > 0 || !p.dropped && p.exitQueued // its exit, and what is behind it, is not taken while records are due
 	return !p.inWaiting
 }
 

@@ -244,3 +244,30 @@ func TestTracker_UnseenEndHasBounds(t *testing.T) {
 		}
 	})
 }
+
+// A thread's end is known and its record is lost; within the time that a record is waited for the process is gone from a scan. What comes behind its exit
+// is taken all the same.
+func TestTracker_RecordLostOfAnUnseenEnd(t *testing.T) {
+	s := newSim(true)
+	s.observe()
+	s.fork(1, 10)
+	s.thread(10, 11)
+	s.exit(10, 11, 0)
+	s.records = nil
+	s.poll()
+	s.exit(10, 10, 0)
+	s.lose(0, true)
+	s.observe()
+	for range 3 {
+		s.sleep(10 * time.Millisecond)
+		s.observe()
+	}
+	s.fork(1, 12)
+	for range 3 {
+		s.sleep(time.Second)
+		s.observe()
+	}
+	if events, _ := s.tracker.take(s.now); !slices.ContainsFunc(events, func(e schema.KindedEvent) bool { return e.Event.PID == 12 }) {
+		t.Errorf("what is behind an exit without its record is not taken: %v", words(events))
+	}
+}
