@@ -55,7 +55,7 @@ func TestTop_Server(t *testing.T) {
 	s.press("q")
 	s.ended()
 	if s.err != nil || left() != 0 {
-		t.Errorf("it ends with %v and leaves %d folders", s.err, left())
+		t.Errorf("it ends with %v and leaves %d folders:\n%s", s.err, left(), s.screen())
 	}
 	for _, end := range []unix.Signal{unix.SIGTERM, unix.SIGHUP, unix.SIGKILL} {
 		s := onScreen(t, proctape, 80, 24, env, args...)

@@ -155,7 +155,9 @@ func copyLog(ctx context.Context, from, to jetstream.JetStream, f live.Filter) e
 		if msg.Subject, msg.Data, err = schema.EncodeMsg(m, msg.Header); err != nil {
 			return err
 		}
-		_, err = to.PublishMsg(ctx, msg)
+		if _, err = to.PublishMsg(ctx, msg); ctx.Err() != nil {
+			return nil // whoever looked at it has gone
+		}
 		return err
 	}, func(string, error) {})
 }

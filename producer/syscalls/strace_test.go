@@ -115,7 +115,15 @@ func TestStrace_ProcessThatEndsMeanwhile(t *testing.T) {
 		done <- err
 	}()
 	// From its first stop on its calls are counted.
-	eventually(t, "stop by the tracer", func() bool { target, err := readTarget(c.pid()); return err == nil && target.state == "t" })
+	eventually(t, "stop by the tracer", func() bool {
+		select {
+		case err := <-done:
+			t.Fatalf("it was not traced: %v", err)
+		default:
+		}
+		target, err := readTarget(c.pid())
+		return err == nil && target.state == "t"
+	})
 	n := c.rounds(t)
 	eventually(t, "round", func() bool { return c.rounds(t) > n+1 })
 	c.kill(t)
