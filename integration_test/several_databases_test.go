@@ -109,7 +109,7 @@ func TestSeveral_AnswerAsOne(t *testing.T) {
 	pid := strings.Fields(d.ask(proctape, []string{"sql", "SELECT max(pid) AS p FROM processes WHERE job_id = '" + job + "'"}, d.all))[1]
 	questions := [][]string{
 		{"snapshots", "--since", "-400d", "--limit", "150", "--json"}, {"snapshots", "--newest", "--limit", "20", "--json"},
-		{"events", "--since", "-400d", "--limit", "0", "--json"}, {"execs", "--since", "-400d", "--limit", "0", "--json"}, {"gaps", "--since", "-400d", "--limit", "0", "--json"},
+		{"events", "--since", "-400d", "--limit", "0", "--json"}, {"execs", "--since", "-400d", "--limit", "0", "--json"}, {"gaps", "--since", "-400d", "--until", middle, "--limit", "0", "--json"},
 		{"jobs", "--json"}, {"jobs", "--since", "-400d", "--json"}, {"profile", job, "--json"}, {"report", job, "--json"}, {"report", "*", "--group-by", "host", "--json"},
 		{"top", "--at", middle, "--json"}, {"top", "--at", middle, "--by", "host", "--json"}, {"tree", "--host", "sim-0003", "--at", middle, "--json"},
 		{"history", pid, "--since", "-400d", "--limit", "0", "--json"}, {"orphans", "--at", middle, "--json"}, {"anomalies", "--since", "-400d", "--json"},
