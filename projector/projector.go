@@ -117,12 +117,11 @@ func (p *Projector) Run(ctx context.Context) error {
 		} else {
 			err = p.runSession(ctx, s)
 		}
-		if err == nil || p.isFatal(err) || ctx.Err() != nil && p.cfg.Once {
+		if err == nil || p.isFatal(err) {
 			return err
 		}
 		if ctx.Err() != nil {
-			p.cfg.Log.Warn("stopped before all of the log was in the database; the next start goes on with it", "err", err)
-			return nil
+			return p.stoppedInTrouble(err)
 		}
 		if p.Stats().Commits > before {
 			wait = first
@@ -137,7 +136,7 @@ func (p *Projector) Run(ctx context.Context) error {
 			if !damaged {
 				select {
 				case <-ctx.Done():
-					return err
+					return p.stoppedInTrouble(err)
 				case <-time.After(wait):
 				}
 			}
@@ -152,6 +151,15 @@ func (p *Projector) Run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// stoppedInTrouble is how a run ends that was stopped while something that passes stood in its way: well, for the next start goes on. A replay is not done.
+func (p *Projector) stoppedInTrouble(err error) error {
+	if p.cfg.Once {
+		return err
+	}
+	p.cfg.Log.Warn("stopped before all of the log was in the database; the next start goes on with it", "err", err)
+	return nil
 }
 
 // isFatal reports whether an error is one that does not pass. A database that could be written, and whose folder no longer can,
