@@ -121,7 +121,7 @@ func listening(t *testing.T, p *process) string {
 }
 
 // equal checks that two databases hold the same rows in every table, ids included. What names the database itself
-// may differ.
+// may differ, and what it is yet to tell the log: a replay tells nothing, so it keeps what its rules found.
 func equal(t *testing.T, a, b string) {
 	t.Helper()
 	da, db := readOnly(t, a), readOnly(t, b)
@@ -130,7 +130,7 @@ func equal(t *testing.T, a, b string) {
 		t.Fatalf("only %d tables to compare", len(tables))
 	}
 	for _, table := range tables {
-		if table == "meta" || table == "files" {
+		if table == "meta" || table == "files" || table == "found_anomalies" {
 			continue
 		}
 		ra, rb := rows(t, da, table), rows(t, db, table)
