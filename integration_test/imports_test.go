@@ -21,6 +21,7 @@ type room struct {
 	uses  []string // packages of this module; "producer/..." is every package below producer, and producer
 	never []string // packages that are not this module's, by the beginning of their path
 	clock bool     // it may not ask what time it is
+	tests bool     // it serves tests: it may import testing, and no program may import it
 }
 
 // What a room does not need.
@@ -68,8 +69,9 @@ var rooms = map[string]room{
 	"producer/procfs":            {never: slices.Concat(natsPackages, sqlPackages)},
 	"producer/scrub":             {never: slices.Concat(natsPackages, sqlPackages), clock: true},
 
-	"embedded-nats":       {uses: []string{"embedded-nats/block", "schema", "schema/filecheck", "schema/lockfile", "schema/trouble"}, never: sqlPackages},
-	"embedded-nats/block": {never: slices.Concat(sqlPackages, httpPackages), clock: true},
+	"embedded-nats":         {uses: []string{"embedded-nats/block", "schema", "schema/filecheck", "schema/lockfile", "schema/trouble"}, never: sqlPackages},
+	"embedded-nats/logtest": {uses: []string{"embedded-nats", "schema"}, never: slices.Concat(sqlPackages, httpPackages), tests: true},
+	"embedded-nats/block":   {never: slices.Concat(sqlPackages, httpPackages), clock: true},
 
 	"projector":          {uses: []string{"projector/anomaly", "projector/episodes", "projector/fold", "projector/ndjson", "projector/retention", "projector/runs", "projector/store", "schema", "schema/durations", "schema/filecheck", "schema/lockfile", "schema/proof", "schema/trouble"}},
 	"projector/anomaly":  {uses: []string{"schema", "schema/wire"}, never: slices.Concat(natsPackages, sqlPackages, httpPackages), clock: true},
@@ -144,11 +146,14 @@ func mayImport(from, imported string) string {
 	to, ours := strings.CutPrefix(imported, module)
 	if !ours {
 		for _, no := range slices.Concat(r.never, everywhere) {
-			if strings.HasPrefix(imported, no) && !(from == "schema/wire" && no == msgpackLibrary) {
+			if strings.HasPrefix(imported, no) && !(from == "schema/wire" && no == msgpackLibrary) && !(r.tests && no == "testing") {
 				return fmt.Sprintf("%s may not import %s", from, imported)
 			}
 		}
 		return ""
+	}
+	if rooms[to].tests {
+		return fmt.Sprintf("%s may not import %s: it serves tests", from, to)
 	}
 	if to == "schema/metric" && (from == "schema" || slices.Contains(r.uses, "schema")) {
 		return "" // the table of metrics is a part of what schema says
@@ -268,6 +273,7 @@ func TestImports_PolicyCatches(t *testing.T) {
 		{"embedded-nats", module + "producer/procfs"},
 		{"query", module + "cmd/proctape"},
 		{"schema", "testing"},
+		{"cmd/proctape", module + "embedded-nats/logtest"}, // for tests alone
 		{"schema", "github.com/vmihailenco/msgpack/v5"},
 		{"projector/fold", "github.com/nats-io/nats.go/jetstream"}, // fold: pure
 		{"projector/fold", "github.com/nats-io/nats.go"},

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -91,10 +92,7 @@ func leftBehind(t *testing.T, times int, grace time.Duration, disturb func(*rela
 	r.stop()
 	var left error
 	look(grace, func() bool {
-		left = goleak.Find(before,
-			// The server's own singletons, which live as long as the process.
-			goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*ipQueue[...]).unregister"),
-			goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.init.2.func1"))
+		left = goleak.Find(append(logtest.Singletons(), before)...)
 		return left == nil
 	})
 	if left != nil {

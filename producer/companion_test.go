@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/producer/run"
 	"github.com/proctape/proctape/schema"
@@ -82,7 +83,7 @@ func TestCompanion_PublishesOnce(t *testing.T) {
 	}
 	for name, tt := range samplers {
 		t.Run(name, func(t *testing.T) {
-			nc := serve(t)
+			nc := logtest.Serve(t)
 			j := newLogReader(t, nc)
 			var sampler schema.Instance
 			if tt.kinds != nil {
@@ -141,7 +142,7 @@ func expectStep(t *testing.T, events []schema.JobEvent) {
 
 // A job without steps ends with its command.
 func TestCompanion_EndsTheJob(t *testing.T) {
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	j := newLogReader(t, nc)
 	runWithCompanion(t, nc, run.CompanionConfig{}, "exit 0")
 	j.until("end", func() bool { return len(j.jobs) == 2 })
@@ -156,7 +157,7 @@ func TestCompanion_LeavesADaemonToTheSampler(t *testing.T) {
 		t.Skip("SKIPPED: a long test, which make test runs")
 	}
 	needExact(t)
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	j := newLogReader(t, nc)
 	record(t, nc, Config{Events: []lifecycle.SourceKind{lifecycle.KindPidfd, lifecycle.KindDiff}})
 	j.untilSnapshots(1)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -24,7 +25,7 @@ while echo "$line"; do sleep 1; done
 	if err := os.WriteFile(smi, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	j := newLogReader(t, nc)
 	record(t, nc, Config{NvidiaSMI: smi})
 	got := j.untilSeen(c.pid(), func(p *schema.Process) bool { return p.GPUMemory.Known })

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/schema"
@@ -15,7 +16,7 @@ import (
 // A conductor in another language publishes JSON, and need not know when its process started.
 func TestJobEvents_JSON(t *testing.T) {
 	t.Parallel()
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	j := newLogReader(t, nc)
 	record(t, nc, Config{})
 	s := startShell(t)
@@ -66,7 +67,7 @@ func TestJobEvents_LongBacklog(t *testing.T) {
 		t.Skip("SKIPPED: a long test, which make test runs")
 	}
 	t.Parallel()
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	s := startShell(t)
 	for i := range 1200 { // more than one batch, and than are followed
 		e := schema.JobEvent{Type: schema.JobDeclared, JobID: fmt.Sprint("j", i), Wall: 1}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/producer/bpf"
 	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/schema"
@@ -27,7 +28,7 @@ func tableCapability(t *testing.T, p *Producer) Capability {
 
 // A sampler that reads processes by programs in the kernel publishes what one that reads /proc does: jobs too, and it says so.
 func TestKernelTable_IsPublished(t *testing.T) {
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{BPF: bpf.Auto})
 	if c := tableCapability(t, p); !c.Have {

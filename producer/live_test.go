@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/schema"
 )
@@ -28,7 +29,7 @@ func TestLive_ShortLived(t *testing.T) {
 		t.Skip("SKIPPED: a long test, which make test runs")
 	}
 	t.Parallel()
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
 	needSourceKind(t, p, lifecycle.KindTaskstats, lifecycle.KindConnector)
@@ -77,7 +78,7 @@ func TestLive_ShortLived(t *testing.T) {
 // A daemon keeps its job when who started it is gone, in the snapshots and at its end.
 func TestLive_Daemon(t *testing.T) {
 	t.Parallel()
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
 	needSourceKind(t, p, lifecycle.KindTaskstats, lifecycle.KindConnector)
@@ -119,7 +120,7 @@ func TestLive_KindsOfDeath(t *testing.T) {
 		t.Skip("SKIPPED: a long test, which make test runs")
 	}
 	t.Parallel()
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
 	needSourceKind(t, p, lifecycle.KindTaskstats, lifecycle.KindConnector)
@@ -175,7 +176,7 @@ func TestLive_Exec(t *testing.T) {
 				t.Skip("SKIPPED: ", err)
 			}
 			source.Close()
-			nc := serve(t)
+			nc := logtest.Serve(t)
 			j := newLogReader(t, nc)
 			record(t, nc, Config{Events: []lifecycle.SourceKind{kind}})
 			executes, forks := startShell(t), startShell(t)
@@ -213,7 +214,7 @@ func TestLive_Exec(t *testing.T) {
 // A job that is declared while its processes run has them from then on; a sampler that starts later knows of it too.
 func TestLive_DeclaredLate(t *testing.T) {
 	t.Parallel()
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	j := newLogReader(t, nc)
 	_, stop := record(t, nc, Config{})
 	s := startShell(t)
@@ -269,7 +270,7 @@ func TestLive_SourceKinds(t *testing.T) {
 		lifecycle.KindPidfd:     {code: true},
 		lifecycle.KindDiff:      {},
 	}
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	for kind, want := range kinds {
 		t.Run(string(kind), func(t *testing.T) {
 			source, _, err := lifecycle.Open(lifecycle.Config{Describe: func(int) (d lifecycle.Description, ok bool) { return }}, []lifecycle.SourceKind{kind})
@@ -332,7 +333,7 @@ func TestLive_CPU(t *testing.T) {
 		t.Skip("SKIPPED: a long test, which make test runs")
 	}
 	t.Parallel()
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
 	needSourceKind(t, p, lifecycle.KindTaskstats)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"testing"
 	"time"
+
+	"github.com/proctape/proctape/embedded-nats/logtest"
 )
 
 // BenchmarkProducer_Events measures what a whole producer, as a process of its own, costs for each process that starts
@@ -20,7 +22,7 @@ func BenchmarkProducer_Events(b *testing.B) {
 	for name, load := range loads {
 		b.Run(name, func(b *testing.B) {
 			dir := b.TempDir()
-			serveAt(b, dir)
+			logtest.ServeAt(b, dir)
 			sampler := startCommandChild(b, "produce", dirKey+"="+dir)
 			forker := startCommandChild(b, "fork")
 			var n int

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/schema"
@@ -40,7 +42,7 @@ type loggedEvent struct {
 
 func newLogReader(t *testing.T, nc *nats.Conn) *logReader {
 	t.Helper()
-	return &logReader{t: t, msgs: subscribe(t, nc)}
+	return &logReader{t: t, msgs: logtest.Subscribe(t, nc)}
 }
 
 // until reads on until what was read is as wanted.
@@ -308,4 +310,25 @@ func find(m *schema.Message, pid int) (schema.Process, bool) {
 		return schema.Process{}, false
 	}
 	return m.Snapshot.Processes.Row(i), true
+}
+
+func logTo(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
+
+// await returns the first message of a kind that is as wanted.
+func await(t *testing.T, msgs <-chan *nats.Msg, kind schema.Kind, wanted func(*schema.Message) bool) *schema.Message {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+	defer cancel()
+	for {
+		select {
+		case msg := <-msgs:
+			if strings.HasSuffix(msg.Subject, "."+string(kind)) {
+				if m := logtest.Decode(t, msg.Header, msg.Data); wanted(m) {
+					return m
+				}
+			}
+		case <-ctx.Done():
+			t.Fatalf("no %s as wanted within %s", kind, testTimeout)
+		}
+	}
 }

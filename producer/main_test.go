@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/proctape/proctape/embedded-nats/logtest"
 )
 
 // roleKey names the environment variable that makes the test binary play a child process.
@@ -27,11 +29,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // without which a child built with -race takes a second to end
-	goleak.VerifyTestMain(m,
-		// The server's own singletons, which live as long as the process.
-		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*ipQueue[...]).unregister"),
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.init.2.func1"),
-	)
+	goleak.VerifyTestMain(m, logtest.Singletons()...)
 }
 
 // playRole says that it is ready and does what the role asks until standard input ends.

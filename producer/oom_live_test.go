@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/schema"
 )
@@ -44,7 +45,7 @@ func newLimitedCgroup(t *testing.T) (path, dir string) {
 func TestLive_OOM(t *testing.T) {
 	t.Parallel()
 	path, dir := newLimitedCgroup(t)
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
 	needSourceKind(t, p, lifecycle.KindTaskstats, lifecycle.KindConnector)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/producer/publish"
@@ -23,7 +24,7 @@ import (
 // unreachable is a connection whose server never was.
 func unreachable(t *testing.T) *nats.Conn {
 	t.Helper()
-	return connect(t, t.TempDir())
+	return logtest.Connect(t, t.TempDir())
 }
 
 func newProducer(t *testing.T, nc *nats.Conn, cfg Config) *Producer {
@@ -105,8 +106,8 @@ func TestTickNumber(t *testing.T) {
 
 // A producer runs beside a child that starts and ends.
 func TestProducer_Run(t *testing.T) {
-	nc := serve(t)
-	msgs := subscribe(t, nc)
+	nc := logtest.Serve(t)
+	msgs := logtest.Subscribe(t, nc)
 	p := newProducer(t, nc, Config{Interval: 100 * time.Millisecond})
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -146,8 +147,8 @@ func TestProducer_Run(t *testing.T) {
 	}
 	ticks, last := uint64(0), map[schema.Kind]uint64{}
 	for _, stream := range []string{schema.StreamSnapshots, schema.StreamEvents} {
-		for _, raw := range stored(t, nc, stream) {
-			m := decode(t, raw.Header, raw.Data)
+		for _, raw := range logtest.Stored(t, nc, stream) {
+			m := logtest.Decode(t, raw.Header, raw.Data)
 			if m.Seq != last[m.Kind]+1 {
 				t.Errorf("%s: number %d after %d", m.Kind, m.Seq, last[m.Kind])
 			}
@@ -169,18 +170,18 @@ func TestProducer_Run(t *testing.T) {
 // Whose a process is counts for those too that ran before the producer did.
 func TestProducer_AttributesWhatRunsAlready(t *testing.T) {
 	c := startChild(t, "sleep", []string{jobs.EnvJob + "=early", jobs.EnvSheet + "=7"})
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	p := newProducer(t, nc, Config{})
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	if err := p.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
-	msgs := stored(t, nc, schema.StreamSnapshots)
+	msgs := logtest.Stored(t, nc, schema.StreamSnapshots)
 	if len(msgs) != 1 {
 		t.Fatalf("got %d snapshots, want one: the context had ended", len(msgs))
 	}
-	m := decode(t, msgs[0].Header, msgs[0].Data)
+	m := logtest.Decode(t, msgs[0].Header, msgs[0].Data)
 	got, _ := find(m, c.pid())
 	if got.JobID != "early" || got.Sheet != schema.Some(int64(7)) {
 		t.Errorf("got job %q, sheet %+v, want early, 7", got.JobID, got.Sheet)
@@ -211,7 +212,7 @@ func TestProducer_GoesOnAfterAFailedSample(t *testing.T) {
 	if err := os.Mkdir(root, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	p := newProducer(t, serve(t), Config{Root: root, Events: []lifecycle.SourceKind{lifecycle.KindDiff}}) // others would tell of this machine
+	p := newProducer(t, logtest.Serve(t), Config{Root: root, Events: []lifecycle.SourceKind{lifecycle.KindDiff}}) // others would tell of this machine
 	if err := os.Remove(root); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/producer/bpf"
 	"github.com/proctape/proctape/producer/lifecycle"
 	"github.com/proctape/proctape/schema"
@@ -61,7 +62,7 @@ func recordRestricted(t *testing.T, place string) {
 			t.Fatal(err)
 		}
 	}
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{BPF: bpf.Auto})
 	checkTable(t, p, place)

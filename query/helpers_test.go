@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/schema"
 )
@@ -23,11 +24,7 @@ func TestMain(m *testing.M) {
 		os.RemoveAll(recordingDir)
 	}
 	if code == 0 {
-		// The server's own singletons live as long as the process.
-		if err := goleak.Find(
-			goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*ipQueue[...]).unregister"),
-			goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.init.2.func1"),
-		); err != nil {
+		if err := goleak.Find(logtest.Singletons()...); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}

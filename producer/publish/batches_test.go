@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -27,7 +28,7 @@ func TestPublisher_BatchesEvents(t *testing.T) {
 	got := map[schema.Kind][]string{}
 	pids := map[schema.Kind]int{}
 	for _, q := range p.queue.messages {
-		m := decode(t, q.msg.Header, q.msg.Data)
+		m := logtest.Decode(t, q.msg.Header, q.msg.Data)
 		got[m.Kind] = append(got[m.Kind], fmt.Sprintf("%d+%d", m.Seq, m.Count()))
 		if m.Wall != 5 || m.Boot != 6 {
 			t.Errorf("%s %d: got times %d and %d, want 5 and 6", m.Kind, m.Seq, m.Wall, m.Boot)
@@ -65,7 +66,7 @@ func TestPublisher_OneBadBatchDoesNotStopTheOthers(t *testing.T) {
 // No kind of event is lost on its way: each goes through a server and is decoded. A kind that does not exist, or is no
 // kind of event, is an error, and takes nothing else with it.
 func TestPublisher_EveryKindOfEvent(t *testing.T) {
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	p := newPublisher(t, nc, Config{})
 	var events []schema.KindedEvent
 	var want []schema.Kind
@@ -88,8 +89,8 @@ func TestPublisher_EveryKindOfEvent(t *testing.T) {
 	}
 	runToEnd(t, p)
 	var got []schema.Kind
-	for _, raw := range stored(t, nc, schema.StreamEvents) {
-		m := decode(t, raw.Header, raw.Data)
+	for _, raw := range logtest.Stored(t, nc, schema.StreamEvents) {
+		m := logtest.Decode(t, raw.Header, raw.Data)
 		got = append(got, m.Kind)
 		command := ""
 		for _, e := range m.Events {
@@ -124,7 +125,7 @@ func TestPublisher_RefusesUnknownGapKind(t *testing.T) {
 	if got := len(p.queue.messages); got != len(schema.GapKinds()) {
 		t.Errorf("%d messages wait, want %d", got, len(schema.GapKinds()))
 	}
-	if m := p.queue.messages[0].msg; decode(t, m.Header, m.Data).Seq != 1 {
+	if m := p.queue.messages[0].msg; logtest.Decode(t, m.Header, m.Data).Seq != 1 {
 		t.Error("a message that was refused took a number")
 	}
 }

@@ -3,6 +3,7 @@ package publish
 import (
 	"testing"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -13,7 +14,7 @@ func TestOfferEnd(t *testing.T) {
 		"a stop": {true, true, true}, "a life that says nothing": {true, false, false}, "a life that made nothing": {false, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			nc := serve(t)
+			nc := logtest.Serve(t)
 			p := newPublisher(t, nc, Config{})
 			if c.makes {
 				offer(t, p, snapshot(10), events(schema.KindSpawn, 3))
@@ -25,8 +26,8 @@ func TestOfferEnd(t *testing.T) {
 			}
 			runToEnd(t, p)
 			told := false
-			for _, raw := range stored(t, nc, schema.StreamEvents) {
-				m := decode(t, raw.Header, raw.Data)
+			for _, raw := range logtest.Stored(t, nc, schema.StreamEvents) {
+				m := logtest.Decode(t, raw.Header, raw.Data)
 				told = len(m.Ended) == 1 && m.Ended[0].Final && m.Ended[0].Instance == m.Instance && m.Count() == 0 && m.Produced == 4
 			}
 			if told != c.tells {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/producer/publish/spool"
 	"github.com/proctape/proctape/schema"
 )
@@ -53,8 +54,8 @@ func livesIn(t *testing.T, folder string) (names []string) {
 // endsIn are what the messages of a stream tell of lives that have ended: for each message its number, and what was reached.
 func endsIn(t *testing.T, nc *nats.Conn, stream string) (ends []string) {
 	t.Helper()
-	for _, raw := range stored(t, nc, stream) {
-		m := decode(t, raw.Header, raw.Data)
+	for _, raw := range logtest.Stored(t, nc, stream) {
+		m := logtest.Decode(t, raw.Header, raw.Data)
 		for _, e := range m.Ended {
 			ends = append(ends, fmt.Sprintf("%s %d: %v final %v, %d of %d acknowledged", m.Kind, m.Seq, e.Reached, e.Final, e.Acked, e.Produced))
 		}
@@ -64,7 +65,7 @@ func endsIn(t *testing.T, nc *nats.Conn, stream string) (ends []string) {
 
 // A life writes down what it has reached. The next one tells of it in each stream until the log has heard of it, and no longer.
 func TestPublisher_TellsOfTheLifeBefore(t *testing.T) {
-	nc, folder := serve(t), filepath.Join(t.TempDir(), "lives")
+	nc, folder := logtest.Serve(t), filepath.Join(t.TempDir(), "lives")
 	first := newLife(t, nc, folder, Config{TellsEnds: true})
 	offer(t, first, snapshot(10), events(schema.KindSpawn, 3), snapshot(10))
 	runToEnd(t, first)
@@ -97,7 +98,7 @@ func TestPublisher_TellsOfTheLifeBefore(t *testing.T) {
 
 // A life whose time to publish is over leaves the rest on disk. The next one publishes that behind it, and nothing twice.
 func TestPublisher_NoTimeToDrain(t *testing.T) {
-	nc, folder := serve(t), filepath.Join(t.TempDir(), "lives")
+	nc, folder := logtest.Serve(t), filepath.Join(t.TempDir(), "lives")
 	p := newLife(t, nc, folder, Config{Drain: time.Nanosecond})
 	const made = 4 * window // messages
 	for range made {
@@ -134,13 +135,13 @@ func TestPublisher_NoTimeToDrain(t *testing.T) {
 func TestPublisher_LeavesWhatWaits(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		dir, folder := t.TempDir(), filepath.Join(t.TempDir(), "lives")
-		server := startServer(t, dir)
-		nc := connect(t, dir)
-		declare(t, nc)
+		server := logtest.Start(t, dir)
+		nc := logtest.Connect(t, dir)
+		logtest.Declare(t, nc)
 		p := newLife(t, nc, folder, Config{Drain: time.Millisecond})
 		offer(t, p, snapshot(10), events(schema.KindSpawn, 2))
 		publishAll(t, p)
-		closeServer(t, server)
+		logtest.Close(t, server)
 		for range 30 {
 			offer(t, p, snapshot(10), events(schema.KindSpawn, 2))
 		}
@@ -159,8 +160,8 @@ func TestPublisher_LeavesWhatWaits(t *testing.T) {
 		if lost {
 			forgetLeft(t, folder)
 		}
-		server = startServer(t, dir)
-		nc = connect(t, dir)
+		server = logtest.Start(t, dir)
+		nc = logtest.Connect(t, dir)
 		elsewhere := newLife(t, nc, folder, Config{TellsEnds: true, Into: "another log"})
 		runToEnd(t, elsewhere)
 		if got := numbersIn(t, nc, schema.StreamSnapshots); len(got) != 1 {
@@ -187,7 +188,7 @@ func TestPublisher_LeavesWhatWaits(t *testing.T) {
 		if files := livesIn(t, folder); len(files) != 1 {
 			t.Errorf("lost %v: the files %v are there, want that of the last life", lost, files)
 		}
-		closeServer(t, server)
+		logtest.Close(t, server)
 	}
 }
 
@@ -216,8 +217,8 @@ func files(t *testing.T, folder string) iter.Seq[string] {
 // numbersIn are the kinds and numbers of the messages of a stream.
 func numbersIn(t *testing.T, nc *nats.Conn, stream string) (numbers []string) {
 	t.Helper()
-	for _, raw := range stored(t, nc, stream) {
-		m := decode(t, raw.Header, raw.Data)
+	for _, raw := range logtest.Stored(t, nc, stream) {
+		m := logtest.Decode(t, raw.Header, raw.Data)
 		numbers = append(numbers, fmt.Sprint(m.Kind, " ", m.Seq))
 	}
 	return numbers
@@ -228,13 +229,13 @@ func numbersIn(t *testing.T, nc *nats.Conn, stream string) (numbers []string) {
 func TestPublisher_TellsWhatALifeLost(t *testing.T) {
 	for _, cut := range []bool{false, true} {
 		dir, folder := t.TempDir(), filepath.Join(t.TempDir(), "lives")
-		server := startServer(t, dir)
-		nc := connect(t, dir)
-		declare(t, nc)
+		server := logtest.Start(t, dir)
+		nc := logtest.Connect(t, dir)
+		logtest.Declare(t, nc)
 		p := newLife(t, nc, folder, Config{Drain: time.Millisecond, MaxQueue: 4000, TellsEnds: true})
 		offer(t, p, snapshot(10), events(schema.KindSpawn, 2))
 		publishAll(t, p)
-		closeServer(t, server)
+		logtest.Close(t, server)
 		for range 30 { // more than the queue holds
 			offer(t, p, snapshot(500), events(schema.KindSpawn, 2))
 		}
@@ -244,9 +245,9 @@ func TestPublisher_TellsWhatALifeLost(t *testing.T) {
 		} else if err := run(p); err == nil {
 			t.Fatal("all was published without a server")
 		}
-		server = startServer(t, dir)
-		defer closeServer(t, server)
-		nc = connect(t, dir)
+		server = logtest.Start(t, dir)
+		defer logtest.Close(t, server)
+		nc = logtest.Connect(t, dir)
 		next := newLife(t, nc, folder, Config{TellsEnds: true, Drain: testTimeout})
 		offer(t, next, events(schema.KindSpawn, 1), snapshot(10))
 		runToEnd(t, next)
@@ -285,7 +286,7 @@ func publishAll(t *testing.T, p *Publisher) {
 
 // A run leaves its file only where the log did not take all that it made, and tells of nobody.
 func TestPublisher_ShortLife(t *testing.T) {
-	nc, folder := serve(t), filepath.Join(t.TempDir(), "lives")
+	nc, folder := logtest.Serve(t), filepath.Join(t.TempDir(), "lives")
 	before := newLife(t, nc, folder, Config{TellsEnds: true})
 	offer(t, before, snapshot(10))
 	runToEnd(t, before)
@@ -303,7 +304,7 @@ func TestPublisher_ShortLife(t *testing.T) {
 // A life that goes on is nobody's to tell of, and neither is one of another host. A file that is damaged in any bit is set
 // aside: it costs itself alone.
 func TestPublisher_PassesOverFiles(t *testing.T) {
-	nc, folder := serve(t), filepath.Join(t.TempDir(), "lives")
+	nc, folder := logtest.Serve(t), filepath.Join(t.TempDir(), "lives")
 	alive := newLife(t, nc, folder, Config{TellsEnds: true})
 	offer(t, alive, snapshot(10))
 	lifeKeeper{alive}.save(false)

@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -83,7 +84,7 @@ func runToEnd(t *testing.T, p *Publisher) {
 }
 
 func TestPublisher_NumbersEachKind(t *testing.T) {
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	p := newPublisher(t, nc, Config{})
 	offer(t, p,
 		snapshot(10), events(schema.KindSpawn, 3), snapshot(300<<10), events(schema.KindExit, 1),
@@ -107,9 +108,9 @@ func TestPublisher_NumbersEachKind(t *testing.T) {
 	produced := map[string][]uint64{schema.StreamSnapshots: {1, 5}, schema.StreamEvents: {4, 6, 7, 519, 521}}
 	for stream, want := range want {
 		var got []message
-		for i, raw := range stored(t, nc, stream) {
+		for i, raw := range logtest.Stored(t, nc, stream) {
 			got = append(got, message{raw.Subject, raw.Header.Get(nats.MsgIdHdr), raw.Header.Get(schema.HeaderItems), raw.Header.Get(schema.HeaderEncoding)})
-			m := decode(t, raw.Header, raw.Data)
+			m := logtest.Decode(t, raw.Header, raw.Data)
 			if m.ID() != got[i].id {
 				t.Errorf("%s %d: message's id is %s, header says %s", stream, i, m.ID(), got[i].id)
 			}
@@ -127,7 +128,7 @@ func TestPublisher_NumbersEachKind(t *testing.T) {
 }
 
 func TestPublisher_InvalidMessageIsNotNumbered(t *testing.T) {
-	p := newPublisher(t, serve(t), Config{})
+	p := newPublisher(t, logtest.Serve(t), Config{})
 	invalid := map[string]*schema.Message{
 		"no body":           {Envelope: schema.Envelope{Kind: schema.KindSnapshot, Wall: 1}},
 		"another's body":    {Envelope: schema.Envelope{Kind: schema.KindSnapshot, Wall: 1}, Events: events(schema.KindSpawn, 1).Events},
@@ -166,8 +167,8 @@ func receive(t *testing.T, nc *nats.Conn) map[schema.Kind]received {
 	got := map[schema.Kind]received{}
 	next := map[schema.Kind]uint64{}
 	for _, stream := range []string{schema.StreamSnapshots, schema.StreamEvents} {
-		for _, raw := range stored(t, nc, stream) {
-			m := decode(t, raw.Header, raw.Data)
+		for _, raw := range logtest.Stored(t, nc, stream) {
+			m := logtest.Decode(t, raw.Header, raw.Data)
 			if m.Seq <= next[m.Kind] {
 				t.Errorf("%s %d came after %d", m.Kind, m.Seq, next[m.Kind])
 				continue
@@ -186,9 +187,9 @@ func receive(t *testing.T, nc *nats.Conn) map[schema.Kind]received {
 // The server goes away twice while messages are published, and comes back on the same store.
 func TestPublisher_KeepsAllInOrderThroughRestarts(t *testing.T) {
 	dir := t.TempDir()
-	s := startServer(t, dir)
-	nc := connect(t, dir)
-	declare(t, nc)
+	s := logtest.Start(t, dir)
+	nc := logtest.Connect(t, dir)
+	logtest.Declare(t, nc)
 	p := newPublisher(t, nc, Config{})
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -202,7 +203,7 @@ func TestPublisher_KeepsAllInOrderThroughRestarts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen := subscribe(t, watcher)
+		seen := logtest.Subscribe(t, watcher)
 		for i := range perRound {
 			for _, m := range []*schema.Message{snapshot(100), events(schema.KindSpawn, 1+i%5), events(schema.KindExit, 1+i%3)} {
 				offer(t, p, m)
@@ -221,10 +222,10 @@ func TestPublisher_KeepsAllInOrderThroughRestarts(t *testing.T) {
 			}
 		}
 		watcher.Close()
-		closeServer(t, s)
-		s = startServer(t, dir)
+		logtest.Close(t, s)
+		s = logtest.Start(t, dir)
 	}
-	defer func() { closeServer(t, s) }()
+	defer func() { logtest.Close(t, s) }()
 	stop()
 	if err := <-ended; err != nil {
 		t.Fatal(err)
@@ -245,9 +246,9 @@ func TestPublisher_KeepsAllInOrderThroughRestarts(t *testing.T) {
 // overtaken.
 func TestPublisher_KeepsOrderWhenTheStreamComesLate(t *testing.T) {
 	dir := t.TempDir()
-	s := startServer(t, dir)
-	defer closeServer(t, s)
-	nc := connect(t, dir)
+	s := logtest.Start(t, dir)
+	defer logtest.Close(t, s)
+	nc := logtest.Connect(t, dir)
 	p := newPublisher(t, nc, Config{})
 	for range 2 * window {
 		offer(t, p, events(schema.KindSpawn, 1))
@@ -256,7 +257,7 @@ func TestPublisher_KeepsOrderWhenTheStreamComesLate(t *testing.T) {
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
-	declare(t, nc)
+	logtest.Declare(t, nc)
 	stop()
 	if err := <-ended; err != nil {
 		t.Fatal(err)
@@ -270,12 +271,12 @@ func TestPublisher_KeepsOrderWhenTheStreamComesLate(t *testing.T) {
 // unreachable is a connection whose server never was.
 func unreachable(t *testing.T) *nats.Conn {
 	t.Helper()
-	return connect(t, t.TempDir())
+	return logtest.Connect(t, t.TempDir())
 }
 
 func TestPublisher_FullQueueLosesSnapshotsFirst(t *testing.T) {
 	dir := t.TempDir()
-	nc := connect(t, dir)
+	nc := logtest.Connect(t, dir)
 	size := func(m *schema.Message) int {
 		p := newPublisher(t, nc, Config{})
 		offer(t, p, m)
@@ -317,14 +318,14 @@ func TestPublisher_FullQueueLosesSnapshotsFirst(t *testing.T) {
 
 	// The messages that follow tell of the loss, and their numbers jump by what was lost.
 	offer(t, p, snapshot(10))
-	s := startServer(t, dir)
-	defer closeServer(t, s)
+	s := logtest.Start(t, dir)
+	defer logtest.Close(t, s)
 	watcher, err := s.Connect()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer watcher.Close()
-	declare(t, watcher)
+	logtest.Declare(t, watcher)
 	runToEnd(t, p)
 	got := receive(t, watcher)
 	want := map[schema.Kind]received{
@@ -403,7 +404,7 @@ func checkQueue(t *rapid.T, p *Publisher) {
 }
 
 func TestPublisher_RunFlushesAfterItsContextEnded(t *testing.T) {
-	nc := serve(t)
+	nc := logtest.Serve(t)
 	p := newPublisher(t, nc, Config{})
 	const n = 3*window + 1
 	for range n {
@@ -423,23 +424,23 @@ func TestPublisher_RunSaysWhatIsLeft(t *testing.T) {
 		"no server": {10, unreachable},
 		"a server that went away": {10, func(t *testing.T) *nats.Conn {
 			dir := t.TempDir()
-			s := startServer(t, dir)
-			nc := connect(t, dir)
-			closeServer(t, s)
+			s := logtest.Start(t, dir)
+			nc := logtest.Connect(t, dir)
+			logtest.Close(t, s)
 			return nc
 		}},
 		"no stream": {10, func(t *testing.T) *nats.Conn {
 			dir := t.TempDir()
-			s := startServer(t, dir)
-			t.Cleanup(func() { closeServer(t, s) })
-			return connect(t, dir)
+			s := logtest.Start(t, dir)
+			t.Cleanup(func() { logtest.Close(t, s) })
+			return logtest.Connect(t, dir)
 		}},
 		"a server that never answers": {2*window + 10, func(t *testing.T) *nats.Conn {
 			dir := t.TempDir()
-			s := startServer(t, dir)
-			t.Cleanup(func() { closeServer(t, s) })
-			nc := connect(t, dir)
-			subscribe(t, nc) // somebody hears the messages, so the server does not say that nobody does
+			s := logtest.Start(t, dir)
+			t.Cleanup(func() { logtest.Close(t, s) })
+			nc := logtest.Connect(t, dir)
+			logtest.Subscribe(t, nc) // somebody hears the messages, so the server does not say that nobody does
 			return nc
 		}},
 	}
@@ -489,7 +490,7 @@ func TestPublisher_TooLargeIsDropped(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			nc := serve(t)
+			nc := logtest.Serve(t)
 			js, err := jetstream.New(nc)
 			if err != nil {
 				t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/producer/publish/spool"
 	"github.com/proctape/proctape/schema"
 )
@@ -49,7 +50,7 @@ func second(m *schema.Message, n int) *schema.Message {
 // A log that was never there: what is made goes to disk, keeps no memory, and is on the log in its order when that is there, each message once.
 func TestSpool_LogWasNeverThere(t *testing.T) {
 	dir, folder := t.TempDir(), filepath.Join(t.TempDir(), "lives")
-	nc := connect(t, dir)
+	nc := logtest.Connect(t, dir)
 	p := newLife(t, nc, folder, Config{TellsEnds: true, Drain: testTimeout})
 	p.backlog.now = func() int64 { return 0 }
 	stop := goOn(t, p)
@@ -61,10 +62,10 @@ func TestSpool_LogWasNeverThere(t *testing.T) {
 	if s := p.Stats(); s.Waiting != 2*made || s.Dropped != 0 || spool.DepthOf(folder).Items != 3*made {
 		t.Errorf("got %+v, and on disk %+v", s, spool.DepthOf(folder))
 	}
-	server := startServer(t, dir)
-	defer closeServer(t, server)
-	watcher := connect(t, dir)
-	declare(t, watcher)
+	server := logtest.Start(t, dir)
+	defer logtest.Close(t, server)
+	watcher := logtest.Connect(t, dir)
+	logtest.Declare(t, watcher)
 	awaitStats(t, p, "on the log", func(s Stats, _ Queue) bool { return s.Acked == 3*made && s.Waiting == 0 })
 	if err := stop(); err != nil {
 		t.Error(err)
@@ -108,9 +109,9 @@ func TestSpool_LiveBesideWhatWaits(t *testing.T) {
 		"": nil, "out of order": func(*nats.Msg) {},
 	} {
 		dir, folder := t.TempDir(), filepath.Join(t.TempDir(), "lives")
-		server := startServer(t, dir)
-		watcher := connect(t, dir)
-		declare(t, watcher)
+		server := logtest.Start(t, dir)
+		watcher := logtest.Connect(t, dir)
+		logtest.Declare(t, watcher)
 		away := unreachable(t)
 		p := newLife(t, away, folder, Config{TellsEnds: true, Drain: testTimeout})
 		p.backlog.now = func() int64 { return 0 }
@@ -125,7 +126,7 @@ func TestSpool_LiveBesideWhatWaits(t *testing.T) {
 		if spoil != nil {
 			reverse(t, p)
 		}
-		here, err := New(connect(t, dir), Config{Origin: p.cfg.Origin, Log: p.cfg.Log})
+		here, err := New(logtest.Connect(t, dir), Config{Origin: p.cfg.Origin, Log: p.cfg.Log})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +152,7 @@ func TestSpool_LiveBesideWhatWaits(t *testing.T) {
 			t.Errorf("%s: in order %v: %d snapshots, %d messages of events", name, ordered, len(got), len(events))
 		}
 		p.backlog.close()
-		closeServer(t, server)
+		logtest.Close(t, server)
 	}
 }
 
@@ -190,7 +191,7 @@ func TestSpool_IsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir, folder := t.TempDir(), filepath.Join(t.TempDir(), "lives")
 			c.cfg.TellsEnds, c.cfg.Drain = true, testTimeout
-			p := newLife(t, connect(t, dir), folder, c.cfg)
+			p := newLife(t, logtest.Connect(t, dir), folder, c.cfg)
 			now := time.Duration(0)
 			p.backlog.now = func() int64 { return int64(now) }
 			const made = 120
@@ -207,16 +208,16 @@ func TestSpool_IsBounded(t *testing.T) {
 			if s.Dropped == 0 || s.Dropped+disk.Items != 3*made || disk.Bytes > 4<<20 && c.cfg.Spool > 0 {
 				t.Errorf("dropped %d of %d, on disk %+v", s.Dropped, 3*made, disk)
 			}
-			server := startServer(t, dir)
-			defer closeServer(t, server)
-			watcher := connect(t, dir)
-			declare(t, watcher)
+			server := logtest.Start(t, dir)
+			defer logtest.Close(t, server)
+			watcher := logtest.Connect(t, dir)
+			logtest.Declare(t, watcher)
 			runToEnd(t, p)
 			got := receive(t, watcher)
 			if spawns := got[schema.KindSpawn]; c.cfg.Spool > 0 && (len(spawns.seqs) != made || spawns.jumped != 0) {
 				t.Errorf("events went before snapshots: %d messages are left", len(spawns.seqs))
 			}
-			first := decode(t, stored(t, watcher, schema.StreamSnapshots)[0].Header, stored(t, watcher, schema.StreamSnapshots)[0].Data)
+			first := logtest.Decode(t, logtest.Stored(t, watcher, schema.StreamSnapshots)[0].Header, logtest.Stored(t, watcher, schema.StreamSnapshots)[0].Data)
 			if snapshots := got[schema.KindSnapshot]; snapshots.jumped == 0 || first.Seq != snapshots.jumped+1 || len(first.Dropped) != 1 ||
 				first.Dropped[0] != (schema.Drop{Reason: c.reason, Count: s.Dropped}) {
 				t.Errorf("%d snapshots went, and the first behind them, %d, tells of %v; want %d, %s", snapshots.jumped, first.Seq, first.Dropped, s.Dropped, c.reason)
@@ -244,7 +245,7 @@ func TestSpool_NoRoomAtTheStop(t *testing.T) {
 // A disk that takes nothing costs nothing as long as memory lasts, and what it takes later is in order.
 func TestSpool_DiskFails(t *testing.T) {
 	dir, folder := t.TempDir(), filepath.Join(t.TempDir(), "lives")
-	p := newLife(t, connect(t, dir), folder, Config{TellsEnds: true, Drain: testTimeout})
+	p := newLife(t, logtest.Connect(t, dir), folder, Config{TellsEnds: true, Drain: testTimeout})
 	if err := os.WriteFile(folder, nil, 0o600); err != nil { // a file where the folder should be
 		t.Fatal(err)
 	}
@@ -262,10 +263,10 @@ func TestSpool_DiskFails(t *testing.T) {
 	if !(spiller{p}).spill(0) || spool.DepthOf(folder).Messages != 4 {
 		t.Errorf("on disk: %+v", spool.DepthOf(folder))
 	}
-	server := startServer(t, dir)
-	defer closeServer(t, server)
-	watcher := connect(t, dir)
-	declare(t, watcher)
+	server := logtest.Start(t, dir)
+	defer logtest.Close(t, server)
+	watcher := logtest.Connect(t, dir)
+	logtest.Declare(t, watcher)
 	runToEnd(t, p)
 	checkOrder(t, watcher, 2)
 }
@@ -289,11 +290,11 @@ func TestSpool_CutOffAgainAndAgain(t *testing.T) {
 			p.backlog.close() // as the kernel does
 			p.lives.close(true)
 		}
-		server := startServer(t, dir)
-		watcher := connect(t, dir)
-		declare(t, watcher)
+		server := logtest.Start(t, dir)
+		watcher := logtest.Connect(t, dir)
+		logtest.Declare(t, watcher)
 		for range 3 { // cut off while it publishes
-			p := newLife(t, connect(t, dir), folder, Config{TellsEnds: true})
+			p := newLife(t, logtest.Connect(t, dir), folder, Config{TellsEnds: true})
 			if noIDs {
 				p.js = withoutIDs{p.js}
 			}
@@ -305,14 +306,14 @@ func TestSpool_CutOffAgainAndAgain(t *testing.T) {
 			p.backlog.close()
 			p.lives.close(true)
 		}
-		p := newLife(t, connect(t, dir), folder, Config{TellsEnds: true, Drain: testTimeout})
+		p := newLife(t, logtest.Connect(t, dir), folder, Config{TellsEnds: true, Drain: testTimeout})
 		if noIDs {
 			p.js = withoutIDs{p.js}
 		}
 		runToEnd(t, p)
 		seen := map[string]int{}
-		for _, raw := range stored(t, watcher, schema.StreamSnapshots) {
-			m := decode(t, raw.Header, raw.Data)
+		for _, raw := range logtest.Stored(t, watcher, schema.StreamSnapshots) {
+			m := logtest.Decode(t, raw.Header, raw.Data)
 			seen[m.ID()]++
 		}
 		doubled := 0
@@ -327,7 +328,7 @@ func TestSpool_CutOffAgainAndAgain(t *testing.T) {
 		if (doubled > 0) != noIDs {
 			t.Errorf("without ids %v: %d messages are on the log more than once", noIDs, doubled)
 		}
-		closeServer(t, server)
+		logtest.Close(t, server)
 	}
 }
 
@@ -346,7 +347,7 @@ func TestSpool_ADay(t *testing.T) {
 		t.Skip("SKIPPED: a long test, which make test runs")
 	}
 	dir, folder := t.TempDir(), filepath.Join(t.TempDir(), "lives")
-	p := newLife(t, connect(t, dir), folder, Config{TellsEnds: true, Drain: testTimeout})
+	p := newLife(t, logtest.Connect(t, dir), folder, Config{TellsEnds: true, Drain: testTimeout})
 	now := 0
 	p.backlog.now = func() int64 { return int64(now) * int64(time.Second) }
 	const made = 24 * 3600 / 5
@@ -363,10 +364,10 @@ func TestSpool_ADay(t *testing.T) {
 	if disk.Items != 3*made || p.Queue().Bytes != 0 {
 		t.Fatalf("on disk: %+v, in memory %+v", disk, p.Queue())
 	}
-	server := startServer(t, dir)
-	defer closeServer(t, server)
-	watcher := connect(t, dir)
-	declare(t, watcher)
+	server := logtest.Start(t, dir)
+	defer logtest.Close(t, server)
+	watcher := logtest.Connect(t, dir)
+	logtest.Declare(t, watcher)
 	began = time.Now()
 	runToEnd(t, p)
 	t.Logf("%d messages, %d MiB: written in %s, %d times a second; on the log in %s", disk.Messages, disk.Bytes>>20, wrote.Round(time.Millisecond),

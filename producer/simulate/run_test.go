@@ -12,43 +12,27 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
-	embeddednats "github.com/proctape/proctape/embedded-nats"
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/schema"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// The server's own singletons, which live as long as the process.
-		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*ipQueue[...]).unregister"),
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.init.2.func1"),
-	)
+	goleak.VerifyTestMain(m, logtest.Singletons()...)
 }
 
 // startLog runs a real server, with the log's streams when declare is set.
 func startLog(t *testing.T, declare bool) (*nats.Conn, jetstream.JetStream) {
 	t.Helper()
-	server, err := embeddednats.Start(t.Context(), embeddednats.Config{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	server := logtest.Start(t, dir)
+	t.Cleanup(func() { logtest.Close(t, server) })
+	nc := logtest.Connect(t, dir)
+	if declare {
+		return nc, logtest.Declare(t, nc)
 	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Errorf("close the server: %v", err)
-		}
-	})
-	nc, err := server.Connect(nats.ReconnectBufSize(-1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
 	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if declare {
-		if err := embeddednats.Declare(t.Context(), js, schema.Streams(schema.Policy{}, 1), true); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return nc, js
 }

@@ -4,11 +4,10 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/proctape/proctape/embedded-nats/logtest"
 )
 
 func TestMain(m *testing.M) {
-	// The server's own singletons live as long as the process.
-	goleak.VerifyTestMain(m,
-		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*ipQueue[...]).unregister"),
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.init.2.func1"))
+	goleak.VerifyTestMain(m, logtest.Singletons()...)
 }

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/projector"
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/web"
@@ -30,11 +31,7 @@ import (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if code == 0 {
-		// The server's own singletons live as long as the process.
-		if err := goleak.Find(
-			goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*ipQueue[...]).unregister"),
-			goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.init.2.func1"),
-		); err != nil {
+		if err := goleak.Find(logtest.Singletons()...); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}

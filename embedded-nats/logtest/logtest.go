@@ -1,24 +1,30 @@
-package producer
+// Package logtest is a real log for the tests of other packages: a server, its streams, a connection, and what came.
+package logtest
 
 import (
-	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
 
 	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/schema"
 )
 
-func logTo(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
+// Singletons are the goroutines of a server that live as long as the process: a look for leaked ones leaves them out.
+func Singletons() []goleak.Option {
+	return []goleak.Option{
+		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*ipQueue[...]).unregister"),
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.init.2.func1"),
+	}
+}
 
-// startServer starts a server on dir. The caller closes it.
-func startServer(t testing.TB, dir string) *embeddednats.Server {
+// Start starts a server on dir. The caller closes it.
+func Start(t testing.TB, dir string) *embeddednats.Server {
 	t.Helper()
 	s, err := embeddednats.Start(t.Context(), embeddednats.Config{Dir: dir, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -27,15 +33,16 @@ func startServer(t testing.TB, dir string) *embeddednats.Server {
 	return s
 }
 
-func closeServer(t testing.TB, s *embeddednats.Server) {
+// Close closes a server, and fails the test if it cannot.
+func Close(t testing.TB, s *embeddednats.Server) {
 	t.Helper()
 	if err := s.Close(); err != nil {
 		t.Errorf("close the server: %v", err)
 	}
 }
 
-// connect opens a connection to whatever server runs on dir, now or later, with the settings a producer asks for.
-func connect(t testing.TB, dir string) *nats.Conn {
+// Connect opens a connection to whatever server runs on dir, now or later, with the settings a producer asks for.
+func Connect(t testing.TB, dir string) *nats.Conn {
 	t.Helper()
 	keys, err := embeddednats.LoadKeys(embeddednats.KeysDir(dir))
 	if err != nil {
@@ -51,23 +58,24 @@ func connect(t testing.TB, dir string) *nats.Conn {
 	return nc
 }
 
-// serve runs a server with the log's streams until the test ends, and returns a connection to it.
-func serve(t testing.TB) *nats.Conn {
+// Serve runs a server with the log's streams until the test ends, and returns a connection to it.
+func Serve(t testing.TB) *nats.Conn {
 	t.Helper()
-	return serveAt(t, t.TempDir())
+	return ServeAt(t, t.TempDir())
 }
 
-// serveAt runs one on dir.
-func serveAt(t testing.TB, dir string) *nats.Conn {
+// ServeAt runs one on dir.
+func ServeAt(t testing.TB, dir string) *nats.Conn {
 	t.Helper()
-	s := startServer(t, dir)
-	t.Cleanup(func() { closeServer(t, s) })
-	nc := connect(t, dir)
-	declare(t, nc)
+	s := Start(t, dir)
+	t.Cleanup(func() { Close(t, s) })
+	nc := Connect(t, dir)
+	Declare(t, nc)
 	return nc
 }
 
-func declare(t testing.TB, nc *nats.Conn) jetstream.JetStream {
+// Declare makes the streams of the log.
+func Declare(t testing.TB, nc *nats.Conn) jetstream.JetStream {
 	t.Helper()
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -79,8 +87,8 @@ func declare(t testing.TB, nc *nats.Conn) jetstream.JetStream {
 	return js
 }
 
-// stored is all that a stream holds, in its order.
-func stored(t *testing.T, nc *nats.Conn, stream string) []*jetstream.RawStreamMsg {
+// Stored is all that a stream holds, in its order.
+func Stored(t testing.TB, nc *nats.Conn, stream string) []*jetstream.RawStreamMsg {
 	t.Helper()
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -102,7 +110,8 @@ func stored(t *testing.T, nc *nats.Conn, stream string) []*jetstream.RawStreamMs
 	return msgs
 }
 
-func decode(t *testing.T, header nats.Header, data []byte) *schema.Message {
+// Decode decodes a message of the log.
+func Decode(t testing.TB, header nats.Header, data []byte) *schema.Message {
 	t.Helper()
 	m, err := schema.Decode(header.Get(schema.HeaderType), header.Get(schema.HeaderEncoding), data)
 	if err != nil {
@@ -111,8 +120,8 @@ func decode(t *testing.T, header nats.Header, data []byte) *schema.Message {
 	return m
 }
 
-// subscription hands over every message of the log as it is published.
-func subscribe(t *testing.T, nc *nats.Conn) <-chan *nats.Msg {
+// Subscribe hands over every message of the log as it is published.
+func Subscribe(t testing.TB, nc *nats.Conn) <-chan *nats.Msg {
 	t.Helper()
 	msgs := make(chan *nats.Msg, 1<<16)
 	sub, err := nc.ChanSubscribe(schema.SubjectPrefix+">", msgs)
@@ -128,23 +137,4 @@ func subscribe(t *testing.T, nc *nats.Conn) <-chan *nats.Msg {
 		}
 	})
 	return msgs
-}
-
-// await returns the first message of a kind that is as wanted.
-func await(t *testing.T, msgs <-chan *nats.Msg, kind schema.Kind, wanted func(*schema.Message) bool) *schema.Message {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
-	defer cancel()
-	for {
-		select {
-		case msg := <-msgs:
-			if strings.HasSuffix(msg.Subject, "."+string(kind)) {
-				if m := decode(t, msg.Header, msg.Data); wanted(m) {
-					return m
-				}
-			}
-		case <-ctx.Done():
-			t.Fatalf("no %s as wanted within %s", kind, testTimeout)
-		}
-	}
 }
