@@ -17,6 +17,14 @@ import (
 // soak is set by make soak: the long campaigns.
 var soak = os.Getenv("PROCTAPE_SOAK") != ""
 
+// sized is how large a test is: it takes its part in make test, and its whole size in make soak.
+func sized(part, whole int) int {
+	if soak {
+		return whole
+	}
+	return part
+}
+
 // fold is a database with its files, made by replaying a log.
 type fold struct{ dir string }
 
@@ -24,7 +32,7 @@ func (f fold) db() string { return filepath.Join(f.dir, "fold.db") }
 
 // args replay the log in data into the fold, rotating at a small limit.
 func (f fold) args(data string) []string {
-	return []string{"replay", "--data", data, "--db", f.db(), "--ndjson", f.dir, "--ndjson-limit", "3000000"}
+	return []string{"replay", "--data", data, "--db", f.db(), "--ndjson", f.dir, "--ndjson-limit", "2000000"}
 }
 
 // finished reports whether the replay has committed all.
@@ -122,15 +130,12 @@ var keepsTails = withFault("keeps-tails", "projector/ndjson/writer.go",
 
 // PrepareRotation`)
 
-// TestCrash_KillsAtRandom kills a replay of 60 000 process rows, with rotations, eight times, and one of 200 000 two
+// TestCrash_KillsAtRandom kills a replay of 32 000 process rows, with rotations, six times, and one of 200 000 two
 // hundred times under make soak: what it leaves is what an undisturbed one leaves, to the byte.
 func TestCrash_KillsAtRandom(t *testing.T) {
 	long(t)
 	t.Parallel()
-	each, kills := 150, 8
-	if soak {
-		each, kills = 500, 200
-	}
+	each, kills := sized(80, 500), sized(6, 200)
 	log := startLog(t, quickDir(t))
 	log.record(newHost("alpha", 200, 1), each)
 	log.record(newHost("beta", 200, 2), each)
@@ -231,7 +236,7 @@ func TestCrash_KillAtEverySystemCall(t *testing.T) {
 	for _, call := range []string{"pwrite64", "write", "fsync", "fdatasync", "renameat", "unlinkat", "ftruncate"} {
 		step := 1
 		if !soak && call != "renameat" && call != "ftruncate" && call != "unlinkat" {
-			step = 17 // every one under make soak
+			step = 97 // every one under make soak
 		}
 		for n := 1; ; n += step {
 			f := fold{t.TempDir()}
