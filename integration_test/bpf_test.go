@@ -68,8 +68,10 @@ func stormByPrograms(t *testing.T, program string, n int) (defects []string) {
 		told += n/1000 - 1 // nobody can tell how many; the control drops more
 	}
 	for what, query := range map[string]string{
-		"starts with arguments": `SELECT count(DISTINCT command) FROM process_events WHERE ppid = %d AND event_type = 'spawn' AND command LIKE '/bin/true storm-%%'`,
-		"ends":                  `SELECT count(*) FROM process_events WHERE ppid = %d AND event_type = 'exit' AND exit_code = 0 AND cpu_ms IS NOT NULL AND source = 'bpf'`,
+		// Of a process that waits long between its fork and its exec, which happens on a busy machine, these are two events.
+		"starts with arguments": `WITH started(pid, command) AS (SELECT pid, command FROM process_events WHERE ppid = %d AND event_type = 'spawn')
+			SELECT count(DISTINCT command) FROM (SELECT command FROM started UNION ALL SELECT e.command FROM process_execs e JOIN started USING (pid)) WHERE command LIKE '/bin/true storm-%%'`,
+		"ends": `SELECT count(*) FROM process_events WHERE ppid = %d AND event_type = 'exit' AND exit_code = 0 AND cpu_ms IS NOT NULL AND source = 'bpf'`,
 	} {
 		if got := count(t, path, fmt.Sprintf(query, shell)); got > n || got < n-told {
 			defects = append(defects, fmt.Sprintf("%d %s, want %d, and %d were told to be lost", got, what, n, told))

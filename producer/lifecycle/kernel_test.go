@@ -94,11 +94,20 @@ func TestKernel_Storm(t *testing.T) {
 	r := newRig(t, openOne(KindBPF))
 	shell, used := r.storm(stormSize)
 	problems := r.checkStorm(shell, stormSize, used)
-	for _, p := range problems[:min(len(problems), 10)] {
-		t.Error(p)
-	}
+	// On a busy machine the kernel may find no room for a record, of the storm or of another process: it is counted then.
+	var counted int64
 	for _, g := range r.gaps {
-		t.Errorf("got gap %+v", g)
+		t.Logf("got gap %+v", g)
+		if !g.Count.Known {
+			t.Errorf("how many are missing is not told: %+v", g)
+		}
+		counted += g.Count.V
+	}
+	if int64(len(problems)) > counted {
+		t.Errorf("%d problems, and %d were told", len(problems), counted)
+		for _, p := range problems[:min(len(problems), 10)] {
+			t.Error(p)
+		}
 	}
 	t.Logf("%d problems; the storm used %s of CPU", len(problems), used)
 }

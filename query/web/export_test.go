@@ -12,6 +12,13 @@ func SetWriteTime(d time.Duration) (back func()) {
 	return func() { writeTime = before }
 }
 
+// SetMaxPage sets how many bytes of items a page has, and returns what sets it back. No server may run meanwhile.
+func SetMaxPage(n int) (back func()) {
+	before := maxPage
+	maxPage = n
+	return func() { maxPage = before }
+}
+
 // MetricNames are the names of all metrics that the server has of its own.
 func MetricNames() (names []string) {
 	for _, f := range slices.Concat(families, groupFamilies, []family{commitSeconds, ackSeconds}) {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"reflect"
 
@@ -33,20 +34,30 @@ func listingOf[T item](name, doc string, params []param, seq func(context.Contex
 	return endpoint{path: apiPath + name, doc: doc, params: params, needs: needs, values: []reflect.Type{reflect.TypeFor[list[T]]()}, answer: answer}
 }
 
-// page reads one page, and how much of its range is known.
-func page[T item](ctx context.Context, s *Server, q *question, seq func(context.Context, *query.DB, *question) iter.Seq2[T, error]) (*list[T], error) {
-	limit := q.Limit
+// maxPage is how many bytes of items a page has at the most, one item aside: a page of ten thousand snapshots would have gigabytes. Tests set it.
+var maxPage = 4 << 20
+
+// page reads one page, and how much of its range is known. Its items are encoded as they come, so that it has no more in memory than it answers.
+func page[T item](ctx context.Context, s *Server, q *question, seq func(context.Context, *query.DB, *question) iter.Seq2[T, error]) (*list[json.RawMessage], error) {
+	limit, size := q.Limit, 0
 	q.Limit++ // one more says whether there is a next page
-	l := &list[T]{Items: make([]T, 0, min(limit, defaultLimit))}
+	l := &list[json.RawMessage]{Items: []json.RawMessage{}}
+	var last query.Cursor
 	for v, err := range seq(ctx, s.cfg.DB, q) {
 		if err != nil {
 			return nil, err
 		}
-		if len(l.Items) == limit {
-			l.Next = l.Items[limit-1].Cursor()
+		if len(l.Items) == limit || size >= maxPage {
+			l.Next = last
 			break
 		}
-		l.Items = append(l.Items, v)
+		text, err := json.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		size += len(text)
+		last = v.Cursor()
+		l.Items = append(l.Items, text)
 	}
 	known := q.Range
 	if known.Until == 0 || known.Until > now(q) {

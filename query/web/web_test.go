@@ -143,6 +143,28 @@ func (s *site) pages(path string) string {
 	}
 }
 
+// A page has no more bytes than a bound and one item, however many items are asked for, and all pages together have what one page has without the bound.
+func TestAPI_PageIsBounded(t *testing.T) {
+	w := newWorld(t, 10)
+	s := w.serve(0)
+	const path, bound = "snapshots?limit=10000", 2000
+	_, whole := s.get("/api/v1/" + path)
+	all := s.pages(path)
+	if !strings.Contains(string(whole), all[1:len(all)-1]) || len(whole) < 2*bound {
+		t.Fatalf("without the bound one page has %d bytes, and not all", len(whole))
+	}
+	s.stop()
+	t.Cleanup(web.SetMaxPage(bound))
+	s = w.serve(0)
+	_, first := s.get("/api/v1/" + path)
+	if longest := len(all) / 20 * 3; len(first) > bound+longest || !strings.Contains(string(first), `"next":`) {
+		t.Errorf("the first page has %d bytes; the bound is %d", len(first), bound)
+	}
+	if got := s.pages(path); got != all {
+		t.Errorf("all pages have %d bytes of items, want %d", len(got), len(all))
+	}
+}
+
 // What is wrong is refused with the name of the parameter, and what there is instead.
 func TestAPI_RefusesByName(t *testing.T) {
 	s := newWorldWith(t, 1, (*world).failedJob).serve(0)
