@@ -123,14 +123,14 @@ func declaredLate(t *testing.T, program string) (defects []string) {
 	check("declared", whose(t, db, shell.run()), "late")
 	tell("start-sheet", "late", "1")
 	check("in step 1", whose(t, db, shell.run()), "late/1")
-	check("progress of step 1", progress(t, dir, "late"), "late running 1 of 2, done ?")
+	check("progress of step 1", progressIs(t, dir, "late", "late running 1 of 2, done ?"), "late running 1 of 2, done ?")
 	tell("end-sheet", "late", "1", "--exit-code", "0")
 	tell("start-sheet", "late", "2", "--status", "finishing")
 	check("in step 2", whose(t, db, shell.run()), "late/2")
-	check("progress of step 2", progress(t, dir, "late"), "late finishing 2 of 2, done 1")
+	check("progress of step 2", progressIs(t, dir, "late", "late finishing 2 of 2, done 1"), "late finishing 2 of 2, done 1")
 	tell("end-sheet", "late", "2", "--exit-code", "1")
 	tell("end", "late", "--exit-code", "1", "--status", "failed")
-	check("progress after the end", progress(t, dir, "late"), "")
+	check("progress after the end", progressIs(t, dir, "late", ""), "")
 	shell.end("exit 5")
 	check("the shell, of no step", whose(t, db, shell.pid()), "nobody, late")
 	recorder.stop()
@@ -144,27 +144,26 @@ func declaredLate(t *testing.T, program string) (defects []string) {
 	return defects
 }
 
-// progress is what the next snapshot but one says of a job. The machine may run others: those of tests beside this one have a job by their environment.
-func progress(t *testing.T, dir, job string) string {
+// progressIs waits until a snapshot says of a job what it should, and returns what the last one said. The machine may run others: those of tests beside this one have a
+// job by their environment.
+func progressIs(t *testing.T, dir, job, want string) (got string) {
 	t.Helper()
-	db := filepath.Join(dir, "monitor.db")
-	seen := count(t, db, `SELECT count(*) FROM snapshots`)
-	await(t, "two more samples", func() bool { return count(t, db, `SELECT count(*) FROM snapshots`) >= seen+2 })
-	last := decode[query.Snapshot](t, run(t, "snapshots", "--data", dir, "--limit", "1", "--json"))[0]
 	known := func(n *int64) string {
 		if n == nil {
 			return "?"
 		}
 		return strconv.FormatInt(*n, 10)
 	}
-	var out []string
-	for _, j := range last.JobProgress {
-		if j.JobID != job {
-			continue
+	look(patience, func() bool {
+		got = ""
+		for _, j := range decode[query.Snapshot](t, run(t, "snapshots", "--data", dir, "--newest", "--limit", "1", "--json"))[0].JobProgress {
+			if j.JobID == job {
+				got = fmt.Sprintf("%s %s %s of %s, done %s", j.JobID, j.Status, known(j.CurrentSheet), known(j.TotalSheets), known(j.LastCompleted))
+			}
 		}
-		out = append(out, fmt.Sprintf("%s %s %s of %s, done %s", j.JobID, j.Status, known(j.CurrentSheet), known(j.TotalSheets), known(j.LastCompleted)))
-	}
-	return strings.Join(out, "; ")
+		return got == want
+	})
+	return got
 }
 
 // TestJob_ToldInJSON publishes what docs/jobs.md shows for other languages, byte by byte.
@@ -214,8 +213,8 @@ func TestJob_ToldInJSON(t *testing.T) {
 		t.Errorf("%d samples have the supervisor as one of the job", n)
 	}
 	tell(`"type": "progress", "total_sheets": 9, "last_completed_sheet": 2, "status": "halfway"`)
-	if got, want := progress(t, dir, "foreign"), "foreign halfway 3 of 9, done 2"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	if want := "foreign halfway 3 of 9, done 2"; progressIs(t, dir, "foreign", want) != want {
+		t.Errorf("no snapshot says %q", want)
 	}
 	tell(`"type": "ended", "exit_code": 4`)
 	recorder.stop()

@@ -113,7 +113,7 @@ func TestSeveral_AnswerAsOne(t *testing.T) {
 		{"jobs", "--json"}, {"jobs", "--since", "-400d", "--json"}, {"profile", job, "--json"}, {"report", job, "--json"}, {"report", "*", "--group-by", "host", "--json"},
 		{"top", "--at", middle, "--json"}, {"top", "--at", middle, "--by", "host", "--json"}, {"tree", "--host", "sim-0003", "--at", middle, "--json"},
 		{"history", pid, "--since", "-400d", "--limit", "0", "--json"}, {"orphans", "--at", middle, "--json"}, {"anomalies", "--since", "-400d", "--json"},
-		{"sql", "SELECT h.name, count(*) AS n, round(sum(p.rss_mb), 3) AS rss, count(DISTINCT p.pid) AS pids FROM process_metrics p JOIN snapshots s ON s.id = p.snapshot_id JOIN hosts h ON h.id = s.host_id GROUP BY h.name ORDER BY h.name"},
+		{"sql", "--timeout", "5m", "SELECT h.name, count(*) AS n, round(sum(p.rss_mb), 3) AS rss, count(DISTINCT p.pid) AS pids FROM process_metrics p JOIN snapshots s ON s.id = p.snapshot_id JOIN hosts h ON h.id = s.host_id GROUP BY h.name ORDER BY h.name"},
 		{"sql", "SELECT command, count(*) AS n FROM process_metrics WHERE pid = " + pid + " OR job_id = '" + job + "' GROUP BY command ORDER BY 1"},
 		{"sql", "SELECT name FROM hosts ORDER BY name DESC LIMIT 3"}, {"sql", "SELECT timestamp, host_id FROM snapshots ORDER BY timestamp DESC, id LIMIT 7"},
 	}

@@ -76,7 +76,9 @@ func TestStatus_Check(t *testing.T) {
 	if out := run(t, "status", "--data", dir); !strings.Contains(out, "ago, stopped") || strings.Count(out, "ago, stopped") != 1 {
 		t.Errorf("status does not say which host was stopped:\n%s", out)
 	}
-	sampler("killed").stop()
+	again := sampler("killed")
+	awaitCheck(t, dir, 0, "well") // the second life has told how far the first came
+	again.stop()
 	awaitCheck(t, dir, 0, "well")
 
 	signal := func(s unix.Signal) {
