@@ -60,14 +60,39 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := filecheck.Database(path); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	cache := new(atomic.Int64)
-	db := sql.OpenDB(keepingConnector{connector(path), cache})
-	bound(db)
-	d := &DB{db: db, cache: cache, path: path, connector: connector(path)}
-	if err := checkRecording(ctx, d); err != nil {
-		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
+	d := &DB{cache: new(atomic.Int64), path: path}
+	if err := d.connect(ctx, connector(path)); err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	return d, nil
+}
+
+// connect opens connections, and checks what they lead to. A database of an older build gets what it lacks.
+func (d *DB) connect(ctx context.Context, to driver.Connector) error {
+	d.connector = to
+	if d.cache != nil {
+		to = keepingConnector{to, d.cache}
+	}
+	d.db = sql.OpenDB(to)
+	bound(d.db)
+	older, err := checkRecording(ctx, d)
+	if err == nil && !older {
+		return nil
+	}
+	var lacks []string
+	if err == nil {
+		lacks, err = completion(ctx, d.db)
+	}
+	if err := errors.Join(err, d.db.Close()); err != nil {
+		return err
+	}
+	d.connector = completingConnector{d.connector, lacks}
+	if to = d.connector; d.cache != nil {
+		to = keepingConnector{to, d.cache}
+	}
+	d.db = sql.OpenDB(to)
+	bound(d.db)
+	return nil
 }
 
 // LimitCache bounds the pages that each connection keeps in memory, in bytes, of the connections that are opened from now on. A database elsewhere has none.
@@ -87,24 +112,26 @@ func bound(db *sql.DB) {
 // What several statements of a function read need not be of one moment.
 func OpenElsewhere(ctx context.Context, e Elsewhere) (*DB, error) {
 	d := &DB{db: e.DB, elsewhere: &e}
-	if err := checkRecording(ctx, d); err != nil {
+	if _, err := checkRecording(ctx, d); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-// checkRecording refuses a file that is not a database of ours, or one of a later version.
-func checkRecording(ctx context.Context, db *DB) error {
+// checkRecording refuses a file that is not a database of ours, or one of a later version. It reports whether it is one of an older build, which is to
+// be completed: the view of metrics is another than this build's where it lacks one.
+func checkRecording(ctx context.Context, db *DB) (older bool, err error) {
 	var tables int
-	err := db.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('snapshots', 'process_metrics', 'checkpoints')`).Scan(&tables)
+	var view sql.Null[string]
+	err = db.db.QueryRowContext(ctx, `SELECT count(*), max(CASE name WHEN 'process_metrics' THEN sql END) FROM sqlite_master WHERE name IN ('snapshots', 'process_metrics', 'checkpoints')`).Scan(&tables, &view)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if tables != 3 {
-		return errors.New("it holds no recording")
+		return false, errors.New("it holds no recording")
 	}
-	_, err = schema.CheckVersion(ctx, db.db)
-	return err
+	version, err := schema.CheckVersion(ctx, db.db)
+	return version >= oldestCompleted && (version < schema.TablesVersion() || view.V != schema.MetricsView()), err
 }
 
 // Path is the absolute path of the file that is read; empty for a database elsewhere, and for several.

@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"os"
 	"slices"
@@ -43,8 +42,10 @@ func OpenSeveral(ctx context.Context, paths []string) (*DB, error) {
 	if err != nil {
 		return nil, closeAll(err)
 	}
-	d := &DB{db: sql.OpenDB(of), parts: parts, connector: of}
-	bound(d.db)
+	d := &DB{parts: parts}
+	if err := d.connect(ctx, of); err != nil {
+		return nil, closeAll(err)
+	}
 	return d, nil
 }
 

@@ -10,13 +10,13 @@ import (
 
 // keepingConnector opens connections that keep the statements which come again: to prepare one costs more than most of them do.
 type keepingConnector struct {
-	connector
+	driver.Connector
 	cache *atomic.Int64 // bytes of pages that a connection keeps; 0 for as many as a reader does
 }
 
 // Connect implements driver.Connector.
 func (k keepingConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	c, err := k.connector.Connect(ctx)
+	c, err := k.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}

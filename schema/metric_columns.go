@@ -89,6 +89,9 @@ func remakeView(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
+// MetricsView is the statement that makes the contract's view of this build. It names each metric.
+func MetricsView() string { return processMetrics }
+
 // processMetrics makes the contract's view.
 //
 // SQLite may begin with any of the three tables and looks the others up: with processes for a pid or a job (the span of

@@ -109,19 +109,21 @@ type Querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+// TablesVersion is how many steps of migration this build knows.
+func TablesVersion() int {
+	steps, _ := migrations.ReadDir("sql") // it is embedded
+	return len(steps)
+}
+
 // CheckVersion returns how many steps of migration a database has. A database of a later build is an error: this build
 // cannot know what its tables mean.
 func CheckVersion(ctx context.Context, db Querier) (int, error) {
-	steps, err := fs.Glob(migrations, "sql/*.sql")
-	if err != nil {
-		return 0, err
-	}
 	var done int
 	if err := db.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&done); err != nil {
 		return 0, fmt.Errorf("read schema version: %w", err)
 	}
-	if done > len(steps) {
-		return done, fmt.Errorf("the database has schema version %d, this build knows up to %d", done, len(steps))
+	if done > TablesVersion() {
+		return done, fmt.Errorf("the database has schema version %d, this build knows up to %d", done, TablesVersion())
 	}
 	return done, nil
 }

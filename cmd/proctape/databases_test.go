@@ -70,6 +70,75 @@ func TestDatabases_OfEachVersion(t *testing.T) {
 	}
 }
 
+// TestDatabases_AreReadAsTheyAre asks each stored database without bringing it up to this build's tables, as it lay where an older build closed it: what it lacks is unknown,
+// all else is answered, and nothing is written. The control is a connection of SQLite's own, for which a metric is missing. Two of them answer as one too.
+func TestDatabases_AreReadAsTheyAre(t *testing.T) {
+	files, err := filepath.Glob("testdata/databases/v*.db.gz")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			db := unpacked(t, file)
+			before := contentOf(t, db)
+			if strings.HasSuffix(file, "v7.db.gz") && !lacksMetric(t, db) {
+				t.Error("control: the database lacks no metric, so this test catches nothing")
+			}
+			if problems := differences(t, strings.TrimSuffix(file, ".db.gz")+".json", db); len(problems) > 0 {
+				t.Errorf("it is answered otherwise than by this build's own tables:\n%s", strings.Join(problems, "\n"))
+			}
+			if !bytes.Equal(before, contentOf(t, db)) {
+				t.Error("to read it changed it")
+			}
+		})
+	}
+	one, other := unpacked(t, files[0]), unpacked(t, files[0])
+	rehosted(t, other)
+	if answer := answerOf(t, "snapshots", "--since", "0", "--limit", "0", "--json", "--db", one, "--db", other); strings.Count(answer, "\n") != 2*strings.Count(answerOf(t, "snapshots", "--since", "0", "--limit", "0", "--json", "--db", one), "\n") {
+		t.Errorf("two of them answer\n%s", answer)
+	}
+}
+
+// lacksMetric reports whether the tables of a database, as they are, lack the newest metric.
+func lacksMetric(t *testing.T, path string) bool {
+	t.Helper()
+	db, err := sql.Open("sqlite", schema.ReaderDSN(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), `SELECT fd_limit FROM samples LIMIT 1`)
+	return err != nil && strings.Contains(err.Error(), "no such column")
+}
+
+// rehosted gives the only host of a database another name, as another machine's.
+func rehosted(t *testing.T, path string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, table := range []string{"hosts", "snapshots", "processes", "rosters", "producers", "process_events"} {
+		column := map[bool]string{true: "id", false: "host_id"}[table == "hosts"]
+		if _, err := db.ExecContext(t.Context(), `UPDATE `+table+` SET `+column+` = `+column+` + 1`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.ExecContext(t.Context(), `UPDATE hosts SET name = 'other-' || name WHERE name <> ?; UPDATE checkpoints SET created = created + 1`, schema.Fleet); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func contentOf(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // newestVersion is how many steps of migration this build knows.
 func newestVersion(t *testing.T) int {
 	t.Helper()
@@ -103,8 +172,8 @@ func openToWrite(t *testing.T, path string) *sql.DB {
 	return db
 }
 
-// migrated unpacks a stored database, and brings it up to this build's tables.
-func migrated(t *testing.T, stored string, newest int) (path string) {
+// unpacked is a stored database as it was.
+func unpacked(t *testing.T, stored string) (path string) {
 	t.Helper()
 	packed, err := os.Open(stored)
 	if err != nil {
@@ -123,6 +192,13 @@ func migrated(t *testing.T, stored string, newest int) (path string) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return path
+}
+
+// migrated unpacks a stored database, and brings it up to this build's tables.
+func migrated(t *testing.T, stored string, newest int) (path string) {
+	t.Helper()
+	path = unpacked(t, stored)
 	version := strings.TrimPrefix(strings.TrimSuffix(filepath.Base(stored), ".db.gz"), "v")
 	if before, err := strconv.Atoi(version); err != nil || before > newest {
 		t.Fatalf("%s is of version %s, and this build of %d", stored, version, newest)

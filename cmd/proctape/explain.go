@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/proctape/proctape/projector"
 	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/schema/lockfile"
-	"github.com/proctape/proctape/schema/metric"
 	"github.com/proctape/proctape/schema/proof"
 )
 
@@ -30,8 +27,6 @@ func explainRead(err error, s *settings) error {
 		return hinted(err, "%s", anotherUsers(s))
 	case isNoFile(err):
 		return hinted(err, "name a recorder's data folder with --data, or a database with --db")
-	case isOlder(err):
-		return hinted(err, `%s was last written by an older build, which did not know that metric; a recorder that goes on with it, or "proctape replay --db NEW" of its log, adds the column`, s.db)
 	case isCorrupt(err):
 		if _, sums := proof.ReadState(s.db); sums == nil { // it is one of ours
 			return hinted(err, `the database is damaged; "proctape up" makes it anew from the log by itself, and "proctape replay --db NEW" makes another one`)
@@ -39,13 +34,6 @@ func explainRead(err error, s *settings) error {
 		return hinted(err, `the file is damaged or not a database; rebuild it from the log with "proctape replay --db NEW"`)
 	}
 	return err
-}
-
-// isOlder reports whether a database lacks the column of a metric: a recorder adds those that are new when it opens one, and who reads does not.
-func isOlder(err error) bool {
-	_, column, found := strings.Cut(err.Error(), "no such column: m.")
-	name, _, _ := strings.Cut(column, " ")
-	return found && slices.Contains(metric.Names(metric.Samples), name)
 }
 
 // explainStart adds to an error of starting the log's server what to do about it.
