@@ -47,7 +47,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 	}
 	var revision string
 	if err == nil {
-		revision, err = s.revision(r, e, q)
+		revision, err = s.revision(r, q)
 	}
 	if tag := tagOfRevision(r, revision); err == nil && tag != "" { // what it has is what it would be told
 		tagged(w.Header(), tag)

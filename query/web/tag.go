@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -42,16 +43,16 @@ func (q *question) over() (of query.Range, ended bool) {
 
 // revision is what the tag of an answer ends with: it names the question and what its answer is made of. It is empty when what the answer is made of
 // cannot be told without reading it.
-func (s *Server) revision(r *http.Request, e *endpoint, q *question) (string, error) {
+func (s *Server) revision(r *http.Request, q *question) (string, error) {
 	of, ended := q.over()
-	if !ended || !slices.Contains(byRevision, strings.TrimPrefix(e.path, apiPath)) {
+	if !ended || !slices.Contains(byRevision, path.Base(r.URL.Path)) {
 		return "", nil
 	}
 	made, err := query.Revision(r.Context(), s.cfg.DB, of)
 	if err != nil || made == "" {
 		return "", err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %v %v %v %v %s %s", e.path, r.URL.Query().Encode(), q.Since, q.Until, q.at, q.earlier, made, build()))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %v %v %v %v %s %s", r.URL.Path, r.URL.Query().Encode(), q.Since, q.Until, q.at, q.earlier, made, build()))
 	return "." + base64.RawURLEncoding.EncodeToString(sum[:9]), nil
 }
 
