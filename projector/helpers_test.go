@@ -436,7 +436,9 @@ func (p *tape) dumpOf(with func(table, column string) bool) map[string][]string 
 		}
 		out[table] = p.rows(`SELECT ` + strings.Join(columns, ` || ' ' || `) + ` FROM ` + table + ` ORDER BY ` + strings.Join(key, ","))
 	}
-	out["meta"] = slices.DeleteFunc(out["meta"], func(row string) bool { return strings.HasPrefix(row, "'database_") })
+	out["meta"] = slices.DeleteFunc(out["meta"], func(row string) bool {
+		return strings.HasPrefix(row, "'database_") || strings.HasPrefix(row, "'"+schema.ChangedKey)
+	})
 	return out
 }
 

@@ -160,3 +160,13 @@ func MiB(kib int64) float64 { return float64(kib) / 1024 }
 
 // ExpiredKey begins the keys of the table meta that say that retention has deleted rows of a table, whose name ends them.
 const ExpiredKey = "expired_"
+
+// ChangedKey begins the keys of the table meta that say from which minute on what is known changed last: the minute, in Unix time, ends the key, and
+// the value is a number that rises. What is known of the time before the first minute behind a moment has the number of the last key before it.
+const ChangedKey = "changed_"
+
+// ChangedFrom is the key of changes from a minute on.
+func ChangedFrom(minute int64) string { return fmt.Sprintf("%s%012d", ChangedKey, max(0, minute)) }
+
+// ChangedEnd is behind all keys of changes.
+const ChangedEnd = "changed`"

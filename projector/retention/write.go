@@ -48,7 +48,12 @@ func (w *writer) write(ctx context.Context, do func(*store.Tx) error) error {
 	if err := w.alive(); err != nil {
 		return err
 	}
-	return w.db.Write(ctx, do)
+	return w.db.Write(ctx, func(tx *store.Tx) error {
+		if err := do(tx); err != nil {
+			return err
+		}
+		return tx.NoteChange(store.AllTime) // what goes may be of any time
+	})
 }
 
 // closeHost ends the processes of a host.

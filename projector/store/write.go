@@ -31,6 +31,7 @@ func (tx *Tx) WriteBatch(b *Batch) error {
 		func() error { return writeRuleMemories(tx, b.Memories) },
 		func() error { return writeCheckpoints(tx, b.Checkpoints) },
 		func() error { return dropNote(tx, b.NoteTold) },
+		func() error { return noteChange(tx, b) },
 	} {
 		if err := write(); err != nil {
 			return err

@@ -45,6 +45,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 	if err == nil {
 		err = s.checkHost(r.Context(), q.Host)
 	}
+	var revision string
+	if err == nil {
+		revision, err = s.revision(r, q)
+	}
+	if tag := tagOfRevision(r, revision); err == nil && tag != "" { // what it has is what it would be told
+		tagged(w.Header(), tag)
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
 	var value any
 	if err == nil {
 		value, err = e.answer(r.Context(), s, q)
@@ -53,7 +62,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 		refuse(w, s.problemOf(r, err))
 		return
 	}
-	s.write(w, r, value)
+	s.writeTagged(w, r, value, revision)
 }
 
 // question is a request that has said nothing yet.

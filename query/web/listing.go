@@ -77,9 +77,6 @@ func withCoverage[T any](ctx context.Context, s *Server, q *question, items []T,
 	return l, err
 }
 
-// now is when the question was asked, in Unix seconds.
-func now(q *question) float64 { return float64(q.now.UnixNano()) / 1e9 }
-
 // historySeq is the history that a question asks for.
 func historySeq(ctx context.Context, db *query.DB, q *question) iter.Seq2[query.HistoryPoint, error] {
 	return query.HistorySeq(ctx, db, query.Identity{Host: q.Host, BootID: q.bootID, PID: q.PID, StartTicks: q.start}, q.Range)

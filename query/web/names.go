@@ -13,7 +13,7 @@ import (
 	"github.com/proctape/proctape/query"
 )
 
-// maxNames is how many groups of processes are told at most, over all hosts. A group has at most 24 metrics.
+// maxNames is how many groups of processes are told at most, over all hosts. A group has at most 25 metrics.
 const maxNames = 200
 
 func group(kind prometheus.ValueType, name, help string, labels ...string) family {
@@ -28,6 +28,7 @@ var (
 	groupCPU      = group(prometheus.CounterValue, "cpu_seconds_total", "CPU time that processes of the group used since this server looked first.", "mode")
 	groupMemory   = group(prometheus.GaugeValue, "memory_bytes", "Memory of the group.", "memtype")
 	groupFiles    = group(prometheus.GaugeValue, "open_filedesc", "Open file descriptors of the group.")
+	groupRatio    = group(prometheus.GaugeValue, "worst_fd_ratio", "Open file descriptors of a process of the group as a share of how many it may have, where that is the most.")
 	groupRead     = group(prometheus.CounterValue, "read_bytes_total", "Bytes that processes of the group read from storage since this server looked first.")
 	groupWritten  = group(prometheus.CounterValue, "write_bytes_total", "Bytes that processes of the group wrote to storage since this server looked first.")
 	groupMajor    = group(prometheus.CounterValue, "major_page_faults_total", "Page faults of the group with a read from disk since this server looked first.")
@@ -38,7 +39,7 @@ var (
 	namesLeftOut  = gauge("process_names_left_out", "Groups of processes that are not told, because there are more than the limit.")
 )
 
-var groupFamilies = []family{groupProcs, groupThreads, groupCPU, groupMemory, groupFiles, groupRead, groupWritten, groupMajor, groupMinor, groupSwitches, groupOldest, groupStates, namesLeftOut}
+var groupFamilies = []family{groupProcs, groupThreads, groupCPU, groupMemory, groupFiles, groupRatio, groupRead, groupWritten, groupMajor, groupMinor, groupSwitches, groupOldest, groupStates, namesLeftOut}
 
 // groupKey is a group of processes: those of a program on a host.
 type groupKey struct{ name, host string }
@@ -183,6 +184,7 @@ func setGroup(key groupKey, processes []*query.Process, at float64, set setter) 
 	states := map[string]float64{"Running": 0, "Sleeping": 0, "Waiting": 0, "Zombie": 0, "Other": 0}
 	memory := map[string]float64{}
 	var threads, files, knownFiles float64
+	ratio := -1.0 // of a process whose limit is known
 	oldest := at
 	for _, p := range processes {
 		state := stateNames[p.State]
@@ -193,6 +195,9 @@ func setGroup(key groupKey, processes []*query.Process, at float64, set setter) 
 		threads += float64(p.Threads)
 		if !slices.Contains(p.Unknown, "open_fds") {
 			files, knownFiles = files+float64(p.OpenFDs), knownFiles+1
+			if p.FDLimit != nil && *p.FDLimit > 0 {
+				ratio = max(ratio, float64(p.OpenFDs)/float64(*p.FDLimit))
+			}
 		}
 		for kind, of := range map[string]struct {
 			key string
@@ -211,6 +216,9 @@ func setGroup(key groupKey, processes []*query.Process, at float64, set setter) 
 	}
 	if knownFiles > 0 {
 		set(groupFiles, files, key.name, key.host)
+	}
+	if ratio >= 0 {
+		set(groupRatio, ratio, key.name, key.host)
 	}
 	for kind, bytes := range memory {
 		set(groupMemory, bytes, key.name, key.host, kind)

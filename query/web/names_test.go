@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,81 @@ func TestMetrics_ProcessNamesAreBounded(t *testing.T) {
 	}
 	if _, err := web.New(web.Config{DB: w.db, Token: token, ProcessNames: []string{"[a"}}); err == nil {
 		t.Error("a pattern that is none is taken")
+	}
+}
+
+// exporterSeries are the metrics of a group that process-exporter documents, in its README as of version 0.8, with the values of the label beside groupname. Its dashboards
+// (249 at grafana.com is its own) ask for these, by the name of a group and these labels, and sum over what is left out. Those of threads, and threads_wchan and the
+// proportional memory, it has only when it is asked to.
+var exporterSeries = []struct {
+	name, label string
+	values      []string
+}{
+	{"num_procs", "", nil},
+	{"num_threads", "", nil},
+	{"cpu_seconds_total", "mode", []string{"user", "system"}},
+	{"read_bytes_total", "", nil},
+	{"write_bytes_total", "", nil},
+	{"major_page_faults_total", "", nil},
+	{"minor_page_faults_total", "", nil},
+	{"context_switches_total", "ctxswitchtype", []string{"voluntary", "nonvoluntary"}},
+	{"memory_bytes", "memtype", []string{"resident", "virtual", "swapped"}},
+	{"open_filedesc", "", nil},
+	{"worst_fd_ratio", "", nil},
+	{"oldest_start_time_seconds", "", nil},
+	{"states", "state", []string{"Running", "Sleeping", "Waiting", "Zombie", "Other"}},
+}
+
+// otherLabels are where a label has another value here, by what samples know.
+var otherLabels = map[string][]string{"mode": {"total"}}
+
+// missingSeries are those of process-exporter's that a scrape does not have of a group.
+func missingSeries(body, group string) (missing []string) {
+	for _, e := range exporterSeries {
+		values := e.values
+		if others := otherLabels[e.label]; others != nil {
+			values = others
+		}
+		if e.label == "" {
+			values = []string{""}
+		}
+		for _, v := range values {
+			labels := []string{fmt.Sprintf(`groupname="%s"`, group), `host="alpha"`}
+			if v != "" {
+				labels = append(labels, fmt.Sprintf(`%s="%s"`, e.label, v))
+			}
+			slices.Sort(labels)
+			if line := "\nnamedprocess_namegroup_" + e.name + "{" + strings.Join(labels, ",") + "} "; !strings.Contains(body, line) {
+				missing = append(missing, strings.TrimSpace(line))
+			}
+		}
+	}
+	return missing
+}
+
+// Each series that a dashboard of process-exporter asks for is there of a group of whose processes all is known. The control is a group of which little is.
+func TestMetrics_AsProcessExporterHasThem(t *testing.T) {
+	some := schema.Some[int64]
+	w := newWorldWith(t, 0, func(w *world) {
+		w.publish(1, schema.KindSnapshot, func(m *schema.Message) {
+			m.Snapshot = &schema.Snapshot{Tick: 2, Interval: int64(time.Second), PressureLevel: "none", Processes: schema.ProcessesOf(
+				schema.Process{PID: 20, StartTicks: 3, Command: "whole", State: "R", Threads: 2, RSS: some(100), VMS: some(200), OpenFDs: some(512), FDLimit: some(1024), Swap: some(1), ReadKiB: some(5), WriteKiB: some(6),
+					MinorFaults: some(7), MajorFaults: some(8), VoluntarySwitches: some(9), InvoluntarySwitches: some(10)},
+				schema.Process{PID: 21, StartTicks: 4, Command: "little", State: "S"})}
+		})
+	})
+	s := w.serveWith(0, func(cfg *web.Config) {
+		cfg.ProcessNames, cfg.Now = []string{"*"}, func() time.Time { return began.Add(2 * time.Second) }
+	})
+	_, body := s.get("/metrics")
+	if missing := missingSeries(string(body), "whole"); len(missing) > 0 {
+		t.Errorf("there is no %v", missing)
+	}
+	if missing := missingSeries(string(body), "little"); len(missing) < 8 {
+		t.Errorf("of a process of which little is known only %v are missing", missing)
+	}
+	if !strings.Contains(string(body), "worst_fd_ratio{groupname=\"whole\",host=\"alpha\"} 0.5\n") {
+		t.Error(grep(string(body), "worst_fd"))
 	}
 }
 

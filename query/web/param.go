@@ -48,6 +48,9 @@ type param struct {
 	set       func(q *question, text string) error
 }
 
+// now is when the question was asked, in Unix seconds.
+func now(q *question) float64 { return float64(q.now.UnixNano()) / 1e9 }
+
 // paramKind is the type of a parameter's value, as OpenAPI calls it.
 type paramKind string
 

@@ -15,8 +15,14 @@ import (
 	"github.com/proctape/proctape/query"
 )
 
-// write answers with a value as JSON. An answer has a tag made of its content, so that who has it already is told so.
+// write answers with a value as JSON.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, value any) {
+	s.writeTagged(w, r, value, "")
+}
+
+// writeTagged answers with a value as JSON. An answer has a tag made of its content, so that who has it already is told so, and of the revision of what
+// it is made of, where that is known.
+func (s *Server) writeTagged(w http.ResponseWriter, r *http.Request, value any, revision string) {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(true) // names of processes stand in it: what a page does with it is not known
@@ -25,30 +31,34 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, value any) {
 		return
 	}
 	answer := query.NullUnknown(body.Bytes())
-	weak, tag := tagOf(answer)
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "private, no-cache") // kept, and asked about each time
-	h.Set("Vary", "Accept-Encoding, Authorization")
-	h.Set("ETag", weak+tag)
-	if strings.Contains(r.Header.Get("If-None-Match"), tag) {
+	weak, content := tagOf(answer)
+	tagged(w.Header(), weak+content+revision+`"`)
+	w.Header().Set("Content-Type", "application/json")
+	if strings.Contains(r.Header.Get("If-None-Match"), content) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	send(w, r, answer)
 }
 
+// tagged sets a tag, and what may be done with the answer that has it.
+func tagged(h http.Header, tag string) {
+	h.Set("Cache-Control", "private, no-cache") // kept, and asked about each time
+	h.Set("Vary", "Accept-Encoding, Authorization")
+	h.Set("ETag", tag)
+}
+
 // provenUntil is where coverage says up to when the database is proven: its last key, which no text can look like.
 var provenUntil = regexp.MustCompile(`,"proven_until":[0-9.e+]+}`)
 
 // tagOf is a tag of all that an answer says. Up to when it is proven is not part of it, but that it is: who has an answer of before the last
-// check of all pages has one that is still right. Such a tag is weak.
+// check of all pages has one that is still right. Such a tag is weak. The quote behind it is left out, for a revision may follow.
 func tagOf(answer []byte) (weak, tag string) {
 	if said := provenUntil.ReplaceAllLiteral(answer, []byte(`,"proven_until":0}`)); !bytes.Equal(said, answer) {
 		weak, answer = "W/", said
 	}
 	sum := sha256.Sum256(answer)
-	return weak, `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	return weak, `"` + base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
 // smallBody is what is not worth packing, in bytes.

@@ -42,6 +42,7 @@ var sections = []section{
 	{"fleet", fleet},
 	{"screen", screen},
 	{"readers", readers},
+	{"slow", slow},
 	{"page", page},
 }
 
