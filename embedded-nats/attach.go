@@ -43,6 +43,17 @@ func Connect(dir string, shared Role, opts ...nats.Option) (*nats.Conn, error) {
 	return nc, nil
 }
 
+// ConnectLater is Connect for a server that does not answer now: it returns a connection at once, which tries until one answers. Only
+// who may read the admin key can use it.
+func ConnectLater(dir string, opts ...nats.Option) (*nats.Conn, error) {
+	key, err := LoadKey(AdminKeyPath(dir))
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, key.Options()...)
+	return nats.Connect("", append(opts, nats.RetryOnFailedConnect(true), nats.InProcessServer(&notNow{to: Socket(SocketPath(dir))}))...)
+}
+
 // Attachment is a connection to a data folder's log. Close it.
 type Attachment struct {
 	// Conn is the connection, with the admin key, or the reader's where the folder is shared by another user. Close closes it.

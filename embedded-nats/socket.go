@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -147,4 +148,21 @@ type Socket string
 // InProcessConn dials the socket.
 func (path Socket) InProcessConn() (net.Conn, error) {
 	return net.DialTimeout("unix", string(path), 2*time.Second)
+}
+
+// notNow is a socket that refuses the first connection at once: who connects to it waits for nothing, and tries again.
+type notNow struct {
+	to    Socket
+	tried atomic.Bool
+}
+
+// errNotNow is how the first connection fails.
+var errNotNow = errors.New("the recorder did not answer")
+
+// InProcessConn dials the socket, but for the first time.
+func (n *notNow) InProcessConn() (net.Conn, error) {
+	if !n.tried.Swap(true) {
+		return nil, errNotNow
+	}
+	return n.to.InProcessConn()
 }

@@ -81,6 +81,7 @@ func runThrough(t *testing.T, w workload, trouble string, roll *rand.Rand) *loss
 	t.Helper()
 	dir, usage := t.TempDir(), filepath.Join(t.TempDir(), "usage")
 	recorder := record(t, proctape, dir)
+	await(t, "a life that has written down a snapshot", func() bool { return reachedBy(t, dir, "testhost") > 0 }) // for what is told to such a life waits while it stands
 	job := start(t, "run", "--data", dir, "--host", "testhost", "--job", "j", "--", buildActor(t), "usage", usage, "sh", "-c", w.script)
 	time.Sleep(time.Duration(roll.IntN(400)) * time.Millisecond) // a random moment is the point
 	recorder = troubles[trouble](t, dir, recorder, roll)

@@ -2,10 +2,14 @@ package integration_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/query"
 )
@@ -50,4 +54,79 @@ func endWithoutRecorder(t *testing.T, next string) query.Run {
 	})
 	recorder.stop()
 	return decode[query.Run](t, run(t, "report", "away", "--run", "1", "--data", dir, "--json"))[0]
+}
+
+var leavesNothing = withFault("leaves-nothing", "cmd/proctape/connect_for_run.go",
+	"	return silent && ", "	return !runsAs(\"leaves-nothing\") && silent && ")
+
+// told is a job as it is recorded: its only run, and how many messages of job events the log has that declare or end it.
+type told struct {
+	run          query.Run
+	runs, events int
+}
+
+// TestRun_RecorderStandsStill runs a command, and tells of a job, while the recorder stands still, and another command while none runs: the recorder has each once when
+// it goes on. The control is a program that leaves nothing where the recorder does not answer.
+func TestRun_RecorderStandsStill(t *testing.T) {
+	long(t)
+	t.Parallel()
+	for job, got := range tellOfStillRecorder(t, proctape) {
+		if got.runs != 1 || got.events != 2 || got.run.ExitCode == nil || *got.run.ExitCode != 3 {
+			t.Errorf("job %s: %d runs, %d job events, %+v; want one run with exit 3, and two events", job, got.runs, got.events, got.run)
+		}
+		if job != "told" && (got.run.CPUSeconds == nil || *got.run.CPUSeconds < 0.01 || *got.run.CPUSource != "wait4" && *got.run.CPUSource != "cgroup") {
+			t.Errorf("job %s: CPU time %v by %v, want what run told", job, deref(got.run.CPUSeconds), deref(got.run.CPUSource))
+		}
+	}
+	for job, got := range tellOfStillRecorder(t, leavesNothing.program(t)) {
+		if got.runs != 0 {
+			t.Errorf("control: job %s has %d runs: this test catches nothing", job, got.runs)
+		}
+	}
+}
+
+// tellOfStillRecorder has a program tell of three jobs while the recorder does not answer, and returns how they are recorded.
+func tellOfStillRecorder(t *testing.T, program string) map[string]told {
+	t.Helper()
+	dir := t.TempDir()
+	db := filepath.Join(dir, "monitor.db")
+	recorder := record(t, proctape, dir)
+	await(t, "a life that has written down a snapshot", func() bool { return reachedBy(t, dir, "testhost") > 0 })
+	here := []string{"--data", dir, "--host", "testhost"}
+	tell := func(args ...string) {
+		_ = exec.Command(program, append(args, here...)...).Run() // the control fails
+	}
+	burn := func(job string) {
+		args := append(append([]string{"run", "--job", job}, here...), "--", "sh", "-c", `i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; exit 3`)
+		if err := exec.Command(program, args...).Run(); err == nil || err.Error() != "exit status 3" {
+			t.Errorf("run of %s: %v, want exit 3", job, err)
+		}
+	}
+	recorder.cmd.Process.Signal(unix.SIGSTOP)
+	burn("still")
+	tell("job", "declare", "told")
+	tell("job", "end", "told", "--exit-code", "3")
+	recorder.cmd.Process.Signal(unix.SIGCONT)
+	tell("job", "declare", "behind")
+	await(t, "what was told last", func() bool { return count(t, db, `SELECT count(*) FROM runs WHERE job_id = 'behind'`) == 1 })
+	recorder.cmd.Process.Kill()
+	recorder.wait()
+	burn("none")
+	recorder = record(t, proctape, dir)
+	if program == proctape {
+		await(t, "the ends", func() bool { return count(t, db, `SELECT count(*) FROM run_records WHERE ended IS NOT NULL`) >= 3 })
+	}
+	tell("job", "declare", "last")
+	await(t, "what was told last", func() bool { return count(t, db, `SELECT count(*) FROM runs WHERE job_id = 'last'`) == 1 })
+	recorder.stop()
+	recorded := map[string]told{}
+	for _, job := range []string{"still", "told", "none"} {
+		got := told{runs: count(t, db, fmt.Sprintf(`SELECT count(*) FROM runs WHERE job_id = '%s'`, job)),
+			events: count(t, db, fmt.Sprintf(`SELECT count(*) FROM job_events WHERE job_id = '%s'`, job))}
+		if got.runs > 0 {
+			got.run = decode[query.Run](t, run(t, "report", job, "--run", "1", "--data", dir, "--json"))[0]
+		}
+		recorded[job] = got
+	}
+	return recorded
 }

@@ -2,15 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	embeddednats "github.com/proctape/proctape/embedded-nats"
 	"github.com/proctape/proctape/producer/jobs"
 	"github.com/proctape/proctape/producer/procfs"
+	"github.com/proctape/proctape/producer/publish"
 	"github.com/proctape/proctape/schema"
 )
 
@@ -82,19 +83,7 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 			if err != nil {
 				return err
 			}
-			nc, err := s.connectAs(embeddednats.RoleMember)
-			if err != nil {
-				return err
-			}
-			defer nc.Close()
-			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Second)
-			defer cancel()
-			err = withRefusals(ctx, nc, s.creds, func(ctx context.Context) error {
-				if err := jobs.PublishJobEvent(ctx, nc, host, e); err != nil {
-					return fmt.Errorf("report job %s to the log: %w", printable(args[0]), err)
-				}
-				return nil
-			})
+			err = tellJob(cmd, s, host, e)
 			if err == nil && kind == schema.JobDeclared {
 				_, err = fmt.Fprintln(cmd.OutOrStdout(), e.Run)
 			}
@@ -103,6 +92,41 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 	}
 	f.register(cmd, kind)
 	return cmd
+}
+
+// tellJob publishes an event of a job, and waits until the log has it. While the recorder on the data folder does not answer, it leaves the event for
+// that on disk, and says so; and while others wait there, for events of a job are to be taken up in their order.
+func tellJob(cmd *cobra.Command, s *settings, host string, e *schema.JobEvent) error {
+	m := jobs.JobMessage(host, e)
+	if publish.Waits(livesIn(s.data), host) && recordsHere(s, host) {
+		return publish.Leave(livesIn(s.data), "", m)
+	}
+	err := publishJob(cmd, s, m)
+	if err == nil || cmd.Context().Err() != nil || !isTakenUpLater(s, host, err) {
+		return err
+	}
+	if lost := publish.Leave(livesIn(s.data), "", m); lost != nil {
+		return errors.Join(err, lost)
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: this is not recorded yet: %s. It waits on disk, and the recorder records it once it answers\n", oneLine(err.Error()))
+	return nil
+}
+
+// publishJob publishes an event of a job, and waits until the log has it.
+func publishJob(cmd *cobra.Command, s *settings, m *schema.Message) error {
+	nc, err := s.connectForRun()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Second)
+	defer cancel()
+	return withRefusals(ctx, nc, s.creds, func(ctx context.Context) error {
+		if err := jobs.PublishJobMessage(ctx, nc, m); err != nil {
+			return fmt.Errorf("report job %s to the log: %w", printable(m.Jobs[0].JobID), err)
+		}
+		return nil
+	})
 }
 
 // register adds the flags that an event of a type uses.

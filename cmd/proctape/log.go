@@ -200,27 +200,3 @@ func declareIfAllowed(ctx context.Context, nc *nats.Conn, domain string) error {
 	}
 	return err
 }
-
-// connectForRun connects for the command that run starts, which waits meanwhile, and so gives up after five seconds.
-func (s *settings) connectForRun() (*nats.Conn, error) {
-	type connected struct {
-		nc  *nats.Conn
-		err error
-	}
-	done := make(chan connected, 1)
-	go func() {
-		nc, err := s.connectAs(embeddednats.RoleMember)
-		done <- connected{nc, err}
-	}()
-	select {
-	case c := <-done:
-		return c.nc, c.err
-	case <-time.After(5 * time.Second):
-		go func() {
-			if c := <-done; c.nc != nil {
-				c.nc.Close()
-			}
-		}()
-		return nil, errors.New("the log does not answer")
-	}
-}

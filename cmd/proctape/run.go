@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,8 @@ func runCommand(s *settings) *cobra.Command {
 command gets this terminal, its signals and its environment, and proctape exits with its exit code, as
 env(1) does. The command gets a control group of its own where that is possible.
 
-When no recorder runs, the command runs all the same; only the last line then says what it used. Its
+When no recorder runs, the command runs all the same; only the last line then says what it used. Where
+a recorder was and only does not answer now, what is known of the job waits on disk for it. The command's
 processes find the job in PROCTAPE_JOB_ID and the step (sheet) in PROCTAPE_SHEET.`,
 		Example: `  proctape run --job build-7 -- make -j8
   proctape run --job nightly --sheet 2 -- ./step-2.sh
@@ -95,7 +97,7 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 		}
 	}
 	f.job = maskedJob(f.job, note)
-	nc, err := s.connectForRun()
+	nc, away, err := connectOrWait(s, host)
 	if err != nil {
 		note("job %s is not recorded: %s", printable(f.job), withHint(err))
 	} else {
@@ -103,10 +105,10 @@ func runJob(cmd *cobra.Command, s *settings, f *jobFlags, args []string, argv sc
 	}
 	id := runOfCommand(f.job, sheet)
 	ctx := context.WithoutCancel(cmd.Context()) // signals are the command's
-	about := run.CompanionConfig{Host: host, Job: f.job, Sheet: sheet, Run: id, Args: args, Argv: argv, Log: s.logger(cmd)}
+	about := run.CompanionConfig{Host: host, Job: f.job, Sheet: sheet, Run: id, Args: args, Argv: argv, Away: away != nil, Log: s.logger(cmd)}
 	companion, err := run.NewCompanion(ctx, nc, withPlace(about, s))
 	if err != nil {
-		note("job %s is not recorded in full: %v", printable(f.job), err)
+		note("%s", undeclared(f.job, away, err))
 	}
 	result, err := runWatched(ctx, companion, run.Config{Args: args, Env: append(jobEnvironment(f.job, sheet, id), callsEnvironment(syscalls, companion, note)...), Cgroup: f.job})
 	if err != nil {
@@ -206,11 +208,23 @@ func runOfEnvironment(job string) schema.RunID {
 	return id
 }
 
+// undeclared says what of a job is not recorded that is about to start, or not yet. away is why its recorder does not answer; nil where it may.
+func undeclared(job string, away, err error) string {
+	left, ok := errors.AsType[*publish.LeftError](err)
+	if ok {
+		err = cmp.Or(away, errNoAnswer)
+	}
+	if !ok || !left.Kept {
+		return fmt.Sprintf("job %s is not recorded in full: %v", printable(job), err)
+	}
+	return fmt.Sprintf("job %s is not recorded yet: %v. What run knows of it waits on disk, and the recorder records it once it answers", printable(job), err)
+}
+
 // unrecorded says what of a job is not recorded, or not yet.
 func unrecorded(job string, err error) string {
 	if left, ok := errors.AsType[*publish.LeftError](err); ok && left.Kept {
-		return fmt.Sprintf("the end of job %s is not recorded yet: the log did not answer for %s. It waits on disk, and the next recorder or sampler of this host records it",
-			printable(job), left.Within)
+		return fmt.Sprintf("the end of job %s is not recorded yet: the log does not answer. It waits on disk, and the next recorder or sampler of this host records it",
+			printable(job))
 	}
 	return fmt.Sprintf("job %s is not recorded in full: %v", printable(job), err)
 }

@@ -60,7 +60,7 @@ func (s *Subscription) Start() (stop func(), err error) {
 
 // WaitForEarlier waits, for a second at most, until all messages that were published before it have been received.
 func (s *Subscription) WaitForEarlier() {
-	if s != nil {
+	if s != nil && s.nc.IsConnected() {
 		_ = s.nc.FlushTimeout(time.Second) // without an answer nothing more will come
 	}
 }

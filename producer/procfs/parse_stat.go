@@ -40,6 +40,10 @@ func parseStat(data []byte) (stat, error) {
 		return stat{}, fieldError("1 (pid)", first)
 	}
 	s.pid, s.comm = pid, data[open+1:end]
+	if bytes.IndexByte(s.comm, 0) >= 0 { // the kernel ends a name at it, and no text with one can be stored
+		s.wrong = fieldError("2 (comm)", s.comm)
+		s.comm = bytes.ReplaceAll(s.comm, []byte{0}, nil)
+	}
 
 	rest := data[end+1:]
 	for n := 3; n <= lastStatField; n++ {

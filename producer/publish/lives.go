@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/filecheck"
@@ -179,4 +180,22 @@ func (l *lives) passOver(path string, err error) {
 func lifeGoesOn(path string) bool {
 	_, held := lockfile.Owner(path)
 	return held
+}
+
+// Sampled reports whether a sampler wrote down in a folder of lives, within a time, what it had made of a host: the next one takes up what others
+// of the host leave there.
+func Sampled(folder, host string, within time.Duration) bool {
+	paths, _ := filepath.Glob(filepath.Join(folder, host+".*"+lifeSuffix)) // the pattern is good
+	return slices.ContainsFunc(paths, func(path string) bool {
+		about, err := os.Stat(path)
+		if err != nil || time.Since(about.ModTime()) > within || about.Size() > maxLifeFile {
+			return false
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return false
+		}
+		life, err := parseLife(host, text)
+		return err == nil && slices.ContainsFunc(life.Reached, func(r schema.Reached) bool { return r.Kind == schema.KindSnapshot })
+	})
 }

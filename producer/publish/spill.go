@@ -1,6 +1,13 @@
 package publish
 
-import "time"
+import (
+	"errors"
+	"path/filepath"
+	"time"
+
+	"github.com/proctape/proctape/producer/publish/spool"
+	"github.com/proctape/proctape/schema"
+)
 
 // spiller moves what waits in a publisher's memory to disk.
 type spiller struct{ *Publisher }
@@ -83,4 +90,28 @@ func (p spiller) leave() bool {
 	defer p.mu.Unlock()
 	p.stats.Left = p.stats.Produced - p.stats.Acked - p.stats.Dropped
 	return true
+}
+
+// Keep moves what waits for the log to disk now, and returns when it is there. It reports whether all of it is.
+func Keep(p *Publisher) bool { return spiller{p}.spill(0) }
+
+// Waits reports whether something of a host waits on disk in a folder of lives.
+func Waits(lives, host string) bool {
+	spools, _ := filepath.Glob(filepath.Join(lives, host+".*"+spool.Suffix)) // the pattern is good
+	return len(spools) > 0
+}
+
+// Leave writes a message of a life that makes no other to disk, into a folder of lives, for a log as [Config.Into] names it. Whoever publishes into that
+// log for the message's host next, with [Config.TellsEnds], publishes it.
+func Leave(lives, into string, m *schema.Message) error {
+	payload, encoding, err := schema.Encode(nil, m)
+	if err != nil {
+		return err
+	}
+	b := newBacklog(lives, spool.Head{Host: m.Host, Instance: m.Instance, BootID: m.BootID, Wall: time.Now().UnixNano(), Log: into}, 0, 0, nil)
+	_, err = b.store([]*queued{newQueued(m, payload, encoding)})
+	if b.own != nil {
+		err = errors.Join(err, b.own.Close())
+	}
+	return err
 }

@@ -33,7 +33,8 @@ type CompanionConfig struct {
 	Run       schema.RunID      // the run that the step is of; zero: the one that is open. Without a step it is the command's own, and never zero
 	Args      []string          // the command
 	Argv      scrub.Mode        // default scrubbed
-	JobsAlone bool              // the connection may publish job events and nothing else
+	JobsAlone bool              // job events are published and nothing else: the connection may publish no more
+	Away      bool              // the log does not answer now: JobsAlone, and what is published waits on disk, in Lives, and not for the log
 	Into      string            // names the log to which the companion publishes, see [publish.Config]
 	Domain    string            // of JetStream, for [schema.JetStream]
 	Lives     string            // folder in which the companion writes down what it has made, for a sampler to find; empty for none
@@ -45,7 +46,8 @@ type CompanionConfig struct {
 // Its methods are called by one goroutine, except Watch.
 type Companion struct {
 	cfg          CompanionConfig
-	publisher    *publish.Publisher // nil: there is no log
+	nc           *nats.Conn         // nil: there is no log
+	publisher    *publish.Publisher // the same
 	watcher      *events.Watcher    // nil: processes cannot be watched
 	fs           *procfs.FS
 	scrubber     *scrub.Scrubber
@@ -69,13 +71,14 @@ func NewCompanion(ctx context.Context, nc *nats.Conn, cfg CompanionConfig) (*Com
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	c := &Companion{cfg: cfg, fs: procfs.New(""), scrubber: scrub.New(cfg.Argv), stop: func() {}}
+	cfg.JobsAlone = cfg.JobsAlone || cfg.Away
+	c := &Companion{cfg: cfg, nc: nc, fs: procfs.New(""), scrubber: scrub.New(cfg.Argv), stop: func() {}}
 	if nc != nil {
-		if err := c.startPublishing(ctx, nc); err != nil {
+		if err := c.startPublishing(ctx); err != nil {
 			return c, err
 		}
 	}
-	c.openWatcher(nc)
+	c.openWatcher()
 	if c.publisher == nil {
 		return c, nil
 	}
@@ -86,12 +89,16 @@ func NewCompanion(ctx context.Context, nc *nats.Conn, cfg CompanionConfig) (*Com
 func (c *Companion) Sampler() schema.SamplerState { return c.sampler }
 
 // startPublishing starts to publish, and finds out whether a sampler records this host.
-func (c *Companion) startPublishing(ctx context.Context, nc *nats.Conn) error {
+func (c *Companion) startPublishing(ctx context.Context) error {
 	boot, _ := c.fs.BootID() // without the kernel's, the one that the sampler makes too
 	c.bootID, c.instance = boot, schema.NewInstance()
-	publisher, err := publish.New(nc, publish.Config{
+	about := c.cfg.Log
+	if c.cfg.Away {
+		about = slog.New(slog.DiscardHandler) // who calls knows that the log does not answer, and learns here what is not on disk
+	}
+	publisher, err := publish.New(c.nc, publish.Config{
 		Origin:   publish.Origin{Host: c.cfg.Host, BootID: boot, Instance: c.instance},
-		MaxQueue: 8 << 20, Drain: 3 * time.Second, Lives: c.cfg.Lives, Into: c.cfg.Into, Log: c.cfg.Log})
+		MaxQueue: 8 << 20, Drain: timeFor(&c.cfg), Lives: c.cfg.Lives, Into: c.cfg.Into, Log: about})
 	if err != nil {
 		return err
 	}
@@ -99,12 +106,25 @@ func (c *Companion) startPublishing(ctx context.Context, nc *nats.Conn) error {
 	publishing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.stop = stop
 	go func() { c.published <- publisher.Run(publishing) }()
-	c.sampler = findSampler(ctx, nc, c.cfg.Domain, c.cfg.Host)
+	if !c.cfg.Away {
+		c.sampler = findSampler(ctx, c.nc, c.cfg.Domain, c.cfg.Host)
+	}
 	return nil
 }
 
+// answerTime is for how long a log that may answer is waited for.
+const answerTime = 3 * time.Second
+
+// timeFor is for how long this log is waited for.
+func timeFor(cfg *CompanionConfig) time.Duration {
+	if cfg.Away {
+		return time.Nanosecond
+	}
+	return answerTime
+}
+
 // openWatcher begins to watch what this process starts, if the machine allows it.
-func (c *Companion) openWatcher(nc *nats.Conn) {
+func (c *Companion) openWatcher() {
 	kinds := []lifecycle.SourceKind{lifecycle.KindTaskstats, lifecycle.KindConnector, lifecycle.KindPidfd}
 	describer := events.Describer{FS: c.fs, Scrubber: c.scrubber}
 	source, _, err := lifecycle.Open(lifecycle.Config{Describe: describer.Describe, Log: c.cfg.Log}, kinds)
@@ -118,14 +138,14 @@ func (c *Companion) openWatcher(nc *nats.Conn) {
 	claims.ApplyJobEvent(declared, boot)
 	c.watcher = events.NewWatcher(events.Config{
 		Source: source, Claims: claims, OOM: oom.Open(oom.Config{Log: c.cfg.Log}), SampledCPU: c.sampledCPU})
-	if nc != nil {
-		c.subscribe(nc, claims)
+	if c.nc != nil {
+		c.subscribe(claims)
 	}
 }
 
 // subscribe begins to receive the jobs that the command declares: their processes do not belong to this one.
-func (c *Companion) subscribe(nc *nats.Conn, claims *jobs.Claims) {
-	c.subscription = jobs.NewSubscription(nc, jobs.SubscriptionConfig{
+func (c *Companion) subscribe(claims *jobs.Claims) {
+	c.subscription = jobs.NewSubscription(c.nc, jobs.SubscriptionConfig{
 		Host: c.cfg.Host, BootID: c.bootID, Own: c.instance, Claims: claims, Trouble: trouble.NewReporter(c.cfg.Log)})
 	stopJobs, err := c.subscription.Start()
 	if err != nil {
@@ -168,18 +188,25 @@ func (c *Companion) publishDeclaration(ctx context.Context) error {
 	if err := c.offer(list...); err != nil {
 		return err
 	}
-	deadline := time.NewTimer(3 * time.Second)
+	return awaitLog(ctx, c.publisher, timeFor(&c.cfg))
+}
+
+// awaitLog waits until the log has all that was made. What it does not take in time goes to disk, where that is possible: it returns a
+// [*publish.LeftError] then.
+func awaitLog(ctx context.Context, p *publish.Publisher, atMost time.Duration) error {
+	deadline := time.NewTimer(atMost)
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if s := c.publisher.Stats(); s.Acked == s.Produced {
+		s := p.Stats()
+		if s.Acked == s.Produced {
 			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			return errors.New("the log does not answer")
+			return &publish.LeftError{Messages: s.Waiting, Within: atMost, Kept: publish.Keep(p)}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -296,6 +323,9 @@ func (c *Companion) End(exitCode int, signal unix.Signal, totals *schema.Totals)
 func (c *Companion) Close() error {
 	var errs []error
 	if c.publisher != nil {
+		if c.cfg.Away && c.nc.IsConnected() {
+			_ = awaitLog(context.Background(), c.publisher, answerTime) // what it did not take waits on disk
+		}
 		c.stop()
 		if err := <-c.published; err != nil {
 			errs = append(errs, fmt.Errorf("publish what waits: %w", err))

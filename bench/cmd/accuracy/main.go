@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -48,6 +49,9 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
+	if !*short {
+		defer reserveHugePages(8)()
+	}
 	var rows []row
 	for _, r := range rungs {
 		if *only == "" || slices.Contains(strings.Split(*only, ","), r.name) {
@@ -63,6 +67,17 @@ func run(args []string) error {
 		err = errors.Join(err, errors.New("a figure misses its bar"))
 	}
 	return err
+}
+
+// reserveHugePages has the kernel keep so many huge pages more, where it does, until the function that it returns is called.
+func reserveHugePages(n int) (release func()) {
+	const path = "/proc/sys/vm/nr_hugepages"
+	before, err := os.ReadFile(path)
+	had, err2 := strconv.Atoi(strings.TrimSpace(string(before)))
+	if errors.Join(err, err2) != nil || os.WriteFile(path, []byte(strconv.Itoa(had+n)), 0) != nil {
+		return func() {} // the workload that needs them says so
+	}
+	return func() { _ = os.WriteFile(path, before, 0) } // as it was; it could be written before
 }
 
 // rung is what a recorder may see.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ const (
 
 // row is a workload on a rung.
 type row struct {
-	Rung, Workload, Counts, CPU, Peak, Bar, Verdict, Why string
+	Rung, Workload, Counts, CPU, Exits, Peak, Beside, Bar, Verdict, Why string
 }
 
 // told is what the report of a job says.
@@ -84,6 +85,7 @@ func playRung(dir string, short bool, proctape string) error {
 	for i, w := range all {
 		if truths[i] != nil {
 			rows[i].judge(w, truths[i], reportOf(proctape, data, jobName(i)))
+			rows[i].judgeBeside(w, truths[i], func(statement string) *float64 { return askOf(proctape, data, fmt.Sprintf(statement, jobName(i))) })
 		}
 	}
 	return json.NewEncoder(os.Stdout).Encode(rows)
@@ -171,6 +173,34 @@ func reportOf(proctape, data, job string) *told {
 		return nil
 	}
 	return t
+}
+
+// askOf is the one figure that a statement asks the recording for; nil where it is not known.
+func askOf(proctape, data, statement string) *float64 {
+	out, err := exec.Command(proctape, "sql", "--data", data, "--csv", statement).Output()
+	_, value, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	v, failed := strconv.ParseFloat(value, 64)
+	if err != nil || failed != nil {
+		return nil
+	}
+	return &v
+}
+
+// judgeBeside compares what exits tell of the CPU time, which is not judged, and the figure that is asked beside.
+func (r *row) judgeBeside(w workload, t *truth, ask func(statement string) *float64) {
+	r.Exits, _ = apart(ask("SELECT sum(cpu_ms) / 1000.0 FROM process_events WHERE event_type = 'exit' AND job_id = '%s'"), t.CPU, 0)
+	if w.beside == nil {
+		return
+	}
+	got := ask(w.beside.ask)
+	if got == nil {
+		r.Beside = w.beside.name + ": unknown"
+	} else {
+		r.Beside = fmt.Sprintf("%s: %g of %g", w.beside.name, *got, w.beside.want)
+	}
+	if got == nil || math.Abs(*got-w.beside.want) > w.beside.tolerance {
+		r.Verdict = missed
+	}
 }
 
 // otherReasons are reasons of an answer to be incomplete that do not explain a missing process.

@@ -22,13 +22,13 @@ func tableOf(rows []row) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured %s on Linux %s.\n\n", time.Now().UTC().Format("2006-01-02"), kernel)
-	b.WriteString("| rung | workload | spawns and exits | CPU | peak | bar | verdict |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| rung | workload | spawns and exits | CPU | CPU by exits | peak | beside | bar | verdict |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, r := range rows {
 		verdict := r.Verdict
 		if r.Why != "" {
 			verdict += ": " + r.Why
 		}
-		cells := []string{r.Rung, r.Workload, r.Counts, r.CPU, r.Peak, r.Bar, verdict}
+		cells := []string{r.Rung, r.Workload, r.Counts, r.CPU, r.Exits, r.Peak, r.Beside, r.Bar, verdict}
 		for i := range cells {
 			cells[i] = strings.NewReplacer("|", "/", "\n", " ").Replace(cells[i])
 		}

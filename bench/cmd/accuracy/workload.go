@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // workload is a command whose truth is known otherwise.
@@ -15,6 +16,14 @@ type workload struct {
 	processes int     // that a storm starts; 0: strace counts
 	failed    int     // of them, with another code than 0
 	bar       float64 // of CPU, percent
+	beside    *figure // what else is asked about it
+}
+
+// figure is a further figure of a workload: what it is called, the statement that asks for it (with %s for the job), and what is right.
+type figure struct {
+	name, ask string
+	want      float64
+	tolerance float64 // that it may differ
 }
 
 const (
@@ -67,5 +76,44 @@ int f$i(int x){ return x+$i; } int main(){ printf(\"%d\", f$i(1)); }" >c$i.c; cc
 		}
 		all = append(all, w)
 	}
-	return all, nil
+	return append(all, odd(dir)...), nil
+}
+
+// The programs of odd workloads.
+const (
+	hugePages = `import mmap, time
+m = mmap.mmap(-1, 16 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)
+for at in range(0, len(m), 4096): m[at] = 1
+time.sleep(7)`
+	cancelled = `import os, sys, time
+f = open(sys.argv[1] + "/cancelled", "wb", buffering=0)
+for i in range(4):
+    for j in range(16): f.write(bytes(1 << 20))
+    f.truncate(0)
+    f.seek(0)
+time.sleep(3)`
+	newTitle = `import ctypes, os, sys, time
+time.sleep(3)
+with open("/proc/self/stat") as f: start = int(f.read().rsplit(")", 1)[1].split()[45])
+title = b"worker: NEWTITLE"
+ctypes.memmove(start, title + bytes(8), len(title) + 8)
+time.sleep(14)`
+)
+
+// odd are workloads of which more is asked than how much they used.
+func odd(dir string) []workload {
+	long := "-cp " + strings.Repeat("/opt/app/lib/some-library-1.2.3.jar:", 170)
+	lived := func(like string) string {
+		return "SELECT count(*) > 0 FROM process_metrics WHERE job_id = '%s' AND command LIKE '" + like + "'"
+	}
+	return []workload{
+		{name: "16 MiB in huge pages", needs: "python3", args: []string{"python3", "-c", hugePages}, bar: buildBar,
+			beside: &figure{"MiB in huge pages", "SELECT max(hugetlb_mb) FROM process_metrics WHERE job_id = '%s'", 16, 0}},
+		{name: "64 MiB written and cut off", needs: "python3", args: []string{"python3", "-c", cancelled, dir}, bar: buildBar,
+			beside: &figure{"MiB that reached the disk", "SELECT write_mb - cancelled_write_mb FROM process_metrics WHERE job_id = '%s' AND write_mb > 60 ORDER BY id DESC LIMIT 1", 0, 0.5}},
+		{name: "a title set after the start, then asleep", needs: "python3", args: []string{"python3", "-c", newTitle}, bar: buildBar,
+			beside: &figure{"new title seen", lived("worker: NEWTITLE%%"), 1, 0}},
+		{name: "a command line of 6 KB", needs: "bash", args: []string{"bash", "-c", `exec -a java sh -c "sleep 4; true" "$@"`, "bash", long, "com.example.BillingMain"}, bar: buildBar,
+			beside: &figure{"head and tail kept", lived("java %%BillingMain"), 1, 0}},
+	}
 }
