@@ -2,6 +2,7 @@ package scrub
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -85,14 +86,14 @@ func foldRune(r rune) rune {
 	case unicode.Is(unicode.Pd, r):
 		return '-'
 	}
-	if c, ok := lookAlikes[r]; ok {
+	if c, ok := lookAlikes()[r]; ok {
 		return c
 	}
 	return r
 }
 
 // lookAlikes maps accented letters, and letters and signs that are drawn like ASCII, to ASCII.
-var lookAlikes = func() map[rune]rune {
+var lookAlikes = sync.OnceValue(func() map[rune]rune {
 	byRune := make(map[rune]rune)
 	for _, row := range [...]string{
 		"aàáâãäåāăąǎạảấầẩẫậắằẳẵặаαɑ", "AÀÁÂÃÄÅĀĂĄǍẠẢẤẦẨẪẬẮẰẲẴẶАΑ", "bЬ", "BВΒ", "cçćĉċčсϲⅽ", "CÇĆĈĊČСⅭ", "dďđðḍԁⅾ", "DĎĐÐḌⅮ",
@@ -108,4 +109,4 @@ var lookAlikes = func() map[rune]rune {
 		}
 	}
 	return byRune
-}()
+})

@@ -35,6 +35,7 @@ var questions = []question{
 	{"top --once --since DAY --until AT --host HOST", false, atMost(1000)},
 	{"top --once --since DAY --until AT --by user", false, atMost(1000)},
 	{"compare --since EARLIER --until AT --host HOST", false, atMost(50)},
+	{"compare " + comparedJob, false, atMost(50)},
 }
 
 // ask measures what commands take on a recording, as who types them waits.
