@@ -47,22 +47,6 @@ func commands(b *bench, dir string) error {
 	return errors.Join(makeRuns(b, dir), ask(b, dir), rec.close())
 }
 
-// comparedJob is a job with runs that ended, of which the simulation has none, and comparedRuns how many it gets.
-const (
-	comparedJob  = "bench-compared"
-	comparedRuns = 6
-)
-
-// makeRuns has the recorder of a folder record runs of a job, which then can be compared.
-func makeRuns(b *bench, dir string) error {
-	for range comparedRuns {
-		if _, err := b.run(b.proctape, "run", "--data", dir, "--host", "writer", "--job", comparedJob, "--", "sh", "-c", "for i in 1 2 3 4 5; do sleep 0.1; done"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // recordInto starts a recorder that samples this machine ten times a second into the database of a recording. Its settings keep retention from
 // deleting the old rows.
 func recordInto(b *bench, dir string) (*recorder, error) {
