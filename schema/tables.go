@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/proctape/proctape/schema/metric"
 )
@@ -44,18 +43,10 @@ func Tables() []Table {
 }
 
 var (
-	createPattern = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^CREATE TABLE (\w+) \($`)
-	})
-	alterPattern = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^ALTER TABLE (\w+) ADD COLUMN (\w+) (\w+)`)
-	})
-	columnPattern = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?:^|, )([a-z]\w*) +(INTEGER|REAL|TEXT|BLOB)\b`)
-	})
-	viewPattern = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\b(p|m|sn)\.(\w+)[^\n]*? AS (\w+)`)
-	})
+	createPattern = regexp.MustCompile(`^CREATE TABLE (\w+) \($`)
+	alterPattern  = regexp.MustCompile(`^ALTER TABLE (\w+) ADD COLUMN (\w+) (\w+)`)
+	columnPattern = regexp.MustCompile(`(?:^|, )([a-z]\w*) +(INTEGER|REAL|TEXT|BLOB)\b`)
+	viewPattern   = regexp.MustCompile(`\b(p|m|sn)\.(\w+)[^\n]*? AS (\w+)`)
 )
 
 // addTables adds the tables that a migration makes, and the columns that it adds to others.
@@ -66,7 +57,7 @@ func addTables(tables []Table, ddl string) []Table {
 		line = strings.TrimSpace(line)
 		code, comment, commented := strings.Cut(line, "--")
 		comment = strings.TrimSpace(comment)
-		switch made, added := createPattern().FindStringSubmatch(line), alterPattern().FindStringSubmatch(line); {
+		switch made, added := createPattern.FindStringSubmatch(line), alterPattern.FindStringSubmatch(line); {
 		case made != nil:
 			tables, inside = append(tables, Table{Name: made[1], Doc: lastParagraph(above)}), true
 		case added != nil:
@@ -76,7 +67,7 @@ func addTables(tables []Table, ddl string) []Table {
 			inside, above = false, nil
 		case inside:
 			of := &tables[len(tables)-1]
-			for _, c := range columnPattern().FindAllStringSubmatch(code, -1) {
+			for _, c := range columnPattern.FindAllStringSubmatch(code, -1) {
 				of.Columns = append(of.Columns, Column{Name: c[1], Type: c[2], Doc: comment})
 			}
 		case commented && code == "":
@@ -166,7 +157,7 @@ func measuredView(tables []Table) Table {
 	shown, _, _ := strings.Cut(processMetrics, "\nFROM ")
 	for _, line := range strings.Split(strings.ReplaceAll(shown, ", p.", ",\np."), "\n") {
 		line = strings.ReplaceAll(line, ", sn.id", ",\nsn.id")
-		for _, found := range viewPattern().FindAllStringSubmatch(line, -1) {
+		for _, found := range viewPattern.FindAllStringSubmatch(line, -1) {
 			view.Columns = append(view.Columns, viewColumn(found[3], from[found[1]], found[2], tables))
 		}
 	}

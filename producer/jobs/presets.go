@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/proctape/proctape/producer/procfs"
 	"github.com/proctape/proctape/schema"
@@ -69,9 +68,7 @@ func AllPresets() Presets { return Presets{presets} }
 // List are the presets, in their order. The caller must not change them.
 func (p Presets) List() []Preset { return p.list }
 
-var variable = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
-})
+var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // ParsePresets reads what --job-env says: names of presets, which are then the only ones, "all" or "none"; a variable, whose value is the
 // name of the job; or a name with variables in it. Those that are not presets come first.
@@ -87,9 +84,9 @@ func ParsePresets(values []string) (Presets, error) {
 			named = true
 		case i >= 0:
 			picked, named = append(picked, presets[i]), true
-		case variable().MatchString(v):
+		case variable.MatchString(v):
 			own = append(own, Preset{Name: v, System: "of your own", Job: v})
-		case variable().MatchString("${"+v+"}") && v == strings.ToUpper(v):
+		case variable.MatchString("${"+v+"}") && v == strings.ToUpper(v):
 			own = append(own, Preset{Name: v, System: "of your own", Job: "${" + v + "}"})
 		default:
 			return Presets{}, fmt.Errorf("%q is neither a variable, nor a name with ${VARIABLE} in it, nor one of all, none, %s", v, presetNames())
@@ -121,7 +118,7 @@ func (p Presets) Variables() []string {
 
 // variables are the variables of a preset.
 func (p *Preset) variables() (names []string) {
-	for _, m := range variable().FindAllStringSubmatch(p.Job, -1) {
+	for _, m := range variable.FindAllStringSubmatch(p.Job, -1) {
 		names = append(names, m[1])
 	}
 	for _, name := range []string{p.Needs, p.Step} {
@@ -154,7 +151,7 @@ func (p Presets) owner(env map[string]string) (o Owner, named bool) {
 
 // job is the job that the preset's variables name; empty for none.
 func (p *Preset) job(env map[string]string) string {
-	if p.Needs != "" && env[p.Needs] == "" || !variable().MatchString(p.Job) {
+	if p.Needs != "" && env[p.Needs] == "" || !variable.MatchString(p.Job) {
 		return ""
 	}
 	var b strings.Builder
@@ -170,7 +167,7 @@ func (p *Preset) job(env map[string]string) string {
 			rest = ""
 		}
 		missing := false
-		text := variable().ReplaceAllStringFunc(part, func(v string) string {
+		text := variable.ReplaceAllStringFunc(part, func(v string) string {
 			value := env[v[2:len(v)-1]]
 			missing = missing || value == "" || optional && (value == "0" || value == "undefined")
 			return value
@@ -193,9 +190,7 @@ func (p Presets) hasPods() bool {
 // podElement matches the element of a pod in the path of a control group as the kubelet names it: pod1f2e… with the driver cgroupfs, and
 // kubepods-burstable-pod1f2e_….slice with the driver systemd; behind a colon stands what containerd adds where the two drivers are
 // mixed. The id of a static pod has no dashes. Source: Kubernetes 1.6 to 1.34, pkg/kubelet/cm/pod_container_manager_linux.go.
-var podElement = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(?:[a-z0-9-]*-)?pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})(?:\.slice)?(?::.*)?$`)
-})
+var podElement = regexp.MustCompile(`^(?:[a-z0-9-]*-)?pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})(?:\.slice)?(?::.*)?$`)
 
 // podOf is the job of the pod that a control group is of; empty for none. The pod's group is below one that is called kubepods, wherever that
 // is. Users can make groups below their own slice and name them as they like.
@@ -206,7 +201,7 @@ func podOf(cgroup string) string {
 	below := false
 	for _, e := range elements(cgroup) {
 		below = below || strings.Contains(e, "kubepods")
-		if m := podElement().FindStringSubmatch(e); below && m != nil {
+		if m := podElement.FindStringSubmatch(e); below && m != nil {
 			return "pod-" + strings.ReplaceAll(m[1], "_", "-")
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"math"
 	"regexp"
 	"strconv"
-	"sync"
 
 	"github.com/proctape/proctape/schema"
 )
@@ -24,14 +23,10 @@ type record struct {
 // versions: UID since 5.4, pgtables and oom_score_adj since 5.5. A name has 15 bytes at most, of which each may be
 // written as \x1b.
 var (
-	killedSentence = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^(Out of memory|Out of memory \(oom_kill_allocating_task\)|Memory cgroup out of memory): ` +
-			`Killed process ([1-9][0-9]{0,9}) \(.{0,60}\) total-vm:[0-9]+kB((?:,? [A-Za-z_-]+:-?[0-9]+(?:kB)?)*)$`)
-	})
-	reasonSentence = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^oom-kill:constraint=CONSTRAINT_(NONE|CPUSET|MEMORY_POLICY|MEMCG),nodemask=(.*)` +
-			`,task=.{0,60},pid=([1-9][0-9]{0,9}),uid=[0-9]{1,10}$`)
-	})
+	killedSentence = regexp.MustCompile(`^(Out of memory|Out of memory \(oom_kill_allocating_task\)|Memory cgroup out of memory): ` +
+		`Killed process ([1-9][0-9]{0,9}) \(.{0,60}\) total-vm:[0-9]+kB((?:,? [A-Za-z_-]+:-?[0-9]+(?:kB)?)*)$`)
+	reasonSentence = regexp.MustCompile(`^oom-kill:constraint=CONSTRAINT_(NONE|CPUSET|MEMORY_POLICY|MEMCG),nodemask=(.*)` +
+		`,task=.{0,60},pid=([1-9][0-9]{0,9}),uid=[0-9]{1,10}$`)
 )
 
 // parseRecord parses a record of /dev/kmsg. Ok is false when it is not about a kill. Source: Linux
@@ -42,10 +37,10 @@ func parseRecord(data []byte) (r record, ok bool) {
 		return record{}, false
 	}
 	text, _, _ = bytes.Cut(text, []byte{'\n'}) // lines that follow are keys and values about the record
-	if m := killedSentence().FindSubmatch(text); m != nil {
+	if m := killedSentence.FindSubmatch(text); m != nil {
 		return parseKilled(string(m[1]), m[2], m[3])
 	}
-	if m := reasonSentence().FindSubmatch(text); m != nil {
+	if m := reasonSentence.FindSubmatch(text); m != nil {
 		return parseReason(string(m[1]), m[2], m[3])
 	}
 	return record{}, false

@@ -2,7 +2,6 @@ package scrub
 
 import (
 	"strings"
-	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -86,14 +85,14 @@ func foldRune(r rune) rune {
 	case unicode.Is(unicode.Pd, r):
 		return '-'
 	}
-	if c, ok := lookAlikes()[r]; ok {
+	if c, ok := lookAlikes[r]; ok {
 		return c
 	}
 	return r
 }
 
 // lookAlikes maps accented letters, and letters and signs that are drawn like ASCII, to ASCII.
-var lookAlikes = sync.OnceValue(func() map[rune]rune {
+var lookAlikes = func() map[rune]rune {
 	byRune := make(map[rune]rune)
 	for _, row := range [...]string{
 		"aàáâãäåāăąǎạảấầẩẫậắằẳẵặаαɑ", "AÀÁÂÃÄÅĀĂĄǍẠẢẤẦẨẪẬẮẰẲẴẶАΑ", "bЬ", "BВΒ", "cçćĉċčсϲⅽ", "CÇĆĈĊČСⅭ", "dďđðḍԁⅾ", "DĎĐÐḌⅮ",
@@ -109,4 +108,4 @@ var lookAlikes = sync.OnceValue(func() map[rune]rune {
 		}
 	}
 	return byRune
-})
+}()

@@ -1,11 +1,9 @@
 package scrub
 
-import "sync"
-
 import "bytes"
 
 // foreignNouns are the words of other languages for what is secret, as fold writes them.
-var foreignNouns = sync.OnceValue(func() map[string]strength {
+var foreignNouns = func() map[string]strength {
 	nouns := make(map[string]strength)
 	for got, words := range map[strength][]string{
 		certain: {"contraseña", "contrasenya", "pasahitza", "kennwort", "passwort", "senha", "motdepasse", "parola", "parole", "wachtwoord", "hasło", "heslo",
@@ -21,11 +19,11 @@ var foreignNouns = sync.OnceValue(func() map[string]strength {
 		}
 	}
 	return nouns
-})
+}()
 
 // foreignStrength judges a key by a last word of another language.
 func foreignStrength(head, last []byte) (strength, bool) {
-	if got, ok := foreignNouns()[string(last)]; ok {
+	if got, ok := foreignNouns[string(last)]; ok {
 		return got, true
 	}
 	for _, phrase := range [...]struct{ head, last string }{{"mot_de", "passe"}, {"palavra", "passe"}, {"mat", "khau"}, {"kata", "sandi"}} {

@@ -173,7 +173,7 @@ func innerStrength(head []byte) strength {
 	for len(head) > 0 {
 		var last []byte
 		head, last = cutLast(head)
-		if got, ok := foreignNouns()[string(last)]; ok {
+		if got, ok := foreignNouns[string(last)]; ok {
 			return min(got, likely)
 		}
 		switch string(last) {

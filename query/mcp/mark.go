@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/proctape/proctape/query"
 )
@@ -23,9 +22,7 @@ var vocabulary = strings.Fields(`host hosts kind event_type state stream message
 const ofTheStatement = "columns"
 
 // oneWord is what a value under such a key must look like: what does not is marked all the same.
-var oneWord = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[A-Za-z0-9_.:+%/-]{0,64}$`)
-})
+var oneWord = regexp.MustCompile(`^[A-Za-z0-9_.:+%/-]{0,64}$`)
 
 // marks say which keys of some answers are marked: those of text of others always, and each whose value has text and is no word of ours.
 type marks struct{ text, words map[string]bool }
@@ -175,7 +172,7 @@ func (m marks) keyOf(key string, value any) string {
 func foreign(value any, words bool) bool {
 	switch v := value.(type) {
 	case string:
-		return !words || !oneWord().MatchString(v)
+		return !words || !oneWord.MatchString(v)
 	case []any:
 		return slices.ContainsFunc(v, func(item any) bool { return foreign(item, words) })
 	}

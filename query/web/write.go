@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/proctape/proctape/query"
@@ -40,14 +39,12 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, value any) {
 }
 
 // provenUntil is where coverage says up to when the database is proven: its last key, which no text can look like.
-var provenUntil = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`,"proven_until":[0-9.e+]+}`)
-})
+var provenUntil = regexp.MustCompile(`,"proven_until":[0-9.e+]+}`)
 
 // tagOf is a tag of all that an answer says. Up to when it is proven is not part of it, but that it is: who has an answer of before the last
 // check of all pages has one that is still right. Such a tag is weak.
 func tagOf(answer []byte) (weak, tag string) {
-	if said := provenUntil().ReplaceAllLiteral(answer, []byte(`,"proven_until":0}`)); !bytes.Equal(said, answer) {
+	if said := provenUntil.ReplaceAllLiteral(answer, []byte(`,"proven_until":0}`)); !bytes.Equal(said, answer) {
 		weak, answer = "W/", said
 	}
 	sum := sha256.Sum256(answer)
