@@ -105,12 +105,13 @@ func (c *Conditions) readHotspots(ctx context.Context, db *DB, j JobTime) error 
 	if err != nil || !traced {
 		return err
 	}
-	if err := r.readExtent(ctx, j); err != nil {
-		return err
+	for _, read := range []func(context.Context, JobTime) error{r.readExtent, r.pick, r.readHotspots} {
+		if err := read(ctx, j); err != nil {
+			return err
+		}
 	}
-	err = r.readHotspots(ctx, j)
 	c.Hotspots = append(c.Hotspots, r.out.Hotspots...)
-	return err
+	return nil
 }
 
 // readAnomalies reads which episodes of the job and of its hosts overlap the time.

@@ -3,8 +3,11 @@ package query
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
-	"strings"
+	"slices"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // JobSamples is what the samples of a job's processes tell of all of them together.
@@ -45,7 +48,7 @@ const mostJobSamples = 2000
 // SamplesOf reads the samples of a job within a time. Of many it reads those of one snapshot in so many.
 func SamplesOf(ctx context.Context, db *DB, j JobTime) (*JobSamples, error) {
 	r := jobSampleReader{db: db, out: &JobSamples{Each: 1, Zombies: []JobZombie{}, Hotspots: []Hotspot{}}}
-	for _, read := range []func(context.Context, JobTime) error{r.readExtent, r.readSums, r.readZombies, r.readHotspots} {
+	for _, read := range []func(context.Context, JobTime) error{r.readExtent, r.pick, r.readSums, r.readZombies, r.readHotspots} {
 		if err := read(ctx, j); err != nil {
 			return nil, fmt.Errorf("read the samples of job %q: %w", j.Job, err)
 		}
@@ -56,19 +59,51 @@ func SamplesOf(ctx context.Context, db *DB, j JobTime) (*JobSamples, error) {
 type jobSampleReader struct {
 	db          *DB
 	out         *JobSamples
-	first, last int64 // snapshots of the time
-	samples     int64 // of them with a process of the job, at most
+	first, last int64  // snapshots of the time
+	samples     int64  // of them with a process of the job, at most
+	picked      string // the samples that are read: a JSON object from the id of each to its process, by process and then by time
 	gpus        bool
-	zombies     bool
+	zombies     []int64 // samples of processes that had ended
 }
 
-// joined are the samples of the job within the time, in the aliases t, s and m. ?6 and ?7 are the first and the last snapshot, ?8 of how many one is read.
-const jobSamplesFrom = ` FROM processes t CROSS JOIN snapshots s ON s.host_id = t.host_id AND s.id BETWEEN max(t.first_snapshot, ?6) AND min(t.last_snapshot, ?7)
-	AND s.tick %% ?8 = 0 CROSS JOIN samples m ON m.id = s.id << 22 | t.pid AND m.process_id = t.id WHERE%s AND t.last_snapshot >= ?6 AND t.first_snapshot <= ?7`
+// pickedSamples are the samples that are read, in the aliases j and m. ?1 is which they are.
+const pickedSamples = ` FROM json_each(?1) j CROSS JOIN samples m ON m.id = CAST(j.key AS INTEGER) AND m.process_id = j.value`
 
-func (r *jobSampleReader) from(j JobTime) (string, []any) {
+// pick picks the samples of the job within the time that are read: of the snapshots in which a process of it was, one in so many. It looks each snapshot up
+// once, and not again for each process.
+func (r *jobSampleReader) pick(ctx context.Context, j JobTime) error {
+	if r.samples == 0 {
+		return nil
+	}
 	where, args := j.where()
-	return fmt.Sprintf(jobSamplesFrom, where), append(args, r.first, r.last, r.out.Each)
+	snapshots := map[int64][]int64{} // of each host
+	err := each(ctx, r.db.db, `SELECT host_id, id FROM snapshots WHERE id BETWEEN ?6 AND ?7 AND tick % ?8 = 0 AND (?2 OR host_id = (SELECT id FROM hosts WHERE name = ?3))
+		AND ?1 = ?1 AND ?4 <= ?5 ORDER BY id`, append(args[:5:5], r.first, r.last, r.out.Each), func(rows *sql.Rows) error {
+		var host, id int64
+		err := rows.Scan(&host, &id)
+		snapshots[host] = append(snapshots[host], id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	picked := []byte{'{'}
+	err = each(ctx, r.db.db, `SELECT t.id, t.host_id, t.pid, t.first_snapshot, t.last_snapshot FROM processes t WHERE`+where+
+		` AND t.last_snapshot >= ?6 AND t.first_snapshot <= ?7 AND ?4 <= ?5`, append(args[:5:5], r.first, r.last), func(rows *sql.Rows) error {
+		var process, host, pid, first, last int64
+		err := rows.Scan(&process, &host, &pid, &first, &last)
+		of := snapshots[host]
+		from, _ := slices.BinarySearch(of, first)
+		for ; from < len(of) && of[from] <= last; from++ {
+			if len(picked) > 1 {
+				picked = append(picked, ',')
+			}
+			picked = fmt.Appendf(picked, `"%d":%d`, schema.SampleID(of[from], int(pid)), process)
+		}
+		return err
+	})
+	r.picked = string(append(picked, '}'))
+	return err
 }
 
 // readExtent reads which snapshots the time has, and how many samples of the job they may hold.
@@ -92,23 +127,27 @@ func (r *jobSampleReader) readExtent(ctx context.Context, j JobTime) error {
 }
 
 // readSums reads what all processes have together, snapshot by snapshot.
-func (r *jobSampleReader) readSums(ctx context.Context, j JobTime) error {
+func (r *jobSampleReader) readSums(ctx context.Context, _ JobTime) error {
 	if r.samples == 0 {
 		return nil
 	}
-	from, args := r.from(j)
 	var sum, held float64
-	err := each(ctx, r.db.db, `SELECT s.timestamp, s.interval_ns / 1e9, total(m.rss_kib) / 1024.0, count(*), total(m.state = 'Z'), total(m.gpu_memory_kib > 0),
-		total(m.hugetlb_kib) / 1024.0, max(coalesce(m.rss_kib, 0) + coalesce(m.hugetlb_kib, 0)) / 1024.0`+from+
-		` GROUP BY s.id`, args, func(rows *sql.Rows) error {
-		var at, interval, rss, zombies, gpus, huge, largest float64
+	err := each(ctx, r.db.db, `SELECT s.timestamp, s.interval_ns / 1e9, p.rss, p.n, p.ended, p.gpus, p.huge, p.largest FROM (SELECT m.id >> 22 AS snapshot, total(m.rss_kib) / 1024.0 AS rss, count(*) AS n,
+		json_group_array(m.id) FILTER (WHERE m.state = 'Z') AS ended, total(m.gpu_memory_kib > 0) AS gpus, total(m.hugetlb_kib) / 1024.0 AS huge,
+		max(coalesce(m.rss_kib, 0) + coalesce(m.hugetlb_kib, 0)) / 1024.0 AS largest`+pickedSamples+` GROUP BY 1) p CROSS JOIN snapshots s ON s.id = p.snapshot ORDER BY s.id`, []any{r.picked}, func(rows *sql.Rows) error {
+		var at, interval, rss, gpus, huge, largest float64
 		var n int64
-		if err := rows.Scan(&at, &interval, &rss, &n, &zombies, &gpus, &huge, &largest); err != nil {
+		var ended string
+		if err := rows.Scan(&at, &interval, &rss, &n, &ended, &gpus, &huge, &largest); err != nil {
+			return err
+		}
+		var zombies []int64
+		if err := json.Unmarshal([]byte(ended), &zombies); err != nil {
 			return err
 		}
 		o := r.out
 		o.Snapshots, o.Most, sum, held = o.Snapshots+1, max(o.Most, n), sum+rss, held+gpus*interval*float64(o.Each)
-		r.zombies = r.zombies || zombies > 0
+		r.zombies = append(r.zombies, zombies...)
 		o.raiseHugetlb(huge, largest)
 		if o.Peak == nil || rss > *o.Peak {
 			o.Peak, o.PeakTime = &rss, &at
@@ -136,13 +175,17 @@ func (o *JobSamples) raiseHugetlb(huge, largest float64) {
 }
 
 // readZombies reads which processes were zombies for longer than until the next snapshot.
-func (r *jobSampleReader) readZombies(ctx context.Context, j JobTime) error {
-	if !r.zombies {
+func (r *jobSampleReader) readZombies(ctx context.Context, _ JobTime) error {
+	if len(r.zombies) == 0 {
 		return nil
 	}
-	from, args := r.from(j)
-	return each(ctx, r.db.db, `SELECT t.pid, coalesce(t.ppid, 0), coalesce(t.command, ''), min(s.timestamp), max(s.timestamp)`+from+` AND m.state = 'Z'
-		GROUP BY t.host_id, t.boot_id, t.pid, t.start_ticks HAVING count(*) > 1 ORDER BY 4, 1`, args, func(rows *sql.Rows) error {
+	ids, err := json.Marshal(r.zombies)
+	if err != nil {
+		return err
+	}
+	return each(ctx, r.db.db, `SELECT t.pid, coalesce(t.ppid, 0), coalesce(t.command, ''), min(s.timestamp), max(s.timestamp) FROM json_each(?) j CROSS JOIN samples m ON m.id = j.value
+		CROSS JOIN processes t ON t.id = m.process_id CROSS JOIN snapshots s ON s.id = m.id >> 22
+		GROUP BY t.host_id, t.boot_id, t.pid, t.start_ticks HAVING count(*) > 1 ORDER BY 4, 1`, []any{string(ids)}, func(rows *sql.Rows) error {
 		var z JobZombie
 		err := rows.Scan(&z.PID, &z.Parent, &z.Command, &z.From, &z.To)
 		r.out.Zombies = append(r.out.Zombies, z)
@@ -158,9 +201,8 @@ func (r *jobSampleReader) readHotspots(ctx context.Context, j JobTime) error {
 	if err != nil || !traced || r.samples == 0 {
 		return err
 	}
-	from, args := r.from(j)
-	from = strings.Replace(from, " WHERE", " CROSS JOIN json_each(m.syscall_time_pct) c LEFT JOIN json_each(m.syscall_counts) n ON n.key = c.key WHERE", 1)
-	return each(ctx, r.db.db, `SELECT c.key, sum(c.value), sum(n.value)`+from+` AND m.syscall_time_pct IS NOT NULL GROUP BY c.key ORDER BY 2 DESC, 1 LIMIT 10`, args, func(rows *sql.Rows) error {
+	return each(ctx, r.db.db, `SELECT c.key, sum(c.value), sum(n.value)`+pickedSamples+` CROSS JOIN json_each(m.syscall_time_pct) c LEFT JOIN json_each(m.syscall_counts) n ON n.key = c.key
+		WHERE m.syscall_time_pct IS NOT NULL GROUP BY c.key ORDER BY 2 DESC, 1 LIMIT 10`, []any{r.picked}, func(rows *sql.Rows) error {
 		var h Hotspot
 		err := rows.Scan(&h.Name, &h.Time, &h.Calls)
 		if r.out.Each > 1 {

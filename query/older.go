@@ -90,8 +90,8 @@ type column struct{ name, value string }
 // columnsOf reads which columns the tables of a database have.
 func columnsOf(ctx context.Context, db *sql.DB) (columns, error) {
 	all := columns{of: map[string][]column{}}
-	err := each(ctx, db, `SELECT t.name, c.name, coalesce(c.dflt_value, 'NULL') FROM sqlite_master t, pragma_table_info(t.name) c
-		WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name, c.cid`, nil, func(r *sql.Rows) error {
+	err := schema.EachRow(ctx, db, `SELECT t.name, c.name, coalesce(c.dflt_value, 'NULL') FROM sqlite_master t, pragma_table_info(t.name) c
+		WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name, c.cid`, func(r *sql.Rows) error {
 		var table string
 		var c column
 		err := r.Scan(&table, &c.name, &c.value)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // Orphan is a process that goes on though what it was started for has ended: the process that bore it, or its job.
@@ -23,6 +25,9 @@ type Orphan struct {
 // together, the one with the most memory first. A process that the first process of the machine bore is none: services are
 // started like that.
 func OrphansAt(ctx context.Context, db *DB, at float64, f Filter) ([]Orphan, error) {
+	if none, err := noneLeft(ctx, db, at, f); err != nil || none {
+		return []Orphan{}, err
+	}
 	trees, err := TreeAt(ctx, db, at, Filter{Range: Range{Host: f.Host}})
 	if err != nil {
 		return nil, err
@@ -44,6 +49,21 @@ func OrphansAt(ctx context.Context, db *DB, at float64, f Filter) ([]Orphan, err
 			cmp.Compare(a.Session, b.Session), cmp.Compare(b.Process.RSS, a.Process.RSS), cmp.Compare(a.Process.PID, b.Process.PID))
 	})
 	return orphans, nil
+}
+
+// noneLeft reports whether the newest snapshot of the filter's host is what there is of the time, and has no process of the filter's job, which spares reading it.
+func noneLeft(ctx context.Context, db *DB, at float64, f Filter) (none bool, err error) {
+	if f.Job == "" || f.Host == "" {
+		return false, nil
+	}
+	err = db.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM hosts h JOIN rosters r ON r.host_id = h.id JOIN snapshots s ON s.id = r.last_snapshot
+			WHERE h.name = ?1 AND s.wall_ns = r.wall_ns AND s.timestamp <= ?2)
+		AND NOT EXISTS (SELECT 1 FROM processes p JOIN hosts h ON h.id = p.host_id WHERE p.job_id = ?3 AND h.name = ?1 AND p.last_snapshot = ?4)`,
+		f.Host, at, f.Job, schema.OpenEnded).Scan(&none)
+	if err != nil {
+		return false, fmt.Errorf("read whether job %q left processes: %w", f.Job, err)
+	}
+	return none, nil
 }
 
 // orphansOf walks the tree of a host.

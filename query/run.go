@@ -41,6 +41,11 @@ func FindRun(ctx context.Context, db *DB, f JobFilter, run string) (*Run, error)
 	if err != nil {
 		return nil, err
 	}
+	return FindRunOf(ctx, db, f, runs, run)
+}
+
+// FindRunOf is FindRun among the runs that [Runs] returned.
+func FindRunOf(ctx context.Context, db *DB, f JobFilter, runs []Run, run string) (*Run, error) {
 	var first, last int64
 	var found []*Run
 	for i := range runs {

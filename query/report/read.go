@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -63,11 +62,12 @@ func (r *runReader) find(ctx context.Context, job query.JobFilter, run string) e
 		}
 		run = newest.ID
 	}
-	found, err := query.FindRun(ctx, r.db, job, run)
+	found, err := query.FindRunOf(ctx, r.db, job, runs, run)
 	if err != nil {
 		return err
 	}
 	r.out.Run = *found
+	found = &r.out.Run // the list is about to be shortened in place
 	same := slices.DeleteFunc(runs, func(of query.Run) bool { return of.Host != found.Host || of.Fleet != found.Fleet })
 	at := slices.IndexFunc(same, func(of query.Run) bool { return of.ID == found.ID })
 	var next *query.Run
@@ -353,11 +353,8 @@ func (r *runReader) readBefore(ctx context.Context) error {
 	if r.before == nil || r.before.Ended == nil {
 		return nil
 	}
-	found, err := query.FindRun(ctx, r.db, query.JobFilter{Name: r.during.Job, Host: r.during.Host}, r.before.ID)
-	var none *query.NoRunError
-	if errors.As(err, &none) {
-		return nil
-	} else if err != nil {
+	found := r.before
+	if err := query.AddSteps(ctx, r.db, found); err != nil {
 		return err
 	}
 	uses, err := query.StepUses(ctx, r.db, query.JobTimeOf(found, &r.out.Run, r.now))

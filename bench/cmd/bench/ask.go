@@ -35,6 +35,23 @@ var questions = []question{
 	{"top --once --since DAY --until AT --host HOST", false, atMost(1000)},
 	{"top --once --since DAY --until AT --by user", false, atMost(1000)},
 	{"compare --since EARLIER --until AT --host HOST", false, atMost(50)},
+	{"compare " + comparedJob, false, atMost(50)},
+}
+
+// comparedJob is a job with runs that ended, of which the simulation has none, and comparedRuns how many it gets.
+const (
+	comparedJob  = "bench-compared"
+	comparedRuns = 6
+)
+
+// makeRuns has the recorder of a folder record runs of a job, which then can be compared.
+func makeRuns(b *bench, dir string) error {
+	for range comparedRuns {
+		if _, err := b.run(b.proctape, "run", "--data", dir, "--host", "writer", "--job", comparedJob, "--", "sh", "-c", "for i in 1 2 3 4 5; do sleep 0.1; done"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ask measures what commands take on a recording, as who types them waits.

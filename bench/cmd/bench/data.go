@@ -44,7 +44,7 @@ func commands(b *bench, dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(ask(b, dir), rec.close())
+	return errors.Join(makeRuns(b, dir), ask(b, dir), rec.close())
 }
 
 // recordInto starts a recorder that samples this machine ten times a second into the database of a recording. Its settings keep retention from
