@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Coverage is how much of a time the record knows of a host. A share is that of the time in which all of a kind is known; where only
@@ -57,15 +58,50 @@ const gone = 24 * 3600
 
 // coverageOf reads what the database has of the range, and makes coverages of it.
 func coverageOf(ctx context.Context, db *DB, r Range, full bool) ([]Coverage, error) {
-	hosts, err := readEvidence(ctx, db, r)
+	covers, err := keptCoverage(ctx, db, r, full)
 	if err != nil {
 		return nil, fmt.Errorf("read the coverage: %w", err)
 	}
-	covers, proven := []Coverage{}, NotedProof(db).Until
+	proven := NotedProof(db).Until
 	held, err := db.held(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read which hosts the database is of: %w", err)
 	}
+	for i := range covers {
+		covers[i].ProvenUntil, covers[i].HostsHeld = proven, held(covers[i].Host)
+	}
+	return covers, nil
+}
+
+// keptCoverage makes coverages of what the database has of the range, unless it did so of the same revision: the questions that make one picture have the same range, and come at
+// the same time. Where the revision is not known it makes them each time.
+func keptCoverage(ctx context.Context, db *DB, r Range, full bool) ([]Coverage, error) {
+	revision, err := Revision(ctx, db, Range{Since: r.Since, Until: r.Until})
+	switch {
+	case err != nil:
+		return nil, err
+	case revision == "":
+		return workOut(ctx, db, r, full)
+	}
+	type key struct {
+		since, until   float64
+		host, revision string
+		full           bool
+	}
+	covers, err := db.covers.get(key{r.Since, r.Until, r.Host, revision, full}, func() (any, error) { return workOut(ctx, db, r, full) })
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(covers.([]Coverage)), nil
+}
+
+// workOut makes coverages of what the database has of the range.
+func workOut(ctx context.Context, db *DB, r Range, full bool) ([]Coverage, error) {
+	hosts, err := readEvidence(ctx, db, r)
+	if err != nil {
+		return nil, err
+	}
+	covers := []Coverage{}
 	for _, e := range hosts {
 		if !full {
 			if e.began >= r.Until || r.Host == "" && e.ended() < r.Since-gone {
@@ -73,9 +109,7 @@ func coverageOf(ctx context.Context, db *DB, r Range, full bool) ([]Coverage, er
 			}
 			e.from = max(e.from, e.began)
 		}
-		c := e.coverage()
-		c.ProvenUntil, c.HostsHeld = proven, held(e.host)
-		covers = append(covers, c)
+		covers = append(covers, e.coverage())
 	}
 	return covers, nil
 }

@@ -157,3 +157,44 @@ func TestReadLanes_Minutes(t *testing.T) {
 		}
 	}
 }
+
+// Where many steps have more cells than are told, cells are joined to longer ones, and nothing is lost by that.
+func TestReadLanes_ManySteps(t *testing.T) {
+	r := newRecording(t)
+	r.exec(`WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 29999) INSERT INTO lives(host_id, class, start_ms, first_event, pid, end_ms, lane, job_id, fleet, sheet_num, event_id)
+		SELECT 1, 2, 1700006400000 + i * 100, i, i, 1700006400000 + i * 100 + 20, 0, 'job-' || (i % 400), 0, -1, i FROM n`)
+	r.exec(`INSERT INTO step_minutes(timestamp, host_id, job_id, fleet, sheet_num, starts, ends, deaths, exit_cpu_ms) SELECT start_ms / 60000 * 60.0, 1, job_id, 0, -1, count(*), count(*), 1, 10 * count(*) FROM lives GROUP BY 1, 3`)
+	db := r.open()
+	l, err := query.ReadLanes(t.Context(), db, query.Filter{Range: query.Range{Since: seriesBegin, Until: seriesBegin + 3000}}, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lives, deaths := int64(0), int64(0)
+	for _, c := range l.Cells {
+		lives, deaths = lives+c.Lives, deaths+c.Deaths
+		if c.Timestamp/l.Cell != float64(int64(c.Timestamp/l.Cell)) {
+			t.Errorf("a cell of %v s begins at %v", l.Cell, c.Timestamp)
+		}
+	}
+	if lives != 30_000 || deaths != 400*50 || l.Cell != 600 || len(l.Cells) != 400*5 {
+		t.Errorf("%d lives and %d deaths in %d cells of %v s; want 30 000 and 20 000 in 2000 cells of ten minutes", lives, deaths, len(l.Cells), l.Cell)
+	}
+}
+
+// A bar says that its process was killed for want of memory where an event does. One that was killed otherwise is not such a one.
+func TestReadLanes_OutOfMemory(t *testing.T) {
+	r := newRecording(t)
+	for i := range 3 {
+		r.event(int64(10+i), seriesBegin+5, "exit", row{"pid": 100 + i, "start_ticks": 7, "signal_num": 9, "boot_id": "b"})
+		r.insert("lives", row{"host_id": 1, "class": 6, "start_ms": int64(seriesBegin * 1000), "first_event": 10 + i, "pid": 100 + i, "end_ms": int64(seriesBegin*1000) + 5000, "lane": i, "job_id": "", "fleet": 0, "sheet_num": -1, "event_id": 10 + i})
+	}
+	r.event(20, seriesBegin+5, "oom", row{"pid": 101, "start_ticks": 7, "boot_id": "b"})
+	r.event(21, seriesBegin+5, "oom", row{"pid": 102, "start_ticks": 8, "boot_id": "b"}) // another process of this id
+	l, err := query.ReadLanes(t.Context(), r.open(), query.Filter{Range: query.Range{Since: seriesBegin, Until: seriesBegin + 60}}, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(l.Bars) != 3 || l.Bars[0].OOM || !l.Bars[1].OOM || l.Bars[2].OOM {
+		t.Errorf("got %+v, want three bars, the second of them out of memory", l.Bars)
+	}
+}

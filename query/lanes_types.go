@@ -44,6 +44,7 @@ type LifeBar struct {
 	Command    string   `json:"command"`
 	ExitCode   *int64   `json:"exit_code"`
 	Signal     *int64   `json:"signal_num"`
+	OOM        bool     `json:"oom"`         // it was killed for want of memory
 	CPUSeconds *float64 `json:"cpu_seconds"` // of all its life, of one that ended
 	PeakRSS    *float64 `json:"peak_rss_mb"` // likewise
 }
@@ -56,6 +57,8 @@ type LifeCell struct {
 	Deaths    int64    `json:"deaths"`      // of which so many ended by a signal
 	Seconds   *float64 `json:"seconds"`     // that they lived, in all; nil in a cell of minutes
 	CPU       float64  `json:"cpu_seconds"` // that is known of
+
+	starts, ends int64 // of which the more are the lives
 }
 
 // RunBar is a run of a job, with its steps.

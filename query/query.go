@@ -41,6 +41,7 @@ type DB struct {
 	connector driver.Connector
 
 	sums     cpuSums
+	covers   keptValues // coverages
 	guarding sync.Mutex
 	guarded  *sql.DB // for statements of others; nil until there is one
 }

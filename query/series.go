@@ -61,12 +61,15 @@ func CellFor(seconds float64, most int) float64 {
 	return cells[len(cells)-1]
 }
 
-// ReadSeries returns what each host did in a range, which has an end, in no more than most cells if cells of a day are so few. Cells below a minute are read
-// from the snapshots of which there are any, those of a minute or more from minutes, those of an hour or more from hours and from the
+// ReadSeries returns what each host did in a range, which has an end, in no more than most cells if cells of a day are so few. Cells below half a minute are read
+// from the snapshots of which there are any; longer ones are of a minute at least, and read from minutes, those of an hour or more from hours and from the
 // minutes that are younger. A cell begins at a multiple of its length, so the first and the last may reach beyond the range; what they tell is of the range
 // alone. Limit, order and cursor of the range mean nothing here.
 func ReadSeries(ctx context.Context, db *DB, r Range, most int) (Series, error) {
 	s := Series{Cell: CellFor(r.Until-r.Since, most), Of: OfMinutes, Hosts: []HostSeries{}}
+	if s.Cell >= Minute/2 { // half as many cells, for a twentieth of the reading
+		s.Cell = max(s.Cell, Minute)
+	}
 	parts := []seriesPart{minuteSeries(r)}
 	switch {
 	case s.Cell < Minute:

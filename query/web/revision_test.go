@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proctape/proctape/query"
 	"github.com/proctape/proctape/query/web"
 	"github.com/proctape/proctape/schema"
 )
@@ -101,12 +102,14 @@ func changesOf(t *testing.T, path string) (undo func()) {
 func TestAPI_RevisionsHideNoChange(t *testing.T) {
 	w := newWorld(t, 12)
 	now := began.Add(10 * time.Minute)
-	s := w.serveWith(0, func(cfg *web.Config) { cfg.Now = func() time.Time { return now } })
 	random := rand.New(rand.NewPCG(7, 11))
 	told, same, other := map[string]string{}, 0, 0
 	for round := range 9 {
 		said := w.somethingComes(random, round)
 		w.project()
+		db, err := query.Open(t.Context(), w.db.Path()) // which keeps nothing of before
+		check(t, err)
+		s := w.serveWith(0, func(cfg *web.Config) { cfg.DB, cfg.Now = db, func() time.Time { return now } })
 		for _, path := range questionsUntil(-10, 3, 14) {
 			_, tag := s.tagged(path, "")
 			before := told[path]
@@ -120,6 +123,8 @@ func TestAPI_RevisionsHideNoChange(t *testing.T) {
 				same++
 			}
 		}
+		s.stop()
+		check(t, db.Close())
 	}
 	if same == 0 || other < 60 {
 		t.Errorf("%d answers had the revision that they had before, %d another", same, other)
@@ -143,7 +148,7 @@ func (w *world) somethingComes(random *rand.Rand, round int) string {
 	late := random.IntN(13)
 	switch what := random.IntN(7); what {
 	case 0:
-		w.snapshot(20 + round)
+		w.snapshot(100 + round)
 		return "a snapshot"
 	case 1:
 		w.snapshot(late)
@@ -153,11 +158,11 @@ func (w *world) somethingComes(random *rand.Rand, round int) string {
 		return fmt.Sprintf("a late start in second %d", late)
 	case 3:
 		w.made[schema.KindSpawn] += 2 // numbers that never come
-		w.spawned(20 + round)
+		w.spawned(100 + round)
 		return "a start behind a hole of numbers"
 	case 4:
 		w.instance, w.made = schema.NewInstance(), map[schema.Kind]uint64{}
-		w.snapshot(20 + round)
+		w.snapshot(100 + round)
 		return "a snapshot of a sampler that was started anew"
 	case 5:
 		w.publish(late, schema.KindSpawn, func(m *schema.Message) {
@@ -167,7 +172,7 @@ func (w *world) somethingComes(random *rand.Rand, round int) string {
 		w.made[schema.KindSpawn]--
 		return "another host"
 	}
-	w.publish(20+round, schema.KindExit, func(m *schema.Message) {
+	w.publish(100+round, schema.KindExit, func(m *schema.Message) {
 		m.Events = []schema.Event{{PID: 1000 + late, StartTicks: uint64(100 + late), Wall: m.Wall, Boot: m.Boot, Command: "made", Source: "taskstats", ExitCode: schema.Some[int64](1)}}
 	})
 	return "an end"

@@ -87,7 +87,7 @@ func (s *server) steps(b *bench, last float64) error {
 					return err
 				}
 				began := time.Now()
-				for _, question := range []string{"series?most=1000&", "lanes?px=1200&", "events?type=oom&limit=1000&", "gaps?limit=500&", "anomalies?order=newest&limit=200&"} {
+				for _, question := range []string{"series?most=1000&", "lanes?px=1200&", "gaps?limit=500&", "anomalies?order=newest&limit=200&"} {
 					if _, err := s.get(b, "/api/v1/"+question+q+host); err != nil {
 						return err
 					}

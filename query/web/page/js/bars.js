@@ -4,22 +4,9 @@ import { ask } from "./api.js";
 
 // readLanes asks for the bars of a range: of the server's lanes where it has them, else of the starts and ends in it.
 export async function readLanes(q, px) {
-  const told = await asLanes(q, px), list = withRuns(told), killed = await outOfMemory(q, told.bars);
-  for (const b of list.bars) {
-    if (killed.has(b.pid + "/" + b.start_ticks)) b.oom = true;
-    if (b.end == null) b.until = Math.min(q.until, Date.now() / 1000);
-  }
+  const list = withRuns(await asLanes(q, px));
+  for (const b of list.bars) if (b.end == null) b.until = Math.min(q.until, Date.now() / 1000);
   return list;
-}
-
-// outOfMemory are those of bars that ended for want of memory. The kernel kills them by signal 9: without such a death nothing is asked, as to search a long time for
-// what is rare takes long.
-async function outOfMemory(q, bars) {
-  const ends = bars.filter((b) => b.signal_num === 9 && b.end != null).map((b) => b.end);
-  if (!ends.length) return new Set();
-  const since = ends.reduce((a, b) => Math.min(a, b)) - 5, until = ends.reduce((a, b) => Math.max(a, b)) + 5;
-  const ooms = await ask("events", { ...q, since, until, type: "oom", limit: 1000 });
-  return new Set(ooms.items.map((e) => e.pid + "/" + e.start_ticks));
 }
 
 // withRuns puts the runs of each job above all else, as bars of their own with their steps below them.

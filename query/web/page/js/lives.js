@@ -8,7 +8,7 @@ const most = 10000;
 export async function fromEvents(q) {
   const { since, until, host, job, step } = q;
   const [events, there] = await Promise.all([
-    ask("events", { since, until, host, job, step, type: "spawn,exit", order: "newest", limit: most }),
+    ask("events", { since, until, host, job, step, type: "spawn,exit,oom", order: "newest", limit: most }),
     ask("processes", { at: since, host, job, step }),
   ]);
   const lives = new Map();
@@ -21,6 +21,7 @@ export async function fromEvents(q) {
     life({ start: h.timestamp - p.age_seconds, command: p.command, job_id: p.job_id, sheet_num: p.sheet_num, cpu_seconds: p.cpu_seconds }, h.host, p.pid, p.start_ticks);
   }
   for (const e of events.items.reverse()) {
+    if (e.event_type === "oom") { life({ oom: true, command: e.command }, e.host, e.pid, e.start_ticks); continue; }
     const at = { command: e.command, job_id: e.job_id, sheet_num: e.sheet_num };
     if (e.event_type === "spawn") life({ ...at, start: e.timestamp }, e.host, e.pid, e.start_ticks);
     else {
