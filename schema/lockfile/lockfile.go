@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -17,12 +16,16 @@ import (
 
 // HeldError says that another process holds the lock.
 type HeldError struct {
-	Path string
-	PID  int // 0 when the file does not tell
+	Path    string
+	PID     int    // 0 when the file does not tell
+	Machine string // whose process it is, where that is another machine on the same storage: it has the lock until it releases it
 }
 
 func (e *HeldError) Error() string {
-	if e.PID == 0 {
+	switch {
+	case e.Machine != "":
+		return fmt.Sprintf("%s is held by the machine %s, which has not released it", e.Path, e.Machine)
+	case e.PID == 0:
 		return fmt.Sprintf("%s is held by another process", e.Path)
 	}
 	return fmt.Sprintf("%s is held by process %d", e.Path, e.PID)
@@ -34,8 +37,9 @@ func (e *HeldError) Error() string {
 type Lock struct{ f *os.File }
 
 // Acquire takes the lock at path without waiting, creating the file where there is none, and writes this process's pid
-// into it. It returns a *[HeldError] when another process has it, and a *[filecheck.Error] when another user could have
-// made the file.
+// and machine into it. It returns a *[HeldError] when another process has it, and a *[filecheck.Error] when another user could have
+// made the file. On storage that machines may share it is a *[HeldError] too that another machine had it last and did not release it, and a lock that
+// comes from another machine takes some seconds.
 func Acquire(path string) (*Lock, error) {
 	if err := errors.Join(filecheck.Way(path), filecheck.File(path)); err != nil {
 		return nil, err
@@ -51,9 +55,9 @@ func Acquire(path string) (*Lock, error) {
 		}
 		return nil, err
 	}
-	if err := writePID(f); err != nil {
+	if err := claim(f, strconv.Itoa(os.Getpid())); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return nil, err
 	}
 	return &Lock{f}, nil
 }
@@ -71,8 +75,12 @@ func Try(f *os.File) error {
 	return nil
 }
 
-// Release gives the lock up. The file stays: removing it would let two processes lock two files of one name.
-func (l *Lock) Release() error { return l.f.Close() }
+// Release gives the lock up. The file stays: removing it would let two processes lock two files of one name. That it cannot be written is no
+// error: another machine on the same storage is kept out then.
+func (l *Lock) Release() error {
+	_ = writeContent(l.f, content{machine: thisMachine(), released: true})
+	return l.f.Close()
+}
 
 // Owner is the pid of the process that holds the lock at path; ok is false when nobody does.
 func Owner(path string) (pid int, ok bool) {
@@ -97,20 +105,8 @@ func DatabaseOwner(path string) (pid int, ok bool) { return Owner(DatabasePath(p
 // wholeFile is a write lock from the file's first byte to its end, wherever that is.
 func wholeFile() *unix.Flock_t { return &unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart} }
 
-func writePID(f *os.File) error {
-	if err := f.Truncate(0); err != nil {
-		return err
-	}
-	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	return err
-}
-
 func readPID(f *os.File) int {
-	b, err := io.ReadAll(io.LimitReader(f, 32))
-	if err != nil {
-		return 0
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	pid, err := strconv.Atoi(readContent(f).pid)
 	if err != nil {
 		return 0
 	}
