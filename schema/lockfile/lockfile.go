@@ -14,23 +14,6 @@ import (
 	"github.com/proctape/proctape/schema/filecheck"
 )
 
-// HeldError says that another process holds the lock.
-type HeldError struct {
-	Path    string
-	PID     int    // 0 when the file does not tell
-	Machine string // whose process it is, where that is another machine on the same storage: it has the lock until it releases it
-}
-
-func (e *HeldError) Error() string {
-	switch {
-	case e.Machine != "":
-		return fmt.Sprintf("%s is held by the machine %s, which has not released it", e.Path, e.Machine)
-	case e.PID == 0:
-		return fmt.Sprintf("%s is held by another process", e.Path)
-	}
-	return fmt.Sprintf("%s is held by process %d", e.Path, e.PID)
-}
-
 // Lock is a held lock. The kernel releases it when the process ends, however it ends, so a stale file never keeps
 // anyone out. It is an open file description lock (fcntl_locking(2)): flock(2) cannot say whether a lock is held
 // but by trying to take it, which keeps out whoever tries at the same time.
