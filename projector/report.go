@@ -102,7 +102,7 @@ func reason(err error, holes int) string {
 	case errors.As(err, &h):
 		return h.Error() + ", as when a server restarts or loses its leader; it is read again"
 	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrConnectionReconnecting),
-		errors.Is(err, jetstream.ErrServerShutdown):
+		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, jetstream.ErrServerShutdown):
 		return "there is no connection to the log's server"
 	case errors.Is(err, jetstream.ErrNoHeartbeat):
 		return "the log's server has not shown for ten seconds that it is there"
