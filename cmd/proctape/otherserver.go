@@ -10,8 +10,25 @@ import (
 	"github.com/proctape/proctape/schema/trouble"
 )
 
-// pings has a connection notice in half a minute that the way to its server is gone; by default that takes six. A server that answers slowly answers in that time.
-const pings = 10 * time.Second
+// How a connection to a server elsewhere is kept: that the way is gone is noticed in half a minute, which by default takes six, and a server that is slow because thousands come to it
+// at once has more than the default of two seconds to answer.
+const (
+	pings   = 10 * time.Second
+	patient = 5 * time.Second
+)
+
+// lastReconnect is the longest wait between two tries to reconnect.
+const lastReconnect = 10 * time.Second
+
+// reconnectDelay is how long to wait before the nth try to reconnect. Chance keeps the hosts of a fleet from coming back all at once.
+func reconnectDelay(n int) time.Duration {
+	return rand.N(min(time.Second<<min(n, 8), lastReconnect))
+}
+
+// keptOptions are the options of a connection to a server elsewhere.
+func keptOptions() []nats.Option {
+	return []nats.Option{nats.PingInterval(pings), nats.Timeout(patient), nats.CustomReconnectDelay(reconnectDelay)}
+}
 
 // How long a server may take nothing, or tell nothing, before another of the log's servers is tried; longer each time that this does not help either.
 const (
