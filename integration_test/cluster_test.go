@@ -226,51 +226,6 @@ func TestCluster_DurableAway(t *testing.T) {
 	}
 }
 
-// believesAtOnce takes a server's word for it that a stream ends below what was read.
-var believesAtOnce = withFault("believes-at-once", "projector/streams.go", "return isReplicated(stream) && info.Created", `return !runsAs("believes-at-once") && isReplicated(stream) && info.Created`)
-
-// TestCluster_ServerBehind leaves a projector with the one server that was away while more came: it has less of the streams than the database, leads none of them, and answers
-// for them. That is no loss: when the others are there again the projector goes on where it was. Control: one that takes the server's word for it reads all again.
-func TestCluster_ServerBehind(t *testing.T) {
-	t.Parallel()
-	long(t)
-	comesThrough := func(program string) (again int, said string) {
-		c := startCluster(t, 3, 1<<30)
-		db := filepath.Join(t.TempDir(), "monitor.db")
-		projects := startProgram(t, program, "project", "--server", c.url(), "--db", db, "--replicas", "3", "--max-log-mb", "300")
-		projects.awaitLine("is projecting")
-		sampler := start(t, "sample", "--data", filepath.Dir(db), "--server", c.url(), "--host", "beta", "--interval", "100ms", "--events", "proc-diff")
-		more := func() {
-			had := snapshotsOf(t, db, "beta")
-			await(t, "snapshots", func() bool { return snapshotsOf(t, db, "beta") >= had+10 })
-		}
-		more()
-		c.kill(2)
-		more()
-		sampler.stop()
-		await(t, "all of them", func() bool { return snapshotsOf(t, db, "beta") == reachedBy(t, filepath.Dir(db), "beta") })
-		c.kill(0)
-		c.kill(1)
-		c.start(2)
-		await(t, "a word of the projector", func() bool {
-			return strings.Contains(projects.stderr(), "has less than was read") || strings.Contains(projects.stderr(), "reading it again")
-		})
-		c.start(0)
-		c.start(1)
-		await(t, "the log projected again", func() bool { return strings.Contains(projects.stderr(), "the log is projected again") })
-		projects.stop()
-		return count(t, db, `SELECT count(*) FROM gaps WHERE kind = 'stream_lost_end'`) + count(t, db, `SELECT sum(duplicates) FROM producers`), projects.stderr()
-	}
-	if again, said := comesThrough(proctape); again != 0 {
-		t.Errorf("%d streams were taken for lost, or messages were read again\n%s", again, said)
-	} else {
-		t.Log(said)
-	}
-	if again, said := comesThrough(believesAtOnce.program(t)); again == 0 {
-		t.Errorf("control: nothing was read again\n%s", said)
-	}
-}
-
 // TestCluster_Replicas changes on how many servers a log is kept while it is in use, and asks for more than can be: what is wrong and what mends it is
 // said.
 func TestCluster_Replicas(t *testing.T) {

@@ -57,8 +57,8 @@ type farCluster struct {
 
 var farServers = []string{"n1", "n2", "n3"}
 
-// newFarCluster starts all of it, the sampler as a program that may be a control.
-func newFarCluster(t *testing.T, program string) *farCluster {
+// newFarCluster starts all of it, the sampler and the projector as programs that may be controls.
+func newFarCluster(t *testing.T, samples, projects string, args ...string) *farCluster {
 	t.Helper()
 	c := &farCluster{namespaces: newNamespaces(t, append(slices.Clone(farServers), "beta", "central")...)}
 	var urls []string
@@ -79,9 +79,9 @@ func newFarCluster(t *testing.T, program string) *farCluster {
 		return err == nil && info != nil
 	})
 	c.db, c.lives = c.path("central", "data", "monitor.db"), c.path("beta", "data", "lives")
-	c.projector = c.start("central", proctape+" project --server "+all+" --replicas 3 --max-log-mb 300 --db "+c.db)
+	c.projector = c.start("central", projects+" project --server "+all+" --replicas 3 --max-log-mb 300 --db "+c.db+" "+strings.Join(args, " "))
 	c.projector.awaitLine("is projecting")
-	c.sampler = c.start("beta", program+" sample --server "+all+" --host beta --interval 100ms --events proc-diff --data "+c.path("beta", "data"))
+	c.sampler = c.start("beta", samples+" sample --server "+all+" --host beta --interval 100ms --events proc-diff --data "+c.path("beta", "data"))
 	c.come()
 	return c
 }
@@ -215,7 +215,7 @@ func (c *farCluster) does(at int, commands []string) {
 	for _, command := range commands {
 		for i := range farServers {
 			if i != at && (strings.Contains(command, "OTHER") || i == (at+1)%len(farServers)) {
-				c.wire(farServers[at], strings.NewReplacer("OTHER", c.address(i), "BETA", c.address(len(farServers))).Replace(command))
+				c.wire(farServers[at], strings.NewReplacer("OTHER", c.address(i), "BETA", c.address(len(farServers)), "CENTRAL", c.address(len(farServers)+1)).Replace(command))
 			}
 		}
 	}
@@ -301,7 +301,7 @@ func TestCluster_WaysThatFail(t *testing.T) {
 	}
 	t.Run("as it is", func(t *testing.T) {
 		t.Parallel()
-		c := newFarCluster(t, proctape)
+		c := newFarCluster(t, proctape, proctape)
 		for _, f := range farFaults {
 			c.strikes(f)
 		}
@@ -310,7 +310,8 @@ func TestCluster_WaysThatFail(t *testing.T) {
 		if missing != 0 || twice != 0 {
 			t.Errorf("%d are missing, %d are on the log twice", missing, twice)
 		}
-		if kinds := column(t, readOnly(t, c.db), `SELECT DISTINCT kind || ' ' || details FROM gaps WHERE kind != 'missed_ticks'`); len(kinds) != 0 {
+		// A busy machine has a sampler miss ticks.
+		if kinds := column(t, readOnly(t, c.db), `SELECT DISTINCT kind || ' ' || details FROM gaps WHERE kind NOT IN ('missed_ticks', 'silence')`); len(kinds) != 0 {
 			t.Errorf("gaps are told: %q", kinds)
 		}
 		sampler, projector := toldOnce(t, c.sampler.stderr()), toldOnce(t, c.projector.stderr())
@@ -320,10 +321,55 @@ func TestCluster_WaysThatFail(t *testing.T) {
 	})
 	t.Run("control", func(t *testing.T) {
 		t.Parallel()
-		c := newFarCluster(t, withoutIDs.program(t))
+		c := newFarCluster(t, withoutIDs.program(t), proctape)
 		c.strikes(farFaults[slices.IndexFunc(farFaults, func(f farFault) bool { return f.name == "answers the sampler in vain" })])
 		if _, twice := c.ends(); twice == 0 {
 			t.Error("what is published twice without ids is not seen")
 		}
 	})
+}
+
+// believesAtOnce takes a server's word for it that a stream ends below what was read.
+var believesAtOnce = withFault("believes-at-once", "projector/streams.go", "return isReplicated(stream) && info.Created", `return !runsAs("believes-at-once") && isReplicated(stream) && info.Created`)
+
+// TestCluster_ServerBehind leaves a projector with the one server that was cut off from the others while more came: it has less of the streams than the database, leads none of them, and answers
+// for them. That is no loss: when the others can be reached again the projector goes on where it was. Control: one that takes the server's word for it reads all again.
+func TestCluster_ServerBehind(t *testing.T) {
+	if !soak {
+		t.Skip("SKIPPED: a campaign of make soak")
+	}
+	t.Run("as it is", func(t *testing.T) {
+		t.Parallel()
+		if again, said := leftBehindAServer(t, proctape); again != 0 {
+			t.Errorf("%d streams were taken for lost, or messages were read again\n%s", again, said)
+		}
+	})
+	t.Run("control", func(t *testing.T) {
+		t.Parallel()
+		if again, said := leftBehindAServer(t, believesAtOnce.program(t)); again == 0 {
+			t.Errorf("nothing was read again\n%s", said)
+		}
+	})
+}
+
+// leftBehindAServer has a projector with a server that is behind, and returns how many gaps of streams it tells of, and how many messages it read again.
+func leftBehindAServer(t *testing.T, projects string) (again int, said string) {
+	c := newFarCluster(t, proctape, projects, "--log-level", "debug")
+	leads, reaches := c.leader(), c.reaches()
+	at := slices.IndexFunc(farServers, func(name string) bool {
+		return name != farServers[leads] && (reaches < 0 || name != farServers[reaches])
+	})
+	apart := farFaults[slices.IndexFunc(farFaults, func(f farFault) bool { return f.name == "cut off the others" })]
+	c.does(at, apart.begins)
+	await(t, "snapshots without a server", func() bool { return c.stored() > c.had+300 }) // in which it learns that it has no leader
+	c.sampler.stop()
+	await(t, "all snapshots", func() bool { return c.stored() == reachedBy(t, filepath.Dir(c.lives), "beta") })
+	c.does(at, []string{"ip rule add from CENTRAL to OTHER blackhole"})
+	await(t, "a word of the projector", func() bool {
+		return strings.Contains(c.projector.stderr(), "has less than was read of it") || strings.Contains(c.projector.stderr(), "reading it again")
+	})
+	c.does(at, append([]string{"ip rule del from CENTRAL to OTHER blackhole"}, apart.ends...))
+	await(t, "the log projected again", func() bool { return strings.Contains(c.projector.stderr(), "the log is projected again") })
+	c.projector.stop()
+	return count(t, c.db, `SELECT count(*) FROM gaps WHERE kind = 'stream_lost_end'`) + count(t, c.db, `SELECT sum(duplicates) FROM producers`), c.projector.stderr()
 }

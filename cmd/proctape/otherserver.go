@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"net"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/schema/trouble"
 )
@@ -13,9 +17,20 @@ import (
 // How a connection to a server elsewhere is kept: that the way is gone is noticed in half a minute, which by default takes six, and a server that is slow because thousands come to it
 // at once has more than the default of two seconds to answer.
 const (
-	pings   = 10 * time.Second
-	patient = 5 * time.Second
+	pings     = 10 * time.Second
+	patient   = 5 * time.Second
+	unheardOf = 20 * time.Second // that what was sent is not acknowledged by the other side's kernel
 )
+
+// dialer has the kernel end a connection of which nothing arrives (TCP_USER_TIMEOUT in tcp(7)). Without that a client whose socket is full waits for a minute to write each ping.
+func dialer() *net.Dialer {
+	return &net.Dialer{Timeout: patient, Control: func(_, _ string, c syscall.RawConn) (err error) {
+		failed := c.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unheardOf.Milliseconds()))
+		})
+		return errors.Join(failed, err)
+	}}
+}
 
 // lastReconnect is the longest wait between two tries to reconnect.
 const lastReconnect = 10 * time.Second
@@ -27,7 +42,7 @@ func reconnectDelay(n int) time.Duration {
 
 // keptOptions are the options of a connection to a server elsewhere.
 func keptOptions() []nats.Option {
-	return []nats.Option{nats.PingInterval(pings), nats.Timeout(patient), nats.CustomReconnectDelay(reconnectDelay)}
+	return []nats.Option{nats.PingInterval(pings), nats.Timeout(patient), nats.SetCustomDialer(dialer()), nats.CustomReconnectDelay(reconnectDelay)}
 }
 
 // How long a server may take nothing, or tell nothing, before another of the log's servers is tried; longer each time that this does not help either.
