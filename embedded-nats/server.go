@@ -278,11 +278,16 @@ func (s *Server) options() (*server.Options, error) {
 		return nil, err
 	}
 	o.DontListen, o.Host, o.Port = false, host, port
+	o.AuthTimeout = shakeTime.Seconds()
 	if s.cfg.TLS != nil {
-		o.TLS, o.TLSConfig, o.TLSTimeout = true, s.cfg.TLS, 5
+		o.TLS, o.TLSConfig, o.TLSTimeout = true, s.cfg.TLS, shakeTime.Seconds()
 	}
 	return o, nil
 }
+
+// shakeTime is how long a client may take to say who it is. When thousands come at once, as after a restart, the server takes seconds to get to the last; by default it would
+// have sent away all that wait for longer than two, and they would come again, all at once.
+const shakeTime = 15 * time.Second
 
 // InProcessConn is a connection to the server that runs now. It makes a Server what nats.InProcessServer takes: a client that
 // reconnects after a restart in place finds the new server.

@@ -31,6 +31,8 @@ func play(role string) int {
 		return playCount()
 	case "files":
 		return playFiles()
+	case "server":
+		return playServer()
 	}
 	fmt.Fprintf(os.Stderr, "no role %q\n", role)
 	return 2

@@ -88,6 +88,9 @@ func TestConnect_JWT(t *testing.T) {
 	if said, code := exitOf(t, "sample", "--server", url, "--creds", few, "--host", "beta", "--data", t.TempDir()); code != 1 || !strings.Contains(said, "the key may not publish to $JS.API.CONSUMER.CREATE.PROCTAPE_EVENTS") {
 		t.Errorf("a user who may publish and not read which jobs there are: exit code %d, %s", code, said)
 	}
+	if said, code := exitOf(t, "sample", "--server", url, "--creds", sampler, "--host", "gamma", "--interval", "100ms", "--events", "proc-diff", "--data", t.TempDir()); code != 1 || !strings.Contains(said, "the key may not publish to proctape.v1.gamma.") {
+		t.Errorf("another host's user: exit code %d, %s", code, said)
+	}
 	for name, c := range map[string]struct{ creds, says string }{
 		"no longer":        {o.creds(account, time.Now().Add(-time.Hour)), "creds"},
 		"another operator": {newOperator(t).creds(must(nkeys.CreateAccount())(t), time.Time{}), "creds"},

@@ -78,7 +78,7 @@ func loadNames(t *testing.T) *names {
 }
 
 // foreignFlags are flags of other programs that documents name.
-var foreignFlags = []string{}
+var foreignFlags = []string{"--no-consumers"} // of nats
 
 var (
 	spanPattern  = regexp.MustCompile("`([^`\n]+)`")

@@ -25,6 +25,7 @@ import (
 //     <!-- not run: reason --> is not run; what it calls proctape with must exist all the same.
 //   - marked by <!-- of trouble -->: TestInvestigation runs its commands on a recording of trouble.
 //   - marked by <!-- of the fleet: HOST -->: TestFleet_ByTheDocument runs its commands on that host.
+//   - marked by <!-- a backup by nats -->: TestConnect_BackupByNATS runs its commands, or has its users on a server.
 //   - marked by <!-- of the transcript -->: TestMCP_Transcript in cmd/proctape makes it.
 //   - yaml: settings, whose keys must be flags of up.
 //
@@ -300,6 +301,7 @@ func TestDocuments_SamplesRun(t *testing.T) {
 				marked++
 			case b.mark == ofTrouble: // TestInvestigation runs it
 			case strings.HasPrefix(b.mark, ofFleet): // TestFleet_ByTheDocument runs it
+			case b.mark == ofBackup: // TestConnect_BackupByNATS runs it
 			case b.mark == "of the transcript": // TestMCP_Transcript makes it
 			case isOutput:
 				for _, p := range compareStart(t, b.text, strings.Join(up.out(), "\n")) {

@@ -87,6 +87,12 @@ func freeBytes(dir string) map[string]int64 {
 	return map[string]int64{"free_bytes": int64(st.Bavail) * st.Bsize}
 }
 
+// isLeaderless reports whether a server answered that its cluster has no leader: JSClusterNotAvailErr of nats-server's errors.json.
+func isLeaderless(err error) bool {
+	refused, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && refused.ErrorCode == 10008
+}
+
 // reason says in words why a session ended.
 func reason(err error, holes int) string {
 	var h *hole
@@ -96,7 +102,7 @@ func reason(err error, holes int) string {
 	case errors.As(err, &h):
 		return h.Error() + ", as when a server restarts or loses its leader; it is read again"
 	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrConnectionReconnecting),
-		errors.Is(err, jetstream.ErrServerShutdown):
+		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, jetstream.ErrServerShutdown):
 		return "there is no connection to the log's server"
 	case errors.Is(err, jetstream.ErrNoHeartbeat):
 		return "the log's server has not shown for ten seconds that it is there"
@@ -106,6 +112,8 @@ func reason(err error, holes int) string {
 		return "no server of the log answers for its streams"
 	case errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return "the log's server does not answer"
+	case isLeaderless(err):
+		return "the log's servers have no leader, or the one that is reached knows of none"
 	}
 	return err.Error()
 }

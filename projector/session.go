@@ -129,7 +129,7 @@ func noteLostLines(s *session, lost []string) error {
 // from it, starts a new epoch: it is read again from its beginning, and what was folded before is known by its
 // producers' numbers. A stream that was deleted is left out until somebody makes it again.
 func (s *session) locate(ctx context.Context, at *store.Checkpoint, found bool) error {
-	stream, err := s.streams.js.Stream(ctx, at.Stream)
+	stream, err := s.streams.openAt(ctx, at, s.cfg.Beat)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && (found && !s.cfg.Once || s.cfg.LackStreams) {
 		if s.streams.gone[at.Stream] = true; !s.cfg.Once {
 			s.streams.setGone(at.Stream)

@@ -37,6 +37,52 @@ func newStreams(js jetstream.JetStream, report *trouble.Reporter) *streams {
 	return &streams{js: js, stalled: map[string]stalledSince{}, gone: map[string]bool{}, report: report}
 }
 
+// staleTime is how long a stream on several servers may end below what was read of it before that is believed: a server that was cut off from the others takes itself for its
+// leader for ten seconds (lostQuorumInterval in nats-server's raft.go), and one that leads since now may have to catch up.
+const staleTime = 30 * time.Second
+
+// errBehind says that a server has less of a stream than was read. One that knows of no leader answers for the stream with what it has (jsStreamInfoRequest in nats-server).
+var errBehind = errors.New("its server has less than was read of it, as one that was cut off from the others; it is asked again")
+
+// open finds a stream. Of one on several servers the messages come from the server that leads it: the others may not have all yet, and would say that there is no such message.
+func (s *streams) open(ctx context.Context, name string) (jetstream.Stream, error) {
+	stream, err := s.js.Stream(ctx, name)
+	if err == nil && isReplicated(stream) {
+		stream.CachedInfo().Config.AllowDirect = false
+	}
+	return stream, err
+}
+
+func isReplicated(stream jetstream.Stream) bool { return stream.CachedInfo().Config.Replicas > 1 }
+
+// openAt is open, for who has read so far. It asks again and again while a stream on several servers ends below that, and returns [errBehind] when none of them leads it.
+func (s *streams) openAt(ctx context.Context, at *store.Checkpoint, beat func()) (jetstream.Stream, error) {
+	for deadline := time.Now().Add(staleTime); ; {
+		stream, err := s.open(ctx, at.Stream)
+		if err != nil || !endsBelow(stream, at) {
+			return stream, err
+		}
+		if time.Now().After(deadline) {
+			if c := stream.CachedInfo().Cluster; c == nil || c.Leader == "" {
+				return nil, errBehind
+			}
+			return stream, nil
+		}
+		beat()
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(checkTime):
+		}
+	}
+}
+
+// endsBelow reports whether a stream on several servers, the one that was read, ends below what was read.
+func endsBelow(stream jetstream.Stream, at *store.Checkpoint) bool {
+	info := stream.CachedInfo()
+	return isReplicated(stream) && info.Created.UnixNano() == at.Created && info.State.LastSeq < at.Seq
+}
+
 // setGone notes that the server does not have a stream.
 func (s *streams) setGone(stream string) {
 	s.gone[stream] = true
@@ -65,7 +111,7 @@ func (s *streams) check(ctx context.Context, checkpoints map[string]*store.Check
 
 // change says in which way a stream is another one than the one that is being folded, or nothing.
 func (s *streams) change(ctx context.Context, name string, at *store.Checkpoint) (string, error) {
-	stream, err := s.js.Stream(ctx, name)
+	stream, err := s.open(ctx, name)
 	switch {
 	case s.gone[name] && errors.Is(err, jetstream.ErrStreamNotFound):
 		return "", nil
@@ -74,6 +120,8 @@ func (s *streams) change(ctx context.Context, name string, at *store.Checkpoint)
 	case s.gone[name]:
 		s.report.End(reporting, trouble.StreamGone, name, "what the stream held, as far as it was not projected")
 		return "it is there again", nil
+	case endsBelow(stream, at):
+		return "", errBehind
 	}
 	kind, err := changed(ctx, stream, at)
 	if err != nil {
@@ -156,7 +204,7 @@ func (s *streams) ends(ctx context.Context, within time.Duration) (map[string]ui
 		if s.gone[name] {
 			continue
 		}
-		stream, err := s.js.Stream(ctx, name)
+		stream, err := s.open(ctx, name)
 		if err == nil {
 			ends[name], err = lastStored(ctx, stream, stream.CachedInfo().State.LastSeq)
 		}
@@ -174,7 +222,7 @@ func (s *streams) lastUpTo(ctx context.Context, until map[string]uint64) (map[st
 		if s.gone[name] {
 			continue
 		}
-		stream, err := s.js.Stream(ctx, name)
+		stream, err := s.open(ctx, name)
 		if err == nil {
 			last[name], err = lastStored(ctx, stream, until[name])
 		}
@@ -198,7 +246,7 @@ func (s *streams) confirmHoles(ctx context.Context, checkpoints map[string]*stor
 		if m.Seq <= next {
 			continue
 		}
-		stream, err := s.js.Stream(ctx, m.Stream)
+		stream, err := s.open(ctx, m.Stream)
 		if err != nil {
 			return err
 		}

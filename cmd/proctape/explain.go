@@ -41,6 +41,8 @@ func explainStart(err error, s *settings) error {
 	var held *lockfile.HeldError
 	var path *os.PathError
 	switch {
+	case errors.As(err, &held) && held.Machine != "":
+		return otherMachine(held, s.data)
 	case errors.As(err, &held):
 		return hinted(fmt.Errorf("a recorder already runs on %s, process %d", s.data, held.PID),
 			"stop it first, or record into another folder with --data")
@@ -60,6 +62,8 @@ func explainDatabase(err error, path string) error {
 		return nil
 	case errors.As(err, new(*projector.OtherHostsError)):
 		return hinted(err, "leave --hosts out to go on with it, or name a new database with --db")
+	case errors.As(err, &held) && held.Machine != "":
+		return otherMachine(held, path)
 	case errors.As(err, &held) && filepath.Base(held.Path) == "ndjson.lock":
 		return hinted(fmt.Errorf("process %d already writes the files in %s", held.PID, filepath.Dir(held.Path)), "stop it first, or name another folder with --ndjson")
 	case errors.As(err, &held):
@@ -72,6 +76,12 @@ func explainDatabase(err error, path string) error {
 		return hinted(err, `nothing was changed; move the file away and rebuild it from the log with "proctape replay --db %s"`, path)
 	}
 	return err
+}
+
+// otherMachine says that another machine writes what lies on storage that both have.
+func otherMachine(held *lockfile.HeldError, path string) error {
+	return hinted(fmt.Errorf("the machine %s writes %s, or was cut off while it did: both machines have this storage, and it may not pass locks on", held.Machine, path),
+		"end it there first; where it is gone for good, delete %s", held.Path)
 }
 
 // isFolder reports whether a path is that of a folder.

@@ -72,7 +72,7 @@ func serverOptions(s *settings) ([]nats.Option, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(connectOptions(), s.login, creds, secured), nil
+	return slices.Concat(connectOptions(), keptOptions(), s.login, creds, secured), nil
 }
 
 // connectHere connects to the recorder that runs on the data folder.

@@ -127,7 +127,7 @@ func (f *projectFlags) project(ctx context.Context, cmd *cobra.Command, s *setti
 	w.projects.Store(p)
 	defer s.reloads(cmd.ErrOrStderr(), w.notify, &f.files, w.reopenFiles(&f.files), f.notify.reload)()
 	defer w.ready(ctx)()
-	err = runStages(ctx, append([]stage{{"watchdog", w.watched.run}, {"state", w.keeper(s.db).Run}, {"projector", p.Run}}, notices...)...)
+	err = runStages(ctx, append([]stage{{"watchdog", w.watched.run}, {"state", w.keeper(s.db).Run}, otherServers(nc, w.trouble), {"projector", p.Run}}, notices...)...)
 	st := p.Stats()
 	fmt.Fprintf(cmd.OutOrStdout(), "\nStopped. This run stored %d snapshots with %d process samples and %d events.\n",
 		st.Snapshots, st.Processes, st.Events)

@@ -57,7 +57,7 @@ again, each message once (docs/nats.md).`,
 			defer w.ready(ctx)()
 			began := time.Now()
 			err = unlessKept(withRefusals(ctx, nc, s.creds, func(ctx context.Context) error {
-				return runStages(ctx, stage{"watchdog", w.watched.run}, stage{"control groups of runs", run.RemoveLeftGroups}, stage{"producer", p.Run})
+				return runStages(ctx, stage{"watchdog", w.watched.run}, stage{"control groups of runs", run.RemoveLeftGroups}, otherServers(nc, w.trouble), stage{"producer", p.Run})
 			}))
 			printSampled(out, p.Stats(), time.Since(began))
 			if cmd.Context().Err() == nil && ctx.Err() != nil {

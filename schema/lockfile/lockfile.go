@@ -8,25 +8,11 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/schema/filecheck"
 )
-
-// HeldError says that another process holds the lock.
-type HeldError struct {
-	Path string
-	PID  int // 0 when the file does not tell
-}
-
-func (e *HeldError) Error() string {
-	if e.PID == 0 {
-		return fmt.Sprintf("%s is held by another process", e.Path)
-	}
-	return fmt.Sprintf("%s is held by process %d", e.Path, e.PID)
-}
 
 // Lock is a held lock. The kernel releases it when the process ends, however it ends, so a stale file never keeps
 // anyone out. It is an open file description lock (fcntl_locking(2)): flock(2) cannot say whether a lock is held
@@ -34,8 +20,9 @@ func (e *HeldError) Error() string {
 type Lock struct{ f *os.File }
 
 // Acquire takes the lock at path without waiting, creating the file where there is none, and writes this process's pid
-// into it. It returns a *[HeldError] when another process has it, and a *[filecheck.Error] when another user could have
-// made the file.
+// and machine into it. It returns a *[HeldError] when another process has it, and a *[filecheck.Error] when another user could have
+// made the file. On storage that machines may share it is a *[HeldError] too that another machine had it last and did not release it, and a lock that
+// comes from another machine takes some seconds.
 func Acquire(path string) (*Lock, error) {
 	if err := errors.Join(filecheck.Way(path), filecheck.File(path)); err != nil {
 		return nil, err
@@ -51,9 +38,9 @@ func Acquire(path string) (*Lock, error) {
 		}
 		return nil, err
 	}
-	if err := writePID(f); err != nil {
+	if err := claim(f, strconv.Itoa(os.Getpid())); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return nil, err
 	}
 	return &Lock{f}, nil
 }
@@ -71,8 +58,12 @@ func Try(f *os.File) error {
 	return nil
 }
 
-// Release gives the lock up. The file stays: removing it would let two processes lock two files of one name.
-func (l *Lock) Release() error { return l.f.Close() }
+// Release gives the lock up. The file stays: removing it would let two processes lock two files of one name. That it cannot be written is no
+// error: another machine on the same storage is kept out then.
+func (l *Lock) Release() error {
+	_ = writeContent(l.f, content{machine: thisMachine(), released: true})
+	return l.f.Close()
+}
 
 // Owner is the pid of the process that holds the lock at path; ok is false when nobody does.
 func Owner(path string) (pid int, ok bool) {
@@ -97,20 +88,8 @@ func DatabaseOwner(path string) (pid int, ok bool) { return Owner(DatabasePath(p
 // wholeFile is a write lock from the file's first byte to its end, wherever that is.
 func wholeFile() *unix.Flock_t { return &unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart} }
 
-func writePID(f *os.File) error {
-	if err := f.Truncate(0); err != nil {
-		return err
-	}
-	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	return err
-}
-
 func readPID(f *os.File) int {
-	b, err := io.ReadAll(io.LimitReader(f, 32))
-	if err != nil {
-		return 0
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	pid, err := strconv.Atoi(readContent(f).pid)
 	if err != nil {
 		return 0
 	}

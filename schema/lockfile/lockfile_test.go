@@ -127,7 +127,7 @@ func TestAcquire_ShorterPIDReplacesLonger(t *testing.T) {
 	}
 	acquire(t, path)
 	got, err := os.ReadFile(path)
-	if want := fmt.Sprintf("%d\n", os.Getpid()); err != nil || string(got) != want {
+	if want := fmt.Sprintf("%d\n%s%s\n", os.Getpid(), heldOn, thisMachine()); err != nil || string(got) != want {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 }
@@ -204,15 +204,17 @@ func TestOwner(t *testing.T) {
 
 func TestHeldError(t *testing.T) {
 	tests := map[string]struct {
-		pid  int
-		want string
+		pid     int
+		machine string
+		want    string
 	}{
-		"known":   {7, "/run/lock is held by process 7"},
-		"unknown": {0, "/run/lock is held by another process"},
+		"known":   {7, "", "/run/lock is held by process 7"},
+		"unknown": {0, "", "/run/lock is held by another process"},
+		"machine": {0, "build07", "/run/lock is held by the machine build07, which has not released it"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := (&HeldError{Path: "/run/lock", PID: test.pid}).Error(); got != test.want {
+			if got := (&HeldError{Path: "/run/lock", PID: test.pid, Machine: test.machine}).Error(); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
@@ -258,4 +260,29 @@ func TestOwner_DoesNotDisturbAcquire(t *testing.T) {
 	}
 	close(stop)
 	<-stopped
+}
+
+// What a file says of its holder comes back, and so does what the versions before this one wrote.
+func TestContent(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, want := range []content{{"12", "build07 3d12", false}, {"", "build07 3d12", true}, {"7", "nameless ", false}} {
+		if err := writeContent(f, want); err != nil {
+			t.Fatal(err)
+		}
+		if got := readContent(f); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	for text, want := range map[string]content{"": {}, "12\n": {pid: "12"}, "12\nwhat comes later\n": {pid: "12"}} {
+		if err := os.WriteFile(f.Name(), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := readContent(f); got != want {
+			t.Errorf("%q: got %+v, want %+v", text, got, want)
+		}
+	}
 }
