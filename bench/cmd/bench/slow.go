@@ -90,18 +90,18 @@ func (s *server) idleCPU(b *bench) (float64, error) {
 		return 0, err
 	}
 	began := time.Now()
-	if err := b.sleep(3 * time.Second); err != nil {
+	if err := pause(b.ctx, 3 * time.Second); err != nil {
 		return 0, err
 	}
 	after, err := s.cpu()
 	return 100 * (after - before).Seconds() / time.Since(began).Seconds(), err
 }
 
-// sleep waits, unless the bench is stopped.
-func (b *bench) sleep(d time.Duration) error {
+// pause waits, unless the bench is stopped.
+func pause(ctx context.Context, d time.Duration) error {
 	select {
-	case <-b.ctx.Done():
-		return b.ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
 	case <-time.After(d):
 		return nil
 	}
@@ -137,7 +137,7 @@ func (s *server) hold(b *bench) (stop func() error, err error) {
 		cancel()
 		group.Wait()
 		return nil
-	}, b.sleep(2 * time.Second)
+	}, pause(b.ctx, 2 * time.Second)
 }
 
 // slowly sends a text a byte at a time, or all of it, and reads nothing, until the server closes the connection.
