@@ -333,12 +333,13 @@ func TestLive_CPU(t *testing.T) {
 		t.Skip("SKIPPED: a long test, which make test runs")
 	}
 	t.Parallel()
+	const job = "burns" // and no other test's: a process of one beside it may have a job by its environment
 	nc := logtest.Serve(t)
 	j := newLogReader(t, nc)
 	p, _ := record(t, nc, Config{})
 	needSourceKind(t, p, lifecycle.KindTaskstats)
 	s := startShell(t)
-	j.publishJobEvent(nc, declared(t, "job", s.pid()))
+	j.publishJobEvent(nc, declared(t, job, s.pid()))
 	burn := func(n int) string { return fmt.Sprintf(`sh -c "i=0; while [ \$i -lt %d ]; do i=\$((i+1)); done"`, n) }
 	s.ask(burn(1000000) + " & " + burn(300000) + " & " + burn(30000) + "; " + burn(3000) + "; (" + burn(100000) + "); wait; echo done")
 	s.end()
@@ -349,7 +350,7 @@ func TestLive_CPU(t *testing.T) {
 	sampled := map[int]uint64{} // in the last snapshot that has the process
 	for _, m := range j.snapshots {
 		for _, p := range m.Snapshot.Processes.Rows() {
-			if p.JobID == "job" {
+			if p.JobID == job {
 				sampled[p.PID] = p.CPUMillis
 			}
 		}
@@ -357,7 +358,7 @@ func TestLive_CPU(t *testing.T) {
 	var total, ended int64
 	var told strings.Builder // of each end, for whoever has to find out what was wrong
 	for _, e := range j.events {
-		if e.kind != "exit" || e.JobID != "job" {
+		if e.kind != "exit" || e.JobID != job {
 			continue
 		}
 		fmt.Fprintf(&told, "pid %d, parent %+v, start %d, command %q: %+v ms, %+v of them sampled\n", e.PID, e.PPID, e.StartTicks, e.Command, e.CPUMillis, e.SampledCPU)
