@@ -167,9 +167,9 @@ func TestCluster_LeaderComesLater(t *testing.T) {
 	if once.wait(); once.err == nil {
 		t.Error("control: a projector that asks once ended well")
 	}
+	c.start(1) // it takes seconds until there is a leader: a start waits half a minute for one
 	patient := project(proctape)
 	defer patient.stop()
-	c.start(1)
 	patient.awaitLine("is projecting")
 }
 
