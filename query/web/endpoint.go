@@ -43,7 +43,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 		}
 	}
 	if err == nil {
-		err = s.checkHost(r.Context(), q.Host)
+		err = checkHost(r.Context(), s.cfg.DB, q.Host)
 	}
 	var revision string
 	if err == nil {
@@ -73,11 +73,11 @@ func (s *Server) question() *question {
 }
 
 // checkHost refuses a host that was never recorded, as its answers would be empty for the wrong reason.
-func (s *Server) checkHost(ctx context.Context, host string) error {
+func checkHost(ctx context.Context, db *query.DB, host string) error {
 	if host == "" {
 		return nil
 	}
-	hosts, err := query.HostNames(ctx, s.cfg.DB)
+	hosts, err := query.HostNames(ctx, db)
 	if err == nil && !slices.Contains(hosts, host) {
 		return badParameter("host", "it was never recorded", meant(host, hosts))
 	}

@@ -45,7 +45,7 @@ func monitorSnapshot(s *Server, w http.ResponseWriter, r *http.Request) {
 	q := s.question()
 	err := read(q, r.URL.Query(), []param{paramHost})
 	if err == nil {
-		err = s.checkHost(r.Context(), q.Host)
+		err = checkHost(r.Context(), s.cfg.DB, q.Host)
 	}
 	var at *query.Snapshot
 	if err == nil {
@@ -81,7 +81,7 @@ func monitorStream(s *Server, w http.ResponseWriter, r *http.Request) {
 	q.poll = time.Second
 	err := read(q, r.URL.Query(), paramsOfMonitor)
 	if err == nil {
-		err = s.checkHost(r.Context(), q.Host)
+		err = checkHost(r.Context(), s.cfg.DB, q.Host)
 	}
 	var at *query.Snapshot
 	if err == nil {

@@ -35,7 +35,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		err = &Problem{Title: "nothing to follow", Status: http.StatusNotFound, Detail: "this server has a database and no log", Hint: "ask the recorder's own server"}
 	}
 	if err == nil {
-		err = s.checkHost(r.Context(), q.Host)
+		err = checkHost(r.Context(), s.cfg.DB, q.Host)
 	}
 	if err != nil {
 		refuse(w, s.problemOf(r, err))

@@ -90,7 +90,7 @@ func (s *server) idleCPU(b *bench) (float64, error) {
 		return 0, err
 	}
 	began := time.Now()
-	if err := pause(b.ctx, 3 * time.Second); err != nil {
+	if err := pause(b.ctx, 3*time.Second); err != nil {
 		return 0, err
 	}
 	after, err := s.cpu()
@@ -137,7 +137,7 @@ func (s *server) hold(b *bench) (stop func() error, err error) {
 		cancel()
 		group.Wait()
 		return nil
-	}, pause(b.ctx, 2 * time.Second)
+	}, pause(b.ctx, 2*time.Second)
 }
 
 // slowly sends a text a byte at a time, or all of it, and reads nothing, until the server closes the connection.
