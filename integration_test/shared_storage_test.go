@@ -9,11 +9,12 @@ import (
 	"testing"
 )
 
-// trustsLocks takes a lock that its machine gives, whatever another machine wrote into the file.
-var trustsLocks = withFault("trusts-locks", "schema/lockfile/machine.go", "shared := !isLocal(f)", `shared := !isLocal(f) && !runsAs("trusts-locks")`)
+// sharesOverlays takes an overlay for storage that machines share.
+var sharesOverlays = withFault("shares-overlays", "schema/lockfile/machine.go", "slices.Contains(local, int64(st.Type))",
+	`slices.Contains(local, int64(st.Type)) && !(runsAs("shares-overlays") && st.Type == unix.OVERLAYFS_SUPER_MAGIC)`)
 
 // sharedStorage is two machines with one folder, and a log that both reach. The folder is two overlays over one: what one machine writes the other reads, and a lock of the one
-// is none for the other.
+// is none for the other. So it stands for storage that passes no locks on, which the kernel here has none of, for a program that takes an overlay for that.
 type sharedStorage struct {
 	*namespaces
 	at string // the log's server
@@ -64,40 +65,41 @@ func (s *sharedStorage) project(host, program string) string {
 // refused checks that a machine may not project, and is told who does.
 func (s *sharedStorage) refused(host string) {
 	s.t.Helper()
-	out, err := s.run(host, s.project(host, proctape))
+	out, err := s.run(host, s.project(host, sharesOverlays.program(s.t)))
 	if err == nil || !strings.Contains(out, "the machine one writes") || !strings.Contains(out, "hint: ") {
 		s.t.Errorf("a second machine: %v, %s", err, out)
 	}
 }
 
 // TestShared_TwoMachines has two machines project into one database on storage that both have, and that passes no locks on: the second is refused while the first goes on, and
-// after it was killed; it takes over what the first released, and goes on where that was. Control: one that trusts the lock.
+// after it was killed; it takes over what the first released, and goes on where that was. Control: the program as it is, for which an overlay is of one machine: it trusts the lock.
 func TestShared_TwoMachines(t *testing.T) {
 	t.Parallel()
 	long(t)
 	s := newSharedStorage(t)
-	one := s.start("one", s.project("one", proctape))
+	program := sharesOverlays.program(t)
+	one := s.start("one", s.project("one", program))
 	one.awaitLine("is projecting")
 	s.refused("two")
 	one.cmd.Process.Kill()
 	one.wait()
 	s.refused("two")
-	one = s.start("one", s.project("one", proctape))
+	one = s.start("one", s.project("one", program))
 	one.awaitLine("is projecting") // it is the same machine
 	one.stop()
 	if err := s.simulate(); err != nil {
 		t.Fatal(err)
 	}
-	two := s.start("two", s.project("two", proctape))
+	two := s.start("two", s.project("two", program))
 	two.awaitLine("is projecting")
 	two.stop()
 	db := s.path("upper", "monitor.db")
 	if n, twice := count(t, db, `SELECT sum(stored) FROM producers WHERE kind = 'snapshot'`), count(t, db, `SELECT sum(missing + duplicates) FROM producers`); n != 20 || twice != 0 {
 		t.Errorf("%d of 20 snapshots are stored, %d items are missing or were read twice", n, twice)
 	}
-	one = s.start("one", s.project("one", proctape))
+	one = s.start("one", s.project("one", program))
 	one.awaitLine("is projecting")
-	trusting := s.start("two", s.project("two", trustsLocks.program(t)))
+	trusting := s.start("two", s.project("two", proctape))
 	trusting.awaitLine("is projecting") // the control: nobody keeps it out
 	for _, p := range []*process{one, trusting} {
 		p.cmd.Process.Kill()

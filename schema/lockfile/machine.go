@@ -14,8 +14,9 @@ import (
 // Machines may share storage that does not pass locks on from one to the other. There the file also says which machine has the lock: another machine takes it only when it
 // was released.
 
-// local are the file systems that one machine has, by their magic numbers (statfs(2), linux/magic.h, and ZFS's and bcachefs's own).
-var local = []int64{unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.TMPFS_MAGIC, unix.RAMFS_MAGIC, unix.F2FS_SUPER_MAGIC, 0x2fc12fc1, 0xca451a4e}
+// local are the file systems that one machine has, by their magic numbers (statfs(2), linux/magic.h, and ZFS's and bcachefs's own). An overlay is what a container has as its
+// root: what it writes to has to be of one machine.
+var local = []int64{unix.OVERLAYFS_SUPER_MAGIC, unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.TMPFS_MAGIC, unix.RAMFS_MAGIC, unix.F2FS_SUPER_MAGIC, 0x2fc12fc1, 0xca451a4e}
 
 // settles is how long two machines that take a lock at once need to see each other's name: a client of NFS may show for three seconds what was there before (acregmin, nfs(5)).
 const settles = 4 * time.Second
