@@ -98,8 +98,15 @@ func jobEventCommand(s *settings, use, short string, kind schema.JobEventType, w
 // that on disk, and says so; and while others wait there, for events of a job are to be taken up in their order.
 func tellJob(cmd *cobra.Command, s *settings, host string, e *schema.JobEvent) error {
 	m := jobs.JobMessage(host, e)
+	waits := func(why string) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: this is not recorded yet: %s. It waits on disk, and the recorder records it once it answers\n", why)
+	}
 	if publish.Waits(livesIn(s.data), host) && recordsHere(s, host) {
-		return publish.Leave(livesIn(s.data), "", m)
+		err := publish.Leave(livesIn(s.data), "", m)
+		if err == nil {
+			waits("what was told before waits on disk")
+		}
+		return err
 	}
 	err := publishJob(cmd, s, m)
 	if err == nil || cmd.Context().Err() != nil || !isTakenUpLater(s, host, err) {
@@ -108,7 +115,7 @@ func tellJob(cmd *cobra.Command, s *settings, host string, e *schema.JobEvent) e
 	if lost := publish.Leave(livesIn(s.data), "", m); lost != nil {
 		return errors.Join(err, lost)
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "proctape: note: this is not recorded yet: %s. It waits on disk, and the recorder records it once it answers\n", oneLine(err.Error()))
+	waits(oneLine(err.Error()))
 	return nil
 }
 
