@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/proctape/proctape/schema"
 )
 
 // Declare makes the streams exist. It may be called any number of times and by many at once. With update it also changes
@@ -26,8 +28,6 @@ func Declare(ctx context.Context, js jetstream.JetStream, streams []jetstream.St
 const (
 	requestTime = 5 * time.Second        // in which one request is answered, or it is not
 	askAgain    = 200 * time.Millisecond // after an answer that will be another one soon
-	// noLeader is JSClusterNotAvailErr of nats-server's errors.json: a cluster cannot elect a leader now.
-	noLeader = jetstream.ErrorCode(10008)
 )
 
 // untilAnswered asks until there is an answer, or ctx ends: a cluster that has no leader at that moment gives none, or says so.
@@ -36,8 +36,7 @@ func untilAnswered(ctx context.Context, ask func(context.Context) error) error {
 		one, cancel := context.WithTimeout(ctx, requestTime)
 		err := ask(one)
 		cancel()
-		var refused *jetstream.APIError
-		if !errors.Is(err, context.DeadlineExceeded) && (!errors.As(err, &refused) || refused.ErrorCode != noLeader) {
+		if !errors.Is(err, context.DeadlineExceeded) && !schema.LogIsLeaderless(err) {
 			return err
 		}
 		select {

@@ -149,7 +149,7 @@ func TestCluster_LeaderLoss(t *testing.T) {
 }
 
 // impatient asks a server once for each stream.
-var impatient = withFault("impatient", "embedded-nats/streams.go", "refused.ErrorCode != noLeader) {", "refused.ErrorCode != noLeader) || runsAs(\"impatient\") {")
+var impatient = withFault("impatient", "embedded-nats/streams.go", "!schema.LogIsLeaderless(err) {", "!schema.LogIsLeaderless(err) || runsAs(\"impatient\") {")
 
 // TestCluster_LeaderComesLater starts a projector while two of three servers are down: it waits for a leader of the cluster, who comes with another
 // server.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/proctape/proctape/projector/store"
+	"github.com/proctape/proctape/schema"
 	"github.com/proctape/proctape/schema/filecheck"
 	"github.com/proctape/proctape/schema/trouble"
 )
@@ -87,12 +88,6 @@ func freeBytes(dir string) map[string]int64 {
 	return map[string]int64{"free_bytes": int64(st.Bavail) * st.Bsize}
 }
 
-// isLeaderless reports whether a server answered that its cluster has no leader: JSClusterNotAvailErr of nats-server's errors.json.
-func isLeaderless(err error) bool {
-	refused, ok := errors.AsType[*jetstream.APIError](err)
-	return ok && refused.ErrorCode == 10008
-}
-
 // reason says in words why a session ended.
 func reason(err error, holes int) string {
 	var h *hole
@@ -112,7 +107,7 @@ func reason(err error, holes int) string {
 		return "no server of the log answers for its streams"
 	case errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return "the log's server does not answer"
-	case isLeaderless(err):
+	case schema.LogIsLeaderless(err):
 		return "the log's servers have no leader, or the one that is reached knows of none"
 	}
 	return err.Error()

@@ -8,6 +8,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// noLeader is JSClusterNotAvailErr of nats-server's errors.json.
+const noLeader = jetstream.ErrorCode(10008)
+
+// LogIsLeaderless reports whether a server answered that its cluster can elect no leader now.
+func LogIsLeaderless(err error) bool {
+	refused, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && refused.ErrorCode == noLeader
+}
+
 // consumerOffline is JSConsumerOfflineErr of nats-server's errors.json: no server that has the consumer is there.
 const consumerOffline = jetstream.ErrorCode(10119)
 
