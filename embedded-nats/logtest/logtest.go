@@ -87,8 +87,8 @@ func Declare(t testing.TB, nc *nats.Conn) jetstream.JetStream {
 	return js
 }
 
-// Stored is all that a stream holds, in its order.
-func Stored(t testing.TB, nc *nats.Conn, stream string) []*jetstream.RawStreamMsg {
+// Stream is a stream, with its state as it is now.
+func Stream(t testing.TB, nc *nats.Conn, stream string) jetstream.Stream {
 	t.Helper()
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -98,6 +98,13 @@ func Stored(t testing.TB, nc *nats.Conn, stream string) []*jetstream.RawStreamMs
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// Stored is all that a stream holds, in its order.
+func Stored(t testing.TB, nc *nats.Conn, stream string) []*jetstream.RawStreamMsg {
+	t.Helper()
+	s := Stream(t, nc, stream)
 	var msgs []*jetstream.RawStreamMsg
 	state := s.CachedInfo().State
 	for seq := max(state.FirstSeq, 1); seq <= state.LastSeq; seq++ {

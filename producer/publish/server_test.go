@@ -37,13 +37,5 @@ func (w withoutIDs) PublishMsgAsync(msg *nats.Msg, opts ...jetstream.PublishOpt)
 // streamSize is how many messages a stream has.
 func streamSize(t *testing.T, nc *nats.Conn, stream string) uint64 {
 	t.Helper()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := js.Stream(t.Context(), stream)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.CachedInfo().State.Msgs
+	return logtest.Stream(t, nc, stream).CachedInfo().State.Msgs
 }
