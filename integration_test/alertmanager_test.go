@@ -75,7 +75,7 @@ func TestAlertmanager_Real(t *testing.T) {
 	url := alertmanagerOf(t)
 	dir := t.TempDir()
 	file, data := filepath.Join(dir, "notify.yaml"), filepath.Join(dir, "tape")
-	if err := os.WriteFile(file, []byte("receivers:\n  - name: alerts\n    group_wait: 100ms\n    alertmanager: {url: \""+url+"\"}\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("receivers:\n  - name: alerts\n    group_wait: 100ms\n    rules: [oom]\n    jobs: [nightly]\n    alertmanager: {url: \""+url+"\"}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := start(t, "up", "--data", data, "--host", "h", "--interval", "1h", "--events", "proc-diff", "--notify", file)

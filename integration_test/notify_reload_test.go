@@ -19,7 +19,7 @@ func TestNotify_Reload(t *testing.T) {
 	dir := t.TempDir()
 	file, data, socket := filepath.Join(dir, "notify.yaml"), filepath.Join(dir, "tape"), filepath.Join(dir, "manager")
 	receiver := func(url string) string {
-		return "receivers:\n  - name: oncall\n    group_wait: 100ms\n    group_by: [rule]\n    webhook: {url: \"" + url + "\"}\n"
+		return "receivers:\n  - name: oncall\n    group_wait: 100ms\n    group_by: [rule]\n    rules: [oom]\n    jobs: [nightly]\n    webhook: {url: \"" + url + "\"}\n"
 	}
 	write := func(text string) {
 		t.Helper()
