@@ -20,15 +20,14 @@ import (
 // Kernel threads are left out.
 type tracker struct {
 	endings
-	describe   func(pid int) (Description, bool)
 	toDescribe []*process // the processes that are new, or execute another program
 	scans      int        // that were observed
 }
 
 func newTracker(describe func(int) (Description, bool), alive func(int) bool, records bool) *tracker {
 	state := &trackerState{sources: sources{SourceConnector, SourceTaskstats}}
-	t := &tracker{describe: describe, endings: endings{
-		trackerState: state, alive: alive, records: records, mayHaveUnknown: true, live: map[int]*process{},
+	t := &tracker{endings: endings{
+		trackerState: state, describe: describe, alive: alive, records: records, mayHaveUnknown: true, live: map[int]*process{},
 		eventQueue:  eventQueue{trackerState: state, limit: maxPending, lossLog: lossLog{state, map[schema.GapKind]*pendingLoss{}}},
 		recordStore: recordStore{state, map[int][]heldRecord{}},
 	}}

@@ -10,6 +10,7 @@ type endings struct {
 	*trackerState
 	eventQueue
 	recordStore
+	describe       func(pid int) (Description, bool)
 	alive          func(pid int) bool    // the process exists and has threads that have not ended
 	records        bool                  // exit records are to be expected
 	ended          func(p *process) bool // whether events and records say that p has ended
@@ -183,10 +184,19 @@ func (t *endings) expire() {
 	}
 }
 
+// lives reports whether p is there now.
+func (t *endings) lives(p *process) bool {
+	if !t.alive(p.pid) {
+		return false
+	}
+	d, ok := t.describe(p.pid)
+	return ok && p.matches(d.StartTicks)
+}
+
 func (t *endings) expireOne(r *heldRecord) {
 	p := t.live[r.TGID]
-	if r.isStale(p) {
-		return
+	if r.isStale(p) || p != nil && r.Last && !p.exitQueued && t.lives(p) {
+		return // of a process that had the pid before
 	}
 	if p == nil {
 		if p = t.unknownProcess(&netlink.Event{TGID: r.TGID}, r.Record, true); p == nil {

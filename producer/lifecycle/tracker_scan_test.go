@@ -128,6 +128,31 @@ func TestTracker_RecordWithoutEvent(t *testing.T) {
 	s.expect(t, "later scans")
 }
 
+// Of a process of which nothing but its record is left, the record ends nobody who has its pid by then: neither who was found by a scan, nor who was told
+// of behind the loss.
+func TestTracker_RecordOfAPidsFormerProcess(t *testing.T) {
+	for name, second := range map[string]func(s *sim){
+		"by a scan": func(s *sim) { s.lose(0, false); s.poll(); s.sleep(time.Millisecond); s.observe() },
+		"by a fork": func(s *sim) { s.events, s.overrun = s.events[len(s.events)-1:], true; s.poll() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSim(true)
+			s.observe()
+			s.fork(1, 10)
+			s.exitGroup(10, code(3))
+			s.sleep(2 * time.Second)
+			s.fork(1, 10)
+			second(s)
+			s.sleep(EventDelay)
+			s.poll()
+			s.expect(t, "the second lives", "+10")
+			s.exitGroup(10, code(4))
+			s.poll()
+			s.expect(t, "and ends", "-10:0x400:init")
+		})
+	}
+}
+
 // A process that scans do not show, as kernel threads and other users' may be, is not ended by that.
 func TestTracker_ScansThatShowNobody(t *testing.T) {
 	eachKind(t, func(t *testing.T, s *sim) {
