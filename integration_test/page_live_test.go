@@ -93,8 +93,9 @@ func TestPage_Live(t *testing.T) {
 	deadline := time.Now().Add(patience)
 	for { // now and then all is read anew: what came with that shows nothing
 		before := asked.of(lanes)
+		began := time.Now()
 		cmd, name := sleepingFor(t)
-		await(t, "its bar", func() bool { return b.is(bar(name, "still there")) })
+		await(t, "a bar that is long enough to be drawn at its end too", func() bool { return time.Since(began) > 3*time.Second && b.is(bar(name, "still there")) })
 		started := asked.of(lanes)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package integration_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -52,29 +53,43 @@ type tab struct {
 	wrong []string
 }
 
-// openTab starts a browser. It skips the test where there is none.
+// browser is one browser for all tests, or [exec.ErrNotFound] where there is none.
+var browser = sync.OnceValues(func() (context.Context, error) {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+			chromedp.WSURLReadTimeout(patience), chromedp.WindowSize(1280, 900))
+		allocator, endAll := chromedp.NewExecAllocator(context.Background(), options...)
+		ctx, end := chromedp.NewContext(allocator)
+		atEnd = append(atEnd, endAll, end)
+		if err := chromedp.Do(ctx); err != nil {
+			return nil, fmt.Errorf("start %s: %w", path, err)
+		}
+		return ctx, nil
+	}
+	return nil, exec.ErrNotFound
+})
+
+// openTab opens a tab that shares nothing with those of other tests. It skips the test where there is no browser.
 func openTab(t *testing.T, s site) *tab {
 	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if found, err := exec.LookPath(name); err == nil && path == "" {
-			path = found
-		}
-	}
-	if path == "" {
+	all, err := browser()
+	if errors.Is(err, exec.ErrNotFound) {
 		t.Skip("SKIPPED: no chromium here (apt-get install chromium): nothing looked at the page as a browser does")
 	}
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.WSURLReadTimeout(patience), chromedp.WindowSize(1280, 900))
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := chromedp.NewContext(all, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 2*patience)
 	t.Cleanup(cancel)
 	b := &tab{T: t, site: s, ctx: ctx}
 	if err := chromedp.Listen(ctx, b.listen); err != nil {
-		t.Fatalf("start %s: %v", path, err)
+		t.Fatalf("open a tab: %v", err)
 	}
 	call(b, network.Enable, network.EnableParams{})
 	call(b, log.Enable, cdp.Empty{})

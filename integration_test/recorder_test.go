@@ -49,8 +49,16 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	defer func() {
+		for i := range atEnd {
+			atEnd[len(atEnd)-1-i]()
+		}
+	}()
 	return m.Run()
 }
+
+// atEnd is done when all tests have run, the last first.
+var atEnd []func()
 
 // buildProgram builds the program under test, with the race detector if these tests have it.
 func buildProgram(program string, flags ...string) error {
