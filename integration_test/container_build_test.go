@@ -45,6 +45,7 @@ func (b builder) base(root string) {
 
 // TestContainer_BuildsByItsRecipe builds the image by a real builder, without a network, and records in a container of it. The control: a recipe that copies the program elsewhere.
 func TestContainer_BuildsByItsRecipe(t *testing.T) {
+	t.Parallel()
 	root := cleanRoot(t)
 	if !hasProgram("buildah") {
 		t.Skip("SKIPPED: buildah is not installed")

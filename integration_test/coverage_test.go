@@ -146,6 +146,7 @@ var withoutCoverage = withFault("without-coverage", "cmd/proctape/list.go",
 // TestCoverage_EveryAnswer: no answer over a time of which something is missing looks whole, whatever its command and format.
 func TestCoverage_EveryAnswer(t *testing.T) {
 	long(t)
+	t.Parallel()
 	const job = "lossy"
 	dir, pid, from, to := lossy(t, job)
 	answers := answersOf(dir, job, pid, from, to)

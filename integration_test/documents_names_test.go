@@ -223,6 +223,7 @@ func (n *names) checkRow(file, cells, explained string) []string {
 
 // TestDocuments_NamesExist checks that what the documents name is there.
 func TestDocuments_NamesExist(t *testing.T) {
+	t.Parallel()
 	n := loadNames(t)
 	for _, file := range documents(t) {
 		for _, p := range n.check(file, readText(t, "../"+file)) {
@@ -240,6 +241,7 @@ func TestDocuments_NamesExist(t *testing.T) {
 // TestDocuments_NamesCatch is the control.
 func TestDocuments_NamesCatch(t *testing.T) {
 	long(t)
+	t.Parallel()
 	n := loadNames(t)
 	right := "`make test`, `proctape up --interval 1s`, `schema/sql`, [a](docs/jobs.md), `/proc/stat`\n| `job declare\\|end` | tell, `--pid` |\n"
 	if got := n.check("README.md", right); len(got) > 0 {
@@ -281,6 +283,7 @@ func adrDefects(file, text string) []string {
 
 // TestDocuments_DecisionsAreComplete checks the form of the records in docs/adr.
 func TestDocuments_DecisionsAreComplete(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("../docs/adr/*.md")
 	if err != nil || len(files) < 12 {
 		t.Fatalf("%d records, %v", len(files), err)

@@ -219,6 +219,7 @@ func newFleetReader(t *testing.T) *fleetReader {
 // host that goes. Control: a document that forgets the authority.
 func TestFleet_ByTheDocument(t *testing.T) {
 	long(t)
+	t.Parallel()
 	text := readText(t, "../docs/fleet.md")
 	t.Run("as it stands", func(t *testing.T) {
 		f := newFleetReader(t)

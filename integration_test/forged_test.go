@@ -40,6 +40,7 @@ var believesAnybody = withFault("believes-anybody", "producer/jobs/names.go",
 
 // TestForged_Control: a build that takes every user for root, and a kill for one where a line speaks of one, is caught.
 func TestForged_Control(t *testing.T) {
+	t.Parallel()
 	needsEveryProcess(t)
 	broken := believesAnybody.program(t)
 	if d := strings.Join(forge(t, broken), "\n"); !strings.Contains(d, "in root's job") {

@@ -17,6 +17,7 @@ import (
 
 // TestGapKinds_AreAllNoticed looks for the constant of each kind of gap in the part that is to notice it.
 func TestGapKinds_AreAllNoticed(t *testing.T) {
+	t.Parallel()
 	constants := gapConstants(t)
 	folders := map[schema.GapNoticer]string{schema.NoticedBySampler: "../producer", schema.NoticedByProjector: "../projector",
 		schema.NoticedByLog: "../embedded-nats", schema.NoticedByBundle: "../query/bundle"}
@@ -38,6 +39,7 @@ func TestGapKinds_AreAllNoticed(t *testing.T) {
 // TestGapKinds_AreAllTested looks for each kind of gap that the projector notices in a test of the projector, or in one of
 // the whole line.
 func TestGapKinds_AreAllTested(t *testing.T) {
+	t.Parallel()
 	constants, tests := gapConstants(t), projectorTests(t)
 	for _, k := range schema.GapKinds() {
 		if k.Noticer == schema.NoticedByProjector && !namesGap(tests, constants[k.Kind], k.Kind) {

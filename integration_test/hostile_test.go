@@ -54,6 +54,7 @@ func foreignServer(t *testing.T) jetstream.JetStream {
 // are stored, all others are in quarantine or say of whom they are, and memory does not grow.
 func TestHostile_OneInAHundred(t *testing.T) {
 	long(t)
+	t.Parallel()
 	const each = 100
 	good := 20_000
 	if soak {

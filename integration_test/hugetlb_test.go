@@ -43,6 +43,7 @@ time.sleep(8)`
 // control has as much memory in ordinary pages.
 func TestHugePages_Told(t *testing.T) {
 	long(t)
+	t.Parallel()
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("SKIPPED: there is no python3 on this machine to map huge pages")

@@ -69,6 +69,7 @@ func TestIdentity_StreamMadeAnew(t *testing.T) {
 // the others is folded meanwhile.
 func TestIdentity_StreamDeleted(t *testing.T) {
 	long(t)
+	t.Parallel()
 	log := startLog(t, t.TempDir())
 	h := newHost("alpha", 20, 1)
 	log.record(h, 20)

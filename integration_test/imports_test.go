@@ -188,6 +188,7 @@ func readsClock(f *ast.File) []string {
 
 // TestImports_PointOneWay reads the imports itself: what a child process reads, the test cache does not see.
 func TestImports_PointOneWay(t *testing.T) {
+	t.Parallel()
 	seen, met := 0, map[[2]string]bool{}
 	err := filepath.WalkDir("..", func(file string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && d.Name() == "testdata" {
@@ -238,6 +239,7 @@ func TestImports_PointOneWay(t *testing.T) {
 
 // TestImports_TableHasNoCircle holds the policy itself to what it is for.
 func TestImports_TableHasNoCircle(t *testing.T) {
+	t.Parallel()
 	const onTheWay, done = 1, 2
 	state := map[string]int{}
 	var visit func(name string, way []string)
@@ -265,6 +267,7 @@ func TestImports_TableHasNoCircle(t *testing.T) {
 
 // TestImports_PolicyCatches is the control: the imports that the policy exists to forbid are forbidden.
 func TestImports_PolicyCatches(t *testing.T) {
+	t.Parallel()
 	for _, c := range [][2]string{
 		{"schema", module + "producer"}, // the parts
 		{"producer", module + "projector"},

@@ -30,7 +30,7 @@ type used struct {
 	maxRSSKiB int
 }
 
-// measure runs a command as a job under a recorder that samples every five seconds. A machine that is too busy to read all
+// measure runs a command as a job of the test's name, for others measure beside it, under a recorder that samples every five seconds. A machine that is too busy to read all
 // that the kernel tells loses some, and counts it: then the command is run again, up to three times.
 func measure(t *testing.T, program string, env []string, command ...string) (u used) {
 	t.Helper()
@@ -47,7 +47,7 @@ func measureOnce(t *testing.T, program string, env []string, command ...string) 
 	dir, actor := t.TempDir(), buildActor(t)
 	recorder := record(t, program, dir, "--interval", "5s")
 	file := filepath.Join(t.TempDir(), "usage")
-	cmd := exec.Command(program, append([]string{"run", "--data", dir, "--host", "testhost", "--job", "measured", "--", actor, "usage", file}, command...)...)
+	cmd := exec.Command(program, append([]string{"run", "--data", dir, "--host", "testhost", "--job", t.Name(), "--", actor, "usage", file}, command...)...)
 	cmd.Env = append(os.Environ(), env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -55,7 +55,7 @@ func measureOnce(t *testing.T, program string, env []string, command ...string) 
 		t.Fatalf("%v: %v\n%s%s", cmd.Args, err, out, stderr.String())
 	}
 	recorder.stop()
-	u := used{profile: profile(t, "measured", "--data", dir), processes: summarised(t, stderr.String()),
+	u := used{profile: profile(t, t.Name(), "--data", dir), processes: summarised(t, stderr.String()),
 		lost: eventsLost(t, filepath.Join(dir, "monitor.db"))}
 	if _, err := fmt.Sscan(string(must(os.ReadFile(file))(t)), &u.cpuMillis, &u.maxRSSKiB); err != nil {
 		t.Fatal(err)
@@ -133,6 +133,7 @@ var quiet = []string{"GOMAXPROCS=1", "GOGC=off"}
 // of strace. The kernel's exit records only guess the CPU of such lives, so that of all is not known as well.
 func TestJobRun_Tree(t *testing.T) {
 	long(t)
+	t.Parallel()
 	needsEveryProcess(t)
 	const subshells, each = 4, 250
 	command := tree(t, subshells, each)
@@ -177,6 +178,7 @@ func straced(t *testing.T, command []string) int {
 // TestJobRun_GoBuild builds packages of the standard library: some small ones, and in a soak all.
 func TestJobRun_GoBuild(t *testing.T) {
 	long(t)
+	t.Parallel()
 	needsEveryProcess(t)
 	packages, cpu := []string{"math", "unicode", "unicode/utf16", "unicode/utf8", "cmp", "container/list", "container/ring"}, 0.35
 	if soak {

@@ -126,6 +126,7 @@ var leavesOut = withFault("leaves-out", "producer/events/watcher.go",
 // forgets what of an end's CPU no sample has, is caught each time.
 func TestLifecycle_Controls(t *testing.T) {
 	long(t)
+	t.Parallel()
 	cage, actor := newCage(t), buildActor(t)
 	broken := leavesOut.program(t)
 	caught := false

@@ -141,6 +141,7 @@ func deref[T any](p *T) (v T) {
 // is counted; and it never looks whole. With PROCTAPE_SOAK it is tried 50 times.
 func TestLossyRuns(t *testing.T) {
 	long(t)
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("SKIPPED: it needs root, to see each start and end")
 	}

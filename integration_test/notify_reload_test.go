@@ -16,6 +16,7 @@ import (
 // which the receiver has moved has all told once, without a restart.
 func TestNotify_Reload(t *testing.T) {
 	long(t)
+	t.Parallel()
 	dir := t.TempDir()
 	file, data, socket := filepath.Join(dir, "notify.yaml"), filepath.Join(dir, "tape"), filepath.Join(dir, "manager")
 	receiver := func(url string) string {

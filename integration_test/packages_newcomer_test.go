@@ -36,6 +36,7 @@ func newcomer(t *testing.T, root, deb string) (said string, err error) {
 // TestPackages_NewcomersMinutes installs the package into a clean system, records and asks there as the documents say, and removes it. The control: a package that
 // does not make its user.
 func TestPackages_NewcomersMinutes(t *testing.T) {
+	t.Parallel()
 	root := cleanRoot(t)
 	deb := packageOf(t, "deb", "v1.0.0")
 	said, err := newcomer(t, root, deb)

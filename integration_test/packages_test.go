@@ -19,18 +19,29 @@ var packed = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	pages := filepath.Join(filepath.Dir(proctape), "man1")
+	if err := os.Mkdir(pages, 0o700); err != nil {
+		return "", err
+	}
+	cmd := exec.Command("../deploy/packages/pages", pages)
+	cmd.Env = append(os.Environ(), packedAt)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the manual pages: %w\n%s", err, out)
+	}
 	for _, version := range []string{"v1.0.0", "v1.1.0"} {
-		if err := pack(dir, version); err != nil {
+		if err := pack(dir, version, "PAGES="+pages); err != nil {
 			return "", err
 		}
 	}
 	return dir, nil
 })
 
+const packedAt = "SOURCE_DATE_EPOCH=1795000000"
+
 // pack makes the packages of the program under test, in a form of each.
 func pack(dir, version string, env ...string) error {
 	cmd := exec.Command("../deploy/packages/pack", proctape, "amd64", version, dir)
-	cmd.Env = append(append(os.Environ(), "SOURCE_DATE_EPOCH=1795000000"), env...)
+	cmd.Env = append(append(os.Environ(), packedAt), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("pack %s: %w\n%s", version, err, out)
 	}
@@ -290,7 +301,7 @@ func TestPackages_AreReproducible(t *testing.T) {
 	}
 	// The control: another time.
 	later := t.TempDir()
-	if err := pack(later, "v1.0.0", "SOURCE_DATE_EPOCH=1795000001"); err != nil {
+	if err := pack(later, "v1.0.0", "SOURCE_DATE_EPOCH=1795000001", "PAGES="+filepath.Join(filepath.Dir(proctape), "man1")); err != nil {
 		t.Fatal(err)
 	}
 	if got := sums(t, later); slices.Equal(got, first) {

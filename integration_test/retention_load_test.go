@@ -18,6 +18,7 @@ import (
 // million of them under make soak, and measures how long a snapshot takes until a reader sees it.
 func TestRetention_WhileRecording(t *testing.T) {
 	long(t)
+	t.Parallel()
 	if !soak {
 		quiet, busy := delays(t, 300, time.Second)
 		t.Logf("until it is seen: %s; in a pass %s", quiet, busy)

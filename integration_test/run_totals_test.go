@@ -65,6 +65,7 @@ func runUnder(t *testing.T, between string, front ...string) (big, tiny query.Ru
 // large as run itself.
 func TestRunTotals_OnEveryRung(t *testing.T) {
 	long(t)
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("SKIPPED: it needs root, to give up rights")
 	}
@@ -105,6 +106,7 @@ func TestRunTotals_OnEveryRung(t *testing.T) {
 // run of the job is as it was.
 func TestRunTotals_RunKilled(t *testing.T) {
 	long(t)
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	script := fmt.Sprintf(`set -e
 		export D=%s

@@ -53,6 +53,7 @@ func loadModule(t *testing.T) *structure.Module {
 
 // TestStructure_CeilingsFall holds the shape of the code.
 func TestStructure_CeilingsFall(t *testing.T) {
+	t.Parallel()
 	m := loadModule(t)
 	if len(m.Packages) < 20 {
 		t.Fatalf("%d packages: is this the right folder?", len(m.Packages))

@@ -51,6 +51,7 @@ type tableCare struct{ hashed, deleted, kept map[string]bool }
 // Each table is hashed by verify, emptied by retention, and holds the log back while it has rows of it; or it is said
 // above why not.
 func TestTables_AreTakenCareOf(t *testing.T) {
+	t.Parallel()
 	care := tableCare{hashed: hashedTables(t), deleted: deletedTables(t), kept: keptTables(t)}
 	tables := tablesOf(t, "")
 	for name, columns := range tables {

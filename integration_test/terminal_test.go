@@ -22,6 +22,7 @@ const steering = "\x1b[2J\x1b]0;title\x07\u009b2J\u202egnp\u2066\u200b\r"
 // TestTerminal_NothingSteersIt shows on a terminal what processes, jobs, files and users chose to be named.
 func TestTerminal_NothingSteersIt(t *testing.T) {
 	long(t)
+	t.Parallel()
 	needsEveryProcess(t)
 	dir := t.TempDir()
 	job := "job-" + steering
@@ -103,6 +104,7 @@ func steers(shown string) (rune, bool) {
 }
 
 func TestTerminal_SteersControl(t *testing.T) {
+	t.Parallel()
 	for _, r := range steering {
 		if unicode.IsPrint(r) {
 			continue

@@ -62,6 +62,7 @@ func TestTop_AnomalyScreens(t *testing.T) {
 // before it. The control is a host without trouble, on which there is no such place.
 func TestTop_Anomalies(t *testing.T) {
 	long(t)
+	t.Parallel()
 	for _, found := range []bool{true, false} {
 		dir := t.TempDir()
 		db := filepath.Join(dir, "monitor.db")

@@ -55,6 +55,7 @@ func (s *screenTerminal) mode() unix.Termios {
 // TestTop_Live drives the real program on a real terminal over the recording of this machine, which goes on.
 func TestTop_Live(t *testing.T) {
 	long(t)
+	t.Parallel()
 	needsEveryProcess(t)
 	dir := t.TempDir()
 	recorder := record(t, proctape, dir)
@@ -118,6 +119,7 @@ func TestTop_Live(t *testing.T) {
 // TestTop_LeavesTheTerminalAsItWas ends the screen in each way in which it can end.
 func TestTop_LeavesTheTerminalAsItWas(t *testing.T) {
 	long(t)
+	t.Parallel()
 	db := simulated(t, 20)
 	for name, end := range map[string]func(s *screenTerminal){
 		"q":       func(s *screenTerminal) { s.press("q") },
@@ -158,6 +160,7 @@ func simulated(t *testing.T, processes int) string {
 
 // TestTop_Past drives the real program through the past of a recording with a hole, on a small and on a large screen.
 func TestTop_Past(t *testing.T) {
+	t.Parallel()
 	db := simulated(t, 40)
 	whole := must(os.ReadFile(db))(t)
 	var from, to float64

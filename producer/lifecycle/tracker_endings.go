@@ -184,18 +184,9 @@ func (t *endings) expire() {
 	}
 }
 
-// lives reports whether p is there now.
-func (t *endings) lives(p *process) bool {
-	if !t.alive(p.pid) {
-		return false
-	}
-	d, ok := t.describe(p.pid)
-	return ok && p.matches(d.StartTicks)
-}
-
 func (t *endings) expireOne(r *heldRecord) {
 	p := t.live[r.TGID]
-	if r.isStale(p) || p != nil && r.Last && !p.exitQueued && t.lives(p) {
+	if r.isStale(p) || p != nil && r.Last && !p.exitQueued && p.lives(t.alive, t.describe) {
 		return // of a process that had the pid before
 	}
 	if p == nil {

@@ -109,6 +109,15 @@ func (p *process) matches(ticks uint64) bool {
 	return true
 }
 
+// lives reports whether p is there now, and not another that was given its pid.
+func (p *process) lives(alive func(pid int) bool, describe func(pid int) (Description, bool)) bool {
+	if !alive(p.pid) {
+		return false
+	}
+	d, ok := describe(p.pid)
+	return ok && p.matches(d.StartTicks)
+}
+
 // applyDescription takes over what /proc says of p.
 func (p *process) applyDescription(start uint64, uid schema.Opt[int64], command string) {
 	p.start, p.startExact = start, true
