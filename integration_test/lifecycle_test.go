@@ -158,7 +158,7 @@ func newCage(t *testing.T) string {
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: only root makes control groups here")
 	}
-	dir := filepath.Join("/sys/fs/cgroup/memory", fmt.Sprintf("proctape-test-%d-%d", os.Getpid(), time.Now().UnixNano()))
+	dir := filepath.Join("/sys/fs/cgroup/memory", fmt.Sprintf("cage-of-tests-%d-%d", os.Getpid(), time.Now().UnixNano())) // a recorder removes what is named as a run's
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Skipf("SKIPPED: no control group with a memory limit can be made: %v", err)
 	}

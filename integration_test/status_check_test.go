@@ -178,7 +178,7 @@ func newMemoryGroup(t *testing.T, limit int64) (dir, events string) {
 	t.Helper()
 	for _, v := range []struct{ root, limit, events string }{
 		{"/sys/fs/cgroup", "memory.max", "memory.events"}, {"/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.oom_control"}} {
-		dir, err := os.MkdirTemp(v.root, "proctape-test-")
+		dir, err := os.MkdirTemp(v.root, "memory-of-tests-")
 		if err != nil {
 			continue
 		}

@@ -76,7 +76,7 @@ func TestTop_Anomalies(t *testing.T) {
 			return count(t, db, `SELECT count(*) FROM snapshots s JOIN hosts h ON h.id = s.host_id WHERE h.name = 'sim-0001'`) == 144
 		})
 		await(t, "what the rules found", func() bool {
-			return count(t, db, `SELECT count(*) FROM anomalies WHERE rule = 'memory_spike'`) > 0 || !found
+			return count(t, db, `SELECT count(*) FROM anomalies a JOIN hosts h ON h.id = a.host_id WHERE rule = 'memory_spike' AND h.name = 'sim-0001'`) > 0 || !found
 		})
 		up.stop()
 		s := onScreen(t, proctape, 100, 30, nil, "top", "--db", db, "--host", "sim-0001", "--at", "-12m")

@@ -81,13 +81,16 @@ func removeIfLeft(dir string, youth time.Duration) bool {
 	return unix.Rmdir(dir) == nil
 }
 
+// mostPID is the largest pid that there is, PID_MAX_LIMIT of Linux include/linux/threads.h: a group with a larger number is another's.
+const mostPID = 4 << 20
+
 // leafPID is the pid of the run that made a group, by what [leafName] named it.
 func leafPID(name string) (pid int, ok bool) {
 	if !strings.HasPrefix(name, leafPrefix) {
 		return 0, false
 	}
 	pid, err := strconv.Atoi(name[strings.LastIndexByte(name, '-')+1:])
-	return pid, err == nil && pid > 0
+	return pid, err == nil && pid > 0 && pid <= mostPID
 }
 
 // runs says whether a process other than a kernel thread has a pid: a run that lives removes its group itself, when it has read
