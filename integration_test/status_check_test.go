@@ -52,7 +52,7 @@ func TestStatus_Check(t *testing.T) {
 	if code, line := checkStatus(t, "--data", dir); code != 3 {
 		t.Errorf("without a database: %d, %s", code, line)
 	}
-	recorder := start(t, "up", "--data", dir, "--listen", "127.0.0.1:0", "--host", "hub", "--interval", "2s")
+	recorder := start(t, "up", "--data", dir, "--listen", "127.0.0.1:0", "--host", "hub", "--interval", "2s", "--events", "proc-diff") // which a busy machine loses nothing of
 	recorder.awaitLine("In another terminal")
 	url := listening(t, recorder)
 	awaitCheck(t, dir, 0, "well")
@@ -60,7 +60,7 @@ func TestStatus_Check(t *testing.T) {
 	keys := map[string]string{"stopped": addHost(t, dir, "stopped"), "killed": addHost(t, dir, "killed")}
 	lives := t.TempDir() // not where samplers of earlier runs left theirs
 	sampler := func(host string) *process {
-		p := start(t, "sample", "--data", lives, "--server", url, "--creds", keys[host], "--host", host, "--interval", "200ms")
+		p := start(t, "sample", "--data", lives, "--server", url, "--creds", keys[host], "--host", host, "--interval", "200ms", "--events", "proc-diff")
 		before := snapshotsOf(t, filepath.Join(dir, "monitor.db"), host)
 		await(t, "snapshots of "+host, func() bool { return snapshotsOf(t, filepath.Join(dir, "monitor.db"), host) > before+1 })
 		return p

@@ -36,6 +36,7 @@ type Counter struct {
 	calls   *bpf.Calls
 	watched map[process]bool // with what they start
 	made    map[int]*tally   // that nobody has taken, by pid
+	absent  map[int]bool     // of these, by pid: nobody had it when they were looked at last
 	traced  map[int]*tally   // by a trace that goes on, by pid
 	failed  string           // what went wrong the last time
 }
@@ -64,8 +65,20 @@ func (c *Counter) Read() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.read()
+	c.forget()
+}
+
+// forget drops what is of nobody any more. What a process did that ended since it was read is handed up with the next read, so it stays until then.
+func (c *Counter) forget() {
 	maps.DeleteFunc(c.watched, func(p process, _ bool) bool { return !exists(p.pid) })
-	maps.DeleteFunc(c.made, func(pid int, _ *tally) bool { return !exists(pid) })
+	absent := map[int]bool{}
+	for pid := range c.made {
+		if !exists(pid) {
+			absent[pid] = true
+		}
+	}
+	maps.DeleteFunc(c.made, func(pid int, _ *tally) bool { return absent[pid] && c.absent[pid] })
+	c.absent = absent
 }
 
 func (c *Counter) read() {

@@ -95,6 +95,26 @@ func TestCounter_EndedCountForTheirParents(t *testing.T) {
 	}
 }
 
+// What a process did that ends just behind a read counts for who started it as well.
+func TestCounter_EndsBehindARead(t *testing.T) {
+	c := openCounter(t)
+	pid, do := startShell(t)
+	c.Watch(pid, start(t, pid))
+	dir := t.TempDir()
+	do(`mkfifo ` + dir + `/way; (dd if=/dev/zero of=/dev/null bs=1 count=1000 status=none; echo $$ > ` + dir + `/done; read wait < ` + dir + `/way) & true`)
+	eventually(t, "the calls", func() bool { _, err := os.Stat(dir + "/done"); return err == nil })
+	c.mu.Lock()
+	c.read()
+	do(`echo go > ` + dir + `/way; wait`)
+	c.forget()
+	c.mu.Unlock()
+	c.Read()
+	c.Read()
+	if n := callsOf(c.Take(pid, start(t, pid)), "write"); n < 1000 || n > 1010 {
+		t.Errorf("got %d writes, want the 1000 of dd and few others", n)
+	}
+}
+
 // One process may be traced by the programs, for a time; it is not stopped, and what it starts is not in it.
 func TestCounter_Trace(t *testing.T) {
 	c := openCounter(t)
