@@ -76,15 +76,33 @@ func (c *Calls) Watch(pid int, alone bool) error {
 			return errors.Join(err, c.Stop())
 		}
 	}
-	how := ebpf.UpdateAny
-	if alone { // and it stays watched with what it starts, if it was
-		how = ebpf.UpdateNoExist
+	err := c.objects.Processes.Update(uint32(pid), syscallsWatched{Alone: boolean(alone)}, ebpf.UpdateNoExist)
+	if errors.Is(err, ebpf.ErrKeyExist) {
+		err = nil
+		if !alone { // else it stays watched with what it starts, if it was
+			err = c.widen(uint32(pid))
+		}
 	}
-	err := c.objects.Processes.Update(uint32(pid), syscallsWatched{Alone: boolean(alone)}, how)
-	if err != nil && !errors.Is(err, ebpf.ErrKeyExist) {
+	if err != nil {
 		return fmt.Errorf("watch the system calls of process %d: %w", pid, err)
 	}
 	return nil
+}
+
+// widen has what a watched process starts be watched too. One that has been watched since it was started keeps its parent, for whom its calls count at its end.
+func (c *Calls) widen(pid uint32) error {
+	var w syscallsWatched
+	if err := c.objects.Processes.Lookup(pid, &w); err != nil {
+		return err
+	}
+	switch {
+	case w.Ended != 0: // the pid was given again
+		w = syscallsWatched{}
+	case w.Alone == 0:
+		return nil
+	}
+	w.Alone = 0
+	return c.objects.Processes.Update(pid, w, ebpf.UpdateExist)
 }
 
 // Unwatch has the calls of a process no longer be counted, if it is watched alone.

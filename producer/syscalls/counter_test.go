@@ -115,6 +115,31 @@ func TestCounter_EndsBehindARead(t *testing.T) {
 	}
 }
 
+// What a process did that a sample showed, and that was watched for itself then, counts for who started it when it ends.
+func TestCounter_WatchedSinceItsStartAndAgain(t *testing.T) {
+	c := openCounter(t)
+	pid, do := startShell(t)
+	c.Watch(pid, start(t, pid))
+	dir := t.TempDir()
+	do(`mkfifo ` + dir + `/way; sh -c "read wait < ` + dir + `/way; ` + copies + `; true" & echo $! > ` + dir + `/pid`)
+	var child int
+	text, err := os.ReadFile(dir + "/pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscan(string(text), &child); err != nil {
+		t.Fatal(err)
+	}
+	c.Read()
+	c.Watch(child, start(t, child))
+	c.Take(child, start(t, child))
+	do(`echo go > ` + dir + `/way; wait`)
+	c.Read()
+	if n := callsOf(c.Take(pid, start(t, pid)), "write"); n < 1000 || n > 1010 {
+		t.Errorf("got %d writes, want the 1000 of dd and few others", n)
+	}
+}
+
 // One process may be traced by the programs, for a time; it is not stopped, and what it starts is not in it.
 func TestCounter_Trace(t *testing.T) {
 	c := openCounter(t)

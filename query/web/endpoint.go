@@ -16,6 +16,7 @@ type endpoint struct {
 	params    []param
 	needs     []string       // parameters that must be given
 	values    []reflect.Type // of the answer: it is one of these
+	settled   bool           // about a time that has ended, the answer changes only with [query.Revision]
 	answer    func(ctx context.Context, s *Server, q *question) (any, error)
 }
 
@@ -28,6 +29,12 @@ func single[T any](name, doc string, params []param, answer func(context.Context
 // several is an endpoint whose answer is one of several types.
 func several(name, doc string, params []param, answer func(context.Context, *Server, *question) (any, error), values []reflect.Type, needs ...string) endpoint {
 	return endpoint{path: apiPath + name, doc: doc, params: params, needs: needs, values: values, answer: answer}
+}
+
+// settled is an endpoint whose answer about a time that has ended changes only with [query.Revision].
+func settled(e endpoint) endpoint {
+	e.settled = true
+	return e
 }
 
 // apiPath is the beginning of the paths of endpoints.
@@ -47,7 +54,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 	}
 	var revision string
 	if err == nil {
-		revision, err = s.revision(r, q)
+		revision, err = s.revision(r, q, e)
 	}
 	if tag := tagOfRevision(r, revision); err == nil && tag != "" { // what it has is what it would be told
 		tagged(w.Header(), tag)

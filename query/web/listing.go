@@ -31,7 +31,7 @@ func listing[T item](name, doc string, params []param, seq func(context.Context,
 // listingOf is a listing that takes more than a filter.
 func listingOf[T item](name, doc string, params []param, seq func(context.Context, *query.DB, *question) iter.Seq2[T, error], needs ...string) endpoint {
 	answer := func(ctx context.Context, s *Server, q *question) (any, error) { return page(ctx, s, q, seq) }
-	return endpoint{path: apiPath + name, doc: doc, params: params, needs: needs, values: []reflect.Type{reflect.TypeFor[list[T]]()}, answer: answer}
+	return settled(endpoint{path: apiPath + name, doc: doc, params: params, needs: needs, values: []reflect.Type{reflect.TypeFor[list[T]]()}, answer: answer})
 }
 
 // maxPage is how many bytes of items a page has at the most, one item aside: a page of ten thousand snapshots would have gigabytes. Tests set it.

@@ -11,22 +11,22 @@ var paramAt = moment("at", "as it was at this time; when it is left out, as it i
 
 // moments are the questions about one moment, or about what changed between two.
 var moments = []endpoint{
-	single("processes", "the processes that were there at a time, host by host", withProcesses(paramAt),
+	settled(single("processes", "the processes that were there at a time, host by host", withProcesses(paramAt),
 		func(ctx context.Context, s *Server, q *question) (*list[query.HostAt], error) {
 			hosts, err := query.ProcessesAt(ctx, s.cfg.DB, q.moment(), q.Filter)
 			return withCoverage(ctx, s, q, hosts, q.moment()-1, q.moment(), err)
-		}),
-	single("tree", "the processes at a time as they bore each other", withProcesses(paramAt),
+		})),
+	settled(single("tree", "the processes at a time as they bore each other", withProcesses(paramAt),
 		func(ctx context.Context, s *Server, q *question) (*list[query.Tree], error) {
 			trees, err := query.TreeAt(ctx, s.cfg.DB, q.moment(), q.Filter)
 			return withCoverage(ctx, s, q, trees, q.moment()-1, q.moment(), err)
-		}),
+		})),
 	single("orphans", "what still ran when its job had ended", withProcesses(paramAt),
 		func(ctx context.Context, s *Server, q *question) (*list[query.Orphan], error) {
 			orphans, err := query.OrphansAt(ctx, s.cfg.DB, q.moment(), q.Filter)
 			return withCoverage(ctx, s, q, orphans, q.moment()-1, q.moment(), err)
 		}),
-	single("diff", "what changed between two times", withProcesses(
+	settled(single("diff", "what changed between two times", withProcesses(
 		moment("from", "the earlier time", func(q *question, t float64) { q.earlier = t }),
 		moment("to", "the later time; when it is left out, now", func(q *question, t float64) { q.at = t })),
 		func(ctx context.Context, s *Server, q *question) (*list[query.HostDiff], error) {
@@ -35,10 +35,10 @@ var moments = []endpoint{
 			}
 			diffs, err := query.Diff(ctx, s.cfg.DB, q.earlier, q.moment(), q.Filter)
 			return withCoverage(ctx, s, q, diffs, q.earlier, q.moment(), err)
-		}, "from"),
-	single("top", "who used most, within a range or at a time", withProcesses(paramAt, paramSince, paramUntil, paramLimit,
+		}, "from")),
+	settled(single("top", "who used most, within a range or at a time", withProcesses(paramAt, paramSince, paramUntil, paramLimit,
 		word("by", "a line for each of these; process when it is left out", query.TopBy, func(q *question, s string) { q.by = s }),
-		word("sort", "the most first of this; cpu when it is left out", query.TopMetrics, func(q *question, s string) { q.sort = s })), top),
+		word("sort", "the most first of this; cpu when it is left out", query.TopMetrics, func(q *question, s string) { q.sort = s })), top)),
 }
 
 // withProcesses are the parameters of a question about processes.

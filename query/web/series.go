@@ -9,8 +9,8 @@ import (
 
 // seriesEndpoints are the questions that a picture of a range is made of.
 var seriesEndpoints = []endpoint{
-	single("series", "what each host did over a range, in cells of one length: made of snapshots, minutes or hours", []param{paramHost, paramSince, paramUntil,
-		number("most", "at most so many cells; 100 when it is left out, at most 2000", 1, 2000, func(q *question, n int64) { q.Limit = int(n) })}, series, "since"),
+	settled(single("series", "what each host did over a range, in cells of one length: made of snapshots, minutes or hours", []param{paramHost, paramSince, paramUntil,
+		number("most", "at most so many cells; 100 when it is left out, at most 2000", 1, 2000, func(q *question, n int64) { q.Limit = int(n) })}, series, "since")),
 	single("lanes", "the runs, steps and processes of a range as bars over time; what is too short for a bar comes in cells", []param{paramHost, paramSince, paramUntil, paramJob, paramStep,
 		number("px", "the width of the picture in pixels; 1000 when it is left out", 1, 10000, func(q *question, n int64) { q.px = int(n) })}, lanes, "since"),
 }

@@ -36,7 +36,7 @@ var endpoints = []endpoint{
 		slices.Concat(inRange, []param{paramPID,
 			paramBoot, paramStart,
 		}), historySeq, "pid"),
-	single("anomalies", "what rules found: episodes with a start, a peak and an end, that overlap the range, oldest first", []param{paramHost, paramSince, paramUntil, paramLimit, paramOrder,
+	settled(single("anomalies", "what rules found: episodes with a start, a peak and an end, that overlap the range, oldest first", []param{paramHost, paramSince, paramUntil, paramLimit, paramOrder,
 		paramJob, paramPID,
 		{"rule", "only what these rules found, or rules of these types", ofList, nil, func(q *question, s string) error { q.rules = strings.Split(s, ","); return nil }},
 		{"severity", "only episodes as bad as this, or worse", ofText, severities(), func(q *question, s string) error { q.severity = schema.Severity(s); return nil }},
@@ -51,8 +51,8 @@ var endpoints = []endpoint{
 				since = until - coveredHour // as the command
 			}
 			return withCoverage(ctx, s, q, found, since, until, err)
-		}),
-	single("gaps", "what is missing from the record", []param{paramHost, paramSince, paramUntil, paramLimit,
+		})),
+	settled(single("gaps", "what is missing from the record", []param{paramHost, paramSince, paramUntil, paramLimit,
 		{"kind", "only gaps of this kind", ofText, gapKinds(), func(q *question, s string) error { q.gap = schema.GapKind(s); return nil }}},
 		func(ctx context.Context, s *Server, q *question) (*list[query.Gap], error) {
 			gaps, err := query.Gaps(ctx, s.cfg.DB, q.Range, q.gap)
@@ -64,7 +64,7 @@ var endpoints = []endpoint{
 				since = until - coveredHour // as the command
 			}
 			return withCoverage(ctx, s, q, gaps, since, until, err)
-		}),
+		})),
 }
 
 // proofs is how far the database is proven.

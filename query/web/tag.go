@@ -5,17 +5,12 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"path"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/proctape/proctape/query"
 )
-
-// byRevision are the questions whose answers about a time that has ended change only with [query.Revision].
-var byRevision = []string{"snapshots", "events", "execs", "history", "gaps", "series", "top", "anomalies", "processes", "tree", "diff"}
 
 // build is what the program was built of: another may answer otherwise.
 var build = sync.OnceValue(func() string {
@@ -43,9 +38,9 @@ func (q *question) over() (of query.Range, ended bool) {
 
 // revision is what the tag of an answer ends with: it names the question and what its answer is made of. It is empty when what the answer is made of
 // cannot be told without reading it.
-func (s *Server) revision(r *http.Request, q *question) (string, error) {
+func (s *Server) revision(r *http.Request, q *question, e *endpoint) (string, error) {
 	of, ended := q.over()
-	if !ended || !slices.Contains(byRevision, path.Base(r.URL.Path)) {
+	if !ended || !e.settled {
 		return "", nil
 	}
 	made, err := query.Revision(r.Context(), s.cfg.DB, of)
