@@ -186,7 +186,7 @@ func checkInvestigation(t *testing.T, m *troubled) {
 	}
 	said := strings.NewReplacer("2026-11-27 20:41:40", layout(m.the("leak").To), "2026-11-27 20:41:45", layout(m.the("pipeline").To),
 		documentedPID, fmt.Sprint(m.the("leak").PID), "--user root", "--user "+name)
-	// Where the CPU time is from is said when it is not from wait4, and which is best is up to the machine.
+	// Where the CPU time is from is said when it is not the sum of the exits, and which is best is up to the machine.
 	printed := strings.NewReplacer(m.program, "trouble", proctape, "proctape", " s (cgroup), user", " s, user")
 	asked := 0
 	for _, b := range blocksOf("docs/investigation.md", readText(t, "../docs/investigation.md")) {

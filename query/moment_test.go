@@ -152,6 +152,42 @@ func TestOrphansAt(t *testing.T) {
 	}
 }
 
+// The processes of a job that none is left of need not be read: that is believed of the newest snapshot alone. The controls: a job that has one, a newer
+// snapshot than the one that is known as the newest, and a time before it, of which all is read.
+func TestOrphansAt_OfAJob(t *testing.T) {
+	left := func(at float64, roster row) int {
+		r := newRecording(t)
+		family(r)
+		r.insert("job_events", row{"id": 1, "timestamp": 90.0, "job_id": "k", "type": "ended", "host_id": 1, "boot_id": "boot-1", "boot_ns": 0})
+		r.process(7, 50, 1, row{"start_ticks": 1500, "ppid": 10, "command": "left", "job_id": "k"}.with(roster["process"].(row)))
+		r.sample(1, 7, row{"cpu_ms": 100})
+		r.sample(2, 7, row{"cpu_ms": 400})
+		r.insert("rosters", row{"host_id": 1, "boot_id": "boot-1", "instance": "i", "seq": 2, "tick": 1, "boot_ns": 0, "interval_ns": 1,
+			"last_snapshot": 2, "wall_ns": roster["wall_ns"]})
+		orphans, err := query.OrphansAt(t.Context(), r.open(), at, query.Filter{Job: "k", Range: query.Range{Host: "alpha"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(orphans)
+	}
+	gone, there := row{"last_snapshot": 1, "ended": 110}, row{}
+	for name, c := range map[string]struct {
+		at      float64
+		process row
+		wall    int64
+		want    int
+	}{
+		"none is left":         {115, gone, 0, 0},
+		"one is left":          {115, there, 0, 1},
+		"a newer one has come": {115, gone, 7, 1},
+		"before":               {105, gone, 0, 1},
+	} {
+		if got := left(c.at, row{"process": c.process, "wall_ns": c.wall}); got != c.want {
+			t.Errorf("%s: got %d, want %d", name, got, c.want)
+		}
+	}
+}
+
 func number(v *float64) string {
 	if v == nil {
 		return "?"
