@@ -53,8 +53,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 		err = checkHost(r.Context(), s.cfg.DB, q.Host)
 	}
 	var revision string
-	if err == nil {
-		revision, err = s.revision(r, q, e)
+	if err == nil && e.settled {
+		revision, err = s.revision(r, q)
 	}
 	if tag := tagOfRevision(r, revision); err == nil && tag != "" { // what it has is what it would be told
 		tagged(w.Header(), tag)

@@ -38,9 +38,9 @@ func (q *question) over() (of query.Range, ended bool) {
 
 // revision is what the tag of an answer ends with: it names the question and what its answer is made of. It is empty when what the answer is made of
 // cannot be told without reading it.
-func (s *Server) revision(r *http.Request, q *question, e *endpoint) (string, error) {
+func (s *Server) revision(r *http.Request, q *question) (string, error) {
 	of, ended := q.over()
-	if !ended || !e.settled {
+	if !ended {
 		return "", nil
 	}
 	made, err := query.Revision(r.Context(), s.cfg.DB, of)
