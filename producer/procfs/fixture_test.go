@@ -263,6 +263,37 @@ func TestProcesses_IdleValuesAreReusedThenRefreshed(t *testing.T) {
 	}
 }
 
+// What a process took just before it fell asleep, too soon behind the last reading of its status to be read at once, is read at its next turn.
+func TestProcesses_StatusOfASleeperIsReadAtItsTurn(t *testing.T) {
+	root := copyFixture(t)
+	if err := os.MkdirAll(filepath.Join(root, "self"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, root, "self/schedstat", "100 200 10\n")
+	writeFile(t, root, "42/stat", strings.Replace(statLine(42, "sleeper", 'S', 700), " 20 0 3 ", " 20 0 1 ", 1)) // one thread
+	writeFile(t, root, "42/schedstat", "100 200 10\n")
+	fs := newFS(t, root)
+	for range 2 * fullEvery {
+		scan(t, fs, Options{})
+	}
+	if e := fs.entries[42]; !fs.counts || !fs.hasSlept(e) {
+		t.Fatalf("got an entry that does not sleep: %+v", e)
+	}
+	stat, status := readFixture(t, root, "42/stat"), readFixture(t, root, "42/status")
+	writeFile(t, root, "42/stat", strings.Replace(stat, " 7 5 0 0 20", " 8 5 0 0 20", 1))
+	writeFile(t, root, "42/status", strings.Replace(status, "HugetlbPages:\t    2048 kB", "HugetlbPages:\t    9048 kB", 1))
+	writeFile(t, root, "42/schedstat", "100 200 11\n")
+	if got := processOf(t, scan(t, fs, Options{}), 42); got.HugetlbKiB > 9000 {
+		t.Fatalf("got %d KiB at once: this test shows nothing", got.HugetlbKiB)
+	}
+	for range fullEvery {
+		scan(t, fs, Options{})
+	}
+	if got := processOf(t, scan(t, fs, Options{}), 42); got.HugetlbKiB < 9000 {
+		t.Errorf("got %d KiB in huge pages after %d scans", got.HugetlbKiB, fullEvery)
+	}
+}
+
 func TestProcesses_ZombieKeepsCommand(t *testing.T) {
 	root := copyFixture(t)
 	fs := newFS(t, root)

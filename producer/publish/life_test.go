@@ -319,10 +319,15 @@ func TestPublisher_PassesOverFiles(t *testing.T) {
 	}
 	b[len(b)/2] ^= 1
 	foreign := filepath.Join(folder, "other."+schema.NewInstance().String()+lifeSuffix)
-	for path, text := range map[string][]byte{damaged.lives.own.path: b, foreign: []byte("x"), filepath.Join(folder, "h.0"+lifeSuffix+unfinished): nil} {
+	left, young := filepath.Join(folder, "h.0"+lifeSuffix+unfinished), filepath.Join(folder, "h.1"+lifeSuffix+unfinished)
+	for path, text := range map[string][]byte{damaged.lives.own.path: b, foreign: []byte("x"), left: nil, young: nil} {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	hour := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(left, hour, hour); err != nil {
+		t.Fatal(err)
 	}
 	var said strings.Builder
 	p := newLife(t, nc, folder, Config{TellsEnds: true, Log: slog.New(slog.NewTextHandler(&said, nil))})
@@ -332,7 +337,7 @@ func TestPublisher_PassesOverFiles(t *testing.T) {
 	if got := endsIn(t, nc, schema.StreamSnapshots); len(got) > 0 {
 		t.Errorf("told of %q", got)
 	}
-	if got := livesIn(t, folder); !slices.Equal(slices.Sorted(slices.Values(got)), []string{"h.life", "h.life", "h.life.bad", "other.life"}) {
+	if got := livesIn(t, folder); !slices.Equal(slices.Sorted(slices.Values(got)), []string{"h.life", "h.life", "h.life.bad", "h.life.new", "other.life"}) {
 		t.Errorf("files: %v", got)
 	}
 	if s := said.String(); strings.Count(s, "cannot be read") != 1 || strings.Count(s, "another host") != 1 {

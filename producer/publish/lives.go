@@ -153,8 +153,14 @@ func (l *lives) close(keep bool) {
 	_ = l.own.close() // what is in it is on disk
 }
 
+// unfinishedYouth is how long an unfinished file is left alone: a life that has just made one has not locked it yet.
+const unfinishedYouth = time.Minute
+
 // sweep deletes what a life left that was cut off while it wrote.
 func (l *lives) sweep(path string) {
+	if info, err := os.Lstat(path); err != nil || time.Since(info.ModTime()).Abs() < unfinishedYouth {
+		return
+	}
 	if f, err := openLifeFile(path); err == nil {
 		_ = f.remove() // else the next look does
 	}
