@@ -84,14 +84,15 @@ func kills(t *testing.T, program, cage string) (defects []string) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "monitor.db")
 	recorder := record(t, program, dir)
-	for job, script := range map[string]string{"hungry": "exec tail /dev/zero", "shot": "kill -9 $$"} { // /dev/zero has no line
+	for way, script := range map[string]string{"hungry": "exec tail /dev/zero", "shot": "kill -9 $$"} { // /dev/zero has no line
+		job := t.Name() + "-" + way // another test may do the same beside this one
 		cmd := exec.Command(program, "run", "--data", dir, "--host", "testhost", "--job", job, "--",
 			"sh", "-c", `echo $$ > "$0/cgroup.procs"; echo $$; `+script, cage)
 		out, err := cmd.Output()
 		if cmd.ProcessState.ExitCode() != 128+9 {
-			t.Fatalf("job %s: %v, want exit code 137", job, err)
+			t.Fatalf("job %s: %v, want exit code 137", way, err)
 		}
-		want := map[string]string{"hungry": "oom ", "shot": "kill "}[job] + strings.TrimSpace(string(out))
+		want := map[string]string{"hungry": "oom ", "shot": "kill "}[way] + strings.TrimSpace(string(out))
 		deaths := func() string {
 			if count(t, path, fmt.Sprintf(`SELECT count(*) FROM process_events WHERE job_id='%s' AND event_type IN ('oom','kill')`, job)) == 0 {
 				return ""
@@ -101,7 +102,7 @@ func kills(t *testing.T, program, cage string) (defects []string) {
 		}
 		await(t, "death of job "+job, func() bool { return deaths() != "" })
 		if got := deaths(); got != want {
-			defects = append(defects, fmt.Sprintf("job %s: got %q, want %q", job, got, want))
+			defects = append(defects, fmt.Sprintf("job %s: got %q, want %q", way, got, want))
 		}
 	}
 	recorder.stop()
