@@ -104,7 +104,11 @@ func (p *Publisher) flush(ctx context.Context) bool {
 	began := time.Now()
 	futures, sent := make([]jetstream.PubAckFuture, len(batch)), make([]time.Time, len(batch))
 	errs := make([]error, len(batch))
+	reconnects := p.js.Conn().Stats().Reconnects
 	for i, q := range batch {
+		if p.js.Conn().Stats().Reconnects != reconnects {
+			break // what was sent last may be lost with the connection before: what follows must not overtake it
+		}
 		// The client stamps what it sends; a copy keeps the queued message as it is for the next try.
 		msg := &nats.Msg{Subject: q.msg.Subject, Header: q.msg.Header, Data: q.msg.Data}
 		// The client's own second attempts would be overtaken.
