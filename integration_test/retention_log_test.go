@@ -95,6 +95,17 @@ func (l *logServer) last(stream string) uint64 {
 	return must(l.js.Stream(context.Background(), stream))(l.t).CachedInfo().State.LastSeq
 }
 
+// awaitFolded waits until a database has all that the log has of snapshots and of events. Their lines are written then, too.
+func (l *logServer) awaitFolded(db string) {
+	l.t.Helper()
+	for _, stream := range []string{schema.StreamSnapshots, schema.StreamEvents} {
+		last := l.last(stream)
+		await(l.t, "all of "+stream, func() bool {
+			return count(l.t, db, `SELECT coalesce(max(seq), 0) FROM checkpoints WHERE stream = '`+stream+`'`) >= int(last)
+		})
+	}
+}
+
 // handled is how many ticks a database was given, each of them once.
 func (l *logServer) handled(db string) int {
 	l.t.Helper()
