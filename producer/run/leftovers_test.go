@@ -77,7 +77,7 @@ func TestLeafPID_OfLeafName(t *testing.T) {
 			t.Errorf("%q: got %d, %v, want 4242", name, pid, ok)
 		}
 	}
-	for _, name := range []string{"user.slice", "proctape-", "proctape-x", "proctape.service", "other-7"} {
+	for _, name := range []string{"user.slice", "proctape-", "proctape-x", "proctape.service", "other-7", "proctape-test-1795000000000000000"} {
 		if pid, ok := leafPID(name); ok {
 			t.Errorf("%q: got %d, want none", name, pid)
 		}
