@@ -18,21 +18,21 @@ type entry struct {
 	ioFD     int // kept descriptor of io while the process is busy, or -1
 	statusFD int // kept descriptor of status while the process is busy, or -1
 
-	known         bool          // it has been read: the fields below hold
-	stat          stat          // without comm, which process holds
-	statAt        time.Duration // when stat was read, on CLOCK_BOOTTIME
-	runs          runs          // read before stat was; zero when not read
-	process       Process
-	usageOutdated bool              // it may have run since its I/O and descriptors were read
-	statusOld     bool              // it may have run since its status was read
-	cgroupAt      time.Duration     // when the cgroup was read, on CLOCK_BOOTTIME
-	statusAt      time.Duration     // when status was read, on CLOCK_BOOTTIME
-	lateAnswer    <-chan slowAnswer // brings the answer of a read that took too long; nil when there is none
-	argsOutdated  bool              // it may have run, and so changed its title, since the command line was read
-	argsDue       bool              // the command line is to be read again: it was empty, or too many reads were stuck
-	thread        int               // a thread that lives although the first has ended; 0 while that lives
-	failed        failedFiles
-	given         given // what was given of it last; zero when its files were read
+	known          bool          // it has been read: the fields below hold
+	stat           stat          // without comm, which process holds
+	statAt         time.Duration // when stat was read, on CLOCK_BOOTTIME
+	runs           runs          // read before stat was; zero when not read
+	process        Process
+	usageOutdated  bool              // it may have run since its I/O and descriptors were read
+	statusOutdated bool              // it may have run since its status was read
+	cgroupAt       time.Duration     // when the cgroup was read, on CLOCK_BOOTTIME
+	statusAt       time.Duration     // when status was read, on CLOCK_BOOTTIME
+	lateAnswer     <-chan slowAnswer // brings the answer of a read that took too long; nil when there is none
+	argsOutdated   bool              // it may have run, and so changed its title, since the command line was read
+	argsDue        bool              // the command line is to be read again: it was empty, or too many reads were stuck
+	thread         int               // a thread that lives although the first has ended; 0 while that lives
+	failed         failedFiles
+	given          given // what was given of it last; zero when its files were read
 }
 
 // given is what is kept of a process that was given.

@@ -47,7 +47,7 @@ func (fs *valueReader) readIO(dir int, e *entry, keep bool) error {
 
 func (fs *valueReader) readStatus(dir int, e *entry, keep bool) error {
 	p := &e.process
-	e.statusAt, e.statusOld = p.ReadAt, false
+	e.statusAt, e.statusOutdated = p.ReadAt, false
 	p.StatusValues, p.StatusKnown = StatusValues{}, false
 	data, err := fs.readKept(&e.statusFD, dir, "status", keep)
 	if err != nil {

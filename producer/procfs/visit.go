@@ -49,7 +49,7 @@ func (fs *updater) update(e *entry, keep bool, opt Options) error {
 	if renewed {
 		e.markCommandUnread()
 	}
-	e.statusOld = e.statusOld || did > asleep
+	e.statusOutdated = e.statusOutdated || did > asleep
 	if did == idle {
 		e.usageOutdated = true
 		fs.keepSchedstat(e)
@@ -81,7 +81,7 @@ func (fs *updater) keepLast(e *entry, err error) error {
 // isOld reports whether it is time, at its turn, to read all of e again though it slept: it did something after all was
 // read, or that is long ago.
 func (fs *updater) isOld(e *entry, at time.Duration) bool {
-	return e.usageOutdated || e.statusOld || at-e.statAt >= fs.sleepAge
+	return e.usageOutdated || e.statusOutdated || at-e.statAt >= fs.sleepAge
 }
 
 // needsOf decides what to read of e besides its stat; full says that it is time to read what changes without a trace.
@@ -97,7 +97,7 @@ func (fs *updater) needsOf(e *entry, did activity, full bool) needs {
 		memory: did >= busy || full,
 		owner:  did >= busy || (full && (did == idle || !e.process.UIDKnown)),
 		usage:  did >= busy || (e.usageOutdated && full),
-		status: did == newProgram || did == busy && e.process.ReadAt-e.statusAt >= statusEvery || did < busy && e.statusOld && full,
+		status: did == newProgram || did == busy && e.process.ReadAt-e.statusAt >= statusEvery || did < busy && e.statusOutdated && full,
 		cgroup: did == newProgram || e.process.ReadAt-e.cgroupAt > cgroupAge,
 	}
 	if !s.ended() && e.lateAnswer == nil {
