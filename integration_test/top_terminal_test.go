@@ -106,12 +106,12 @@ func (s *screenTerminal) read() {
 // size sets the terminal's size, and tells the program.
 func (s *screenTerminal) size(width, height int) {
 	s.t.Helper()
+	s.mu.Lock()
+	s.shown.Resize(width, height) // first, as a terminal does: what the program draws for the new size is to find it
+	s.mu.Unlock()
 	if err := unix.IoctlSetWinsize(int(s.near.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: uint16(width), Row: uint16(height)}); err != nil {
 		s.t.Fatal(err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.shown.Resize(width, height)
 }
 
 // press types keys.

@@ -45,7 +45,6 @@ type program struct {
 	palette Palette
 	depth   Depth
 	light   bool
-	size    tea.WindowSizeMsg // the last that was told
 
 	mu      sync.Mutex
 	closed  bool // no request is begun any more
@@ -75,10 +74,6 @@ func (p *program) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	case tea.WindowSizeMsg:
 		p.model.Update(Sized{m.Width, m.Height})
-		if m != p.size {
-			p.size = m
-			return p, tea.Batch(p.commands(), tea.RequestWindowSize) // two that come at once may come in the wrong order
-		}
 	case tea.ColorProfileMsg:
 		p.depth = depthOf(m.Profile)
 		p.palette = NewPalette(p.depth, p.light)
