@@ -11,6 +11,8 @@ FUZZTIME ?= 20s
 # detector finds nothing there and tests that store rows take three times as long.
 RACE     := -race -gcflags=modernc.org/sqlite/lib=-race=false
 BENCH_DIR ?= bin/bench-data
+GOTEST   ?= $(GO) test
+PACKAGES ?= ./...
 
 .PHONY: help
 help: ## list the targets
@@ -31,11 +33,11 @@ TESTS    := -vet=off -ldflags='-s -w' -p 4 -parallel 8 -timeout 60m
 
 .PHONY: test
 test: ## all tests
-	$(GO) test $(TESTS) ./...
+	$(GOTEST) $(TESTS) $(PACKAGES)
 
 .PHONY: race
 race: ## the tests of a minute once more, with the race detector, of recorders too; it needs a C compiler
-	CGO_ENABLED=1 $(GO) test $(RACE) -short $(TESTS) ./...
+	CGO_ENABLED=1 $(GOTEST) $(RACE) -short $(TESTS) $(PACKAGES)
 
 .PHONY: test-short
 test-short: ## the tests of a minute: without the long campaigns, which each say so (-v shows it)

@@ -68,10 +68,11 @@ func TestRetention_OneScheduleForAll(t *testing.T) {
 		p.stop()
 	}
 	for _, db := range dbs {
-		// A tick that was on its way when the log stopped is given again, and counted twice by the server.
-		given := log.handled(db)
-		if got := count(t, db, `SELECT count(*) FROM retention_passes WHERE asked = 'schedule' AND error = ''`); got != given && got != given-1 {
-			t.Errorf("%s: %d passes, and ticks were given %d times", db, got, given)
+		// A tick that was on its way when the log stopped is given again, and counted twice by the server. One that came while the projection stopped is open: its
+		// pass is made or not.
+		given, open := log.handled(db)
+		if got := count(t, db, `SELECT count(*) FROM retention_passes WHERE asked = 'schedule' AND error = ''`); got < given-open-1 || got > given {
+			t.Errorf("%s: %d passes, and ticks were given %d times; %d are open", db, got, given, open)
 		}
 		for _, p := range passes(t, db) {
 			during := p.Started < schema.Timestamp(began.UnixNano()) && p.Finished > schema.Timestamp(down.UnixNano())
@@ -106,16 +107,16 @@ func (l *logServer) awaitFolded(db string) {
 	}
 }
 
-// handled is how many ticks a database was given, each of them once.
-func (l *logServer) handled(db string) int {
+// handled is how many ticks a database was given, each of them once, and whether one of them is open: never more.
+func (l *logServer) handled(db string) (given, open int) {
 	l.t.Helper()
 	id := column(l.t, readOnly(l.t, db), `SELECT value FROM meta WHERE key = 'database_id'`)[0]
 	consumer := must(l.js.Consumer(context.Background(), schema.StreamOps, schema.TickConsumer(id).Durable))(l.t)
 	info := consumer.CachedInfo()
-	if info.NumRedelivered != 0 || info.NumAckPending != 0 {
+	if info.NumRedelivered != 0 || info.NumAckPending > 1 {
 		l.t.Errorf("%s: %d ticks were given twice, and %d are open", db, info.NumRedelivered, info.NumAckPending)
 	}
-	return int(info.Delivered.Consumer)
+	return int(info.Delivered.Consumer), info.NumAckPending
 }
 
 var trimsForItself = withFault("trims-for-itself", "projector/retention/trim.go",

@@ -85,7 +85,7 @@ func TestSpool_SamplerOfALogThatWasNeverThere(t *testing.T) {
 	// What is made now goes beside what waits of the same life; but all of the first life waited, and it goes before the second.
 	const earlier = `(SELECT instance FROM snapshots ORDER BY wall_ns LIMIT 1)`
 	if n := count(t, db, `SELECT count(*) FROM (SELECT seq, lag(seq) OVER (ORDER BY id) AS before FROM snapshots WHERE instance = `+earlier+`) WHERE seq < before`); n != 0 {
-		t.Errorf("%d snapshots of the first life came out of their order", n)
+		t.Errorf("%d snapshots of the first life came out of their order: %v", n, column(t, readOnly(t, db), `SELECT seq FROM snapshots WHERE instance = `+earlier+` ORDER BY id`))
 	}
 	if n := count(t, db, `SELECT count(*) FROM snapshots WHERE instance = `+earlier+` AND id > (SELECT min(id) FROM snapshots WHERE instance != `+earlier+`)`); n != 0 {
 		t.Errorf("%d snapshots of the first life came behind those of the second", n)

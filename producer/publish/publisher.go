@@ -97,7 +97,7 @@ func New(nc *nats.Conn, cfg Config) (*Publisher, error) {
 	if cfg.Trouble == nil {
 		cfg.Trouble = trouble.NewReporter(cfg.Log)
 	}
-	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(window),
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(mostOfBatch),
 		jetstream.WithPublishAsyncTimeout(ackTime))
 	if err != nil {
 		return nil, err

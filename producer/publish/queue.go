@@ -29,6 +29,10 @@ const (
 // and take the others.
 const window = 256
 
+// mostOfBatch is how many messages a batch has at most: a window from memory, and one of each lane from the disk. The client has room for all of it. Else it would
+// wait within the batch, and publish the next message on another connection than the one before it, which may be lost.
+const mostOfBatch = 3 * window
+
 // queued is a message that waits for its acknowledgement.
 type queued struct {
 	msg   *nats.Msg
