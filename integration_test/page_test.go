@@ -61,6 +61,7 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 			continue
 		}
 		options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+			chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,WebUIOmniboxPopup,WebUIOmniboxAimPopup"), // pages of its own in each window's frame
 			chromedp.WSURLReadTimeout(patience), chromedp.WindowSize(1280, 900))
 		allocator, endAll := chromedp.NewExecAllocator(context.Background(), options...)
 		ctx, end := chromedp.NewContext(allocator)
