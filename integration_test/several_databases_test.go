@@ -117,9 +117,16 @@ func TestSeveral_AnswerAsOne(t *testing.T) {
 		{"sql", "SELECT command, count(*) AS n FROM process_metrics WHERE pid = " + pid + " OR job_id = '" + job + "' GROUP BY command ORDER BY 1"},
 		{"sql", "SELECT name FROM hosts ORDER BY name DESC LIMIT 3"}, {"sql", "SELECT timestamp, host_id FROM snapshots ORDER BY timestamp DESC, id LIMIT 7"},
 	}
-	differ := func(program string) (n int) {
-		for _, q := range questions {
-			of, got := d.ask(proctape, q, d.all), d.ask(program, q, d.one, d.two)
+	answers := make([]string, len(questions))
+	for i, q := range questions {
+		answers[i] = d.ask(proctape, q, d.all)
+	}
+	differ := func(program string, enough int) (n int) { // stops at so many
+		for i, q := range questions {
+			if n == enough {
+				break
+			}
+			of, got := answers[i], d.ask(program, q, d.one, d.two)
 			if got == of && of != "" {
 				continue
 			}
@@ -130,9 +137,9 @@ func TestSeveral_AnswerAsOne(t *testing.T) {
 		}
 		return n
 	}
-	empty := differ(proctape)
+	empty := differ(proctape, len(questions))
 	for _, control := range []control{mixesProcesses, tellsTwice} {
-		if n := differ(control.program(t)); n <= empty {
+		if n := differ(control.program(t), empty+1); n <= empty {
 			t.Errorf("control %s: %d answers differ", control.name, n)
 		}
 	}
