@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -90,7 +91,11 @@ func TestEvents_Arguments(t *testing.T) {
 func TestEvents_Totals(t *testing.T) {
 	e := openEvents(t)
 	var used, told, atEnd time.Duration
-	for range 300 {
+	processes := 100
+	if os.Getenv("PROCTAPE_SOAK") != "" {
+		processes = 300
+	}
+	for range processes {
 		cmd := exec.Command("true")
 		if err := cmd.Run(); err != nil {
 			t.Skip("SKIPPED: ", err)

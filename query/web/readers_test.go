@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"regexp"
-	"runtime"
 	"runtime/pprof"
 	"strings"
 	"sync"
@@ -201,7 +200,7 @@ func (s *site) frozen(since string) net.Conn {
 func awaitGoroutines(t *testing.T, want int, function string) {
 	t.Helper()
 	clients := regexp.MustCompile(`(?m)^(\d+) @`)
-	for deadline := time.Now().Add(5 * time.Minute); ; runtime.Gosched() {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		var profile strings.Builder
 		check(t, pprof.Lookup("goroutine").WriteTo(&profile, 1))
 		got := 0
