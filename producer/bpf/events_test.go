@@ -117,6 +117,9 @@ func TestEvents_Totals(t *testing.T) {
 
 // Each of a storm is received or counted as lost, by kind, when nobody reads for too long.
 func TestEvents_LossIsCounted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	e := openEventsOf(t, 64<<10)
 	if out, err := exec.Command("sh", "-c", `i=0; while [ $i -lt 3000 ]; do (:); i=$((i+1)); done`).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
