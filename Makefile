@@ -71,7 +71,7 @@ structure: ## how the code is built: arrows and circles between files, the way o
 
 .PHONY: soak
 soak: ## the long campaigns
-	CGO_ENABLED=0 PROCTAPE_SOAK=1 $(GO) test -count=1 -timeout 60m ./integration_test ./projector/... ./schema/... ./embedded-nats/... ./producer/...
+	CGO_ENABLED=0 PROCTAPE_SOAK=1 $(GO) test -count=1 -timeout 60m ./integration_test ./projector/... ./schema/... ./embedded-nats/... ./producer/... ./query/web
 
 .PHONY: bench-tools
 bench-tools: build

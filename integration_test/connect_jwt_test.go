@@ -62,6 +62,7 @@ func (o *operator) creds(account nkeys.KeyPair, ends time.Time, publish ...strin
 // TestConnect_JWT works with a server whose accounts an operator has signed, by NATS_URL and NATS_CREDS and by the flags: a sampler that may publish for its
 // host alone, and a projector. Users that may not, or may no longer, are told why; what is in their files is printed nowhere.
 func TestConnect_JWT(t *testing.T) {
+	long(t)
 	t.Parallel()
 	o := newOperator(t)
 	system, account, bare := o.account(false), o.account(true), o.account(false)

@@ -106,6 +106,7 @@ func serverLimit(t *testing.T) int {
 // TestDescriptors_OfItsLimit: a real process that opens files until its low limit is reached is one episode, which ends when it has closed them; one with far more files,
 // and a far higher limit, is none, nor is the recorder. The control is the rule as it was, a number for all: it finds the second, and not the first.
 func TestDescriptors_OfItsLimit(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for _, bpf := range []string{"off", "on"} {
 		t.Run("bpf "+bpf, func(t *testing.T) {

@@ -99,6 +99,7 @@ func followsAnomalies(t *testing.T, dir string) bool {
 // TestNotify_OfARecorder has a recorder tell a real webhook of anomalies: it is down at first, and the recorder is killed meanwhile. Status says that notices wait; what a
 // silence is of is not told.
 func TestNotify_OfARecorder(t *testing.T) {
+	long(t)
 	t.Parallel()
 	dir := t.TempDir()
 	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)

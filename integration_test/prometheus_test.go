@@ -95,6 +95,7 @@ func promQuery(prometheus, query string) []promValue {
 // TestPrometheus has Prometheus itself scrape a recorder: it takes all that it is told, loads the rules of deploy, and one of them fires for
 // a host that is silent. The control is the host that is not.
 func TestPrometheus(t *testing.T) {
+	long(t)
 	program, err := exec.LookPath("prometheus")
 	if err != nil {
 		t.Skip("SKIPPED: there is no prometheus here; a recorder is not scraped, and its alerts are not tried")

@@ -53,6 +53,7 @@ func loadModule(t *testing.T) *structure.Module {
 
 // TestStructure_CeilingsFall holds the shape of the code.
 func TestStructure_CeilingsFall(t *testing.T) {
+	long(t)
 	t.Parallel()
 	m := loadModule(t)
 	if len(m.Packages) < 20 {

@@ -226,7 +226,7 @@ func TestDatabaseDamage_OneBit(t *testing.T) {
 	live := filepath.Join(t.TempDir(), "monitor.db")
 	killed := filepath.Join(t.TempDir(), "monitor.db")
 	l.project(t, live, func() { copyDatabase(t, live, killed) })
-	trials := 10
+	trials := 5 // each of the files
 	if os.Getenv("PROCTAPE_SOAK") != "" {
 		trials = 150
 	}

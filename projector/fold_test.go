@@ -34,12 +34,15 @@ func batches(t *rapid.T, p *tape, deliveries []*received) {
 	}
 }
 
-// checkSome is rapid.Check with a fifth of the usual number of checks, and a twentieth in short tests, unless the number
+// checkSome is rapid.Check with a twelfth of the usual number of checks, a twentieth in short tests, and all under make soak, unless the number
 // was asked for.
 func checkSome(t *testing.T, property func(*rapid.T)) {
 	t.Helper()
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		checks := "20"
+		checks := "8"
+		if soak {
+			checks = f.DefValue
+		}
 		if testing.Short() {
 			checks = "5"
 		}

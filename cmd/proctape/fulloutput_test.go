@@ -91,6 +91,9 @@ func defectOfGone(r result, code int) string {
 // TestOutput_FullAndGone has every command that reads write its results where there is no room, and to a reader who has gone: the first fails and says
 // why, the second is as well as the reader wants. The controls are ends that are not right.
 func TestOutput_FullAndGone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	dir := filepath.Join(t.TempDir(), "data")
 	record(t, dir, fixedStart)
 	var asked []string

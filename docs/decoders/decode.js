@@ -236,5 +236,5 @@ function toJSON(v) {
   return JSON.stringify(v);
 }
 
-if (require.main === module) console.log(toJSON(message(fs.readFileSync(process.argv[2]))));
+if (require.main === module) for (const path of process.argv.slice(2)) console.log(toJSON(message(fs.readFileSync(path))));
 module.exports = { message };

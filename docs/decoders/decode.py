@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Decodes a message of proctape's log, which docs/wire.md describes, and prints it as JSON.
+"""Decodes messages of proctape's log, which docs/wire.md describes, and prints each as a line of JSON.
 
-    decode.py FILE        the payload of a message, without compression
+    decode.py FILE...     each the payload of a message, without compression
 
 It needs Python 3.8 and nothing else. What a later version appended is passed over.
 """
@@ -248,5 +248,6 @@ def message(data):
 
 
 if __name__ == "__main__":
-    with open(sys.argv[1], "rb") as file:
-        print(json.dumps(message(file.read()), ensure_ascii=False))
+    for path in sys.argv[1:]:
+        with open(path, "rb") as file:
+            print(json.dumps(message(file.read()), ensure_ascii=False))

@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -90,7 +91,11 @@ func TestEvents_Arguments(t *testing.T) {
 func TestEvents_Totals(t *testing.T) {
 	e := openEvents(t)
 	var used, told, atEnd time.Duration
-	for range 300 {
+	processes := 100
+	if os.Getenv("PROCTAPE_SOAK") != "" {
+		processes = 300
+	}
+	for range processes {
 		cmd := exec.Command("true")
 		if err := cmd.Run(); err != nil {
 			t.Skip("SKIPPED: ", err)
@@ -112,6 +117,9 @@ func TestEvents_Totals(t *testing.T) {
 
 // Each of a storm is received or counted as lost, by kind, when nobody reads for too long.
 func TestEvents_LossIsCounted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	e := openEventsOf(t, 64<<10)
 	if out, err := exec.Command("sh", "-c", `i=0; while [ $i -lt 3000 ]; do (:); i=$((i+1)); done`).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

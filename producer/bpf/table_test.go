@@ -28,6 +28,9 @@ func TestTable_EqualsProc(t *testing.T) {
 
 // Control: without the parts that each CPU has, memory is wrong.
 func TestTable_ACPULeftOutIsNoticed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	table := openTable(t)
 	if !table.ExactMemory() {
 		t.Skip("SKIPPED: memory is read of /proc here")

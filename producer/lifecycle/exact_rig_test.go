@@ -121,6 +121,7 @@ func (r *rig) await(kind schema.Kind, pid int) schema.Event {
 			r.observe()
 			scanned = time.Now()
 		} else {
+			time.Sleep(time.Millisecond) // or it takes a whole core to look
 			r.poll()
 		}
 		r.take(r.now() - int64(EventDelay))

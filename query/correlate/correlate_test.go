@@ -101,6 +101,9 @@ func (a *Answer) found(kind Word) bool {
 
 // TestCorrelate_FindsWhatIsPlanted holds the promise of correlate: of what is planted at least 95 % is found, of each kind, in 60 runs.
 func TestCorrelate_FindsWhatIsPlanted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	const trials = 100
 	for kind, plant := range planted {
 		random, found := rand.New(rand.NewPCG(11, 5)), 0
@@ -131,7 +134,10 @@ func falseAlarms(trials int, correct func([]float64) []float64) (alarms int) {
 // TestCorrelate_FindsNothingInChance holds the other half of the promise: of jobs in which nothing goes with anything, in at most 5 % something stands out. The control:
 // without the correction for many tests it is far more.
 func TestCorrelate_FindsNothingInChance(t *testing.T) {
-	const trials = 400
+	trials := 400
+	if testing.Short() {
+		trials = 100
+	}
 	corrected := falseAlarms(trials, stats.FalseDiscovery)
 	alone := falseAlarms(trials, func(p []float64) []float64 { return p })
 	t.Logf("of %d jobs of chance something stands out in %d, without the correction in %d", trials, corrected, alone)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -58,12 +59,15 @@ var slowKinds = []string{
 	"GET /api/v1/stream?since=0 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + token + "\r\n\r\n", // and takes nothing
 }
 
-// A thousand connections that say nothing, half a header or a piece of a body, or take nothing of an answer, hold nobody up: meanwhile requests are
+// Hundreds of connections, a thousand under make soak, that say nothing, half a header or a piece of a body, or take nothing of an answer, hold nobody up: meanwhile requests are
 // answered, and what is to be refused is refused. Those that did not ask are closed when the time for a header is over. The control is a server
 // that waits for ever.
 func TestGuard_SlowConnections(t *testing.T) {
+	connections := 300
 	if testing.Short() {
 		t.Skip("SKIPPED: a long test, which make test runs")
+	} else if os.Getenv("PROCTAPE_SOAK") != "" {
+		connections = 1000
 	}
 	w := newWorld(t, 1)
 	w.put(w.loaded("alpha", "mine", 20)...)
@@ -74,7 +78,7 @@ func TestGuard_SlowConnections(t *testing.T) {
 	check(t, err)
 	defer control.Close()
 	var slow [4][]net.Conn
-	for i := range 1000 {
+	for i := range connections {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 		check(t, err)
 		defer conn.Close()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"regexp"
-	"runtime"
 	"runtime/pprof"
 	"strings"
 	"sync"
@@ -138,6 +137,9 @@ func seenBy(t *testing.T, at *places, all int, resume bool, some chan<- bool) []
 // Readers who take nothing of much that is there for them hold little memory each, whether they are told what comes or what was. Of what was,
 // each holds the message that it is being told.
 func TestStream_MemoryOfFrozenReaders(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for name, since := range map[string]string{"what comes": "", "what was": "&since=0"} {
 		t.Run(name, func(t *testing.T) {
 			t.Cleanup(web.SetWriteTime(time.Hour)) // a slow machine lets none of them go
@@ -201,7 +203,7 @@ func (s *site) frozen(since string) net.Conn {
 func awaitGoroutines(t *testing.T, want int, function string) {
 	t.Helper()
 	clients := regexp.MustCompile(`(?m)^(\d+) @`)
-	for deadline := time.Now().Add(5 * time.Minute); ; runtime.Gosched() {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		var profile strings.Builder
 		check(t, pprof.Lookup("goroutine").WriteTo(&profile, 1))
 		got := 0
