@@ -85,6 +85,7 @@ func (l *leafNode) stored(port int) (n uint64) {
 // TestConnect_Leaf works with a log behind a leaf node that has a JetStream of its own: by --js-domain and by a context, what is sampled and projected at the
 // leaf is the hub's log, and the leaf's own has nothing of it. Controls: without a domain the leaf's own has all, and so it has with a program that forgets the domain.
 func TestConnect_Leaf(t *testing.T) {
+	long(t)
 	t.Parallel()
 	l := startLeaf(t)
 	publish := func(l *leafNode, program string, args ...string) (hub, leaf uint64, said string) {

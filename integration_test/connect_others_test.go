@@ -51,6 +51,7 @@ func TestDocuments_Node(t *testing.T) {
 // TestConnect_NATSCommandLine reaches a recorder's server as the nats command line does, by a context with a key of the recorder: by the program where there is
 // one, by the library that it is made of, and by proctape.
 func TestConnect_NATSCommandLine(t *testing.T) {
+	long(t)
 	t.Parallel()
 	dir, home := t.TempDir(), t.TempDir()
 	recorder := record(t, proctape, dir, "--listen", "127.0.0.1:0")

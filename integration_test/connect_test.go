@@ -103,6 +103,7 @@ func asked(t *testing.T, env []string, args ...string) (said string, code int) {
 // A server with a certificate of a private authority, one that wants certificates of its clients too, and a context of the nats command
 // line that says all that: each is reached when it is named right, and when not the error says which flag is missing.
 func TestConnect_TLS(t *testing.T) {
+	long(t)
 	t.Parallel()
 	a := newAuthority(t)
 	config := func(verify tls.ClientAuthType) *tls.Config {

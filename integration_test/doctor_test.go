@@ -41,6 +41,7 @@ func doctorOf(t *testing.T, args ...string) map[string]finding {
 
 // TestDoctor_TheCommandGrants runs the command that doctor prints to a user who may not see all, and asks again.
 func TestDoctor_TheCommandGrants(t *testing.T) {
+	long(t)
 	t.Parallel()
 	dir := t.TempDir()
 	openTheWay(t, filepath.Join(dir, "x"))
@@ -83,6 +84,7 @@ func TestDoctor_TheCommandGrants(t *testing.T) {
 
 // TestDoctor_TriesTheKey asks with keys of several roles what they may do. Nothing that doctor publishes is stored.
 func TestDoctor_TriesTheKey(t *testing.T) {
+	long(t)
 	t.Parallel()
 	dir := t.TempDir()
 	data, key := filepath.Join(dir, "data"), filepath.Join(dir, "build07.nk")

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -45,7 +46,22 @@ type names struct {
 	folders  []string        // at the module's root
 }
 
+// loadNames are the names that exist, looked up once.
 func loadNames(t *testing.T) *names {
+	t.Helper()
+	loadOnce.Do(func() { loaded = namesThatExist(t) })
+	if loaded == nil {
+		t.Fatal("which names exist is not known")
+	}
+	return loaded
+}
+
+var (
+	loadOnce sync.Once
+	loaded   *names
+)
+
+func namesThatExist(t *testing.T) *names {
 	t.Helper()
 	n := &names{help: map[string]string{"": run(t, "--help")}, makefile: readText(t, "../Makefile"), files: map[string]bool{}, bases: map[string]bool{}}
 	for _, command := range commandsOf(n.help[""]) {
@@ -223,6 +239,7 @@ func (n *names) checkRow(file, cells, explained string) []string {
 
 // TestDocuments_NamesExist checks that what the documents name is there.
 func TestDocuments_NamesExist(t *testing.T) {
+	long(t)
 	t.Parallel()
 	n := loadNames(t)
 	for _, file := range documents(t) {

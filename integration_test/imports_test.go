@@ -188,6 +188,7 @@ func readsClock(f *ast.File) []string {
 
 // TestImports_PointOneWay reads the imports itself: what a child process reads, the test cache does not see.
 func TestImports_PointOneWay(t *testing.T) {
+	long(t)
 	t.Parallel()
 	seen, met := 0, map[[2]string]bool{}
 	err := filepath.WalkDir("..", func(file string, d fs.DirEntry, err error) error {

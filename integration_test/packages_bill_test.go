@@ -74,6 +74,7 @@ func wrongOfBill(b bill, listed []byte) (wrong []string) {
 
 // TestPackages_BillIsWhole compares the bill of materials with what another tool says of the program.
 func TestPackages_BillIsWhole(t *testing.T) {
+	long(t)
 	t.Parallel()
 	b, listed := billOf(t, proctape), must(exec.Command("go", "version", "-m", proctape).Output())(t)
 	if wrong := wrongOfBill(b, listed); wrong != nil {

@@ -49,6 +49,7 @@ var fromOldest = map[string]string{
 
 // TestVersions_OldestMessages has a recorder take messages that the first build of version 2 wrote. The control: the same of a version that is to come.
 func TestVersions_OldestMessages(t *testing.T) {
+	long(t)
 	t.Parallel()
 	record := func() (dir, db string) {
 		dir = t.TempDir()

@@ -88,7 +88,7 @@ func believeTheHosts(w *world, d *kept) {
 func TestRetention_NoClockDeletesEarly(t *testing.T) {
 	for i, story := range clockStories {
 		t.Run(story.name, func(t *testing.T) {
-			if testing.Short() && i > 3 {
+			if testing.Short() && i > 1 {
 				t.Skip("SKIPPED: one of the clocks that make test has")
 			}
 			t.Parallel()

@@ -69,6 +69,9 @@ func cutAt(t *testing.T, db *query.DB, q export.Question, format *exportFormat, 
 
 // TestExport_GoesOn: an export that is cut behind any row, and goes on, is the same file as one that was never cut.
 func TestExport_GoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	db, q := exported(t)
 	for _, c := range []struct {
 		format string

@@ -92,6 +92,9 @@ func TestMCP_AnswersAsTheCommands(t *testing.T) {
 	record(t, dir, fixedStart)
 	t.Run("here", func(t *testing.T) { answersAsTheCommands(t, newAgent(t, "--data", dir), dir) })
 	t.Run("elsewhere", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("SKIPPED: the same questions once more, which make test asks")
+		}
 		url := serveData(t, dir)
 		answersAsTheCommands(t, newAgent(t, "--url", url, "--token-file", filepath.Join(dir, "creds", "http.token")), dir)
 	})

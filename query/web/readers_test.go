@@ -44,6 +44,9 @@ func (p *places) get() (*site, <-chan struct{}) {
 // A hundred readers, of whom half take nothing, and a server that is started three times again: each of the others is told each
 // event once. The control forgets how far it has come, and is told some twice.
 func TestStream_HundredReaders(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	const frozen, reading, batch, restarts = 50, 50, 40, 3
 	doubled, missing := hundredReaders(t, frozen, reading, batch, restarts, true)
 	if doubled+missing > 0 {

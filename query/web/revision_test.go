@@ -100,6 +100,9 @@ func changesOf(t *testing.T, path string) (undo func()) {
 
 // Whatever comes, in any order: while an answer has the same revision it is the same.
 func TestAPI_RevisionsHideNoChange(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	w := newWorld(t, 12)
 	now := began.Add(10 * time.Minute)
 	random := rand.New(rand.NewPCG(7, 11))

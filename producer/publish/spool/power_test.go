@@ -89,8 +89,8 @@ func (d *powerDisk) cut(t *testing.T, roll *rand.Rand) {
 
 // lostByPowerCuts cuts the power again and again while messages are appended and taken, and counts those that were on disk, as Append had
 // said, and are not there any more.
-func lostByPowerCuts(t *testing.T, forgets bool) (lost int) {
-	for seed := range uint64(60) {
+func lostByPowerCuts(t *testing.T, seeds uint64, forgets bool) (lost int) {
+	for seed := range seeds {
 		roll := rand.New(rand.NewPCG(seed, 7))
 		folder, d := testFolder(t), &powerDisk{forgets: forgets}
 		s := must(create(folder, testHead, d))(t)
@@ -143,10 +143,14 @@ func compareIDs(a, b string) int {
 
 // What Append says is on disk is there after a power cut, whenever that comes. The control is a spool that forgets to sync.
 func TestSpool_PowerCut(t *testing.T) {
-	if lost := lostByPowerCuts(t, false); lost > 0 {
+	seeds := uint64(20)
+	if os.Getenv("PROCTAPE_SOAK") != "" {
+		seeds = 300
+	}
+	if lost := lostByPowerCuts(t, seeds, false); lost > 0 {
 		t.Errorf("%d messages that were on disk are lost", lost)
 	}
-	if lost := lostByPowerCuts(t, true); lost == 0 {
+	if lost := lostByPowerCuts(t, 5, true); lost == 0 {
 		t.Error("control: a spool that forgets to sync loses nothing: this test catches nothing")
 	} else {
 		t.Logf("control: %d messages are lost without syncs", lost)
