@@ -50,7 +50,7 @@ func TestTop_AnyKeys(t *testing.T) {
 		t.Errorf("seed %d: it ends with %v", seed, s.err)
 	}
 	if left := s.leaves(before); left != "" {
-		t.Errorf("seed %d: %s", seed, left)
+		t.Errorf("seed %d: %s; it wrote at last %.400q", seed, left, s.written.String()[max(0, s.written.Len()-400):])
 	}
 	if all := s.written.String(); strings.Contains(all, "panic") || strings.Contains(all, "goroutine ") {
 		t.Errorf("seed %d: it panicked: %.2000s", seed, all[max(0, len(all)-2000):])
