@@ -11,6 +11,7 @@ FUZZTIME ?= 20s
 # detector finds nothing there and tests that store rows take three times as long.
 RACE     := -race -gcflags=modernc.org/sqlite/lib=-race=false
 BENCH_DIR ?= bin/bench-data
+# What runs the tests, and of which packages: CI has another one.
 GOTEST   ?= $(GO) test
 PACKAGES ?= ./...
 
