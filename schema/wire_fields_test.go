@@ -218,6 +218,6 @@ A message of 256 KiB or more may be one S2 block (` + "`Content-Encoding: s2`" +
 
 ## Decoders
 
-[decode.py](decoders/decode.py) and [decode.js](decoders/decode.js) decode whole messages with nothing but their standard libraries. The
+[decode.py](decoders/decode.py) and [decode.js](decoders/decode.js) decode whole messages, a file each, with nothing but their standard libraries. The
 tests hold them against the messages in ` + "`schema/testdata`" + `, which must decode for ever.
 `
