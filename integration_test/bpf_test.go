@@ -86,6 +86,7 @@ func stormByPrograms(t *testing.T, program string, n int) (defects []string) {
 
 // TestBPF_Killed kills a recorder that uses programs in the kernel: none of them stays. While it ran, it told who killed a process.
 func TestBPF_Killed(t *testing.T) {
+	long(t)
 	needsEveryProcess(t)
 	dir := t.TempDir()
 	recorder := recordByPrograms(t, proctape, dir)

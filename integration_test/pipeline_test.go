@@ -21,6 +21,7 @@ import (
 // TestPipeline_ChildOfKnownBehaviour records a process whose figures are known, from /proc to the report, and checks
 // each of them, against the kernel and ps too.
 func TestPipeline_ChildOfKnownBehaviour(t *testing.T) {
+	long(t)
 	dir := t.TempDir()
 	recorder := start(t, "up", "--data", dir, "--interval", "250ms", "--host", "testhost")
 	recorder.awaitLine("is recording testhost")

@@ -12,6 +12,7 @@ import (
 // TestTop_AnyKeys presses keys at random on the real program, over a stored recording with episodes, while the terminal changes its size: it neither ends nor panics, and
 // leaves the terminal as it was. make soak goes on for five minutes. The control is a program that is killed: it leaves the terminal as the screen has it.
 func TestTop_AnyKeys(t *testing.T) {
+	long(t)
 	t.Parallel()
 	db := withEpisodes(t, storedRecording(t, "v11"))
 	seed := uint64(37)

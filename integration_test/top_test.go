@@ -160,6 +160,7 @@ func simulated(t *testing.T, processes int) string {
 
 // TestTop_Past drives the real program through the past of a recording with a hole, on a small and on a large screen.
 func TestTop_Past(t *testing.T) {
+	long(t)
 	t.Parallel()
 	db := simulated(t, 40)
 	whole := must(os.ReadFile(db))(t)

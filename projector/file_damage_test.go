@@ -136,6 +136,9 @@ func (l *tapedLog) isSilentWithoutSum(t *testing.T, live, name string) {
 // TestFileDamage_RowsAreGone damages files of snapshots of which retention has deleted the older rows: lines of which there are rows are made
 // of them, those before are kept, and what cannot be read is taken out and told.
 func TestFileDamage_RowsAreGone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	l := newTapedLog(t, 1)
 	live := filepath.Join(t.TempDir(), "monitor.db")
 	l.project(t, live, nil)

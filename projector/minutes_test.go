@@ -50,6 +50,9 @@ func (p *tape) minuteDefects() (defects []string) {
 
 // The minutes are what the snapshots and events of them make, whatever comes late, twice or not at all.
 func TestFold_Minutes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for seed := range uint64(3) {
 		p := newTape(t, -1)
 		p.fold(story{late: true, poison: true, full: true}.tell(seeded(seed), 400)...)

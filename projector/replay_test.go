@@ -62,6 +62,9 @@ func logOf(t *testing.T, n int) (js jetstream.JetStream, stored []time.Time) {
 }
 
 func TestReplay_APartOfTheLog(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	js, stored := logOf(t, 5)
 	for name, c := range map[string]struct {
 		cfg  projector.ReplayConfig

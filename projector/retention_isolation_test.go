@@ -162,6 +162,9 @@ func TestRetention_AStepThatFailsLeavesTheOthers(t *testing.T) {
 // TestRetention_CapAndAClockThatIsAhead: under a cap the oldest goes, and a host whose clock is years ahead, or behind, does not make what
 // others have just recorded look old.
 func TestRetention_CapAndAClockThatIsAhead(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for name, years := range map[string]int64{"ahead": 9, "behind": -9} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

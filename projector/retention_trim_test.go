@@ -48,6 +48,9 @@ func (d *kept) never(of []*schema.Message) []string {
 
 // The log keeps what a database that is slow has not committed, and that one misses nothing.
 func TestRetention_TrimWaitsForTheSlow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	w := newWorld(t)
 	h := w.host("alpha")
 	fast, slow := w.open("fast", short), w.open("slow", short)
@@ -89,6 +92,9 @@ func TestRetention_TrimWaitsForTheSlow(t *testing.T) {
 
 // A database that stands still for too long is left behind, and when it comes back it says what it missed.
 func TestRetention_LeavesBehindWhatStandsStill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	w := newWorld(t)
 	h := w.host("alpha")
 	live, away := w.open("live", short), w.open("away", short)

@@ -33,6 +33,9 @@ func TestDecode_EveryTruncationIsAnError(t *testing.T) {
 // allocates more than its limit for a message's length. Ten thousand messages here; a hundred million in make soak, or as
 // many as there is time for before -timeout. PROCTAPE_SEED gives other mutations than those of every run.
 func TestDecode_Mutations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	c := newCampaign(t, decodeOnly)
 	if os.Getenv("PROCTAPE_SOAK") == "1" {
 		c.executions, c.checkEach = 100_000_000, 64

@@ -72,6 +72,9 @@ var provenUntil = regexp.MustCompile(`"proven_until":[^,}]*`)
 
 // TestBundle_SaysTheSame makes a bundle of one run of several, and asks it, alone in another folder, what the recording is asked.
 func TestBundle_SaysTheSame(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	dir := filepath.Join(t.TempDir(), "data")
 	recordMessages(t, dir, longMessages())
 	bundle := filepath.Join(t.TempDir(), "build-7.db")
@@ -125,6 +128,9 @@ func withoutNote(answer string) string {
 
 // TestBundle_Tokens looks for what tokens replace in the bytes of the file, and asks the bundle.
 func TestBundle_Tokens(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	dir := filepath.Join(t.TempDir(), "data")
 	record(t, dir, fixedStart)
 	key := filepath.Join(t.TempDir(), "key")

@@ -37,6 +37,9 @@ func storedCases() (cases []string) {
 // TestDatabases_OfEachVersion brings each database up to this build's tables, and asks it what was asked when it was stored: all that was
 // answered then is answered now, with keys that are new beside it.
 func TestDatabases_OfEachVersion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	newest := newestVersion(t)
 	stored := filepath.Join("testdata", "databases", fmt.Sprintf("v%d.db.gz", newest))
 	if _, err := os.Stat(stored); *update && os.IsNotExist(err) {
@@ -73,6 +76,9 @@ func TestDatabases_OfEachVersion(t *testing.T) {
 // TestDatabases_AreReadAsTheyAre asks each stored database without bringing it up to this build's tables, as it lay where an older build closed it: what it lacks is unknown,
 // all else is answered, and nothing is written. The control is a connection of SQLite's own, for which a metric is missing. Two of them answer as one too.
 func TestDatabases_AreReadAsTheyAre(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	files, err := filepath.Glob("testdata/databases/v*.db.gz")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%v, %v", files, err)

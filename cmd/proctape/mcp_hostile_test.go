@@ -51,6 +51,9 @@ func hostileMessages(text, producers string) []*schema.Message {
 // TestMCP_TextOfOthersIsMarked records text that would like to be an instruction, in every place, and asks every tool: it comes as a value of marked keys,
 // and nowhere else.
 func TestMCP_TextOfOthersIsMarked(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Run("text", func(t *testing.T) { checkMarks(t, hostileMessages(injected, injected)) })
 	t.Run("word", func(t *testing.T) { checkMarks(t, hostileMessages(injectedWord, "source")) })
 }

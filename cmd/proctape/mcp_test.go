@@ -265,6 +265,9 @@ func TestMCP_Piped(t *testing.T) {
 
 // TestMCP_Refuses asks what cannot be answered.
 func TestMCP_Refuses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	dir := filepath.Join(t.TempDir(), "data")
 	record(t, dir, fixedStart)
 	a := newAgent(t, "--data", dir, "--timeout", "2s")

@@ -4,6 +4,8 @@ package logtest
 import (
 	"errors"
 	"log/slog"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -39,6 +41,16 @@ func Close(t testing.TB, s *embeddednats.Server) {
 	if err := s.Close(); err != nil {
 		t.Errorf("close the server: %v", err)
 	}
+}
+
+// Copy copies the folder of a server that is closed, and keeps the modes of its files. The copy ends with the test.
+func Copy(t testing.TB, dir string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "copy")
+	if out, err := exec.Command("cp", "-a", dir, to).CombinedOutput(); err != nil {
+		t.Fatalf("copy %s: %v: %s", dir, err, out)
+	}
+	return to
 }
 
 // Connect opens a connection to whatever server runs on dir, now or later, with the settings a producer asks for.

@@ -56,6 +56,9 @@ func loadAll(types *btf.Spec) error {
 // Programs load for a kernel that lacks a member that not every kernel has, and what it would have told is unknown, not zero. The control: without one that every
 // kernel has they do not load.
 func TestFields_Optional(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	openTable(t)               // or skip
 	for range metric.ManyFDs { // or their limit is not told
 		f, err := os.Open(os.DevNull)

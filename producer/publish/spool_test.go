@@ -49,6 +49,9 @@ func second(m *schema.Message, n int) *schema.Message {
 
 // A log that was never there: what is made goes to disk, keeps no memory, and is on the log in its order when that is there, each message once.
 func TestSpool_LogWasNeverThere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	dir, folder := t.TempDir(), filepath.Join(t.TempDir(), "lives")
 	nc := logtest.Connect(t, dir)
 	p := newLife(t, nc, folder, Config{TellsEnds: true, Drain: testTimeout})
@@ -105,6 +108,9 @@ func disorder(t *testing.T, nc *nats.Conn, made int) (defects []string) {
 // While the disk is emptied a snapshot that is made now is on the log at once, and starts and ends come in their order all the same. Controls: a
 // publisher that reads its disk from the end, and one that has its events go ahead as its snapshots do.
 func TestSpool_LiveBesideWhatWaits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for name, spoil := range map[string]func(*nats.Msg){
 		"": nil, "out of order": func(*nats.Msg) {},
 	} {
@@ -180,6 +186,9 @@ func reverse(t *testing.T, p *Publisher) {
 
 // What does not fit, and what is too old, goes: the oldest first, snapshots before events, counted and told by the next message.
 func TestSpool_IsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for name, c := range map[string]struct {
 		cfg    Config
 		now    time.Duration
@@ -274,6 +283,9 @@ func TestSpool_DiskFails(t *testing.T) {
 // A sampler is cut off again and again while the log is away, and while what waits goes to it: the log has each message that was on disk, once,
 // by its id. The control is a publisher without ids.
 func TestSpool_CutOffAgainAndAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for _, noIDs := range []bool{false, true} {
 		dir, folder := t.TempDir(), filepath.Join(t.TempDir(), "lives")
 		const lives, each = 4, 200

@@ -12,6 +12,9 @@ import (
 )
 
 func TestExitCode_IsTheCommands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	t.Parallel()
 	var configs []Config
 	for code := range 256 {

@@ -65,6 +65,9 @@ func replay(t testing.TB, messages [][]byte, look observer, before func(i int, l
 
 // The same messages give the same episodes, also when the engine is stopped between any two of them and another goes on with what it saved.
 func TestEngine_ReplayIsTheSame(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	messages := tape(t, "memory_spike", "zombie", "crash_loop", "stuck_in_d", "orphan", "runaway_process")
 	rules := builtIn(t)
 	hosts := map[string]bool{}

@@ -8,12 +8,18 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/proctape/proctape/embedded-nats/logtest"
 	"github.com/proctape/proctape/query/verify"
 	"github.com/proctape/proctape/schema"
 )
 
 // Loss, lag and difference are told apart.
 func TestCompare_Verdicts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
+	recording := t.TempDir()
+	recordInto(t, recording).close()
 	for _, c := range []struct {
 		name  string
 		do    func(t *testing.T, r *recorded)
@@ -72,7 +78,7 @@ func TestCompare_Verdicts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := record(t)
+			r := open(t, logtest.Copy(t, recording))
 			c.do(t, r)
 			got := r.compare(verify.Config{Log: r})
 			if got.Verdict != c.want || c.check != nil && !c.check(got) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,33 +26,47 @@ type recorded struct {
 	t  testing.TB
 	js jetstream.JetStream
 	db string
+
+	close func() // ends the log's server
 }
 
+// record makes a log and a database of it in a new folder.
 func record(t testing.TB) *recorded {
 	t.Helper()
-	dir := t.TempDir()
-	a, err := embeddednats.Attach(t.Context(), embeddednats.Config{Dir: dir, Log: slog.New(slog.DiscardHandler)}, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	r := &recorded{t: t, db: filepath.Join(dir, "monitor.db")}
-	if r.js, err = jetstream.New(a.Conn); err != nil {
-		t.Fatal(err)
-	}
+	return recordInto(t, t.TempDir())
+}
+
+func recordInto(t testing.TB, dir string) *recorded {
+	t.Helper()
+	r := open(t, dir)
 	if err := embeddednats.Declare(t.Context(), r.js, schema.Streams(schema.Policy{}, 1), true); err != nil {
 		t.Fatal(err)
 	}
 	load := simulate.Load{Fleet: simulate.Config{Hosts: 2, Processes: 10, Interval: 5 * time.Second, Churn: 2, Jobs: 1, Seed: 1},
 		Duration: time.Minute, Fast: true, Log: slog.New(slog.DiscardHandler)}
-	if _, err := simulate.Run(t.Context(), a.Conn, load); err != nil {
+	if _, err := simulate.Run(t.Context(), r.js.Conn(), load); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Replay(t.Context(), r.db, nil); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// open serves the log of a folder until the test ends.
+func open(t testing.TB, dir string) *recorded {
+	t.Helper()
+	a, err := embeddednats.Attach(t.Context(), embeddednats.Config{Dir: dir, Log: slog.New(slog.DiscardHandler)}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &recorded{t: t, db: filepath.Join(dir, "monitor.db"), close: sync.OnceFunc(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})}
+	t.Cleanup(r.close)
+	if r.js, err = jetstream.New(a.Conn); err != nil {
 		t.Fatal(err)
 	}
 	return r

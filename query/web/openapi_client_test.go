@@ -119,6 +119,9 @@ func (g *generated) call(operation string, params url.Values) (any, error) {
 
 // A client that knows nothing but the document can ask every question and read every answer.
 func TestOpenAPI_MakesAClient(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	s := newWorldWith(t, 9, (*world).failedJob).withStatus()
 	var d description
 	_, body := s.get("/api/v1/openapi.json")

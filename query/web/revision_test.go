@@ -36,6 +36,9 @@ func (w *world) spawned(i int) {
 // Whoever has the answer about a time that has ended is told so without that it is worked out. What comes later changes nothing of that; late data
 // does. The control is a projector that does not note what late data change: who asks is told that the old answer holds.
 func TestAPI_TagsAreKnownBefore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	w := newWorld(t, 80) // what is known of a minute changes together
 	w.project()
 	now := began.Add(2 * time.Minute)

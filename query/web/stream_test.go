@@ -68,6 +68,9 @@ func TestStream_EachEventOnce(t *testing.T) {
 
 // Readers that take nothing hold nobody up, and each of the others is told everything.
 func TestStream_FrozenReaders(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	w := newWorld(t, 1)
 	s := w.serve(0)
 	for range 10 { // they ask, and read nothing

@@ -58,6 +58,9 @@ func (w *world) project() {
 // Of a range that has ended an answer has one tag, whenever it is asked for; whoever has it is told that it is the same. When late data come
 // it has another. The control is the range before the late data, whose answers stay.
 func TestAPI_TagsOfClosedRanges(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	w := newWorld(t, 12)
 	w.project()
 	now := began.Add(time.Minute)
