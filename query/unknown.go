@@ -3,7 +3,6 @@ package query
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"slices"
 )
 
@@ -14,75 +13,123 @@ func NullUnknown(text []byte) []byte {
 	if !bytes.Contains(text, []byte(`"unknown":["`)) {
 		return text
 	}
-	u := unknownValues{json.NewDecoder(bytes.NewReader(text)), nil}
-	for {
-		if _, err := u.value(); err != nil { // the end
-			break
-		}
+	u := unknownValues{text: text}
+	for at := 0; at < len(text); {
+		at = u.value(at) + 1 // behind the line's end
 	}
-	slices.SortFunc(u.places, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
-	out, at := make([]byte, 0, len(text)), int64(0)
+	slices.SortFunc(u.places, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	out, at := make([]byte, 0, len(text)+len("null")*len(u.places)), 0
 	for _, p := range u.places {
-		if p[0] < at { // in one that is unknown itself
+		if p.from < at { // in one that is unknown itself
 			continue
 		}
-		out = append(append(out, text[at:p[0]]...), "null"...)
-		at = p[1]
+		out = append(append(out, text[at:p.from]...), "null"...)
+		at = p.to
 	}
 	return append(out, text[at:]...)
 }
 
-// unknownValues finds where the values of unknown keys stand.
+// span is a part of a text, in bytes.
+type span struct{ from, to int }
+
+// unknownValues finds where the values of unknown keys stand. It checks nothing: the text is what encoding/json wrote, or a part of it.
 type unknownValues struct {
-	dec    *json.Decoder
-	places [][2]int64 // from and to, in bytes
+	text    []byte
+	places  []span
+	members []member // those of the objects that are open, the innermost object's last
 }
 
-// value reads one value. It returns the texts of a list of texts.
-func (u *unknownValues) value() (texts []string, err error) {
-	token, err := u.dec.Token()
-	switch token {
-	case json.Delim('['):
-		for err == nil && u.dec.More() {
-			var text []string
-			text, err = u.value()
-			texts = append(texts, text...)
+// member is a member of an object: its key, with the quotes, and its value.
+type member struct{ key, value span }
+
+// value finds the end of the value that begins at a place.
+func (u *unknownValues) value(at int) int {
+	switch at = u.skip(at); u.byteAt(at) {
+	case '{':
+		return u.object(at + 1)
+	case '[':
+		for at++; u.more(&at, ']'); {
+			at = u.value(at)
 		}
-		_, end := u.dec.Token()
-		return texts, cmp.Or(err, end)
-	case json.Delim('{'):
-		return nil, u.members()
+		return at
+	case '"':
+		return u.stringEnd(at)
+	case 0:
+		return at
 	}
-	if text, is := token.(string); is {
-		texts = []string{text}
+	for at++; ; at++ { // a number or a word
+		switch u.byteAt(at) {
+		case ',', ']', '}', '\n', 0:
+			return at
+		}
 	}
-	return texts, err
 }
 
-// members reads the members of an object.
-func (u *unknownValues) members() error {
-	places := map[string][2]int64{}
-	var unknown []string
-	for u.dec.More() {
-		token, err := u.dec.Token()
-		if err != nil {
-			return err
-		}
-		key, from := token.(string), u.dec.InputOffset()+1 // behind the colon
-		texts, err := u.value()
-		if err != nil {
-			return err
-		}
-		if key == "unknown" {
-			unknown = texts
-		}
-		places[key] = [2]int64{from, u.dec.InputOffset()}
-	}
-	for _, key := range unknown {
-		if p, is := places[key]; is {
-			u.places = append(u.places, p)
+// object finds the end of the object whose first member begins at a place, and which of its values are unknown.
+func (u *unknownValues) object(at int) int {
+	first := len(u.members)
+	var unknown span
+	for u.more(&at, '}') {
+		key := span{at, u.stringEnd(at)}
+		from := u.skip(key.to)
+		at = u.value(from)
+		u.members = append(u.members, member{key, span{from, at}})
+		if string(u.text[key.from:key.to]) == `"unknown"` {
+			unknown = span{from, at}
 		}
 	}
-	_, err := u.dec.Token()
-	return err
+	for i := unknown.from + 1; i < unknown.to && u.more(&i, ']'); {
+		key := u.text[i:u.stringEnd(i)]
+		for _, m := range u.members[first:] {
+			if bytes.Equal(u.text[m.key.from:m.key.to], key) {
+				u.places = append(u.places, m.value)
+			}
+		}
+		i += max(len(key), 1)
+	}
+	u.members = u.members[:first]
+	return at
+}
+
+// more moves at to the next member or element, and reports whether there is one. Without one at is behind the closing bracket.
+func (u *unknownValues) more(at *int, closing byte) bool {
+	*at = u.skip(*at)
+	if b := u.byteAt(*at); b != closing && b != 0 {
+		return true
+	}
+	*at = min(*at+1, len(u.text))
+	return false
+}
+
+// stringEnd is where the string ends whose quote stands at a place.
+func (u *unknownValues) stringEnd(at int) int {
+	for i := at + 1; i < len(u.text); i++ {
+		switch u.text[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++
+		}
+	}
+	return len(u.text)
+}
+
+// skip goes over what stands between values.
+func (u *unknownValues) skip(at int) int {
+	for {
+		switch u.byteAt(at) {
+		case ' ', '\n', '\t', ',', ':':
+			at++
+		default:
+			return at
+		}
+	}
+}
+
+// byteAt is 0 behind the end.
+func (u *unknownValues) byteAt(at int) byte {
+	if at < len(u.text) {
+		return u.text[at]
+	}
+	return 0
 }
