@@ -2,18 +2,15 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 )
 
-// readers measures what readers of the API cost a recorder, and what connections that do nothing cost its answers.
+// readers measures what readers of the API's stream cost a recorder.
 func readers(b *bench) error {
 	dir, err := b.folder()
 	if err != nil {
@@ -54,9 +51,6 @@ func readers(b *bench) error {
 	}
 	b.add("200 hosts × 200 processes every 5 s for 15 s: in the database when the last is sent", "snapshots", noBar, alone...)
 	b.add("… with 100 readers of the stream, half of whom take nothing: share of that", "", atLeast(0.98), among...)
-	if err := answers(b, a); err != nil {
-		return err
-	}
 	return r.close()
 }
 
@@ -125,64 +119,3 @@ type nowhere struct{}
 
 // Write drops what it gets.
 func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
-
-// answers measures how long requests take while a thousand connections say half a request, or take nothing of an answer.
-func answers(b *bench, a api) error {
-	for _, slow := range []int{0, 1000} {
-		var conns []net.Conn
-		for i := range slow {
-			conn, err := net.Dial("tcp", a.address)
-			if err != nil {
-				return err
-			}
-			conns = append(conns, conn)
-			text := []string{"", "GET /api/v1/hosts HTTP/1.1\r\nHost: loc", "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\nx"}[i%3]
-			if i%4 == 0 {
-				text = fmt.Sprintf("GET /api/v1/stream?since=-10s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", a.token)
-			}
-			if _, err := conn.Write([]byte(text)); err != nil {
-				return err
-			}
-		}
-		const path = "/api/v1/processes?host=sim-0001"
-		_, err := a.ask(path, 200) // until they have what they take
-		took, askErr := a.ask(path, 300)
-		err = errors.Join(err, askErr)
-		for _, conn := range conns {
-			_ = conn.Close() // what it has is not wanted
-		}
-		if err != nil {
-			return err
-		}
-		name := "a request for the processes of a host: p99"
-		if slow > 0 {
-			name = "… while 1000 connections send nothing, half a request, or take nothing: p99"
-		}
-		b.add(name, "ms", atMost(100), took[len(took)*99/100])
-	}
-	return nil
-}
-
-// ask asks n times, one after another, and returns how long that took in milliseconds, sorted.
-func (a api) ask(path string, n int) (took []float64, err error) {
-	r, err := http.NewRequest(http.MethodGet, "http://"+a.address+path, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Authorization", "Bearer "+a.token)
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	for range n {
-		began := time.Now()
-		answer, err := client.Do(r)
-		if err != nil {
-			return nil, err
-		}
-		_ = answer.Body.Close()
-		if answer.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("%s: %s", path, answer.Status)
-		}
-		took = append(took, float64(time.Since(began).Microseconds())/1000)
-	}
-	slices.Sort(took)
-	return took, nil
-}
