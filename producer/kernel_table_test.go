@@ -2,6 +2,8 @@ package producer
 
 import (
 	"errors"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,6 +51,36 @@ func TestKernelTable_IsPublished(t *testing.T) {
 	}
 	if _, ok := last.Processes.Find(1); !ok {
 		t.Error("process 1 is not in the snapshot")
+	}
+	sendToItself(t, 1<<20)
+	j.untilSeen(os.Getpid(), func(p *schema.Process) bool { return p.Sent.Known && p.Sent.V >= 1024 && p.Received.V >= 1024 })
+}
+
+// sendToItself sends so many bytes over the network to this process.
+func sendToItself(t *testing.T, n int64) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	to, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	sent := make(chan error)
+	go func() {
+		_, err := to.Write(make([]byte, n))
+		sent <- errors.Join(err, to.Close())
+	}()
+	received, err := io.Copy(io.Discard, from)
+	if err := errors.Join(err, <-sent); err != nil || received != n {
+		t.Fatalf("received %d bytes of %d: %v", received, n, err)
 	}
 }
 

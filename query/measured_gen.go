@@ -29,6 +29,8 @@ type Measured struct {
 	RunDelay            *float64 `json:"run_delay_seconds,omitempty"`    // seconds. How long the first thread waited for a processor; may be five seconds old: field 2 of schedstat
 	Cancelled           *float64 `json:"cancelled_write_mb,omitempty"`   // MiB. Of what was written, by whomever, what this process kept from reaching storage: cancelled_write_bytes of proc_pid_io(5)
 	FDLimit             *int64   `json:"fd_limit,omitempty"`             // How many file descriptors the process may have open, its soft RLIMIT_NOFILE; unknown of one that has fewer than 256: Max open files of proc_pid_limits(5)
+	Sent                *float64 `json:"sent_mb,omitempty"`              // MiB. Sent over IP sockets, loopback too, without headers, since the process or the sampler started, whichever was later; programs in the kernel count it
+	Received            *float64 `json:"received_mb,omitempty"`          // MiB. Received over IP sockets, likewise
 	RSSMax              float64  `json:"rss_mb_max,omitzero"`            // of a minute, whose mean rss_mb is
 	RSSP95              float64  `json:"rss_mb_p95,omitzero"`            // of a minute, whose mean rss_mb is
 	GPUMemoryMax        float64  `json:"gpu_memory_mb_max,omitzero"`     // of a minute, whose mean gpu_memory_mb is
@@ -82,6 +84,10 @@ func (p *Measured) set(id metric.ID, v schema.Opt[int64]) {
 		p.Cancelled = scaled(v, 1024)
 	case metric.FDLimit:
 		p.FDLimit = pointer(v)
+	case metric.Sent:
+		p.Sent = scaled(v, 1024)
+	case metric.Received:
+		p.Received = scaled(v, 1024)
 	}
 }
 

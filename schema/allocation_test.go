@@ -21,7 +21,7 @@ const bytesOfRow = 8*(int(metric.Count)+1) + 16*3
 // which encoding/json grows step by step.
 var decodeLimit = map[string]func(n int) uint64{
 	"msgpack": func(n int) uint64 { return uint64(30*n + bytesOfRow*min(n, MaxProcesses) + 64<<10) },
-	"json":    func(n int) uint64 { return uint64(80*n + 4<<20) },
+	"json":    func(n int) uint64 { return uint64(88*n + 4<<20) },
 }
 
 // upToBody is a message as the first version wrote it, which ends with its body.

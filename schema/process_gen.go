@@ -34,6 +34,8 @@ type Process struct {
 	Cancelled           Opt[int64] `json:"cancelled_write_kib"`  // KiB. Of what was written, by whomever, what this process kept from reaching storage: cancelled_write_bytes of proc_pid_io(5)
 	Fleet               bool       `json:"fleet"`                // The job is one of the fleet, and not this host's own
 	FDLimit             Opt[int64] `json:"fd_limit"`             // How many file descriptors the process may have open, its soft RLIMIT_NOFILE; unknown of one that has fewer than 256: Max open files of proc_pid_limits(5)
+	Sent                Opt[int64] `json:"sent_kib"`             // KiB. Sent over IP sockets, loopback too, without headers, since the process or the sampler started, whichever was later; programs in the kernel count it
+	Received            Opt[int64] `json:"received_kib"`         // KiB. Received over IP sockets, likewise
 	Syscalls            []Syscall  `json:"syscalls"`             // of the interval traced, in the tracer's order; usually none
 }
 
@@ -90,6 +92,10 @@ func (p *Process) number(id metric.ID) int64 {
 		return flagNumber(p.Fleet)
 	case metric.FDLimit:
 		return orUnknown(p.FDLimit)
+	case metric.Sent:
+		return orUnknown(p.Sent)
+	case metric.Received:
+		return orUnknown(p.Received)
 	}
 	return unknown
 }
@@ -197,6 +203,14 @@ func setNumbers(rows []Process, id metric.ID, column []int64) {
 		for i, v := range column {
 			rows[i].FDLimit = optNumber(v)
 		}
+	case metric.Sent:
+		for i, v := range column {
+			rows[i].Sent = optNumber(v)
+		}
+	case metric.Received:
+		for i, v := range column {
+			rows[i].Received = optNumber(v)
+		}
 	}
 }
 
@@ -232,6 +246,8 @@ type ProcessRollup struct {
 	RunDelay            Opt[int64] `json:"run_delay_ms"`         // milliseconds. How long the first thread waited for a processor; may be five seconds old: field 2 of schedstat
 	Cancelled           Opt[int64] `json:"cancelled_write_kib"`  // KiB. Of what was written, by whomever, what this process kept from reaching storage: cancelled_write_bytes of proc_pid_io(5)
 	FDLimit             Opt[int64] `json:"fd_limit"`             // How many file descriptors the process may have open, its soft RLIMIT_NOFILE; unknown of one that has fewer than 256: Max open files of proc_pid_limits(5)
+	Sent                Opt[int64] `json:"sent_kib"`             // KiB. Sent over IP sockets, loopback too, without headers, since the process or the sampler started, whichever was later; programs in the kernel count it
+	Received            Opt[int64] `json:"received_kib"`         // KiB. Received over IP sockets, likewise
 }
 
 // Spread returns one of metric.Spreads.
@@ -282,6 +298,10 @@ func (p *ProcessRollup) last(id metric.ID) int64 {
 		return orUnknown(p.Cancelled)
 	case metric.FDLimit:
 		return orUnknown(p.FDLimit)
+	case metric.Sent:
+		return orUnknown(p.Sent)
+	case metric.Received:
+		return orUnknown(p.Received)
 	}
 	return unknown
 }
@@ -317,5 +337,9 @@ func (p *ProcessRollup) setLast(id metric.ID, v int64) {
 		p.Cancelled = optNumber(v)
 	case metric.FDLimit:
 		p.FDLimit = optNumber(v)
+	case metric.Sent:
+		p.Sent = optNumber(v)
+	case metric.Received:
+		p.Received = optNumber(v)
 	}
 }

@@ -24,6 +24,8 @@ var historyColumns = []column[query.HistoryPoint]{
 	{name: "read", head: "READ MiB", value: func(m *query.HistoryPoint) any { return valueOf(m.Read) }, drop: 5},
 	{name: "write", head: "WRITE MiB", value: func(m *query.HistoryPoint) any { return valueOf(m.Write) }, drop: 5},
 	{name: "cancelled", head: "CANCELLED MiB", value: func(m *query.HistoryPoint) any { return valueOf(m.Cancelled) }, extra: true},
+	{name: "sent", head: "SENT MiB", value: func(m *query.HistoryPoint) any { return valueOf(m.Sent) }, extra: true},
+	{name: "received", head: "RECEIVED MiB", value: func(m *query.HistoryPoint) any { return valueOf(m.Received) }, extra: true},
 	{name: "swap", head: "SWAP MiB", value: func(m *query.HistoryPoint) any { return valueOf(m.Swap) }, extra: true},
 	{name: "hugetlb", head: "HUGETLB MiB", value: func(m *query.HistoryPoint) any { return valueOf(m.Hugetlb) }, extra: true},
 	{name: "gpu", head: "GPU MiB", value: func(m *query.HistoryPoint) any { return valueOf(m.GPUMemory) }, extra: true},

@@ -33,6 +33,8 @@ var processColumns = []column[process]{
 	{name: "read", head: "READ MiB", value: func(p *process) any { return valueOf(p.Read) }, extra: true},
 	{name: "write", head: "WRITE MiB", value: func(p *process) any { return valueOf(p.Write) }, extra: true},
 	{name: "cancelled", head: "CANCELLED MiB", value: func(p *process) any { return valueOf(p.Cancelled) }, extra: true},
+	{name: "sent", head: "SENT MiB", value: func(p *process) any { return valueOf(p.Sent) }, extra: true},
+	{name: "received", head: "RECEIVED MiB", value: func(p *process) any { return valueOf(p.Received) }, extra: true},
 	{name: "minor_faults", head: "FAULTS", value: func(p *process) any { return valueOf(p.MinorFaults) }, extra: true},
 	{name: "major_faults", head: "MAJOR FAULTS", value: func(p *process) any { return valueOf(p.MajorFaults) }, extra: true},
 	{name: "run_delay", head: "WAITED s", value: func(p *process) any { return valueOf(p.RunDelay) }, extra: true},

@@ -32,8 +32,9 @@ func openEventsOf(t testing.TB, ring uint32) *Events {
 // readUntil reads until an event of a kind and a process has come, and returns those of the process.
 func readUntil(t *testing.T, e *Events, pid int, kind Kind) (of []Event) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		events, _, err := e.Read(nil, 1<<20)
+	others := 0
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		events, lost, err := e.Read(nil, 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,11 +43,15 @@ func readUntil(t *testing.T, e *Events, pid int, kind Kind) (of []Event) {
 				of = append(of, ev)
 			}
 		}
+		others += len(events)
+		if lost != nil {
+			t.Errorf("lost, and counted: %v", lost)
+		}
 		if slices.ContainsFunc(of, func(ev Event) bool { return ev.Kind == kind }) {
 			return of
 		}
 	}
-	t.Fatalf("no event of kind %d of process %d; got %+v", kind, pid, of)
+	t.Fatalf("no event of kind %d of process %d among %d events of all processes; got %+v", kind, pid, others, of)
 	return nil
 }
 

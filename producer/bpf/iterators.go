@@ -24,6 +24,7 @@ type iterators struct {
 	objects     processesObjects
 	processes   *link.Iter
 	learn       *link.Iter
+	network     *network // nil where the kernel does not tell it
 	buffer      []record
 	exactMemory bool
 }
@@ -49,11 +50,20 @@ func loadIterators(kernel *btf.Cache, types *btf.Spec) (*iterators, error) {
 			return nil, errors.Join(fmt.Errorf("attach %s: %w", p.program, err), it.close())
 		}
 	}
+	if it.network, err = countNetwork(it.objects.NetworkSums, kernel, types); err == nil {
+		err = it.objects.NetworkCounts.Set(boolean(true))
+	}
+	if errors.Is(err, btf.ErrNotFound) || errors.Is(err, ebpf.ErrNotSupported) { // an older kernel: what was sent is unknown
+		return it, nil
+	}
+	if err != nil {
+		return nil, errors.Join(err, it.close())
+	}
 	return it, nil
 }
 
 func (it *iterators) close() error {
-	var errs []error
+	errs := []error{it.network.close()}
 	for _, l := range []*link.Iter{it.learn, it.processes} {
 		if l != nil {
 			errs = append(errs, l.Close())

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -37,6 +38,14 @@ func TestMain(m *testing.M) {
 
 // play does what a role does until standard input ends.
 func play(role string) error {
+	if how, talks := strings.CutPrefix(role, "talks "); talks {
+		if err := talk(how); err != nil {
+			return err
+		}
+		fmt.Print("!") // it has talked
+		_, err := io.Copy(io.Discard, os.Stdin)
+		return err
+	}
 	switch role {
 	case "threads", "headless":
 		for range 8 {

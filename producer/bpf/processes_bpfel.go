@@ -13,44 +13,53 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type processesNetworkSum struct {
+	_        structs.HostLayout
+	Sent     uint64
+	Received uint64
+}
+
 type processesProcessRecord struct {
-	_              structs.HostLayout
-	ReadAt         uint64
-	Start          uint64
-	Runtime        uint64
-	MinFlt         uint64
-	MajFlt         uint64
-	ReadBytes      uint64
-	WriteBytes     uint64
-	CancelledBytes uint64
-	Nvcsw          uint64
-	Nivcsw         uint64
-	RunDelay       uint64
-	TotalVm        uint64
-	Rss            int64
-	Swap           int64
-	Hugetlb        int64
-	Program        uint64
-	Groups         uint64
-	Pid            uint32
-	Ppid           uint32
-	Living         uint32
-	HostPid        uint32
-	Threads        int32
-	State          uint32
-	Ending         uint32
-	Flags          uint32
-	Euid           uint32
-	Fds            uint32
-	Known          uint32
-	FdLimit        uint32
-	Comm           [16]int8
+	_               structs.HostLayout
+	ReadAt          uint64
+	Start           uint64
+	Runtime         uint64
+	MinFlt          uint64
+	MajFlt          uint64
+	ReadBytes       uint64
+	WriteBytes      uint64
+	CancelledBytes  uint64
+	NetworkSent     uint64
+	NetworkReceived uint64
+	Nvcsw           uint64
+	Nivcsw          uint64
+	RunDelay        uint64
+	TotalVm         uint64
+	Rss             int64
+	Swap            int64
+	Hugetlb         int64
+	Program         uint64
+	Groups          uint64
+	Pid             uint32
+	Ppid            uint32
+	Living          uint32
+	HostPid         uint32
+	Threads         int32
+	State           uint32
+	Ending          uint32
+	Flags           uint32
+	Euid            uint32
+	Fds             uint32
+	Known           uint32
+	FdLimit         uint32
+	Comm            [16]int8
 }
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	processesMapNetworkSums      = "network_sums"
 	processesProgLearn           = "learn"
 	processesProgProcesses       = "processes"
 	processesVarClockOfScheduler = "clock_of_scheduler"
@@ -59,6 +68,7 @@ const (
 	processesVarCpusKnown        = "cpus_known"
 	processesVarExactMemory      = "exact_memory"
 	processesVarKernelThreads    = "kernel_threads"
+	processesVarNetworkCounts    = "network_counts"
 	processesVarNsAddress        = "ns_address"
 	processesVarNsLevel          = "ns_level"
 	processesVarRanSince         = "ran_since"
@@ -116,6 +126,7 @@ type processesProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type processesMapSpecs struct {
+	NetworkSums *ebpf.MapSpec `ebpf:"network_sums"`
 }
 
 // processesVariableSpecs contains global variables before they are loaded into the kernel.
@@ -128,6 +139,7 @@ type processesVariableSpecs struct {
 	CpusKnown        *ebpf.VariableSpec `ebpf:"cpus_known"`
 	ExactMemory      *ebpf.VariableSpec `ebpf:"exact_memory"`
 	KernelThreads    *ebpf.VariableSpec `ebpf:"kernel_threads"`
+	NetworkCounts    *ebpf.VariableSpec `ebpf:"network_counts"`
 	NsAddress        *ebpf.VariableSpec `ebpf:"ns_address"`
 	NsLevel          *ebpf.VariableSpec `ebpf:"ns_level"`
 	RanSince         *ebpf.VariableSpec `ebpf:"ran_since"`
@@ -155,10 +167,13 @@ func (o *processesObjects) Close() error {
 //
 // It can be passed to loadProcessesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type processesMaps struct {
+	NetworkSums *ebpf.Map `ebpf:"network_sums"`
 }
 
 func (m *processesMaps) Close() error {
-	return _ProcessesClose()
+	return _ProcessesClose(
+		m.NetworkSums,
+	)
 }
 
 // processesVariables contains all global variables after they have been loaded into the kernel.
@@ -171,6 +186,7 @@ type processesVariables struct {
 	CpusKnown        *ebpf.Variable `ebpf:"cpus_known"`
 	ExactMemory      *ebpf.Variable `ebpf:"exact_memory"`
 	KernelThreads    *ebpf.Variable `ebpf:"kernel_threads"`
+	NetworkCounts    *ebpf.Variable `ebpf:"network_counts"`
 	NsAddress        *ebpf.Variable `ebpf:"ns_address"`
 	NsLevel          *ebpf.Variable `ebpf:"ns_level"`
 	RanSince         *ebpf.Variable `ebpf:"ran_since"`

@@ -21,6 +21,7 @@ const (
 	knownIO
 	knownRunDelay
 	knownDescriptorLimit
+	knownNetwork
 )
 
 // kernelThread is PF_KTHREAD of Linux include/linux/sched.h.
@@ -67,6 +68,9 @@ func (s scale) fillProgram(p *procfs.Process, r *record) {
 	}
 	if p.IOKnown = r.Known&knownIO != 0; p.IOKnown {
 		p.IOValues = procfs.IOValues{ReadBytes: r.ReadBytes, WriteBytes: r.WriteBytes, CancelledBytes: r.CancelledBytes}
+	}
+	if p.NetworkKnown = r.Known&knownNetwork != 0; p.NetworkKnown {
+		p.NetworkValues = procfs.NetworkValues{SentBytes: r.NetworkSent, ReceivedBytes: r.NetworkReceived}
 	}
 	p.StatusValues = procfs.StatusValues{VoluntarySwitches: r.Nvcsw, InvoluntarySwitches: r.Nivcsw,
 		SwapKiB: uint64(r.Swap) * s.pageKiB, HugetlbKiB: uint64(r.Hugetlb) * s.pageKiB}

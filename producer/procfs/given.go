@@ -121,6 +121,9 @@ func (p *Process) dropImpossible() {
 	if p.IOKnown = p.IOKnown && max(p.ReadBytes, p.WriteBytes, p.CancelledBytes) <= maxBytes; !p.IOKnown {
 		p.IOValues = IOValues{}
 	}
+	if p.NetworkKnown = p.NetworkKnown && max(p.SentBytes, p.ReceivedBytes) <= maxBytes; !p.NetworkKnown {
+		p.NetworkValues = NetworkValues{}
+	}
 	if p.StatusKnown = p.StatusKnown && max(p.VoluntarySwitches, p.InvoluntarySwitches) <= maxCount && max(p.SwapKiB, p.HugetlbKiB) <= maxKiB; !p.StatusKnown {
 		p.StatusValues = StatusValues{}
 	}

@@ -69,6 +69,10 @@ type Process struct {
 	// IOKnown is false when io could not be read: not permitted, too late, or a kernel thread. IOValues are zero then.
 	IOKnown bool
 
+	NetworkValues
+	// NetworkKnown is false where nobody counts them: by /proc alone, on Linux before 6.3, or a kernel thread. NetworkValues are zero then.
+	NetworkKnown bool
+
 	StatusValues
 	// StatusKnown is false when status was not read: not permitted, too late, or a kernel thread. StatusValues are zero then.
 	StatusKnown bool
@@ -121,6 +125,12 @@ type IOValues struct {
 	// CancelledBytes is what of WriteBytes never reached storage, because what was written was deleted or cut before:
 	// bytes of files whose pages this process dropped, whoever wrote them. Source: io field cancelled_write_bytes.
 	CancelledBytes uint64
+}
+
+// NetworkValues are what a process sent and received over IP sockets since it started, or since the recorder did where that was later, in bytes, without
+// headers and with what stayed on the machine. /proc does not have them: package bpf counts them.
+type NetworkValues struct {
+	SentBytes, ReceivedBytes uint64
 }
 
 // StatusValues are what status says of a process, man proc_pid_status(5). They may be five seconds old.

@@ -159,6 +159,7 @@ func (s *Sampler) convert(scan []procfs.Process) (out schema.Processes) {
 			Threads: p.Threads, OpenFDs: optUint(p.FDsKnown, uint64(p.OpenFDs)), FDLimit: optUint(p.FDLimitKnown, uint64(p.FDLimit)), UID: optUint(p.UIDKnown, uint64(p.UID)),
 			Command: command, JobID: owner.Job, Fleet: owner.Fleet, Sheet: owner.Sheet,
 			ReadKiB: optUint(p.IOKnown, p.ReadBytes/1024), WriteKiB: optUint(p.IOKnown, p.WriteBytes/1024), Cancelled: optUint(p.IOKnown, p.CancelledBytes/1024),
+			Sent: optUint(p.NetworkKnown, p.SentBytes/1024), Received: optUint(p.NetworkKnown, p.ReceivedBytes/1024),
 			Cgroup: procfs.ValidText(p.Cgroup, schema.MaxCommand),
 			Swap:   optUint(p.StatusKnown, p.SwapKiB), Hugetlb: optUint(p.StatusKnown, p.HugetlbKiB),
 			RunDelay:            optUint(p.RunDelayKnown, p.RunDelay/1e6),

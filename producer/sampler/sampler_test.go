@@ -241,7 +241,7 @@ func checkRoundTrip(t *testing.T, m *schema.Message) {
 
 // stillZero names the counters of a process that are 0 or unknown, but for those that a process may well leave at 0.
 func stillZero(p schema.Process) (names []string) {
-	mayBeZero := []metric.ID{metric.ReadKiB, metric.WriteKiB, metric.Cancelled, metric.MajorFaults, metric.InvoluntarySwitches, metric.RunDelay}
+	mayBeZero := append([]metric.ID{metric.ReadKiB, metric.WriteKiB, metric.Cancelled, metric.MajorFaults, metric.InvoluntarySwitches, metric.RunDelay}, notInProc...)
 	procs := schema.ProcessesOf(p)
 	for _, id := range metric.Numbers {
 		if metric.Table[id].Kind == metric.Counter && !slices.Contains(mayBeZero, id) && procs.Number(id, 0).V == 0 {
@@ -251,11 +251,14 @@ func stillZero(p schema.Process) (names []string) {
 	return names
 }
 
-// unmeasured names the metrics that are not known of a process, but for those that a machine without GPUs cannot have.
+// notInProc are the metrics that /proc does not have: those of GPUs, and what programs in the kernel count.
+var notInProc = []metric.ID{metric.GPUMemory, metric.Sent, metric.Received}
+
+// unmeasured names the metrics that are not known of a process, but for those that /proc does not have.
 func unmeasured(p schema.Process) (names []string) {
 	procs := schema.ProcessesOf(p)
 	for _, id := range metric.Numbers {
-		if m := &metric.Table[id]; m.Measured() && id != metric.GPUMemory && !procs.Number(id, 0).Known {
+		if m := &metric.Table[id]; m.Measured() && !slices.Contains(notInProc, id) && !procs.Number(id, 0).Known {
 			names = append(names, m.Name)
 		}
 	}

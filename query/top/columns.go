@@ -64,6 +64,8 @@ var measured = map[metric.ID]Column{
 	metric.Hugetlb:             {Name: "hugetlb", Head: "HUGE", width: 5},
 	metric.RunDelay:            {Name: "delay", Head: "DELAY", width: 6},
 	metric.Cancelled:           {Name: "cancelled", Head: "CANCEL", width: 6},
+	metric.Sent:                {Name: "sent", Head: "SENT", width: 5},
+	metric.Received:            {Name: "received", Head: "RECVD", width: 5},
 }
 
 // Columns are the columns, in the order in which they stand: those of the table of metrics, and what describes a process.
@@ -83,7 +85,8 @@ func makeColumns() []Column {
 	columns = append(columns,
 		Column{Name: "reads", Head: "READ/s", Help: "Storage reads a second since the snapshot before.", unit: mebibytes, width: 6, priority: 6, number: pointed(func(r *Row) *float64 { return r.ReadRate })},
 		Column{Name: "writes", Head: "WRIT/s", Help: "Storage writes a second since the snapshot before.", unit: mebibytes, width: 6, priority: 6, number: pointed(func(r *Row) *float64 { return r.WriteRate })},
-		Column{Name: "disk", Head: "DISK/s", Help: "Storage reads and writes a second since the snapshot before.", unit: mebibytes, width: 6, priority: extra, number: pointed(diskRate)})
+		Column{Name: "disk", Head: "DISK/s", Help: "Storage reads and writes a second since the snapshot before.", unit: mebibytes, width: 6, priority: extra, number: pointed(diskRate)},
+		Column{Name: "net", Head: "NET/s", Help: "Sent and received over IP sockets a second since the snapshot before.", unit: mebibytes, width: 6, priority: extra, number: pointed(func(r *Row) *float64 { return r.NetRate })})
 	for _, id := range metric.Shown {
 		if id != metric.State && id != metric.CPUMillis && !slices.ContainsFunc(columns, func(c Column) bool { return c.key == metric.Table[id].Key }) {
 			columns = append(columns, metricColumn(id))
@@ -169,16 +172,7 @@ func pointed(of func(*Row) *float64) func(*Row) (float64, bool) {
 }
 
 // diskRate is what a process read and wrote a second, of what is known; nil when neither is.
-func diskRate(r *Row) *float64 {
-	if r.ReadRate == nil || r.WriteRate == nil {
-		if r.ReadRate == nil {
-			return r.WriteRate
-		}
-		return r.ReadRate
-	}
-	sum := *r.ReadRate + *r.WriteRate
-	return &sum
-}
+func diskRate(r *Row) *float64 { return plus(r.ReadRate, r.WriteRate) }
 
 func orUnknown(s *string) string {
 	if s == nil {

@@ -70,6 +70,7 @@ func addRates(ctx context.Context, d *Database, rows []Row, s *snapshot, before 
 		if old := was[process{r.PID, r.StartTicks}]; old != nil {
 			since := s.Timestamp - m.Timestamp
 			r.ReadRate, r.WriteRate = rate(old.Read, r.Read, since), rate(old.Write, r.Write, since)
+			r.NetRate = plus(rate(old.Sent, r.Sent, since), rate(old.Received, r.Received, since))
 		}
 	}
 	return nil

@@ -43,6 +43,8 @@ type Row struct {
 	// ReadRate and WriteRate are MiB a second since the snapshot before; nil when that is not known.
 	ReadRate  *float64 `json:"read_mb_per_second"`
 	WriteRate *float64 `json:"write_mb_per_second"`
+	// NetRate is what it sent and received over IP, the same.
+	NetRate *float64 `json:"net_mb_per_second"`
 	// Severity is the worst of the episodes about it that go on; empty for none.
 	Severity schema.Severity `json:"anomaly_severity"`
 

@@ -74,6 +74,7 @@ func addToGroup(g, r *Row) {
 	g.OpenFDs += r.OpenFDs
 	g.CPUSeconds += r.CPUSeconds
 	g.ReadRate, g.WriteRate = plus(g.ReadRate, r.ReadRate), plus(g.WriteRate, r.WriteRate)
+	g.NetRate = plus(g.NetRate, r.NetRate)
 	g.GPUMemory = plus(g.GPUMemory, r.GPUMemory)
 }
 

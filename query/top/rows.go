@@ -44,8 +44,11 @@ func picked(m *Model) []*Row {
 
 // isActive reports whether a process used something, as far as is known.
 func isActive(r *Row) bool {
-	return r.CPUPercent > 0 || r.End != nil || r.ReadRate != nil && *r.ReadRate > 0 || r.WriteRate != nil && *r.WriteRate > 0
+	return r.CPUPercent > 0 || r.End != nil || rises(r.ReadRate) || rises(r.WriteRate) || rises(r.NetRate)
 }
+
+// rises says that a rate is known and not 0.
+func rises(rate *float64) bool { return rate != nil && *rate > 0 }
 
 // order sorts rows. What is not known comes last, whichever way the order goes.
 func order(m *Model, rows []*Row) {

@@ -94,6 +94,7 @@ func detailFigures(m *Model, p *Row, add func(label, text string, how role)) {
 		return strings.Join(parts, "   ")
 	}
 	add("used", figures("time", "age", "read", "written", "cancelled", "reads", "writes"), plain)
+	add("network", figures("sent", "received", "net"), plain)
 	add("memory", figures("vms", "swap", "hugetlb", "gpu", "faults", "major"), plain)
 	add("runs", figures("threads", "fds", "switches", "involuntary", "delay"), plain)
 	if calls := topCalls(p.SyscallTimes); calls != "" {

@@ -34,6 +34,8 @@ const (
 	Cancelled
 	Fleet
 	FDLimit
+	Sent
+	Received
 	Count // how many there are
 )
 
@@ -133,4 +135,10 @@ var Table = [Count]Metric{
 	FDLimit: {Field: "FDLimit", Name: "fd_limit", Kind: Gauge, Unit: Counted, Mode: column.Sparse, Limit: MaxFDs, Sampled: true, Key: "fd_limit",
 		InLine: true, Rollup: Last,
 		Doc: "How many file descriptors the process may have open, its soft RLIMIT_NOFILE; unknown of one that has fewer than 256: Max open files of proc_pid_limits(5)."},
+	Sent: {Field: "Sent", Name: "sent_kib", Kind: Counter, Unit: KiB, Mode: column.Sparse, Limit: maxCount, Sampled: true,
+		Key: "sent_mb", InLine: true, Rollup: Last,
+		Doc: "Sent over IP sockets, loopback too, without headers, since the process or the sampler started, whichever was later; programs in the kernel count it."},
+	Received: {Field: "Received", Name: "received_kib", Kind: Counter, Unit: KiB, Mode: column.Sparse, Limit: maxCount, Sampled: true,
+		Key: "received_mb", InLine: true, Rollup: Last,
+		Doc: "Received over IP sockets, likewise."},
 }

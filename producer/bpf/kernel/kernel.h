@@ -149,6 +149,14 @@ struct task_struct {
 	struct css_set *cgroups;
 };
 
+struct sock_common {
+	unsigned short skc_family;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+};
+
 struct seq_file;
 struct kernel_siginfo;
 

@@ -4,6 +4,7 @@
 // Writes one record for each process of the machine when it is read: an iterator over tasks.
 #include "kernel.h"
 #include "memory.h"
+#include "network.h"
 
 char LICENSE_OF_PROGRAMS[] SEC("license") = "Dual MIT/GPL";
 
@@ -13,6 +14,7 @@ char LICENSE_OF_PROGRAMS[] SEC("license") = "Dual MIT/GPL";
 #define KNOWN_IO (1 << 2)
 #define KNOWN_RUN_DELAY (1 << 3)
 #define KNOWN_FD_LIMIT (1 << 4)
+#define KNOWN_NETWORK (1 << 5)
 
 // Of a process with so many descriptors the limit is told (ManyFDs), and so much is one of a process without any (MaxFDs of schema/metric).
 #define MANY_FDS 256
@@ -25,6 +27,7 @@ struct process_record {
 	__u64 runtime; // of all threads, ended ones included
 	__u64 min_flt, maj_flt;
 	__u64 read_bytes, write_bytes, cancelled_bytes;
+	__u64 network_sent, network_received;
 	__u64 nvcsw, nivcsw; // of the thread living
 	__u64 run_delay;     // of the thread living
 	__u64 total_vm;
@@ -50,6 +53,7 @@ struct process_record record;
 
 // Set by it before each pass.
 __u32 kernel_threads; // write records of them too
+__u32 network_counts; // network is attached
 __u64 ran_since;      // memory and descriptors of those alone that got a processor since, on the clock of clock_of_scheduler, or have one; 0: of all
 
 // Set here by learn, for processes.
@@ -247,6 +251,20 @@ static __always_inline void set_identity(struct process_record *r, struct task_s
 	__builtin_memcpy(r->comm, task->comm, sizeof(r->comm));
 }
 
+static __always_inline void add_network(struct process_record *r, struct task_struct *leader)
+{
+	struct network_sum *sum;
+
+	if (!network_counts)
+		return;
+	r->known |= KNOWN_NETWORK;
+	sum = bpf_task_storage_get(&network_sums, leader, NULL, 0);
+	if (!sum)
+		return;
+	r->network_sent = sum->sent;
+	r->network_received = sum->received;
+}
+
 SEC("iter/task")
 int processes(struct bpf_iter__task *ctx)
 {
@@ -265,6 +283,7 @@ int processes(struct bpf_iter__task *ctx)
 	add_signal(r, task->signal);
 	set_living(r, &g, task);
 	add_threads(r, &g, task);
+	add_network(r, task);
 	if (g.ran) {
 		add_memory(r, g.mm);
 		add_descriptors(r, g.files);
