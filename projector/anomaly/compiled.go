@@ -22,6 +22,7 @@ type compiled struct {
 	watch     *expression // nil: every row is watched
 	when      *expression
 	until     *expression // nil: not when
+	reset     *expression // nil: nothing does
 	threshold *expression
 	escalate  []escalation
 	track     *Field
@@ -75,6 +76,7 @@ func compileRule(r Rule) (*compiled, error) {
 	one("watch", r.Watch, true, &j.watch)
 	one("when", r.When, true, &j.when)
 	one("until", r.Until, true, &j.until)
+	one("reset", r.Reset, true, &j.reset)
 	one("threshold", r.Limit, false, &j.threshold)
 	field("track", j.Track, &j.track)
 	field("value", j.Value, &j.value)
@@ -132,7 +134,7 @@ func fieldsFor(r Rule) map[string]*Field {
 	case r.Track != "":
 		all = slices.Concat(all, TrackedFields)
 	case isEvent(r.On) && r.Count > 0:
-		all = append(slices.Clone(all), countField)
+		all = slices.Concat(all, countedFields)
 	}
 	for i := range all {
 		if fields[all[i].Name] == nil { // of a group's and its host's, the group's
@@ -181,6 +183,9 @@ func checkShape(r *Rule) error {
 	}
 	if r.Count > 0 && (!isEvent(r.On) || r.Window <= 0) {
 		bad("count %d: it needs events, and a window", r.Count)
+	}
+	if r.Reset != "" && r.Count == 0 {
+		bad("reset: it needs a count")
 	}
 	if r.For < 0 || r.ClearFor < 0 || r.Window < 0 || r.Count < 0 {
 		bad("a time or a count is negative")

@@ -41,9 +41,20 @@ func (mem *memory) occasion(j *compiled, rules *ruleMemory, r *row) {
 	if r.settings, off = j.settingsOf(r.event.JobID); off {
 		return
 	}
-	r.count = 0
 	key, about, ok := r.eventSubject(j.By)
-	if !ok || j.condition(r, mem.machine) != yes {
+	if !ok {
+		return
+	}
+	r.count, r.hasLast = 0, false
+	if s := rules.at(key, false); s != nil && len(s.window.points) > 0 {
+		if j.reset != nil && j.reset.says(r, mem.machine) == yes {
+			mem.tell(r.m.Host, s.end(schema.EndRecovered, mem.now.wall, mem.now))
+			delete(rules.states, key)
+			return
+		}
+		r.sinceLast, r.hasLast = float64(r.boot-s.window.points[len(s.window.points)-1].at)/1e9, true
+	}
+	if j.condition(r, mem.machine) != yes {
 		return
 	}
 	if j.Count == 0 {
