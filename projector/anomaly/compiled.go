@@ -134,7 +134,7 @@ func fieldsFor(r Rule) map[string]*Field {
 	case r.Track != "":
 		all = slices.Concat(all, TrackedFields)
 	case isEvent(r.On) && r.Count > 0:
-		all = slices.Concat(all, countedFields)
+		all = slices.Concat(all, CountedFields)
 	}
 	for i := range all {
 		if fields[all[i].Name] == nil { // of a group's and its host's, the group's

@@ -79,8 +79,8 @@ var RunTrackedFields = []Field{
 	number("earlier", "runs", "Earlier runs that are known.", func(r *row) (float64, bool) { return float64(r.earlier.n), true }),
 }
 
-// countedFields are what a rule on events may name beside the fields of its scope when it counts.
-var countedFields = []Field{
+// CountedFields are the same of rules on events: what one may name when it counts.
+var CountedFields = []Field{
 	number("count", "events", "Events in the window that meet the condition, this one included.", func(r *row) (float64, bool) { return float64(r.count), true }),
 	number("since_last_seconds", "s", "Since the last event of the subject that counted; unknown where the window has none.", func(r *row) (float64, bool) { return r.sinceLast, r.hasLast }),
 }
