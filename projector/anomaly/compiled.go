@@ -181,11 +181,8 @@ func checkShape(r *Rule) error {
 	if r.Track != "" && r.On != OnRun && r.Window <= 0 {
 		bad("track %s: say for which window", r.Track)
 	}
-	if r.Count > 0 && (!isEvent(r.On) || r.Window <= 0) {
-		bad("count %d: it needs events, and a window", r.Count)
-	}
-	if r.Reset != "" && r.Count == 0 {
-		bad("reset: it needs a count")
+	if r.Count > 0 && (!isEvent(r.On) || r.Window <= 0) || r.Count == 0 && r.Reset != "" {
+		bad("count %d: it needs events, and a window, and reset needs it", r.Count)
 	}
 	if r.For < 0 || r.ClearFor < 0 || r.Window < 0 || r.Count < 0 {
 		bad("a time or a count is negative")

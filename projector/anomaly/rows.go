@@ -267,9 +267,9 @@ type stateSince struct {
 var progress = []metric.ID{metric.CPUMillis, metric.VoluntarySwitches, metric.ReadKiB, metric.WriteKiB}
 
 // doneBy is what a process has done, as the sum of its progress.
-func (r *row) doneBy(i int) (done uint64) {
+func doneBy(p *schema.Processes, i int) (done uint64) {
 	for _, id := range progress {
-		done += uint64(r.procs.Number(id, i).V)
+		done += uint64(p.Number(id, i).V)
 	}
 	return done
 }
@@ -287,7 +287,7 @@ func (p *processStates) note(r *row) {
 		}
 		key := r.process(i)
 		s, ok := p.since[key]
-		if done := r.doneBy(i); !ok || s.letter != letter || letter == 'D' && s.done != done {
+		if done := doneBy(r.procs, i); !ok || s.letter != letter || letter == 'D' && s.done != done {
 			s = stateSince{letter: letter, at: r.boot, done: done}
 		}
 		s.tick = p.tick
