@@ -54,7 +54,9 @@ func TestCrashLoop_OfRealProcesses(t *testing.T) {
 	await(t, "the end of the script", func() bool {
 		return count(t, db, `SELECT count(*) FROM process_events WHERE event_type = 'exit' AND exit_code = 4 AND command LIKE '%the-end'`) == 1
 	})
-	await(t, "the episodes", func() bool { return count(t, db, `SELECT count(*) FROM anomalies WHERE rule IN ('crash_loop', 'deaths')`) >= 4 })
+	await(t, "the episodes", func() bool {
+		return count(t, db, `SELECT count(*) FROM anomalies WHERE rule IN ('crash_loop', 'deaths')`) >= 4
+	})
 	recorder.stop()
 	for _, want := range []struct {
 		rule, command string
