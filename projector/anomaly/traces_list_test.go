@@ -129,6 +129,19 @@ func blocked(works bool) func(m *machine) {
 	}
 }
 
+// unwaited plays a parent that does not wait for so many children that have ended, for a time.
+func unwaited(children int, length time.Duration) func(m *machine) {
+	return func(m *machine) {
+		for range length / step {
+			all := []schema.Process{{PID: 70, PPID: 1, StartTicks: 500, State: "S", Threads: 1, Command: "python3 jobs.py"}}
+			for n := range children {
+				all = append(all, schema.Process{PID: 71 + n, PPID: 70, StartTicks: 600, State: "Z", Threads: 1, Command: "python3 job.py"})
+			}
+			m.snapshot(all...)
+		}
+	}
+}
+
 const (
 	second = time.Second
 	minute = time.Minute
@@ -164,6 +177,9 @@ var traces = []trace{
 		return after > 5*minute && after < 7*minute
 	})},
 	{rule: "runaway_process", what: "a daemon spins, for longer than it was idle", episodes: 1, play: computes(hour, minute, 3*hour, func(time.Duration) bool { return true })},
+
+	{rule: "zombie", what: "a script waits for its three children one after another, a minute each", episodes: 1, severity: schema.SeverityMedium, play: unwaited(2, minute)},
+	{rule: "zombie", what: "a service waits for none of its children", episodes: 1, severity: schema.SeverityHigh, play: unwaited(12, minute)},
 
 	{rule: "memory_pressure", what: "a node of 512 GiB has 40 left for what its jobs do not use", play: leaves(512*gib, 40*gib)},
 	{rule: "memory_pressure", what: "a machine of 16 GiB has 1 left", episodes: 1, play: leaves(16*gib, gib)},
@@ -204,10 +220,10 @@ var traces = []trace{
 	{rule: "leak", what: "a recorder begins with 52 MiB and comes to 188 within 82 minutes", play: remembers(minute, 8*hour, func(after time.Duration) float64 {
 		return 52 + math.Floor(136*min(1, after.Minutes()/82)/8)*8 + 6*wobble(after)
 	})},
-	{rule: "leak", what: "a service grows by 90 MiB an hour", episodes: 1, play: remembers(24*hour, 5*hour, func(after time.Duration) float64 {
+	{rule: "leak", what: "a service grows by 90 MiB an hour", episodes: 1, severity: schema.SeverityMedium, play: remembers(24*hour, 5*hour, func(after time.Duration) float64 {
 		return 100 + 90*after.Hours() + 5*wobble(after)
 	})},
-	{rule: "leak", what: "a service of 8 GiB grows by 2 GiB an hour, and 6 are left", episodes: 1, play: on(16, 12*gib, remembers(24*hour, 2*hour, func(after time.Duration) float64 {
+	{rule: "leak", what: "a service of 8 GiB grows by 2 GiB an hour, and 6 are left", episodes: 1, severity: schema.SeverityHigh, play: on(16, 12*gib, remembers(24*hour, 2*hour, func(after time.Duration) float64 {
 		return 8<<10 + 2048*after.Hours()
 	}))},
 
@@ -237,7 +253,7 @@ var traces = []trace{
 		}
 		return 300
 	})},
-	{rule: "fd_growth", what: "a server keeps 5 files open each minute, and may have 1024", episodes: 1, play: serves(1024, 2*hour, func(after time.Duration) float64 {
+	{rule: "fd_growth", what: "a server keeps 5 files open each minute, and may have 1024", episodes: 1, severity: schema.SeverityHigh, play: serves(1024, 2*hour, func(after time.Duration) float64 {
 		return 300 + 5*after.Minutes()
 	})},
 	{rule: "fd_growth", what: "the same below connections that come and go", episodes: 1, play: serves(1024, 2*hour, func(after time.Duration) float64 {

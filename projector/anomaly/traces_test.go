@@ -15,20 +15,22 @@ type trace struct {
 	rule     string
 	what     string
 	episodes int
+	severity schema.Severity // the worst that is told; empty where it does not matter
 	play     func(m *machine)
 }
 
 // machine plays a trace to rules, snapshot by snapshot.
 type machine struct {
-	t      *testing.T
-	engine *anomaly.Engine
-	rule   string
-	boot   int64
-	period time.Duration
-	seq    uint64
-	host   schema.Snapshot // what each snapshot has beside its processes
-	begun  map[schema.Instance]bool
-	told   []string
+	t        *testing.T
+	engine   *anomaly.Engine
+	rule     string
+	boot     int64
+	period   time.Duration
+	seq      uint64
+	host     schema.Snapshot // what each snapshot has beside its processes
+	begun    map[schema.Instance]bool
+	told     []string
+	severity schema.Severity
 }
 
 const (
@@ -49,7 +51,11 @@ func (m *machine) see(of *schema.Message) {
 		if err := e.Validate(); err != nil {
 			m.t.Fatal(err)
 		}
-		if a := e.Anomaly; a.Rule == m.rule && !m.begun[e.Instance] {
+		a := e.Anomaly
+		if a.Rule != m.rule {
+			continue
+		}
+		if m.severity = a.Severity; !m.begun[e.Instance] {
 			m.begun[e.Instance] = true
 			m.told = append(m.told, a.Description)
 		}
@@ -135,6 +141,9 @@ func TestTraces(t *testing.T) {
 		fmt.Fprintf(&table, "| `%s` | %s | %d | %d | %d |\n", tr.rule, tr.what, tr.episodes, len(got.told), len(without.told))
 		if len(got.told) != tr.episodes {
 			t.Errorf("%s: %s: it tells of %d, want %d: %q", tr.rule, tr.what, len(got.told), tr.episodes, got.told)
+		}
+		if tr.severity != "" && got.severity != tr.severity {
+			t.Errorf("%s: %s: it is %s at last, want %s", tr.rule, tr.what, got.severity, tr.severity)
 		}
 		if tr.episodes == 0 && len(without.told) > 0 {
 			controls[tr.rule] = true
