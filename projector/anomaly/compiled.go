@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/vm"
 
@@ -181,12 +182,7 @@ func checkShape(r *Rule) error {
 	if r.Track != "" && r.On != OnRun && r.Window <= 0 {
 		bad("track %s: say for which window", r.Track)
 	}
-	if r.Count > 0 && (!isEvent(r.On) || r.Window <= 0) || r.Count == 0 && r.Reset != "" {
-		bad("count %d: it needs events, and a window, and reset needs it", r.Count)
-	}
-	if r.For < 0 || r.ClearFor < 0 || r.Window < 0 || r.Count < 0 {
-		bad("a time or a count is negative")
-	}
+	checkTimes(r, bad)
 	if r.Worst != "" && r.Worst != "max" && r.Worst != "min" {
 		bad("worst %q: want max or min", r.Worst)
 	}
@@ -198,6 +194,19 @@ func checkShape(r *Rule) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkTimes checks the times and counts of a rule.
+func checkTimes(r *Rule, bad func(format string, args ...any)) {
+	if r.Count > 0 && (!isEvent(r.On) || r.Window <= 0) || r.Count == 0 && r.Reset != "" {
+		bad("count %d: it needs events, and a window, and reset needs it", r.Count)
+	}
+	if r.Once != 0 && (!isEvent(r.On) || r.Count > 0 || r.Once < 0) {
+		bad("once %v: it needs events that are not counted", time.Duration(r.Once))
+	}
+	if r.For < 0 || r.ClearFor < 0 || r.Window < 0 || r.Count < 0 {
+		bad("a time or a count is negative")
+	}
 }
 
 func severities() (names []string) {

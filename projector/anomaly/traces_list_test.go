@@ -80,6 +80,15 @@ func again(n int, d death) func(m *machine) {
 	}
 }
 
+// killed plays the end of so many processes of a job at once, for want of memory.
+func killed(m *machine, job string, n int) {
+	for pid := range n {
+		m.see(&schema.Message{Envelope: schema.Envelope{Kind: schema.KindOOM}, Events: []schema.Event{{PID: 1000 + pid, StartTicks: 500, Command: "./worker", JobID: job,
+			Signal: schema.Some[int64](9), Boot: m.boot, Wall: wallAt(m.boot), Source: "taskstats"}}})
+		m.boot += int64(20 * time.Millisecond)
+	}
+}
+
 // crowd plays a host with so many processes more after a minute.
 func crowd(before, more int) func(m *machine) {
 	return func(m *machine) {
@@ -207,6 +216,14 @@ var traces = []trace{
 		}
 	}},
 	{rule: "crash_loop", what: "a service dies of SIGSEGV as soon as it starts", episodes: 1, play: again(10, death{command: "/usr/bin/service", signal: 11, lifetime: 50 * time.Millisecond, wait: 10 * second})},
+
+	{rule: "oom", what: "the kernel kills all 30 processes of a group", episodes: 1, play: func(m *machine) { killed(m, "", 30) }},
+	{rule: "oom", what: "it kills those of two jobs, and a minute later of one again", episodes: 3, play: func(m *machine) {
+		killed(m, "a", 5)
+		killed(m, "b", 5)
+		m.boot += int64(minute)
+		killed(m, "a", 5)
+	}},
 
 	{rule: "fork_storm", what: "256 processors start three processes each", play: on(256, 512*gib, crowd(100, 768))},
 	{rule: "fork_storm", what: "1500 processes start on two processors", episodes: 1, play: on(2, 16*gib, crowd(100, 1500))},
