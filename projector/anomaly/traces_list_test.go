@@ -208,6 +208,17 @@ var traces = []trace{
 			m.dies(death{command: "npm ci", job: job, parent: 50, code: 1, lifetime: 10 * second, wait: 30 * second})
 		}
 	}},
+	{rule: "crash_loop", what: "somebody tries a command again and again, and thinks in between, as recorded", play: func(m *machine) {
+		for i, lived := range []time.Duration{25, 25, 14, 20, 30, 30} {
+			m.boot += int64([]time.Duration{0, 0, 25, 11, 101, 20}[i]*second + lived*second)
+			m.dies(death{command: "./report --all", parent: 50 + int64(i), code: 1, lifetime: lived * second})
+		}
+	}},
+	{rule: "crash_loop", what: "a service manager waits for twice as long each time", episodes: 1, play: func(m *machine) {
+		for _, wait := range []time.Duration{10, 20, 40, 80, 160} {
+			m.dies(death{command: "node server.js", parent: 50, code: 1, lifetime: 2 * second, wait: (wait + 2) * second})
+		}
+	}},
 	{rule: "crash_loop", what: "a service is started anew each five seconds, and dies", episodes: 1, play: again(20, death{command: "/usr/bin/service", code: 1, lifetime: 2 * second, wait: 7 * second})},
 	{rule: "crash_loop", what: "a step is tried again and again", episodes: 1, play: again(6, death{command: "npm install", job: "ci", parent: 50, code: 1, lifetime: 20 * second, wait: 21 * second})},
 	{rule: "crash_loop", what: "a container is started anew, each time by another parent", episodes: 1, play: func(m *machine) {
