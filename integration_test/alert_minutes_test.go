@@ -65,7 +65,7 @@ var withoutMinutes = withFault("alert test without minutes", "query/past.go", "p
 func TestAlert_FromMinutes(t *testing.T) {
 	long(t)
 	t.Parallel()
-	for _, of := range []struct{ rule, lasts string }{{"runaway_process", "2h"}, {"memory_pressure", "2h"}, {"leak", "3h"}, {"runaway_process", "67m"}}[sized(2, 0):] {
+	for _, of := range []struct{ rule, lasts string }{{"runaway_process", "2h"}, {"memory_pressure", "2h"}, {"leak", "3h20m"}, {"runaway_process", "67m"}}[sized(2, 0):] {
 		t.Run(of.rule+" "+of.lasts, func(t *testing.T) {
 			dir := quickDir(t)
 			run(t, "simulate", "--data", dir, "--hosts", "1", "--processes", "20", "--jobs", "0", "--duration", of.lasts, "--rate", "fast", "--trouble", of.rule)

@@ -10,10 +10,16 @@ type Memory struct {
 	Reader  int64 // the same of each of retention's two readers; default 8 MiB
 }
 
-// minAhead is above the largest message, or that one could never come. A bound on the number of messages too would save the
-// client's 8 MB for each reader, and cost messages: its queue is just as long, heartbeats wait in it beside messages, and what
-// does not fit is dropped.
+// minAhead is above the largest message, or that one could never come.
 const minAhead = 9 << 20
+
+// leastMessage is less than any message takes of what the server sends ahead: it counts the subject and where to acknowledge it too. One of ours takes three times as much.
+const leastMessage = 64
+
+// queue is how many messages the server may send ahead. The client makes a queue just as long, in which heartbeats wait too, and drops what does not fit: as much as is sent ahead
+// always fits, and twice as much of our messages, which may lie there after a reconnection. Without a bound the queue of each reader takes 8 MB, which the garbage collector counts: it
+// lets as much garbage lie.
+func (m Memory) queue() int { return int(m.Ahead / leastMessage) }
 
 func (m Memory) withDefaults() Memory {
 	m.Decoded = cmp.Or(m.Decoded, 32<<20)

@@ -50,12 +50,13 @@ type reader struct {
 	memory     *semaphore.Weighted // of decoded messages
 	decoded    int64               // bytes of all of it
 	ahead      int64               // bytes that the server sends ahead
+	queue      int                 // messages that it sends ahead at most
 	begun      atomic.Int32        // streams that are read
 }
 
 func newReader(js jetstream.JetStream, cfg Config, databaseID string) *reader {
 	r := &reader{js: js, once: cfg.Once, databaseID: databaseID, path: cfg.DB, hosts: cfg.Hosts,
-		memory: semaphore.NewWeighted(cfg.Memory.Decoded), decoded: cfg.Memory.Decoded, ahead: cfg.Memory.Ahead}
+		memory: semaphore.NewWeighted(cfg.Memory.Decoded), decoded: cfg.Memory.Decoded, ahead: cfg.Memory.Ahead, queue: cfg.Memory.queue()}
 	if cfg.Retention != nil {
 		r.policy = &cfg.Retention.Policy
 	}
@@ -68,7 +69,7 @@ func (r *reader) read(ctx context.Context, stream string, from uint64, target ma
 	if err != nil {
 		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxBytes(int(r.ahead)), jetstream.PullExpiry(15*time.Second),
+	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(r.queue, int(r.ahead)), jetstream.PullExpiry(15*time.Second),
 		jetstream.PullHeartbeat(heartbeat))
 	if err != nil {
 		return err

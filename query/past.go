@@ -88,7 +88,11 @@ func (p *past) snapshots(ctx context.Context, r Range) (n int64, err error) {
 		after = heads[len(heads)-1].id
 		first, _ := schema.SampleIDs(heads[0].id)
 		_, last := schema.SampleIDs(after)
-		query := `SELECT m.id >> 22, m.process_id, ` + metric.Columns("m", p.ids) + ` FROM samples m WHERE m.id BETWEEN ? AND ? ORDER BY m.id`
+		columns := "m.id >> 22, m.process_id"
+		if len(p.ids) > 0 { // who counts processes asks for none
+			columns += ", " + metric.Columns("m", p.ids)
+		}
+		query := `SELECT ` + columns + ` FROM samples m WHERE m.id BETWEEN ? AND ? ORDER BY m.id`
 		if err := p.read(ctx, query, first, last); err != nil {
 			return n, err
 		}

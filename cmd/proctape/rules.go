@@ -256,10 +256,13 @@ func rulesFieldsCommand() *cobra.Command {
 			if fields == nil {
 				return unknownValue("", scope, "a scope", "the scopes are", anomaly.Scopes)
 			}
-			if scope == anomaly.OnRun {
-				fields = append(slices.Clone(fields), anomaly.RunTrackedFields...)
-			} else if !slices.Contains(anomaly.Scopes[6:], scope) {
-				fields = append(slices.Clone(fields), anomaly.TrackedFields...)
+			switch {
+			case scope == anomaly.OnRun:
+				fields = slices.Concat(fields, anomaly.RunTrackedFields)
+			case slices.Contains(anomaly.Scopes[6:], scope):
+				fields = slices.Concat(fields, anomaly.CountedFields)
+			default:
+				fields = slices.Concat(fields, anomaly.TrackedFields)
 			}
 			if l.json {
 				return printJSON(cmd.OutOrStdout(), fields)

@@ -20,7 +20,7 @@ type Trouble struct {
 // Troubles are all kinds of trouble. Their names are those of the rules that are to find them.
 var Troubles = []Trouble{
 	{"memory_spike", "a process has 200 MiB, then 700", 5 * time.Minute, 2 * time.Minute, memorySpike},
-	{"runaway_process", "a process that slept uses a whole processor", 5 * time.Minute, 5 * time.Minute, runaway},
+	{"runaway_process", "a process that slept uses a whole processor", 5 * time.Minute, 15 * time.Minute, runaway},
 	{"zombie", "three processes have ended, and their parent does not wait for them", 5 * time.Minute, 5 * time.Minute, zombies},
 	{"fd_exhaustion", "a process that may have 1600 files open has 800, then 1500", 5 * time.Minute, 5 * time.Minute, exhaustion},
 	{"memory_pressure", "5 % of the memory is left", 5 * time.Minute, 5 * time.Minute, memoryPressure},
@@ -30,8 +30,8 @@ var Troubles = []Trouble{
 	{"leak", "a process grows by 90 MiB an hour", 5 * time.Minute, 4 * time.Hour, leak},
 	{"orphan", "a process of a job goes on when its parent is gone", 5 * time.Minute, 5 * time.Minute, orphan},
 	{"stuck_in_d", "a process waits in the kernel", 5 * time.Minute, 5 * time.Minute, stuck},
-	{"thread_growth", "a process has 40 threads, then 600", 5 * time.Minute, 4 * time.Minute, threadGrowth},
-	{"fd_growth", "a process has 50 files open, then 600", 5 * time.Minute, 4 * time.Minute, fdGrowth},
+	{"thread_growth", "a process with 200 threads starts 5 a minute, and keeps them", 5 * time.Minute, 2 * time.Hour, threadGrowth},
+	{"fd_growth", "a process that may have 1024 files open opens 5 a minute, and closes none", 5 * time.Minute, 2 * time.Hour, fdGrowth},
 	{"cpu_starvation", "programs wait for a processor nearly all of the time", 5 * time.Minute, 6 * time.Minute, starvation},
 	{"gpu_idle", "a job holds memory of a GPU that does nothing", 5 * time.Minute, 25 * time.Minute, idleGPU},
 }
@@ -203,24 +203,29 @@ func stuck(t *troubled, s *schema.Snapshot, _ *scratch) {
 
 func threadGrowth(t *troubled, s *schema.Snapshot, _ *scratch) {
 	p := t.process(0, t.Kind)
-	if p.Threads = 40; t.goesOn() {
-		p.Threads = min(40+int(t.since.Seconds())*8, 600)
+	if p.Threads = 200; t.goesOn() {
+		p.Threads += int(t.since.Minutes() * 5)
 	}
-	s.Processes.Append(&p)
+	if t.since < t.Length { // then it is started anew
+		s.Processes.Append(&p)
+	}
 }
 
 func fdGrowth(t *troubled, s *schema.Snapshot, _ *scratch) {
 	p := t.process(0, t.Kind)
-	if p.OpenFDs = schema.Some[int64](50); t.goesOn() {
-		p.OpenFDs = schema.Some(min(50+int64(t.since.Seconds())*8, 600))
+	if p.OpenFDs = schema.Some[int64](300); t.goesOn() {
+		p.OpenFDs.V += int64(t.since.Minutes() * 5)
 	}
-	p.FDLimit = fdLimitOf(p.OpenFDs.V)
-	s.Processes.Append(&p)
+	p.FDLimit = schema.Some[int64](1024)
+	if t.since < t.Length { // then it is started anew
+		s.Processes.Append(&p)
+	}
 }
 
 func starvation(t *troubled, s *schema.Snapshot, _ *scratch) {
 	if t.goesOn() {
 		s.Pressure.CPUSome = schema.Some[int64](9300)
+		s.Load[0] = int64(s.CPUs) * 10_00
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/vm"
 
@@ -22,6 +23,7 @@ type compiled struct {
 	watch     *expression // nil: every row is watched
 	when      *expression
 	until     *expression // nil: not when
+	reset     *expression // nil: nothing does
 	threshold *expression
 	escalate  []escalation
 	track     *Field
@@ -75,6 +77,7 @@ func compileRule(r Rule) (*compiled, error) {
 	one("watch", r.Watch, true, &j.watch)
 	one("when", r.When, true, &j.when)
 	one("until", r.Until, true, &j.until)
+	one("reset", r.Reset, true, &j.reset)
 	one("threshold", r.Limit, false, &j.threshold)
 	field("track", j.Track, &j.track)
 	field("value", j.Value, &j.value)
@@ -132,7 +135,7 @@ func fieldsFor(r Rule) map[string]*Field {
 	case r.Track != "":
 		all = slices.Concat(all, TrackedFields)
 	case isEvent(r.On) && r.Count > 0:
-		all = append(slices.Clone(all), countField)
+		all = slices.Concat(all, CountedFields)
 	}
 	for i := range all {
 		if fields[all[i].Name] == nil { // of a group's and its host's, the group's
@@ -179,12 +182,7 @@ func checkShape(r *Rule) error {
 	if r.Track != "" && r.On != OnRun && r.Window <= 0 {
 		bad("track %s: say for which window", r.Track)
 	}
-	if r.Count > 0 && (!isEvent(r.On) || r.Window <= 0) {
-		bad("count %d: it needs events, and a window", r.Count)
-	}
-	if r.For < 0 || r.ClearFor < 0 || r.Window < 0 || r.Count < 0 {
-		bad("a time or a count is negative")
-	}
+	checkTimes(r, bad)
 	if r.Worst != "" && r.Worst != "max" && r.Worst != "min" {
 		bad("worst %q: want max or min", r.Worst)
 	}
@@ -196,6 +194,19 @@ func checkShape(r *Rule) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkTimes checks the times and counts of a rule.
+func checkTimes(r *Rule, bad func(format string, args ...any)) {
+	if r.Count > 0 && (!isEvent(r.On) || r.Window <= 0) || r.Count == 0 && r.Reset != "" {
+		bad("count %d: it needs events, and a window, and reset needs it", r.Count)
+	}
+	if r.Once != 0 && (!isEvent(r.On) || r.Count > 0 || r.Once < 0) {
+		bad("once %v: it needs events that are not counted", time.Duration(r.Once))
+	}
+	if r.For < 0 || r.ClearFor < 0 || r.Window < 0 || r.Count < 0 {
+		bad("a time or a count is negative")
+	}
 }
 
 func severities() (names []string) {

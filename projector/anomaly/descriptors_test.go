@@ -1,9 +1,7 @@
 package anomaly_test
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/proctape/proctape/projector/anomaly"
@@ -14,13 +12,13 @@ import (
 // descriptors is how many files a process has open, and how many it may have; -1: unknown.
 type descriptors struct{ open, limit int64 }
 
-// server is a process that is looked at every five seconds from an age on, in seconds: what rules tell of it, as "fd_exhaustion began" or "fd_exhaustion ended".
-func server(t *testing.T, rules *anomaly.Rules, age int64, seen ...descriptors) (told []string) {
+// server is a process that is looked at every five seconds: what rules tell of it, as "fd_exhaustion began" or "fd_exhaustion ended".
+func server(t *testing.T, rules *anomaly.Rules, seen ...descriptors) (told []string) {
 	t.Helper()
 	engine := anomaly.NewEngine(rules)
 	const start = int64(1_000_000) // ticks
 	for i, d := range seen {
-		boot := start*1e7 + (age+5*int64(i))*1e9
+		boot := start*1e7 + (5000+5*int64(i))*1e9
 		p := schema.Process{PID: 70, PPID: 1, StartTicks: uint64(start), State: "S", Threads: 1, Command: "/usr/sbin/server"}
 		p.SetNumber(metric.OpenFDs, schema.Opt[int64]{V: d.open, Known: d.open >= 0})
 		p.SetNumber(metric.FDLimit, schema.Opt[int64]{V: d.limit, Known: d.limit >= 0})
@@ -85,7 +83,7 @@ func TestFDExhaustion_IsOfTheLimit(t *testing.T) {
 				continue
 			}
 			t.Run(c.what+", "+name, func(t *testing.T) {
-				if got := server(t, r.rules, 5000, c.seen...); !slices.Equal(got, r.want) {
+				if got := server(t, r.rules, c.seen...); !slices.Equal(got, r.want) {
 					t.Errorf("got %v, want %v", got, r.want)
 				}
 			})
@@ -94,32 +92,5 @@ func TestFDExhaustion_IsOfTheLimit(t *testing.T) {
 	i := slices.IndexFunc(anomaly.BuiltIn(), func(r anomaly.Rule) bool { return r.Name == "fd_exhaustion" })
 	if got := anomaly.BuiltIn()[i].Settings["min_open_fds"]; got != metric.ManyFDs {
 		t.Errorf("min_open_fds is %v, and limits are read from %d descriptors on", got, metric.ManyFDs)
-	}
-}
-
-// What a process opens while it starts up is no growth; what it opens later is, once. The control: without the grace, the start is told of.
-func TestFDGrowth_StartingUpIsNone(t *testing.T) {
-	startsUp := []descriptors{{40, -1}, {96, -1}, {666, 100_000}}
-	for range 400 { // it stays so for more than half an hour
-		startsUp = append(startsUp, descriptors{666, 100_000})
-	}
-	leaks := slices.Clone(startsUp)
-	for n := range int64(40) {
-		leaks = append(leaks, descriptors{700 + 50*n, 100_000})
-	}
-	hasty := changed(t, "fd_growth", func(r *anomaly.Rule) { r.Settings["grace_seconds"] = 0 })
-	for _, c := range []struct {
-		what  string
-		rules *anomaly.Rules
-		seen  []descriptors
-		want  []string
-	}{
-		{"starts up", builtIn(t), startsUp, nil},
-		{"leaks later", builtIn(t), leaks, []string{"fd_growth began"}},
-		{"control: starts up", hasty, startsUp, []string{"fd_growth began", "fd_growth ended"}},
-	} {
-		if got := server(t, c.rules, 1, c.seen...); !slices.Equal(got, c.want) {
-			t.Errorf("%s: got %s, want %v", c.what, strings.Join(got, ", "), fmt.Sprint(c.want))
-		}
 	}
 }

@@ -73,13 +73,17 @@ var TrackedFields = []Field{
 // RunTrackedFields are the same of rules on runs: the window is the earlier runs.
 var RunTrackedFields = []Field{
 	number("usual", "", "Of what track names: the median of the earlier runs.", func(r *row) (float64, bool) { return r.earlier.median, r.earlier.n > 0 }),
+	number("most", "", "The largest of the earlier runs.", func(r *row) (float64, bool) { return r.earlier.most, r.earlier.n > 0 }),
 	number("deviation", "", "How far the value is above the median, in deviations as earlier runs have them (1.4826 times the median one, at least 5 % of the median).",
 		func(r *row) (float64, bool) { return r.earlier.deviation, r.earlier.n > 0 }),
 	number("earlier", "runs", "Earlier runs that are known.", func(r *row) (float64, bool) { return float64(r.earlier.n), true }),
 }
 
-// countField is what a rule on events may name beside the fields of its scope when it counts.
-var countField = number("count", "events", "Events in the window that meet the condition, this one included.", func(r *row) (float64, bool) { return float64(r.count), true })
+// CountedFields are the same of rules on events: what one may name when it counts.
+var CountedFields = []Field{
+	number("count", "events", "Events in the window that meet the condition, this one included.", func(r *row) (float64, bool) { return float64(r.count), true }),
+	number("since_last_seconds", "s", "Since the last event of the subject that counted; unknown where the window has none.", func(r *row) (float64, bool) { return r.sinceLast, r.hasLast }),
+}
 
 // processFields are the metrics of a process by their shown names, and what follows from them.
 var processFields = func() []Field {
@@ -114,7 +118,7 @@ var processFields = func() []Field {
 		number("age_seconds", "s", "Since the process started.", func(r *row) (float64, bool) {
 			return float64(r.boot)/1e9 - float64(r.procs.StartTicks(r.i))/100, r.boot > 0
 		}),
-		number("state_seconds", "s", "For how long the process has been in this state, as snapshots have it; of the states D, Z, T and t.",
+		number("state_seconds", "s", "For how long the process has been in this state, as snapshots have it; of the states D (without getting anything done meanwhile), Z, T and t.",
 			func(r *row) (float64, bool) { return r.stateSeconds(), true }),
 		text("program", "Name of the program, without its path.", func(r *row) string { return programOf(r.procs.Text(metric.Command, r.i)) }),
 		Field{Name: "kernel", Doc: "The process is a thread of the kernel.", zero: false, metric: metric.Count,

@@ -53,11 +53,12 @@ func saveStates(mem *memory, w *wire.Writer) {
 	w.Array(len(keys))
 	for _, key := range keys {
 		s := mem.states.since[key]
-		w.Array(4)
+		w.Array(5)
 		w.Int(key.id)
 		w.Uint(key.start)
 		w.Uint(uint64(s.letter))
 		w.Int(s.at)
+		w.Uint(s.done)
 	}
 }
 
@@ -144,9 +145,13 @@ func loadStates(mem *memory, r *wire.Reader) {
 	mem.states.since = map[subject]stateSince{}
 	n, list := r.Open(mostItems)
 	for range n {
-		_, one := r.Open(mostItems)
+		fields, one := r.Open(mostItems)
 		key := subject{id: r.Int(), start: r.Uint()}
-		mem.states.since[key] = stateSince{letter: byte(r.Uint()), at: r.Int()}
+		s := stateSince{letter: byte(r.Uint()), at: r.Int()}
+		if fields > 4 { // older memories have not got it
+			s.done = r.Uint()
+		}
+		mem.states.since[key] = s
 		r.Close(one)
 	}
 	r.Close(list)

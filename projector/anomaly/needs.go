@@ -44,6 +44,11 @@ func (r *Rules) Needs() Needs {
 			if f.Name == "state_seconds" || f.Name == "host_zombies" {
 				add(metric.State)
 			}
+			if f.Name == "state_seconds" {
+				for _, id := range progress {
+					add(id)
+				}
+			}
 			if f.metric < metric.Count {
 				add(f.metric)
 			}
@@ -55,7 +60,7 @@ func (r *Rules) Needs() Needs {
 // fields are the fields that the rule names, wherever it does.
 func (j *compiled) fields() []*Field {
 	fields := slices.Clone(j.show)
-	expressions := []*expression{j.watch, j.when, j.until, j.threshold}
+	expressions := []*expression{j.watch, j.when, j.until, j.reset, j.threshold}
 	for _, e := range j.escalate {
 		expressions = append(expressions, e.when)
 	}

@@ -41,13 +41,26 @@ func (mem *memory) occasion(j *compiled, rules *ruleMemory, r *row) {
 	if r.settings, off = j.settingsOf(r.event.JobID); off {
 		return
 	}
-	r.count = 0
 	key, about, ok := r.eventSubject(j.By)
-	if !ok || j.condition(r, mem.machine) != yes {
+	if !ok {
+		return
+	}
+	r.count, r.hasLast = 0, false
+	if s := rules.at(key, false); s != nil && len(s.window.points) > 0 {
+		if j.reset != nil && j.reset.says(r, mem.machine) == yes {
+			mem.tell(r.m.Host, s.end(schema.EndRecovered, mem.now.wall, mem.now))
+			delete(rules.states, key)
+			return
+		}
+		r.sinceLast, r.hasLast = float64(r.boot-s.window.points[len(s.window.points)-1].at)/1e9, true
+	}
+	if j.condition(r, mem.machine) != yes {
 		return
 	}
 	if j.Count == 0 {
-		mem.tell(r.m.Host, mem.single(j, r, about))
+		if !rules.follows(j, r.event, mem.boot) {
+			mem.tell(r.m.Host, mem.single(j, r, about))
+		}
 		return
 	}
 	s := rules.at(key, true)
@@ -57,6 +70,24 @@ func (mem *memory) occasion(j *compiled, rules *ruleMemory, r *row) {
 	if r.count = len(s.window.points); r.count >= j.Count || s.episode != nil {
 		mem.tell(r.m.Host, s.take(j, r, yes, mem.now, mem.machine, func() schema.AnomalySubject { return about }))
 	}
+}
+
+// follows reports whether an event comes so soon after one of its job that was told of that it is part of that.
+func (m *ruleMemory) follows(j *compiled, event *schema.Event, at int64) bool {
+	if j.Once == 0 {
+		return false
+	}
+	for key, s := range m.states {
+		if at-s.window.last >= int64(j.Once) {
+			delete(m.states, key)
+		}
+	}
+	key := subject{name: named(event.JobID), start: truth(event.Fleet)}
+	if m.at(key, false) != nil {
+		return true
+	}
+	m.at(key, true).window.last = at
+	return false
 }
 
 // single is an episode of one moment.

@@ -142,7 +142,7 @@ func TestEngine_LoadOfChangedRule(t *testing.T) {
 	host := f.Host(0).Name()
 	saved := engine.Save(schema.StreamSnapshots, host)
 	at := slices.IndexFunc(rules, func(r anomaly.Rule) bool { return r.Name == "memory_pressure" })
-	rules[at].Settings = map[string]float64{"fraction": 0.01}
+	rules[at].Settings = map[string]float64{"fraction": 0.01, "large_mb": 4096}
 	changed, err := anomaly.Compile(rules)
 	if err != nil {
 		t.Fatal(err)

@@ -31,6 +31,9 @@ type row struct {
 	tracked  derived
 	earlier  earlier
 	count    int
+
+	sinceLast float64 // of events that are counted, seconds
+	hasLast   bool
 }
 
 // subject is what rows of one subject have in common, as the key of a map. A name is in it as a hash: a key without a text costs a third.
@@ -186,7 +189,8 @@ func (r *row) eventSubject(by string) (subject, schema.AnomalySubject, bool) {
 		name := programOf(e.Command)
 		return subject{name: named(name)}, schema.AnomalySubject{Kind: schema.AboutGroup, Command: name, JobID: e.JobID, Fleet: e.Fleet}, e.Command != ""
 	case "command":
-		return subject{name: named(e.Command), id: e.PPID.V}, schema.AnomalySubject{Kind: schema.AboutGroup, Command: e.Command, JobID: e.JobID, Fleet: e.Fleet}, e.Command != ""
+		// Not by the parent: what starts a container again is another process each time.
+		return subject{name: named(e.Command), id: int64(named(e.JobID))}, schema.AnomalySubject{Kind: schema.AboutGroup, Command: e.Command, JobID: e.JobID, Fleet: e.Fleet}, e.Command != ""
 	}
 	return subject{id: int64(e.PID), start: e.StartTicks}, schema.AnomalySubject{Kind: schema.AboutProcess, PID: int64(e.PID), StartTicks: e.StartTicks, Command: e.Command,
 		JobID: e.JobID, Fleet: e.Fleet, Sheet: e.Sheet}, true
@@ -255,10 +259,22 @@ type processStates struct {
 type stateSince struct {
 	letter byte
 	at     int64
+	done   uint64 // what the process had done by then: it rises when it runs
 	tick   uint64
 }
 
-// note takes a snapshot in: only states in which a process gets nothing done are kept.
+// progress are the metrics that rise when a process gets something done.
+var progress = []metric.ID{metric.CPUMillis, metric.VoluntarySwitches, metric.ReadKiB, metric.WriteKiB}
+
+// doneBy is what a process has done, as the sum of its progress.
+func doneBy(p *schema.Processes, i int) (done uint64) {
+	for _, id := range progress {
+		done += uint64(p.Number(id, i).V)
+	}
+	return done
+}
+
+// note takes a snapshot in: only states in which a process gets nothing done are kept. One that waits in the kernel again, after it ran, has only begun to.
 func (p *processStates) note(r *row) {
 	if p.since == nil {
 		p.since = map[subject]stateSince{}
@@ -271,8 +287,8 @@ func (p *processStates) note(r *row) {
 		}
 		key := r.process(i)
 		s, ok := p.since[key]
-		if !ok || s.letter != letter {
-			s = stateSince{letter: letter, at: r.boot}
+		if done := doneBy(r.procs, i); !ok || s.letter != letter || letter == 'D' && s.done != done {
+			s = stateSince{letter: letter, at: r.boot, done: done}
 		}
 		s.tick = p.tick
 		p.since[key] = s

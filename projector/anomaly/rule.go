@@ -31,6 +31,8 @@ type Rule struct {
 	Window   Duration            `yaml:"window" json:"window,omitempty"`     // how far back values, or events, count
 	Count    int                 `yaml:"count" json:"count,omitempty"`       // events in window from which on the condition holds
 	When     string              `yaml:"when" json:"when"`                   // expression: the condition
+	Once     Duration            `yaml:"once" json:"once,omitempty"`         // for how long after an event no other of its job is told of
+	Reset    string              `yaml:"reset" json:"reset,omitempty"`       // expression: an event after which the count begins anew
 	Until    string              `yaml:"until" json:"until,omitempty"`       // expression: ends an episode; default: when does not hold
 	For      Duration            `yaml:"for" json:"for,omitempty"`           // how long the condition must hold
 	ClearFor Duration            `yaml:"clear_for" json:"clear_for,omitempty"`

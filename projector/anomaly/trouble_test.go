@@ -109,7 +109,7 @@ func TestBuiltIn_FindTroubles(t *testing.T) {
 			t.Errorf("%s: found %d of %d troubles, and %d episodes of none", name, s.found, s.troubles, s.wrong)
 		}
 	}
-	checkTable(t, table)
+	checkTable(t, tableBegin, table)
 }
 
 // isOf reports whether an episode is of a trouble: of the rule of its name, and about what is in trouble.
@@ -118,9 +118,10 @@ func isOf(kind string, a *schema.Anomaly) bool {
 }
 
 const (
-	document   = "../../docs/anomalies.md"
-	tableBegin = "<!-- table of precision and recall: go test ./projector/anomaly -run FindTroubles -update -->\n"
-	tableEnd   = "<!-- end of the table -->"
+	document    = "../../docs/anomalies.md"
+	tableBegin  = "<!-- table of precision and recall: go test ./projector/anomaly -run FindTroubles -update -->\n"
+	tracesBegin = "<!-- table of traces: go test ./projector/anomaly -run Traces -update -->\n"
+	tableEnd    = "<!-- end of the table -->"
 )
 
 // scoreTable is the table of precision and recall.
@@ -141,25 +142,25 @@ func scoreTable(scores map[string]*score) string {
 	return b.String()
 }
 
-// checkTable compares the table with that of the document.
-func checkTable(t *testing.T, table string) {
+// checkTable compares a table with that of the document.
+func checkTable(t *testing.T, begin, table string) {
 	t.Helper()
 	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, ok := strings.Cut(string(text), tableBegin)
+	before, rest, ok := strings.Cut(string(text), begin)
 	_, after, ok2 := strings.Cut(rest, tableEnd)
 	if !ok || !ok2 {
 		t.Fatalf("%s has no place for the table", document)
 	}
-	want := before + tableBegin + table + tableEnd + after
+	want := before + begin + table + tableEnd + after
 	if *update {
 		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if want != string(text) {
-		t.Errorf("%s has another table. Write it anew: go test ./projector/anomaly -run FindTroubles -update", document)
+		t.Errorf("%s has another table. Write it anew: %s", document, begin)
 	}
 }
 

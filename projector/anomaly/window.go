@@ -147,19 +147,21 @@ func median(values []float64) float64 {
 type earlier struct {
 	n         int
 	median    float64
+	most      float64
 	deviation float64
 }
 
-// compare says how a value stands to those of earlier runs.
+// compareEarlier says how a value stands to those of earlier runs.
 func compareEarlier(before []float64, v float64) earlier {
 	if len(before) == 0 {
 		return earlier{}
 	}
 	sorted := slices.Clone(before)
 	m := median(sorted)
+	most := sorted[len(sorted)-1]
 	for i := range sorted {
 		sorted[i] = math.Abs(sorted[i] - m)
 	}
 	scale := max(1.4826*median(sorted), 0.05*m, 1e-9)
-	return earlier{len(before), m, (v - m) / scale}
+	return earlier{len(before), m, most, (v - m) / scale}
 }
