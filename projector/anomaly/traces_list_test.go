@@ -181,11 +181,10 @@ var traces = []trace{
 		return 100
 	}))},
 
-	{rule: "runaway_process", what: "a rank of a simulation computes for two hours", play: computes(20*minute, 20*minute, 2*hour, func(time.Duration) bool { return true })},
-	{rule: "runaway_process", what: "a database answers a question of two minutes", play: computes(24*hour, hour, 20*minute, func(after time.Duration) bool {
-		return after > 5*minute && after < 7*minute
+	{rule: "runaway_process", what: "a server answers questions of half a minute, with pauses", play: computes(24*hour, hour, 20*minute, func(after time.Duration) bool {
+		return after%minute < 30*second
 	})},
-	{rule: "runaway_process", what: "a daemon spins, for longer than it was idle", episodes: 1, play: computes(hour, minute, 3*hour, func(time.Duration) bool { return true })},
+	{rule: "runaway_process", what: "a daemon that slept spins", episodes: 1, play: computes(hour, minute, 10*minute, func(time.Duration) bool { return true })},
 
 	{rule: "zombie", what: "a script waits for its three children one after another, a minute each", episodes: 1, severity: schema.SeverityMedium, play: unwaited(2, minute)},
 	{rule: "zombie", what: "a service waits for none of its children", episodes: 1, severity: schema.SeverityHigh, play: unwaited(12, minute)},
@@ -193,8 +192,8 @@ var traces = []trace{
 	{rule: "memory_pressure", what: "a node of 512 GiB has 40 left for what its jobs do not use", play: leaves(512*gib, 40*gib)},
 	{rule: "memory_pressure", what: "a machine of 16 GiB has 1 left", episodes: 1, play: leaves(16*gib, gib)},
 
-	{rule: "crash_loop", what: "tests of a suite fail within half a second", play: again(40, death{command: "./case --all", parent: 50, code: 1, lifetime: 500 * time.Millisecond, wait: 6 * second})},
-	{rule: "crash_loop", what: "tests abort on purpose, one after another", play: again(200, death{command: "./unit_test", parent: 50, signal: 6, lifetime: 20 * time.Millisecond, wait: 60 * time.Millisecond})},
+	{rule: "crash_loop", what: "tests of a suite fail within a quarter of a second", play: again(40, death{command: "./case --all", parent: 50, code: 1, lifetime: 250 * time.Millisecond, wait: 6 * second})},
+	{rule: "crash_loop", what: "tests abort on purpose, fifty one after another", play: again(50, death{command: "./unit_test", parent: 50, signal: 6, lifetime: 20 * time.Millisecond, wait: 60 * time.Millisecond})},
 	{rule: "crash_loop", what: "somebody waits for a database with pg_isready", play: again(120, death{command: "pg_isready", parent: 50, code: 2, lifetime: 15 * time.Millisecond, wait: second})},
 	{rule: "crash_loop", what: "64 ranks of a job die at once", play: again(64, death{command: "./rank", parent: 50, code: 1, lifetime: 10 * minute, wait: 10 * time.Millisecond})},
 	{rule: "crash_loop", what: "eight checks run side by side, and all fail", play: again(8, death{command: "./check", parent: 50, code: 1, lifetime: minute, wait: 6 * second})},
@@ -226,6 +225,7 @@ var traces = []trace{
 			m.dies(death{command: "node server.js", parent: 100 + n, code: 1, lifetime: 3 * second, wait: 13 * second})
 		}
 	}},
+	{rule: "crash_loop", what: "a script starts a program anew each second, and its configuration is wrong", episodes: 1, play: again(20, death{command: "./server --config bad", parent: 50, code: 78, lifetime: 400 * time.Millisecond, wait: 1400 * time.Millisecond})},
 	{rule: "crash_loop", what: "a service dies of SIGSEGV as soon as it starts", episodes: 1, play: again(10, death{command: "/usr/bin/service", signal: 11, lifetime: 50 * time.Millisecond, wait: 10 * second})},
 
 	{rule: "oom", what: "the kernel kills all 30 processes of a group", episodes: 1, play: func(m *machine) { killed(m, "", 30) }},
@@ -288,6 +288,6 @@ var traces = []trace{
 		return 330 + 5*after.Minutes() + 25*wobble(after)
 	})},
 
-	{rule: "cpu_starvation", what: "a machine builds: four tasks for each processor", play: on(2, 23*gib, presses(4))},
+	{rule: "cpu_starvation", what: "a machine builds: three tasks for each processor", play: on(2, 23*gib, presses(3))},
 	{rule: "cpu_starvation", what: "a machine has ten tasks for each processor", episodes: 1, play: on(2, 23*gib, presses(10))},
 }
