@@ -39,6 +39,8 @@ type DB struct {
 	elsewhere *Elsewhere // nil for a file here
 	parts     []*DB      // several that answer as one; nil for one
 	connector driver.Connector
+	// goesOn says that its tables tell which snapshots go on from the one before, with the indexes by which those that do not are found.
+	goesOn bool
 
 	sums     cpuSums
 	covers   keptValues // coverages
@@ -119,6 +121,9 @@ func OpenElsewhere(ctx context.Context, e Elsewhere) (*DB, error) {
 	return d, nil
 }
 
+// goesOnSince is the version of the tables that tell which snapshots go on.
+const goesOnSince = 12
+
 // checkRecording refuses a file that is not a database of ours, or one of a later version. It reports whether it is one of an older build, which is to
 // be completed: the view of metrics is another than this build's where it lacks one.
 func checkRecording(ctx context.Context, db *DB) (older bool, err error) {
@@ -132,6 +137,7 @@ func checkRecording(ctx context.Context, db *DB) (older bool, err error) {
 		return false, errors.New("it holds no recording")
 	}
 	version, err := schema.CheckVersion(ctx, db.db)
+	db.goesOn = version >= goesOnSince && db.elsewhere == nil && db.parts == nil
 	return version >= oldestCompleted && (version < schema.TablesVersion() || view.V != schema.MetricsView()), err
 }
 

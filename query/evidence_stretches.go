@@ -1,0 +1,98 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+)
+
+const (
+	fewSnapshots = 64 // of a host: their heads are read, one by one
+	apartShare   = 16 // where one of so many snapshots does not go on from the one before, all heads are read
+)
+
+// addSnapshots adds the snapshots of the range, those of each host by time. Of a long range it adds those that tell of all others.
+func (e *evidenceReader) addSnapshots(ctx context.Context, add func(*snapshotRow) error) error {
+	from := e.r.Since - e.longest
+	all := true // hosts in one statement
+	for _, h := range e.byID {
+		all = all && !(e.db.goesOn && e.r.Until-from > fewSnapshots*h.period)
+	}
+	if all {
+		return e.addHeads(ctx, hostIs, []any{from, e.r.Until, e.r.Host, e.r.Host}, add)
+	}
+	for id, h := range e.byID {
+		ends, err := e.readEnds(ctx, id, from, max(fewSnapshots, int((e.r.Until-from)/max(h.period, 1)))/apartShare)
+		if err != nil {
+			return err
+		}
+		for i := range ends {
+			if err := add(&ends[i]); err != nil {
+				return err
+			}
+		}
+		if ends == nil {
+			if err := e.addHeads(ctx, ` AND t.host_id = ?`, []any{from, e.r.Until, id}, add); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// addHeads adds the heads of all snapshots that meet a condition.
+func (e *evidenceReader) addHeads(ctx context.Context, condition string, args []any, add func(*snapshotRow) error) error {
+	row := snapshotRow{}
+	return each(ctx, e.db.db, snapshotRows+` WHERE t.timestamp >= ? AND t.timestamp < ?`+condition+` ORDER BY t.timestamp`, args, func(rows *sql.Rows) error {
+		if err := row.scan(rows); err != nil {
+			return err
+		}
+		return add(&row)
+	})
+}
+
+// The ends of the stretches of a host from the time ?2 to ?3: its first and last snapshot, each that does not go on from the one before, at most ?4 of them, and the one
+// before and behind that. With each comes how many snapshots there are in all.
+const stretchEnds = `WITH apart AS (SELECT id, timestamp FROM snapshots WHERE goes_on IS NULL AND host_id = ?1 AND timestamp >= ?2 AND timestamp < ?3 LIMIT ?4)
+	SELECT ` + snapshotRowColumns + `, t.seq, t.goes_on IS NOT NULL, (SELECT count(*) FROM snapshots WHERE host_id = ?1 AND timestamp >= ?2 AND timestamp < ?3)
+	FROM snapshots t WHERE t.id IN (SELECT id FROM apart
+		UNION SELECT (SELECT id FROM snapshots WHERE host_id = ?1 AND timestamp >= ?2 AND (timestamp, id) < (a.timestamp, a.id) ORDER BY timestamp DESC, id DESC LIMIT 1) FROM apart a
+		UNION SELECT (SELECT id FROM snapshots WHERE host_id = ?1 AND timestamp < ?3 AND (timestamp, id) > (a.timestamp, a.id) ORDER BY timestamp, id LIMIT 1) FROM apart a
+		UNION SELECT * FROM (SELECT id FROM snapshots WHERE host_id = ?1 AND timestamp >= ?2 AND timestamp < ?3 ORDER BY timestamp, id LIMIT 1)
+		UNION SELECT * FROM (SELECT id FROM snapshots WHERE host_id = ?1 AND timestamp >= ?2 AND timestamp < ?3 ORDER BY timestamp DESC, id DESC LIMIT 1))
+	ORDER BY t.timestamp, t.id`
+
+// readEnds reads the ends of the stretches of a host, from which all of its snapshots are known: between two of which the later goes on, each goes on from the one
+// before. It returns nil when it cannot tell so: there are more than most stretches, or one of the snapshots between was deleted.
+func (e *evidenceReader) readEnds(ctx context.Context, host int64, from float64, most int) ([]snapshotRow, error) {
+	ends := []snapshotRow{}
+	last := map[string]int64{} // numbers, by sampler
+	var known, all int64
+	apart := 0
+	err := each(ctx, e.db.db, stretchEnds, []any{host, from, e.r.Until, most + 1}, func(rows *sql.Rows) error {
+		var row snapshotRow
+		var seq int64
+		var goesOn bool
+		if err := row.scan(rows, &seq, &goesOn, &all); err != nil {
+			return err
+		}
+		row.instance, row.capabilities = slices.Clone(row.instance), slices.Clone(row.capabilities)
+		before, there := last[string(row.instance)]
+		last[string(row.instance)] = seq
+		switch row.joins = goesOn && len(ends) > 0; {
+		case row.joins && there:
+			known += seq - before
+		case !row.joins:
+			known++
+		}
+		if !goesOn {
+			apart++
+		}
+		ends = append(ends, row)
+		return nil
+	})
+	if err != nil || known != all || apart > most {
+		return nil, err
+	}
+	return ends, nil
+}
