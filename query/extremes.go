@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -14,18 +15,30 @@ type Extremes struct {
 	Largest     *HistoryPoint // of the most resident memory, the first of several
 }
 
-// ExtremesOf returns the extremes of what [HistorySeq] yields. Where there are snapshots alone, it reads of all samples but the memory.
+// ExtremesOf returns the extremes of what [HistorySeq] yields. Where there are snapshots alone, it reads few samples.
 func ExtremesOf(ctx context.Context, db *DB, of Identity, r Range) (*Extremes, error) {
+	e, err := readExtremes(ctx, db, of, r)
+	if err != nil {
+		return nil, fmt.Errorf("read the history of process %d: %w", of.PID, err)
+	}
+	return e, nil
+}
+
+func readExtremes(ctx context.Context, db *DB, of Identity, r Range) (*Extremes, error) {
 	one := r
 	one.Limit, one.Newest = 1, false
 	minutes, err := rollupHistory(ctx, db, of, one)
 	if err != nil {
-		return nil, fmt.Errorf("read the history of process %d: %w", of.PID, err)
+		return nil, err
 	}
 	if len(minutes) > 0 {
 		return extremesOfAll(ctx, db, of, r)
 	}
-	count, at, err := largestSample(ctx, db, of, r)
+	spans, err := readProcessSpans(ctx, db, of, Range{Host: cmp.Or(of.Host, r.Host)})
+	if err != nil {
+		return nil, err
+	}
+	count, at, err := largestSample(ctx, db, spans, r)
 	if err != nil || count == 0 {
 		return &Extremes{}, err
 	}
@@ -37,7 +50,7 @@ func ExtremesOf(ctx context.Context, db *DB, of Identity, r Range) (*Extremes, e
 		r  Range
 		to **HistoryPoint
 	}{{one, &e.First}, {last, &e.Last}, {largest, &e.Largest}} {
-		points, err := HistoryOf(ctx, db, of, read.r)
+		points, err := historyOfSpans(ctx, db, spans, nil, read.r)
 		if err != nil {
 			return nil, err
 		}
@@ -68,14 +81,7 @@ func extremesOfAll(ctx context.Context, db *DB, of Identity, r Range) (*Extremes
 }
 
 // largestSample counts the samples of a process, and finds when it had the most memory.
-func largestSample(ctx context.Context, db *DB, of Identity, r Range) (count int, at float64, err error) {
-	if of.Host != "" {
-		r.Host = of.Host
-	}
-	spans, err := readProcessSpans(ctx, db, of, r)
-	if err != nil {
-		return 0, 0, fmt.Errorf("read the history of process %d: %w", of.PID, err)
-	}
+func largestSample(ctx context.Context, db *DB, spans []processSpan, r Range) (count int, at float64, err error) {
 	until, most := 9e99, int64(-1)
 	if r.Until > 0 {
 		until = r.Until
@@ -83,7 +89,7 @@ func largestSample(ctx context.Context, db *DB, of Identity, r Range) (count int
 	for i := range spans {
 		largest, n, err := largestOf(ctx, db, &spans[i], r.Since, until)
 		if err != nil {
-			return 0, 0, fmt.Errorf("read the history of process %d: %w", of.PID, err)
+			return 0, 0, err
 		}
 		if count += n; n > 0 && (largest.rss > most || largest.rss == most && largest.at < at) {
 			most, at = largest.rss, largest.at
