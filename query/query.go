@@ -43,7 +43,7 @@ type DB struct {
 	goesOn bool
 
 	sums     cpuSums
-	covers   keptValues // coverages
+	covers   *keptValues // coverages; nil where none are kept
 	guarding sync.Mutex
 	guarded  *sql.DB // for statements of others; nil until there is one
 }
@@ -104,6 +104,9 @@ func (d *DB) LimitCache(bytes int64) {
 		d.cache.Store(bytes)
 	}
 }
+
+// KeepCoverages has coverages kept while what they are made of stays the same: for who asks again and again about the same ranges. It is for before the first question.
+func (d *DB) KeepCoverages() { d.covers = &keptValues{} }
 
 // bound bounds the connections to a database.
 func bound(db *sql.DB) {
