@@ -43,6 +43,17 @@ type Top struct {
 // alone, and for others the larger of its values at both ends. Where snapshots have left full resolution, the minutes of the rollups are
 // read, for all of the range that they hold.
 func TopOf(ctx context.Context, db *DB, q TopQuery) (*Top, error) {
+	t, err := topWithoutCoverage(ctx, db, q)
+	if err != nil {
+		return nil, err
+	}
+	if t.Coverage, err = HostCoverage(ctx, db, q.Range); err != nil {
+		return nil, fmt.Errorf("read who used most: %w", err)
+	}
+	return t, nil
+}
+
+func topWithoutCoverage(ctx context.Context, db *DB, q TopQuery) (*Top, error) {
 	if !slices.Contains(TopBy, q.By) || !slices.Contains(TopMetrics, q.Sort) {
 		return nil, fmt.Errorf("%w: by %q, sorted by %q", ErrTopQuery, q.By, q.Sort)
 	}
@@ -60,9 +71,6 @@ func TopOf(ctx context.Context, db *DB, q TopQuery) (*Top, error) {
 	minutes, err := g.addMinutes(ctx, db, &q.Filter)
 	if err == nil {
 		err = g.addEvents(ctx, db, &q.Filter)
-	}
-	if err == nil {
-		t.Coverage, err = HostCoverage(ctx, db, q.Range)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read who used most: %w", err)
