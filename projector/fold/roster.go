@@ -199,7 +199,7 @@ func (r *roster) newRow(p *sighting, boot string, id, rowID int64) *store.Proces
 	r.made = &store.Process{
 		ID: rowID, ProcessKey: store.ProcessKey{HostID: r.HostID, BootID: share(like.BootID, boot), PID: p.pid, StartTicks: p.startTicks},
 		PPID: p.ppid, Command: share(like.Command, p.command), Job: schema.JobKey{ID: share(like.Job.ID, p.job.ID), Fleet: p.job.Fleet},
-		Sheet: p.sheet, UID: p.uid, Cgroup: share(like.Cgroup, p.cgroup), First: id, Last: schema.OpenEnded,
+		Sheet: p.sheet, UID: p.uid, Cgroup: share(like.Cgroup, p.cgroup), First: id, Last: schema.OpenEnded, FirstRSS: p.rss,
 	}
 	return r.made
 }

@@ -10,3 +10,5 @@ ALTER TABLE rosters ADD COLUMN partial INTEGER NOT NULL DEFAULT 0;
 
 -- The snapshot that the first sample of peak_rss_kib is of. NULL: no sample knows its memory, or an older build stored it.
 ALTER TABLE processes ADD COLUMN peak_snapshot INTEGER;
+-- The memory of the first sample. NULL: it is unknown, or an older build stored it.
+ALTER TABLE processes ADD COLUMN first_rss_kib INTEGER;
