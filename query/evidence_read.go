@@ -54,6 +54,15 @@ func (e *evidenceReader) readHosts(ctx context.Context) error {
 		})
 }
 
+// ofHost is the condition that a snapshot of the alias t is of a host, by its name. A database of an older build has no index of a host's snapshots by time: there the plus
+// keeps to the index of all by time.
+func (d *DB) ofHost() string {
+	if d.goesOn {
+		return ` AND t.host_id = (SELECT id FROM hosts WHERE name = ?)`
+	}
+	return ` AND +t.host_id = (SELECT id FROM hosts WHERE name = ?)`
+}
+
 // hostIs is the condition that a row of the alias t is of the range's host; the plus keeps to the index by time.
 const hostIs = ` AND (? = '' OR +t.host_id = (SELECT id FROM hosts WHERE name = ?))`
 

@@ -99,7 +99,10 @@ func (t *Top) fill(g *grouping, q *TopQuery) {
 	}
 	t.Lines = len(rows)
 	slices.SortFunc(rows, func(a, b *TopRow) int {
-		return cmp.Or(cmp.Compare(b.metric(q.Sort), a.metric(q.Sort)), cmp.Compare(b.CPUSeconds, a.CPUSeconds), cmp.Compare(b.Memory, a.Memory),
+		if c := cmp.Compare(b.metric(q.Sort), a.metric(q.Sort)); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(b.CPUSeconds, a.CPUSeconds), cmp.Compare(b.Memory, a.Memory),
 			strings.Compare(a.Key, b.Key), strings.Compare(a.Host, b.Host), cmp.Compare(a.pid(), b.pid()))
 	})
 	for _, r := range rows { // in their order: sums of floating point depend on it
@@ -129,7 +132,7 @@ func (g *grouping) addBoot(ctx context.Context, db *DB, e edge, f *Filter) error
 			parent = parts[i-1].PPID
 			p.PPID = parent // at birth, as far as it was seen
 		}
-		g.commands[[2]int64{p.hostID, p.PID}] = p.Command
+		g.name(p.hostID, p.PID, p.Command)
 		s := &seenLife{last: p.end}
 		if p.outside {
 			s.before = &p.Process

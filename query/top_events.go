@@ -39,7 +39,7 @@ func (g *grouping) addEvents(ctx context.Context, db *DB, f *Filter) error {
 			Fleet: integerOf(v[9]) != 0, Sheet: optionalOf[int64](v[10])}
 		host, end := hosts[of.hostID], countersOf(&[6]any{v[11], v[12], v[13], v[14]}) // two of them stay unknown
 		if integerOf(v[4]) != 0 {                                                      // a start
-			g.commands[[2]int64{of.hostID, of.pid}] = p.Command
+			g.name(of.hostID, of.pid, p.Command)
 			byPID[[2]int64{of.hostID, of.pid}] = of
 			g.addSpawn(host, of, &p, byPID)
 			return nil

@@ -94,11 +94,14 @@ func readEdges(ctx context.Context, db *DB, f *Filter) ([]edge, error) {
 	if until == 0 {
 		until = 9e99
 	}
-	return collect(ctx, db, `SELECT (SELECT name FROM hosts WHERE id = t.host_id), t.host_id, t.boot_id, min(t.id), max(t.id), min(t.timestamp - t.boot_ns / 1e9) FROM snapshots t
-		WHERE t.timestamp >= ? AND t.timestamp < ? AND (? = '' OR t.host_id = (SELECT id FROM hosts WHERE name = ?)) GROUP BY t.host_id, t.boot_id`,
-		[]any{f.Since, until, f.Host, f.Host}, func(r *sql.Rows, e *edge) error {
-			return r.Scan(&e.host, &e.hostID, &e.boot, &e.first, &e.last, &e.booted)
-		})
+	query, args := `SELECT (SELECT name FROM hosts WHERE id = t.host_id), t.host_id, t.boot_id, min(t.id), max(t.id), min(t.timestamp - t.boot_ns / 1e9) FROM snapshots t
+		WHERE t.timestamp >= ? AND t.timestamp < ?`, []any{f.Since, until}
+	if f.Host != "" {
+		query, args = query+db.ofHost(), append(args, f.Host)
+	}
+	return collect(ctx, db, query+` GROUP BY t.host_id, t.boot_id`, args, func(r *sql.Rows, e *edge) error {
+		return r.Scan(&e.host, &e.hostID, &e.boot, &e.first, &e.last, &e.booted)
+	})
 }
 
 // partColumns are a description of a process with its counters at both ends of a range, which is from the snapshot ?1 to ?2 of the
