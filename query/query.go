@@ -98,19 +98,25 @@ func (d *DB) connect(ctx context.Context, to driver.Connector) error {
 	return nil
 }
 
-// LimitCache bounds the pages that each connection keeps in memory, in bytes, of the connections that are opened from now on. A database elsewhere has none.
+// LimitCache bounds the pages that each connection keeps in memory, in bytes, of the connections that are opened from now on; those that nobody uses are closed. A
+// database elsewhere has none.
 func (d *DB) LimitCache(bytes int64) {
 	if d.cache != nil {
 		d.cache.Store(bytes)
+		d.db.SetMaxIdleConns(0)
+		d.db.SetMaxIdleConns(idleConnections)
 	}
 }
 
 // KeepCoverages has coverages kept while what they are made of stays the same: for who asks again and again about the same ranges. It is for before the first question.
 func (d *DB) KeepCoverages() { d.covers = &keptValues{} }
 
+const mostConnections, idleConnections = 4, 2
+
 // bound bounds the connections to a database.
 func bound(db *sql.DB) {
-	db.SetMaxOpenConns(4)
+	db.SetMaxOpenConns(mostConnections)
+	db.SetMaxIdleConns(idleConnections)
 	db.SetConnMaxLifetime(10 * time.Second) // a database that was damaged is made anew in another file at the path; a recorder may begin
 }
 
