@@ -54,22 +54,14 @@ func (e *evidenceReader) readHosts(ctx context.Context) error {
 		})
 }
 
-// ofHost is the condition that a snapshot of the alias t is of a host, by its name. A database of an older build has no index of a host's snapshots by time: there the plus
-// keeps to the index of all by time.
-func (d *DB) ofHost() string {
-	if d.goesOn {
-		return ` AND t.host_id = (SELECT id FROM hosts WHERE name = ?)`
-	}
-	return ` AND +t.host_id = (SELECT id FROM hosts WHERE name = ?)`
-}
-
-// hostIs is the condition that a row of the alias t is of the range's host; the plus keeps to the index by time.
-const hostIs = ` AND (? = '' OR +t.host_id = (SELECT id FROM hosts WHERE name = ?))`
-
 // readSnapshots reads of which time snapshots tell, and what their samplers saw.
 func (e *evidenceReader) readSnapshots(ctx context.Context) error {
 	readers := map[int64]*snapshotReader{}
-	if err := e.addSnapshots(ctx, func(row *snapshotRow) error {
+	heads := headReader{db: e.db, since: e.r.Since - e.longest, until: e.r.Until, host: e.r.Host, periods: map[int64]float64{}}
+	for id, h := range e.byID {
+		heads.periods[id] = h.period
+	}
+	if err := heads.read(ctx, func(row *snapshotRow) error {
 		h := e.byID[row.host]
 		if h == nil { // it came meanwhile
 			return nil

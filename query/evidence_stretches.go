@@ -11,18 +11,37 @@ const (
 	apartShare   = 16 // where one of so many snapshots does not go on from the one before, all heads are read
 )
 
-// addSnapshots adds the snapshots of the range, those of each host by time. Of a long range it adds those that tell of all others.
-func (e *evidenceReader) addSnapshots(ctx context.Context, add func(*snapshotRow) error) error {
-	from := e.r.Since - e.longest
-	all := true // hosts in one statement
-	for _, h := range e.byID {
-		all = all && !(e.db.goesOn && e.r.Until-from > fewSnapshots*h.period)
+// ofHost is the condition that a snapshot of the alias t is of a host, by its name. A database of an older build has no index of a host's snapshots by time: there the plus
+// keeps to the index of all by time.
+func (d *DB) ofHost() string {
+	if d.goesOn {
+		return ` AND t.host_id = (SELECT id FROM hosts WHERE name = ?)`
 	}
-	if all {
-		return e.addHeads(ctx, hostIs, []any{from, e.r.Until, e.r.Host, e.r.Host}, add)
+	return ` AND +t.host_id = (SELECT id FROM hosts WHERE name = ?)`
+}
+
+// hostIs is the condition that a row of the alias t is of the range's host; the plus keeps to the index by time.
+const hostIs = ` AND (? = '' OR +t.host_id = (SELECT id FROM hosts WHERE name = ?))`
+
+// headReader reads the heads of snapshots of a time.
+type headReader struct {
+	db           *DB
+	since, until float64
+	host         string            // empty for all
+	periods      map[int64]float64 // of the hosts, the seconds between two snapshots
+}
+
+// read passes the snapshots on, those of each host by time. Of a long time it passes on those that tell of all others.
+func (h *headReader) read(ctx context.Context, add func(*snapshotRow) error) error {
+	together := true // the hosts, in one statement
+	for _, period := range h.periods {
+		together = together && !(h.db.goesOn && h.until-h.since > fewSnapshots*period)
 	}
-	for id, h := range e.byID {
-		ends, err := e.readEnds(ctx, id, from, max(fewSnapshots, int((e.r.Until-from)/max(h.period, 1)))/apartShare)
+	if together {
+		return h.readAll(ctx, hostIs, []any{h.since, h.until, h.host, h.host}, add)
+	}
+	for id, period := range h.periods {
+		ends, err := h.readEnds(ctx, id, max(fewSnapshots, int((h.until-h.since)/max(period, 1)))/apartShare)
 		if err != nil {
 			return err
 		}
@@ -32,7 +51,7 @@ func (e *evidenceReader) addSnapshots(ctx context.Context, add func(*snapshotRow
 			}
 		}
 		if ends == nil {
-			if err := e.addHeads(ctx, ` AND t.host_id = ?`, []any{from, e.r.Until, id}, add); err != nil {
+			if err := h.readAll(ctx, ` AND t.host_id = ?`, []any{h.since, h.until, id}, add); err != nil {
 				return err
 			}
 		}
@@ -40,10 +59,10 @@ func (e *evidenceReader) addSnapshots(ctx context.Context, add func(*snapshotRow
 	return nil
 }
 
-// addHeads adds the heads of all snapshots that meet a condition.
-func (e *evidenceReader) addHeads(ctx context.Context, condition string, args []any, add func(*snapshotRow) error) error {
+// readAll passes on all snapshots that meet a condition.
+func (h *headReader) readAll(ctx context.Context, condition string, args []any, add func(*snapshotRow) error) error {
 	row := snapshotRow{}
-	return each(ctx, e.db.db, snapshotRows+` WHERE t.timestamp >= ? AND t.timestamp < ?`+condition+` ORDER BY t.timestamp`, args, func(rows *sql.Rows) error {
+	return each(ctx, h.db.db, snapshotRows+` WHERE t.timestamp >= ? AND t.timestamp < ?`+condition+` ORDER BY t.timestamp`, args, func(rows *sql.Rows) error {
 		if err := row.scan(rows); err != nil {
 			return err
 		}
@@ -64,12 +83,12 @@ const stretchEnds = `WITH apart AS (SELECT id, timestamp FROM snapshots WHERE go
 
 // readEnds reads the ends of the stretches of a host, from which all of its snapshots are known: between two of which the later goes on, each goes on from the one
 // before. It returns nil when it cannot tell so: there are more than most stretches, or one of the snapshots between was deleted.
-func (e *evidenceReader) readEnds(ctx context.Context, host int64, from float64, most int) ([]snapshotRow, error) {
+func (h *headReader) readEnds(ctx context.Context, host int64, most int) ([]snapshotRow, error) {
 	ends := []snapshotRow{}
 	last := map[string]int64{} // numbers, by sampler
 	var known, all int64
 	apart := 0
-	err := each(ctx, e.db.db, stretchEnds, []any{host, from, e.r.Until, most + 1}, func(rows *sql.Rows) error {
+	err := each(ctx, h.db.db, stretchEnds, []any{host, h.since, h.until, most + 1}, func(rows *sql.Rows) error {
 		var row snapshotRow
 		var seq int64
 		var goesOn bool

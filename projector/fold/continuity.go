@@ -25,15 +25,6 @@ func joined(capabilities []schema.Capability) string {
 	return string(b)
 }
 
-// goesOn reports whether a host's record goes on from a snapshot to the next one with nothing else to tell: readers of a long time pass such
-// snapshots over.
-func goesOn(before, now *store.SnapshotMark) bool {
-	at, seconds := schema.Timestamp(now.Wall), float64(now.Interval)/1e9
-	since := schema.Timestamp(before.Wall)
-	return now.Instance == before.Instance && now.Seq == before.Seq+1 && now.Interval == before.Interval && since < at && schema.InTime(since, at, seconds) &&
-		now.Capabilities == before.Capabilities && now.Partial == before.Partial
-}
-
 // How far a host may be from what was expected of it.
 const (
 	silentPeriods = 3                      // without a snapshot before it counts as silence

@@ -131,6 +131,15 @@ func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observe
 	return nil
 }
 
+// goesOn reports whether a host's record goes on from a snapshot to the next one with nothing else to tell: readers of a long time pass such
+// snapshots over.
+func goesOn(before, now *store.SnapshotMark) bool {
+	at, seconds := schema.Timestamp(now.Wall), float64(now.Interval)/1e9
+	since := schema.Timestamp(before.Wall)
+	return now.Instance == before.Instance && now.Seq == before.Seq+1 && now.Interval == before.Interval && since < at && schema.InTime(since, at, seconds) &&
+		now.Capabilities == before.Capabilities && now.Partial == before.Partial
+}
+
 // late reports whether a newer snapshot of the host has been seen. Within a boot the boot clock tells. A boot that was
 // never seen is a new one, whatever its wall clock says, for that may be wrong by years; of one that was seen before
 // another, only what the wall clock puts after the newest is not late.
