@@ -70,10 +70,10 @@ func (h *headReader) readAll(ctx context.Context, condition string, args []any, 
 	})
 }
 
-// The ends of the stretches of a host from the time ?2 to ?3: its first and last snapshot, each that does not go on from the one before, at most ?4 of them, and the one
-// before and behind that. With each comes how many snapshots there are in all.
-const stretchEnds = `WITH apart AS (SELECT id, timestamp FROM snapshots WHERE goes_on IS NULL AND host_id = ?1 AND timestamp >= ?2 AND timestamp < ?3 LIMIT ?4)
-	SELECT ` + snapshotRowColumns + `, t.seq, t.goes_on IS NOT NULL, (SELECT count(*) FROM snapshots WHERE host_id = ?1 AND timestamp >= ?2 AND timestamp < ?3)
+// The ends of the stretches of a host from the time ?2 to ?3: its first and last snapshot, each that does not go on from the one before, unless there are more than ?4 of
+// them, and the one before and behind that. With each comes how many there are that do not go on, at most one more than ?4, and how many snapshots there are in all.
+const stretchEnds = `WITH apart AS (SELECT id, timestamp FROM snapshots WHERE goes_on IS NULL AND host_id = ?1 AND timestamp >= ?2 AND timestamp < ?3 AND ` + countApart + ` <= ?4)
+	SELECT ` + snapshotRowColumns + `, t.seq, t.goes_on IS NOT NULL, ` + countApart + `, (SELECT count(*) FROM snapshots WHERE host_id = ?1 AND timestamp >= ?2 AND timestamp < ?3)
 	FROM snapshots t WHERE t.id IN (SELECT id FROM apart
 		UNION SELECT (SELECT id FROM snapshots WHERE host_id = ?1 AND timestamp >= ?2 AND (timestamp, id) < (a.timestamp, a.id) ORDER BY timestamp DESC, id DESC LIMIT 1) FROM apart a
 		UNION SELECT (SELECT id FROM snapshots WHERE host_id = ?1 AND timestamp < ?3 AND (timestamp, id) > (a.timestamp, a.id) ORDER BY timestamp, id LIMIT 1) FROM apart a
@@ -81,18 +81,19 @@ const stretchEnds = `WITH apart AS (SELECT id, timestamp FROM snapshots WHERE go
 		UNION SELECT * FROM (SELECT id FROM snapshots WHERE host_id = ?1 AND timestamp >= ?2 AND timestamp < ?3 ORDER BY timestamp DESC, id DESC LIMIT 1))
 	ORDER BY t.timestamp, t.id`
 
+const countApart = `(SELECT count(*) FROM (SELECT 1 FROM snapshots WHERE goes_on IS NULL AND host_id = ?1 AND timestamp >= ?2 AND timestamp < ?3 LIMIT ?4 + 1))`
+
 // readEnds reads the ends of the stretches of a host, from which all of its snapshots are known: between two of which the later goes on, each goes on from the one
 // before. It returns nil when it cannot tell so: there are more than most stretches, or one of the snapshots between was deleted.
 func (h *headReader) readEnds(ctx context.Context, host int64, most int) ([]snapshotRow, error) {
 	ends := []snapshotRow{}
 	last := map[string]int64{} // numbers, by sampler
-	var known, all int64
-	apart := 0
-	err := each(ctx, h.db.db, stretchEnds, []any{host, h.since, h.until, most + 1}, func(rows *sql.Rows) error {
+	var known, all, apart int64
+	err := each(ctx, h.db.db, stretchEnds, []any{host, h.since, h.until, most}, func(rows *sql.Rows) error {
 		var row snapshotRow
 		var seq int64
 		var goesOn bool
-		if err := row.scan(rows, &seq, &goesOn, &all); err != nil {
+		if err := row.scan(rows, &seq, &goesOn, &apart, &all); err != nil {
 			return err
 		}
 		row.instance, row.capabilities = slices.Clone(row.instance), slices.Clone(row.capabilities)
@@ -104,13 +105,10 @@ func (h *headReader) readEnds(ctx context.Context, host int64, most int) ([]snap
 		case !row.joins:
 			known++
 		}
-		if !goesOn {
-			apart++
-		}
 		ends = append(ends, row)
 		return nil
 	})
-	if err != nil || known != all || apart > most {
+	if err != nil || known != all || apart > int64(most) {
 		return nil, err
 	}
 	return ends, nil
