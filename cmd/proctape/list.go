@@ -17,7 +17,6 @@ type placed interface{ Cursor() query.Cursor }
 func list[T placed](cmd *cobra.Command, db *query.DB, l *listing, r query.Range, items func(query.Range) iter.Seq2[T, error], to sink[T], columns []column[T], none string, of ...query.Data) error {
 	if r.Limit = l.limit; r.Limit == 0 {
 		db.LimitCache(pagesListed)
-		collectOften()
 	}
 	first, last, n, err := addAll(l, items(r), to, columns)
 	if err != nil || n == 0 && none == "" {

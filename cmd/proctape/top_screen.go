@@ -33,15 +33,8 @@ func wantsScreen(cmd *cobra.Command) bool {
 // sortColumns are the columns of the screen by which the figures of --sort are sorted. The others of --sort are of a range.
 var sortColumns = map[string]string{"cpu": "cpu", "mem": "rss", "io": "disk", "faults": "faults"}
 
-// littleGarbage is how much garbage may lie beside what is held, in percent of that, where memory counts more than CPU.
-const littleGarbage = 40
-
-// collectOften has little garbage lie about, unless the environment says otherwise.
-func collectOften() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(littleGarbage)
-	}
-}
+// screenGarbage is how much garbage may lie beside what a screen holds, in percent of that.
+const screenGarbage = 40
 
 // showTop shows the screen until somebody quits. Since is from when on the record is known; 0 where it is a recording of its own.
 func showTop(cmd *cobra.Command, t *topFlags, f *query.Filter, at time.Time, since float64, source top.Source) error {
@@ -59,7 +52,9 @@ func showTop(cmd *cobra.Command, t *topFlags, f *query.Filter, at time.Time, sin
 	if err != nil {
 		return err
 	}
-	collectOften() // most of what it holds are snapshots, of which a new one comes every few seconds
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(screenGarbage) // most of what it holds are snapshots, of which a new one comes every few seconds
+	}
 	// Without this these signals would end the program and leave the terminal as the screen has it.
 	ctx, stop := signal.NotifyContext(cmd.Context(), unix.SIGHUP, unix.SIGQUIT)
 	defer stop()
