@@ -33,7 +33,8 @@ const recordedHash = "51940ef79e0f38d4cab618028f3c512125a4035120580266948207fbe9
 
 // youngerColumns are columns that the recorded log fills and its hash is older than.
 var youngerColumns = map[string]bool{"checkpoints.first_seq": true, "producers.produced": true, "producers.acked": true, "producers.ended_ns": true, "producers.began_ns": true,
-	"files.sum": true, "rosters.lead_wall_ns": true, "rosters.lead_boot_ns": true, "rosters.silent": true, "rosters.doubled": true}
+	"files.sum": true, "rosters.lead_wall_ns": true, "rosters.lead_boot_ns": true, "rosters.silent": true, "rosters.doubled": true,
+	"snapshots.goes_on": true, "rosters.capabilities": true, "rosters.partial": true, "processes.peak_snapshot": true, "processes.first_rss_kib": true}
 
 // youngerTables are tables that the recorded log fills and its hash is older than.
 var youngerTables = map[string]bool{"runs": true, "run_steps": true, "host_minutes": true, "step_minutes": true, "program_minutes": true, "lives": true, "lanes": true, "rule_memories": true, "found_anomalies": true}

@@ -74,8 +74,11 @@ func coverageOf(ctx context.Context, db *DB, r Range, full bool) ([]Coverage, er
 }
 
 // keptCoverage makes coverages of what the database has of the range, unless it did so of the same revision: the questions that make one picture have the same range, and come at
-// the same time. Where the revision is not known it makes them each time.
+// the same time. Where none are kept, or the revision is not known, it makes them each time.
 func keptCoverage(ctx context.Context, db *DB, r Range, full bool) ([]Coverage, error) {
+	if db.covers == nil {
+		return workOut(ctx, db, r, full)
+	}
 	revision, err := Revision(ctx, db, Range{Since: r.Since, Until: r.Until})
 	switch {
 	case err != nil:

@@ -49,35 +49,31 @@ func (e *evidenceReader) readHosts(ctx context.Context) error {
 			var id int64
 			err := rows.Scan(&id, &h.host, &h.newest, &h.period)
 			e.hosts, e.byID[id] = append(e.hosts, h), h
-			e.longest = max(e.longest, lateBy*h.period)
+			e.longest = max(e.longest, schema.LateBy*h.period)
 			return err
 		})
 }
 
-// hostIs is the condition that a row of the alias t is of the range's host; the plus keeps to the index by time.
-const hostIs = ` AND (? = '' OR +t.host_id = (SELECT id FROM hosts WHERE name = ?))`
-
 // readSnapshots reads of which time snapshots tell, and what their samplers saw.
 func (e *evidenceReader) readSnapshots(ctx context.Context) error {
 	readers := map[int64]*snapshotReader{}
-	row := snapshotRow{}
-	err := each(ctx, e.db.db, snapshotRows+` WHERE t.timestamp >= ? AND t.timestamp < ?`+hostIs+` ORDER BY t.timestamp`,
-		[]any{e.r.Since - e.longest, e.r.Until, e.r.Host, e.r.Host}, func(rows *sql.Rows) error {
-			if err := row.scan(rows); err != nil {
-				return err
-			}
-			h := e.byID[row.host]
-			if h == nil { // it came meanwhile
-				return nil
-			}
-			if readers[row.host] == nil {
-				readers[row.host] = newSnapshotReader(h)
-			}
-			return readers[row.host].add(&row)
-		})
-	if err != nil {
+	heads := headReader{db: e.db, since: e.r.Since - e.longest, until: e.r.Until, host: e.r.Host, periods: map[int64]float64{}}
+	for id, h := range e.byID {
+		heads.periods[id] = h.period
+	}
+	if err := heads.read(ctx, func(row *snapshotRow) error {
+		h := e.byID[row.host]
+		if h == nil { // it came meanwhile
+			return nil
+		}
+		if readers[row.host] == nil {
+			readers[row.host] = newSnapshotReader(h)
+		}
+		return readers[row.host].add(row)
+	}); err != nil {
 		return err
 	}
+	row := snapshotRow{}
 	for id, h := range e.byID {
 		if readers[id] == nil { // what its sampler saw last is the best that is known
 			readers[id] = newSnapshotReader(h)

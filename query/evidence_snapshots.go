@@ -11,14 +11,14 @@ import (
 	"github.com/proctape/proctape/schema"
 )
 
-// lateBy is how late a snapshot may be, in periods, to tell of all the time since the one before it.
-const lateBy = 1.5
-
 // quiet is for how many seconds nothing may come of a host before that means something: three periods, and the time that a message may
 // be on its way.
 func (e *evidence) quiet() float64 { return 3*e.period + 2 }
 
-const snapshotRows = `SELECT t.id, t.host_id, t.timestamp, t.interval_ns / 1e9, t.instance, t.capabilities, t.partial, coalesce(t.child_count, 0), t.hidden_count FROM snapshots t`
+const (
+	snapshotRowColumns = `t.id, t.host_id, t.timestamp, t.interval_ns / 1e9, t.instance, t.capabilities, t.partial, coalesce(t.child_count, 0), t.hidden_count`
+	snapshotRows       = `SELECT ` + snapshotRowColumns + ` FROM snapshots t`
+)
 
 // snapshotRow is a row of snapshotRows.
 type snapshotRow struct {
@@ -26,10 +26,12 @@ type snapshotRow struct {
 	at, period             float64
 	partial                bool
 	instance, capabilities sql.RawBytes // until the next row
+	joins                  bool         // those between it and the one before were passed over, and there is no hole
 }
 
-func (s *snapshotRow) scan(rows *sql.Rows) error {
-	return rows.Scan(&s.id, &s.host, &s.at, &s.period, &s.instance, &s.capabilities, &s.partial, &s.seen, &s.hidden)
+// scan scans snapshotRowColumns, and what comes after them into more.
+func (s *snapshotRow) scan(rows *sql.Rows, more ...any) error {
+	return rows.Scan(append([]any{&s.id, &s.host, &s.at, &s.period, &s.instance, &s.capabilities, &s.partial, &s.seen, &s.hidden}, more...)...)
 }
 
 // snapshotReader makes evidence of a host's snapshots, which come by time.
@@ -55,7 +57,7 @@ func newSnapshotReader(e *evidence) *snapshotReader {
 // add takes a snapshot in. It tells of the time since the one before it, or of one period when that is longer ago.
 func (r *snapshotReader) add(s *snapshotRow) error {
 	from := s.at - s.period
-	if s.at-r.last <= lateBy*s.period {
+	if s.joins || schema.InTime(r.last, s.at, s.period) {
 		from = min(from, r.last)
 	}
 	if n := len(r.taken); n > 0 && from <= r.taken[n-1].to {

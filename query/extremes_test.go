@@ -24,7 +24,17 @@ func TestExtremesOf(t *testing.T) {
 	r.sample(7, 3, row{"rss_kib": 9000})
 	r.snapshot(8, 70, nil)
 	r.sample(8, 2, row{"rss_kib": nil}) // not known
-	db := r.open()
+	wantExtremes(t, r.open(), "nothing is noted")
+	r.exec(`UPDATE snapshots SET goes_on = 1 WHERE id IN (2, 3, 5, 6)`)
+	r.exec(`UPDATE processes SET (peak_snapshot, peak_rss_kib) = (SELECT id >> 22, rss_kib FROM samples WHERE process_id = processes.id ORDER BY rss_kib DESC, id LIMIT 1)`)
+	wantExtremes(t, r.open(), "peaks are noted")
+	r.snapshot(9, 35, nil) // it came late, when the process had another description; nothing of it is known
+	wantExtremes(t, r.open(), "a late snapshot")
+}
+
+// wantExtremes compares extremes with what is listed.
+func wantExtremes(t *testing.T, db *query.DB, when string) {
+	t.Helper()
 	for _, c := range []struct {
 		name string
 		of   query.Identity
@@ -40,7 +50,7 @@ func TestExtremesOf(t *testing.T) {
 		var want query.Extremes
 		for p, err := range query.HistorySeq(t.Context(), db, c.of, c.r) {
 			if err != nil {
-				t.Fatal(c.name, err)
+				t.Fatal(when, c.name, err)
 			}
 			want.Count++
 			want.Last = &p
@@ -53,7 +63,7 @@ func TestExtremesOf(t *testing.T) {
 		}
 		got, err := query.ExtremesOf(t.Context(), db, c.of, c.r)
 		if err != nil || !reflect.DeepEqual(*got, want) {
-			t.Errorf("%s: got %+v, %v, want %+v", c.name, got, err, want)
+			t.Errorf("%s, %s: got %+v, %v, want %+v", when, c.name, got, err, want)
 		}
 	}
 }

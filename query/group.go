@@ -45,6 +45,13 @@ type grouping struct {
 	commands map[[2]int64]string // by host and pid, for lines about parents
 }
 
+// name notes what a process is called, for lines about parents.
+func (g *grouping) name(host, pid int64, command string) {
+	if g.by == "parent" {
+		g.commands[[2]int64{host, pid}] = command
+	}
+}
+
 // life is a process of a host.
 type life struct {
 	hostID     int64

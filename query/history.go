@@ -42,15 +42,22 @@ func readHistory(ctx context.Context, db *DB, of Identity, r Range) ([]HistoryPo
 	if err != nil {
 		return nil, err
 	}
+	minutes, err := rollupHistory(ctx, db, of, r)
+	if err != nil {
+		return nil, err
+	}
+	return historyOfSpans(ctx, db, spans, minutes, r)
+}
+
+// historyOfSpans is the history of a process, of its rows and its minutes.
+func historyOfSpans(ctx context.Context, db *DB, spans []processSpan, minutes []HistoryPoint, r Range) ([]HistoryPoint, error) {
 	points := []HistoryPoint{}
 	for i := range spans {
 		if err := addHistoryPoints(ctx, db, &spans[i], r, &points); err != nil {
 			return nil, err
 		}
 	}
-	compare := func(a, b HistoryPoint) int { return a.place.compare(b.place) }
-	minutes, err := rollupHistory(ctx, db, of, r)
-	return merged(points, minutes, r, compare), err
+	return merged(points, minutes, r, func(a, b HistoryPoint) int { return a.place.compare(b.place) }), nil
 }
 
 // processSpan is a row of processes: a process with one description, from one snapshot to another.
@@ -79,6 +86,9 @@ func readProcessSpans(ctx context.Context, db *DB, of Identity, r Range) ([]proc
 	query, args = `SELECT min(+id), max(+id) FROM snapshots WHERE timestamp >= ?`, []any{r.Since}
 	if r.Until > 0 {
 		query, args = query+` AND timestamp < ?`, append(args, r.Until)
+	}
+	if host := processSpans[0].hostID; db.goesOn && !slices.ContainsFunc(processSpans, func(s processSpan) bool { return s.hostID != host }) {
+		query, args = query+` AND host_id = ?`, append(args, host)
 	}
 	if err := db.db.QueryRowContext(ctx, query, args...).Scan(&first, &last); err != nil {
 		return nil, err

@@ -77,7 +77,7 @@ func (r *jobSampleReader) pick(ctx context.Context, j JobTime) error {
 	}
 	where, args := j.where()
 	snapshots := map[int64][]int64{} // of each host
-	err := each(ctx, r.db.db, `SELECT host_id, id FROM snapshots WHERE id BETWEEN ?6 AND ?7 AND tick % ?8 = 0 AND (?2 OR host_id = (SELECT id FROM hosts WHERE name = ?3))
+	err := each(ctx, r.db.db, `SELECT host_id, id FROM snapshots WHERE id BETWEEN ?6 AND ?7 AND tick % ?8 = 0 AND `+r.hosts(j)+`
 		AND ?1 = ?1 AND ?4 <= ?5 ORDER BY id`, append(args[:5:5], r.first, r.last, r.out.Each), func(rows *sql.Rows) error {
 		var host, id int64
 		err := rows.Scan(&host, &id)
@@ -106,13 +106,21 @@ func (r *jobSampleReader) pick(ctx context.Context, j JobTime) error {
 	return err
 }
 
+// hosts is the condition that a snapshot is of the hosts of a job: of its own one it is looked up among that host's.
+func (r *jobSampleReader) hosts(j JobTime) string {
+	if r.db.goesOn && !j.Fleet {
+		return `?2 = ?2 AND host_id = (SELECT id FROM hosts WHERE name = ?3)`
+	}
+	return `(?2 OR host_id = (SELECT id FROM hosts WHERE name = ?3))`
+}
+
 // readExtent reads which snapshots the time has, and how many samples of the job they may hold.
 func (r *jobSampleReader) readExtent(ctx context.Context, j JobTime) error {
 	where, args := j.where()
 	var first, last, cpus, gpus sql.Null[int64]
 	var snapshots int64
 	err := r.db.db.QueryRowContext(ctx, `SELECT min(id), max(id), count(*), max(cpus), max(gpu_count) FROM snapshots WHERE timestamp BETWEEN ?4 AND ?5
-		AND (?2 OR host_id = (SELECT id FROM hosts WHERE name = ?3)) AND ?1 = ?1`, args...).Scan(&first, &last, &snapshots, &cpus, &gpus)
+		AND `+r.hosts(j)+` AND ?1 = ?1`, args...).Scan(&first, &last, &snapshots, &cpus, &gpus)
 	if err != nil || snapshots == 0 {
 		return err
 	}

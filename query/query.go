@@ -39,9 +39,11 @@ type DB struct {
 	elsewhere *Elsewhere // nil for a file here
 	parts     []*DB      // several that answer as one; nil for one
 	connector driver.Connector
+	// goesOn says that its tables tell which snapshots go on from the one before, with the indexes by which those that do not are found.
+	goesOn bool
 
 	sums     cpuSums
-	covers   keptValues // coverages
+	covers   *keptValues // coverages; nil where none are kept
 	guarding sync.Mutex
 	guarded  *sql.DB // for statements of others; nil until there is one
 }
@@ -96,16 +98,25 @@ func (d *DB) connect(ctx context.Context, to driver.Connector) error {
 	return nil
 }
 
-// LimitCache bounds the pages that each connection keeps in memory, in bytes, of the connections that are opened from now on. A database elsewhere has none.
+// LimitCache bounds the pages that each connection keeps in memory, in bytes, of the connections that are opened from now on; those that nobody uses are closed. A
+// database elsewhere has none.
 func (d *DB) LimitCache(bytes int64) {
 	if d.cache != nil {
 		d.cache.Store(bytes)
+		d.db.SetMaxIdleConns(0)
+		d.db.SetMaxIdleConns(idleConnections)
 	}
 }
 
+// KeepCoverages has coverages kept while what they are made of stays the same: for who asks again and again about the same ranges. It is for before the first question.
+func (d *DB) KeepCoverages() { d.covers = &keptValues{} }
+
+const mostConnections, idleConnections = 4, 2
+
 // bound bounds the connections to a database.
 func bound(db *sql.DB) {
-	db.SetMaxOpenConns(4)
+	db.SetMaxOpenConns(mostConnections)
+	db.SetMaxIdleConns(idleConnections)
 	db.SetConnMaxLifetime(10 * time.Second) // a database that was damaged is made anew in another file at the path; a recorder may begin
 }
 
@@ -118,6 +129,9 @@ func OpenElsewhere(ctx context.Context, e Elsewhere) (*DB, error) {
 	}
 	return d, nil
 }
+
+// goesOnSince is the version of the tables that tell which snapshots go on.
+const goesOnSince = 12
 
 // checkRecording refuses a file that is not a database of ours, or one of a later version. It reports whether it is one of an older build, which is to
 // be completed: the view of metrics is another than this build's where it lacks one.
@@ -132,6 +146,7 @@ func checkRecording(ctx context.Context, db *DB) (older bool, err error) {
 		return false, errors.New("it holds no recording")
 	}
 	version, err := schema.CheckVersion(ctx, db.db)
+	db.goesOn = version >= goesOnSince && db.elsewhere == nil && db.parts == nil
 	return version >= oldestCompleted && (version < schema.TablesVersion() || view.V != schema.MetricsView()), err
 }
 

@@ -22,11 +22,46 @@ var sampleColumns = `m.syscall_counts, m.syscall_time_pct, ` + metric.Columns("m
 
 // scanProcess scans processColumns into a process's description, and what comes after them into more.
 func scanProcess(rows *sql.Rows, id *int64, p *Process, more ...any) error {
-	var ppid sql.Null[int64]
-	var command sql.Null[string]
-	err := rows.Scan(append([]any{id, &p.PID, &ppid, &command, &p.JobID, &p.Fleet, &p.Sheet, &p.StartTicks, &p.UID}, more...)...)
-	p.PPID, p.Command = ppid.V, command.V
+	var v processValues
+	err := rows.Scan(append(v.into(make([]any, 0, len(v)+len(more))), more...)...)
+	*id = v.describe(p)
 	return err
+}
+
+// processValues are processColumns as the driver gives them, of the one type that database/sql fills without reflection.
+type processValues [9]any
+
+// into appends where to scan them to.
+func (v *processValues) into(dst []any) []any {
+	for i := range v {
+		dst = append(dst, &v[i])
+	}
+	return dst
+}
+
+// describe sets a process's description, and returns the id of its row.
+func (v *processValues) describe(p *Process) (id int64) {
+	p.PID, p.PPID, p.Command, p.JobID = integerOf(v[1]), integerOf(v[2]), textOf(v[3]), optionalOf[string](v[4])
+	p.Fleet, p.Sheet, p.StartTicks, p.UID = integerOf(v[5]) != 0, optionalOf[int64](v[6]), integerOf(v[7]), optionalOf[int64](v[8])
+	return integerOf(v[0])
+}
+
+func integerOf(v any) int64 {
+	n, _ := v.(int64)
+	return n
+}
+
+func textOf(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+// optionalOf is a value that may be NULL.
+func optionalOf[T int64 | string](v any) *T {
+	if of, ok := v.(T); ok {
+		return &of
+	}
+	return nil
 }
 
 // sampleScanner scans rows of sampleColumns. Its destinations are made once, and are of the one type that

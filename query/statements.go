@@ -60,6 +60,9 @@ type keptStatement struct {
 // mostStatements is how many texts are remembered. Some are made of how many rows are asked for, and never come again.
 const mostStatements = 200
 
+// keptAtOnce is how many statements are kept when they come first, and not when they come again: a command asks some dozens of questions, many of them twice.
+const keptAtOnce = 60
+
 // QueryContext implements driver.QueryerContext.
 func (c *keepingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	s, again := c.kept[query]
@@ -67,7 +70,9 @@ func (c *keepingConn) QueryContext(ctx context.Context, query string, args []dri
 		if len(c.kept) >= mostStatements {
 			c.forget()
 		}
-		c.kept[query] = nil
+		if c.kept[query] = nil; len(c.kept) <= keptAtOnce {
+			s = c.prepare(ctx, query)
+		}
 	} else if s == nil {
 		s = c.prepare(ctx, query)
 	}

@@ -43,6 +43,17 @@ type Top struct {
 // alone, and for others the larger of its values at both ends. Where snapshots have left full resolution, the minutes of the rollups are
 // read, for all of the range that they hold.
 func TopOf(ctx context.Context, db *DB, q TopQuery) (*Top, error) {
+	t, err := topWithoutCoverage(ctx, db, q)
+	if err != nil {
+		return nil, err
+	}
+	if t.Coverage, err = HostCoverage(ctx, db, q.Range); err != nil {
+		return nil, fmt.Errorf("read who used most: %w", err)
+	}
+	return t, nil
+}
+
+func topWithoutCoverage(ctx context.Context, db *DB, q TopQuery) (*Top, error) {
 	if !slices.Contains(TopBy, q.By) || !slices.Contains(TopMetrics, q.Sort) {
 		return nil, fmt.Errorf("%w: by %q, sorted by %q", ErrTopQuery, q.By, q.Sort)
 	}
@@ -60,9 +71,6 @@ func TopOf(ctx context.Context, db *DB, q TopQuery) (*Top, error) {
 	minutes, err := g.addMinutes(ctx, db, &q.Filter)
 	if err == nil {
 		err = g.addEvents(ctx, db, &q.Filter)
-	}
-	if err == nil {
-		t.Coverage, err = HostCoverage(ctx, db, q.Range)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read who used most: %w", err)
@@ -91,7 +99,10 @@ func (t *Top) fill(g *grouping, q *TopQuery) {
 	}
 	t.Lines = len(rows)
 	slices.SortFunc(rows, func(a, b *TopRow) int {
-		return cmp.Or(cmp.Compare(b.metric(q.Sort), a.metric(q.Sort)), cmp.Compare(b.CPUSeconds, a.CPUSeconds), cmp.Compare(b.Memory, a.Memory),
+		if c := cmp.Compare(b.metric(q.Sort), a.metric(q.Sort)); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(b.CPUSeconds, a.CPUSeconds), cmp.Compare(b.Memory, a.Memory),
 			strings.Compare(a.Key, b.Key), strings.Compare(a.Host, b.Host), cmp.Compare(a.pid(), b.pid()))
 	})
 	for _, r := range rows { // in their order: sums of floating point depend on it
@@ -121,7 +132,7 @@ func (g *grouping) addBoot(ctx context.Context, db *DB, e edge, f *Filter) error
 			parent = parts[i-1].PPID
 			p.PPID = parent // at birth, as far as it was seen
 		}
-		g.commands[[2]int64{p.hostID, p.PID}] = p.Command
+		g.name(p.hostID, p.PID, p.Command)
 		s := &seenLife{last: p.end}
 		if p.outside {
 			s.before = &p.Process

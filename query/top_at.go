@@ -30,7 +30,7 @@ func TopAt(ctx context.Context, db *DB, at float64, q TopQuery) (*Top, error) {
 	}
 	asked := q.Until
 	q.Until = math.Nextafter(q.Until, math.Inf(1))
-	t, err := TopOf(ctx, db, q)
+	t, err := topWithoutCoverage(ctx, db, q)
 	if err != nil {
 		return nil, err
 	}

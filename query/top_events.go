@@ -24,30 +24,27 @@ func (g *grouping) addEvents(ctx context.Context, db *DB, f *Filter) error {
 			byPID[[2]int64{of.hostID, of.pid}] = of
 		}
 	}
-	var boot sql.RawBytes
-	var values [6]any // two of them stay unknown
-	var sampled any
+	var v [16]any
+	into := make([]any, len(v))
+	for i := range v {
+		into[i] = &v[i]
+	}
 	boots := texts{}
 	return each(ctx, db.db, query, args, func(r *sql.Rows) error {
-		var of life
-		var spawn bool
-		var p Process
-		err := r.Scan(&of.hostID, &boot, &of.pid, &of.start, &spawn, &p.PPID, &p.Command, &p.UID, &p.JobID, &p.Fleet, &p.Sheet, &values[0], &values[1],
-			&values[2], &values[3], &sampled)
-		if err != nil {
+		if err := r.Scan(into...); err != nil {
 			return err
 		}
-		host, end := hosts[of.hostID], countersOf(&values)
-		of.boot = boots.of(boot)
-		p.PID, p.StartTicks = of.pid, of.start
-		if spawn {
-			g.commands[[2]int64{of.hostID, of.pid}] = p.Command
+		of := life{integerOf(v[0]), boots.of(textOf(v[1])), integerOf(v[2]), integerOf(v[3])}
+		p := Process{PID: of.pid, StartTicks: of.start, PPID: integerOf(v[5]), Command: textOf(v[6]), UID: optionalOf[int64](v[7]), JobID: optionalOf[string](v[8]),
+			Fleet: integerOf(v[9]) != 0, Sheet: optionalOf[int64](v[10])}
+		host, end := hosts[of.hostID], countersOf(&[6]any{v[11], v[12], v[13], v[14]}) // two of them stay unknown
+		if integerOf(v[4]) != 0 {                                                      // a start
+			g.name(of.hostID, of.pid, p.Command)
 			byPID[[2]int64{of.hostID, of.pid}] = of
 			g.addSpawn(host, of, &p, byPID)
 			return nil
 		}
-		cpu, _ := sampled.(int64)
-		g.addExit(host, of, &p, &end, cpu)
+		g.addExit(host, of, &p, &end, integerOf(v[15]))
 		return nil
 	})
 }
@@ -130,10 +127,10 @@ func (g *grouping) addMinutes(ctx context.Context, db *DB, f *Filter) (bool, err
 // texts are texts that come again and again, each kept once.
 type texts map[string]string
 
-func (t texts) of(b []byte) string {
-	s, known := t[string(b)]
+func (t texts) of(text string) string {
+	s, known := t[text]
 	if !known {
-		s = string(b)
+		s = text
 		t[s] = s
 	}
 	return s

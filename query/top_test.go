@@ -242,7 +242,7 @@ func TestTopPlans(t *testing.T) {
 			}
 		}
 		if name == "top" {
-			i := slices.IndexFunc(log, func(a asked) bool { return strings.Contains(a.text, "p.ended >= ?5") })
+			i := slices.IndexFunc(log, func(a asked) bool { return strings.Contains(a.text, "p.ended >= ?6") })
 			if i < 0 {
 				t.Fatal("the processes that ended were not asked for")
 			}

@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"fmt"
+	"math"
 	"slices"
+	"strings"
 
 	"github.com/proctape/proctape/schema"
 )
@@ -64,8 +65,6 @@ func countersOf(values *[6]any) counters {
 	return counters{number(values[0]), number(values[1]), number(values[2]), number(values[3]), number(values[4]), number(values[5])}
 }
 
-const counterColumns = `%[1]s.rss_kib, %[1]s.cpu_ms, %[1]s.read_kib, %[1]s.write_kib, %[1]s.minor_faults, %[1]s.major_faults`
-
 // part is what one description of a process used within a range.
 type part struct {
 	Process
@@ -95,29 +94,54 @@ func readEdges(ctx context.Context, db *DB, f *Filter) ([]edge, error) {
 	if until == 0 {
 		until = 9e99
 	}
-	return collect(ctx, db, `SELECT (SELECT name FROM hosts WHERE id = t.host_id), t.host_id, t.boot_id, min(t.id), max(t.id), min(t.timestamp - t.boot_ns / 1e9) FROM snapshots t
-		WHERE t.timestamp >= ? AND t.timestamp < ? AND (? = '' OR t.host_id = (SELECT id FROM hosts WHERE name = ?)) GROUP BY t.host_id, t.boot_id`,
-		[]any{f.Since, until, f.Host, f.Host}, func(r *sql.Rows, e *edge) error {
-			return r.Scan(&e.host, &e.hostID, &e.boot, &e.first, &e.last, &e.booted)
-		})
+	query, args := `SELECT (SELECT name FROM hosts WHERE id = t.host_id), t.host_id, t.boot_id, min(t.id), max(t.id), min(t.timestamp - t.boot_ns / 1e9) FROM snapshots t
+		WHERE t.timestamp >= ? AND t.timestamp < ?`, []any{f.Since, until}
+	if f.Host != "" {
+		query, args = query+db.ofHost(), append(args, f.Host)
+	}
+	return collect(ctx, db, query+` GROUP BY t.host_id, t.boot_id`, args, func(r *sql.Rows, e *edge) error {
+		return r.Scan(&e.host, &e.hostID, &e.boot, &e.first, &e.last, &e.booted)
+	})
 }
 
 // partColumns are a description of a process with its counters at both ends of a range, which is from the snapshot ?1 to ?2 of the
-// boot ?4 of the host ?3. A process of before the range is counted from the last snapshot before it.
-var partColumns = `SELECT ` + processColumns + cgroupColumn + `, p.first_snapshot, p.last_snapshot, p.peak_rss_kib, ` +
-	fmt.Sprintf(counterColumns, "a") + `, ` + fmt.Sprintf(counterColumns, "z")
-
-const partStart = ` LEFT JOIN samples a ON a.id = max(p.first_snapshot, ?1) << 22 | p.pid AND a.process_id = p.id
-	WHERE p.host_id = ?3 AND p.boot_id = ?4 AND p.first_snapshot <= ?2 AND p.last_snapshot >= ?1`
+// boot ?4 of the host ?3. A process of before the range is counted from the last snapshot before it. Of one that started in it, from the tick ?5 on, all counters
+// were nought, and its row has the memory of its first sample: that is not looked up.
+const (
+	partColumns = `SELECT ` + processColumns + cgroupColumn + `, p.first_snapshot, p.last_snapshot, p.peak_rss_kib, CASE WHEN {noted} THEN p.first_rss_kib ELSE a.rss_kib END,
+		a.cpu_ms, a.read_kib, a.write_kib, a.minor_faults, a.major_faults, z.rss_kib, z.cpu_ms, z.read_kib, z.write_kib, z.minor_faults, z.major_faults`
+	partStart = ` LEFT JOIN samples a ON a.id = CASE WHEN NOT {noted} THEN max(p.first_snapshot, ?1) << 22 | p.pid END AND a.process_id = p.id
+		WHERE p.host_id = ?3 AND p.boot_id = ?4 AND p.first_snapshot <= ?2 AND p.last_snapshot >= ?1`
+)
 
 // The descriptions of a range are those that live, and those that have ended since it began; of a single snapshot those that it has.
-var (
-	partsAlive = partColumns + ` FROM processes p LEFT JOIN samples z ON z.id = min(p.last_snapshot, ?2) << 22 | p.pid AND z.process_id = p.id` + partStart +
-		` AND p.last_snapshot = 4611686018427387904`
-	partsEnded = partColumns + ` FROM processes p LEFT JOIN samples z ON z.id = min(p.last_snapshot, ?2) << 22 | p.pid AND z.process_id = p.id` + partStart +
-		` AND p.ended >= ?5`
+const (
+	partsSpan  = partColumns + ` FROM processes p LEFT JOIN samples z ON z.id = min(p.last_snapshot, ?2) << 22 | p.pid AND z.process_id = p.id` + partStart
+	partsAlive = partsSpan + ` AND p.last_snapshot = 4611686018427387904`
+	partsEnded = partsSpan + ` AND p.ended >= ?6`
 	partsOfOne = partColumns + ` FROM samples z CROSS JOIN processes p ON p.id = z.process_id` + partStart + ` AND z.id BETWEEN ?2 << 22 AND ?2 << 22 | 4194303`
 )
+
+// notedFirst is the condition that the row of a process has the memory of its first sample, and counters were nought before.
+func notedFirst(db *DB) string {
+	if !db.goesOn { // an older build did not note it
+		return `(p.start_ticks >= ?5 AND 0)`
+	}
+	return `(p.start_ticks >= ?5 AND p.first_snapshot > ?1 AND p.first_rss_kib IS NOT NULL)`
+}
+
+// bornFrom is the first tick after boot that is in a range.
+func (e *edge) bornFrom(since float64) int64 {
+	within := func(tick int64) bool { return e.booted+float64(tick)/100 >= since }
+	tick := int64(math.Ceil((since - e.booted) * 100))
+	for within(tick - 1) {
+		tick--
+	}
+	for !within(tick) {
+		tick++
+	}
+	return tick
+}
 
 // readParts reads what the processes of a boot used within a range, the descriptions of one process one behind the other.
 func readParts(ctx context.Context, db *DB, e edge, since float64) ([]*part, error) {
@@ -128,29 +152,33 @@ func readParts(ctx context.Context, db *DB, e edge, since float64) ([]*part, err
 		return nil, err
 	}
 	var parts []*part
-	of := []any{base, e.last, e.hostID, e.boot}
-	ended := append(of[:4:4], min(from, since))
+	bornFrom := e.bornFrom(since)
+	of := []any{base, e.last, e.hostID, e.boot, bornFrom}
+	ended := append(of[:5:5], min(from, since))
 	statements := map[string][]any{partsAlive: of, partsEnded: ended}
 	if e.first == e.last { // and what was described otherwise by the snapshot before
-		statements = map[string][]any{partsOfOne: of, partsEnded + ` AND p.ended <= ?5`: ended}
+		statements = map[string][]any{partsOfOne: of, partsEnded + ` AND p.ended <= ?6`: ended}
 	}
+	var described processValues
+	var span [4]any
 	var begin, end [6]any
-	more := make([]any, 4, 4+len(begin)+len(end))
-	for i := range begin {
-		more = append(more, &begin[i])
-	}
-	for i := range end {
-		more = append(more, &end[i])
+	into := described.into(nil)
+	for _, values := range [][]any{span[:], begin[:], end[:]} {
+		for i := range values {
+			into = append(into, &values[i])
+		}
 	}
 	for statement, args := range statements {
-		err := each(ctx, db.db, statement, args, func(r *sql.Rows) error {
-			p := &part{host: e.host, hostID: e.hostID, boot: e.boot}
-			var id int64
-			more[0], more[1], more[2], more[3] = &p.Cgroup, &p.first, &p.last, &p.peak
+		err := each(ctx, db.db, strings.ReplaceAll(statement, `{noted}`, notedFirst(db)), args, func(r *sql.Rows) error {
+			if err := r.Scan(into...); err != nil {
+				return err
+			}
+			p := &part{host: e.host, hostID: e.hostID, boot: e.boot, first: integerOf(span[1]), last: integerOf(span[2]), begin: countersOf(&begin), end: countersOf(&end)}
+			described.describe(&p.Process)
+			p.Cgroup = optionalOf[string](span[0])
+			p.peak.V, p.peak.Valid = span[3].(int64)
 			parts = append(parts, p)
-			err := scanProcess(r, &id, &p.Process, more...)
-			p.begin, p.end = countersOf(&begin), countersOf(&end)
-			return err
+			return nil
 		})
 		if err != nil {
 			return nil, err
@@ -165,7 +193,7 @@ func readParts(ctx context.Context, db *DB, e edge, since float64) ([]*part, err
 		if i > 0 && parts[i-1].PID == p.PID && parts[i-1].StartTicks == p.StartTicks {
 			earlier = parts[i-1]
 		}
-		p.count(earlier, e.booted+float64(p.StartTicks)/100 >= since && p.first > base)
+		p.count(earlier, p.StartTicks >= bornFrom && p.first > base)
 	}
 	return parts, nil
 }

@@ -150,6 +150,12 @@ func migrate(ctx context.Context, db *sql.Conn, step string, version int) error 
 // Timestamp returns a wall time, given in Unix nanoseconds, as the tables hold it: Unix seconds, UTC.
 func Timestamp(wallNS int64) float64 { return float64(wallNS) / 1e9 }
 
+// LateBy is how late a snapshot may be, in periods, to tell of all the time since the one before it.
+const LateBy = 1.5
+
+// InTime reports whether a snapshot tells of all the time since the one before it. Both times are Unix seconds, and period is how many seconds are to be between two.
+func InTime(before, at, period float64) bool { return at-before <= LateBy*period }
+
 // Time returns a timestamp of the tables as a time, in UTC.
 func Time(timestamp float64) time.Time {
 	return time.Unix(0, int64(timestamp*1e9)).UTC()

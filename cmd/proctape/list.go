@@ -15,7 +15,9 @@ type placed interface{ Cursor() query.Cursor }
 // list prints a listing as it is read, within the limit, and says when there is more, and what of its time is not known. None is what it says when
 // there is nothing, and of are the kinds of data that it is made of.
 func list[T placed](cmd *cobra.Command, db *query.DB, l *listing, r query.Range, items func(query.Range) iter.Seq2[T, error], to sink[T], columns []column[T], none string, of ...query.Data) error {
-	r.Limit = l.limit
+	if r.Limit = l.limit; r.Limit == 0 {
+		db.LimitCache(pagesListed)
+	}
 	first, last, n, err := addAll(l, items(r), to, columns)
 	if err != nil || n == 0 && none == "" {
 		return err
@@ -37,6 +39,9 @@ func list[T placed](cmd *cobra.Command, db *query.DB, l *listing, r query.Range,
 	}
 	return noteMore(cmd, l, r, items, first, last)
 }
+
+// pagesListed are the bytes of pages of the database that a connection keeps for a listing of all, which reads each page once.
+const pagesListed = 1 << 20
 
 // addAll gives the items of a listing to a sink, sorted where the flags say so. It returns the places of the first and the last, and how many there are.
 func addAll[T placed](l *listing, items iter.Seq2[T, error], to sink[T], columns []column[T]) (first, last query.Cursor, n int, err error) {

@@ -71,9 +71,11 @@ func snapshotSink(v *view, out io.Writer, top int) (sink[query.Snapshot], error)
 		return sink[query.Snapshot]{}, err
 	}
 	if v.csv {
+		var all []process
 		return sink[query.Snapshot]{add: func(s *query.Snapshot) error {
-			for _, p := range orderProcesses(v, s) {
-				if err := rows.add(&p); err != nil {
+			all = orderProcesses(v, s, all[:0])
+			for i := range all {
+				if err := rows.add(&all[i]); err != nil {
 					return err
 				}
 			}
@@ -88,7 +90,7 @@ func snapshotSink(v *view, out io.Writer, top int) (sink[query.Snapshot], error)
 		if err := say(out, "%s", snapshotText(s)); err != nil {
 			return err
 		}
-		ordered := orderProcesses(v, s)
+		ordered := orderProcesses(v, s, nil)
 		for _, p := range ordered[:min(top, len(ordered))] {
 			if err := printProcess(v, out, &p, width); err != nil {
 				return err
@@ -121,11 +123,10 @@ func printProcess(v *view, out io.Writer, p *process, width int) error {
 	return err
 }
 
-// orderProcesses are the processes of a snapshot, the busiest first, or as --sort says.
-func orderProcesses(v *view, s *query.Snapshot) []process {
-	all := make([]process, len(s.Processes))
+// orderProcesses appends the processes of a snapshot to an empty list, the busiest first, or as --sort says.
+func orderProcesses(v *view, s *query.Snapshot, all []process) []process {
 	for i := range s.Processes {
-		all[i] = process{s.Timestamp, s.Host, s.Processes[i]}
+		all = append(all, process{s.Timestamp, s.Host, s.Processes[i]})
 	}
 	slices.SortStableFunc(all, func(a, b process) int {
 		return cmp.Or(cmp.Compare(b.CPUPercent, a.CPUPercent), cmp.Compare(b.RSS, a.RSS))

@@ -2,6 +2,7 @@ package fold
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/proctape/proctape/projector/store"
@@ -10,8 +11,18 @@ import (
 
 // markOf is what of a snapshot tells whether its host's record goes on.
 func markOf(m *schema.Message) store.SnapshotMark {
-	return store.SnapshotMark{BootID: m.BootID, Instance: m.Instance.String(), Seq: m.Seq, Tick: m.Snapshot.Tick, Wall: m.Wall,
-		Boot: m.Boot, Interval: m.Snapshot.Interval}
+	s := m.Snapshot
+	return store.SnapshotMark{BootID: m.BootID, Instance: m.Instance.String(), Seq: m.Seq, Tick: s.Tick, Wall: m.Wall,
+		Boot: m.Boot, Interval: s.Interval, Capabilities: joined(s.Capabilities), Partial: s.Partial}
+}
+
+// joined are capabilities as one text: each in quotes, for it may hold anything.
+func joined(capabilities []schema.Capability) string {
+	var b []byte
+	for _, c := range capabilities {
+		b = strconv.AppendQuote(b, string(c))
+	}
+	return string(b)
 }
 
 // How far a host may be from what was expected of it.

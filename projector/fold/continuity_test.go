@@ -55,3 +55,46 @@ func TestGapsBetween(t *testing.T) {
 		})
 	}
 }
+
+// A snapshot goes on from the one before it when nothing but time went by between them.
+func TestGoesOn(t *testing.T) {
+	s := int64(time.Second)
+	before := store.SnapshotMark{BootID: "b1", Instance: "i1", Seq: 7, Tick: 70, Wall: 1000 * s, Boot: 500 * s, Interval: 5 * s, Capabilities: `"io"`}
+	for _, test := range []struct {
+		name   string
+		change func(*store.SnapshotMark)
+		want   bool
+	}{
+		{"the next one", func(*store.SnapshotMark) {}, true},
+		{"a little late", func(n *store.SnapshotMark) { n.Wall += 2 * s }, true},
+		{"too late to tell of all the time", func(n *store.SnapshotMark) { n.Wall += 3 * s }, false},
+		{"another sampler", func(n *store.SnapshotMark) { n.Instance = "i2" }, false},
+		{"a number is missing", func(n *store.SnapshotMark) { n.Seq++ }, false},
+		{"another interval", func(n *store.SnapshotMark) { n.Interval = 6 * s }, false},
+		{"the clock was set back", func(n *store.SnapshotMark) { n.Wall -= 5 * s }, false},
+		{"it sees more", func(n *store.SnapshotMark) { n.Capabilities = `"io""events-bpf"` }, false},
+		{"it sees fewer processes", func(n *store.SnapshotMark) { n.Partial = true }, false},
+	} {
+		now := before
+		now.Seq, now.Tick, now.Wall, now.Boot = 8, 71, before.Wall+5*s, before.Boot+5*s
+		test.change(&now)
+		if got := goesOn(&before, &now); got != test.want {
+			t.Errorf("%s: got %v", test.name, got)
+		}
+	}
+	if goesOn(&store.SnapshotMark{}, &before) {
+		t.Error("the first of all goes on from none")
+	}
+}
+
+// What a sampler sees is told apart, whatever the names of capabilities hold.
+func TestJoined(t *testing.T) {
+	seen := map[string]bool{}
+	for _, capabilities := range [][]schema.Capability{nil, {""}, {"a"}, {"a", "b"}, {"b", "a"}, {"ab"}, {`a""b`}, {`a"`, `"b`}, {"a\nb"}} {
+		text := joined(capabilities)
+		if seen[text] {
+			t.Errorf("%q: %s came before", capabilities, text)
+		}
+		seen[text] = true
+	}
+}

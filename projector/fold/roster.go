@@ -49,11 +49,13 @@ type observed struct {
 	touched []*store.Process // rows to write: opened, changed or ended; only those that were not to be written before
 	ended   []*store.Process // rows that ended, or were never open
 	usedCPU []int64          // CPU milliseconds that each process has used since it was last seen, beside rows
+	goesOn  bool             // the snapshot goes on from the one before it
 }
 
 func (o *observed) reset() {
 	clear(o.seen) // lets go of the message
 	o.seen, o.rows, o.touched, o.ended, o.usedCPU = o.seen[:0], o.rows[:0], o.touched[:0], o.ended[:0], o.usedCPU[:0]
+	o.goesOn = false
 }
 
 // touch adds a row to those to write.
@@ -113,7 +115,7 @@ func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observe
 		if err != nil {
 			return err
 		}
-		update(row, p, out)
+		update(row, p, id, out)
 		out.rows = append(out.rows, row)
 		out.usedCPU = append(out.usedCPU, used)
 	}
@@ -122,9 +124,20 @@ func (r *roster) observe(m *schema.Message, id int64, reg registry, out *observe
 		return nil
 	}
 	r.endMissing(out)
-	r.Newest, r.LastSnapshot = markOf(m), id
+	newest := markOf(m)
+	out.goesOn = goesOn(&r.Newest, &newest)
+	r.Newest, r.LastSnapshot = newest, id
 	r.Newest.BootID = strings.Clone(m.BootID)
 	return nil
+}
+
+// goesOn reports whether a host's record goes on from a snapshot to the next one with nothing else to tell: readers of a long time pass such
+// snapshots over.
+func goesOn(before, now *store.SnapshotMark) bool {
+	at, seconds := schema.Timestamp(now.Wall), float64(now.Interval)/1e9
+	since := schema.Timestamp(before.Wall)
+	return now.Instance == before.Instance && now.Seq == before.Seq+1 && now.Interval == before.Interval && since < at && schema.InTime(since, at, seconds) &&
+		now.Capabilities == before.Capabilities && now.Partial == before.Partial
 }
 
 // late reports whether a newer snapshot of the host has been seen. Within a boot the boot clock tells. A boot that was
@@ -195,7 +208,7 @@ func (r *roster) newRow(p *sighting, boot string, id, rowID int64) *store.Proces
 	r.made = &store.Process{
 		ID: rowID, ProcessKey: store.ProcessKey{HostID: r.HostID, BootID: share(like.BootID, boot), PID: p.pid, StartTicks: p.startTicks},
 		PPID: p.ppid, Command: share(like.Command, p.command), Job: schema.JobKey{ID: share(like.Job.ID, p.job.ID), Fleet: p.job.Fleet},
-		Sheet: p.sheet, UID: p.uid, Cgroup: share(like.Cgroup, p.cgroup), First: id, Last: schema.OpenEnded,
+		Sheet: p.sheet, UID: p.uid, Cgroup: share(like.Cgroup, p.cgroup), First: id, Last: schema.OpenEnded, FirstRSS: p.rss,
 	}
 	return r.made
 }
@@ -209,13 +222,15 @@ func share(copied, s string) string {
 }
 
 // update takes in what grows.
-func update(row *store.Process, p *sighting, out *observed) {
+func update(row *store.Process, p *sighting, snapshot int64, out *observed) {
 	changed := false
 	if cpu := p.cpuMillis; cpu > row.CPUMillis {
 		row.CPUMillis, changed = cpu, true
 	}
 	changed = schema.Raise(&row.MaxCPU, p.cpu) || changed
-	changed = schema.Raise(&row.PeakRSS, p.rss) || changed
+	if schema.Raise(&row.PeakRSS, p.rss) {
+		row.PeakAt, changed = schema.Some(snapshot), true
+	}
 	changed = schema.Raise(&row.ReadKiB, p.read) || changed
 	changed = schema.Raise(&row.WriteKiB, p.write) || changed
 	if changed {

@@ -168,8 +168,17 @@ func TestRoster_Peaks(t *testing.T) {
 	r.observe(snapshotAt("b", 3, schema.Process{PID: 5, CPUPermille: some(900), RSS: some(300), ReadKiB: some(10), WriteKiB: some(20)}), 3)
 	r.observe(snapshotAt("b", 4, schema.Process{PID: 5, CPUPermille: some(100), RSS: some(500)}), 4)
 	r.observe(snapshotAt("b", 5, schema.Process{PID: 5}), 5)
+	r.observe(snapshotAt("b", 6, schema.Process{PID: 5, RSS: some(500)}), 6)
 	if row.MaxCPU != some(900) || row.PeakRSS != some(500) || row.ReadKiB != some(10) || row.WriteKiB != some(20) {
 		t.Errorf("peaks: got %+v", row)
+	}
+	if row.PeakAt != some(4) || row.FirstRSS != unknown {
+		t.Errorf("the peak was first in snapshot %v, and the first sample knew %v, want 4 and nothing", row.PeakAt, row.FirstRSS)
+	}
+	r.observe(snapshotAt("b", 7, schema.Process{PID: 5, Command: "other", RSS: some(70)}), 7)
+	r.observe(snapshotAt("b", 8, schema.Process{PID: 5, Command: "other", RSS: some(60)}), 8)
+	if row := r.rows[1]; row.PeakAt != some(7) || row.FirstRSS != some(70) {
+		t.Errorf("of its next description: got %v and %v, want 7 and 70", row.PeakAt, row.FirstRSS)
 	}
 }
 

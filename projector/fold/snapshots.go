@@ -50,7 +50,7 @@ func (s *snapshots) add(to place, m *schema.Message, first bool) error {
 		return err
 	}
 	s.samplers.follow(r, before, what)
-	to.batch.Snapshots = append(to.batch.Snapshots, store.Snapshot{ID: id, HostID: to.hostID, Message: m})
+	to.batch.Snapshots = append(to.batch.Snapshots, store.Snapshot{ID: id, HostID: to.hostID, GoesOn: s.observed.goesOn, Message: m})
 	addSamples(to.batch, id, &m.Snapshot.Processes, s.observed.rows)
 	s.addProcesses(to.batch)
 	addJobSamples(to, m.Wall, &s.observed)

@@ -10,7 +10,7 @@ import (
 )
 
 const setPeaks = `cpu_ms=t.cpu_ms, max_cpu_permille=t.max_cpu_permille, peak_rss_kib=t.peak_rss_kib, read_kib=t.read_kib,
-	write_kib=t.write_kib`
+	write_kib=t.write_kib, peak_snapshot=t.peak_snapshot`
 
 // The ways to write rows of processes. Of rows that stay open only what grows is written: that leaves the columns alone
 // that are in an index.

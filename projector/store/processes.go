@@ -31,8 +31,11 @@ type Process struct {
 	CPUMillis   int64   // cumulative
 	MaxCPU      schema.Opt[int64]
 	PeakRSS     schema.Opt[int64]
+	PeakAt      schema.Opt[int64] // the snapshot of the first sample of PeakRSS; an older build did not note it
 	ReadKiB     schema.Opt[int64]
 	WriteKiB    schema.Opt[int64]
+
+	FirstRSS schema.Opt[int64] // of the first sample; known until it is stored
 
 	Stored  bool // the row is in the database
 	Queued  bool // the row is in the batch
@@ -40,7 +43,7 @@ type Process struct {
 }
 
 const processColumns = `id, host_id, boot_id, pid, start_ticks, ppid, command, job_id, sheet_num, uid, cgroup,
-	first_snapshot, last_snapshot, ended, ended_boot_ns, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib, fleet`
+	first_snapshot, last_snapshot, ended, ended_boot_ns, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib, peak_snapshot, first_rss_kib, fleet`
 
 // column is the value of one of processColumns.
 func (p *Process) column(col int) vtab.Value {
@@ -85,6 +88,10 @@ func (p *Process) column(col int) vtab.Value {
 		return optional(p.ReadKiB)
 	case 19:
 		return optional(p.WriteKiB)
+	case 20:
+		return optional(p.PeakAt)
+	case 21:
+		return optional(p.FirstRSS)
 	}
 	return p.Job.Fleet
 }

@@ -14,6 +14,9 @@ type SnapshotMark struct {
 	Seq, Tick  uint64
 	Wall, Boot int64 // ns
 	Interval   int64 // ns
+	// What its sampler sees: its capabilities, each in quotes, and whether it lacks processes.
+	Capabilities string
+	Partial      bool
 }
 
 // Roster is what the database knows of a host's snapshots and of the processes that are there now.
@@ -60,13 +63,13 @@ func (t Tables) Roster(hostID int64) (RosterContents, error) {
 }
 
 func readNewest(t Tables, r *RosterContents) error {
-	return t.lookup(`SELECT last_snapshot, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns, lead_wall_ns, lead_boot_ns, silent, doubled
+	return t.lookup(`SELECT last_snapshot, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns, lead_wall_ns, lead_boot_ns, silent, doubled, capabilities, partial
 		FROM rosters WHERE host_id=?`,
 		func(rows *sql.Rows) error {
 			m := &r.Newest
 			var doubled []byte
 			if err := rows.Scan(&r.LastSnapshot, &m.BootID, &m.Instance, &m.Seq, &m.Tick, &m.Wall, &m.Boot, &m.Interval,
-				&r.Lead.Wall, &r.Lead.Boot, &r.Lead.Silent, &doubled); err != nil {
+				&r.Lead.Wall, &r.Lead.Boot, &r.Lead.Silent, &doubled, &m.Capabilities, &m.Partial); err != nil {
 				return err
 			}
 			return json.Unmarshal(doubled, &r.Doubled)
@@ -91,12 +94,13 @@ func writeRosters(tx *Tx, rosters []*Roster) error {
 			doubled = string(b)
 		}
 		if _, err := tx.Exec(`INSERT INTO rosters(host_id, last_snapshot, boot_id, instance, seq, tick, wall_ns, boot_ns, interval_ns,
-			lead_wall_ns, lead_boot_ns, silent, doubled) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(host_id) DO UPDATE SET last_snapshot=excluded.last_snapshot,
+			lead_wall_ns, lead_boot_ns, silent, doubled, capabilities, partial) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(host_id) DO UPDATE SET last_snapshot=excluded.last_snapshot,
 			boot_id=excluded.boot_id, instance=excluded.instance, seq=excluded.seq, tick=excluded.tick, wall_ns=excluded.wall_ns,
 			boot_ns=excluded.boot_ns, interval_ns=excluded.interval_ns, lead_wall_ns=excluded.lead_wall_ns,
-			lead_boot_ns=excluded.lead_boot_ns, silent=excluded.silent, doubled=excluded.doubled`,
+			lead_boot_ns=excluded.lead_boot_ns, silent=excluded.silent, doubled=excluded.doubled,
+			capabilities=excluded.capabilities, partial=excluded.partial`,
 			r.HostID, r.LastSnapshot, m.BootID, m.Instance, int64(m.Seq), int64(m.Tick), m.Wall, m.Boot, m.Interval,
-			r.Lead.Wall, r.Lead.Boot, r.Lead.Silent, doubled); err != nil {
+			r.Lead.Wall, r.Lead.Boot, r.Lead.Silent, doubled, m.Capabilities, m.Partial); err != nil {
 			return fmt.Errorf("store the newest snapshot of a host: %w", err)
 		}
 		r.Queued = false
@@ -120,17 +124,17 @@ const cpuBeforeQuery = `SELECT coalesce(max(cpu_ms), 0) FROM processes WHERE pid
 func openProcesses(t Tables, hostID int64) (open []*Process, err error) {
 	// The constant, not a parameter, or the partial index could not be used.
 	const query = `SELECT id, boot_id, pid, start_ticks, ppid, command, coalesce(job_id, ''), fleet, sheet_num, uid,
-		coalesce(cgroup, ''), first_snapshot, last_snapshot, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib
+		coalesce(cgroup, ''), first_snapshot, last_snapshot, cpu_ms, max_cpu_permille, peak_rss_kib, read_kib, write_kib, peak_snapshot
 		FROM processes WHERE host_id=? AND last_snapshot = 4611686018427387904`
 	err = t.lookup(query, func(rows *sql.Rows) error {
 		p := &Process{ProcessKey: ProcessKey{HostID: hostID}, Stored: true}
-		var sheet, uid, maxCPU, peak, read, write sql.NullInt64
+		var sheet, uid, maxCPU, peak, read, write, peakAt sql.NullInt64
 		if err := rows.Scan(&p.ID, &p.BootID, &p.PID, &p.StartTicks, &p.PPID, &p.Command, &p.Job.ID, &p.Job.Fleet, &sheet, &uid, &p.Cgroup,
-			&p.First, &p.Last, &p.CPUMillis, &maxCPU, &peak, &read, &write); err != nil {
+			&p.First, &p.Last, &p.CPUMillis, &maxCPU, &peak, &read, &write, &peakAt); err != nil {
 			return err
 		}
 		p.Sheet, p.UID, p.MaxCPU = fromNull(sheet), fromNull(uid), fromNull(maxCPU)
-		p.PeakRSS, p.ReadKiB, p.WriteKiB = fromNull(peak), fromNull(read), fromNull(write)
+		p.PeakRSS, p.ReadKiB, p.WriteKiB, p.PeakAt = fromNull(peak), fromNull(read), fromNull(write), fromNull(peakAt)
 		open = append(open, p)
 		return nil
 	}, hostID)

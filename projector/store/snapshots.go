@@ -10,6 +10,7 @@ import (
 // Snapshot is a row of snapshots.
 type Snapshot struct {
 	ID, HostID int64
+	GoesOn     bool // from the snapshot before it
 	Message    *schema.Message
 }
 
@@ -17,8 +18,8 @@ const insertSnapshot = `INSERT OR ROLLBACK INTO snapshots(id, timestamp, daemon_
 	system_memory_available_mb, system_memory_used_mb, daemon_rss_mb, child_count, zombie_count, load_avg_1,
 	load_avg_5, load_avg_15, gpu_count, gpu_utilization_pct, gpu_memory_used_mb, gpu_temperature, pressure_level,
 	running_jobs, active_sheets, host_id, boot_id, boot_ns, wall_ns, instance, seq, tick, interval_ns, cpus, partial, hidden_count,
-	conductor_uptime_seconds, zombie_pids, gpus, job_progress, pressure, capabilities, host_values)
-	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	conductor_uptime_seconds, zombie_pids, gpus, job_progress, pressure, capabilities, host_values, goes_on)
+	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 func writeSnapshots(tx *Tx, snapshots []Snapshot) error {
 	for i := range snapshots {
@@ -53,6 +54,7 @@ func (row *Snapshot) values() []any {
 		int64(s.Tick), s.Interval, orNull(knows(schema.HostCPUs), s.CPUs), s.Partial, s.Hidden, float64(s.Uptime) / 1e9, string(ndjson.AppendInts(nil, zombies)),
 		string(ndjson.AppendGPUs(nil, s.GPUs)), string(ndjson.AppendJobProgress(nil, s.JobProgress)), pressure,
 		string(ndjson.AppendCapabilities(nil, s.Capabilities)), string(ndjson.AppendHostValues(nil, &s.HostValues)),
+		orNull(row.GoesOn, 1),
 	}
 }
 

@@ -124,7 +124,7 @@ func (p *part) clip(ctx context.Context, conn *sql.Conn) error {
 		`UPDATE rosters SET last_snapshot = coalesce((SELECT max(id) FROM snapshots n WHERE n.host_id = rosters.host_id), last_snapshot)`,
 		`CREATE TEMP TABLE firsts (process INTEGER PRIMARY KEY, snapshot INTEGER NOT NULL)`, // samples have no index by process
 		`INSERT INTO temp.firsts SELECT process_id, min(id >> 22) FROM samples GROUP BY process_id`,
-		`UPDATE processes SET first_snapshot = (SELECT snapshot FROM temp.firsts WHERE process = processes.id)
+		`UPDATE processes SET first_rss_kib = NULL, first_snapshot = (SELECT snapshot FROM temp.firsts WHERE process = processes.id)
 			WHERE first_snapshot NOT IN (SELECT id FROM snapshots)`,
 	} {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {

@@ -29,6 +29,7 @@ func New(cfg Config) (*Server, error) {
 			return nil, fmt.Errorf("names of processes %q: %w", pattern, err)
 		}
 	}
+	cfg.DB.KeepCoverages()
 	if cfg.ParseTime == nil {
 		cfg.ParseTime = parsePlainTime
 	}
