@@ -15,9 +15,9 @@ func NullUnknown(text []byte) []byte {
 	}
 	u := unknownValues{text: text}
 	for at := 0; at < len(text); {
-		at = u.value(at) + 1 // behind the line's end
+		at = u.endOfValue(at) + 1 // behind the line's end
 	}
-	slices.SortFunc(u.places, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	slices.SortFunc(u.places, func(a, b piece) int { return cmp.Compare(a.from, b.from) })
 	out, at := make([]byte, 0, len(text)+len("null")*len(u.places)), 0
 	for _, p := range u.places {
 		if p.from < at { // in one that is unknown itself
@@ -29,27 +29,27 @@ func NullUnknown(text []byte) []byte {
 	return append(out, text[at:]...)
 }
 
-// span is a part of a text, in bytes.
-type span struct{ from, to int }
+// piece is a part of a text, in bytes.
+type piece struct{ from, to int }
 
 // unknownValues finds where the values of unknown keys stand. It checks nothing: the text is what encoding/json wrote, or a part of it.
 type unknownValues struct {
 	text    []byte
-	places  []span
+	places  []piece
 	members []member // those of the objects that are open, the innermost object's last
 }
 
 // member is a member of an object: its key, with the quotes, and its value.
-type member struct{ key, value span }
+type member struct{ key, value piece }
 
-// value finds the end of the value that begins at a place.
-func (u *unknownValues) value(at int) int {
+// endOfValue finds the end of the value that begins at a place.
+func (u *unknownValues) endOfValue(at int) int {
 	switch at = u.skip(at); u.byteAt(at) {
 	case '{':
-		return u.object(at + 1)
+		return u.endOfObject(at + 1)
 	case '[':
 		for at++; u.more(&at, ']'); {
-			at = u.value(at)
+			at = u.endOfValue(at)
 		}
 		return at
 	case '"':
@@ -65,17 +65,17 @@ func (u *unknownValues) value(at int) int {
 	}
 }
 
-// object finds the end of the object whose first member begins at a place, and which of its values are unknown.
-func (u *unknownValues) object(at int) int {
+// endOfObject finds the end of the object whose first member begins at a place, and which of its values are unknown.
+func (u *unknownValues) endOfObject(at int) int {
 	first := len(u.members)
-	var unknown span
+	var unknown piece
 	for u.more(&at, '}') {
-		key := span{at, u.stringEnd(at)}
+		key := piece{at, u.stringEnd(at)}
 		from := u.skip(key.to)
-		at = u.value(from)
-		u.members = append(u.members, member{key, span{from, at}})
+		at = u.endOfValue(from)
+		u.members = append(u.members, member{key, piece{from, at}})
 		if string(u.text[key.from:key.to]) == `"unknown"` {
-			unknown = span{from, at}
+			unknown = piece{from, at}
 		}
 	}
 	for i := unknown.from + 1; i < unknown.to && u.more(&i, ']'); {
