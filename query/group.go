@@ -26,6 +26,8 @@ func (r *TopRow) metric(name string) float64 {
 		return r.Memory
 	case "io":
 		return deref(r.Read, -1) + deref(r.Write, -1)
+	case "net":
+		return deref(r.Sent, -1) + deref(r.Received, -1)
 	case "forks":
 		return float64(r.Forks)
 	case "growth":

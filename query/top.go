@@ -19,7 +19,7 @@ type TopQuery struct {
 // TopBy are what a line of a top can be about, and TopMetrics by what it can be sorted.
 var (
 	TopBy      = []string{"process", "command", "user", "job", "parent", "cgroup", "host"}
-	TopMetrics = []string{"cpu", "mem", "io", "forks", "growth", "faults"}
+	TopMetrics = []string{"cpu", "mem", "io", "net", "forks", "growth", "faults"}
 )
 
 // ErrTopQuery is returned for a TopQuery that asks for something else than TopBy and TopMetrics have.
@@ -38,7 +38,7 @@ type Top struct {
 
 // TopOf returns who used most within a range, which must have both ends.
 //
-// CPU, I/O and faults are differences of counters, so what a range costs to read does not grow with its samples. What ended has
+// CPU, I/O, network and faults are differences of counters, so what a range costs to read does not grow with its samples. What ended has
 // its exit's figures too, so short lives count. Memory is the peak of each process: what was stored of those that lived within the range
 // alone, and for others the larger of its values at both ends. Where snapshots have left full resolution, the minutes of the rollups are
 // read, for all of the range that they hold.

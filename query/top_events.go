@@ -37,7 +37,7 @@ func (g *grouping) addEvents(ctx context.Context, db *DB, f *Filter) error {
 		of := life{integerOf(v[0]), boots.of(textOf(v[1])), integerOf(v[2]), integerOf(v[3])}
 		p := Process{PID: of.pid, StartTicks: of.start, PPID: integerOf(v[5]), Command: textOf(v[6]), UID: optionalOf[int64](v[7]), JobID: optionalOf[string](v[8]),
 			Fleet: integerOf(v[9]) != 0, Sheet: optionalOf[int64](v[10])}
-		host, end := hosts[of.hostID], countersOf(&[6]any{v[11], v[12], v[13], v[14]}) // two of them stay unknown
+		host, end := hosts[of.hostID], countersOf(&[8]any{v[11], v[12], v[13], v[14]}) // the others stay unknown
 		if integerOf(v[4]) != 0 {                                                      // a start
 			g.name(of.hostID, of.pid, p.Command)
 			byPID[[2]int64{of.hostID, of.pid}] = of
@@ -93,7 +93,8 @@ func (g *grouping) addExit(host string, of life, p *Process, end *counters, samp
 func (g *grouping) addMinutes(ctx context.Context, db *DB, f *Filter) (bool, error) {
 	found := false
 	query := `SELECT ` + processColumns + `, h.name, p.host_id, p.boot_id, total(m.cpu_mean) * 0.06, max(coalesce(m.rss_max, 0)) / 1024.0,
-		min(m.read_kib), max(m.read_kib), min(m.write_kib), max(m.write_kib), min(m.minor_faults), max(m.minor_faults), min(m.major_faults), max(m.major_faults)
+		min(m.read_kib), max(m.read_kib), min(m.write_kib), max(m.write_kib), min(m.minor_faults), max(m.minor_faults), min(m.major_faults), max(m.major_faults),
+		min(m.sent_kib), max(m.sent_kib), min(m.received_kib), max(m.received_kib)
 		FROM rollups t CROSS JOIN process_rollups m ON m.rollup_id = t.id CROSS JOIN rollup_processes p ON p.id = m.process_id JOIN hosts h ON h.id = t.host_id
 		WHERE t.timestamp >= ? AND t.timestamp < ? AND (? = '' OR h.name = ?)` + withoutSnapshots + ` GROUP BY m.process_id`
 	until := f.Until
@@ -105,11 +106,11 @@ func (g *grouping) addMinutes(ctx context.Context, db *DB, f *Filter) (bool, err
 		var id int64
 		var host string
 		var of life
-		var from, to [6]any
+		var from, to [8]any
 		p := new(Process)
 		u := Usage{Processes: 1}
 		err := scanProcess(r, &id, p, &host, &of.hostID, &of.boot, &u.CPUSeconds, &u.Memory, &from[2], &to[2], &from[3], &to[3],
-			&from[4], &to[4], &from[5], &to[5])
+			&from[4], &to[4], &from[5], &to[5], &from[6], &to[6], &from[7], &to[7])
 		if err != nil || !g.filter.picks(p) {
 			return err
 		}

@@ -52,7 +52,7 @@ func lives(t *rapid.T, r *recording) {
 				cpu += int64(rapid.IntRange(0, 900).Draw(t, "cpu"))
 				rss := int64(rapid.IntRange(1, 9).Draw(t, "rss")) * 1024
 				peak = max(peak, rss)
-				r.sample(s, row1, row{"cpu_ms": cpu, "rss_kib": rss, "read_kib": cpu * 2, "minor_faults": cpu})
+				r.sample(s, row1, row{"cpu_ms": cpu, "rss_kib": rss, "read_kib": cpu * 2, "minor_faults": cpu, "sent_kib": cpu * 3})
 			}
 			r.exec(`UPDATE processes SET cpu_ms = ?, peak_rss_kib = ? WHERE id = ?`, cpu, peak, row1)
 		}
@@ -161,14 +161,14 @@ func TestTopOf_ReadsMinutes(t *testing.T) {
 	r.insert("rollup_processes", row{"id": 9, "host_id": 1, "boot_id": "boot-1", "pid": 42, "start_ticks": 5000, "command": "sh"})
 	for i := int64(1); i <= 3; i++ {
 		r.insert("rollups", row{"id": i, "host_id": 1, "timestamp": 60 * float64(i), "boot_id": "boot-1", "samples": 12, "covers": "[]"})
-		r.insert("process_rollups", row{"process_id": 9, "rollup_id": i, "samples": 12, "cpu_mean": 500, "rss_max": 2048 * i, "read_kib": 1024 * i})
+		r.insert("process_rollups", row{"process_id": 9, "rollup_id": i, "samples": 12, "cpu_mean": 500, "rss_max": 2048 * i, "read_kib": 1024 * i, "received_kib": 3072 * i})
 	}
 	q := query.TopQuery{Filter: query.Filter{Range: query.Range{Since: 0, Until: 300}}, By: "process", Sort: "mem"}
 	top, err := query.TopOf(t.Context(), r.open(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := top.Rows[0]; top.Source != "minutes" || got.CPUSeconds != 90 || got.Memory != 6 || *got.Read != 2 {
+	if got := top.Rows[0]; top.Source != "minutes" || got.CPUSeconds != 90 || got.Memory != 6 || *got.Read != 2 || *got.Received != 6 || got.Sent != nil {
 		t.Errorf("got %+v of %s", got, top.Source)
 	}
 	r.snapshot(7, 250, nil)

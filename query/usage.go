@@ -18,6 +18,8 @@ type Usage struct {
 	Growth      float64  `json:"growth_mb"`          // MiB, resident, from the first to the last sample
 	Read        *float64 `json:"read_mb"`            // MiB from storage
 	Write       *float64 `json:"write_mb"`           // MiB to storage
+	Sent        *float64 `json:"sent_mb"`            // MiB over the network; of a process that ended what its last sample knew
+	Received    *float64 `json:"received_mb"`        // MiB from the network, likewise
 	MinorFaults *int64   `json:"minor_faults"`       // page faults without a read from disk
 	MajorFaults *int64   `json:"major_faults"`       // page faults with one
 	Forks       int64    `json:"forks"`              // processes that were started; by process and by parent, of whoever started them
@@ -28,6 +30,7 @@ type Usage struct {
 func (u *Usage) add(v Usage) {
 	u.CPUSeconds, u.Memory, u.Growth = u.CPUSeconds+v.CPUSeconds, u.Memory+v.Memory, u.Growth+v.Growth
 	u.Read, u.Write = plus(u.Read, v.Read), plus(u.Write, v.Write)
+	u.Sent, u.Received = plus(u.Sent, v.Sent), plus(u.Received, v.Received)
 	u.MinorFaults, u.MajorFaults = plusCount(u.MinorFaults, v.MinorFaults), plusCount(u.MajorFaults, v.MajorFaults)
 	u.Forks, u.Processes = u.Forks+v.Forks, u.Processes+v.Processes
 	u.AtLeast = lowerBounds(namedCount{"minor_faults", deref(u.MinorFaults, 0)}, namedCount{"major_faults", deref(u.MajorFaults, 0)})
@@ -53,16 +56,16 @@ func plusCount(a, b *int64) *int64 {
 
 // counters are what a process has used since it started, and its memory, at a sample.
 type counters struct {
-	rss, cpu, read, write, minor, major sql.Null[int64]
+	rss, cpu, read, write, minor, major, sent, received sql.Null[int64]
 }
 
 // countersOf are counters as the driver gives them, of the one type that database/sql fills without reflection.
-func countersOf(values *[6]any) counters {
+func countersOf(values *[8]any) counters {
 	number := func(v any) (n sql.Null[int64]) {
 		n.V, n.Valid = v.(int64)
 		return n
 	}
-	return counters{number(values[0]), number(values[1]), number(values[2]), number(values[3]), number(values[4]), number(values[5])}
+	return counters{number(values[0]), number(values[1]), number(values[2]), number(values[3]), number(values[4]), number(values[5]), number(values[6]), number(values[7])}
 }
 
 // part is what one description of a process used within a range.
@@ -109,7 +112,7 @@ func readEdges(ctx context.Context, db *DB, f *Filter) ([]edge, error) {
 // were nought, and its row has the memory of its first sample: that is not looked up.
 const (
 	partColumns = `SELECT ` + processColumns + cgroupColumn + `, p.first_snapshot, p.last_snapshot, p.peak_rss_kib, CASE WHEN {noted} THEN p.first_rss_kib ELSE a.rss_kib END,
-		a.cpu_ms, a.read_kib, a.write_kib, a.minor_faults, a.major_faults, z.rss_kib, z.cpu_ms, z.read_kib, z.write_kib, z.minor_faults, z.major_faults`
+		a.cpu_ms, a.read_kib, a.write_kib, a.minor_faults, a.major_faults, a.sent_kib, a.received_kib, z.rss_kib, z.cpu_ms, z.read_kib, z.write_kib, z.minor_faults, z.major_faults, z.sent_kib, z.received_kib`
 	partStart = ` LEFT JOIN samples a ON a.id = CASE WHEN NOT {noted} THEN max(p.first_snapshot, ?1) << 22 | p.pid END AND a.process_id = p.id
 		WHERE p.host_id = ?3 AND p.boot_id = ?4 AND p.first_snapshot <= ?2 AND p.last_snapshot >= ?1`
 )
@@ -161,7 +164,7 @@ func readParts(ctx context.Context, db *DB, e edge, since float64) ([]*part, err
 	}
 	var described processValues
 	var span [4]any
-	var begin, end [6]any
+	var begin, end [8]any
 	into := described.into(nil)
 	for _, values := range [][]any{span[:], begin[:], end[:]} {
 		for i := range values {
@@ -209,7 +212,7 @@ func (p *part) count(earlier *part, born bool) {
 		from.rss = p.begin.rss
 	case born:
 		zero := sql.Null[int64]{Valid: true}
-		from = counters{p.begin.rss, zero, zero, zero, zero, zero}
+		from = counters{p.begin.rss, zero, zero, zero, zero, zero, zero, zero}
 	}
 	p.usage.Processes = 1
 	if earlier != nil {
@@ -226,9 +229,10 @@ func (p *part) count(earlier *part, born bool) {
 	}
 }
 
-// setRises sets by how much counters of I/O and faults rose.
+// setRises sets by how much counters of I/O, of the network and of faults rose.
 func (u *Usage) setRises(from, to counters) {
 	u.Read, u.Write = rise(from.read, to.read, 1024), rise(from.write, to.write, 1024)
+	u.Sent, u.Received = rise(from.sent, to.sent, 1024), rise(from.received, to.received, 1024)
 	u.MinorFaults, u.MajorFaults = whole(rise(from.minor, to.minor, 1)), whole(rise(from.major, to.major, 1))
 }
 

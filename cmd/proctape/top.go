@@ -26,6 +26,8 @@ var topColumns = []column[query.TopRow]{
 	{name: "growth", head: "GROWTH MiB", value: func(r *query.TopRow) any { return r.Growth }, show: func(r *query.TopRow) string { return fmt.Sprintf("%+.1f", r.Growth) }, drop: 2},
 	{name: "read", head: "READ MiB", value: func(r *query.TopRow) any { return valueOf(r.Read) }, drop: 3},
 	{name: "write", head: "WRITE MiB", value: func(r *query.TopRow) any { return valueOf(r.Write) }, drop: 3},
+	{name: "sent", head: "SENT MiB", value: func(r *query.TopRow) any { return valueOf(r.Sent) }, extra: true},
+	{name: "received", head: "RECEIVED MiB", value: func(r *query.TopRow) any { return valueOf(r.Received) }, extra: true},
 	{name: "forks", head: "FORKS", value: func(r *query.TopRow) any { return r.Forks }, drop: 2},
 	{name: "processes", head: "PROCESSES", value: func(r *query.TopRow) any { return r.Processes }, drop: 4},
 	{name: "minor_faults", head: "FAULTS", value: func(r *query.TopRow) any { return valueOf(r.MinorFaults) }, show: func(r *query.TopRow) string {
@@ -72,18 +74,24 @@ on is shown, and kept for an hour at most in a folder that goes at the end. A re
 	f.BoolVar(&t.json, "json", false, "print JSON, one object a line")
 	f.BoolVar(&t.csv, "csv", false, "print comma-separated values, with a line of names first")
 	f.BoolVar(&t.wide, "wide", false, "show all columns, and do not shorten text to the terminal's width")
-	f.StringSliceVar(&t.columns, "columns", nil, "show these `columns`: "+strings.Join(columnNames(topColumnsBy("process")), ", "))
+	f.StringSliceVar(&t.columns, "columns", nil, "show these `columns`: "+strings.Join(columnNames(topColumnsBy("process", "cpu")), ", "))
 	f.StringVar(&t.metric, "sort", t.metric, "the most first by: "+strings.Join(query.TopMetrics, ", "))
 	mustComplete(cmd, "by", query.TopBy)
 	mustComplete(cmd, "sort", query.TopMetrics)
-	mustComplete(cmd, "columns", columnNames(topColumnsBy("process")))
+	mustComplete(cmd, "columns", columnNames(topColumnsBy("process", "cpu")))
 	t.filterFlags.register(cmd, s, "job", "run", "step", "pid", "user", "command", "cgroup")
 	return cmd
 }
 
-// topColumnsBy are the columns of a top whose lines are about something.
-func topColumnsBy(by string) []column[query.TopRow] {
+// sortedBy are the columns that a figure is made of, where they are shown for its sake alone.
+var sortedBy = map[string][]string{"net": {"sent", "received"}, "faults": {"minor_faults", "major_faults"}}
+
+// topColumnsBy are the columns of a top whose lines are about something, sorted by a figure.
+func topColumnsBy(by, metric string) []column[query.TopRow] {
 	columns := slices.Clone(topColumns)
+	for i := range columns {
+		columns[i].extra = columns[i].extra && !slices.Contains(sortedBy[metric], columns[i].name)
+	}
 	if by != "process" && by != "parent" {
 		columns = slices.DeleteFunc(columns, func(c column[query.TopRow]) bool { return c.name == "pid" })
 	}
@@ -141,7 +149,7 @@ func runTop(cmd *cobra.Command, s *settings, t *topFlags) error {
 	if err != nil {
 		return err
 	}
-	to, err := newSink(&t.view, cmd.OutOrStdout(), topColumnsBy(t.by), nil)
+	to, err := newSink(&t.view, cmd.OutOrStdout(), topColumnsBy(t.by, t.metric), nil)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func wantsScreen(cmd *cobra.Command) bool {
 }
 
 // sortColumns are the columns of the screen by which the figures of --sort are sorted. The others of --sort are of a range.
-var sortColumns = map[string]string{"cpu": "cpu", "mem": "rss", "io": "disk", "faults": "faults"}
+var sortColumns = map[string]string{"cpu": "cpu", "mem": "rss", "io": "disk", "net": "net", "faults": "faults"}
 
 // screenGarbage is how much garbage may lie beside what a screen holds, in percent of that.
 const screenGarbage = 40
