@@ -285,7 +285,7 @@ var traces = []trace{
 		return 300 + 5*after.Minutes()
 	})},
 	{rule: "fd_growth", what: "the same from its start on", episodes: 1, play: func(m *machine) {
-		m.lasts(0, 90*minute, func(after time.Duration, p *schema.Process) {
+		m.lasts(0, 70*minute, func(after time.Duration, p *schema.Process) {
 			if opens(p, 6, 1024); after >= 2*m.period {
 				opens(p, 290+int64(5*after.Minutes()), 1024)
 			}
