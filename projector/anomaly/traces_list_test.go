@@ -284,6 +284,13 @@ var traces = []trace{
 	{rule: "fd_growth", what: "a server keeps 5 files open each minute, and may have 1024", episodes: 1, severity: schema.SeverityHigh, play: serves(1024, 2*hour, func(after time.Duration) float64 {
 		return 300 + 5*after.Minutes()
 	})},
+	{rule: "fd_growth", what: "the same from its start on", episodes: 1, play: func(m *machine) {
+		m.lasts(0, 70*minute, func(after time.Duration, p *schema.Process) {
+			if opens(p, 6, 1024); after >= 2*m.period {
+				opens(p, 290+int64(5*after.Minutes()), 1024)
+			}
+		})
+	}},
 	{rule: "fd_growth", what: "the same below connections that come and go", episodes: 1, play: serves(1024, 2*hour, func(after time.Duration) float64 {
 		return 330 + 5*after.Minutes() + 25*wobble(after)
 	})},

@@ -100,20 +100,31 @@ func fit(points []point, until int64) trend {
 	if n < 4 {
 		return trend{}
 	}
-	var slopes []float64
 	s := 0
 	for i := range points {
 		for j := i + 1; j < n; j++ {
 			s += cmp.Compare(points[j].v, points[i].v)
-			slopes = append(slopes, (points[j].v-points[i].v)/(float64(points[j].at-points[i].at)/3.6e12))
 		}
 	}
 	variance := float64(n*(n-1)*(2*n+5)) / 18
 	z := (float64(s) - 1) / math.Sqrt(variance)
-	return trend{perHour: median(slopes), confidence: max(0, math.Erf(z/math.Sqrt2)), steady: steadiness(points)}
+	return trend{perHour: slope(points), confidence: max(0, math.Erf(z/math.Sqrt2)), steady: steadiness(points)}
 }
 
-// steadiness is how alike the slopes of the two halves of a time are: 1 for a line, and near 0 for what has come to its end.
+// slope is the median slope between any two points, for an hour.
+func slope(points []point) float64 {
+	var slopes []float64
+	for i := range points {
+		for j := i + 1; j < len(points); j++ {
+			if apart := points[j].at - points[i].at; apart > 0 {
+				slopes = append(slopes, (points[j].v-points[i].v)/(float64(apart)/3.6e12))
+			}
+		}
+	}
+	return median(slopes)
+}
+
+// steadiness is how alike the slopes of the two halves of a time are: 1 for a line, and near 0 for what has come to its end. A leap, as when a process starts, changes neither.
 func steadiness(points []point) float64 {
 	first, last := points[0], points[len(points)-1]
 	half := first.at + (last.at-first.at)/2
@@ -122,8 +133,8 @@ func steadiness(points []point) float64 {
 		i++
 	}
 	a, b := points[i], points[i+1]
-	middle := a.v + (b.v-a.v)*float64(half-a.at)/float64(b.at-a.at)
-	one, two := middle-first.v, last.v-middle
+	middle := point{half, a.v + (b.v-a.v)*float64(half-a.at)/float64(b.at-a.at)}
+	one, two := slope(append(slices.Clone(points[:i+1]), middle)), slope(append([]point{middle}, points[i+1:]...))
 	if one <= 0 || two <= 0 {
 		return 0
 	}
