@@ -171,6 +171,18 @@ func pointed(of func(*Row) *float64) func(*Row) (float64, bool) {
 	}
 }
 
+// plus is the sum of what is known.
+func plus(a, b *float64) *float64 {
+	if a == nil || b == nil {
+		if a == nil {
+			return b
+		}
+		return a
+	}
+	sum := *a + *b
+	return &sum
+}
+
 // diskRate is what a process read and wrote a second, of what is known; nil when neither is.
 func diskRate(r *Row) *float64 { return plus(r.ReadRate, r.WriteRate) }
 

@@ -77,15 +77,3 @@ func addToGroup(g, r *Row) {
 	g.NetRate = plus(g.NetRate, r.NetRate)
 	g.GPUMemory = plus(g.GPUMemory, r.GPUMemory)
 }
-
-// plus is the sum of what is known.
-func plus(a, b *float64) *float64 {
-	if a == nil || b == nil {
-		if a == nil {
-			return b
-		}
-		return a
-	}
-	sum := *a + *b
-	return &sum
-}
