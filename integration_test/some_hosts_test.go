@@ -42,7 +42,7 @@ func TestProject_SomeHosts(t *testing.T) {
 				return askedAt.ReplaceAllString(string(must(exec.Command(proctape, append(ask, db)...).Output())(t)), "")
 			}
 			of := answer(all)
-			if got := answer(some); got != of || len(of) == 0 {
+			if got := answer(some); len(of) == 0 || got != of && of == answer(all) { // jobs says how long a host has been silent, which may have changed meanwhile
 				t.Errorf("%v: %d bytes from the database of some hosts, %d from that of all\n%.600s\n%.600s", ask, len(got), len(of), got, of)
 			}
 		}
