@@ -71,6 +71,7 @@ func flood(t *testing.T, program, actor string, n int) (defects []string) {
 
 // TestLifecycle_OutOfMemory has a job killed for want of memory, and another by a user: only the first is an oom.
 func TestLifecycle_OutOfMemory(t *testing.T) {
+	long(t)
 	t.Parallel()
 	cage := newCage(t)
 	if d := kills(t, proctape, cage); len(d) > 0 {

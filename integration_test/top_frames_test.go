@@ -31,6 +31,7 @@ func frameOf(t *testing.T, line string) (f topFrame) {
 // TestTop_Frames has the program print frames: those of the past hold what top --once tells of their times, with what rules found then; those of a real
 // recorder go on with it. Ctrl-C and a reader that goes end it well.
 func TestTop_Frames(t *testing.T) {
+	long(t)
 	t.Parallel()
 	db := withEpisodes(t, storedRecording(t, "v11"))
 	past := start(t, "top", "--db", db, "--json", "--interval", "100ms", "--at", "2026-11-23T03:09:55Z", "--speed", "50", "--limit", "3")

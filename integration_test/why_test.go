@@ -14,6 +14,7 @@ import (
 
 // TestWhy tells of a job in which a process dies by a signal, and the shell that bore it fails of that.
 func TestWhy(t *testing.T) {
+	long(t)
 	needsEveryProcess(t)
 	t.Parallel()
 	dir := t.TempDir()

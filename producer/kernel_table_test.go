@@ -41,8 +41,8 @@ func TestKernelTable_IsPublished(t *testing.T) {
 		t.Errorf("got %+v, want the I/O of every process, which the kernel's table has", p.Capabilities()[i])
 	}
 	c := startChild(t, "sleep", []string{jobs.EnvJob + "=by-programs"}, "a sleeper", "of a job")
-	got := j.untilSeen(c.pid(), func(p *schema.Process) bool { return p.JobID != "" })
-	if got.JobID != "by-programs" || got.Command != "'a sleeper' 'of a job'" && !strings.Contains(got.Command, "a sleeper") || got.PPID != os.Getpid() {
+	got := j.untilSeen(c.pid(), func(p *schema.Process) bool { return p.JobID != "" && strings.Contains(p.Command, "a sleeper") }) // the first sample may be within its exec
+	if got.JobID != "by-programs" || got.PPID != os.Getpid() {
 		t.Errorf("got %+v", got)
 	}
 	last := j.snapshots[len(j.snapshots)-1].Snapshot

@@ -27,6 +27,9 @@ func crowd(n int) func(*simHost) {
 
 // A database that is above its cap gets below it: what goes before its time is the oldest, and it is rolled up.
 func TestRetention_Cap(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	w := newWorld(t)
 	h := w.host("alpha")
 	d := w.open("live", retention.Settings{})

@@ -86,6 +86,9 @@ func believeTheHosts(w *world, d *kept) {
 // Whatever a wall clock does, nothing goes that is younger than its limit by the time that went by, and what is older
 // goes as long as its host lives.
 func TestRetention_NoClockDeletesEarly(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for i, story := range clockStories {
 		t.Run(story.name, func(t *testing.T) {
 			if testing.Short() && i > 1 {

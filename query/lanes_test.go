@@ -160,6 +160,9 @@ func TestReadLanes_Minutes(t *testing.T) {
 
 // Where many steps have more cells than are told, cells are joined to longer ones, and nothing is lost by that.
 func TestReadLanes_ManySteps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	r := newRecording(t)
 	r.exec(`WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 29999) INSERT INTO lives(host_id, class, start_ms, first_event, pid, end_ms, lane, job_id, fleet, sheet_num, event_id)
 		SELECT 1, 2, 1700006400000 + i * 100, i, i, 1700006400000 + i * 100 + 20, 0, 'job-' || (i % 400), 0, -1, i FROM n`)

@@ -181,6 +181,9 @@ func TestBundle_Tokens(t *testing.T) {
 
 // TestBundle_CheckFindsTampering changes bundles in many ways. Each is refused; the one that nobody changed is not.
 func TestBundle_CheckFindsTampering(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	dir := filepath.Join(t.TempDir(), "data")
 	record(t, dir, fixedStart)
 	whole := filepath.Join(t.TempDir(), "whole.db")

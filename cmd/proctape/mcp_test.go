@@ -88,6 +88,9 @@ var sampleQuestions = []struct {
 
 // TestMCP_AnswersAsTheCommands asks the program that an agent's client starts what people ask with commands.
 func TestMCP_AnswersAsTheCommands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	dir := filepath.Join(t.TempDir(), "data")
 	record(t, dir, fixedStart)
 	t.Run("here", func(t *testing.T) { answersAsTheCommands(t, newAgent(t, "--data", dir), dir) })

@@ -280,6 +280,9 @@ func TestClaims_RandomMachines(t *testing.T) {
 
 // The test of worlds finds an attribution that does not do its work.
 func TestClaims_RandomMachinesFindFlaws(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for _, f := range []flaw{flawless, noForks, noParents, noStarts, scanFirstStays} {
 		var err error
 		for seed := uint64(0); seed < 300 && err == nil; seed++ {

@@ -98,6 +98,9 @@ func TestPublisher_TellsOfTheLifeBefore(t *testing.T) {
 
 // A life whose time to publish is over leaves the rest on disk. The next one publishes that behind it, and nothing twice.
 func TestPublisher_NoTimeToDrain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	nc, folder := logtest.Serve(t), filepath.Join(t.TempDir(), "lives")
 	p := newLife(t, nc, folder, Config{Drain: time.Nanosecond})
 	const made = 4 * window // messages

@@ -55,6 +55,9 @@ func downForAnHour(t *testing.T, wrap func(*Notifier)) []string {
 // TestNotify_AReceiverThatIsDown holds the promise: each notice comes once, though the receiver is down for an hour and the notifier starts anew meanwhile.
 // The control: one that notes a notice as taken before it is sent loses notices.
 func TestNotify_AReceiverThatIsDown(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	for _, problem := range downForAnHour(t, nil) {
 		t.Error(problem)
 	}

@@ -90,6 +90,9 @@ func TestCompare_Verdicts(t *testing.T) {
 
 // A database that has not folded all of the log is behind, as long as what it has folded is equal.
 func TestCompare_Behind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: a long test, which make test runs")
+	}
 	r := record(t)
 	for _, seq := range []uint64{20, 0} {
 		behind := &recorded{t: t, js: r.js, db: filepath.Join(t.TempDir(), "behind.db")}
