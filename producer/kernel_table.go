@@ -20,6 +20,9 @@ func openTable(fs *procfs.FS, mode bpf.Mode, probed []Capability) (*bpf.Table, [
 	table, err := bpf.OpenTable(fs)
 	if err == nil {
 		c.Have = true
+		if err := table.NetworkRefused(); err != nil {
+			c.Detail = fmt.Sprintf("%s, but not what they send: %v", c.Detail, err)
+		}
 		return table, append(seenByTable(table, probed), c), nil
 	}
 	c.Grant = grantOf(err)

@@ -76,7 +76,8 @@ func TestFields_Optional(t *testing.T) {
 		{"sched_info", "run_delay", func(p *procfs.Process) bool { return !p.RunDelayKnown }},
 		{"task_io_accounting", "read_bytes", func(p *procfs.Process) bool { return !p.IOKnown }},
 		{"signal_struct", "rlim", func(p *procfs.Process) bool { return p.FDsKnown && p.OpenFDs >= metric.ManyFDs && !p.FDLimitKnown }},
-		{"thread_info", "status", nil}, // of x86 alone
+		{"thread_info", "status", nil},                                                         // of x86 alone
+		{"sock_common", "skc_family", func(p *procfs.Process) bool { return !p.NetworkKnown }}, // without it the programs of the network do not load
 	} {
 		t.Run(c.structure+"."+c.member, func(t *testing.T) {
 			if err := loadAll(typesWithout(t, c.structure, c.member)); err != nil {
@@ -99,6 +100,9 @@ func TestFields_Optional(t *testing.T) {
 			}
 			if c.unknown != nil && !c.unknown(&scan.Processes[i]) {
 				t.Errorf("it is known: %+v", scan.Processes[i])
+			}
+			if p := &scan.Processes[i]; p.NetworkKnown == (c.member == "skc_family") || p.NetworkKnown != (table.NetworkRefused() == nil) {
+				t.Errorf("what it sent is known: %t; the network says %v", p.NetworkKnown, table.NetworkRefused())
 			}
 			if p := &scan.Processes[i]; p.FDLimitKnown == (c.member == "rlim") || !p.FDsKnown {
 				t.Errorf("of %d descriptors the limit %d is known: %t", p.OpenFDs, p.FDLimit, p.FDLimitKnown)

@@ -24,7 +24,8 @@ type iterators struct {
 	objects     processesObjects
 	processes   *link.Iter
 	learn       *link.Iter
-	network     *network // nil where the kernel does not tell it
+	network     *network // nil where networkErr says why not
+	networkErr  error
 	buffer      []record
 	exactMemory bool
 }
@@ -50,13 +51,10 @@ func loadIterators(kernel *btf.Cache, types *btf.Spec) (*iterators, error) {
 			return nil, errors.Join(fmt.Errorf("attach %s: %w", p.program, err), it.close())
 		}
 	}
-	if it.network, err = countNetwork(it.objects.NetworkSums, kernel, types); err == nil {
-		err = it.objects.NetworkCounts.Set(boolean(true))
-	}
-	if errors.Is(err, btf.ErrNotFound) || errors.Is(err, ebpf.ErrNotSupported) { // an older kernel: what was sent is unknown
+	if it.network, it.networkErr = countNetwork(it.objects.NetworkSums, kernel, types); it.networkErr != nil { // what is sent is unknown, and all else is read
 		return it, nil
 	}
-	if err != nil {
+	if err := it.objects.NetworkCounts.Set(boolean(true)); err != nil {
 		return nil, errors.Join(err, it.close())
 	}
 	return it, nil

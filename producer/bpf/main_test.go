@@ -42,9 +42,8 @@ func play(role string) error {
 		if err := talk(how); err != nil {
 			return err
 		}
-		fmt.Print("!") // it has talked
-		_, err := io.Copy(io.Discard, os.Stdin)
-		return err
+		awaitEndOfInput()
+		return nil
 	}
 	switch role {
 	case "threads", "headless":

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -27,7 +25,7 @@ func TestTable_Network(t *testing.T) {
 	peer := listen(t, bytes)
 	var pids []int
 	for _, role := range []string{"sends " + peer, "unix", "peeks " + peer} {
-		pids = append(pids, startTalker(t, role))
+		pids = append(pids, startRole(t, "talks "+role))
 	}
 	scan, err := table.Processes(nil, procfs.Options{})
 	if err != nil {
@@ -64,35 +62,6 @@ func listen(t *testing.T, send int) (address string) {
 	})
 	t.Cleanup(func() { l.Close(); all.Wait() })
 	return l.Addr().String()
-}
-
-// startTalker starts a child that talks as its role says, and returns when it has. It lives until the test ends.
-func startTalker(t *testing.T, role string) int {
-	t.Helper()
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), roleKey+"=talks "+role)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s: %v", role, err)
-		}
-	})
-	if said, err := io.ReadAll(io.LimitReader(out, 1)); err != nil || len(said) != 1 {
-		t.Fatalf("%s: %v", role, err)
-	}
-	return cmd.Process.Pid
 }
 
 // talk does what a role says.

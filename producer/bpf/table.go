@@ -54,6 +54,9 @@ func (t *Table) Close() error { return t.programs.close() }
 // ExactMemory says that memory is read of the kernel; else it is read of /proc.
 func (t *Table) ExactMemory() bool { return t.programs.exactMemory }
 
+// NetworkRefused is why what processes send and receive is not counted; nil where it is.
+func (t *Table) NetworkRefused() error { return t.programs.networkErr }
+
 // Processes is [procfs.FS.Processes] of the kernel's own table. Locks are dropped within a pass, so it is no single instant:
 // each process has its own time of reading.
 func (t *Table) Processes(dst []procfs.Process, opt procfs.Options) (procfs.Scan, error) {
