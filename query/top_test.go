@@ -149,6 +149,12 @@ func TestTopOf_CountsWhatEnded(t *testing.T) {
 	if user := ask("user", "cpu"); len(user) != 1 || user[0].Key != "7" || math.Abs(user[0].CPUSeconds-2.3) > 1e-9 {
 		t.Errorf("by user: got %+v", user)
 	}
+	for _, since := range []float64{-9e99, math.Inf(-1), 0} { // from ever on
+		all, err := query.TopOf(t.Context(), r.open(), query.TopQuery{Filter: query.Filter{Range: query.Range{Since: since, Until: 110}}, By: "user", Sort: "cpu"})
+		if err != nil || len(all.Rows) != 1 || math.Abs(all.Rows[0].CPUSeconds-2.3) > 1e-9 {
+			t.Errorf("since %g: got %+v, %v", since, all, err)
+		}
+	}
 	_, err := query.TopOf(t.Context(), r.open(), query.TopQuery{By: "colour", Sort: "cpu"})
 	if !errors.Is(err, query.ErrTopQuery) {
 		t.Errorf("got %v, want %v", err, query.ErrTopQuery)

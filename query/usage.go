@@ -135,6 +135,9 @@ func notedFirst(db *DB) string {
 
 // bornFrom is the first tick after boot that is in a range.
 func (e *edge) bornFrom(since float64) int64 {
+	if since <= e.booted {
+		return 0
+	}
 	within := func(tick int64) bool { return e.booted+float64(tick)/100 >= since }
 	tick := int64(math.Ceil((since - e.booted) * 100))
 	for within(tick - 1) {

@@ -9,7 +9,7 @@ import { markOf } from "./anomalies.js";
 import { count, digits, percent, program, size, span } from "./format.js";
 
 const groupings = ["process", "command", "user", "job", "parent", "cgroup", "host"];
-const orders = { cpu: "CPU", mem: "memory", io: "I/O", forks: "starts", growth: "growth", faults: "faults" };
+const orders = { cpu: "CPU", mem: "memory", io: "I/O", net: "network", forks: "starts", growth: "growth", faults: "faults" };
 
 const nameOf = (r) => (r.process ? r.process.command || r.key : r.key) || "none";
 
@@ -34,6 +34,8 @@ export function topPanel(title, explains, range, fixed = {}, found = () => "") {
     { title: "Growth", num: true, get: (r) => (rate() ? "" : (r.growth_mb > 0 ? "+" : "") + size(r.growth_mb)) },
     { title: "Read", num: true, get: (r) => size(r.read_mb) },
     { title: "Wrote", num: true, get: (r) => size(r.write_mb) },
+    { title: "Sent", num: true, get: (r) => size(r.sent_mb) },
+    { title: "Received", num: true, get: (r) => size(r.received_mb) },
     { title: "Starts", num: true, get: (r) => (rate() ? "" : count(r.forks)) },
     { title: "Job", get: (r) => (r.process && r.process.job_id ? r.process.job_id + (r.process.sheet_num == null ? "" : " · " + r.process.sheet_num) : ""), link: (r) => r.process && r.process.job_id && href("/job", { name: r.process.job_id, host: r.host }) },
     { title: "Command", get: (r) => (r.process ? (r.process.command || "").slice(0, 300) : ""), cls: () => "command" },
@@ -44,7 +46,8 @@ export function topPanel(title, explains, range, fixed = {}, found = () => "") {
     const top = await ask("top", { ...range(), ...fixed, host: param("host"), by: param("by"), sort: param("sort"), limit: 25 });
     if (!current()) return;
     p.rows = top.rows;
-    t.show({ Anomaly: top.rows.some(found), "CPU time": !rate(), Growth: !rate(), Starts: !rate(), Host: new Set(top.rows.map((r) => r.host)).size > 1, PID: top.rows.some((r) => r.process), Command: top.rows.some((r) => r.process), Job: top.rows.some((r) => r.process && r.process.job_id) });
+    const network = top.rows.some((r) => r.sent_mb != null || r.received_mb != null);
+    t.show({ Anomaly: top.rows.some(found), Sent: network, Received: network, "CPU time": !rate(), Growth: !rate(), Starts: !rate(), Host: new Set(top.rows.map((r) => r.host)).size > 1, PID: top.rows.some((r) => r.process), Command: top.rows.some((r) => r.process), Job: top.rows.some((r) => r.process && r.process.job_id) });
     t.update(top.rows, (r) => r.host + "/" + (r.process ? r.process.pid + "/" + r.process.start_ticks : r.key));
     setText(sum, top.rows.length < top.lines ? `${top.rows.length} of ${count(top.lines)} lines. All together: CPU ${rate() ? digits(100 * top.all.cpu_seconds / Math.max(1e-9, top.to_time - top.from_time)) + " %" : span(top.all.cpu_seconds)}, ${count(top.all.process_count)} processes.` : "");
     p.cover(top.coverage);
