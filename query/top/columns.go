@@ -1,6 +1,7 @@
 package top
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strconv"
@@ -174,10 +175,7 @@ func pointed(of func(*Row) *float64) func(*Row) (float64, bool) {
 // plus is the sum of what is known.
 func plus(a, b *float64) *float64 {
 	if a == nil || b == nil {
-		if a == nil {
-			return b
-		}
-		return a
+		return cmp.Or(a, b)
 	}
 	sum := *a + *b
 	return &sum
